@@ -1,0 +1,1 @@
+"""`rampart`, the operator's command."""

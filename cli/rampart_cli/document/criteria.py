@@ -1,0 +1,169 @@
+"""What a team looks at before an advance: names, bars and units out of one line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from rampart_cli.document.labels import answer, placeholder_in
+
+
+class CriterionKind(StrEnum):
+    """How a criterion is stated."""
+
+    NUMERIC = "numeric"
+    """A number that is compared."""
+    RELATIVE = "relative"
+    """A comparison with something that is not a number: "as before"."""
+    NAMED = "named"
+    """A name only."""
+    YES_NO = "yes-no"
+    """A question that a person answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One condition as the page states it; `line` is one-based, `measure` is the unit's word as written."""
+
+    name: str
+    kind: CriterionKind
+    line: int
+    op: str | None = None
+    value: float | None = None
+    unit: str | None = None
+    measure: str = ""
+    text: str = ""
+
+    @property
+    def key(self) -> tuple[str, str | None, float | None, str | None]:
+        """What two statements of the same criterion share."""
+        return " ".join(self.name.casefold().split()), self.op, self.value, self.unit
+
+
+_OPS = {
+    "<=": r"<\s?=|=\s?<|≤|&le;|\b(?:at most|no more than|not more than|up to|maximum(?: of)?|max|not (?:to )?exceed(?:ing)?)\b",
+    ">=": r">\s?=|=\s?>|≥|\b(?:at least|no less than|no fewer than|minimum(?: of)?|min)\b",
+    "<": r"<|\b(?:less than|fewer than|lower than|smaller than|under|below)\b",
+    ">": r">|\b(?:greater than|more than|higher than|larger than|above|over|exceeds)\b",
+    "==": r"={1,2}|\b(?:equals?|exactly)\b",
+}
+_NUMBER = r"\d[\d,]{0,11}(?:\.\d{1,6})?|\.\d{1,6}"
+_UNIT = r"\s?(?P<unit>%|percent\b|[a-z]{1,12}\b(?:/[a-z]{1,6})?)?"
+_BAR = re.compile(
+    "(?:" + "|".join(f"(?P<op{index}>{words})" for index, words in enumerate(_OPS.values())) + ")"
+    rf"\s{{0,3}}(?:of\s)?~?(?P<sign>%?)\s?(?P<number>{_NUMBER}){_UNIT}",
+    re.IGNORECASE,
+)
+_WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|weeks?)", re.IGNORECASE)
+_ONE_MORE = re.compile(rf"\s{{0,3}}(?:,|and\b)\s{{0,3}}(?P<more>[^:<>%]{{3,100}}:\s?(?:{_NUMBER})\s?%?\s?)", re.IGNORECASE)
+_BETWEEN = re.compile(rf"\bbetween\s{{1,3}}({_NUMBER})\s?%?\s{{1,3}}and\s{{1,3}}({_NUMBER}){_UNIT}", re.IGNORECASE)
+_ONLY_NUMBER = re.compile(rf"~?(?P<sign>%?)\s?(?P<number>{_NUMBER}){_UNIT}(?:\s{{1,3}}[^<>]{{0,80}})?\.?", re.IGNORECASE)
+_TRAILING = re.compile(rf"(?P<name>[^:%\d]{{3,120}})\s(?P<number>{_NUMBER})\s?(?:%|percent)\.?", re.IGNORECASE)
+_ZERO = re.compile(
+    r"(?:no|zero|0)\s{1,3}(?P<name>(?:[\w'/-]+\s){0,6}(?:complaints?|calls|errors|incidents|tickets|reports|crashes|outages|defects|bugs|alerts|pages)\b.{0,60})",
+    re.IGNORECASE,
+)
+_RELATIVE = re.compile(
+    r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|previous|prior|same as|similar to|normal|current(?:ly)? (?:rate|level|average)"
+    r"|existing|historical|unchanged|in line with|as before|than (?:before|usual|today|now|the (?:old|current|existing))"
+    r"|(?:no|not|without) (?:an? )?(?:significant |noticeable )?(?:increase|change|decrease|regression|drop|worse|degradation))\b",
+    re.IGNORECASE,
+)
+_YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|would)\b", re.IGNORECASE)
+_NO_COUNT = frozenset(
+    "s sec secs second seconds ms msec millisecond milliseconds m min mins minute minutes h hr hour hours day days week weeks "
+    "mb kb gb point points star stars x".split()
+)  # fmt: skip
+_EDGE = " :,;-–—=.*_"
+_TAIL = re.compile(r"\s(?:is|are|be|stays?|remains?|must be|should be|rate of|of|and|or|has to be)$", re.IGNORECASE)
+_HEAD = re.compile(r"^(?:and|or|but|with|that|keep|the)\s", re.IGNORECASE)
+
+
+def read_criteria(text: str, line: int) -> list[Criterion]:
+    """Every criterion of one line; empty when the line holds only a placeholder or a hint.
+
+    Two on one line are two: `error rate < 1%, bounce rate < 20%`.
+    """
+    shown = answer(text)
+    if not any(letter.isalnum() for letter in shown) or text.lstrip().startswith(placeholder_in(text) or "\n"):
+        return []
+    found = [criterion for part in _parts(shown) for criterion in _read_part(part, line)]
+    return [replace(criterion, text=shown) for criterion in found if criterion.name]
+
+
+def _parts(text: str) -> list[str]:
+    # A semicolon separates; commas and "and" do so only before another bar, which the search for bars sees to.
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def _read_part(text: str, line: int) -> list[Criterion]:
+    if _RELATIVE.search(text):
+        return [Criterion(_name(_before_colon(text)), CriterionKind.RELATIVE, line)]
+    if both := _BETWEEN.search(text):
+        name = _name(text[: both.start()]) or _name(text[both.end() :])
+        return [_numeric(name, op, number, both["unit"], line) for op, number in ((">=", both[1]), ("<=", both[2]))]
+    if bars := [bar for bar in _BAR.finditer(text) if not _WINDOW.match(bar[0])]:
+        return _read_bars(text, bars, line)
+    return [_read_bare(text, line)]
+
+
+def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterion]:
+    found: list[Criterion] = []
+    last = 0
+    for bar in bars:
+        name = _name(text[last : bar.start()])
+        if last and found and not name:
+            name = found[-1].name
+        name = name or _name(f"{_noun(bar['unit'])} {text[bar.end() :] if bar is bars[-1] else ''}")
+        op = next(op for index, op in enumerate(_OPS) if bar[f"op{index}"])
+        found.append(_numeric(name, op, bar["number"], bar["sign"] or bar["unit"], line))
+        last = bar.end()
+    if more := _ONE_MORE.fullmatch(text[last:]):
+        found.append(_read_bare(more["more"], line))
+    return found
+
+
+def _noun(unit: str | None) -> str:
+    """The thing counted, where it stands behind the number: "fewer than 2 calls"."""
+    return unit if unit and unit.isalpha() and unit.casefold() not in {*_NO_COUNT, "percent"} else ""
+
+
+def _read_bare(text: str, line: int) -> Criterion:
+    """A criterion without an operator."""
+    name, colon, value = text.partition(":")
+    only = _ONLY_NUMBER.fullmatch(value.strip()) if colon else None
+    if only:
+        # Zero needs no operator: there is nothing below it.
+        op = "==" if float(only["number"].replace(",", "")) == 0 else None
+        return _numeric(_name(name), op, only["number"], only["sign"] or only["unit"], line)
+    if zero := _ZERO.match((value if colon else text).strip()):
+        return _numeric(_name(name) if colon else _name(zero["name"]), "==", "0", None, line)
+    if trailing := _TRAILING.fullmatch(text):
+        return _numeric(_name(trailing["name"]), None, trailing["number"], "%", line)
+    if text.rstrip().endswith("?") or _YES_NO.match(text) or re.fullmatch(r"\s*(yes|no)\b.{0,20}", value, re.IGNORECASE):
+        return Criterion(_name(name if colon else text), CriterionKind.YES_NO, line)
+    return Criterion(_name(text), CriterionKind.NAMED, line)
+
+
+def _numeric(name: str, op: str | None, number: str, unit: str | None, line: int) -> Criterion:
+    word = (unit or "").casefold()
+    if word in {"%", "percent"}:
+        kind: str | None = "percent"
+    else:
+        kind = None if word.split("/")[0] in _NO_COUNT and word else "count"
+    value = float(number.replace(",", ""))
+    return Criterion(name, CriterionKind.NUMERIC, line, op, value, kind, word)
+
+
+def _before_colon(text: str) -> str:
+    name, colon, _ = text.partition(":")
+    return name if colon and len(name) > 2 else text
+
+
+def _name(text: str) -> str:
+    name = " ".join(text.split()).strip(_EDGE)
+    name = _HEAD.sub("", _TAIL.sub("", name))
+    if name.count("(") != name.count(")"):
+        name = name.strip("()")
+    return name.strip(_EDGE)[:200]

@@ -1,0 +1,187 @@
+"""Dates as people write them; a year that is not written is never made up."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from rampart_cli.document.labels import placeholder_in
+
+
+class DateProblem(StrEnum):
+    """Why a date cannot be taken as written."""
+
+    NO_YEAR = "no year"
+    """The day and the month stand without a year."""
+    MALFORMED = "malformed"
+    """It looks like a date and is none."""
+    REVERSED = "reversed"
+    """The range ends before it begins."""
+    PLACEHOLDER = "placeholder"
+    """Somebody meant to write a date here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """A day or a range read from one short text, the text that says so, and what is wrong with it."""
+
+    start: date | None = None
+    end: date | None = None
+    text: str = ""
+    problem: DateProblem | None = None
+    is_week: bool = False
+    """Whether only the week is said: "week of 8/7"."""
+
+    @property
+    def said(self) -> bool:
+        """Whether the text speaks of a date at all."""
+        return bool(self.text)
+
+
+NOTHING = Dates()
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        ("jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august",
+         "sep sept september", "oct october", "nov november", "dec december"), start=1)
+    for name in names.split()
+}  # fmt: skip
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_TOKEN = re.compile(
+    rf"(?P<iso>\d{{4}}[/.-]\d{{1,2}}[/.-]\d{{1,2}})(?!\d)"
+    rf"|(?P<us>\d{{1,2}}/\d{{1,2}}(?:/(?:\d{{4}}|\d{{2}}))?)(?![\d/])"
+    rf"|(?P<dash>\d{{1,2}}-\d{{1,2}}-\d{{4}})(?!\d)"
+    rf"|\b(?P<month>(?:{_MONTH})\.?\s{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?(?!\d)(?:,?\s{{1,3}}\d{{4}})?)"
+    rf"|(?P<european>\b\d{{1,2}}(?:st|nd|rd|th)?\s{{1,3}}(?:{_MONTH})\b(?:,?\s{{1,3}}\d{{4}})?)"
+    r"|(?P<sep>\s{0,3}(?:-|–|—|→|\bto\b|\bthrough\b|\bthru\b|\buntil\b)\s{0,3})"
+    r"|(?P<year>\b20\d\d\b)"
+    r"|(?P<run>\d[\d/.-]*\d|\d)(?:st|nd|rd|th)?",
+    re.IGNORECASE,
+)
+_WEEK = re.compile(r"\bweek (of|beginning|starting)\s{1,3}$", re.IGNORECASE)
+_ATOMS = frozenset({"iso", "us", "dash", "month", "european"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    month: int
+    day: int
+    year: int | None = None
+
+    def date(self) -> date | None:
+        try:
+            return date(self.year or 0, self.month, self.day) if self.year else None
+        except ValueError:
+            return None
+
+    @property
+    def is_possible(self) -> bool:
+        try:
+            date(self.year or 2000, self.month, self.day)  # 2000 has a 29 February
+        except ValueError:
+            return False
+        return self.year is None or 2000 <= self.year <= 2100
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def read_dates(text: str) -> Dates:
+    """Read the first day or range in a text that is meant to hold one, such as `7/28-8/01 2025` or `July 7 - 11`."""
+    tokens = _tokens(text)
+    first = next((index for index, token in enumerate(tokens) if token.kind in _ATOMS), None)
+    if first is None:
+        broken = next((t for t in tokens if t.kind == "run" and sum(map(t.text.count, "/-.")) >= 2), None)
+        if broken is not None:
+            return Dates(text=broken.text, problem=DateProblem.MALFORMED)
+        missing = placeholder_in(text)
+        return Dates(text=missing, problem=DateProblem.PLACEHOLDER) if missing else NOTHING
+    begin = _day(tokens[first])
+    tail = [token for token in tokens[first + 1 : first + 6]]
+    end, used, broken_range = _end(begin, tokens[first], tail)
+    last = used[-1] if used else tokens[first]
+    written = text[tokens[first].start : last.end].strip()
+    if broken_range or not begin.is_possible or (end is not None and not end.is_possible):
+        return Dates(text=written, problem=DateProblem.MALFORMED)
+    return _resolve(begin, end, written, is_week=bool(_WEEK.search(text[: tokens[first].start])))
+
+
+def leading_date(text: str) -> tuple[Dates, str]:
+    """A date that a line begins with, and what follows it; nothing and the whole text when it begins otherwise."""
+    tokens = _tokens(text[:80])
+    plain = re.match(r"\W{0,3}(?:week of\s|on\s|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|satur|sat|sun)(?:day)?\b,?\s{0,3})?\W{0,2}", text, re.IGNORECASE)
+    at = plain.end() if plain else 0
+    if not tokens or tokens[0].kind not in _ATOMS or tokens[0].start > at:
+        return NOTHING, text
+    found = read_dates(text[:80])
+    after = text.find(found.text) + len(found.text)
+    return found, text[after:].lstrip(" -–—:.)|")
+
+
+_BEFORE_DATE = re.compile(r"(?:\b(?:on|by|from|starting|start|begins?|beginning|week of|@)\s{0,3}|\()$", re.IGNORECASE)
+
+
+def date_said(text: str) -> Dates:
+    """A date inside a sentence, believed only after `on`, `from`, `week of` and the like."""
+    for token in _tokens(text):
+        if token.kind in _ATOMS and _BEFORE_DATE.search(text[max(0, token.start - 20) : token.start]):
+            prefix = 8 if text[max(0, token.start - 8) : token.start].casefold() == "week of " else 0
+            return read_dates(text[token.start - prefix :])
+    return NOTHING
+
+
+def _tokens(text: str) -> list[_Token]:
+    return [_Token(str(found.lastgroup), found[0], found.start(), found.end()) for found in _TOKEN.finditer(text[:500])]
+
+
+def _end(begin: _Day, first: _Token, tail: list[_Token]) -> tuple[_Day | None, list[_Token], bool]:
+    """The range's end, the tokens that make it, and whether it is broken."""
+    if not tail or tail[0].kind != "sep" or tail[0].start != first.end:
+        return None, [], False
+    if len(tail) < 2 or tail[1].start != tail[0].end:
+        return None, [], False  # an open range
+    second, used = tail[1], tail[:2]
+    if second.kind in _ATOMS:
+        end = _day(second)
+    elif second.kind == "run" and second.text.isdigit() and first.kind in {"month", "european"}:
+        end = _Day(begin.month, int(second.text))
+    elif second.kind == "run" and first.kind == "us":
+        return None, used, True
+    else:
+        return None, [], False
+    following = tail[2] if len(tail) > 2 else None
+    if following is not None and following.kind == "year" and following.start - second.end <= 2 and end.year is None:
+        end, used = replace(end, year=int(following.text)), tail[:3]
+    return end, used, False
+
+
+def _resolve(begin: _Day, end: _Day | None, text: str, *, is_week: bool) -> Dates:
+    if end is not None:
+        # One year written once counts for both ends.
+        begin = replace(begin, year=begin.year or end.year)
+        end = replace(end, year=end.year or begin.year)
+    start, stop = begin.date(), end.date() if end else None
+    if start is None:
+        return Dates(text=text, problem=DateProblem.NO_YEAR, is_week=is_week)
+    if stop is not None and stop < start:
+        return Dates(start, stop, text, DateProblem.REVERSED)
+    return Dates(start, stop, text, is_week=is_week)
+
+
+def _day(token: _Token) -> _Day:
+    numbers = [int(part) for part in re.findall(r"\d+", token.text)]
+    if token.kind == "iso":
+        return _Day(numbers[1], numbers[2], numbers[0])
+    if token.kind in {"us", "dash"}:
+        year = numbers[2] if len(numbers) > 2 else None
+        return _Day(numbers[0], numbers[1], year + 2000 if year is not None and year < 100 else year)
+    name = re.search(rf"({_MONTH})", token.text, re.IGNORECASE)
+    month = _MONTHS[name[1].lower()] if name else 0
+    return _Day(month, numbers[0], numbers[1] if len(numbers) > 1 else None)

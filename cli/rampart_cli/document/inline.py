@@ -1,0 +1,160 @@
+"""What a reader sees of one paragraph, line by line: no markers, no struck text, links with their addresses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from markdown_it import MarkdownIt
+from mdit_py_plugins.front_matter import front_matter_plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it.token import Token
+
+MAX_NESTING = 100
+"""Levels of lists and quotes that are followed; each list takes two."""
+
+_MARKED = re.compile(r"[*_`\[\]<>!~\\&]")
+_LONGEST, _MOST_BRACKETS = 4000, 100
+"""What is parsed together: the time for brackets that never close grows with the square of their number."""
+_ATTRIBUTE = re.compile(r"""\bhref\s{0,9}=\s{0,9}["']?([^\s"'>]{1,2000})""", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([a-z]{1,10})\b", re.IGNORECASE)
+STRUCK = frozenset({"s", "del", "strike"})
+
+
+@dataclass(slots=True)
+class Link:
+    """A link: what it reads, and where it leads."""
+
+    text: str
+    url: str
+
+
+@dataclass(slots=True)
+class VisibleLine:
+    """One line of a paragraph; `line` counts from the paragraph's first line."""
+
+    line: int = 0
+    text: str = ""
+    links: list[Link] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    plain: str = ""
+    """The part of the text that is not strong."""
+
+    @property
+    def is_strong(self) -> bool:
+        """Whether the whole line is bold, as a heading made by hand is."""
+        return bool(self.text.strip(" :")) and not self.plain.strip(" :")
+
+
+@cache
+def parser() -> MarkdownIt:
+    """CommonMark with tables, struck text and front matter; inline text is parsed on demand only."""
+    markdown = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable(["table", "strikethrough"])
+    markdown.use(front_matter_plugin)
+    markdown.core.ruler.disable(["inline"])
+    return markdown
+
+
+def visible_lines(content: str) -> list[VisibleLine]:
+    """Read a paragraph's source; one entry for each source line that shows anything."""
+    if not _MARKED.search(content):
+        return [_plain(number, line) for number, line in enumerate(content.split("\n"))]
+    if _is_bounded(content):
+        return _Reader(content).lines
+    return [
+        VisibleLine(number, entry.text, entry.links, entry.codes, entry.plain)
+        for number, line in enumerate(content.split("\n"))
+        for entry in (_Reader(line).lines if _is_bounded(line) else [_plain(number, line)])
+    ]
+
+
+def _is_bounded(content: str) -> bool:
+    return len(content) <= _LONGEST and content.count("[") <= _MOST_BRACKETS
+
+
+def _plain(number: int, line: str) -> VisibleLine:
+    return VisibleLine(number, line, plain=line)
+
+
+class _Reader:
+    """Walks the inline tokens of one paragraph."""
+
+    def __init__(self, content: str) -> None:
+        self._source = content.split("\n")
+        self._entry = VisibleLine()
+        self.lines = [self._entry]
+        self._strong = self._struck = 0
+        self._link: Link | None = None
+        tokens: list[Token] = []
+        parser().inline.parse(content, parser(), {}, tokens)
+        self._walk(tokens)
+        if self._entry.line != len(self._source) - 1:
+            self._resynchronise()
+
+    def _walk(self, tokens: Sequence[Token]) -> None:
+        for token in tokens:
+            match token.type:
+                case "text" | "text_special":
+                    self._write(token.content)
+                case "code_inline":
+                    self._write(token.content)
+                    if not self._struck:
+                        self._entry.codes.append(token.content)
+                case "softbreak" | "hardbreak":
+                    self._break(1)
+                case "strong_open" | "strong_close":
+                    self._strong += token.nesting
+                case "s_open" | "s_close":
+                    self._struck += token.nesting
+                case "link_open":
+                    self._open_link(str(token.attrs.get("href", "")))
+                case "link_close":
+                    self._link = None
+                case "html_inline":
+                    self._html(token.content)
+
+    def _write(self, text: str) -> None:
+        if self._struck:
+            return
+        self._entry.text += text
+        if not self._strong:
+            self._entry.plain += text
+        if self._link is not None:
+            self._link.text += text
+
+    def _break(self, lines: int) -> None:
+        self._entry = VisibleLine(self._entry.line + lines)
+        self.lines.append(self._entry)
+
+    def _open_link(self, url: str) -> None:
+        self._link = Link("", url)
+        if not self._struck:
+            self._entry.links.append(self._link)
+
+    def _html(self, markup: str) -> None:
+        tag = _TAG.match(markup)
+        name, closing = (tag[2].lower(), bool(tag[1])) if tag else ("", False)
+        if name == "br":
+            self._break(0)
+        elif name in STRUCK:
+            self._struck = max(0, self._struck + (-1 if closing else 1))
+        elif name == "a" and closing:
+            self._link = None
+        elif name == "a" and (address := _ATTRIBUTE.search(markup)):
+            self._open_link(address[1])
+        if newlines := markup.count("\n"):
+            self._break(newlines)
+
+    def _resynchronise(self) -> None:
+        # Code spans and link titles may run over a line's end, which the tokens do not tell.
+        number = 0
+        for entry in self.lines:
+            first = (entry.text.split() or [""])[0]
+            entry.line = number = next(
+                (n for n in range(number, len(self._source)) if first and first in self._source[n]), number
+            )

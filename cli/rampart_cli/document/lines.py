@@ -1,0 +1,214 @@
+"""The page as a flat list of visible lines, each with its place, its kind and what it stands under."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rampart_cli.document.inline import MAX_NESTING, Link, VisibleLine, parser, visible_lines
+from rampart_cli.document.markup import MarkupLine, markup_lines
+
+if TYPE_CHECKING:
+    from rampart_cli.document.page import Page
+
+LONGEST_TEXT = 2000
+"""Characters of one visible line that are looked at: what a person writes on a line of a plan is shorter."""
+
+STRONG_LEVEL = 7
+"""The level of a bold line that serves as a heading: below every real heading."""
+
+_BULLET = re.compile(r"\s*[•·▪◦‣●○–—]\s*(?=\S)")
+_BOX = re.compile(r"\s{0,9}\[([ xX]?)\]\s{0,9}")
+_HEADING_MARK = re.compile(r"\s{0,9}(#{1,6})\s{0,9}(?=[^#\s])")
+
+
+class LineKind(StrEnum):
+    """What a visible line is on the page."""
+
+    HEADING = "heading"
+    """A heading, real or made of a bold line."""
+    ITEM = "item"
+    """An item of a list, in Markdown, HTML or pasted from a word processor."""
+    TEXT = "text"
+    """A line of a paragraph."""
+    ROW = "row"
+    """A row of a table's body."""
+    FRONT = "front"
+    """A line of the front matter, `key: value`."""
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One visible line of the page; `line` is one-based."""
+
+    kind: LineKind
+    line: int
+    text: str
+    level: int = 0
+    """1 to 7 of a heading, 0 of anything else."""
+    parent: Line | None = None
+    """The list item that this line stands within."""
+    links: list[Link] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    checked: bool | None = None
+    """Whether the task box is ticked; None without a box."""
+    quoted: bool = False
+    header: tuple[str, ...] = ()
+    """The head of the table that a row belongs to."""
+    cells: tuple[str, ...] = ()
+    has_items: bool = False
+    """Whether list items stand within this one."""
+
+    @property
+    def ancestors(self) -> list[Line]:
+        """The list items around this line, the nearest first."""
+        found, parent = [], self.parent
+        while parent is not None:
+            found.append(parent)
+            parent = parent.parent
+        return found
+
+
+@dataclass(slots=True)
+class Lines:
+    """The visible lines of a page, and the line at which it nests too deeply to be followed, if it does."""
+
+    lines: list[Line]
+    too_deep: int | None = None
+
+
+def read_lines(page: Page) -> Lines:
+    """Parse the page as CommonMark with tables, struck text, front matter and raw HTML."""
+    return _Walk(page).run()
+
+
+class _Walk:
+    def __init__(self, page: Page) -> None:
+        self._tokens = parser().parse("\n".join(page.lines))
+        self._found: list[Line] = []
+        self._items: list[Line | None] = []
+        self._quotes = 0
+        self._heading = 0
+        self._head: tuple[str, ...] = ()
+        self._cells: list[VisibleLine] = []
+        self._deepest: int | None = None
+
+    def run(self) -> Lines:
+        for index, token in enumerate(self._tokens):
+            self._nest(token.type, token.nesting)
+            first = token.map[0] + 1 if token.map else 0
+            if token.level >= MAX_NESTING - 1 and self._deepest is None and first:
+                self._deepest = first
+            match token.type:
+                case "heading_open":
+                    self._heading = int(token.tag[1])
+                case "heading_close":
+                    self._heading = 0
+                case "inline" if self._tokens[index - 1].type in {"th_open", "td_open"}:
+                    self._cells.append(_one(visible_lines(token.content)))
+                case "inline":
+                    self._paragraph(first, visible_lines(token.content))
+                case "tr_open":
+                    self._cells, self._row_line = [], first
+                case "tr_close":
+                    self._row()
+                case "html_block":
+                    self._markup(first, markup_lines(token.content))
+                case "front_matter":
+                    self._front(first, token.content)
+        return Lines(self._found, self._deepest)
+
+    def _nest(self, kind: str, nesting: int) -> None:
+        if kind == "blockquote_open" or kind == "blockquote_close":
+            self._quotes += nesting
+        elif kind == "list_item_open":
+            self._items.append(None)
+        elif kind == "list_item_close":
+            self._items.pop()
+        elif kind == "table_open":
+            self._head = ()
+
+    def _parent(self) -> Line | None:
+        return next((item for item in reversed(self._items) if item is not None), None)
+
+    def _add(self, line: Line) -> None:
+        line.quoted = self._quotes > 0
+        line.text = line.text[:LONGEST_TEXT].strip()
+        if line.text or line.cells:
+            self._found.append(line)
+
+    def _paragraph(self, first: int, entries: list[VisibleLine]) -> None:
+        if self._heading:
+            title = _one(entries)
+            self._add(Line(LineKind.HEADING, first, title.text, self._heading, links=title.links, codes=title.codes))
+            return
+        for entry in entries:
+            self._add(self._line(first + entry.line, entry))
+
+    def _line(self, number: int, entry: VisibleLine) -> Line:
+        opens_item = bool(self._items) and self._items[-1] is None
+        line = Line(LineKind.TEXT, number, entry.text, parent=self._parent(), links=entry.links, codes=entry.codes)
+        if opens_item:
+            line.kind = LineKind.ITEM
+            if line.parent is not None:
+                line.parent.has_items = True
+            self._items[-1] = line
+        elif not self._items and not self._quotes and self._is_heading(line, entry):
+            return line
+        if bullet := _BULLET.match(line.text):
+            line.kind, line.text = LineKind.ITEM, line.text[bullet.end() :]
+        if box := _BOX.match(line.text):
+            line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
+        return line
+
+    def _is_heading(self, line: Line, entry: VisibleLine) -> bool:
+        if mark := _HEADING_MARK.match(line.text):
+            line.kind, line.level, line.text = LineKind.HEADING, len(mark[1]), line.text[mark.end() :]
+        elif entry.is_strong:
+            line.kind, line.level = LineKind.HEADING, STRONG_LEVEL
+        return line.kind is LineKind.HEADING
+
+    def _row(self) -> None:
+        cells = tuple(cell.text.strip()[:LONGEST_TEXT] for cell in self._cells)
+        if not self._head:
+            self._head = cells or ("",)
+            return
+        links = [link for cell in self._cells for link in cell.links]
+        codes = [code for cell in self._cells for code in cell.codes]
+        self._add(Line(LineKind.ROW, self._row_line, " | ".join(cells), 0, None, links, codes, None,
+                       header=self._head, cells=cells))
+
+    def _markup(self, first: int, entries: list[MarkupLine]) -> None:
+        head: tuple[str, ...] = ()
+        for entry in entries:
+            line = Line(LineKind.TEXT, first + entry.line, " ".join(entry.text.split()), links=entry.links)
+            line.parent = self._parent()
+            if entry.cells:
+                cells = tuple(" ".join(cell.split()) for cell in entry.cells)
+                if entry.header or not head:
+                    head = cells
+                    continue
+                line.kind, line.header, line.cells, line.text = LineKind.ROW, head, cells, " | ".join(cells)
+            elif entry.heading:
+                line.kind, line.level = LineKind.HEADING, entry.heading
+            elif entry.item:
+                line.kind = LineKind.ITEM
+            if box := _BOX.match(line.text):
+                line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
+            self._add(line)
+
+    def _front(self, first: int, content: str) -> None:
+        for number, text in enumerate(content.split("\n"), start=1):
+            self._add(Line(LineKind.FRONT, first + number, text))
+
+
+def _one(entries: list[VisibleLine]) -> VisibleLine:
+    """Several visible lines as one: a heading or a cell with a line break in it."""
+    return VisibleLine(
+        entries[0].line,
+        " ".join(entry.text for entry in entries),
+        [link for entry in entries for link in entry.links],
+        [code for entry in entries for code in entry.codes],
+    )

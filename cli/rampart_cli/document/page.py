@@ -1,0 +1,99 @@
+"""The page as bytes and as lines, so that every finding can name its line, column and byte offset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from rampart.errors import RampartError
+
+MAX_BYTES = 512 * 1024
+"""The largest page that is read; plans are a few kilobytes, and a parser's time grows with the page."""
+
+_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_UTF8_BOM = b"\xef\xbb\xbf"
+# Spaces that Word and web pages leave become plain ones; marks that nobody sees are dropped.
+_SPACES = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
+_UNSEEN = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F)])
+_ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
+_SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, 0: "\ufffd"}
+
+
+class UnreadablePageError(RampartError):
+    """The page is no text that can be read as a plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the page: one-based line and column of its start, and byte offsets [start, end)."""
+
+    line: int
+    column: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """A Markdown page; line numbers are one-based, byte offsets count from the file's first byte."""
+
+    source: bytes
+    raw: tuple[str, ...]
+    """The lines as written, without their line ends."""
+    starts: tuple[int, ...]
+    """Byte offset of each line, and of the end of the file."""
+
+    @classmethod
+    def read(cls, source: bytes) -> Self:
+        """Take a file's bytes.
+
+        Raises UnreadablePageError for more than MAX_BYTES and for anything but UTF-8.
+        """
+        if len(source) > MAX_BYTES:
+            raise UnreadablePageError(
+                f"the page has {len(source):,} bytes, and at most {MAX_BYTES:,} are read; "
+                "is this the plan? Move logs, images and attachments out of it"
+            )
+        if source[:2] in _BOMS:
+            raise UnreadablePageError(f"the page is {_BOMS[source[:2]]} text; save it as UTF-8")
+        starts, raw = [0], []
+        for number, chunk in enumerate(source.splitlines(keepends=True), start=1):
+            raw.append(_decode(chunk, number))
+            starts.append(starts[-1] + len(chunk))
+        return cls(source=source, raw=tuple(raw), starts=tuple(starts))
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """The lines as a reader sees them: plain spaces, no invisible marks."""
+        return tuple(line if line.isascii() and "\0" not in line else line.translate(_SEEN) for line in self.raw)
+
+    def column(self, line: int, fragment: str) -> int:
+        """The one-based column at which `fragment` begins on `line`; the line's first character when it is not there."""
+        text = self.raw[line - 1] if 0 < line <= len(self.raw) else ""
+        found = text.find(fragment) if fragment else -1
+        return 1 + (found if found >= 0 else len(text) - len(text.lstrip()))
+
+    def span(self, line: int, column: int, length: int) -> Span:
+        """The bytes of `length` characters from `line` and `column` on."""
+        text, start = self.raw[line - 1], self.starts[line - 1]
+        bom = len(_UTF8_BOM) if line == 1 and self.source.startswith(_UTF8_BOM) else 0
+        before = bom + len(text[: column - 1].encode())
+        return Span(line, column, start + before, start + before + len(text[column - 1 : column - 1 + length].encode()))
+
+    def block(self, first: int, past: int) -> Span:
+        """The bytes of the whole lines from `first` up to, not including, `past`, with their line ends."""
+        return Span(first, 1, self.starts[first - 1], self.starts[min(past, len(self.starts)) - 1])
+
+
+def _decode(chunk: bytes, number: int) -> str:
+    body = chunk.rstrip(b"\r\n")
+    if number == 1:
+        body = body.removeprefix(_UTF8_BOM)
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnreadablePageError(
+            f"line {number} is no UTF-8 text (byte 0x{body[error.start]:02x} at position {error.start + 1}); "
+            "save the page as UTF-8"
+        ) from error

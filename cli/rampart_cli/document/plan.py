@@ -1,0 +1,130 @@
+"""A plan as the page states it: what was read, where, and nothing that was not written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rampart_cli.document.amounts import Length, StageKind
+from rampart_cli.document.dates import NOTHING, Dates
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from rampart_cli.document.criteria import Criterion
+    from rampart_cli.document.inline import Link
+    from rampart_cli.document.sections import Section
+    from rampart_cli.document.statements import Statement
+
+
+@dataclass(slots=True, eq=False)
+class Stage:
+    """One stage of a plan on a page; lines are one-based."""
+
+    percent: float | None
+    kind: StageKind
+    line: int
+    name: str | None = None
+    letter: str | None = None
+    """`Stage B`, `Phase II`: how the page counts it."""
+    users: tuple[int, ...] | None = None
+    users_line: int | None = None
+    dates: Dates = NOTHING
+    dates_line: int | None = None
+    hold: Length | None = None
+    hold_line: int | None = None
+    stated: tuple[tuple[float, int], ...] = ()
+    """The percentages that contradict each other, each with its line; empty when there is no contradiction."""
+    section: Section | None = None
+    """The section of the stage or the phase that it belongs to."""
+    source: Statement | None = None
+    """The line that a step was read from; None when the heading says it."""
+
+    @property
+    def start(self) -> date | None:
+        """The first day, where it is written in full."""
+        return self.dates.start
+
+    @property
+    def end(self) -> date | None:
+        """The last day, where it is written in full."""
+        return self.dates.end
+
+    @property
+    def label(self) -> str:
+        """The stage in a message."""
+        percent = f"{self.percent:g}%" if self.percent is not None else None
+        return " ".join(part for part in (self.letter, f"({percent})" if self.letter and percent else percent) if part) or (
+            self.name or f"the stage at line {self.line}"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The stage in the published form."""
+        return {
+            "percent": self.percent,
+            "kind": self.kind.value,
+            "users": list(self.users) if self.users else None,
+            "start": self.start.isoformat() if self.start else None,
+            "end": self.end.isoformat() if self.end else None,
+            "line": self.line,
+        }
+
+
+@dataclass(slots=True)
+class Said:
+    """A short fact and the line that says it."""
+
+    value: str
+    line: int
+
+
+@dataclass(slots=True)
+class FlagName:
+    """A flag as the page names it."""
+
+    name: str
+    line: int
+
+
+@dataclass(slots=True)
+class PlanDocument:
+    """Everything that one plan of a page states."""
+
+    title: Said
+    statements: list[Statement]
+    roots: list[Section]
+    stages: list[Stage] = field(default_factory=list)
+    flags: list[FlagName] = field(default_factory=list)
+    criteria: list[Criterion] = field(default_factory=list)
+    """Every statement of a criterion, repeated ones too."""
+    links: list[tuple[Link, int]] = field(default_factory=list)
+    owner: Said | None = None
+    timezone: Said | None = None
+    rollback: Said | None = None
+    window: Said | None = None
+    dashboard: Said | None = None
+    business_days: Said | None = None
+    """Where the page counts in business days."""
+
+    @property
+    def distinct_criteria(self) -> list[Criterion]:
+        """Each criterion once, at the line that states it first."""
+        first: dict[object, Criterion] = {}
+        for criterion in self.criteria:
+            first.setdefault(criterion.key, criterion)
+        return list(first.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan in the published form."""
+        return {
+            "title": self.title.value,
+            "flags": [flag.name for flag in self.flags],
+            "stages": [stage.as_json() for stage in self.stages],
+            "criteria": [
+                {"name": c.name, "op": c.op, "value": c.value, "unit": c.unit, "kind": c.kind.value, "line": c.line}
+                for c in self.distinct_criteria
+            ],
+            "owner": self.owner.value if self.owner else None,
+            "timezone": self.timezone.value if self.timezone else None,
+            "links": list(dict.fromkeys(link.url for link, _ in self.links)),
+        }

@@ -1,0 +1,171 @@
+"""The page as a tree of sections, each of a kind that says how its lines are to be read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from rampart_cli.document.lines import Line, LineKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+class SectionKind(StrEnum):
+    """How the lines of a section are to be read."""
+
+    AFTER = "after"
+    """What is looked at after the launch: no stage, no bar."""
+    RESULTS = "results"
+    """What was measured: no number in it is a plan."""
+    TESTING = "testing"
+    """Moderated testing with chosen people: no stage of the rollout."""
+    ROLLBACK = "rollback"
+    """How to go back."""
+    GUIDE = "guide"
+    """The template talking to the author, questions, contents: no plan."""
+    STAGE = "stage"
+    """A stage, or a phase that holds stages."""
+    TIMELINE = "timeline"
+    """Dated steps."""
+    CRITERIA = "criteria"
+    """What is looked at before an advance."""
+    OTHER = "other"
+    """Anything else."""
+
+
+DECOYS = frozenset(
+    {SectionKind.AFTER, SectionKind.RESULTS, SectionKind.TESTING, SectionKind.ROLLBACK, SectionKind.GUIDE}
+)
+"""Sections whose numbers never become a stage or a bar."""
+
+_STAGE_NAME = r"(stage|phase|step|wave|ramp|ring|round|tier|day|week)\s{0,3}#?([a-z]|\d{1,3}|[ivx]{1,5})\b"
+STAGE_TITLE = re.compile(_STAGE_NAME, re.IGNORECASE)
+"""`Stage B`, `Phase II`, `Step 3`: the word and its letter or number."""
+
+_KINDS = [
+    (SectionKind.AFTER, r"post[- ]?launch|after (the )?launch|\b(\d+|one)[- ](week|month|day)s?[- ](results?|review|check)"),
+    (SectionKind.RESULTS, r"^results?\b|\bresults?(\s*\([^)]*\))?$|\bresults? (so far|to date|of|for|at|from|after)\b"),
+    (SectionKind.RESULTS, r"^actuals?\b|\b(outcomes?|findings|learnings|actuals)$|what happened"),
+    (SectionKind.TESTING, r"\buat\b|user acceptance|\bmoderated\b|usability (test|research)"),
+    (SectionKind.ROLLBACK, r"\broll(ing)?[- ]?back|\bback(ing)?[- ]?out"),
+    (SectionKind.GUIDE, r"do i need|how to use|when to use|contents|exceptions|\bquestions$|\bexamples?\b|template"),
+    (SectionKind.GUIDE, r"references?$|appendix|glossary|\bfaq|history|changelog"),
+    (SectionKind.STAGE, rf"^{_STAGE_NAME}|\bcanary\b|^~?\d{{1,3}}(\.\d+)?\s?%"),
+    (SectionKind.TIMELINE, r"time ?line|schedule|calendar|key dates|milestones"),
+    (SectionKind.CRITERIA, r"criteria|criterion|data\s?dog|\bkpis?\b|\bmetrics?\b|guardrails?|analytics|grafana|medallia"),
+]
+_NO_TITLE = frozenset({SectionKind.STAGE, SectionKind.TIMELINE, SectionKind.RESULTS, SectionKind.AFTER})
+_COMPILED = [(kind, re.compile(pattern)) for kind, pattern in _KINDS]
+
+
+def kind_of(title: str) -> SectionKind:
+    """The kind that a heading's words give to its section."""
+    words = " ".join(title[:200].casefold().split()).strip(" :.!-–—*_")
+    return next((kind for kind, pattern in _COMPILED if pattern.search(words)), SectionKind.OTHER)
+
+
+@dataclass(slots=True, eq=False)
+class Section:
+    """A heading with what stands under it; `past` is the line after its last."""
+
+    heading: Line | None
+    level: int
+    kind: SectionKind = SectionKind.OTHER
+    parent: Section | None = None
+    lines: list[Line] = field(default_factory=list)
+    children: list[Section] = field(default_factory=list)
+    past: int = 0
+
+    @property
+    def title(self) -> str:
+        """The heading's words."""
+        return self.heading.text.strip(" :") if self.heading else ""
+
+    @property
+    def line(self) -> int:
+        """The heading's line, one-based; 1 before the first heading."""
+        return self.heading.line if self.heading else 1
+
+    @property
+    def ancestors(self) -> list[Section]:
+        """The sections around this one, the nearest first."""
+        found, parent = [], self.parent
+        while parent is not None:
+            found.append(parent)
+            parent = parent.parent
+        return found
+
+    @property
+    def is_decoy(self) -> bool:
+        """Whether this section or one around it holds no plan."""
+        return any(section.kind in DECOYS for section in (self, *self.ancestors))
+
+    def walk(self) -> Iterator[Section]:
+        """This section and all below it, in the order of the page."""
+        waiting = [self]
+        while waiting:
+            section = waiting.pop()
+            yield section
+            waiting.extend(reversed(section.children))
+
+
+def build_tree(lines: Sequence[Line], past: int) -> Section:
+    """Hang the lines under their headings; the root stands for the whole page, which ends before line `past`."""
+    root = here = Section(None, 0, past=past)
+    for line in lines:
+        if line.kind is not LineKind.HEADING:
+            here.lines.append(line)
+            continue
+        while here.level >= line.level and here.parent is not None:
+            here.past, here = line.line, here.parent
+        section = Section(line, line.level, kind_of(line.text), here, past=past)
+        here.children.append(section)
+        here = section
+    return root
+
+
+_PLAN_TITLE = re.compile(r"\bplan\b", re.IGNORECASE)
+
+
+def plan_roots(root: Section, percents: Callable[[Section], list[float]]) -> list[list[Section]]:
+    """Split the page into its plans: for each, its own root first, then the other sections that belong to it.
+
+    Headings side by side are titles of plans when there are stages under each (`percents` tells) and the page starts
+    from the bottom again, or the headings say that they are plans. What stands before the first is shared by all.
+    """
+    titles = _titles(root, percents)
+    if not titles:
+        _free_title(root)
+        return [[root]]
+    for title in titles:
+        title.kind = SectionKind.OTHER
+    siblings = titles[0].parent.children if titles[0].parent else []
+    shared = [section for section in siblings if section.line < titles[0].line]
+    ends = [title.line for title in titles[1:]] + [root.past + 1]
+    return [
+        [title, *(s for s in siblings if title.line < s.line < end), *shared]
+        for title, end in zip(titles, ends, strict=True)
+    ]
+
+
+def _free_title(root: Section) -> None:
+    # "Search results: rollout plan" is a title; its words must not make decoys of all that stands under it.
+    tops = [section for section in root.walk() if section.level == 1]
+    if len(tops) == 1 and tops[0].kind is not SectionKind.STAGE and tops[0].children:
+        tops[0].kind = SectionKind.OTHER
+
+
+def _titles(root: Section, percents: Callable[[Section], list[float]]) -> list[Section]:
+    for parent in root.walk():
+        candidates = [child for child in parent.children if child.level == 1 or _PLAN_TITLE.search(child.title)]
+        rises = [(child, found) for child in candidates if child.kind not in _NO_TITLE and (found := percents(child))]
+        if len(rises) > 1 and all(
+            _PLAN_TITLE.search(child.title) or found[0] <= before[-1]
+            for (_, before), (child, found) in pairwise(rises)
+        ):
+            return [child for child, _ in rises]
+    return []

@@ -1,0 +1,152 @@
+"""Dates, lengths and users of stages, from the labels around them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rampart_cli.document.amounts import Length, length_in, users_in
+from rampart_cli.document.dates import DateProblem, Dates, read_dates
+from rampart_cli.document.labels import Asks, answer
+from rampart_cli.document.sections import Section, SectionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rampart_cli.document.plan import Stage
+    from rampart_cli.document.statements import Statement
+
+
+def add_details(stage: Stage, other: Stage) -> None:
+    """Complete `stage` by what another statement of the same percentage says."""
+    if _says_more(other.dates, stage.dates):
+        stage.dates, stage.dates_line = other.dates, other.dates_line
+    if stage.users is None and other.users is not None:
+        stage.users, stage.users_line = other.users, other.users_line
+    if stage.hold is None:
+        stage.hold, stage.hold_line = other.hold, other.hold_line
+    stage.name = stage.name or other.name
+
+
+def _says_more(dates: Dates, than: Dates) -> bool:
+    if dates.start is None or dates.problem is DateProblem.PLACEHOLDER:
+        return dates.said and not than.said
+    if than.start is None:
+        return True
+    days = (dates.start - than.start).days
+    return than.is_week and 0 <= days < 7  # a day of the week that was named
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A range of dates that a phase or the whole plan states, with its line and the stages that it holds for."""
+
+    dates: Dates
+    line: int
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Numbers of users stated for a phase or the plan, with their line and the stages that they are meant for."""
+
+    numbers: tuple[int, ...]
+    line: int
+    stages: tuple[Stage, ...]
+
+
+@dataclass(slots=True)
+class Details:
+    """What labels state for several stages at once."""
+
+    calendars: list[Calendar]
+    crowds: list[Crowd]
+
+
+_WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
+
+
+def give_details(stages: Sequence[Stage], statements: Sequence[Statement]) -> Details:
+    """Give each stage the dates, the length and the users that its section states."""
+    details = Details([], [])
+    for statement in statements:
+        if not statement.is_plan:
+            continue
+        reached = _reached(statement, stages)
+        if statement.asks is Asks.DATES:
+            _date(statement, reached, details)
+        elif statement.asks is Asks.USERS:
+            _count(statement, reached, details)
+        elif reached and _WAITS.search(statement.text) and (length := length_in(statement.text)):
+            _hold(reached, length, statement.number)
+    _dates_in_headings(stages, details)
+    return details
+
+
+def _reached(statement: Statement, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The stages that a statement holds for: those of its own section, else of the stage or phase around it."""
+    around: list[Section] = [statement.section, *statement.section.ancestors]
+    for section in around:
+        if found := tuple(stage for stage in stages if stage.section is section or _stands_in(stage, section)):
+            return found if section.kind is SectionKind.STAGE or section is statement.section else ()
+        if section.kind is SectionKind.STAGE:
+            return ()
+    return ()
+
+
+def _stands_in(stage: Stage, section: Section) -> bool:
+    return stage.source is not None and stage.source.section is section
+
+
+def _date(statement: Statement, reached: tuple[Stage, ...], details: Details) -> None:
+    value = statement.field.value if statement.field else ""
+    dates = read_dates(value)
+    if length := length_in(answer(value)):
+        _hold(reached, length, statement.number)
+    if dates.said:
+        _give_dates(dates, statement.number, reached, details)
+
+
+def _give_dates(dates: Dates, line: int, reached: tuple[Stage, ...], details: Details) -> None:
+    if len(reached) == 1 and not reached[0].dates.said:
+        reached[0].dates, reached[0].dates_line = dates, line
+    else:
+        details.calendars.append(Calendar(dates, line, reached))
+
+
+def _count(statement: Statement, reached: tuple[Stage, ...], details: Details) -> None:
+    numbers = users_in(answer(statement.field.value)) if statement.field else None
+    if numbers is None:
+        return
+    if len(reached) == 1:
+        reached[0].users, reached[0].users_line = numbers, statement.number
+        return
+    details.crowds.append(Crowd(numbers, statement.number, reached))
+    if len(numbers) == len(reached):
+        for stage, number in zip(reached, numbers, strict=True):
+            stage.users, stage.users_line = stage.users or (number,), statement.number
+
+
+def _hold(reached: Sequence[Stage], length: Length, line: int) -> None:
+    for stage in reached:
+        if stage.hold is None:
+            stage.hold, stage.hold_line = length, line
+
+
+def _dates_in_headings(stages: Sequence[Stage], details: Details) -> None:
+    """`Planning 7/24/24 - 8/15/24`: a heading that states when."""
+    seen: set[int] = set()
+    for stage in stages:
+        for section in _sections_of(stage):
+            dates = read_dates(section.title) if any(sign in section.title for sign in "/–-,") else Dates()
+            if section.line in seen or not dates.said or dates.problem is DateProblem.MALFORMED:
+                continue
+            seen.add(section.line)
+            inside = tuple(s for s in stages if s.section in list(section.walk()) or s.section is section.parent)
+            _give_dates(dates, section.line, inside, details)
+
+
+def _sections_of(stage: Stage) -> list[Section]:
+    own = stage.section
+    return [own, *own.children] if own is not None else []

@@ -1,0 +1,214 @@
+"""The stages of one plan, put together from headings, labels, tables, lists and timelines."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rampart_cli.document.amounts import (
+    StageKind,
+    increment_in,
+    is_of_time,
+    names_audience,
+    percents_in,
+    range_in,
+    users_beside,
+)
+from rampart_cli.document.labels import Asks, answer
+from rampart_cli.document.plan import Stage
+from rampart_cli.document.sections import STAGE_TITLE, Section, SectionKind
+from rampart_cli.document.stage_details import add_details
+from rampart_cli.document.step_lines import Step, read_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rampart_cli.document.statements import Statement
+
+_CONTAINERS = frozenset({"phase", "step", "day", "week"})
+_REST = re.compile(r"^[\s:–—.-]+|[\s:–—.-]+$")
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A stage or phase section with the lines that are its own, not of a stage within it."""
+
+    section: Section
+    own: list[Statement]
+    labels: list[Statement] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def word(self) -> str:
+        found = STAGE_TITLE.match(self.section.title)
+        return found[1].casefold() if found else ""
+
+    @property
+    def letter(self) -> str | None:
+        found = STAGE_TITLE.match(self.section.title)
+        return " ".join(found[0].split()) if found else None
+
+    @property
+    def name(self) -> str | None:
+        title = STAGE_TITLE.sub("", self.section.title, count=1)
+        rest = _REST.sub("", title.split("(")[0])
+        return rest if rest and "%" not in rest and "percent" not in rest else None
+
+    @property
+    def percents(self) -> list[float]:
+        return percents_in(self.section.title)
+
+
+def read_stages(roots: Sequence[Section], statements: Sequence[Statement]) -> list[Stage]:
+    """Every stage in the order of the page."""
+    planned = [statement for statement in statements if statement.is_plan]
+    frames = _frames(roots, planned)
+    stated = {percent for frame in frames for percent in _spoken(frame)}
+    by_heading = [stage for frame in frames for stage in _stages_of(frame, frames, stated)]
+    loose = [statement for statement in planned if statement.stage_section is None]
+    by_line = [_from_label(label) for label in loose if label.asks is Asks.PERCENT and _value(label)]
+    by_line += [step.stage for step in read_steps(loose)]
+    by_line += [step.stage for frame in frames for step in frame.steps if step.stage not in by_heading]
+    return _merge(by_heading, [stage for stage in by_line if not _belongs_elsewhere(stage, by_heading)])
+
+
+def _frames(roots: Sequence[Section], planned: Sequence[Statement]) -> list[_Frame]:
+    sections = sorted((s for root in roots for s in root.walk()), key=lambda section: section.line)
+    frames = [_Frame(s, []) for s in sections if s.kind is SectionKind.STAGE and not s.is_decoy]
+    by_section = {id(frame.section): frame for frame in frames}
+    for statement in planned:
+        frame = by_section.get(id(statement.stage_section))
+        if frame is not None:
+            frame.own.append(statement)
+    for frame in frames:
+        frame.labels = [statement for statement in frame.own if statement.asks is Asks.PERCENT]
+        frame.steps = read_steps(frame.own)
+    return frames
+
+
+def _value(label: Statement) -> list[float]:
+    return percents_in(answer(label.field.value)) if label.field else []
+
+
+def _spoken(frame: _Frame) -> list[float]:
+    return [*frame.percents, *(percent for label in frame.labels for percent in _value(label))]
+
+
+def _stages_of(frame: _Frame, frames: Sequence[_Frame], stated: set[float]) -> list[Stage]:
+    if range_in(frame.section.title) or len(frame.percents) > 1:
+        return _of_range(frame)
+    labels = [label for label in frame.labels if _value(label)]
+    if len({id(label.section) for label in labels}) > 1 or _is_container(frame):
+        return [_from_label(label) for label in labels]
+    if frame.percents or labels:
+        return [_of_one(frame, labels, stated)]
+    if frame.steps:
+        return [_in_frame(frame, step.stage) for step in frame.steps]
+    return _without_percent(frame, frames)
+
+
+def _of_range(frame: _Frame) -> list[Stage]:
+    """A phase of several stages: its dated steps, or the increments that its prose names, or nothing known."""
+    if frame.steps:
+        return [_in_frame(frame, step.stage) for step in frame.steps]
+    limits = range_in(frame.section.title)
+    increment = next((i for statement in frame.own if (i := increment_in(statement.text))), None)
+    if limits is None:
+        percents = frame.percents
+    elif increment:
+        low, high = limits
+        percents = [low + n * increment for n in range(int((high - low) / increment) + 1)]
+        percents += [] if percents[-1] == high else [high]
+    else:
+        return [_in_frame(frame, Stage(None, StageKind.UNKNOWN, frame.section.line))]
+    return [_in_frame(frame, Stage(percent, StageKind.ACTORS, frame.section.line)) for percent in percents]
+
+
+def _in_frame(frame: _Frame, stage: Stage) -> Stage:
+    stage.section, stage.letter = frame.section, frame.letter
+    return stage
+
+
+def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage:
+    """One stage whose heading, label or only step says the percentage; all that is said is compared."""
+    said = [(percent, frame.section.line) for percent in frame.percents]
+    said += [(percent, label.number) for label in labels for percent in _value(label)[:1]]
+    # A step towards another stage ("then move to 50%") is no contradiction.
+    others = stated - {percent for percent, _ in said}
+    if not labels and len(frame.steps) == 1:
+        said += [(s.percent, s.stage.line) for s in frame.steps if s.percent is not None and s.percent not in others]
+    texts = [frame.section.title, *(label.field.value for label in labels if label.field)]
+    kind = StageKind.TIME if any(map(is_of_time, texts)) else StageKind.ACTORS
+    stage = Stage(said[0][0], kind, frame.section.line, frame.name, frame.letter, section=frame.section)
+    if len({percent for percent, _ in said}) > 1:
+        # Which of them is meant only the team knows.
+        stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
+    if len(frame.steps) == 1:
+        stage.dates, stage.dates_line = frame.steps[0].stage.dates, frame.steps[0].stage.dates_line
+    for label in labels:
+        stage.users, stage.users_line = users_beside(label.field.value if label.field else ""), label.number
+    stage.users = stage.users or users_beside(frame.section.title)
+    return stage
+
+
+def _from_label(label: Statement) -> Stage:
+    """A stage that only a label says, in a section that is no stage itself."""
+    value = label.field.value if label.field else ""
+    kind = StageKind.TIME if is_of_time(label.text) else StageKind.ACTORS
+    percents = _value(label)
+    one = percents[0] if len(percents) == 1 or range_in(value) is None else None
+    return Stage(
+        one,
+        kind if one is not None else StageKind.UNKNOWN,
+        label.number,
+        users=users_beside(value),
+        users_line=label.number,
+        section=label.section,
+        source=label,
+    )
+
+
+def _is_container(frame: _Frame) -> bool:
+    return any(child.kind is SectionKind.STAGE for child in frame.section.walk() if child is not frame.section)
+
+
+def _without_percent(frame: _Frame, frames: Sequence[_Frame]) -> list[Stage]:
+    """An audience, or a stage that does not say how many; a phase may be a mere heading over other stages."""
+    siblings = [other for other in frames if other.word == frame.word and other is not frame]
+    if frame.word in _CONTAINERS and not any(_spoken(other) or other.steps for other in siblings):
+        return []
+    if frame.word in _CONTAINERS and any(other.word not in _CONTAINERS for other in frames):
+        return []
+    spoken = [frame.section.title, *(label.field.value for label in frame.labels if label.field)]
+    kind = StageKind.AUDIENCE if any(map(names_audience, spoken)) else StageKind.UNKNOWN
+    return [Stage(None, kind, frame.section.line, frame.name, frame.letter, section=frame.section)]
+
+
+def _belongs_elsewhere(stage: Stage, by_heading: Sequence[Stage]) -> bool:
+    """Whether a line under one stage's heading speaks of that very stage."""
+    return any(
+        stage.section is None and other.section is not None and stage.source is not None
+        and stage.source.stage_section is other.section
+        for other in by_heading
+    )  # fmt: skip
+
+
+def _merge(by_heading: list[Stage], by_line: list[Stage]) -> list[Stage]:
+    """One stage for each percentage that is said several times: in a heading, a table and a timeline."""
+    found = list(by_heading)
+    for stage in by_line:
+        same = next((other for other in found if _is_same(stage, other)), None)
+        if same is None:
+            found.append(stage)
+        else:
+            add_details(same, stage)
+    return sorted(found, key=lambda stage: stage.line)
+
+
+def _is_same(stage: Stage, other: Stage) -> bool:
+    if stage.source is not None and other.source is not None and stage.source.section is other.source.section:
+        return False  # the same list says it twice: that is for the reader to see
+    if stage.percent is None:
+        return False
+    return stage.percent == other.percent or any(stage.percent == percent for percent, _ in other.stated)

@@ -1,0 +1,127 @@
+"""Each visible line of one plan with what it may be read for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rampart_cli.document.labels import Asks, Field, read_field, what_is_asked
+from rampart_cli.document.lines import Line, LineKind
+from rampart_cli.document.sections import Section, SectionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_RESULTS = frozenset({Asks.RESULTS, Asks.ACTUAL})
+
+
+@dataclass(slots=True, eq=False)
+class Statement:
+    """One line, the section it stands in, and how it may be read."""
+
+    line: Line
+    section: Section
+    field: Field | None
+    is_decoy: bool
+    """It tells of results, testing, or speaks to the author: nothing in it is planned."""
+    is_criterion: bool
+    """It stands where criteria are listed."""
+
+    @property
+    def asks(self) -> Asks | None:
+        """What the line's label asks for; None without a label."""
+        return self.field.asks if self.field else None
+
+    @property
+    def text(self) -> str:
+        """The visible words."""
+        return self.line.text
+
+    @property
+    def number(self) -> int:
+        """The line's number on the page."""
+        return self.line.line
+
+    @property
+    def is_plan(self) -> bool:
+        """Whether steps, dates and users may be read from the line."""
+        return not (self.is_decoy or self.is_criterion or self.line.quoted)
+
+    @property
+    def stage_section(self) -> Section | None:
+        """The nearest section around the line that is a stage or a phase."""
+        return next((s for s in (self.section, *self.section.ancestors) if s.kind is SectionKind.STAGE), None)
+
+
+def statements_of(roots: Iterable[Section]) -> list[Statement]:
+    """The lines of one plan in the order of the page."""
+    sections = sorted((section for root in roots for section in root.walk()), key=lambda section: section.line)
+    reader = _Reader()
+    return [statement for section in sections for statement in reader.read(section)]
+
+
+class _Reader:
+    """Carries from line to line whether criteria or results are being listed."""
+
+    def __init__(self) -> None:
+        self._criteria = False
+        self._asked_by: Line | None = None
+        self._last: Line | None = None
+
+    def read(self, section: Section) -> list[Statement]:
+        # A question may be answered under a heading of its own: "What metrics …?" and then "Backend:".
+        is_answer = self._criteria and self._last is not None and self._last is self._asked_by
+        lists_criteria = _is_within(section, SectionKind.CRITERIA) or (is_answer and section.kind is SectionKind.OTHER)
+        self._criteria = lists_criteria and not section.is_decoy
+        self._asked_by = section.heading
+        is_result = False
+        found = []
+        for line in section.lines:
+            field = read_field(line.text) if line.kind is not LineKind.ROW else None
+            is_result = is_result or bool(field and field.asks in _RESULTS and not field.value and not line.parent)
+            decoy = section.is_decoy or is_result or _is_result(line, field)
+            criterion = not decoy and self._lists(line, field, lists_criteria=lists_criteria)
+            found.append(Statement(line, section, field, decoy, criterion))
+            self._last = line
+        return found
+
+    def _lists(self, line: Line, field: Field | None, *, lists_criteria: bool) -> bool:
+        """Whether `line` is one of a list of criteria; keeps track of where such a list begins and ends."""
+        asks = field.asks if field else None
+        if asks is Asks.CRITERIA:
+            self._criteria, self._asked_by = True, line
+            return bool(field and field.value)
+        if line.kind is LineKind.ROW:
+            return self._criteria or has_bars(line.header)
+        another = asks not in {None, Asks.OTHER, Asks.TITLE} and not self._is_below(line)
+        if another or self._has_left(line):
+            self._criteria = lists_criteria
+        return self._criteria and not (line.has_items and not _has_value(field))
+
+    def _is_below(self, line: Line) -> bool:
+        return self._asked_by is not None and self._asked_by in line.ancestors
+
+    def _has_left(self, line: Line) -> bool:
+        """Whether the list item that asked for criteria is over."""
+        asked = self._asked_by
+        return asked is not None and asked.kind is LineKind.ITEM and not self._is_below(line) and line.line != asked.line
+
+
+def has_bars(header: tuple[str, ...]) -> bool:
+    """Whether a table's head is that of a table of criteria."""
+    words = " ".join(header).casefold()
+    return any(word in words for word in ("threshold", "metric", "criteri", "kpi", "target", "success", "limit"))
+
+
+def _has_value(field: Field | None) -> bool:
+    return bool(field and field.value)
+
+
+def _is_within(section: Section, kind: SectionKind) -> bool:
+    return any(s.kind is kind for s in (section, *section.ancestors))
+
+
+def _is_result(line: Line, field: Field | None) -> bool:
+    if field and field.asks in _RESULTS:
+        return True
+    return any(what_is_asked(item.text.split(":")[0]) in _RESULTS for item in line.ancestors)

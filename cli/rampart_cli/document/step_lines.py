@@ -1,0 +1,117 @@
+"""Steps of the rollout in lists, tables and timelines."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rampart_cli.document.amounts import StageKind, is_of_time, length_in, names_audience, percents_in, users_beside, users_in
+from rampart_cli.document.dates import Dates, date_said, leading_date, read_dates
+from rampart_cli.document.labels import Asks, answer
+from rampart_cli.document.lines import LineKind
+from rampart_cli.document.plan import Stage
+from rampart_cli.document.sections import STAGE_TITLE, SectionKind
+from rampart_cli.document.statements import Statement, has_bars
+from rampart_cli.document.steps import steps_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ROLLS = re.compile(r"rollout|roll-out|rolling|stage|phase|timeline|schedule|ramp|launch|release|deploy|steps|go live", re.IGNORECASE)
+_NO_STEP = frozenset(Asks) - {Asks.OTHER, Asks.PERCENT, Asks.DATES}
+_STAGE_COLUMN = re.compile(r"launch|percent|%|rollout|traffic|stage|phase|ramp|step|exposure|users", re.IGNORECASE)
+_DATE_COLUMN = re.compile(r"date|when|start|range|week|schedule|planned", re.IGNORECASE)
+_ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
+_USERS_COLUMN = re.compile(r"users|people|veterans|audience", re.IGNORECASE)
+_HOLD_COLUMN = re.compile(r"duration|time ?frame|hold|length|bake", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Step:
+    """A stage that one line of the page states."""
+
+    percent: float | None
+    stage: Stage
+
+
+def read_steps(statements: Iterable[Statement]) -> list[Step]:
+    """The steps that lines, not headings or labels, state."""
+    return [step for statement in statements for step in _steps_of(statement)]
+
+
+def _steps_of(statement: Statement) -> list[Step]:
+    if statement.line.kind is LineKind.FRONT or statement.asks in _NO_STEP:
+        return []
+    if statement.line.kind is LineKind.ROW:
+        return _row(statement)
+    if statement.asks is Asks.PERCENT and statement.section.kind is not SectionKind.TIMELINE:
+        return []
+    dates, rest = leading_date(statement.text)
+    percents = steps_in(rest)
+    dates = dates if dates.said else date_said(statement.text)
+    if not percents or not (dates.said or _is_about_rollout(statement)):
+        return []
+    return [_step(statement, percent, rest, dates if len(percents) == 1 else Dates()) for percent in percents]
+
+
+def _is_about_rollout(statement: Statement) -> bool:
+    if statement.section.kind in {SectionKind.STAGE, SectionKind.TIMELINE} or statement.line.checked is not None:
+        return True
+    above = [item.text for item in statement.line.ancestors] + [statement.section.title]
+    return bool(STAGE_TITLE.match(statement.text)) or any(map(_ROLLS.search, above))
+
+
+def _step(statement: Statement, percent: float | None, text: str, dates: Dates) -> Step:
+    letter = STAGE_TITLE.match(text)
+    kind = StageKind.TIME if is_of_time(text) else StageKind.ACTORS
+    return Step(
+        percent,
+        Stage(
+            percent,
+            kind if percent is not None else StageKind.UNKNOWN,
+            statement.number,
+            name="Canary" if "canary" in text.casefold() else None,
+            letter=letter[0] if letter else None,
+            users=users_beside(text),
+            users_line=statement.number,
+            dates=dates,
+            dates_line=statement.number if dates.said else None,
+            source=statement,
+        ),
+    )
+
+
+def _row(statement: Statement) -> list[Step]:
+    row = dict(zip(statement.line.header, statement.line.cells, strict=False))
+    if has_bars(statement.line.header) or not any(map(_STAGE_COLUMN.search, row)):
+        return []
+    planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head)}
+    said = [(cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := percents_in(answer(cell)))]
+    if not said:
+        return _audience_row(statement, planned)
+    cell, percents = said[0]
+    step = _step(statement, percents[-1], cell, _dates_of(planned, statement))
+    step.stage.dates_line = statement.number if step.stage.dates.said else None
+    numbers = _first(planned, _USERS_COLUMN)
+    step.stage.users = users_in(numbers) if numbers and not percents_in(numbers) else users_beside(cell)
+    if length := length_in(_first(planned, _HOLD_COLUMN)):
+        step.stage.hold, step.stage.hold_line = length, statement.number
+    return [step]
+
+
+def _dates_of(row: dict[str, str], statement: Statement) -> Dates:
+    written = [read_dates(cell) for head, cell in row.items() if _DATE_COLUMN.search(head)]
+    return next((dates for dates in written if dates.said), date_said(statement.text))
+
+
+def _first(row: dict[str, str], column: re.Pattern[str]) -> str:
+    return next((cell for head, cell in row.items() if column.search(head)), "")
+
+
+def _audience_row(statement: Statement, row: dict[str, str]) -> list[Step]:
+    if not any(map(names_audience, row.values())):
+        return []
+    step = _step(statement, None, statement.text, _dates_of(row, statement))
+    step.stage.kind, step.stage.name = StageKind.AUDIENCE, next(iter(row.values())) or None
+    return [step]

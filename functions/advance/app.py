@@ -1,0 +1,22 @@
+"""The function `advance`: the state machine `rollout` moves the flags one stage up, after approval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from rampart.adapters import wiring
+
+logger = Logger(service="advance")
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Advance the attempt that the event names, with the answer of the gate that it names."""
+    outcome = wiring.advance()(
+        rollout=event["rollout"], attempt=event["attempt"], execution=event["execution"], gate=event["gate"]
+    )
+    logger.info("advanced", extra=outcome)
+    return outcome

@@ -1,0 +1,30 @@
+"""The function `notify`: the table's stream brings events, and people and systems are told of each once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from rampart.adapters import wiring
+from rampart.adapters.items import event_of_image
+from rampart.errors import RampartError
+
+logger = Logger(service="notify")
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Tell of every event in the batch; those that could not be told are brought again."""
+    failed = []
+    for record in event["Records"]:
+        sort_key, happened = event_of_image(record["dynamodb"]["NewImage"])
+        try:
+            told = wiring.notify()(sort_key, happened)
+        except RampartError as error:
+            logger.warning("not told", extra={"event": sort_key, "why": str(error)})
+            failed.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})
+            break  # the stream goes on from the first failure: what follows comes again with it
+        logger.info("told", extra={"event": sort_key, "channels": told})
+    return {"batchItemFailures": failed}

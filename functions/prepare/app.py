@@ -1,0 +1,20 @@
+"""The function `prepare`: the state machine `rollout` asks whether an attempt may begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from rampart.adapters import wiring
+
+logger = Logger(service="prepare")
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Check `event["input"]`, a plan or a resume, for the execution `event["execution"]`."""
+    outcome = wiring.prepare()(event["input"], event["execution"])
+    logger.info("prepared", extra={"outcome": outcome["outcome"], "problems": outcome.get("problems", [])})
+    return outcome

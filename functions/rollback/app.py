@@ -1,0 +1,72 @@
+"""The function `rollback`: an alert, a person, `evaluate`, a dead execution or the queue takes flags to 0%."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from rampart.adapters import wiring
+from rampart.adapters.trigger import Trigger, request_of_execution, request_of_message, trigger_of
+from rampart.alert.endpoint import AlertEndpoint
+from rampart.errors import RollbackUndoneError
+from rampart.rollout.request import RollbackRequest
+from rampart.rollout.rollback import RollbackResult
+
+logger = Logger(service="rollback")
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Turn whatever called into a request, and do it; an accident is raised, so that the caller calls again."""
+    match trigger_of(event):
+        case Trigger.ALERT:
+            return _alert(event)
+        case Trigger.QUEUE:
+            return _queue(event)
+        case Trigger.EXECUTION:
+            request = request_of_execution(event)
+        case Trigger.DIRECT:
+            request = RollbackRequest.model_validate({"asked_at": wiring.clock().now(), **event})
+    return _shown(_do(request)) if request else {"outcome": "nothing"}
+
+
+def _do(request: RollbackRequest) -> RollbackResult:
+    logger.info("asked", extra={"request": request.model_dump(mode="json")})
+    try:
+        result = wiring.rollback()(request)
+    except RollbackUndoneError as error:
+        logger.warning("not done yet", extra={"rollout": request.rollout, "flags": request.flags, "why": str(error)})
+        raise
+    logger.info("done", extra=_shown(result))
+    return result
+
+
+def _alert(event: dict[str, Any]) -> dict[str, Any]:
+    settings = wiring.rollback_settings()
+    endpoint = AlertEndpoint(
+        tokens=wiring.alert_tokens(), rollback=_do, clock=wiring.clock(), max_age_seconds=settings.alert_max_age_seconds
+    )
+    answer = endpoint(event)
+    logger.info("alert answered", extra={"status": answer["statusCode"], "answer": answer["body"]})
+    return answer
+
+
+def _queue(event: dict[str, Any]) -> dict[str, Any]:
+    failed = []
+    for message in event["Records"]:
+        try:
+            _do(request_of_message(message))
+        except RollbackUndoneError:
+            failed.append({"itemIdentifier": message["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def _shown(result: RollbackResult) -> dict[str, Any]:
+    return {
+        "outcome": result.outcome.value,
+        "rollouts": list(result.rollouts),
+        "flags": {reading.flag: reading.percent for reading in result.readings},
+        "left_open": {reading.flag: list(reading.left_open) for reading in result.readings if reading.left_open},
+    }

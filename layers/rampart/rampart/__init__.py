@@ -1,0 +1,1 @@
+"""Rampart: guarded, phased rollouts of feature flags."""

@@ -1,0 +1,1 @@
+"""Adapters: the ports of `rampart.ports`, done with real technology."""

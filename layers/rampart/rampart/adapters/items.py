@@ -1,0 +1,220 @@
+"""The table's items and the models that they stand for.
+
+| item | keys | besides the model's own fields |
+|---|---|---|
+| record | `ROLLOUT#id` / `STATE` | `plan` as JSON text; `watched` is "yes" or absent, so that the index is sparse |
+| plan | `ROLLOUT#id` / `PLAN#hash` | `document`: JSON text as submitted |
+| gate | `ROLLOUT#id` / `GATE` | written by the state machines: `question` and `answer.reported` are JSON text |
+| evaluation | `ROLLOUT#id` / `EVALUATION#time` | `evidence` as compressed JSON, `judgements` as JSON text, `expires` |
+| event | `ROLLOUT#id` / `EVENT#time#n` | `details` as JSON text, `told`: when, by channel |
+| claim | `FLAG#name` / `CLAIM` | |
+
+Times are text of one width, so that comparing text compares times. What others fill with any JSON is kept as text: a
+number of DynamoDB's has a smaller range than a float.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+
+from rampart.model import Model
+from rampart.plan.model import Plan
+from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, Gate, Question, RolloutState
+
+Attributes = dict[str, Any]
+"""An item as plain Python values."""
+Item = dict[str, Any]
+"""An item as DynamoDB's API has it, every value with its type."""
+
+MOST_EVIDENCE = 32 * 1024
+"""Bytes of compressed evidence that an evaluation may keep; a write costs by the kilobyte."""
+WATCHED = "yes"
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+
+def time_text(at: datetime) -> str:
+    """A time as UTC text with milliseconds, such as `2026-11-23T20:33:12.123Z`."""
+    utc = at.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+def to_item(attributes: Mapping[str, Any]) -> Item:
+    """Plain values as DynamoDB's API wants them; floats become decimals, times text."""
+    return {name: _serializer.serialize(_plain(value)) for name, value in attributes.items()}
+
+
+def to_attributes(item: Mapping[str, Any]) -> Attributes:
+    """An item of DynamoDB's API, or of its stream, as plain values; numbers are decimals."""
+    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+
+
+def rollout_key(rollout: str, sort_key: str) -> dict[str, str]:
+    """Keys of an item of a rollout."""
+    return {"pk": f"ROLLOUT#{rollout}", "sk": sort_key}
+
+
+def claim_key(flag: str) -> dict[str, str]:
+    """Keys of a flag's claim."""
+    return {"pk": f"FLAG#{flag}", "sk": "CLAIM"}
+
+
+def state_attributes(state: RolloutState) -> Attributes:
+    """The record's attributes, without those that are None."""
+    attributes = _fields(state) | {"plan": state.plan.model_dump_json(by_alias=True), "watched": WATCHED}
+    if not state.watched:
+        del attributes["watched"]
+    return {name: _plain(value) for name, value in attributes.items()}
+
+
+def state_from(attributes: Mapping[str, Any]) -> RolloutState:
+    """The record; raises ValueError when it cannot be understood."""
+    fields = _without_keys(attributes)
+    fields["plan"] = Plan.model_validate_json(fields["plan"])
+    fields["watched"] = "watched" in fields
+    return RolloutState.model_validate(fields)
+
+
+def plan_attributes(state: RolloutState, submitted: str) -> Attributes:
+    """The plan's item, with the document as it was submitted."""
+    keys = rollout_key(state.rollout, f"PLAN#{state.plan_hash}")
+    return keys | {"document": submitted, "schema_version": SCHEMA_VERSION}
+
+
+def gate_from(attributes: Mapping[str, Any]) -> Gate:
+    """The gate that the state machines wrote; raises ValueError when it cannot be understood."""
+    given = {name: attributes[name] for name in _GATE_FIELDS & attributes.keys() if attributes[name] != ""}
+    if "question" in given:
+        given["question"] = Question.model_validate_json(given["question"])
+    if "answer" in given:
+        answer = dict(given["answer"])
+        given["answer"] = answer | {"reported": json.loads(answer.get("reported") or "{}")}
+    return Gate.model_validate(given)
+
+
+_GATE_FIELDS = frozenset(Gate.model_fields)
+
+
+def event_attributes(event: Event, number: str) -> Attributes:
+    """An event's attributes; `number` tells events of the same millisecond apart."""
+    keys = rollout_key(event.rollout, f"EVENT#{time_text(event.at)}#{number}")
+    details = json.dumps(event.details, sort_keys=True, default=str)
+    return _fields(event) | keys | {"details": details, "told": {}, "schema_version": SCHEMA_VERSION}
+
+
+def event_from(attributes: Mapping[str, Any]) -> Event:
+    """An event; raises ValueError when it cannot be understood."""
+    fields = _without_keys(attributes, "told", "schema_version")
+    return Event.model_validate(fields | {"details": json.loads(fields["details"])})
+
+
+def event_of(image: Item) -> tuple[str, Event]:
+    """The sort key and the event of an item as DynamoDB's stream shows it; raises ValueError for anything else."""
+    attributes = to_attributes(image)
+    return attributes["sk"], event_from(attributes)
+
+
+def evaluation_attributes(evaluation: Evaluation, retention: timedelta) -> tuple[Attributes, tuple[str, ...]]:
+    """An evaluation's attributes, and the keys of the evidence that was too large to keep.
+
+    What is not kept is replaced by a note in its place, so that a replay finds it missing instead of empty.
+    """
+    evidence, dropped = compress_evidence(evaluation.evidence)
+    attributes = _fields(evaluation) | rollout_key(evaluation.rollout, f"EVALUATION#{time_text(evaluation.at)}")
+    attributes |= {
+        "evidence": evidence,
+        "judgements": json.dumps(evaluation.judgements, default=str),
+        "expires": int((evaluation.at + retention).timestamp()),
+        "schema_version": SCHEMA_VERSION,
+    }
+    return attributes | ({"dropped": dropped} if dropped else {}), dropped
+
+
+def evaluation_from(attributes: Mapping[str, Any]) -> Evaluation:
+    """An evaluation with its evidence; raises ValueError when it cannot be understood."""
+    fields = _without_keys(attributes, "expires", "dropped", "schema_version")
+    evidence = fields["evidence"]
+    content = evidence.value if isinstance(evidence, Binary) else evidence
+    fields["evidence"] = expand_evidence(content)
+    fields["judgements"] = json.loads(fields["judgements"])
+    return Evaluation.model_validate(fields)
+
+
+def compress_evidence(evidence: Mapping[str, Any], most: int = MOST_EVIDENCE) -> tuple[bytes, tuple[str, ...]]:
+    """Evidence as compressed JSON of at most `most` bytes; the largest series go first, a note in the place of each."""
+    kept = {key: _columns(value) for key, value in evidence.items()}
+    dropped: list[str] = []
+    while len(content := zlib.compress(json.dumps(kept).encode(), level=9)) > most:
+        largest = max(kept.keys() - set(dropped), key=lambda key: len(json.dumps(kept[key])), default=None)
+        if largest is None:
+            break  # notes alone never come near the bound
+        kept[largest] = {"unavailable": "malformed", "detail": f"not kept: {most} bytes of evidence were full"}
+        dropped.append(largest)
+    return content, tuple(dropped)
+
+
+def expand_evidence(content: bytes) -> dict[str, Any]:
+    """The evidence that `compress_evidence` packed."""
+    return {key: _rows(value) for key, value in json.loads(zlib.decompress(content)).items()}
+
+
+def _columns(value: Any) -> Any:
+    """Points as the steps between their times and their values: regular steps shrink to almost nothing."""
+    if not isinstance(value, Mapping) or "points" not in value:
+        return value
+    times = [time for time, _ in value["points"]]
+    steps = [after - before for before, after in zip([0, *times], times, strict=False)]
+    return {**value, "points": [steps, [number for _, number in value["points"]]]}
+
+
+def _rows(value: Any) -> Any:
+    if not isinstance(value, Mapping) or "points" not in value:
+        return value
+    steps, numbers = value["points"]
+    times = [sum(steps[: index + 1]) for index in range(len(steps))]
+    return {**value, "points": [list(point) for point in zip(times, numbers, strict=True)]}
+
+
+def claim_attributes(claim: Claim) -> Attributes:
+    """A claim's attributes."""
+    return _fields(claim) | claim_key(claim.flag) | {"schema_version": SCHEMA_VERSION}
+
+
+def claim_from(attributes: Mapping[str, Any]) -> Claim:
+    """A claim; raises ValueError when it cannot be understood."""
+    return Claim.model_validate(_without_keys(attributes, "schema_version"))
+
+
+def _fields(model: Model) -> Attributes:
+    return {name: value for name in type(model).model_fields if (value := getattr(model, name)) is not None}
+
+
+def _without_keys(attributes: Mapping[str, Any], *others: str) -> Attributes:
+    return {name: value for name, value in attributes.items() if name not in {"pk", "sk", *others}}
+
+
+def _plain(value: Any) -> Any:
+    """A value as the serializer takes it: times and enums as text, floats as decimals, models as maps."""
+    match value:
+        case Model():
+            return {name: _plain(each) for name, each in _fields(value).items()}
+        case Mapping():
+            return {name: _plain(each) for name, each in value.items()}
+        case datetime():
+            return time_text(value)
+        case StrEnum():
+            return value.value
+        case float():
+            return Decimal(repr(value))
+        case Sequence() if not isinstance(value, str | bytes):
+            return [_plain(each) for each in value]
+    return value

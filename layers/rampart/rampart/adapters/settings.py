@@ -1,0 +1,68 @@
+"""What each function is told by its environment; a contract test holds these models to the template."""
+
+from __future__ import annotations
+
+import os
+from typing import Self
+
+from rampart.model import Model
+
+
+class Settings(Model):
+    """Settings whose field NAME is the environment variable of that name in capitals."""
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the function's environment; raises pydantic's ValidationError that names what is missing."""
+        present = {name: os.environ[name.upper()] for name in cls.model_fields if name.upper() in os.environ}
+        return cls.model_validate(present)
+
+
+class TableSettings(Settings):
+    """Where the records are."""
+
+    table_name: str
+
+
+class FlagSettings(Settings):
+    """Where the flags are."""
+
+    flipper_url: str
+    flipper_secret: str
+
+
+class DatadogSettings(Settings):
+    """Where the evidence is; `datadog_url` overrides the site's address."""
+
+    datadog_site: str
+    datadog_secret: str
+    datadog_url: str = ""
+
+
+class PrepareSettings(TableSettings, FlagSettings, DatadogSettings):
+    """Settings of `prepare`."""
+
+
+class AdvanceSettings(TableSettings, FlagSettings):
+    """Settings of `advance`."""
+
+
+class EvaluateSettings(TableSettings, FlagSettings, DatadogSettings):
+    """Settings of `evaluate`."""
+
+    rollback_function: str
+
+
+class RollbackSettings(TableSettings, FlagSettings):
+    """Settings of `rollback`."""
+
+    alert_secret: str
+    rollback_queue_url: str
+    alert_max_age_seconds: int = 900
+
+
+class NotifySettings(TableSettings, DatadogSettings):
+    """Settings of `notify`."""
+
+    topic_arn: str
+    bus_name: str

@@ -1,0 +1,67 @@
+"""What called the function `rollback`, told apart by the form of its event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from rampart.rollout.request import Cause, RollbackRequest
+
+
+class Trigger(StrEnum):
+    """Who called."""
+
+    ALERT = "alert"
+    """API Gateway, with a Datadog monitor's webhook."""
+    QUEUE = "queue"
+    """The function's own queue."""
+    EXECUTION = "execution"
+    """EventBridge: an execution of the state machine `rollout` ended badly."""
+    DIRECT = "direct"
+    """`evaluate`, a state machine, or the queue's message itself: a request as it is."""
+
+
+def trigger_of(event: Mapping[str, Any]) -> Trigger:
+    """Tell what called."""
+    if "httpMethod" in event or "requestContext" in event:
+        return Trigger.ALERT
+    if "Records" in event:
+        return Trigger.QUEUE
+    if event.get("source") == "aws.states" or event.get("detail-type") == "Step Functions Execution Status Change":
+        return Trigger.EXECUTION
+    return Trigger.DIRECT
+
+
+def request_of_message(message: Mapping[str, Any]) -> RollbackRequest:
+    """The request that a queue's message keeps; what was put there had passed validation."""
+    return RollbackRequest.model_validate_json(message["body"]).model_copy(update={"queued": True})
+
+
+def request_of_execution(event: Mapping[str, Any]) -> RollbackRequest | None:
+    """The rollback that an execution's end asks for; None when its input names no rollout."""
+    detail = event["detail"]
+    rollout = _rollout_of(detail.get("input"))
+    if rollout is None:
+        return None
+    return RollbackRequest(
+        cause=Cause.EXECUTION,
+        reason=f"the execution {str(detail.get('name', ''))} ended: {str(detail.get('status', '')).lower()}",
+        rollout=rollout,
+        execution=detail["executionArn"],
+        asked_at=datetime.now(UTC),
+    )
+
+
+def _rollout_of(text: object) -> str | None:
+    try:
+        document = json.loads(text) if isinstance(text, str) else None
+    except json.JSONDecodeError:
+        return None
+    if not isinstance(document, dict):
+        return None
+    inner = document.get("resume", document)
+    rollout = inner.get("rollout") if isinstance(inner, dict) else None
+    return rollout if isinstance(rollout, str) else None

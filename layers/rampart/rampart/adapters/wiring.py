@@ -1,0 +1,163 @@
+"""Wire the use cases to real parts; clients are made at the first call, never at import, and kept for the next."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from rampart.adapters.clock import SystemClock
+from rampart.adapters.settings import (
+    AdvanceSettings,
+    DatadogSettings,
+    EvaluateSettings,
+    FlagSettings,
+    NotifySettings,
+    PrepareSettings,
+    RollbackSettings,
+)
+
+if TYPE_CHECKING:
+    from rampart.adapters.datadog import DatadogMetricSource
+    from rampart.adapters.dynamodb import DynamoRolloutStore
+    from rampart.adapters.flipper import FlipperFlagStore
+    from rampart.adapters.secrets import AlertTokens, SecretsManagerSecrets
+    from rampart.adapters.stepfunctions import StepFunctionsGates
+    from rampart.rollout.advance import Advance
+    from rampart.rollout.evaluate import Evaluate
+    from rampart.rollout.notify import Notify
+    from rampart.rollout.prepare import Prepare
+    from rampart.rollout.rollback import Rollback
+
+
+@cache
+def client(service: str) -> Any:
+    """A boto3 client with time-outs that fit the shortest function (14 s), and one retry."""
+    import boto3  # costs 300 ms: only where a client is wanted
+    from botocore.config import Config
+
+    patient = Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 2, "mode": "standard"})
+    return boto3.client(service, config=patient)  # type: ignore[call-overload]  # the service's name is not literal
+
+
+@cache
+def secrets() -> SecretsManagerSecrets:
+    """The secrets, cached for the life of the process with a lifetime of their own."""
+    from rampart.adapters.secrets import SecretsManagerSecrets
+
+    return SecretsManagerSecrets(client("secretsmanager"))
+
+
+@cache
+def clock() -> SystemClock:
+    """The clock."""
+    return SystemClock()
+
+
+def alert_tokens() -> AlertTokens:
+    """The tokens that an alert may carry."""
+    from rampart.adapters.secrets import AlertTokens
+
+    return AlertTokens(secrets().named(rollback_settings().alert_secret))
+
+
+def _store(table: str) -> DynamoRolloutStore:
+    from rampart.adapters.dynamodb import DynamoRolloutStore
+
+    return DynamoRolloutStore(table, client("dynamodb"))
+
+
+def _gates() -> StepFunctionsGates:
+    from rampart.adapters.stepfunctions import StepFunctionsGates
+
+    return StepFunctionsGates(client("stepfunctions"))
+
+
+def _flags(settings: FlagSettings) -> FlipperFlagStore:
+    from rampart.adapters.flipper import FlipperFlagStore
+
+    return FlipperFlagStore(settings.flipper_url, secrets().named(settings.flipper_secret))
+
+
+def _metrics(settings: DatadogSettings) -> DatadogMetricSource:
+    from rampart.adapters.datadog import DatadogMetricSource
+
+    return DatadogMetricSource(settings.datadog_site, secrets().named(settings.datadog_secret), url=settings.datadog_url)
+
+
+@cache
+def prepare() -> Prepare:
+    """The use case `prepare`."""
+    from rampart.rollout.prepare import Prepare
+
+    settings = PrepareSettings.from_environment()
+    return Prepare(
+        store=_store(settings.table_name), flags=_flags(settings), metrics=_metrics(settings), clock=SystemClock()
+    )
+
+
+@cache
+def advance() -> Advance:
+    """The use case `advance`."""
+    from rampart.rollout.advance import Advance
+
+    settings = AdvanceSettings.from_environment()
+    return Advance(store=_store(settings.table_name), flags=_flags(settings), clock=SystemClock())
+
+
+@cache
+def evaluate() -> Evaluate:
+    """The use case `evaluate`."""
+    from rampart.adapters.queue import LambdaRollbackCaller
+    from rampart.rollout.evaluate import Evaluate
+
+    settings = EvaluateSettings.from_environment()
+    return Evaluate(
+        store=_store(settings.table_name),
+        flags=_flags(settings),
+        metrics=_metrics(settings),
+        gates=_gates(),
+        rollback=LambdaRollbackCaller(settings.rollback_function, client("lambda")),
+        clock=SystemClock(),
+    )
+
+
+@cache
+def rollback_settings() -> RollbackSettings:
+    """Settings of `rollback`."""
+    return RollbackSettings.from_environment()
+
+
+@cache
+def rollback() -> Rollback:
+    """The use case `rollback`."""
+    from rampart.adapters.dynamodb import DynamoRolloutStore
+    from rampart.adapters.queue import SqsRollbackQueue
+    from rampart.rollout.rollback import Rollback
+
+    settings = rollback_settings()
+    return Rollback(
+        store=_store(settings.table_name),
+        claims=DynamoRolloutStore.impatient(settings.table_name),
+        flags=_flags(settings),
+        gates=_gates(),
+        queue=SqsRollbackQueue(settings.rollback_queue_url, client("sqs")),
+        clock=SystemClock(),
+    )
+
+
+@cache
+def notify() -> Notify:
+    """The use case `notify`."""
+    from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer
+    from rampart.rollout.notify import Notify
+
+    settings = NotifySettings.from_environment()
+    return Notify(
+        store=_store(settings.table_name),
+        announcers=(
+            TopicAnnouncer(settings.topic_arn, client("sns")),
+            BusAnnouncer(settings.bus_name, client("events")),
+            DatadogAnnouncer(settings.datadog_site, secrets().named(settings.datadog_secret), url=settings.datadog_url),
+        ),
+        clock=SystemClock(),
+    )

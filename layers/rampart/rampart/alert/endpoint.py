@@ -1,0 +1,101 @@
+"""The alert endpoint: who may speak, what is understood, and the status that makes Datadog do the right thing next.
+
+Datadog sends again after a 5xx or a dropped connection, and never after a 4xx (its webhook documentation): so 5xx
+whenever the rollback is not done, and 4xx only for what can never be understood or believed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from rampart.alert.payload import read_alert
+from rampart.errors import AlertCredentialsError, AlertUnreadableError, RollbackUndoneError, SecretUnavailableError
+from rampart.ports import Clock
+from rampart.rollout.request import RollbackRequest
+from rampart.rollout.rollback import Outcome, RollbackResult
+
+TOKEN_HEADER = "x-rampart-token"  # noqa: S105  the header's name, not a token
+
+
+class TokenSource(Protocol):
+    """Where the tokens that may speak are; both methods raise SecretUnavailableError."""
+
+    def current(self) -> Sequence[str]:
+        """The tokens as they are known; during a rotation there are two."""
+
+    def refreshed(self) -> Sequence[str]:
+        """The tokens read anew, at most once in 30 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertEndpoint:
+    """Answers one API Gateway proxy event."""
+
+    tokens: TokenSource
+    rollback: Callable[[RollbackRequest], RollbackResult]
+    clock: Clock
+    max_age_seconds: int
+
+    def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Authenticate, understand, roll back; never raises for anything that somebody outside can send."""
+        try:
+            self._authenticate(event.get("headers"))
+            alert = read_alert(_body(event))
+            now = self.clock.now()
+            ignored = alert.ignored(now, timedelta(seconds=self.max_age_seconds))
+            if ignored is not None:
+                return _answer(200, {"outcome": "ignored", "why": ignored})
+            result = self.rollback(alert.request(now))
+        except AlertCredentialsError:
+            return _answer(401, {"error": "unauthorized"})
+        except AlertUnreadableError as error:
+            return _answer(400, {"error": "unreadable", "why": str(error)})
+        except (RollbackUndoneError, SecretUnavailableError):
+            # The reason is in the log and the record; outside, nobody needs to know our parts.
+            return _answer(503, {"error": "not done yet", "what": "send it again"})
+        if result.outcome is Outcome.NOTHING:
+            return _answer(200, {"outcome": "nothing", "why": "no live rollout holds these flags"})
+        return _answer(200, {"outcome": result.outcome.value, "rollouts": list(result.rollouts)})
+
+    def _authenticate(self, headers: object) -> None:
+        given = _header(headers)
+        if given is None:
+            raise AlertCredentialsError("no token")
+        if not (_matches(given, self.tokens.current()) or _matches(given, self.tokens.refreshed())):
+            raise AlertCredentialsError("wrong token")
+
+
+def _header(headers: object) -> str | None:
+    if not isinstance(headers, Mapping):
+        return None
+    # API Gateway keeps the sender's case, and HTTP has none.
+    return next((str(v) for k, v in headers.items() if str(k).lower() == TOKEN_HEADER and v), None)
+
+
+def _matches(given: str, tokens: Sequence[str]) -> bool:
+    """Compare with every token in constant time, whichever matches."""
+    matches = [hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()) for token in tokens if token]
+    return any(matches)
+
+
+def _body(event: Mapping[str, Any]) -> str | bytes:
+    body = event.get("body")
+    if not isinstance(body, str) or not body:
+        raise AlertUnreadableError("there is no body")
+    if not event.get("isBase64Encoded"):
+        return body
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise AlertUnreadableError("the body is not what its encoding says") from error
+
+
+def _answer(status: int, body: Mapping[str, Any]) -> dict[str, Any]:
+    return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}

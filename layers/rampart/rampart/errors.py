@@ -1,0 +1,85 @@
+"""The errors that Rampart names.
+
+RampartError
+├── FlagStoreError               the flag store could not be asked or did not obey
+│   ├── UnknownFlagError         no such flag; a write would create it
+│   ├── FlagCredentialsError     the flag store refused the credentials
+│   └── FlagUnconfirmedError     a write was accepted, but the flag reads otherwise
+├── StoreError                   the table could not be asked
+│   └── ConflictError            somebody else wrote first; nothing was written
+├── GateError                    the state machine could not be asked
+│   └── GateClosedError          nobody waits at that gate any more
+├── QueueError                   the rollback queue could not be asked
+├── RollbackUndoneError          flag, record or token of a rollback is not done yet
+├── AnnouncementError            a channel could not be told of an event
+├── SecretUnavailableError       a secret could not be read
+└── AlertError                   an alert that is not acted on
+    ├── AlertCredentialsError    no token, or a wrong one
+    └── AlertUnreadableError     a body that cannot be understood
+"""
+
+from __future__ import annotations
+
+
+class RampartError(Exception):
+    """Anything that Rampart itself refuses or reports."""
+
+
+class FlagStoreError(RampartError):
+    """The flag store could not be asked, or did not obey."""
+
+
+class UnknownFlagError(FlagStoreError):
+    """The flag does not exist; writing to it would create it."""
+
+
+class FlagCredentialsError(FlagStoreError):
+    """The flag store refused the credentials."""
+
+
+class FlagUnconfirmedError(FlagStoreError):
+    """A write was accepted, but the flag does not read as it was written."""
+
+
+class StoreError(RampartError):
+    """The table could not be asked."""
+
+
+class ConflictError(StoreError):
+    """Somebody else wrote first; nothing was written."""
+
+
+class GateError(RampartError):
+    """The state machine could not be asked."""
+
+
+class GateClosedError(GateError):
+    """Nobody waits at that gate any more."""
+
+
+class QueueError(RampartError):
+    """The rollback queue could not be asked."""
+
+
+class RollbackUndoneError(RampartError):
+    """Flag, record or token of a rollback is not done yet; it must be tried again."""
+
+
+class AnnouncementError(RampartError):
+    """A channel could not be told of an event; it is tried again."""
+
+
+class SecretUnavailableError(RampartError):
+    """A secret could not be read."""
+
+
+class AlertError(RampartError):
+    """An alert that is not acted on."""
+
+
+class AlertCredentialsError(AlertError):
+    """The alert carries no token, or a wrong one."""
+
+
+class AlertUnreadableError(AlertError):
+    """The alert's body cannot be understood."""

@@ -1,0 +1,33 @@
+"""What a rate over everyone's requests can tell of the few that the flag is on for.
+
+At share s a rate over everyone reads (1-s)·baseline + s·new. All rates and shares are fractions.
+"""
+
+from __future__ import annotations
+
+
+def diluted(new: float, *, baseline: float, share: float) -> float:
+    """The rate over everyone that the new path's rate becomes."""
+    return (1 - share) * baseline + share * new
+
+
+def undiluted(limit: float, *, baseline: float, share: float) -> float:
+    """The new path's rate behind a rate over everyone, between 0 and 1: `diluted` the other way round."""
+    return min(1.0, max(0.0, (limit - (1 - share) * baseline) / share))
+
+
+def least_share(bar: float, *, baseline: float, fails_high: bool) -> float:
+    """The share from which on a wholly broken path carries the rate over everyone beyond the bar.
+
+    Wholly broken is a rate of 1 where high rates fail and of 0 otherwise. A baseline that is beyond the bar already
+    gives 0.
+    """
+    broken = 1.0 if fails_high else 0.0
+    if (baseline >= bar) if fails_high else (baseline <= bar):
+        return 0.0
+    return (bar - baseline) / (broken - baseline)
+
+
+def can_fire(bar: float, *, baseline: float, share: float, fails_high: bool) -> bool:
+    """Whether a wholly broken path would carry the rate over everyone beyond the bar."""
+    return share > least_share(bar, baseline=baseline, fails_high=fails_high)

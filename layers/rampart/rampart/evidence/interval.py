@@ -1,0 +1,44 @@
+"""The interval that belongs to the mixture: the bars that it rejects in neither direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rampart.evidence.grid import coefficients
+from rampart.evidence.mixture import evidence
+
+_HALVINGS = 60
+"""Each halves the distance: sixty leave less than a float can show."""
+
+
+def interval(
+    errors: float, requests: float, *, around: float, alpha_low: float, alpha_high: float
+) -> tuple[float, float]:
+    """The rates that the counts do not reject, at any look: (lower, upper), fractions.
+
+    The true rate is ever below the lower end with a chance of at most `alpha_low`, ever above the upper end with at
+    most `alpha_high`. The lower end lies above `around` exactly if the mixture of higher rates rejects `around`, and
+    the upper end below it exactly if the mixture of lower rates does: verdict and interval cannot disagree.
+    """
+
+    def too_low(bar: float) -> bool:
+        return evidence(errors, requests, coefficients(bar, higher=True)) * alpha_low >= 1
+
+    def too_high(bar: float) -> bool:
+        return evidence(errors, requests, coefficients(bar, higher=False)) * alpha_high >= 1
+
+    return _edge(too_low, 0.0, around, 1.0), _edge(too_high, 1.0, around, 0.0)
+
+
+def _edge(rejected: Callable[[float], bool], extreme: float, around: float, far: float) -> float:
+    """Where rejection ends, going from `extreme` over `around` to `far`; `extreme` itself if nothing is rejected."""
+    if not rejected(extreme):
+        return extreme
+    inside, outside = (around, far) if rejected(around) else (extreme, around)
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        if rejected(middle):
+            inside = middle
+        else:
+            outside = middle
+    return (inside + outside) / 2

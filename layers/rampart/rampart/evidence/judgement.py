@@ -1,0 +1,68 @@
+"""What a look says of one criterion, with everything that explains it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from rampart.evidence.verdict import Verdict
+
+
+class Kind(StrEnum):
+    """The kinds of criteria."""
+
+    RATE = "rate"
+    """Errors out of requests."""
+    COUNT = "count"
+    """A sum over the stage."""
+    VALUE = "value"
+    """A gauge or a percentile."""
+    REPORTED = "reported"
+    """A number that a person attests."""
+
+
+class FiredBy(StrEnum):
+    """Which of the two tests of a rate decided."""
+
+    MIXTURE = "mixture"
+    """All requests of the stage together."""
+    CHANGE_DETECTOR = "change detector"
+    """The requests since the rate most likely changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict that explains itself; plain fields only, so that it is stored and read as it is."""
+
+    name: str
+    kind: Kind
+    verdict: Verdict
+    message: str
+    """One sentence for people, with both numbers."""
+    bar: float
+    """A fraction for a rate, otherwise in the metric's own unit."""
+    test: FiredBy | None = None
+    errors: float | None = None
+    """What was judged: of the whole stage, or up to its failing, or since the change."""
+    requests: float | None = None
+    value: float | None = None
+    """The observed rate as a fraction, the sum, the newest value, or the reported number."""
+    interval: tuple[float, float] | None = None
+    """Fractions; anytime-valid. None where the change detector fired: it judges a stretch that it chose itself."""
+    requests_needed: float | None = None
+    """About how many more requests decide, if the rate stays; None where decided or too close to the bar to say."""
+    since: int | None = None
+    """Where the change detector fired: the likeliest start of the change, epoch seconds."""
+    decided_at: int | None = None
+    """End of the bucket at which a fail was reached, epoch seconds: from then on the numbers stand still."""
+    clump: float | None = None
+    clump_source: str | None = None
+    new_path_limit: float | None = None
+    """For a rate over everyone: the worst rate of the flag's own requests that the interval leaves possible."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The judgement as plain JSON values."""
+        plain = asdict(self)
+        plain["interval"] = None if self.interval is None else list(self.interval)
+        return plain

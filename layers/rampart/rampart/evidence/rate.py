@@ -1,0 +1,131 @@
+"""Judging a rate criterion: from two answers to a judgement that says why."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rampart.evidence.buckets import absence, pair, silence
+from rampart.evidence.dilution import undiluted
+from rampart.evidence.judgement import FiredBy, Judgement, Kind
+from rampart.evidence.rule import Decision, RateRule, decide, requests_to_decide
+from rampart.evidence.series import Measured, Series
+from rampart.evidence.verdict import Verdict
+from rampart.evidence.words import count, moment, percent
+
+if TYPE_CHECKING:
+    from rampart.evidence.criteria import RateCriterion
+    from rampart.evidence.window import Window
+
+
+def judge_rate(criterion: RateCriterion, errors: Measured, total: Measured, window: Window, share: float) -> Judgement:
+    """Judge errors out of requests; `share` is the flag's share of requests, a fraction."""
+    if not (isinstance(errors, Series) and isinstance(total, Series)):
+        return _unjudged(criterion, Verdict.ERROR, f"could not be measured: {absence(errors, total)}")
+    evidence = pair(errors, total, window)
+    buckets = evidence.buckets
+    rule = RateRule.of(criterion, window.planned_buckets)
+    decision = decide(rule, ((bucket.errors, bucket.requests) for bucket in buckets))
+    if decision.walk.fired is not None and decision.at is not None:
+        since = buckets[decision.since].start
+        return _failed(criterion, decision, since=since, at=buckets[decision.at].start + window.bucket)
+    if evidence.fault is not None:
+        return _unjudged(criterion, Verdict.ERROR, f"cannot be trusted: {evidence.fault}")
+    if not buckets:
+        return _unjudged(criterion, Verdict.NO_DATA, "has no requests to judge yet")
+    quiet = silence(buckets, window)
+    if quiet is not None:
+        stopped, missing = quiet
+        told = f"has had no requests since {moment(stopped)}, where about {count(round(missing))} were to be expected"
+        return _unjudged(criterion, Verdict.NO_DATA, told)
+    return _undecided_or_passed(criterion, decision, share)
+
+
+def _unjudged(criterion: RateCriterion, verdict: Verdict, told: str) -> Judgement:
+    return Judgement(
+        name=criterion.name,
+        kind=Kind.RATE,
+        verdict=verdict,
+        message=f"{criterion.name} {told}",
+        bar=criterion.bar,
+        clump=criterion.clump,
+        clump_source=criterion.clump_source,
+    )
+
+
+def _failed(criterion: RateCriterion, decision: Decision, *, since: int, at: int) -> Judgement:
+    by_mixture = decision.walk.fired is FiredBy.MIXTURE
+    limits = decision.walk.interval if by_mixture else None
+    told = _sure(criterion, limits) if limits else f" since {moment(since)}, when it most likely changed"
+    side = "above" if criterion.fails_high else "below"
+    return Judgement(
+        name=criterion.name,
+        kind=Kind.RATE,
+        verdict=Verdict.FAIL,
+        message=f"{_observed(criterion, decision)}{told}) is {side} {percent(criterion.bar, near=criterion.bar)}",
+        bar=criterion.bar,
+        test=decision.walk.fired,
+        errors=decision.errors,
+        requests=decision.requests,
+        value=decision.errors / decision.requests,
+        interval=limits,
+        since=None if by_mixture else since,
+        decided_at=at,
+        clump=criterion.clump,
+        clump_source=criterion.clump_source,
+    )
+
+
+def _undecided_or_passed(criterion: RateCriterion, decision: Decision, share: float) -> Judgement:
+    limits = decision.walk.interval
+    needed = None if decision.passed else requests_to_decide(decision.walk)
+    limit = None
+    if criterion.scope == "everyone" and share < 1 and criterion.baseline is not None:
+        limit = undiluted(limits[1] if criterion.fails_high else limits[0], baseline=criterion.baseline, share=share)
+    told = _passing(criterion) if decision.passed else _pending(criterion, needed)
+    return Judgement(
+        name=criterion.name,
+        kind=Kind.RATE,
+        verdict=Verdict.PASS if decision.passed else Verdict.INCONCLUSIVE,
+        message=f"{_observed(criterion, decision)}{_sure(criterion, limits)}) {told}{_diluted(criterion, limit, share)}",
+        bar=criterion.bar,
+        test=FiredBy.MIXTURE if decision.passed else None,
+        errors=decision.errors,
+        requests=decision.requests,
+        value=decision.errors / decision.requests,
+        interval=limits,
+        requests_needed=needed,
+        clump=criterion.clump,
+        clump_source=criterion.clump_source,
+        new_path_limit=limit,
+    )
+
+
+def _observed(criterion: RateCriterion, decision: Decision) -> str:
+    rate = percent(decision.errors / decision.requests, near=criterion.bar)
+    return f"{criterion.name} {rate} ({count(decision.errors)} of {count(decision.requests)}"
+
+
+def _sure(criterion: RateCriterion, limits: tuple[float, float]) -> str:
+    sure = 1 - criterion.alpha_fail - criterion.alpha_pass
+    lower, upper = (percent(limit, near=criterion.bar) for limit in limits)
+    return f"; {sure * 100:.3g}% sure it is between {lower} and {upper}"
+
+
+def _passing(criterion: RateCriterion) -> str:
+    return f"is {'below' if criterion.fails_high else 'above'} {percent(criterion.bar, near=criterion.bar)}"
+
+
+def _pending(criterion: RateCriterion, needed: float | None) -> str:
+    bar = percent(criterion.bar, near=criterion.bar)
+    if needed is None:
+        return f"is too close to {bar} to say on which side it lies"
+    return f"is not decided against {bar}: about {count(math.ceil(needed))} more requests would decide, at this rate"
+
+
+def _diluted(criterion: RateCriterion, limit: float | None, share: float) -> str:
+    if limit is None:
+        return ""
+    worst = percent(limit, near=criterion.bar)
+    most = "fail up to" if criterion.fails_high else "reach only"
+    return f"; over everyone's requests, so with the flag at {share * 100:g}% the new path alone may {most} {worst}"

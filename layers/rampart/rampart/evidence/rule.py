@@ -1,0 +1,225 @@
+"""The rule for rates: a cumulative mixture and a change detector, on errors and requests bucket by bucket.
+
+It remembers nothing between looks. A `Walk` goes through the buckets of a stage from the first one on; whoever walks
+the same buckets arrives at the same place, in one go or step by step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp
+from typing import TYPE_CHECKING
+
+from rampart.evidence.grid import BUCKET_CAP, LARGEST_EXPONENT, LEAST_ERRORS, Coefficients, coefficients
+from rampart.evidence.interval import interval
+from rampart.evidence.judgement import FiredBy
+from rampart.evidence.mixture import evidence
+
+if TYPE_CHECKING:
+    from rampart.evidence.criteria import RateCriterion
+
+Counts = tuple[float, float]
+"""Errors and requests of one bucket."""
+
+
+@dataclass(frozen=True)
+class RateRule:
+    """A rate criterion as the rule needs it: bar, alphas and clump, and the alarm level of the change detector."""
+
+    bar: float
+    fails_high: bool
+    clump: float
+    alpha_fail: float
+    alpha_pass: float
+    alarm: float
+    """The detector alarms at this level; while the rate stays right, on average once in this many buckets at most."""
+
+    @classmethod
+    def of(cls, criterion: RateCriterion, planned_buckets: int) -> RateRule:
+        """The rule for a criterion in a stage that is planned to last so many buckets."""
+        return cls(
+            bar=criterion.bar,
+            fails_high=criterion.fails_high,
+            clump=criterion.clump,
+            alpha_fail=criterion.alpha_fail,
+            alpha_pass=criterion.alpha_pass,
+            alarm=criterion.detector * max(1, planned_buckets),
+        )
+
+    @cached_property
+    def failing(self) -> Coefficients:
+        """The alternatives on the wrong side of the bar."""
+        return coefficients(self.bar, higher=self.fails_high)
+
+    @cached_property
+    def passing(self) -> Coefficients:
+        """The alternatives on the right side of the bar."""
+        return coefficients(self.bar, higher=not self.fails_high)
+
+    @cached_property
+    def expected_share(self) -> float:
+        """The share of requests that is rarer at the bar: errors, or successes where the bar lies above one half."""
+        return min(self.bar, 1 - self.bar)
+
+    def tempered(self, errors: float, requests: float) -> Counts:
+        """A bucket's counts as they weigh: divided by the clump, or by more where the bucket is too heavy.
+
+        Dividing whole clumps of up to that many requests, however dependent, leaves every guarantee as it is: the
+        likelihood ratio of a clump's mean is at most the mean of its likelihood ratios, by convexity.
+        """
+        divisor = max(self.clump, requests * self.expected_share / BUCKET_CAP)
+        return errors / divisor, requests / divisor
+
+    def wrong(self, errors: float, requests: float) -> float:
+        """How many requests speak against the stage: errors, or successes too few where the bar is a floor."""
+        return errors if self.fails_high else requests - errors
+
+
+@dataclass(slots=True)
+class Walk:
+    """Where the rule stands after some buckets of a stage.
+
+    A fail is for good: it is reached at one bucket and no later bucket takes it back, because nothing but the buckets
+    may decide, and a look just then would have rolled the flag back. A pass is only ever said of the present.
+    """
+
+    rule: RateRule
+    errors: float = 0.0
+    requests: float = 0.0
+    fired: FiredBy | None = None
+    weighed_errors: float = 0.0
+    weighed_requests: float = 0.0
+    _runs: list[float] | None = None
+
+    def step(self, errors: float, requests: float) -> FiredBy | None:
+        """Take in one more bucket; returns the test by which the stage fails, if it does. Empty buckets say nothing."""
+        if self.fired is not None or requests <= 0:
+            return self.fired
+        rule = self.rule
+        light_errors, light_requests = rule.tempered(errors, requests)
+        self.errors += errors
+        self.requests += requests
+        self.weighed_errors += light_errors
+        self.weighed_requests += light_requests
+        alarm = self._detect(light_errors, light_requests)
+        if rule.wrong(self.errors, self.requests) < LEAST_ERRORS:
+            return None
+        if evidence(self.weighed_errors, self.weighed_requests, rule.failing) * rule.alpha_fail >= 1:
+            self.fired = FiredBy.MIXTURE
+        elif alarm:
+            self.fired = FiredBy.CHANGE_DETECTOR
+        return self.fired
+
+    def _detect(self, errors: float, requests: float) -> bool:
+        """One step of the Shiryaev-Roberts e-detector: bets on a change are opened at every bucket and never closed.
+
+        R <- (1 + R) * likelihood ratio, for each alternative. Before a change R minus the number of buckets is a
+        supermartingale, so R reaches `alarm` within t buckets with a chance of at most t / alarm (Doob). Source:
+        Shiryaev (1963), Roberts (1966); e-detectors in Shin, Ramdas and Rinaldo (2022).
+        """
+        runs = self._runs or [0.0] * len(self.rule.failing)
+        alarm = self.rule.alarm
+        total = 0.0
+        for index, (weight, each_error, each_request) in enumerate(self.rule.failing):
+            exponent = errors * each_error - requests * each_request
+            run = (1.0 + runs[index]) * exp(exponent if exponent < LARGEST_EXPONENT else LARGEST_EXPONENT)
+            runs[index] = (
+                run if run * weight < alarm else alarm / weight
+            )  # beyond the alarm nothing more is to be known
+            total += weight * runs[index]
+        self._runs = runs
+        return total >= alarm
+
+    @property
+    def passes(self) -> bool:
+        """Whether the right side of the bar is proven now, and nothing failed."""
+        rule = self.rule
+        proven = evidence(self.weighed_errors, self.weighed_requests, rule.passing) * rule.alpha_pass >= 1
+        return proven and self.fired is None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The anytime-valid interval of the rate: beyond the bar exactly if the mixture fails or passes the stage."""
+        rule = self.rule
+        low, high = (rule.alpha_fail, rule.alpha_pass) if rule.fails_high else (rule.alpha_pass, rule.alpha_fail)
+        lower, upper = interval(
+            self.weighed_errors, self.weighed_requests, around=rule.bar, alpha_low=low, alpha_high=high
+        )
+        if rule.wrong(self.errors, self.requests) >= LEAST_ERRORS:
+            return lower, upper
+        return (0.0, upper) if rule.fails_high else (lower, 1.0)
+
+
+def likeliest_start(rule: RateRule, buckets: Sequence[Counts]) -> int:
+    """Index of the bucket at which the change most likely began, seen from the last one."""
+    best, best_evidence = len(buckets) - 1, 0.0
+    errors = requests = 0.0
+    for index in range(len(buckets) - 1, -1, -1):
+        light_errors, light_requests = rule.tempered(*buckets[index])
+        errors += light_errors
+        requests += light_requests
+        since = evidence(errors, requests, rule.failing)
+        if since > best_evidence:
+            best, best_evidence = index, since
+    return best
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a walk ended: its numbers, and the index of the bucket that decided, None where none did."""
+
+    walk: Walk
+    at: int | None
+    passed: bool
+    since: int = 0
+    """Index of the first bucket that the numbers speak of: later than 0 only where the change detector fired."""
+    errors: float = 0.0
+    requests: float = 0.0
+
+
+def decide(rule: RateRule, buckets: Iterable[Counts], *, stop_at_pass: bool = False) -> Decision:
+    """Walk the buckets up to the first fail, or to the first pass too; otherwise to the end."""
+    walk = Walk(rule)
+    seen: list[Counts] = []
+    for index, (errors, requests) in enumerate(buckets):
+        seen.append((errors, requests))
+        if walk.step(errors, requests) is FiredBy.CHANGE_DETECTOR:
+            since = likeliest_start(rule, seen)
+            return Decision(walk, index, False, since, sum(k for k, _ in seen[since:]), sum(n for _, n in seen[since:]))
+        if walk.fired is not None:
+            return Decision(walk, index, False, 0, walk.errors, walk.requests)
+        if stop_at_pass and walk.passes:
+            return Decision(walk, index, True, 0, walk.errors, walk.requests)
+    return Decision(walk, None, walk.passes, 0, walk.errors, walk.requests)
+
+
+def requests_to_decide(walk: Walk) -> float | None:
+    """About how many more requests decide if the rate stays as it is; None where that is beyond telling."""
+    rule = walk.rule
+    if walk.requests <= 0:
+        return None
+    rate = walk.weighed_errors / walk.weighed_requests
+    right = rate < rule.bar if rule.fails_high else rate > rule.bar
+    side, alpha = (rule.passing, rule.alpha_pass) if right else (rule.failing, rule.alpha_fail)
+
+    def decided(more: float) -> bool:
+        errors, requests = walk.weighed_errors + rate * more, walk.weighed_requests + more
+        return evidence(errors, requests, side) * alpha >= 1
+
+    most = 1.0
+    while not decided(most):
+        most *= 2
+        if most * rule.expected_share > _BEYOND_TELLING:
+            return None
+    least = most / 2 if most > 1 else 0.0
+    for _ in range(_HALVINGS):
+        middle = (least + most) / 2
+        least, most = (least, middle) if decided(middle) else (middle, most)
+    return most * walk.requests / walk.weighed_requests
+
+
+_BEYOND_TELLING = 1e5
+"""Expected errors at the bar: whoever needs more is as good as at the bar, where nothing is ever decided."""
+_HALVINGS = 30

@@ -1,0 +1,63 @@
+"""What a metric source answers: points, or the reason why there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points in ascending order, each a bucket's start in epoch seconds and its value; no points means no data.
+
+    None is a bucket of which nothing is known: it is never read as a zero. NaN is kept as it came, for the judge to
+    refuse.
+    """
+
+    points: tuple[tuple[int, float | None], ...]
+
+
+class AbsenceReason(StrEnum):
+    """Why a question to a metric source has no answer."""
+
+    REFUSED_QUERY = "refused_query"
+    """The source does not accept the query."""
+    REFUSED_CREDENTIALS = "refused_credentials"
+    """The source does not accept the keys."""
+    RATE_LIMITED = "rate_limited"
+    """The source wants to be asked later."""
+    UNREACHABLE = "unreachable"
+    """No answer came in time."""
+    MALFORMED = "malformed"
+    """The answer cannot be understood."""
+    HIDDEN_ERROR = "hidden_error"
+    """The answer calls itself a success and carries an error."""
+    NOT_ASKED = "not_asked"
+    """There was no time left to ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A question that was not answered; never the same as an empty answer."""
+
+    reason: AbsenceReason
+    detail: str
+
+
+Measured = Series | Unavailable
+
+
+def to_stored(measured: Measured) -> dict[str, Any]:
+    """An answer as plain JSON, from which `from_stored` makes the same answer again."""
+    if isinstance(measured, Series):
+        return {"points": [list(point) for point in measured.points]}
+    return {"unavailable": measured.reason.value, "detail": measured.detail}
+
+
+def from_stored(stored: Mapping[str, Any]) -> Measured:
+    """The answer that `to_stored` kept; judging it again is how an evaluation is replayed."""
+    if "unavailable" in stored:
+        return Unavailable(AbsenceReason(stored["unavailable"]), stored["detail"])
+    return Series(tuple((int(start), None if value is None else float(value)) for start, value in stored["points"]))

@@ -1,0 +1,1 @@
+"""The plan: what a team writes, checked and pinned."""

@@ -1,0 +1,87 @@
+"""Durations as people write them: `90s`, `2m`, `4d`, `1w`, `1 business day`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_WORDS = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(s|m|h|d|w)(?:ec(?:onds?)?|in(?:utes?)?|ours?|ays?|eeks?)?\Z", re.IGNORECASE)
+_BUSINESS = re.compile(r"(\d{1,3})\s*business\s*days?\Z", re.IGNORECASE)
+_HELP = "write a number and a unit: 90s, 2m, 4h, 4d, 1w"
+
+
+def parse_duration(text: object) -> timedelta:
+    """Read a duration of clock time, such as `2m`.
+
+    Raises ValueError with the accepted forms when it is anything else.
+    """
+    if isinstance(text, timedelta):
+        return text
+    match = _WORDS.match(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration; {_HELP}")
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2].lower()])
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration in the largest unit that holds it exactly: `90s`, `2m`, `4d`."""
+    seconds = duration.total_seconds()
+    for unit, size in reversed(_UNITS.items()):
+        if seconds >= size and seconds % size == 0:
+            return f"{int(seconds // size)}{unit}"
+    return f"{seconds:g}s"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["90s", "2m", "4d", "1w"]}),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """How long a stage is held: clock time, or a number of full business days, never both."""
+
+    clock: timedelta | None = None
+    business_days: int | None = None
+
+    @classmethod
+    def parse(cls, text: object) -> Hold:
+        """Read `4d` or `1 business day`.
+
+        Raises ValueError with the accepted forms when it is anything else.
+        """
+        if isinstance(text, Hold):
+            return text
+        match = _BUSINESS.match(text.strip()) if isinstance(text, str) else None
+        if match is not None:
+            return cls(business_days=int(match[1]))
+        try:
+            return cls(clock=parse_duration(text))
+        except ValueError as error:
+            raise ValueError(f"{text!r} is not a hold; {_HELP}, or 1 business day") from error
+
+    def __str__(self) -> str:
+        if self.clock is not None:
+            return format_duration(self.clock)
+        return f"{self.business_days} business day{'' if self.business_days == 1 else 's'}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate from text, serialise to text."""
+        return core_schema.no_info_plain_validator_function(
+            cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Describe the text form."""
+        return {"type": "string", "examples": ["4d", "1 business day", "1w"]}

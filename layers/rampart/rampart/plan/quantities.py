@@ -1,0 +1,70 @@
+"""Percentages, shares and traffic as people write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from rampart.plan.durations import parse_duration
+
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s*%\Z")
+_TRAFFIC = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*(?:requests?\s*)?(?:/|per|an?)\s*(second|minute|hour|day|s|m|h|d)\Z")
+
+
+def parse_fraction(value: object) -> float:
+    """Read `1%` as 0.01.
+
+    Raises ValueError for a bare number, which could mean 1% as well as 100%.
+    """
+    if isinstance(value, float) and 0 <= value <= 1:
+        return value  # a stored, already compiled value
+    match = _PERCENT.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a percentage; write it with its sign: 1%, 0.3%")
+    fraction = float(match[1]) / 100
+    if fraction > 1:
+        raise ValueError(f"{value!r} is more than 100%")
+    return fraction
+
+
+def format_fraction(fraction: float) -> str:
+    """Write 0.003 as `0.3%`."""
+    return f"{round(fraction * 100, 6):g}%"
+
+
+def parse_traffic(value: object) -> float:
+    """Read `400/hour` as requests an hour.
+
+    Raises ValueError with the accepted form when it is anything else.
+    """
+    if isinstance(value, float):
+        return value
+    match = _TRAFFIC.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not traffic; write requests and a unit: 400/hour, 20/minute")
+    return float(match[1]) * timedelta(hours=1).total_seconds() / parse_duration(f"1{match[2][0]}").total_seconds()
+
+
+def _at_most_three_decimals(percent: float) -> float:
+    # Flipper keeps three decimals of a percentage of actors: more would read back as something else.
+    if round(percent, 3) != percent:
+        raise ValueError(f"{percent} has more than three decimals, and Flipper keeps three")
+    return percent
+
+
+Percent = Annotated[float, Field(ge=0, le=100), AfterValidator(_at_most_three_decimals)]
+Fraction = Annotated[
+    float,
+    BeforeValidator(parse_fraction),
+    PlainSerializer(format_fraction, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["1%", "0.3%"]}),
+]
+Traffic = Annotated[
+    float,
+    BeforeValidator(parse_traffic),
+    PlainSerializer(lambda hourly: f"{hourly:g}/hour", return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["400/hour", "20/minute"]}),
+]

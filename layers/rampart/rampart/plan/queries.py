@@ -1,0 +1,76 @@
+"""From a plan's criteria to what the rule judges and what is asked of the metric source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rampart.evidence.criteria import (
+    CountCriterion,
+    Criterion,
+    RateCriterion,
+    ReportedCriterion,
+    Side,
+    ValueCriterion,
+)
+from rampart.evidence.series import Measured
+from rampart.plan.model import CountSpec, CriterionSpec, Plan, RateSpec, ReportedSpec, ValueSpec
+
+DEFAULT_CLUMP = 3.0
+"""Requests that one cause can spoil, where neither the plan nor history says."""
+
+
+def query_key(name: str, part: str) -> str:
+    """The key under which one query of a criterion is asked and answered."""
+    return f"{name}/{part}"
+
+
+def queries_of(plan: Plan) -> dict[str, str]:
+    """Every query of a plan by its key; errors and total stand side by side so that one request serves both."""
+    queries: dict[str, str] = {}
+    for name, spec in plan.criteria.items():
+        if isinstance(spec, RateSpec):
+            queries |= {query_key(name, "errors"): spec.errors, query_key(name, "total"): spec.total}
+        elif isinstance(spec, CountSpec | ValueSpec):
+            queries[query_key(name, "value")] = spec.query
+    return queries
+
+
+def measured_for(name: str, answers: Mapping[str, Measured]) -> dict[str, Measured]:
+    """The answers that belong to one criterion, by part."""
+    prefix = query_key(name, "")
+    return {key.removeprefix(prefix): measured for key, measured in answers.items() if key.startswith(prefix)}
+
+
+def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
+    """The criterion as the rule takes it."""
+    match spec:
+        case RateSpec():
+            return RateCriterion(
+                name=name,
+                bar=_bar(spec.below, spec.above),
+                side=Side.BELOW if spec.below is not None else Side.ABOVE,
+                clump=spec.clump if spec.clump is not None else DEFAULT_CLUMP,
+                scope=spec.scope.value,
+                baseline=spec.baseline,
+                alpha_fail=spec.alpha_fail,
+                alpha_pass=spec.alpha_pass,
+                detector=spec.detector,
+            )
+        case CountSpec():
+            return CountCriterion(name=name, at_most=spec.at_most)
+        case ValueSpec():
+            return ValueCriterion(
+                name=name,
+                bar=_bar(spec.below, spec.above),
+                side=Side.BELOW if spec.below is not None else Side.ABOVE,
+                hold_for=spec.for_,
+            )
+        case ReportedSpec():
+            return ReportedCriterion(name=name, at_most=spec.at_most)
+
+
+def _bar(below: float | None, above: float | None) -> float:
+    bar = below if below is not None else above
+    if bar is None:  # the plan's validation gives every one-sided criterion a bar
+        raise ValueError("a one-sided criterion has no bar")
+    return bar

@@ -1,0 +1,123 @@
+"""The ports: what the use cases need of the outside, named by role; `rampart.adapters` does them with real technology."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from rampart.evidence.series import Measured
+from rampart.rollout.flag import FlagReading
+from rampart.rollout.request import RollbackRequest
+from rampart.rollout.state import Claim, Evaluation, Event, Gate, RolloutState
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """Now, aware, UTC."""
+
+
+class FlagStore(Protocol):
+    """Where flags live; every method raises FlagStoreError when the store cannot be asked."""
+
+    def read(self, flag: str) -> FlagReading:
+        """Read a flag's gates; raises UnknownFlagError when there is no such flag."""
+
+    def set_percentage(self, flag: str, percent: float) -> None:
+        """Write a flag's percentage of actors; creates a flag that does not exist, so read first."""
+
+    def close_gates(self, flag: str) -> None:
+        """Clear every gate of a flag, hand-picked actors and groups included."""
+
+
+class MetricSource(Protocol):
+    """Where evidence comes from."""
+
+    def read(self, queries: Mapping[str, str], *, start: int, end: int, bucket: int) -> Mapping[str, Measured]:
+        """Ask all queries in one request, in buckets of `bucket` seconds over [start, end); never raises for an answer."""
+
+    def alerting_monitors(self, monitors: Sequence[int]) -> Mapping[int, str]:
+        """The monitors that are not quiet, with the state of each; an unknown monitor reads `unknown`."""
+
+
+class RolloutStore(Protocol):
+    """The records; every method raises StoreError when the store cannot be asked."""
+
+    def watched(self) -> Sequence[str]:
+        """Ids of the rollouts that a tick looks at."""
+
+    def state(self, rollout: str) -> RolloutState | None:
+        """The record, read consistently."""
+
+    def gate(self, rollout: str) -> Gate | None:
+        """The newest gate with its answer, read consistently."""
+
+    def claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
+        """Who holds each flag, read consistently; a flag that nobody holds is missing."""
+
+    def open(self, state: RolloutState, submitted: str, events: Sequence[Event]) -> None:
+        """Begin a rollout: record, plan and the claims of all its flags, or nothing; raises ConflictError."""
+
+    def commit(
+        self,
+        before: RolloutState,
+        after: RolloutState,
+        *,
+        events: Sequence[Event] = (),
+        evaluation: Evaluation | None = None,
+        answered: str | None = None,
+        release: bool = False,
+    ) -> None:
+        """Write what changed, if the record is still at `before.epoch`; raises ConflictError and writes nothing else.
+
+        `answered` names a gate that must hold an answer; `release` frees the flags in the same transaction.
+        """
+
+
+class Gates(Protocol):
+    """Where executions wait; every method raises GateError, or GateClosedError when nobody waits any more."""
+
+    def succeed(self, token: str, output: Mapping[str, Any]) -> None:
+        """Let the execution go on."""
+
+    def fail(self, token: str, error: str, cause: str) -> None:
+        """End the wait with an error."""
+
+    def keep_alive(self, token: str) -> None:
+        """Tell the execution that somebody still watches."""
+
+    def is_running(self, execution: str) -> bool:
+        """Whether the execution still runs."""
+
+
+class RollbackQueue(Protocol):
+    """Where a rollback stays until it is done."""
+
+    def put(self, request: RollbackRequest, delay: timedelta) -> None:
+        """Keep a request; raises QueueError."""
+
+
+class RollbackCaller(Protocol):
+    """How `evaluate` calls `rollback`."""
+
+    def call(self, request: RollbackRequest) -> None:
+        """Ask for a rollback without waiting for it."""
+
+
+class Announcer(Protocol):
+    """One way to tell people or systems."""
+
+    name: str
+
+    def announce(self, event_id: str, event: Event) -> None:
+        """Tell of one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patiently a use case reads back, in attempts."""
+
+    read_back: int = 3

@@ -1,0 +1,262 @@
+"""Advance a rollout's flags to the next stage, with an approval that still holds; the only use case that raises a flag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from rampart.errors import ConflictError, FlagUnconfirmedError
+from rampart.evidence.verdict import Verdict
+from rampart.plan.model import Approval
+from rampart.ports import Clock, FlagStore, Pace, RolloutStore
+from rampart.rollout.lower import lower
+from rampart.rollout.state import (
+    CLOSED,
+    Answer,
+    DecisionKind,
+    Event,
+    EventKind,
+    Gate,
+    GateKind,
+    Intent,
+    Override,
+    RolloutState,
+    Status,
+)
+
+_START = "start"
+"""Stands for the gate of an attempt's first stage, whose approval is the start itself."""
+
+
+class Outcome(StrEnum):
+    """How an advance ended; the state machine branches on it."""
+
+    ADVANCED = "advanced"
+    """The flags were read at the stage's percentage."""
+    STALE = "stale"
+    """The approval does not hold any more; evidence is gathered and people are asked again."""
+    HALTED = "halted"
+    """The attempt is over; the flags were made sure to be at 0%."""
+    COMPLETED = "completed"
+    """The last stage is done; the flags are free."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why an answer is not acted on."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """The use case with its ports."""
+
+    store: RolloutStore
+    flags: FlagStore
+    clock: Clock
+    pace: Pace = Pace()
+
+    def __call__(self, *, rollout: str, attempt: int, execution: str, gate: str | None) -> dict[str, Any]:
+        """Go one stage up, or complete; `gate` is the id of the gate whose answer allows it, None for the first stage.
+
+        Raises FlagStoreError when the flags cannot be moved (the caller tries again) and StoreError.
+        """
+        wanted = gate or _START
+        for _ in range(self.pace.read_back):
+            state = self.store.state(rollout)
+            if state is None or not _is_mine(state, attempt, execution):
+                return self._halted(state, attempt, execution)
+            if state.passed_gate == wanted:
+                return _outcome(Outcome.ADVANCED, state)  # a repetition: it is done already
+            try:
+                return self._step(state, gate, wanted)
+            except ConflictError:
+                continue  # a tick wrote in between: look again
+        raise ConflictError(f"{rollout}: the record kept changing while the advance was prepared")
+
+    def _step(self, state: RolloutState, gate_id: str | None, wanted: str) -> dict[str, Any]:
+        if state.intent is not None and state.intent.gate == wanted:
+            return self._raise_flags(state)  # a repetition of an advance that was cut off
+        now = self.clock.now()
+        gate = self.store.gate(state.rollout) if gate_id else None
+        permitted = permit(state, gate_id, gate, now)
+        if isinstance(permitted, _Refusal):
+            self._tell_held(state, permitted.why, now)
+            return _outcome(Outcome.STALE, state) | {"why": permitted.why}
+        answered = gate_id if gate is not None and gate.kind is GateKind.APPROVAL else None
+        if state.next_stage == len(state.plan.stages):
+            return self._complete(state, answered, wanted, now)
+        percent = state.plan.stages[state.next_stage].percent
+        intent = Intent(gate=wanted, stage=state.next_stage, percent=percent, at=now)
+        after = state.moved(now, intent=intent, overrides=permitted)
+        self.store.commit(state, after, answered=answered)
+        return self._raise_flags(after)
+
+    def _raise_flags(self, state: RolloutState) -> dict[str, Any]:
+        intent = state.intent
+        if intent is None:  # `_step` only comes here with one
+            raise ConflictError(f"{state.rollout}: there is no advance to go on with")
+        for flag in state.plan.flags:
+            self.flags.set_percentage(flag, intent.percent)
+        for flag in state.plan.flags:
+            reading = self.flags.read(flag)
+            if reading.percent != intent.percent:
+                raise FlagUnconfirmedError(
+                    f"{flag} was set to {intent.percent:g}% but reads {reading.percent:g}%; it will be tried again"
+                )
+        return self._commit(state, intent)
+
+    def _commit(self, state: RolloutState, intent: Intent) -> dict[str, Any]:
+        for _ in range(self.pace.read_back):
+            now = self.clock.now()
+            stage = state.plan.stages[intent.stage]
+            after = state.moved(
+                now,
+                stage=intent.stage,
+                percent=intent.percent,
+                stage_started=now,
+                hold_ends=state.plan.calendar.end_of_hold(now, stage.hold, state.plan.zone),
+                intent=None,
+                latest=None,
+                gate=None,
+                drift=None,
+                passed_gate=intent.gate,
+            )
+            event = _event(after, now, EventKind.ADVANCED, f"{_flags(state)} read at {intent.percent:g}%: {stage.label}")
+            try:
+                self.store.commit(state, after, events=[event])
+            except ConflictError:
+                current = self.store.state(state.rollout)
+                if current is None or not _is_mine(current, state.attempt, state.execution):
+                    return self._halted(current, state.attempt, state.execution)
+                state = current  # a tick wrote in between; the intent still stands
+                continue
+            return _outcome(Outcome.ADVANCED, after)
+        raise ConflictError(f"{state.rollout}: the record kept changing while the advance was recorded")
+
+    def _complete(self, state: RolloutState, answered: str | None, wanted: str, now: datetime) -> dict[str, Any]:
+        after = state.moved(
+            now, status=Status.COMPLETED, gate=None, passed_gate=wanted, watch_until=now + state.plan.watch
+        )
+        percent = f"{state.percent:g}%"
+        event = _event(after, now, EventKind.COMPLETED, f"{_flags(state)} stays at {percent}: the rollout is complete")
+        self.store.commit(state, after, events=[event], answered=answered, release=True)
+        return _outcome(Outcome.COMPLETED, after)
+
+    def _halted(self, state: RolloutState | None, attempt: int, execution: str) -> dict[str, Any]:
+        """This attempt is over: what it may have raised comes down, unless a newer attempt holds the flags."""
+        if state is None or state.status in CLOSED or state.attempt != attempt or state.execution != execution:
+            return {"outcome": Outcome.HALTED.value, "attempt": attempt}
+        lower(self.flags, state.plan.flags, self.pace)
+        if state.intent is not None:
+            try:
+                self.store.commit(state, state.moved(self.clock.now(), intent=None))
+            except ConflictError:
+                pass  # whoever wrote first sees the intent and looks at the flag again
+        return _outcome(Outcome.HALTED, state)
+
+    def _tell_held(self, state: RolloutState, why: str, now: datetime) -> None:
+        event = _event(state, now, EventKind.HELD, f"not advanced: {why}; it is asked again")
+        self.store.commit(state, state.moved(now, gate=None), events=[event])
+
+
+def permit(state: RolloutState, gate_id: str | None, gate: Gate | None, now: datetime) -> tuple[Override, ...] | _Refusal:
+    """The overrides with which the next stage may begin, or why it may not."""
+    plan = state.plan
+    if gate_id is None:  # `prepare` has just seen the calendar open
+        return () if state.stage is None else _Refusal("only an attempt's first stage needs no gate")
+    if not plan.calendar.is_open(now, plan.zone) and state.next_stage < len(plan.stages):
+        return _Refusal(f"the calendar is closed until {plan.calendar.next_opening(now, plan.zone):%Y-%m-%d %H:%M %Z}")
+    if gate is None or gate.id != gate_id or (gate.attempt, gate.stage) != (state.attempt, state.stage):
+        return _Refusal("the answer belongs to another gate")
+    overrides = state.overrides
+    if gate.kind is GateKind.APPROVAL:
+        if gate.answer is None or gate.answer.decision not in (DecisionKind.APPROVE, DecisionKind.OVERRIDE):
+            return _Refusal("nobody approved at this gate")
+        if gate.answer.decision is DecisionKind.OVERRIDE:
+            overrides = (*overrides, override_of(state, gate, gate.answer))
+        elif (unreported := missing_reports(state, gate.answer)) is not None:
+            return _Refusal(unreported)
+    elif not advances_alone(state):
+        return _Refusal("this stage needs a person's approval")
+    return _with_fresh_pass(state, overrides, now)
+
+
+def _with_fresh_pass(
+    state: RolloutState, overrides: tuple[Override, ...], now: datetime
+) -> tuple[Override, ...] | _Refusal:
+    if state.latest is None or now - state.latest.at > stale_after(state):
+        return _Refusal("the newest evaluation is too old")
+    waiving = state.model_copy(update={"overrides": overrides})
+    verdict = waiving.effective_verdict(state.stage or 0)
+    if verdict is not Verdict.PASS:
+        return _Refusal(f"the newest evaluation says {verdict.value}")
+    return overrides
+
+
+def stale_after(state: RolloutState) -> timedelta:
+    """The age from which an evaluation is no ground for an advance: two looks, and a minute for the tick."""
+    return 2 * state.plan.look_every + timedelta(minutes=1)
+
+
+def advances_alone(state: RolloutState) -> bool:
+    """Whether what comes next needs no person: a stage without approval, or the end when nothing is reported."""
+    if state.next_stage == len(state.plan.stages):
+        return not state.reported_criteria
+    return state.plan.stages[state.next_stage].approval is Approval.NONE
+
+
+def missing_reports(state: RolloutState, answer: Answer) -> str | None:
+    """Why the reported numbers do not pass, in words; None when they do. Missing means not passed."""
+    for name, bar in state.reported_criteria.items():
+        if name in state.waived(state.stage or 0):
+            continue
+        number = answer.reported.get(name)
+        if number is None:
+            return f"{name}: no number was reported"
+        if not number <= bar:
+            return f"{name}: {number:g} reported, at most {bar:g} allowed"
+    return None
+
+
+def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:
+    """What an override waives: every criterion that its gate showed as not passing, through the next stage."""
+    unmet = gate.question.unmet if gate.question else ()
+    criteria = tuple(dict.fromkeys((*unmet, *state.reported_criteria)))
+    return Override(criteria=criteria, by=answer.by, note=answer.note, through_stage=state.next_stage)
+
+
+def _is_mine(state: RolloutState, attempt: int, execution: str) -> bool:
+    return state.status is Status.LIVE and state.attempt == attempt and state.execution == execution
+
+
+def _flags(state: RolloutState) -> str:
+    return ", ".join(state.plan.flags)
+
+
+def _event(state: RolloutState, now: datetime, kind: EventKind, message: str) -> Event:
+    return Event(
+        at=now,
+        kind=kind,
+        rollout=state.rollout,
+        attempt=state.attempt,
+        stage=state.stage,
+        percent=state.percent,
+        message=message,
+        details={"gate": state.passed_gate} if state.passed_gate else {},
+    )
+
+
+def _outcome(outcome: Outcome, state: RolloutState) -> dict[str, Any]:
+    shown: Mapping[str, Any] = {
+        "outcome": outcome.value,
+        "rollout": state.rollout,
+        "attempt": state.attempt,
+        "stage": state.stage,
+        "percent": state.percent,
+    }
+    return dict(shown)

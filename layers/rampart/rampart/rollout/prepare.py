@@ -1,0 +1,347 @@
+"""Prepare an attempt: check everything that can be checked before the flag moves, claim the flags, pin the plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from rampart.errors import ConflictError, FlagCredentialsError, FlagStoreError, UnknownFlagError
+from rampart.evidence.clump import estimate_clump
+from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.model import Model
+from rampart.plan.model import Plan, RateSpec, Scope, ValueSpec
+from rampart.plan.queries import queries_of, query_key
+from rampart.ports import Clock, FlagStore, MetricSource, RolloutStore
+from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
+
+HISTORY = timedelta(days=7)
+"""How far back a query must have found something, and the clump is measured."""
+_HOUR = 3600
+_LEAST_HEARTBEAT = timedelta(minutes=3)
+
+
+@dataclass(frozen=True, slots=True)
+class StartProblem:
+    """One reason why a rollout may not start: what, where, and how to mend it."""
+
+    error: str
+    where: str
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.mend}."
+
+
+class Resume(Model):
+    """A person's wish to begin a new attempt at a stage (its index, from 0)."""
+
+    rollout: str
+    stage: int = Field(ge=0)
+    by: str
+    note: str = ""
+    decision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepare:
+    """The use case with its ports."""
+
+    store: RolloutStore
+    flags: FlagStore
+    metrics: MetricSource
+    clock: Clock
+
+    def __call__(self, document: Mapping[str, Any], execution: str) -> dict[str, Any]:
+        """Begin an attempt for `document`, a plan or a resume; the outcome is `ready` or `refused` with its problems."""
+        if "resume" in document:
+            return self._resume(document["resume"], execution)
+        try:
+            plan = Plan.model_validate(document)
+        except ValidationError as error:
+            return _refused(list(plan_problems(error)))
+        return self._start(plan, document, execution)
+
+    def _start(self, plan: Plan, document: Mapping[str, Any], execution: str) -> dict[str, Any]:
+        now = self.clock.now()
+        existing = self.store.state(plan.rollout)
+        if existing is not None and existing.execution == execution:
+            return _ready(existing)  # a repetition of this very start
+        problems = [*_name_problems(plan, existing), *_calendar_problems(plan, now)]
+        problems += [*self._claim_problems(plan), *self._flag_problems(plan)]
+        history = self._history(plan, now)
+        problems += [*_query_problems(plan, history), *self._monitor_problems(plan)]
+        if problems:
+            return _refused(problems)
+        pinned = with_measured_clumps(plan, history)
+        state = RolloutState(
+            rollout=plan.rollout,
+            status=Status.LIVE,
+            plan=pinned,
+            plan_hash=plan.digest,
+            execution=execution,
+            started=now,
+            attempt_started=now,
+            updated=now,
+        )
+        event = _event(state, now, EventKind.STARTED, f"{plan.title or plan.rollout} starts: {_staircase(plan)}", "")
+        try:
+            self.store.open(state, json.dumps(document, sort_keys=True), [event])
+        except ConflictError:
+            return self._lost_the_race(plan, execution)
+        return _ready(state)
+
+    def _lost_the_race(self, plan: Plan, execution: str) -> dict[str, Any]:
+        """Somebody else opened this rollout or claimed a flag between the check and the write."""
+        existing = self.store.state(plan.rollout)
+        if existing is not None and existing.execution == execution:
+            return _ready(existing)
+        return _refused([*_name_problems(plan, existing), *self._claim_problems(plan)])
+
+    def _resume(self, document: Mapping[str, Any], execution: str) -> dict[str, Any]:
+        wish = Resume.model_validate(document)
+        now = self.clock.now()
+        before = self.store.state(wish.rollout)
+        if before is None:
+            return _refused([_unknown_rollout(wish.rollout)])
+        if before.execution == execution:
+            return _ready(before)
+        problems = [*_resume_problems(before, wish)]
+        plan = before.plan
+        problems = problems or [
+            *_calendar_problems(plan, now),
+            *self._flag_problems(plan),
+            *self._monitor_problems(plan),
+        ]
+        if problems:
+            return _refused(problems)
+        after = before.moved(
+            now,
+            status=Status.LIVE,
+            attempt=before.attempt + 1,
+            attempt_started=now,
+            execution=execution,
+            target=wish.stage,
+            stage=None,
+            percent=0.0,
+            stage_started=None,
+            hold_ends=None,
+            intent=None,
+            gate=None,
+            latest=None,
+            overrides=(),
+            passed_gate=None,
+            drift=None,
+            halted_at=None,
+            watch_until=None,
+            watched=True,
+        )
+        label = before.plan.stages[wish.stage].label
+        message = f"{wish.by} resumes at {label}" + (f": {wish.note}" if wish.note else "")
+        event = _event(after, now, EventKind.RESUMED, message, wish.by, decision=wish.decision, note=wish.note)
+        try:
+            self.store.commit(before, after, events=[event])
+        except ConflictError:
+            return _refused([_not_rolled_back(wish.rollout, "somebody else moved it at the same moment")])
+        return _ready(after)
+
+    def _claim_problems(self, plan: Plan) -> Iterator[StartProblem]:
+        for flag, claim in self.store.claims(plan.flags).items():
+            if claim.rollout != plan.rollout:
+                yield StartProblem(
+                    "FlagClaimed",
+                    f"flags: {flag}",
+                    f"the flag belongs to the live rollout {claim.rollout!r}",
+                    f"Complete or abandon {claim.rollout!r} first",
+                )
+
+    def _flag_problems(self, plan: Plan) -> Iterator[StartProblem]:
+        for flag in plan.flags:
+            where = f"flags: {flag}"
+            try:
+                reading = self.flags.read(flag)
+            except UnknownFlagError:
+                yield StartProblem("UnknownFlag", where, "there is no such flag", "Create it, or mend its spelling")
+            except FlagCredentialsError as error:
+                yield StartProblem("FlagCredentialsRefused", where, str(error), "Mend the flag store's secret")
+            except FlagStoreError as error:
+                yield StartProblem("FlagStoreUnreachable", where, str(error), "Start again when it answers")
+            else:
+                if reading.open_gates:
+                    gates = ", ".join(reading.open_gates)
+                    yield StartProblem(
+                        "FlagGateOpen",
+                        where,
+                        f"its {gates} gate is open, so a percentage would change nothing",
+                        "Close it first: Rampart moves the percentage of actors only",
+                    )
+                elif reading.percent > 0:
+                    yield StartProblem(
+                        "FlagAlreadyOn",
+                        where,
+                        f"the flag is at {reading.percent:g}%, not at 0%",
+                        "Set it to 0% first: a rollout begins where nobody is exposed",
+                    )
+
+    def _monitor_problems(self, plan: Plan) -> Iterator[StartProblem]:
+        if not plan.monitors:
+            return
+        try:
+            states = self.metrics.alerting_monitors(plan.monitors)
+        except MonitorsUnreadableError as error:
+            yield StartProblem("MonitorsUnreadable", "monitors", str(error), "Mend Datadog's secret, or start later")
+            return
+        for monitor, state in states.items():
+            unknown = state == "unknown"
+            yield StartProblem(
+                "UnknownMonitor" if unknown else "MonitorAlerting",
+                f"monitors: {monitor}",
+                "there is no such monitor" if unknown else f"the monitor is already in state {state!r}",
+                "Mend its id" if unknown else "Wait until it is quiet: it could not tell a new fault from the old one",
+            )
+
+    def _history(self, plan: Plan, now: datetime) -> Mapping[str, Measured]:
+        end = int(now.timestamp()) // _HOUR * _HOUR
+        return self.metrics.read(queries_of(plan), start=end - int(HISTORY.total_seconds()), end=end, bucket=_HOUR)
+
+
+def plan_problems(error: ValidationError) -> Iterator[StartProblem]:
+    """Every problem of an invalid plan, each with its path in the document."""
+    for problem in error.errors(include_url=False):
+        path = ".".join(str(part) for part in problem["loc"]) or "plan"
+        what = problem["msg"].removeprefix("Value error, ")
+        yield StartProblem("InvalidPlan", path, what[:1].lower() + what[1:], "Mend it in the plan")
+
+
+def with_measured_clumps(plan: Plan, history: Mapping[str, Measured]) -> Plan:
+    """The plan with the clump of each rate criterion pinned: declared, else measured from hourly history, else 3."""
+    criteria = dict(plan.criteria)
+    for name, spec in plan.criteria.items():
+        if isinstance(spec, RateSpec) and spec.clump is None:
+            errors, total = history[query_key(name, "errors")], history[query_key(name, "total")]
+            if isinstance(errors, Series) and isinstance(total, Series):
+                clump, source = estimate_clump(errors, total)
+                criteria[name] = spec.model_copy(update={"clump": clump, "clump_source": source})
+    return plan.model_copy(update={"criteria": criteria})
+
+
+def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[StartProblem]:
+    if existing is None:
+        return
+    closed = existing.status in CLOSED
+    yield StartProblem(
+        "RolloutExists",
+        "rollout",
+        f"{plan.rollout!r} is {existing.status.value} since {existing.updated:%Y-%m-%d}",
+        f"Give this run a name of its own, such as {plan.rollout}-2"
+        if closed
+        else "Resume it, or abandon it and choose another name",
+    )
+
+
+def _calendar_problems(plan: Plan, now: datetime) -> Iterator[StartProblem]:
+    # The first stage's approval is the start itself, so a start obeys the calendar as every advance does.
+    if not plan.calendar.is_open(now, plan.zone):
+        opens = plan.calendar.next_opening(now, plan.zone)
+        yield StartProblem(
+            "CalendarClosed", "calendar", "no advance may happen now", f"Start again from {opens:%Y-%m-%d %H:%M %Z} on"
+        )
+
+
+def _query_problems(plan: Plan, history: Mapping[str, Measured]) -> Iterator[StartProblem]:
+    for key, measured in history.items():
+        name, part = key.rsplit("/", 1)
+        where = f"criteria.{name}.{part}"
+        if isinstance(measured, Unavailable):
+            error, mend = _UNAVAILABLE.get(measured.reason, _UNREADABLE)
+            yield StartProblem(error, where, measured.detail, mend)
+        elif _must_find_something(plan, name, part) and not any(v is not None for _, v in measured.points):
+            yield StartProblem(
+                "QueryFindsNothing",
+                where,
+                f"the query found nothing in the last {HISTORY.days} days",
+                "Mend the metric's name and tags: a metric without data can never pass",
+            )
+
+
+def _must_find_something(plan: Plan, name: str, part: str) -> bool:
+    spec = plan.criteria[name]
+    if isinstance(spec, RateSpec):
+        # A healthy service may have no error series, and a cohort has no requests while the flag is at 0%.
+        return part == "total" and spec.scope is Scope.EVERYONE
+    return isinstance(spec, ValueSpec)
+
+
+_UNREADABLE = ("MetricsUnreadable", "Start again when Datadog answers")
+_UNAVAILABLE = {
+    AbsenceReason.REFUSED_QUERY: ("QueryRefused", "Mend the query: Datadog does not accept it"),
+    AbsenceReason.REFUSED_CREDENTIALS: ("DatadogCredentialsRefused", "Mend Datadog's secret: API key, application key"),
+    AbsenceReason.RATE_LIMITED: ("DatadogRateLimited", "Start again when the limit is over"),
+}
+
+
+class MonitorsUnreadableError(Exception):
+    """The monitors could not be read; says why."""
+
+
+def _resume_problems(before: RolloutState, wish: Resume) -> Iterator[StartProblem]:
+    if before.status is not Status.ROLLED_BACK:
+        yield _not_rolled_back(wish.rollout, f"it is {before.status.value}")
+    elif wish.stage >= len(before.plan.stages):
+        yield StartProblem(
+            "UnknownStage", "stage", f"there is no stage {wish.stage}", f"Stages go from 0 to {len(before.plan.stages) - 1}"
+        )
+
+
+def _unknown_rollout(rollout: str) -> StartProblem:
+    return StartProblem("UnknownRollout", "rollout", f"there is no rollout {rollout!r}", "Mend its name")
+
+
+def _not_rolled_back(rollout: str, why: str) -> StartProblem:
+    return StartProblem(
+        "NotRolledBack", "rollout", f"{rollout!r} cannot be resumed: {why}", "Only a rolled-back rollout can be resumed"
+    )
+
+
+def _staircase(plan: Plan) -> str:
+    return " → ".join(f"{stage.percent:g}%" for stage in plan.stages)
+
+
+def _event(state: RolloutState, now: datetime, kind: EventKind, message: str, by: str, **details: Any) -> Event:
+    return Event(
+        at=now,
+        kind=kind,
+        rollout=state.rollout,
+        attempt=state.attempt,
+        by=by or state.plan.owner,
+        message=message,
+        percent=0.0,
+        details={"plan_hash": state.plan_hash, "execution": state.execution, **details},
+    )
+
+
+def _ready(state: RolloutState) -> dict[str, Any]:
+    heartbeat = max(3 * state.plan.look_every, _LEAST_HEARTBEAT)
+    return {
+        "outcome": "ready",
+        "rollout": state.rollout,
+        "attempt": state.attempt,
+        "gate": None,
+        "when_blind": state.plan.when_blind.value,
+        "heartbeat_seconds": int(heartbeat.total_seconds()),
+    }
+
+
+def _refused(problems: list[StartProblem]) -> dict[str, Any]:
+    first = problems[0].error if len({p.error for p in problems}) == 1 else "StartRefused"
+    return {
+        "outcome": "refused",
+        "error": first,
+        "cause": "\n".join(f"[{p.error}] {p}" for p in problems),
+        "problems": [{"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in problems],
+    }

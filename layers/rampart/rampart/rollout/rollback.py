@@ -1,0 +1,307 @@
+"""Roll back: the flag to 0% first, read back; then the record; then the token. People are told from the record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from rampart.errors import (
+    ConflictError,
+    FlagStoreError,
+    GateClosedError,
+    GateError,
+    QueueError,
+    RollbackUndoneError,
+    StoreError,
+    UnknownFlagError,
+)
+from rampart.ports import Clock, FlagStore, Gates, Pace, RollbackQueue, RolloutStore
+from rampart.rollout.flag import FlagReading
+from rampart.rollout.lower import lower
+from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest
+from rampart.rollout.state import (
+    CLOSED,
+    INTENT_EXPIRES,
+    Event,
+    EventKind,
+    RolloutState,
+    Status,
+)
+
+_REPEAT_AFTER = timedelta(seconds=60)
+"""When the queue looks whether a rollback is done: after a first try has had its time."""
+_TRIES = 5
+"""How often the record is written anew when somebody else wrote first."""
+
+
+class Outcome(StrEnum):
+    """How a rollback ended."""
+
+    ROLLED_BACK = "rolled_back"
+    """Flag, record and token are done."""
+    NOTHING = "nothing"
+    """Nothing is watched that this concerns; nothing was done."""
+    NOT_BELIEVED = "not_believed"
+    """The request names another execution or attempt than the record; nothing was done."""
+    RESTORED = "restored"
+    """The flag was lowered to its record."""
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackResult:
+    """What a rollback did: the outcome, and every flag as it was read afterwards."""
+
+    outcome: Outcome
+    readings: tuple[FlagReading, ...] = ()
+    rollouts: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is known of one run: the flags to lower, the rollouts to record, and what is not done yet."""
+
+    flags: tuple[str, ...]
+    rollouts: tuple[str, ...]
+    literal: bool = False
+    """The flags are known from an alert's text only: they must exist before they are written."""
+    readings: tuple[FlagReading, ...] | None = None
+    undone: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """The use case with its ports; `claims` is a store whose look at a claim ends within 200 ms."""
+
+    store: RolloutStore
+    claims: RolloutStore
+    flags: FlagStore
+    gates: Gates
+    queue: RollbackQueue
+    clock: Clock
+    pace: Pace = Pace()
+
+    def __call__(self, request: RollbackRequest) -> RollbackResult:
+        """Take what the request concerns to 0% and end the attempt.
+
+        Raises RollbackUndoneError when flag, record or token is not done: whoever called must call again.
+        """
+        work = self._work(request)
+        if isinstance(work, RollbackResult):
+            return work
+        if request.cause is Cause.RESTORE:
+            return self._restore(work)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            kept = pool.submit(self._keep, request)
+            self._lower(work)
+            kept.result()
+        for rollout in work.rollouts:
+            self._finish(rollout, request, work)
+        if work.undone:
+            raise RollbackUndoneError("; ".join(dict.fromkeys(work.undone)))
+        return RollbackResult(Outcome.ROLLED_BACK, work.readings or (), work.rollouts)
+
+    # 1. What does it concern?
+
+    def _work(self, request: RollbackRequest) -> _Work | RollbackResult:
+        if request.cause is Cause.ALERT:
+            return self._work_of_alert(request)
+        if request.rollout is None:
+            return RollbackResult(Outcome.NOTHING)
+        try:
+            state = self.store.state(request.rollout)
+        except StoreError as error:
+            if request.cause in FLAG_FIRST and request.flags:
+                return _Work(request.flags, (), literal=True, undone=[str(error)])
+            raise RollbackUndoneError(f"the record of {request.rollout} cannot be read: {error}") from error
+        if state is None or state.status in CLOSED or _is_past(request, state):
+            return RollbackResult(Outcome.NOTHING)
+        if request.cause not in FLAG_FIRST and not _is_believed(request, state):
+            return RollbackResult(Outcome.NOT_BELIEVED)
+        return _Work(state.plan.flags, (state.rollout,))
+
+    def _work_of_alert(self, request: RollbackRequest) -> _Work | RollbackResult:
+        try:
+            claims = self.claims.claims(request.flags).values()
+        except StoreError as error:
+            # The store is down: what the authenticated alert names is lowered, and the record made up for later.
+            return _Work(request.flags, (), literal=True, undone=[f"the record cannot be read: {error}"])
+        flags = tuple(dict.fromkeys(flag for claim in claims for flag in claim.flags))
+        rollouts = tuple(dict.fromkeys(claim.rollout for claim in claims))
+        if request.queued:  # no hurry any more: is it about an attempt that is over?
+            rollouts = tuple(name for name in rollouts if self._is_current(name, request))
+        return _Work(flags, rollouts) if rollouts else RollbackResult(Outcome.NOTHING)
+
+    def _is_current(self, rollout: str, request: RollbackRequest) -> bool:
+        state = self.store.state(rollout)
+        return state is not None and state.status not in CLOSED and not _is_past(request, state)
+
+    # 2. Flag first, and 3. durable at the same time.
+
+    def _lower(self, work: _Work) -> None:
+        try:
+            flags = self._existing(work.flags) if work.literal else work.flags
+            work.readings = lower(self.flags, flags, self.pace) if flags else ()
+        except FlagStoreError as error:
+            work.undone.append(str(error))
+
+    def _existing(self, flags: Sequence[str]) -> tuple[str, ...]:
+        existing = []
+        for flag in flags:
+            with suppress(UnknownFlagError):  # a write would create it, and nobody is exposed by it
+                existing.append(self.flags.read(flag).flag)
+        return tuple(existing)
+
+    def _keep(self, request: RollbackRequest) -> None:
+        if not request.queued:
+            # A queue that is down never stops a rollback; Datadog and the next tick repeat it too.
+            with suppress(QueueError):
+                self.queue.put(request.model_copy(update={"queued": True}), _REPEAT_AFTER)
+
+    # 4. The record, and 5. the token.
+
+    def _finish(self, rollout: str, request: RollbackRequest, work: _Work) -> None:
+        try:
+            state = self._record(rollout, request, work.readings)
+        except StoreError as error:
+            work.undone.append(f"the record of {rollout} cannot be written: {error}")
+            return
+        if state is None:
+            return
+        if state.status is Status.HALTED:
+            work.undone.append(f"{rollout} is halted, but an advance is in flight or a flag is not confirmed at 0%")
+        if state.gate is not None:
+            self._end_wait(state.gate.token, request, work)
+
+    def _end_wait(self, token: str, request: RollbackRequest, work: _Work) -> None:
+        try:
+            self.gates.fail(token, "RolledBack", request.reason)
+        except GateClosedError:
+            pass  # nobody waits any more: done before, or the execution is gone
+        except GateError as error:
+            work.undone.append(f"the execution still waits: {error}")
+
+    def _record(
+        self, rollout: str, request: RollbackRequest, readings: tuple[FlagReading, ...] | None
+    ) -> RolloutState | None:
+        for _ in range(_TRIES):
+            before = self.store.state(rollout)
+            if before is None or before.status in CLOSED or _is_past(request, before):
+                return None
+            now = self.clock.now()
+            after, events = halted(before, request, readings, now)
+            closing = request.cause is Cause.ABANDON and after.status is Status.ROLLED_BACK
+            if closing:
+                after = after.model_copy(update={"status": Status.ABANDONED})
+                events = [*events, _event(after, request, now, EventKind.ABANDONED, f"abandoned: {request.reason}")]
+            if not events and after == before:
+                return before
+            try:
+                self.store.commit(before, after, events=events, release=closing)
+            except ConflictError:
+                continue
+            return after
+        raise ConflictError("somebody else kept writing first")
+
+    # Lowering a live flag to its record, where the plan says so.
+
+    def _restore(self, work: _Work) -> RollbackResult:
+        state = self.store.state(work.rollouts[0])
+        if state is None or state.status is not Status.LIVE or state.intent is not None:
+            return RollbackResult(Outcome.NOTHING)
+        lowered = []
+        try:
+            for flag in state.plan.flags:
+                if self.flags.read(flag).exposure > state.percent:
+                    self.flags.set_percentage(flag, state.percent)
+                    lowered.append(self.flags.read(flag))
+        except FlagStoreError as error:
+            raise RollbackUndoneError(str(error)) from error
+        if any(reading.exposure > state.percent for reading in lowered):
+            raise RollbackUndoneError(f"a flag of {state.rollout} stays above {state.percent:g}%")
+        now = self.clock.now()
+        message = f"lowered to {state.percent:g}% again: another writer had raised it"
+        event = Event(
+            at=now,
+            kind=EventKind.RESTORED,
+            rollout=state.rollout,
+            attempt=state.attempt,
+            stage=state.stage,
+            percent=state.percent,
+            message=message,
+        )
+        try:
+            self.store.commit(state, state.moved(now, drift=None), events=[event])
+        except ConflictError:
+            current = self.store.state(state.rollout)
+            if current is not None and current.status is not Status.LIVE:
+                lower(self.flags, state.plan.flags, self.pace)  # a rollback came in between: what was written comes down
+        return RollbackResult(Outcome.RESTORED, tuple(lowered), (state.rollout,))
+
+
+def halted(
+    before: RolloutState, request: RollbackRequest, readings: tuple[FlagReading, ...] | None, now: datetime
+) -> tuple[RolloutState, list[Event]]:
+    """The record after a rollback, and what is to be told; `readings` is None where the flags are not confirmed at 0%."""
+    in_flight = before.intent is not None and now - before.intent.at < INTENT_EXPIRES
+    done = readings is not None and not in_flight
+    if before.status is Status.ROLLED_BACK:
+        if request.cause is not Cause.DRIFT or request.queued or readings is None:
+            return before, []
+        after = before.moved(now, watch_until=now + before.plan.watch, watched=True)
+        return after, [_event(after, request, now, EventKind.TAKEN_DOWN_AGAIN, request.reason)]
+    if before.status is Status.HALTED and not done:
+        return before, []
+    after = before.moved(
+        now,
+        status=Status.ROLLED_BACK if done else Status.HALTED,
+        percent=0.0 if readings is not None else before.percent,
+        intent=None if done else before.intent,
+        halted_at=before.halted_at or now,
+        watch_until=now + before.plan.watch,
+        watched=True,
+    )
+    kind = EventKind.ROLLED_BACK if done else EventKind.ROLLING_BACK
+    return after, [_event(after, request, now, kind, _message(before, request, readings, done=done))]
+
+
+def _message(
+    before: RolloutState, request: RollbackRequest, readings: tuple[FlagReading, ...] | None, *, done: bool
+) -> str:
+    flags = ", ".join(before.plan.flags)
+    if not done:
+        why = "an advance is in flight" if readings is not None else f"the flag is not yet confirmed at 0%: {flags}"
+        return f"rolling back from {before.percent:g}%: {request.reason} ({why}; Rampart keeps trying)"
+    left = [f"{reading.flag}: {', '.join(reading.left_open)}" for reading in readings or () if reading.left_open]
+    still = f"; still open for {'; '.join(left)}" if left else ""
+    return f"{flags} read at 0%: {request.reason}{still}"
+
+
+def _event(state: RolloutState, request: RollbackRequest, now: datetime, kind: EventKind, message: str) -> Event:
+    details = request.model_dump(mode="json", include={"cause", "monitor", "cycle", "decision", "asked_at"})
+    return Event(
+        at=now,
+        kind=kind,
+        rollout=state.rollout,
+        attempt=state.attempt,
+        stage=state.stage,
+        percent=state.percent,
+        by=request.by,
+        message=message,
+        details={name: value for name, value in details.items() if value is not None} | {"reason": request.reason},
+    )
+
+
+def _is_past(request: RollbackRequest, state: RolloutState) -> bool:
+    """Whether a repetition is about an attempt that is over: it must not take a resumed one down."""
+    return request.queued and request.asked_at < state.attempt_started
+
+
+def _is_believed(request: RollbackRequest, state: RolloutState) -> bool:
+    if request.execution != state.execution:
+        return False
+    # An execution's event knows no attempt; its execution is this attempt's own.
+    return request.attempt is None or request.attempt == state.attempt

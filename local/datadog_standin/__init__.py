@@ -1,0 +1,23 @@
+"""A stand-in of the Datadog API that closes the loop from a flag to alerts; STANDINS.md tells the rest."""
+
+from local.datadog_standin.monitors import MonitorState, Transition
+from local.datadog_standin.scenario import Counted, Gauge, Points, Scenario, Scope, Series, Traffic
+from local.datadog_standin.server import API_KEY, APP_KEY, DatadogStandIn
+from local.datadog_standin.webhooks import Attempt, Delivery
+
+__all__ = [
+    "API_KEY",
+    "APP_KEY",
+    "Attempt",
+    "Counted",
+    "DatadogStandIn",
+    "Delivery",
+    "Gauge",
+    "MonitorState",
+    "Points",
+    "Scenario",
+    "Scope",
+    "Series",
+    "Traffic",
+    "Transition",
+]

@@ -1,0 +1,289 @@
+"""Monitors: kept as the API shows them, looked at in every tick, and moved between their states."""
+
+import math
+import re
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from local.datadog_standin.expression import Node, QueryError, parse
+from local.datadog_standin.reading import MetricReader
+from local.exchange import Json, Refusal
+
+ORG_ID = 1
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 2592000}
+_WINDOWED = re.compile(r"\s*(?P<aggregator>avg|sum|min|max)\((?:last|current)_(?P<n>\d+)(?P<unit>mo|[smhdw])\)\s*:")
+_COMPARED = re.compile(r"(?P<body>.*[^<>=])(?P<sign>>=|<=|>|<)\s*(?P<bar>-?\d+(?:\.\d+)?)\s*", re.DOTALL)
+_EDITABLE = ("name", "message", "tags", "query", "priority", "restricted_roles")
+_DEFAULT_OPTIONS = {"notify_no_data": False, "notify_audit": False, "include_tags": True}
+METRIC_TYPE = "query alert"
+
+
+class MonitorState(StrEnum):
+    """What a monitor says of its metric, in the words of the API."""
+
+    OK = "OK"
+    """Within its thresholds."""
+    WARN = "Warn"
+    """Beyond the warning threshold."""
+    ALERT = "Alert"
+    """Beyond the critical threshold."""
+    NO_DATA = "No Data"
+    """Nothing was measured."""
+
+
+class Transition(StrEnum):
+    """What a notification is about, as `$ALERT_TRANSITION` has it."""
+
+    TRIGGERED = "Triggered"
+    """The alert began."""
+    RE_TRIGGERED = "Re-Triggered"
+    """The alert is still on after the renotify interval."""
+    WARN = "Warn"
+    """The warning began."""
+    RE_WARN = "Re-Warn"
+    """The warning is still on after the renotify interval."""
+    NO_DATA = "No Data"
+    """The metric fell silent."""
+    RE_NO_DATA = "Re-No Data"
+    """The metric is still silent after the renotify interval."""
+    RECOVERED = "Recovered"
+    """All is well again."""
+    WARN_RECOVERED = "Warn Recovered"
+    """A warning is over (sent by hand only)."""
+    RENOTIFY = "Renotify"
+    """Said again (sent by hand only)."""
+
+
+_BEGUN = {
+    MonitorState.OK: Transition.RECOVERED,
+    MonitorState.ALERT: Transition.TRIGGERED,
+    MonitorState.WARN: Transition.WARN,
+    MonitorState.NO_DATA: Transition.NO_DATA,
+}
+_AGAIN = {
+    MonitorState.ALERT: Transition.RE_TRIGGERED,
+    MonitorState.WARN: Transition.RE_WARN,
+    MonitorState.NO_DATA: Transition.RE_NO_DATA,
+}
+
+
+class MonitorQuery(NamedTuple):
+    """`sum(last_5m): expression > 8`, taken apart."""
+
+    aggregator: str
+    window_seconds: int
+    node: Node
+    sign: str
+    bar: float
+
+    def beyond(self, value: float, bar: float) -> bool:
+        """Whether a value is on the wrong side of a bar."""
+        return {">": value > bar, ">=": value >= bar, "<": value < bar, "<=": value <= bar}[self.sign]
+
+
+@dataclass
+class Monitor:
+    """One monitor: its body in the API, and what people were last told."""
+
+    body: dict[str, Any]
+    told: MonitorState = MonitorState.OK
+    told_at: float = 0.0
+    cycle: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Key of the alert cycle, from the trigger to the recovery."""
+
+    @property
+    def state(self) -> MonitorState:
+        """Give the state that the API shows."""
+        return MonitorState(self.body["overall_state"])
+
+
+def moment(at: float) -> str:
+    """Write a time as Datadog does, from epoch seconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
+
+
+def parse_monitor_query(text: str) -> MonitorQuery:
+    """Take a metric monitor's query apart; raises QueryError in the API's words."""
+    compared = _compared(text)
+    windowed = _WINDOWED.match(compared["body"])
+    if windowed is None:
+        raise QueryError(f"unable to parse the time window of {text}")
+    seconds = int(windowed["n"]) * _SECONDS[windowed["unit"]]
+    node = parse(compared["body"][windowed.end() :])
+    return MonitorQuery(windowed["aggregator"], seconds, node, compared["sign"], float(compared["bar"]))
+
+
+def _compared(text: str) -> re.Match[str]:
+    """Split a query of any type at its comparison."""
+    compared = _COMPARED.fullmatch(text)
+    if compared is None:
+        raise QueryError("invalid operator specified: ")
+    return compared
+
+
+def validate(body: Json) -> None:
+    """Refuse a monitor whose query cannot be understood, with the API's 400."""
+    query, kind = str(body.get("query", "")), body.get("type", METRIC_TYPE)
+    read = parse_monitor_query if kind in (METRIC_TYPE, "metric alert") else _compared
+    try:
+        read(query)
+    except QueryError as error:
+        message = f"The value provided for parameter 'query' is invalid: {error}"
+        raise Refusal(400, {"errors": [message]}) from error
+
+
+class Monitors:
+    """All monitors of the account, by id."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Monitor] = {}
+        self._last_id = 100_000
+
+    def get(self, monitor_id: int) -> Monitor:
+        """Look a monitor up; a 404 when there is none."""
+        if monitor_id not in self.by_id:
+            raise Refusal(404, {"errors": ["Monitor not found"]})
+        return self.by_id[monitor_id]
+
+    def create(self, body: Json, now: float) -> dict[str, Any]:
+        """Make a new monitor, each time: creating is not idempotent."""
+        validate(body)
+        kind = METRIC_TYPE if body["type"] == "metric alert" else body["type"]
+        self._last_id += 1
+        shown = {
+            "id": self._last_id,
+            "org_id": ORG_ID,
+            "type": kind,
+            "name": body.get("name", ""),
+            "message": body.get("message", ""),
+            "tags": body.get("tags", []),
+            "query": body["query"],
+            "options": _options(body.get("options", {}), kind, new=True),
+            "multi": _is_multi(body["query"]),
+            "created_at": int(now) * 1000,
+            "created": moment(now),
+            "modified": moment(now),
+            "deleted": None,
+            "restricted_roles": body.get("restricted_roles"),
+            "priority": body.get("priority"),
+            "restriction_policy": None,
+            "overall_state_modified": None,
+            "overall_state": MonitorState.NO_DATA.value,
+            "creator": {"name": None, "handle": "local@example.gov", "email": "local@example.gov", "id": 1},
+        }
+        self.by_id[shown["id"]] = Monitor(shown)
+        return shown
+
+    def edit(self, monitor_id: int, body: Json, now: float) -> dict[str, Any]:
+        """Change what is given; options are replaced as a whole, and the type stays."""
+        shown = self.get(monitor_id).body
+        if body.get("type", shown["type"]) not in (
+            shown["type"],
+            "metric alert" if shown["type"] == METRIC_TYPE else "",
+        ):
+            raise Refusal(400, {"errors": ["Monitor type change not allowed"]})
+        validate(
+            {"query": shown["query"], "type": shown["type"]} | {key: body[key] for key in ("query",) if key in body}
+        )
+        shown.update({key: body[key] for key in _EDITABLE if key in body})
+        if "options" in body:
+            shown["options"] = _options(body["options"], shown["type"], new=False)
+        shown["multi"] = _is_multi(shown["query"])
+        shown["modified"] = moment(now)
+        return {key: value for key, value in shown.items() if key != "creator"}
+
+    def delete(self, monitor_id: int) -> dict[str, Any]:
+        """Forget a monitor."""
+        self.get(monitor_id)
+        del self.by_id[monitor_id]
+        return {"deleted_monitor_id": monitor_id}
+
+    def listing(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """List monitors, filtered by `name`, `monitor_tags` and `tags` (those of the query's scope), page by page."""
+        found = [
+            monitor.body | {"matching_downtimes": []}
+            for monitor in self.by_id.values()
+            if query.get("name", "").lower() in monitor.body["name"].lower()
+            and set(_listed(query.get("monitor_tags"))) <= set(monitor.body["tags"])
+            and all(tag in monitor.body["query"] for tag in _listed(query.get("tags")))
+        ]
+        if "page" not in query:
+            return found
+        size = int(query.get("page_size", 100))
+        start = int(query["page"]) * size
+        return found[start : start + size]
+
+    def look(self, reader: MetricReader, now: float, minute: float) -> Iterator[tuple[Monitor, Transition]]:
+        """Look at every metric monitor once: move its state, and yield whatever people are to be told."""
+        for monitor in self.by_id.values():
+            if monitor.body["type"] != METRIC_TYPE:
+                continue
+            state = _state_now(monitor, reader, now)
+            if state is None:
+                continue
+            if state is not monitor.state:
+                monitor.body["overall_state"] = state.value
+                monitor.body["overall_state_modified"] = moment(now)
+            transition = _due(monitor, state, now, minute)
+            if transition is not None:
+                if monitor.told is MonitorState.OK:
+                    monitor.cycle = uuid.uuid4().hex
+                monitor.told, monitor.told_at = state, now
+                yield monitor, transition
+
+
+def _state_now(monitor: Monitor, reader: MetricReader, now: float) -> MonitorState | None:
+    """Judge the window that ends `evaluation_delay` ago; None when a full window is wanted and not there."""
+    options, query = monitor.body["options"], parse_monitor_query(monitor.body["query"])
+    end = math.floor(now - (options.get("evaluation_delay") or 0))
+    start = end - query.window_seconds
+    value = reader.measure(query.node, query.aggregator, start, end, now)
+    if value is None:
+        return MonitorState.NO_DATA
+    if options.get("require_full_window"):
+        first = reader.first_second(query.node, start, end, now)
+        if first is None or first > start + query.window_seconds / 5:
+            return None
+    thresholds = options.get("thresholds") or {}
+    if query.beyond(value, thresholds.get("critical", query.bar)):
+        return MonitorState.ALERT
+    warning = thresholds.get("warning")
+    return MonitorState.WARN if warning is not None and query.beyond(value, warning) else MonitorState.OK
+
+
+def _due(monitor: Monitor, state: MonitorState, now: float, minute: float) -> Transition | None:
+    """Decide what people are told about a state: a change, or the same again after the renotify interval."""
+    options = monitor.body["options"]
+    if state is MonitorState.NO_DATA and not options.get("notify_no_data"):
+        return None
+    if state is not monitor.told:
+        return _BEGUN[state]
+    interval = options.get("renotify_interval")
+    statuses = options.get("renotify_statuses") or ["alert", "warn", "no data"]
+    if not interval or state.value.lower() not in statuses or now - monitor.told_at < interval * minute:
+        return None
+    return _AGAIN[state]
+
+
+def _options(given: Json, kind: str, *, new: bool) -> dict[str, Any]:
+    options = dict(given)
+    if "thresholds" in options:
+        options["thresholds"] = {key: float(bar) for key, bar in options["thresholds"].items() if bar is not None}
+    defaults: dict[str, Any] = dict(_DEFAULT_OPTIONS)
+    if kind == "log alert":
+        defaults["groupby_simple_monitor"] = False
+    elif new:
+        defaults["new_host_delay"] = 300
+    return defaults | {"silenced": {}} | options
+
+
+def _is_multi(query: str) -> bool:
+    return re.search(r"\bby\s*\{|\.by\(", query) is not None
+
+
+def _listed(text: str | None) -> list[str]:
+    return [part for part in (text or "").split(",") if part]

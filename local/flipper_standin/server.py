@@ -1,0 +1,292 @@
+"""Flipper's HTTP API (1.4) in front of gates in memory: the same routes, answers and quirks."""
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+from local.exchange import Answer, Json, Refusal, Request
+from local.flipper_standin.gates import Features, Gates, Write, ruby_number
+from local.standin import StandIn
+
+DEFAULT_PREFIX = "/flipper/api"
+_MORE_INFO = "https://flippercloud.io/docs/api#error-code-reference"
+_PERCENTAGE_MESSAGE = "Percentage must be a positive number less than or equal to 100."
+Percentages = Literal["percentage_of_actors", "percentage_of_time"]
+
+
+def _error(status: int, code: int, message: str) -> Refusal:
+    return Refusal(status, {"code": code, "message": message, "more_info": _MORE_INFO})
+
+
+def _accident() -> Refusal:
+    """What Rack answers when Flipper's own code raised."""
+    return Refusal(500, "Internal Server Error", "text/plain")
+
+
+def _as_param(value: Json) -> Json:
+    """Turn a value of a JSON body into what Flipper sees, which merges it into the query string."""
+    if isinstance(value, dict | list):
+        return value
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+
+class FlipperStandIn(StandIn[Features]):
+    """Flipper's API at `api`, in front of gates held in memory; `flags` maps names to a percentage of actors or None.
+
+    With a `token` or `basic` ("user:password") a request without it gets a 401, as from a host's own middleware.
+    """
+
+    name = "flipper"
+
+    def __init__(
+        self,
+        *,
+        flags: Mapping[str, float | None] | None = None,
+        port: int = 0,
+        prefix: str = DEFAULT_PREFIX,
+        token: str | None = None,
+        basic: str | None = None,
+        groups: Collection[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(Features(), port=port, clock=clock)
+        self.prefix = prefix.rstrip("/")
+        self.groups = frozenset(groups)
+        self._accepted = {f"Bearer {token}"} if token else set()
+        if basic:
+            self._accepted.add("Basic " + base64.b64encode(basic.encode()).decode())
+        self._after_write: list[Callable[[str], None]] = []
+        self._add_routes()
+        self._add_own_controls()
+        for flag, percentage in (flags or {}).items():
+            self.set_gates(flag, percentage_of_actors=percentage)
+
+    def _add_routes(self) -> None:
+        add, feature = self.routes.add, "/features/:flag"
+        add("GET", "/features", self._list)
+        add("POST", "/features", self._create)
+        add("GET", feature, self._read)
+        add("DELETE", feature, self._remove)
+        add("DELETE", f"{feature}/clear", self._clear)
+        add("POST", f"{feature}/boolean", self._open_boolean)
+        add("DELETE", f"{feature}/boolean", self._close_boolean)
+        for gate in ("percentage_of_actors", "percentage_of_time"):
+            add("POST", f"{feature}/{gate}", self._percentage_setter(gate))
+            add("DELETE", f"{feature}/{gate}", self._percentage_remover(gate))
+        for method, opens in (("POST", True), ("DELETE", False)):
+            add(method, f"{feature}/actors", partial(self._change_actors, opens))
+            add(method, f"{feature}/groups", partial(self._change_groups, opens))
+            add(method, f"{feature}/expression", partial(self._change_expression, opens))
+        add("GET", "/actors/:actor", self._check_actor)
+
+    def _add_own_controls(self) -> None:
+        add = self.controls.add
+        add("GET", "/gates/:flag", lambda _, flag: Answer(body=vars(self.gates(flag))))
+        add("PUT", "/gates/:flag", self._control_gates)
+        add("GET", "/writes", lambda _: Answer(body=self.state.writes))
+        add("GET", "/shares/:flag", lambda _, flag: Answer(body=self.shares(flag)))
+        add("POST", "/other-writer", self._control_other_writer)
+
+    # --- in-process inspection and control ---
+
+    @property
+    def api(self) -> str:
+        """Address of the API, with its prefix."""
+        return self.url + self.prefix
+
+    def gates(self, flag: str) -> Gates:
+        """Look at the gates of a flag; KeyError when there is none."""
+        return self.state.gates[flag]
+
+    def percentage(self, flag: str) -> float:
+        """Look at a flag's percentage of actors; no gate is 0."""
+        return float(self.gates(flag).percentage_of_actors or 0)
+
+    def set_gates(self, flag: str, **gates: Json) -> None:
+        """Set all gates of a flag, as somebody else would behind Rampart's back; those left out are closed."""
+        with self.lock:
+            for name in ("percentage_of_actors", "percentage_of_time"):
+                if gates.get(name) is not None:
+                    gates[name] = str(gates[name])
+            if "boolean" in gates:
+                gates["boolean"] = "true" if gates["boolean"] else None
+            self.state.gates[flag] = Gates(**gates)
+            self._record(flag, "set by somebody else")
+
+    def after_write(self, callback: Callable[[str], None]) -> None:
+        """Call `callback(flag)` after every write that came through the API: the place for another writer."""
+        self._after_write.append(callback)
+
+    def other_writer(self, flag: str, percentage: float, *, times: int = 1) -> None:
+        """Let somebody set the flag to `percentage` right after each of its next `times` writes."""
+        left = times
+
+        def interfere(written: str) -> None:
+            nonlocal left
+            if written == flag and left > 0:
+                left -= 1
+                self.set_gates(flag, percentage_of_actors=percentage)
+
+        self.after_write(interfere)
+
+    def shares(self, flag: str) -> list[tuple[float, float]]:
+        """Give the share of traffic on the new path over time: (epoch seconds, 0 to 1), oldest first."""
+        with self.lock:
+            return [(write["at"], write["share"]) for write in self.state.writes if write["flag"] == flag]
+
+    def _control_gates(self, request: Request, flag: str) -> Answer:
+        self.set_gates(flag, **request.json())
+        return Answer(body=vars(self.gates(flag)))
+
+    def _control_other_writer(self, request: Request) -> Answer:
+        wanted = request.json()
+        self.other_writer(wanted["flag"], wanted["percentage"], times=wanted.get("times", 1))
+        return Answer(202, wanted)
+
+    # --- the API ---
+
+    def answer(self, request: Request) -> Answer:
+        """Answer as Flipper behind its host's middleware."""
+        if self._accepted and request.headers.get("authorization") not in self._accepted:
+            raise Refusal(401, {"message": "no"})
+        if not request.path.startswith(self.prefix + "/"):
+            raise Refusal(404, {})
+        handle, names, known = self.routes.find(request.method, request.path.removeprefix(self.prefix))
+        if handle is None:
+            raise _accident() if known else Refusal(404, {})
+        answer = handle(self._params(request), **names)
+        if self.is_write(request) and "flag" in names:
+            for callback in self._after_write:
+                callback(names["flag"])
+        return answer
+
+    @staticmethod
+    def _params(request: Request) -> dict[str, Any]:
+        """Merge query and body; only an exact JSON content type shows a JSON body, only a form's (or none) a form."""
+        params: dict[str, Any] = dict(request.query)
+        content_type = request.headers.get("content-type", "")
+        if content_type in ("", "application/x-www-form-urlencoded"):
+            params |= dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+        elif content_type == "application/json" and request.body:
+            try:
+                params |= {name: _as_param(value) for name, value in request.json().items()}
+            except (ValueError, AttributeError) as error:
+                raise _accident() from error
+        return params
+
+    def _record(self, flag: str, operation: str) -> None:
+        gates = self.state.gates.get(flag, Gates())
+        self.state.writes.append(
+            Write(
+                at=self.clock(),
+                flag=flag,
+                operation=operation,
+                percentage=gates.percentage_of_actors,
+                share=gates.share,
+            )
+        )
+
+    def _written(self, flag: str, operation: str) -> Answer:
+        self._record(flag, operation)
+        return Answer(body=self._shown(flag, {}))
+
+    def _known(self, flag: str) -> Gates:
+        """Give the gates of a flag to write to; one that was unknown is made, as Flipper does."""
+        return self.state.gates.setdefault(flag, Gates())
+
+    def _shown(self, flag: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        gates = self.state.gates[flag]
+        body: dict[str, Any] = {"key": flag, "state": gates.state}
+        if params.get("exclude_gates") != "true":
+            body["gates"] = gates.shown(names=params.get("exclude_gate_names") != "true")
+        return body
+
+    def _list(self, params: Mapping[str, Any]) -> Answer:
+        wanted = params["keys"].split(",") if "keys" in params else list(self.state.gates)
+        return Answer(body={"features": [self._shown(flag, params) for flag in wanted if flag in self.state.gates]})
+
+    def _create(self, params: Mapping[str, Any]) -> Answer:
+        if not params.get("name"):
+            raise _error(422, 5, "Required parameter name is missing.")
+        self._known(params["name"])
+        return self._written(params["name"], "create")
+
+    def _read(self, params: Mapping[str, Any], flag: str) -> Answer:
+        if flag not in self.state.gates:
+            raise _error(404, 1, "Feature not found.")
+        return Answer(body=self._shown(flag, params))
+
+    def _remove(self, _: Mapping[str, Any], flag: str) -> Answer:
+        self.state.gates.pop(flag, None)
+        self._record(flag, "remove")
+        return Answer(204)
+
+    def _clear(self, _: Mapping[str, Any], flag: str) -> Answer:
+        self.state.gates[flag] = Gates()
+        self._record(flag, "clear")
+        return Answer(204)
+
+    def _open_boolean(self, _: Mapping[str, Any], flag: str) -> Answer:
+        self.state.gates[flag] = Gates(boolean="true")
+        return self._written(flag, "enable boolean")
+
+    def _close_boolean(self, _: Mapping[str, Any], flag: str) -> Answer:
+        self.state.gates[flag] = Gates()
+        return self._written(flag, "disable boolean")
+
+    def _percentage_setter(self, gate: Percentages) -> Callable[..., Answer]:
+        def post(params: Mapping[str, Any], flag: str) -> Answer:
+            text = str(params.get("percentage", ""))
+            number = ruby_number(text) if re.search(r"\d", text) else -1
+            if not 0 <= number <= 100:
+                raise _error(422, 3, _PERCENTAGE_MESSAGE)
+            setattr(self._known(flag), gate, str(number))
+            return self._written(flag, f"enable {gate} {number}")
+
+        return post
+
+    def _percentage_remover(self, gate: Percentages) -> Callable[..., Answer]:
+        def delete(_: Mapping[str, Any], flag: str) -> Answer:
+            setattr(self._known(flag), gate, "0")
+            return self._written(flag, f"disable {gate}")
+
+        return delete
+
+    def _change_actors(self, opens: bool, params: Mapping[str, Any], flag: str) -> Answer:  # noqa: FBT001 -- by partial
+        if not params.get("flipper_id"):
+            raise _error(422, 4, "Required parameter flipper_id is missing.")
+        _put_or_drop(self._known(flag).actors, params["flipper_id"], put=opens)
+        return self._written(flag, "actors")
+
+    def _change_groups(self, opens: bool, params: Mapping[str, Any], flag: str) -> Answer:  # noqa: FBT001 -- by partial
+        name = params.get("name")
+        if not name:
+            raise _error(422, 5, "Required parameter name is missing.")
+        if name not in self.groups and params.get("allow_unregistered_groups") != "true":
+            raise _error(404, 2, "Group not registered.")
+        _put_or_drop(self._known(flag).groups, name, put=opens)
+        return self._written(flag, "groups")
+
+    def _change_expression(self, opens: bool, params: Mapping[str, Any], flag: str) -> Answer:  # noqa: FBT001 -- by partial
+        if opens and (len(params) != 1 or not isinstance(next(iter(params.values())), list)):
+            raise _error(422, 7, "Expression is invalid.")
+        self._known(flag).expression = dict(params) if opens else None
+        return self._written(flag, "expression")
+
+    def _check_actor(self, params: Mapping[str, Any], actor: str) -> Answer:
+        wanted = params["keys"].split(",") if "keys" in params else list(self.state.gates)
+        enabled = {flag: self.state.gates.get(flag, Gates()).lets_in(flag, actor) for flag in wanted}
+        shown = {flag: {"enabled": value} for flag, value in enabled.items()}
+        return Answer(body={"flipper_id": actor, "features": shown})
+
+
+def _put_or_drop(members: list[str], member: str, *, put: bool) -> None:
+    if put and member not in members:
+        members.append(member)
+    elif not put and member in members:
+        members.remove(member)
