@@ -19,7 +19,7 @@ from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.plan import Stage
 from rampart_cli.document.sections import STAGE_TITLE, Section, SectionKind
 from rampart_cli.document.stage_details import add_details
-from rampart_cli.document.step_lines import Step, read_steps
+from rampart_cli.document.step_lines import read_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ class _Frame:
     section: Section
     own: list[Statement]
     labels: list[Statement] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Stage] = field(default_factory=list)
 
     @property
     def word(self) -> str:
@@ -68,9 +68,14 @@ def read_stages(roots: Sequence[Section], statements: Sequence[Statement]) -> li
     by_heading = [stage for frame in frames for stage in _stages_of(frame, frames, stated)]
     loose = [statement for statement in planned if statement.stage_section is None]
     by_line = [_from_label(label) for label in loose if label.asks is Asks.PERCENT and _value(label)]
-    by_line += [step.stage for step in read_steps(loose)]
-    by_line += [step.stage for frame in frames for step in frame.steps if step.stage not in by_heading]
-    return _merge(by_heading, [stage for stage in by_line if not _belongs_elsewhere(stage, by_heading)])
+    by_line += read_steps(loose)
+    # Under a stage's heading, "then move to 50%" is talk; with a day or a box to tick it is a step.
+    by_line += [step for frame in frames for step in frame.steps if step not in by_heading and _is_scheduled(step)]
+    return _merge(by_heading, by_line)
+
+
+def _is_scheduled(step: Stage) -> bool:
+    return step.dates.said or (step.source is not None and step.source.line.checked is not None)
 
 
 def _frames(roots: Sequence[Section], planned: Sequence[Statement]) -> list[_Frame]:
@@ -104,14 +109,14 @@ def _stages_of(frame: _Frame, frames: Sequence[_Frame], stated: set[float]) -> l
     if frame.percents or labels:
         return [_of_one(frame, labels, stated)]
     if frame.steps:
-        return [_in_frame(frame, step.stage) for step in frame.steps]
+        return [_in_frame(frame, step) for step in frame.steps]
     return _without_percent(frame, frames)
 
 
 def _of_range(frame: _Frame) -> list[Stage]:
     """A phase of several stages: its dated steps, or the increments that its prose names, or nothing known."""
     if frame.steps:
-        return [_in_frame(frame, step.stage) for step in frame.steps]
+        return [_in_frame(frame, step) for step in frame.steps]
     limits = range_in(frame.section.title)
     increment = next((i for statement in frame.own if (i := increment_in(statement.text))), None)
     if limits is None:
@@ -137,7 +142,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage
     # A step towards another stage ("then move to 50%") is no contradiction.
     others = stated - {percent for percent, _ in said}
     if not labels and len(frame.steps) == 1:
-        said += [(s.percent, s.stage.line) for s in frame.steps if s.percent is not None and s.percent not in others]
+        said += [(s.percent, s.line) for s in frame.steps if s.percent is not None and s.percent not in others]
     texts = [frame.section.title, *(label.field.value for label in labels if label.field)]
     kind = StageKind.TIME if any(map(is_of_time, texts)) else StageKind.ACTORS
     stage = Stage(said[0][0], kind, frame.section.line, frame.name, frame.letter, section=frame.section)
@@ -145,7 +150,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage
         # Which of them is meant only the team knows.
         stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
     if len(frame.steps) == 1:
-        stage.dates, stage.dates_line = frame.steps[0].stage.dates, frame.steps[0].stage.dates_line
+        stage.dates, stage.dates_line = frame.steps[0].dates, frame.steps[0].dates_line
     for label in labels:
         stage.users, stage.users_line = users_beside(label.field.value if label.field else ""), label.number
     stage.users = stage.users or users_beside(frame.section.title)
@@ -183,15 +188,6 @@ def _without_percent(frame: _Frame, frames: Sequence[_Frame]) -> list[Stage]:
     spoken = [frame.section.title, *(label.field.value for label in frame.labels if label.field)]
     kind = StageKind.AUDIENCE if any(map(names_audience, spoken)) else StageKind.UNKNOWN
     return [Stage(None, kind, frame.section.line, frame.name, frame.letter, section=frame.section)]
-
-
-def _belongs_elsewhere(stage: Stage, by_heading: Sequence[Stage]) -> bool:
-    """Whether a line under one stage's heading speaks of that very stage."""
-    return any(
-        stage.section is None and other.section is not None and stage.source is not None
-        and stage.source.stage_section is other.section
-        for other in by_heading
-    )  # fmt: skip
 
 
 def _merge(by_heading: list[Stage], by_line: list[Stage]) -> list[Stage]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,10 +108,12 @@ class _Reader:
         return asked is not None and asked.kind is LineKind.ITEM and not self._is_below(line) and line.line != asked.line
 
 
+_BARS = re.compile(r"threshold|metric|criteri|\bkpi|guardrail|^(target|limit|bar|success)s?$", re.IGNORECASE)
+
+
 def has_bars(header: tuple[str, ...]) -> bool:
     """Whether a table's head is that of a table of criteria."""
-    words = " ".join(header).casefold()
-    return any(word in words for word in ("threshold", "metric", "criteri", "kpi", "target", "success", "limit"))
+    return any(map(_BARS.search, header))
 
 
 def _has_value(field: Field | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import StageKind, is_of_time, length_in, names_audience, percents_in, users_beside, users_in
@@ -27,20 +26,12 @@ _USERS_COLUMN = re.compile(r"users|people|veterans|audience", re.IGNORECASE)
 _HOLD_COLUMN = re.compile(r"duration|time ?frame|hold|length|bake", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class Step:
-    """A stage that one line of the page states."""
-
-    percent: float | None
-    stage: Stage
-
-
-def read_steps(statements: Iterable[Statement]) -> list[Step]:
+def read_steps(statements: Iterable[Statement]) -> list[Stage]:
     """The steps that lines, not headings or labels, state."""
     return [step for statement in statements for step in _steps_of(statement)]
 
 
-def _steps_of(statement: Statement) -> list[Step]:
+def _steps_of(statement: Statement) -> list[Stage]:
     if statement.line.kind is LineKind.FRONT or statement.asks in _NO_STEP:
         return []
     if statement.line.kind is LineKind.ROW:
@@ -62,27 +53,24 @@ def _is_about_rollout(statement: Statement) -> bool:
     return bool(STAGE_TITLE.match(statement.text)) or any(map(_ROLLS.search, above))
 
 
-def _step(statement: Statement, percent: float | None, text: str, dates: Dates) -> Step:
+def _step(statement: Statement, percent: float | None, text: str, dates: Dates) -> Stage:
     letter = STAGE_TITLE.match(text)
     kind = StageKind.TIME if is_of_time(text) else StageKind.ACTORS
-    return Step(
+    return Stage(
         percent,
-        Stage(
-            percent,
-            kind if percent is not None else StageKind.UNKNOWN,
-            statement.number,
-            name="Canary" if "canary" in text.casefold() else None,
-            letter=letter[0] if letter else None,
-            users=users_beside(text),
-            users_line=statement.number,
-            dates=dates,
-            dates_line=statement.number if dates.said else None,
-            source=statement,
-        ),
+        kind if percent is not None else StageKind.UNKNOWN,
+        statement.number,
+        name="Canary" if "canary" in text.casefold() else None,
+        letter=letter[0] if letter else None,
+        users=users_beside(text),
+        users_line=statement.number,
+        dates=dates,
+        dates_line=statement.number if dates.said else None,
+        source=statement,
     )
 
 
-def _row(statement: Statement) -> list[Step]:
+def _row(statement: Statement) -> list[Stage]:
     row = dict(zip(statement.line.header, statement.line.cells, strict=False))
     if has_bars(statement.line.header) or not any(map(_STAGE_COLUMN.search, row)):
         return []
@@ -92,11 +80,10 @@ def _row(statement: Statement) -> list[Step]:
         return _audience_row(statement, planned)
     cell, percents = said[0]
     step = _step(statement, percents[-1], cell, _dates_of(planned, statement))
-    step.stage.dates_line = statement.number if step.stage.dates.said else None
     numbers = _first(planned, _USERS_COLUMN)
-    step.stage.users = users_in(numbers) if numbers and not percents_in(numbers) else users_beside(cell)
+    step.users = users_in(numbers) if numbers and not percents_in(numbers) else users_beside(cell)
     if length := length_in(_first(planned, _HOLD_COLUMN)):
-        step.stage.hold, step.stage.hold_line = length, statement.number
+        step.hold, step.hold_line = length, statement.number
     return [step]
 
 
@@ -109,9 +96,9 @@ def _first(row: dict[str, str], column: re.Pattern[str]) -> str:
     return next((cell for head, cell in row.items() if column.search(head)), "")
 
 
-def _audience_row(statement: Statement, row: dict[str, str]) -> list[Step]:
+def _audience_row(statement: Statement, row: dict[str, str]) -> list[Stage]:
     if not any(map(names_audience, row.values())):
         return []
     step = _step(statement, None, statement.text, _dates_of(row, statement))
-    step.stage.kind, step.stage.name = StageKind.AUDIENCE, next(iter(row.values())) or None
+    step.kind, step.name = StageKind.AUDIENCE, next(iter(row.values())) or None
     return [step]

@@ -6,11 +6,11 @@
 | plan | `ROLLOUT#id` / `PLAN#hash` | `document`: JSON text as submitted |
 | gate | `ROLLOUT#id` / `GATE` | written by the state machines: `question` and `answer.reported` are JSON text |
 | evaluation | `ROLLOUT#id` / `EVALUATION#time` | `evidence` as compressed JSON, `judgements` as JSON text, `expires` |
-| event | `ROLLOUT#id` / `EVENT#time#n` | `details` as JSON text, `told`: when, by channel |
+| event | `ROLLOUT#id` / `EVENT#time#n` | `details` as JSON text; `told_CHANNEL`: when. State machines write some too |
 | claim | `FLAG#name` / `CLAIM` | |
 
-Times are text of one width, so that comparing text compares times. What others fill with any JSON is kept as text: a
-number of DynamoDB's has a smaller range than a float.
+Times are text of one width, so that comparing text compares times. What may hold any JSON is kept as text: a number of
+DynamoDB's has a smaller range than a float. Attributes that a model does not know are a later version's and are ignored.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any
 
-from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from rampart.evidence.series import AbsenceReason, Unavailable, to_stored
 from rampart.model import Model
 from rampart.plan.model import Plan
 from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, Gate, Question, RolloutState
@@ -78,10 +80,10 @@ def state_attributes(state: RolloutState) -> Attributes:
 
 def state_from(attributes: Mapping[str, Any]) -> RolloutState:
     """The record; raises ValueError when it cannot be understood."""
-    fields = _without_keys(attributes)
-    fields["plan"] = Plan.model_validate_json(fields["plan"])
-    fields["watched"] = "watched" in fields
-    return RolloutState.model_validate(fields)
+    plan = Plan.model_validate_json(attributes["plan"])
+    return RolloutState.model_validate(
+        _known(RolloutState, attributes) | {"plan": plan, "watched": "watched" in attributes}
+    )
 
 
 def plan_attributes(state: RolloutState, submitted: str) -> Attributes:
@@ -92,7 +94,7 @@ def plan_attributes(state: RolloutState, submitted: str) -> Attributes:
 
 def gate_from(attributes: Mapping[str, Any]) -> Gate:
     """The gate that the state machines wrote; raises ValueError when it cannot be understood."""
-    given = {name: attributes[name] for name in _GATE_FIELDS & attributes.keys() if attributes[name] != ""}
+    given = _known(Gate, attributes)
     if "question" in given:
         given["question"] = Question.model_validate_json(given["question"])
     if "answer" in given:
@@ -101,23 +103,20 @@ def gate_from(attributes: Mapping[str, Any]) -> Gate:
     return Gate.model_validate(given)
 
 
-_GATE_FIELDS = frozenset(Gate.model_fields)
-
-
 def event_attributes(event: Event, number: str) -> Attributes:
     """An event's attributes; `number` tells events of the same millisecond apart."""
     keys = rollout_key(event.rollout, f"EVENT#{time_text(event.at)}#{number}")
     details = json.dumps(event.details, sort_keys=True, default=str)
-    return _fields(event) | keys | {"details": details, "told": {}, "schema_version": SCHEMA_VERSION}
+    return _fields(event) | keys | {"details": details, "schema_version": SCHEMA_VERSION}
 
 
 def event_from(attributes: Mapping[str, Any]) -> Event:
     """An event; raises ValueError when it cannot be understood."""
-    fields = _without_keys(attributes, "told", "schema_version")
-    return Event.model_validate(fields | {"details": json.loads(fields["details"])})
+    details = json.loads(attributes["details"])
+    return Event.model_validate(_known(Event, attributes) | {"details": details})
 
 
-def event_of(image: Item) -> tuple[str, Event]:
+def event_of_image(image: Item) -> tuple[str, Event]:
     """The sort key and the event of an item as DynamoDB's stream shows it; raises ValueError for anything else."""
     attributes = to_attributes(image)
     return attributes["sk"], event_from(attributes)
@@ -141,12 +140,9 @@ def evaluation_attributes(evaluation: Evaluation, retention: timedelta) -> tuple
 
 def evaluation_from(attributes: Mapping[str, Any]) -> Evaluation:
     """An evaluation with its evidence; raises ValueError when it cannot be understood."""
-    fields = _without_keys(attributes, "expires", "dropped", "schema_version")
-    evidence = fields["evidence"]
-    content = evidence.value if isinstance(evidence, Binary) else evidence
-    fields["evidence"] = expand_evidence(content)
-    fields["judgements"] = json.loads(fields["judgements"])
-    return Evaluation.model_validate(fields)
+    evidence = expand_evidence(bytes(attributes["evidence"]))
+    judgements = json.loads(attributes["judgements"])
+    return Evaluation.model_validate(_known(Evaluation, attributes) | {"evidence": evidence, "judgements": judgements})
 
 
 def compress_evidence(evidence: Mapping[str, Any], most: int = MOST_EVIDENCE) -> tuple[bytes, tuple[str, ...]]:
@@ -157,7 +153,8 @@ def compress_evidence(evidence: Mapping[str, Any], most: int = MOST_EVIDENCE) ->
         largest = max(kept.keys() - set(dropped), key=lambda key: len(json.dumps(kept[key])), default=None)
         if largest is None:
             break  # notes alone never come near the bound
-        kept[largest] = {"unavailable": "malformed", "detail": f"not kept: {most} bytes of evidence were full"}
+        note = Unavailable(AbsenceReason.MALFORMED, f"not kept: more than {most} bytes of evidence in one evaluation")
+        kept[largest] = to_stored(note)
         dropped.append(largest)
     return content, tuple(dropped)
 
@@ -167,7 +164,7 @@ def expand_evidence(content: bytes) -> dict[str, Any]:
     return {key: _rows(value) for key, value in json.loads(zlib.decompress(content)).items()}
 
 
-def _columns(value: Any) -> Any:
+def _columns(value: object) -> object:
     """Points as the steps between their times and their values: regular steps shrink to almost nothing."""
     if not isinstance(value, Mapping) or "points" not in value:
         return value
@@ -176,12 +173,11 @@ def _columns(value: Any) -> Any:
     return {**value, "points": [steps, [number for _, number in value["points"]]]}
 
 
-def _rows(value: Any) -> Any:
+def _rows(value: object) -> object:
     if not isinstance(value, Mapping) or "points" not in value:
         return value
     steps, numbers = value["points"]
-    times = [sum(steps[: index + 1]) for index in range(len(steps))]
-    return {**value, "points": [list(point) for point in zip(times, numbers, strict=True)]}
+    return {**value, "points": [list(point) for point in zip(accumulate(steps), numbers, strict=True)]}
 
 
 def claim_attributes(claim: Claim) -> Attributes:
@@ -191,18 +187,18 @@ def claim_attributes(claim: Claim) -> Attributes:
 
 def claim_from(attributes: Mapping[str, Any]) -> Claim:
     """A claim; raises ValueError when it cannot be understood."""
-    return Claim.model_validate(_without_keys(attributes, "schema_version"))
+    return Claim.model_validate(_known(Claim, attributes))
 
 
 def _fields(model: Model) -> Attributes:
     return {name: value for name in type(model).model_fields if (value := getattr(model, name)) is not None}
 
 
-def _without_keys(attributes: Mapping[str, Any], *others: str) -> Attributes:
-    return {name: value for name, value in attributes.items() if name not in {"pk", "sk", *others}}
+def _known(model: type[Model], attributes: Mapping[str, Any]) -> Attributes:
+    return {name: attributes[name] for name in model.model_fields if name in attributes}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A value as the serializer takes it: times and enums as text, floats as decimals, models as maps."""
     match value:
         case Model():

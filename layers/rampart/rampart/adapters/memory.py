@@ -186,7 +186,7 @@ class MemoryRolloutStore:
             for flag in held if release else ():
                 del self.owners[flag]
 
-    def open_gate(self, rollout: str, execution: str, gate: Gate) -> None:
+    def open_gate(self, rollout: str, execution: str, gate: Gate, events: Sequence[Event] = ()) -> None:
         """Open a gate as the rollout's machine does; raises ConflictError when the attempt is not at that stage."""
         with self._call("store.open_gate"):
             state = self.states.get(rollout)
@@ -196,6 +196,7 @@ class MemoryRolloutStore:
             opened = OpenGate(id=gate.id, kind=gate.kind, token=gate.token, opened=gate.opened)
             self.states[rollout] = state.model_copy(update={"gate": opened})
             self.gates[rollout] = gate
+            self.told.extend(events)
 
     def answer_gate(self, rollout: str, gate_id: str, answer: Answer) -> None:
         """Take an answer as the decision's machine does; raises ConflictError when the gate is not open for it."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rampart.rollout.request import Cause, RollbackRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Trigger(StrEnum):

@@ -81,7 +81,9 @@ def _flags(settings: FlagSettings) -> FlipperFlagStore:
 def _metrics(settings: DatadogSettings) -> DatadogMetricSource:
     from rampart.adapters.datadog import DatadogMetricSource
 
-    return DatadogMetricSource(settings.datadog_site, secrets().named(settings.datadog_secret), url=settings.datadog_url)
+    return DatadogMetricSource(
+        settings.datadog_site, secrets().named(settings.datadog_secret), url=settings.datadog_url
+    )
 
 
 @cache

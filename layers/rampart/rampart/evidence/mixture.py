@@ -18,5 +18,5 @@ def evidence(errors: float, requests: float, alternatives: Coefficients) -> floa
     total = 0.0
     for weight, each_error, each_request in alternatives:
         exponent = errors * each_error - requests * each_request
-        total += weight * exp(exponent if exponent < LARGEST_EXPONENT else LARGEST_EXPONENT)
+        total += weight * exp(min(LARGEST_EXPONENT, exponent))
     return total

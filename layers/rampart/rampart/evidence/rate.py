@@ -78,18 +78,19 @@ def _failed(criterion: RateCriterion, decision: Decision, *, since: int, at: int
 
 def _undecided_or_passed(criterion: RateCriterion, decision: Decision, share: float) -> Judgement:
     limits = decision.walk.interval
-    needed = None if decision.passed else requests_to_decide(decision.walk)
+    passed = decision.walk.passes
+    needed = None if passed else requests_to_decide(decision.walk)
     limit = None
     if criterion.scope == "everyone" and share < 1 and criterion.baseline is not None:
         limit = undiluted(limits[1] if criterion.fails_high else limits[0], baseline=criterion.baseline, share=share)
-    told = _passing(criterion) if decision.passed else _pending(criterion, needed)
+    told = (_passing(criterion) if passed else _pending(criterion, needed)) + _diluted(criterion, limit, share)
     return Judgement(
         name=criterion.name,
         kind=Kind.RATE,
-        verdict=Verdict.PASS if decision.passed else Verdict.INCONCLUSIVE,
-        message=f"{_observed(criterion, decision)}{_sure(criterion, limits)}) {told}{_diluted(criterion, limit, share)}",
+        verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
+        message=f"{_observed(criterion, decision)}{_sure(criterion, limits)}) {told}",
         bar=criterion.bar,
-        test=FiredBy.MIXTURE if decision.passed else None,
+        test=FiredBy.MIXTURE if passed else None,
         errors=decision.errors,
         requests=decision.requests,
         value=decision.errors / decision.requests,

@@ -124,10 +124,8 @@ class Walk:
         total = 0.0
         for index, (weight, each_error, each_request) in enumerate(self.rule.failing):
             exponent = errors * each_error - requests * each_request
-            run = (1.0 + runs[index]) * exp(exponent if exponent < LARGEST_EXPONENT else LARGEST_EXPONENT)
-            runs[index] = (
-                run if run * weight < alarm else alarm / weight
-            )  # beyond the alarm nothing more is to be known
+            run = (1.0 + runs[index]) * exp(min(LARGEST_EXPONENT, exponent))
+            runs[index] = min(run, alarm / weight)  # beyond the alarm there is nothing more to know
             total += weight * runs[index]
         self._runs = runs
         return total >= alarm
@@ -168,15 +166,15 @@ def likeliest_start(rule: RateRule, buckets: Sequence[Counts]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where a walk ended: its numbers, and the index of the bucket that decided, None where none did."""
+    """Where a walk ended, and the counts that its end speaks of."""
 
     walk: Walk
-    at: int | None
-    passed: bool
+    errors: float
+    requests: float
+    at: int | None = None
+    """Index of the bucket that decided; None where the walk went to the end."""
     since: int = 0
-    """Index of the first bucket that the numbers speak of: later than 0 only where the change detector fired."""
-    errors: float = 0.0
-    requests: float = 0.0
+    """Index of the first bucket counted: later than 0 only where the change detector fired."""
 
 
 def decide(rule: RateRule, buckets: Iterable[Counts], *, stop_at_pass: bool = False) -> Decision:
@@ -187,12 +185,11 @@ def decide(rule: RateRule, buckets: Iterable[Counts], *, stop_at_pass: bool = Fa
         seen.append((errors, requests))
         if walk.step(errors, requests) is FiredBy.CHANGE_DETECTOR:
             since = likeliest_start(rule, seen)
-            return Decision(walk, index, False, since, sum(k for k, _ in seen[since:]), sum(n for _, n in seen[since:]))
-        if walk.fired is not None:
-            return Decision(walk, index, False, 0, walk.errors, walk.requests)
-        if stop_at_pass and walk.passes:
-            return Decision(walk, index, True, 0, walk.errors, walk.requests)
-    return Decision(walk, None, walk.passes, 0, walk.errors, walk.requests)
+            changed = seen[since:]
+            return Decision(walk, sum(k for k, _ in changed), sum(n for _, n in changed), at=index, since=since)
+        if walk.fired is not None or (stop_at_pass and walk.passes):
+            return Decision(walk, walk.errors, walk.requests, at=index)
+    return Decision(walk, walk.errors, walk.requests)
 
 
 def requests_to_decide(walk: Walk) -> float | None:

@@ -1,0 +1,165 @@
+"""Flags, links and the short facts of a plan: owner, time zone, rollback, window."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from rampart_cli.document.inline import Link
+from rampart_cli.document.labels import Asks, answer, placeholder_in
+from rampart_cli.document.lines import LineKind
+from rampart_cli.document.plan import FlagName, PlanDocument, Said
+from rampart_cli.document.sections import Section, SectionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rampart_cli.document.statements import Statement
+
+_ADDRESS = re.compile(r"https?://[^\s<>()\[\]\"']{3,1000}")
+_FLAG_PATH = re.compile(r"/flipper/features/([A-Za-z0-9_.:-]{1,200})/?$")
+_FLAG_WORD = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:_[a-z0-9]{1,40}){1,20}(?![\w/]|\.\w)", re.IGNORECASE)
+_CODE_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{2,199}")
+_FLAG_COLUMN = re.compile(r"\b(toggle|flag|flipper|feature)s?( name)?s?$|^name$", re.IGNORECASE)
+_FLAG_TITLE = re.compile(r"\b(feature )?(flag|toggle|flipper)s?( names?)?$", re.IGNORECASE)
+_SPEAKS_OF_FLAG = re.compile(r"\b(flag|toggle|flipper)s?\b", re.IGNORECASE)
+_ZONES = {
+    "America/New_York": r"\b(?:eastern|et|est|edt)\b",
+    "America/Chicago": r"\b(?:central|ct|cst|cdt)\b",
+    "America/Denver": r"\b(?:mountain|mt|mst|mdt)\b",
+    "America/Los_Angeles": r"\b(?:pacific|pt|pst|pdt)\b",
+    "UTC": r"\b(?:utc|gmt)\b",
+}
+_NAMED_ZONE = re.compile(r"\b(?:America|Europe|Asia|Africa|Australia|Pacific|Atlantic|Etc)/[A-Za-z_]{2,30}(?:/[A-Za-z_]{2,30})?\b|\bUTC\b")
+_CLOCK = re.compile(r"\b\d{1,2}(?::\d{2})?\s?(?:a\.?m\.?|p\.?m\.?)?\s?\(?((?:[ECMP][SD]?T|UTC|GMT)|Eastern|Central|Mountain|Pacific)\b")
+_WINDOW = re.compile(
+    r"\b(?:over|within|in|for) (?:the |a |any )?(?:last |past |rolling )?\d{1,4}[ -]?(?:minutes?|mins?|hours?)\b"
+    r"|\b(?:evaluation|rolling|sliding) window\b|\bat least \d[\d,]* (?:requests|samples|users|downloads|submissions)\b",
+    re.IGNORECASE,
+)
+_BUSINESS = re.compile(r"\b(?:business|working) days?\b", re.IGNORECASE)
+
+
+def gather_facts(plan: PlanDocument) -> None:
+    """Fill in what the statements say besides stages and criteria."""
+    for statement in plan.statements:
+        plan.links += [(link, statement.number) for link in _links(statement)]
+        if not statement.is_decoy and not statement.line.quoted:
+            _gather(plan, statement)
+    plan.links += [(link, s.line) for root in plan.roots for s in root.walk() if s.heading for link in s.heading.links]
+    plan.links = [(link, line) for link, line in plan.links if link.url.startswith(("http://", "https://"))]
+    plan.links.sort(key=lambda found: found[1])
+    plan.rollback = plan.rollback or _rollback_section(plan.roots)
+    plan.dashboard = plan.dashboard or _dashboard(plan)
+    plan.flags = _first_of_each(_flags(plan))
+
+
+def _gather(plan: PlanDocument, statement: Statement) -> None:
+    text, field = statement.text, statement.field
+    value = answer(field.value) if field else ""
+    match statement.asks:
+        case Asks.OWNER if value:
+            plan.owner = plan.owner or Said(value, statement.number)
+        case Asks.ROLLBACK if value:
+            plan.rollback = plan.rollback or Said(value, statement.number)
+        case Asks.WINDOW if value:
+            plan.window = plan.window or Said(value, statement.number)
+        case Asks.DASHBOARD if value and statement.line.links:
+            plan.dashboard = plan.dashboard or Said(statement.line.links[0].url, statement.number)
+    if plan.timezone is None and (zone := _zone(text, value if statement.asks is Asks.TIMEZONE else "")):
+        plan.timezone = Said(zone, statement.number)
+    if plan.window is None and (window := _WINDOW.search(text)):
+        plan.window = Said(window[0], statement.number)
+    if plan.business_days is None and _BUSINESS.search(text):
+        plan.business_days = Said(text, statement.number)
+
+
+def _zone(text: str, value: str) -> str | None:
+    if named := _NAMED_ZONE.search(value or text):
+        return named[0]
+    spoken = value or (clock[1] if (clock := _CLOCK.search(text)) else "")
+    return next((zone for zone, words in _ZONES.items() if re.search(words, spoken, re.IGNORECASE)), None)
+
+
+def _links(statement: Statement) -> list[Link]:
+    written = [Link(address[0], address[0].rstrip(".,;:")) for address in _ADDRESS.finditer(statement.text)]
+    known = {link.url for link in statement.line.links}
+    return statement.line.links + [link for link in written if link.url not in known]
+
+
+def _rollback_section(roots: Iterable[Section]) -> Said | None:
+    for section in (section for root in roots for section in root.walk()):
+        if section.kind is SectionKind.ROLLBACK:
+            for below in section.walk():
+                for line in below.lines:
+                    if not line.quoted and placeholder_in(line.text) is None and answer(line.text):
+                        return Said(section.title, section.line)
+    return None
+
+
+def _dashboard(plan: PlanDocument) -> Said | None:
+    return next((Said(link.url, line) for link, line in plan.links if "dashboard" in link.url.casefold()), None)
+
+
+def flag_of(link: Link) -> str | None:
+    """The flag that a link to the flag store's page opens."""
+    try:
+        path = urlsplit(link.url).path
+    except ValueError:
+        return None  # no address at all, such as http://[
+    found = _FLAG_PATH.search(unquote(path))
+    return found[1] if found else None
+
+
+def _flags(plan: PlanDocument) -> list[FlagName]:
+    found = [FlagName(name, line) for link, line in plan.links if (name := flag_of(link))]
+    for statement in plan.statements:
+        if statement.line.quoted or statement.is_decoy:
+            continue
+        found += [FlagName(name, statement.number) for name in _named(statement)]
+    return sorted(found, key=lambda flag: flag.line)
+
+
+def _named(statement: Statement) -> list[str]:
+    line = statement.line
+    if line.kind is LineKind.ROW:
+        columns = [cell for head, cell in zip(line.header, line.cells, strict=False) if _FLAG_COLUMN.search(head)]
+        about = any(_SPEAKS_OF_FLAG.search(head) for head in line.header) or _is_flag_section(statement.section)
+        return [name for cell in columns[:1] if about and (name := _only_name(cell))]
+    if statement.asks is Asks.FLAG or _stands_under_flags(statement):
+        words = line.text.partition(":")[2] if statement.asks is Asks.FLAG else line.text
+        return [code for code in line.codes if _CODE_FLAG.fullmatch(code)] or _FLAG_WORD.findall(_ADDRESS.sub(" ", words))
+    if _SPEAKS_OF_FLAG.search(line.text):
+        return [code for code in line.codes if _FLAG_WORD.fullmatch(code)]
+    return []
+
+
+def _stands_under_flags(statement: Statement) -> bool:
+    from rampart_cli.document.labels import what_is_asked
+
+    above = [item.text.rstrip(" :") for item in statement.line.ancestors]
+    return any(what_is_asked(text) is Asks.FLAG for text in above) or (
+        _is_flag_section(statement.section) and statement.line.kind is LineKind.ITEM
+    )
+
+
+def _is_flag_section(section: Section) -> bool:
+    return bool(_FLAG_TITLE.search(section.title))
+
+
+def _only_name(cell: str) -> str | None:
+    name = cell.strip(" `*")
+    return name if _CODE_FLAG.fullmatch(name) and placeholder_in(name) is None else None
+
+
+def spelling(name: str) -> str:
+    """A flag's name without what people vary: case, hyphens, underscores."""
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+def _first_of_each(flags: list[FlagName]) -> list[FlagName]:
+    first: dict[str, FlagName] = {}
+    for flag in flags:
+        first.setdefault(flag.name, flag)
+    return list(first.values())

@@ -1,0 +1,128 @@
+"""From a page's bytes to its plans and to what is to be said about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rampart_cli.document.checks import check_plan
+from rampart_cli.document.criteria import Criterion, CriterionKind, read_criteria
+from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
+from rampart_cli.document.facts import gather_facts
+from rampart_cli.document.labels import Asks, answer, placeholder_in
+from rampart_cli.document.lines import LineKind, read_lines
+from rampart_cli.document.page import Page
+from rampart_cli.document.plan import PlanDocument, Said
+from rampart_cli.document.sections import Section, SectionKind, build_tree, plan_roots
+from rampart_cli.document.stage_details import Details, give_details
+from rampart_cli.document.stages import read_stages
+from rampart_cli.document.statements import Statement, statements_of
+
+if TYPE_CHECKING:
+    from datetime import date
+
+_BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a page holds: its plans, and the findings in the order of the page."""
+
+    page: Page
+    plans: tuple[PlanDocument, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The published form: plans and diagnostics."""
+        return {
+            "plans": [plan.as_json() for plan in self.plans],
+            "diagnostics": [diagnostic.as_json() for diagnostic in self.diagnostics],
+        }
+
+
+def read(source: bytes, *, today: date) -> Reading:
+    """Read a Markdown page; `today` tells results that were written before the launch.
+
+    Raises UnreadablePageError when the bytes are no page at all. A page that holds no plan has no plans and says why.
+    """
+    page = Page.read(source)
+    lines = read_lines(page)
+    root = build_tree(lines.lines, len(page.raw) + 1)
+    found: list[Diagnostic] = []
+    if lines.too_deep is not None:
+        found.append(diagnose(Code.NESTED_TOO_DEEP, page, lines.too_deep, "", "the page nests lists or quotes too deeply"))
+    plans = []
+    for roots in plan_roots(root, _percents):
+        plan, details = _plan(roots)
+        if (reason := _no_plan(plan)) is None:
+            plans.append(plan)
+            found += check_plan(plan, details, page, today)
+        else:
+            found.append(diagnose(Code.NOT_A_PLAN, page, plan.title.line, "", reason))
+    found.sort(key=lambda diagnostic: (diagnostic.line, diagnostic.column))
+    return Reading(page, tuple(plans), tuple(dict.fromkeys(found)))
+
+
+def _percents(section: Section) -> list[float]:
+    stages = read_stages([section], statements_of([section]))
+    return [stage.percent for stage in stages if stage.percent is not None]
+
+
+def _plan(roots: list[Section]) -> tuple[PlanDocument, Details]:
+    statements = statements_of(roots)
+    plan = PlanDocument(_title(roots, statements), statements, roots)
+    plan.stages = read_stages(roots, statements)
+    details = give_details(plan.stages, statements)
+    plan.criteria = [c for s in statements if s.is_criterion and not s.line.quoted for c in criteria_of(s)]
+    gather_facts(plan)
+    return plan, details
+
+
+def _title(roots: list[Section], statements: list[Statement]) -> Said:
+    front = next((s for s in statements if s.line.kind is LineKind.FRONT and s.asks is Asks.TITLE), None)
+    if front is not None and front.field is not None and answer(front.field.value):
+        return Said(front.field.value.strip("\"'"), front.number)
+    sections = [s for s in roots[0].walk() if s.heading and not (s.is_decoy or s.kind is SectionKind.STAGE)]
+    highest = min((section.level for section in sections), default=0)
+    first = next((section for section in sections if section.level == highest), None)
+    return Said(first.title, first.line) if first else Said("", 1)
+
+
+def criteria_of(statement: Statement) -> list[Criterion]:
+    """The criteria that one line of a list of criteria states."""
+    line, field = statement.line, statement.field
+    if line.kind is LineKind.ROW:
+        return _row_criteria(statement)
+    if statement.asks is Asks.CRITERIA and field is not None:
+        parts = [part for part in read_criteria(field.value, line.line) if part.kind is not CriterionKind.NAMED]
+        return parts or _listed(field.value, line.line)
+    found = read_criteria(line.text, line.line)
+    if line.kind is LineKind.ITEM:
+        return found
+    # A line of prose among the criteria is one only when it states a bar.
+    return [criterion for criterion in found if criterion.kind is CriterionKind.NUMERIC]
+
+
+def _listed(value: str, line: int) -> list[Criterion]:
+    return read_criteria(value, line) if len(value) <= 300 else []
+
+
+def _row_criteria(statement: Statement) -> list[Criterion]:
+    cells = [cell for cell in statement.line.cells if cell]
+    heads = statement.line.header
+    if len(cells) < 2 or not answer(cells[0]):
+        return read_criteria(cells[0], statement.number) if cells else []
+    bars = [cell for head, cell in zip(heads[1:], statement.line.cells[1:], strict=False)
+            if any(word in head.casefold() for word in _BAR_COLUMNS)]  # fmt: skip
+    return read_criteria(f"{cells[0]}: {(bars or cells[1:])[0]}", statement.number)
+
+
+def _no_plan(plan: PlanDocument) -> str | None:
+    """Why a page is no plan; None when it is one."""
+    if not plan.stages:
+        return "no stage of a rollout is stated on this page: no percentage of users that a flag is taken to"
+    blanks = sum(1 for s in plan.statements if s.is_plan and placeholder_in(s.text))
+    filled = plan.flags or plan.criteria or any(s.dates.start or s.users or s.hold for s in plan.stages)
+    if blanks >= 3 and not filled:
+        return f"this is a template that nobody has filled in: {blanks} answers are placeholders, and no other is given"
+    return None

@@ -1,0 +1,362 @@
+"""The records in one DynamoDB table; `items` says how each item looks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rampart.adapters import items
+from rampart.adapters.deadline import within
+from rampart.errors import ConflictError, StoreError
+from rampart.rollout.state import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, TransactWriteItemTypeDef
+
+    from rampart.rollout.state import Evaluation, Event, Gate, RolloutState
+
+_log = logging.getLogger(__name__)
+
+WATCHED_INDEX = "watched"
+_NEW = "attribute_not_exists(pk)"
+_IMPATIENT_SECONDS = 0.2
+_MOST_KEYS = 100  # of one BatchGetItem
+_PAUSES = (0.03, 0.1, 0.3)
+"""Seconds before a write is tried again that met another transaction; those last milliseconds."""
+
+
+class DynamoRolloutStore:
+    """Implements `RolloutStore` and what `notify` and the command line read; evaluations are kept for `retention`."""
+
+    def __init__(
+        self,
+        table_name: str,
+        client: DynamoDBClient,
+        *,
+        retention: timedelta = timedelta(days=400),
+        claims_within: timedelta | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._table = table_name
+        self._client = client
+        self._retention = retention
+        self._claims_within = claims_within
+        self._pause = pause
+
+    @classmethod
+    def impatient(cls, table_name: str) -> DynamoRolloutStore:
+        """A store whose look at the claims ends within 200 ms, with an answer or a StoreError: for the alert's path."""
+        import boto3  # late: tests and the command line bring their own client
+        from botocore.config import Config
+
+        config = Config(
+            connect_timeout=_IMPATIENT_SECONDS, read_timeout=_IMPATIENT_SECONDS, retries={"total_max_attempts": 1}
+        )
+        client = boto3.client("dynamodb", config=config)
+        return cls(table_name, client, claims_within=timedelta(seconds=_IMPATIENT_SECONDS))
+
+    # What use cases read.
+
+    def watched(self) -> Sequence[str]:
+        """Ids of the rollouts that a tick looks at, from the sparse index; what was just written may be missing."""
+        found = self._query(
+            {
+                "IndexName": WATCHED_INDEX,
+                "KeyConditionExpression": "#watched = :yes",
+                "ExpressionAttributeNames": {"#watched": "watched"},
+                "ExpressionAttributeValues": items.to_item({":yes": items.WATCHED}),
+            }
+        )
+        return [each["pk"].removeprefix("ROLLOUT#") for each in found]
+
+    def state(self, rollout: str) -> RolloutState | None:
+        """The record, read consistently."""
+        found = self._get(items.rollout_key(rollout, "STATE"))
+        with _understanding(f"the record of {rollout}"):
+            return None if found is None else items.state_from(found)
+
+    def gate(self, rollout: str) -> Gate | None:
+        """The newest gate with its answer, read consistently."""
+        found = self._get(items.rollout_key(rollout, "GATE"))
+        with _understanding(f"the gate of {rollout}"):
+            return None if found is None else items.gate_from(found)
+
+    def claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
+        """Who holds each flag, read consistently; a flag that nobody holds is missing."""
+        if self._claims_within is None:
+            return self._claims(flags)
+        seconds = self._claims_within.total_seconds()
+        try:
+            return within(seconds, lambda: self._claims(flags))
+        except TimeoutError as error:
+            raise StoreError(f"the table did not answer within {seconds * 1000:g} ms") from error
+
+    def _claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
+        keys = [items.to_item(items.claim_key(flag)) for flag in dict.fromkeys(flags)]
+        claims: dict[str, Claim] = {}
+        for first in range(0, len(keys), _MOST_KEYS):
+            with _asking("read the claims"):
+                wanted: KeysAndAttributesTypeDef = {"Keys": keys[first : first + _MOST_KEYS], "ConsistentRead": True}
+                answer = self._client.batch_get_item(RequestItems={self._table: wanted})
+            if answer.get("UnprocessedKeys"):
+                raise StoreError("the table is throttled: it left claims unread")
+            for item in answer["Responses"].get(self._table, []):
+                with _understanding("a claim"):
+                    claim = items.claim_from(items.to_attributes(item))
+                claims[claim.flag] = claim
+        return claims
+
+    # What use cases write.
+
+    def open(self, state: RolloutState, submitted: str, events: Sequence[Event]) -> None:
+        """Begin a rollout: record, plan, events and the claims of all its flags, or nothing; raises ConflictError."""
+        writes = _Writes(self._table)
+        record = items.rollout_key(state.rollout, "STATE") | items.state_attributes(state)
+        writes.put(record, f"there is a rollout {state.rollout!r} already")
+        writes.put(items.plan_attributes(state, submitted), "its plan is stored already")
+        for flag in state.plan.flags:
+            claim = Claim(flag=flag, rollout=state.rollout, flags=state.plan.flags)
+            writes.put(items.claim_attributes(claim), f"{flag} is claimed already")
+        writes.put_events(state, events)
+        self._write(state.rollout, writes)
+
+    def commit(
+        self,
+        before: RolloutState,
+        after: RolloutState,
+        *,
+        events: Sequence[Event] = (),
+        evaluation: Evaluation | None = None,
+        answered: str | None = None,
+        release: bool = False,
+    ) -> None:
+        """Write the fields that changed, if the record is still at `before.epoch`; raises ConflictError.
+
+        Fields that did not change are left alone: the state machine opens gates on the record without a new epoch.
+        Raises ValueError when `after` is not the next version of `before`.
+        """
+        if after.epoch != before.epoch + 1:
+            raise ValueError(f"{before.rollout}: epoch {after.epoch} does not follow {before.epoch}")
+        writes = _Writes(self._table)
+        writes.update_record(before, after)
+        writes.put_events(after, events)
+        if evaluation is not None:
+            attributes, dropped = items.evaluation_attributes(evaluation, self._retention)
+            if dropped:
+                _log.warning("%s: evidence too large to keep: %s", before.rollout, ", ".join(dropped))
+            writes.put(attributes, "its evaluation is stored already")
+        if answered is not None:
+            writes.check_answered(before.rollout, answered)
+        for flag in before.plan.flags if release else ():
+            writes.release(before.rollout, flag)
+        self._write(before.rollout, writes)
+
+    def _write(self, rollout: str, writes: _Writes) -> None:
+        for pause in (*_PAUSES, None):
+            try:
+                with _asking(f"write {rollout}"):
+                    self._client.transact_write_items(TransactItems=writes.operations)
+            except _CanceledError as canceled:
+                refused = [why for why, code in zip(writes.refusals, canceled.codes, strict=False) if code == _REFUSED]
+                if refused:
+                    raise ConflictError(f"{rollout}: {'; '.join(refused)}") from canceled
+                if _BUSY not in canceled.codes:
+                    raise StoreError(f"{rollout}: the table refused the write: {canceled}") from canceled
+                if pause is None:
+                    raise ConflictError(f"{rollout}: others kept writing at the same moment") from canceled
+                self._pause(pause)
+            else:
+                return
+
+    # What `notify` and the command line need.
+
+    def events(self, rollout: str) -> Mapping[str, Event]:
+        """Everything that happened, oldest first, by sort key."""
+        with _understanding(f"an event of {rollout}"):
+            return {each["sk"]: items.event_from(each) for each in self._items_of(rollout, "EVENT#")}
+
+    def event(self, rollout: str, sort_key: str) -> Event | None:
+        """One event."""
+        found = self._get(items.rollout_key(rollout, sort_key))
+        with _understanding(f"an event of {rollout}"):
+            return None if found is None else items.event_from(found)
+
+    def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]:
+        """Every evaluation that is kept, oldest first unless told otherwise, read page by page."""
+        for each in self._items_of(rollout, "EVALUATION#", newest_first=newest_first):
+            with _understanding(f"an evaluation of {rollout}"):
+                evaluation = items.evaluation_from(each)
+            yield evaluation
+
+    def plan_document(self, rollout: str, plan_hash: str) -> str | None:
+        """The plan as it was submitted, JSON."""
+        found = self._get(items.rollout_key(rollout, f"PLAN#{plan_hash}"))
+        return None if found is None else str(found["document"])
+
+    def find_states(self) -> Sequence[RolloutState]:
+        """The records of all watched rollouts."""
+        return [state for name in self.watched() if (state := self.state(name)) is not None]
+
+    def mark_told(self, rollout: str, sort_key: str, channel: str, now: datetime) -> bool:
+        """Mark an event as told on a channel; False when it was marked before, or is not there."""
+        condition = "attribute_exists(pk) AND attribute_not_exists(#told)"
+        return self._mark(rollout, sort_key, channel, "SET #told = :now", condition, {":now": now})
+
+    def unmark_told(self, rollout: str, sort_key: str, channel: str) -> None:
+        """Take the mark back: telling failed, and the next try must tell."""
+        self._mark(rollout, sort_key, channel, "REMOVE #told", "attribute_exists(#told)")
+
+    def _mark(
+        self,
+        rollout: str,
+        sort_key: str,
+        channel: str,
+        update: str,
+        condition: str,
+        values: Mapping[str, Any] | None = None,
+    ) -> bool:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": items.to_item(items.rollout_key(rollout, sort_key)),
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#told": f"told_{channel}"},
+        }
+        if values:
+            request["ExpressionAttributeValues"] = items.to_item(values)
+        try:
+            with _asking("mark an event"):
+                self._client.update_item(**request)
+        except _RefusedError:
+            return False
+        return True
+
+    # Asking the table.
+
+    def _get(self, key: Mapping[str, str]) -> items.Attributes | None:
+        with _asking(f"read {key['pk']}"):
+            answer = self._client.get_item(TableName=self._table, Key=items.to_item(key), ConsistentRead=True)
+        return items.to_attributes(answer["Item"]) if "Item" in answer else None
+
+    def _items_of(self, rollout: str, prefix: str, *, newest_first: bool = False) -> Iterator[items.Attributes]:
+        partition = items.rollout_key(rollout, prefix)
+        return self._query(
+            {
+                "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
+                "ExpressionAttributeValues": items.to_item({":pk": partition["pk"], ":prefix": prefix}),
+                "ScanIndexForward": not newest_first,
+            }
+        )
+
+    def _query(self, query: Mapping[str, Any]) -> Iterator[items.Attributes]:
+        with _asking("query the table"):
+            for page in self._client.get_paginator("query").paginate(TableName=self._table, **query):
+                yield from map(items.to_attributes, page["Items"])
+
+
+class _Writes:
+    """The operations of one transaction, and beside each what it means when its condition does not hold."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self.operations: list[TransactWriteItemTypeDef] = []
+        self.refusals: list[str] = []
+
+    def put(self, attributes: Mapping[str, Any], refusal: str) -> None:
+        put = {"Item": items.to_item(attributes), "ConditionExpression": _NEW}
+        self._add("Put", put, refusal)
+
+    def put_events(self, state: RolloutState, events: Sequence[Event]) -> None:
+        # The epoch makes the number one that no other write of this rollout has.
+        for index, event in enumerate(events):
+            self.put(items.event_attributes(event, f"{state.epoch:06d}.{index}"), "its event is stored already")
+
+    def update_record(self, before: RolloutState, after: RolloutState) -> None:
+        old, new = items.state_attributes(before), items.state_attributes(after)
+        changed = {name: value for name, value in new.items() if old.get(name) != value}
+        removed = sorted(old.keys() - new.keys())
+        sets = ", ".join(f"#{name} = :{name}" for name in changed)
+        removes = " REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""
+        update = {
+            "Key": items.to_item(items.rollout_key(before.rollout, "STATE")),
+            "UpdateExpression": f"SET {sets}{removes}",
+            "ConditionExpression": "#epoch = :before",
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*changed, *removed)},
+            "ExpressionAttributeValues": items.to_item(
+                {f":{name}": value for name, value in changed.items()} | {":before": before.epoch}
+            ),
+        }
+        self._add("Update", update, f"the record is not at version {before.epoch} any more")
+
+    def check_answered(self, rollout: str, gate: str) -> None:
+        check = {
+            "Key": items.to_item(items.rollout_key(rollout, "GATE")),
+            "ConditionExpression": "#id = :gate AND attribute_exists(#answer)",
+            "ExpressionAttributeNames": {"#id": "id", "#answer": "answer"},
+            "ExpressionAttributeValues": items.to_item({":gate": gate}),
+        }
+        self._add("ConditionCheck", check, f"gate {gate} holds no answer")
+
+    def release(self, rollout: str, flag: str) -> None:
+        delete = {
+            "Key": items.to_item(items.claim_key(flag)),
+            "ConditionExpression": "#rollout = :rollout",
+            "ExpressionAttributeNames": {"#rollout": "rollout"},
+            "ExpressionAttributeValues": items.to_item({":rollout": rollout}),
+        }
+        self._add("Delete", delete, f"{flag} is not its own")
+
+    def _add(self, kind: str, operation: Mapping[str, Any], refusal: str) -> None:
+        self.operations.append({kind: {"TableName": self._table, **operation}})  # type: ignore[misc]  # kind is one of four
+        self.refusals.append(refusal)
+
+
+_REFUSED = "ConditionalCheckFailed"
+_BUSY = "TransactionConflict"
+
+
+class _CanceledError(StoreError):
+    """A transaction was cancelled; `codes` says why, one for each operation."""
+
+    def __init__(self, codes: Sequence[str]) -> None:
+        super().__init__(", ".join(sorted({code for code in codes if code != "None"})))
+        self.codes = codes
+
+
+class _RefusedError(StoreError):
+    """The condition of a single write did not hold."""
+
+
+@contextmanager
+def _asking(what: str) -> Iterator[None]:
+    """Turn what botocore raises into StoreErrors."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "TransactionCanceledException":
+            reasons: Any = error.response.get("CancellationReasons", [])
+            raise _CanceledError([reason.get("Code", "None") for reason in reasons]) from error
+        if code == "ConditionalCheckFailedException":
+            raise _RefusedError(f"could not {what}") from error
+        raise StoreError(f"could not {what}: the table answered {code}") from error
+    except BotoCoreError as error:
+        raise StoreError(f"could not {what}: {error}") from error
+
+
+@contextmanager
+def _understanding(what: str) -> Iterator[None]:
+    """Turn an item that cannot be understood into a StoreError."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        raise StoreError(f"{what} cannot be understood; was it written by a later version of Rampart?") from error

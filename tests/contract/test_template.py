@@ -1,0 +1,185 @@
+"""The template, the settings, the definitions and the sample events, held against each other."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.decode import cfn_yaml
+
+from rampart.adapters import settings
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = ("Prepare", "Advance", "Evaluate", "Rollback", "Notify")
+MACHINES = {"RolloutMachine": "rollout", "DecisionMachine": "decision"}
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    loaded: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
+    return loaded
+
+
+def definition(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((ROOT / f"functions/{name}.asl.json").read_text())
+    return loaded
+
+
+def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    return [s for policy in resource["Properties"]["Policies"] for s in policy["Statement"]]
+
+
+def actions(resource: dict[str, Any]) -> set[str]:
+    found: set[str] = set()
+    for statement in statements(resource):
+        action = statement["Action"]
+        found |= {action} if isinstance(action, str) else set(action)
+    return found
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_functions_environment_is_what_its_settings_read(template: dict[str, Any], function: str) -> None:
+    own = template["Resources"][f"{function}Function"]["Properties"]["Environment"]["Variables"]
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    model = getattr(settings, f"{function}Settings")
+
+    given = {name for name in {**shared, **own} if not name.startswith("POWERTOOLS_")}
+
+    assert given == {name.upper() for name in model.model_fields}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_has_a_log_group_with_retention_and_an_alarm(template: dict[str, Any], function: str) -> None:
+    resources = template["Resources"]
+
+    assert resources[f"{function}Function"]["Properties"]["LoggingConfig"]["LogGroup"] == {"Ref": f"{function}Logs"}
+    assert resources[f"{function}Logs"]["Properties"]["RetentionInDays"]
+    dimensions = resources[f"{function}ErrorsAlarm"]["Properties"]["Dimensions"]
+    assert dimensions == [{"Name": "FunctionName", "Value": {"Ref": f"{function}Function"}}]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_touch_named_resources_only(template: dict[str, Any], function: str) -> None:
+    for statement in statements(template["Resources"][f"{function}Function"]):
+        resources = statement["Resource"]
+        assert "*" not in (resources if isinstance(resources, list) else [resources])
+        assert not any("*" in action for action in statement["Action"])
+
+
+def test_only_functions_that_write_flags_hold_what_writes_them(template: dict[str, Any]) -> None:
+    """`evaluate` judges and must not act: it may neither end a wait nor free a flag."""
+    may = actions(template["Resources"]["EvaluateFunction"])
+
+    assert not may & {"states:SendTaskFailure", "dynamodb:DeleteItem", "states:StartExecution"}
+
+
+def tasks(name: str) -> dict[str, dict[str, Any]]:
+    return {state: body for state, body in definition(name)["States"].items() if body["Type"] == "Task"}
+
+
+ALL_TASKS = [(machine, state) for machine in ("rollout", "decision") for state in tasks(machine)]
+
+
+@pytest.mark.parametrize(("machine", "state"), ALL_TASKS)
+def test_every_task_has_an_end_in_time(machine: str, state: str) -> None:
+    task = tasks(machine)[state]
+
+    assert "TimeoutSeconds" in task or "TimeoutSecondsPath" in task
+    assert task["Retry"]
+
+
+@pytest.mark.parametrize("state", tasks("rollout"))
+def test_every_failure_in_flight_is_caught(state: str) -> None:
+    """Whatever fails while a flag may be up leads to the rollback, never to an execution that just ends."""
+    catches = tasks("rollout")[state]["Catch"]
+
+    assert any("States.ALL" in catch["ErrorEquals"] for catch in catches)
+
+
+def test_both_names_of_a_lapsed_heartbeat_lead_to_blind() -> None:
+    bake = tasks("rollout")["Bake"]
+
+    caught = {error: catch["Next"] for catch in bake["Catch"] for error in catch["ErrorEquals"]}
+
+    assert caught["States.HeartbeatTimeout"] == caught["States.Timeout"] == "Blind"
+    assert "HeartbeatSecondsPath" in bake
+
+
+def test_a_lapsed_question_is_asked_again_with_fresh_evidence() -> None:
+    waiting = tasks("rollout")["AwaitApproval"]
+
+    caught = {error: catch["Next"] for catch in waiting["Catch"] for error in catch["ErrorEquals"]}
+
+    assert waiting["TimeoutSecondsPath"] == "$.ask.seconds"
+    assert caught["States.Timeout"] == "OpenBake"
+
+
+def test_gates_open_only_for_the_live_attempt_at_its_stage() -> None:
+    for name in ("Bake", "AwaitApproval", "AwaitSight"):
+        update = tasks("rollout")[name]["Parameters"]["TransactItems"][0]["Update"]
+        assert (
+            update["ConditionExpression"]
+            == "#status = :live AND #attempt = :attempt AND #stage = :stage AND #execution = :execution"
+        )
+
+
+def test_execution_data_stays_out_of_the_log(template: dict[str, Any]) -> None:
+    for machine in MACHINES:
+        assert template["Resources"][machine]["Properties"]["Logging"]["IncludeExecutionData"] is False
+
+
+_SDK = re.compile(r"arn:\$\{Partition\}:states:::(?:aws-sdk:)?(\w+):(\w+)")
+_NEEDS = {
+    ("lambda", "invoke"): {"lambda:InvokeFunction"},
+    ("dynamodb", "getItem"): {"dynamodb:GetItem"},
+    ("sfn", "sendTaskSuccess"): {"states:SendTaskSuccess"},
+    ("sfn", "startExecution"): {"states:StartExecution"},
+}
+
+
+def needed(task: dict[str, Any]) -> set[str]:
+    match = _SDK.match(task["Resource"])
+    assert match, task["Resource"]
+    if match.groups() == ("dynamodb", "transactWriteItems"):
+        items = (task.get("Parameters") or task["Arguments"])["TransactItems"]
+        return {
+            {"Update": "dynamodb:UpdateItem", "Put": "dynamodb:PutItem", "ConditionCheck": "dynamodb:ConditionCheckItem"}[
+                kind
+            ]
+            for item in items
+            for kind in item
+        }
+    return _NEEDS[(match[1], match[2])]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machines_role_allows_what_its_definition_does_and_nothing_else(
+    template: dict[str, Any], machine: str
+) -> None:
+    """The local AWS does not enforce the roles of state machines, so they are derived from the definitions."""
+    role = template["Resources"][machine]
+    allowed = {action for action in actions(role) if not action.startswith("logs:")}
+
+    assert allowed == set().union(*(needed(task) for task in tasks(MACHINES[machine]).values()))
+
+
+def test_records_survive_the_stack(template: dict[str, Any]) -> None:
+    table = template["Resources"]["Table"]
+
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert table["Properties"]["DeletionProtectionEnabled"] is True
+    assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
+
+
+def test_throttled_alerts_are_answered_so_that_datadog_sends_them_again(template: dict[str, Any]) -> None:
+    responses = template["Resources"]["Api"]["Properties"]["GatewayResponses"]
+
+    assert responses["THROTTLED"]["StatusCode"] == 503
+    assert responses["QUOTA_EXCEEDED"]["StatusCode"] == 503
+
+
+def test_no_address_is_bound_to_one_partition() -> None:
+    for path in (ROOT / "template.yaml", ROOT / "functions/rollout.asl.json", ROOT / "functions/decision.asl.json"):
+        assert "arn:aws:" not in path.read_text()
