@@ -5,15 +5,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import sysconfig
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from local.ministack import INTERPRETER, ROOT, MiniStack
 
-SAM: Final = INTERPRETER.with_name("sam")
+TEMPLATE: Final = ROOT / "template.yaml"
 BUILD: Final = ROOT / ".rampart" / "build"
+"""Holds the built template, SAM's cache and a lock."""
+_SAM: Final = INTERPRETER.with_name("sam")
 _SAM_STATE: Final = ROOT / ".rampart" / "sam"
 _LAST_LINES: Final = 25
 
@@ -27,61 +30,79 @@ def deploy(
     *,
     stack_name: str = "rampart",
     parameters: Mapping[str, str] | None = None,
-    template: Path = ROOT / "template.yaml",
+    template: Path = TEMPLATE,
 ) -> dict[str, str]:
     """Build `template` for this machine, deploy it to `ministack`, and return the stack's outputs by name.
 
     Two runs take turns, since they share the build folder. Raises `SamFailedError`.
     """
-    with _alone():
-        build(template)
+    with _turn():
+        _build(template)
         _sam(
-            f"deploy --template-file {BUILD}/template.yaml --stack-name {stack_name} {_DEPLOY_OPTIONS}",
+            "deploy",
+            f"--template-file={BUILD / 'built' / 'template.yaml'}",
+            f"--stack-name={stack_name}",
+            "--resolve-s3",
+            "--capabilities=CAPABILITY_IAM",
+            "--no-confirm-changeset",
+            "--no-fail-on-empty-changeset",
+            "--no-progressbar",
             *_overrides(parameters or {}),
             environment=ministack.environment | {"SAM_CLI_POLL_DELAY": "0.2"},  # seconds; 5 unless told otherwise
-            folder=BUILD,
         )
     [stack] = ministack.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def build(template: Path) -> None:
-    """Build `template` into `BUILD`, with layers for the interpreter that runs the functions here."""
+def build(template: Path = TEMPLATE) -> None:
+    """Build `template` only, to find out whether it can be. Raises `SamFailedError`."""
+    with _turn():
+        _build(template)
+
+
+def _build(template: Path) -> None:
+    """Build into `BUILD`, with layers for the interpreter that runs the functions here; unchanged parts are cached."""
+    # A layer fits one kind of interpreter, which SAM's cache knows nothing of; `INTERPRETER` is of this process's kind.
+    cache = f"cache-{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
     _sam(
-        f"build --cached --parallel --template-file {template} --build-dir {BUILD} --cache-dir {BUILD}-cache",
+        "build",
+        "--cached",
+        "--parallel",
+        f"--template-file={template}",
+        f"--build-dir={BUILD / 'built'}",
+        f"--cache-dir={BUILD / cache}",
         environment=os.environ
         | {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "RAMPART_LAYER_TARGET": f"--python {INTERPRETER}",
             "RAMPART_LAYER_PYTHON": str(INTERPRETER),
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         },
-        folder=template.parent,
     )
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    BUILD.parent.mkdir(parents=True, exist_ok=True)
-    with BUILD.with_name("build.lock").open("w") as lock:
+def _turn() -> Iterator[None]:
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _overrides(parameters: Mapping[str, str]) -> list[str]:
-    """Write parameters as SAM reads them: quoted, with quotes and backslashes escaped."""
+    """Write parameters as SAM reads them: in quotes, with the quotes inside escaped."""
     if not parameters:
         return []
-    escaped = {name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in parameters.items()}
+    escaped = {name: value.replace('"', '\\"') for name, value in parameters.items()}
     return ["--parameter-overrides", *(f'{name}="{value}"' for name, value in escaped.items())]
 
 
-def _sam(command: Sequence[str | Path], environment: Mapping[str, str], *, folder: Path) -> None:
-    """Run the SAM CLI in `folder`, without telemetry and without its weekly look for a newer release."""
+def _sam(command: str, *options: str, environment: dict[str, str]) -> None:
+    """Run the SAM CLI without telemetry, and without the weekly look for a newer release of itself."""
     _SAM_STATE.mkdir(parents=True, exist_ok=True)
     (_SAM_STATE / "metadata.json").write_text(json.dumps({"lastVersionCheck": 2**32}))
     result = subprocess.run(
-        [SAM, *command],
-        cwd=folder,
+        [_SAM, command, *options],
+        cwd=_SAM_STATE,  # where no samconfig.toml lies: its environments are real accounts
         env=environment | {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(_SAM_STATE)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -91,4 +112,4 @@ def _sam(command: Sequence[str | Path], environment: Mapping[str, str], *, folde
     )
     if result.returncode:
         last_lines = "\n".join(result.stdout.rstrip().splitlines()[-_LAST_LINES:])
-        raise SamFailedError(f"`sam {command[0]}` ended with status {result.returncode}:\n{last_lines}")
+        raise SamFailedError(f"`sam {command}` ended with status {result.returncode}:\n{last_lines}")

@@ -46,7 +46,11 @@ def _do(request: RollbackRequest) -> RollbackResult:
 def _alert(event: dict[str, Any]) -> dict[str, Any]:
     settings = wiring.rollback_settings()
     endpoint = AlertEndpoint(
-        tokens=wiring.alert_tokens(), rollback=_do, clock=wiring.clock(), max_age_seconds=settings.alert_max_age_seconds
+        tokens=wiring.alert_tokens(),
+        rollback=_do,
+        clock=wiring.clock(),
+        max_age_seconds=settings.alert_max_age_seconds,
+        tell=logger.warning,
     )
     answer = endpoint(event)
     logger.info("alert answered", extra={"status": answer["statusCode"], "answer": answer["body"]})

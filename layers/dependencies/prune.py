@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 DATADOG_APIS = (
-    "datadog_api_client.v1.api.authentication_api",
     "datadog_api_client.v1.api.events_api",
     "datadog_api_client.v1.api.monitors_api",
     "datadog_api_client.v2.api.metrics_api",

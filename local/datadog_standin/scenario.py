@@ -146,6 +146,8 @@ class Scenario(_Scripted):
     """Seconds of the newest data that are not all there yet."""
     partial: bool = False
     """Whether seconds within the lag show a growing part of their counts (True) or nothing (False)."""
+    begins: int = 0
+    """Epoch second of the first data: a history of days, drawn request by request, takes its time."""
     propagation: float = 0.0
     """Seconds after which a change of the flag reaches the hosts."""
     traffic: list[Traffic] = []
@@ -180,6 +182,7 @@ def select(scenario: Scenario, matches: Matches, start: int, end: int, now: floa
     """Collect what is visible at `now` of the seconds in [start, end), of every series that matches."""
     values: list[tuple[int, float]] = []
     is_counter, unit = False, None
+    start = max(start, scenario.begins)
     for traffic in scenario.traffic:
         series = [entry for entry in traffic.series if matches(entry.metric, entry.tags)]
         if series:

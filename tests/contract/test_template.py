@@ -62,9 +62,20 @@ def test_a_function_has_a_log_group_with_retention_and_an_alarm(template: dict[s
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_touch_named_resources_only(template: dict[str, Any], function: str) -> None:
     for statement in statements(template["Resources"][f"{function}Function"]):
-        resources = statement["Resource"]
-        assert "*" not in (resources if isinstance(resources, list) else [resources])
-        assert not any("*" in action for action in statement["Action"])
+        resources, action = statement["Resource"], statement["Action"]
+        # Answering a token knows no resource on AWS; everything else is named.
+        answers = all(name.startswith("states:SendTask") for name in ([action] if isinstance(action, str) else action))
+        assert answers or "*" not in (resources if isinstance(resources, list) else [resources])
+        assert not any("*" in name for name in action)
+
+
+def test_every_star_has_its_reason_beside_it() -> None:
+    stars = [line for line in (ROOT / "template.yaml").read_text().splitlines() if re.search(r"Resource: ['\"]\*", line)]
+
+    unexplained = [line for line in stars if "#" not in line]
+
+    assert len(stars) >= 5
+    assert unexplained == []
 
 
 def test_only_functions_that_write_flags_hold_what_writes_them(template: dict[str, Any]) -> None:

@@ -1,1 +1,37 @@
-"""Reads the rollout plan that a team keeps as a Markdown page, and says what it lacks."""
+"""Reads the rollout plan that a team keeps as a Markdown page, and says what it lacks.
+
+`read` gives the plans and the findings, `outline` the places on the page, `draft` a plan.yaml with its gaps marked.
+"""
+
+from __future__ import annotations
+
+from rampart_cli.document.bindings import Bindings, BindingsError, read_bindings
+from rampart_cli.document.diagnostics import Code, Diagnostic, Severity
+from rampart_cli.document.draft import draft
+from rampart_cli.document.outline import Box, PlanOutline, StageOutline, outline, outline_of
+from rampart_cli.document.page import MAX_BYTES, Page, Span, UnreadablePageError
+from rampart_cli.document.plan import PlanDocument, Stage
+from rampart_cli.document.reading import Reading, read
+
+__all__ = [
+    "MAX_BYTES",
+    "Bindings",
+    "BindingsError",
+    "Box",
+    "Code",
+    "Diagnostic",
+    "Page",
+    "PlanDocument",
+    "PlanOutline",
+    "Reading",
+    "Severity",
+    "Span",
+    "Stage",
+    "StageOutline",
+    "UnreadablePageError",
+    "draft",
+    "outline",
+    "outline_of",
+    "read",
+    "read_bindings",
+]

@@ -8,19 +8,22 @@ from enum import StrEnum
 
 PERCENT = re.compile(r"(?<![\d.,/])(\d{1,3}(?:\.\d{1,3})?)\s?(?:%|percent\b)")
 _RANGE = re.compile(
-    r"(?<![\d.,/])(\d{1,3}(?:\.\d{1,3})?)\s?%?\s{0,2}(?:-|–|—|to|through)\s{0,2}(\d{1,3}(?:\.\d{1,3})?)\s?%"
+    r"(?<![\d.,/])(\d{1,3}(?:\.\d{1,3})?)\s?%?\s{0,2}(?:-|\u2013|\u2014|to|through)\s{0,2}(\d{1,3}(?:\.\d{1,3})?)\s?%"
 )
 _INCREMENT = re.compile(
-    r"(?:increments?|steps?) of\s{1,3}(\d{1,2}(?:\.\d{1,3})?)\s?%|(\d{1,2}(?:\.\d{1,3})?)\s?%\s{0,2}(?:increments?|steps|at a time)",
+    r"(?:increments?|steps?) of\s{1,3}(\d{1,2}(?:\.\d{1,3})?)\s?%"
+    r"|(\d{1,2}(?:\.\d{1,3})?)\s?%\s{0,2}(?:increments?|steps|at a time)",
     re.IGNORECASE,
 )
 _OF_TIME = re.compile(
-    r"(?:%|percent)\s{0,3}of\s{1,3}(?:the\s{1,3})?(?:time|requests|calls)\b|percent(?:age)?[ _-]of[ _-](?:the[ _-])?time",
+    r"(?:%|percent)\s{0,3}of\s{1,3}(?:the\s{1,3})?(?:time|requests|calls)\b"
+    r"|percent(?:age)?[ _-]of[ _-](?:the[ _-])?time",
     re.IGNORECASE,
 )
 _AUDIENCE = re.compile(
     r"\b(employees|internal|staff|testers|beta|pilot|colleagues|developers|dogfood|volunteers|allow-?list(ed)?|invited"
-    r"|(team|group|panel|cohort)( members)?|selected users|early access|by state|single (site|facility)|facilit(y|ies))\b",
+    r"|(team|group|panel|cohort)( members)?|selected users|early access|by state"
+    r"|single (site|facility)|facilit(y|ies))\b",
     re.IGNORECASE,
 )
 
@@ -72,9 +75,15 @@ _NUMBER = r"(?<![\d.,/])~?\s?(\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,9}(?:\.\d{1,3})?)
 _USERS = re.compile(_NUMBER + r"(?!\s?(?:%|percent|/|(?:business )?(?:days?|hours?|weeks?|months?|minutes?)\b))")
 _LIST = re.compile(r"\d+(?:,\d+)+")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
-_RATE = re.compile(r"\b(?:per|a|each|every)\s{1,2}(?:day|hour|week|month|minute)\b|/\s?(?:day|hour|week|month|d|h)\b", re.IGNORECASE)
-_POPULATION = re.compile(r"\b(?:out )?of\s{1,2}(?:about |around |roughly )?~?\s?\d[\d,.]{0,12}\s?[kK]?\b", re.IGNORECASE)
-_STATED = re.compile(r"(?:=|\bexpect(?:ing|ed)?\b)\s{0,2}(?:about |around |roughly |approximately |to see )?" + _NUMBER, re.IGNORECASE)
+_RATE = re.compile(
+    r"\b(?:per|a|each|every)\s{1,2}(?:day|hour|week|month|minute)\b|/\s?(?:day|hour|week|month|d|h)\b", re.IGNORECASE
+)
+_POPULATION = re.compile(
+    r"\b(?:out )?of\s{1,2}(?:about |around |roughly )?~?\s?\d[\d,.]{0,12}\s?[kK]?\b", re.IGNORECASE
+)
+_STATED = re.compile(
+    r"(?:=|\bexpect(?:ing|ed)?\b)\s{0,2}(?:about |around |roughly |approximately |to see )?" + _NUMBER, re.IGNORECASE
+)
 
 
 def _whole(number: str, thousands: str | None) -> int:
@@ -93,7 +102,9 @@ def users_in(text: str) -> tuple[int, ...] | None:
     return found or None
 
 
-_BESIDE = re.compile(r"(?:%|percent)[^(%]{0,40}\(([^()]{1,80})\)|(?:%|percent)\s{0,3}(?:=|~|,|or about|or)\s{0,3}([^%]{1,60})$")
+_BESIDE = re.compile(
+    r"(?:%|percent)[^(%]{0,40}\(([^()]{1,80})\)|(?:%|percent)\s{0,3}(?:=|~|,|or about|or)\s{0,3}([^%]{1,60})$"
+)
 
 
 def users_beside(text: str) -> tuple[int, ...] | None:
@@ -114,8 +125,8 @@ class Length:
 
 _WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 _LENGTH = re.compile(
-    r"\b(\d{1,3}(?:\.\d)?|an?|one|two|three|four|five)(?:\s?(?:-|–|to)\s?(\d{1,3}(?:\.\d)?))?[ -](?:full )?(business |working )?"
-    r"(minute|hour|day|week|month)s?\b",
+    r"\b(\d{1,3}(?:\.\d)?|an?|one|two|three|four|five)(?:\s?(?:-|\u2013|to)\s?(\d{1,3}(?:\.\d)?))?[ -](?:full )?"
+    r"(business |working )?(minute|hour|day|week|month)s?\b",
     re.IGNORECASE,
 )
 _UNITS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}

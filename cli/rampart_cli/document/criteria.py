@@ -42,7 +42,9 @@ class Criterion:
 
 
 _OPS = {
-    "<=": r"<\s?=|=\s?<|≤|&le;|\b(?:at most|no more than|not more than|up to|maximum(?: of)?|max|not (?:to )?exceed(?:ing)?)\b",
+    "<=": (
+        r"<\s?=|=\s?<|≤|\b(?:at most|no more than|not more than|up to|maximum(?: of)?|max|not (?:to )?exceed(?:ing)?)\b"
+    ),
     ">=": r">\s?=|=\s?>|≥|\b(?:at least|no less than|no fewer than|minimum(?: of)?|min)\b",
     "<": r"<|\b(?:less than|fewer than|lower than|smaller than|under|below)\b",
     ">": r">|\b(?:greater than|more than|higher than|larger than|above|over|exceeds)\b",
@@ -56,26 +58,34 @@ _BAR = re.compile(
     re.IGNORECASE,
 )
 _WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|weeks?)", re.IGNORECASE)
-_ONE_MORE = re.compile(rf"\s{{0,3}}(?:,|and\b)\s{{0,3}}(?P<more>[^:<>%]{{3,100}}:\s?(?:{_NUMBER})\s?%?\s?)", re.IGNORECASE)
+_ONE_MORE = re.compile(
+    rf"\s{{0,3}}(?:,|and\b)\s{{0,3}}(?P<more>[^:<>%]{{3,100}}:\s?(?:{_NUMBER})\s?%?\s?)", re.IGNORECASE
+)
 _BETWEEN = re.compile(rf"\bbetween\s{{1,3}}({_NUMBER})\s?%?\s{{1,3}}and\s{{1,3}}({_NUMBER}){_UNIT}", re.IGNORECASE)
-_ONLY_NUMBER = re.compile(rf"~?(?P<sign>%?)\s?(?P<number>{_NUMBER}){_UNIT}(?:\s{{1,3}}[^<>]{{0,80}})?\.?", re.IGNORECASE)
+_ONLY_NUMBER = re.compile(
+    rf"~?(?P<sign>%?)\s?(?P<number>{_NUMBER}){_UNIT}(?:\s{{1,3}}[^<>]{{0,80}})?\.?", re.IGNORECASE
+)
 _TRAILING = re.compile(rf"(?P<name>[^:%\d]{{3,120}})\s(?P<number>{_NUMBER})\s?(?:%|percent)\.?", re.IGNORECASE)
 _ZERO = re.compile(
     r"(?:no|zero|0)\s{1,3}(?P<name>(?:[\w'/-]+\s){0,6}(?:complaints?|calls|errors|incidents|tickets|reports|crashes|outages|defects|bugs|alerts|pages)\b.{0,60})",
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(
-    r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|previous|prior|same as|similar to|normal|current(?:ly)? (?:rate|level|average)"
-    r"|existing|historical|unchanged|in line with|as before|than (?:before|usual|today|now|the (?:old|current|existing))"
-    r"|(?:no|not|without) (?:an? )?(?:significant |noticeable )?(?:increase|change|decrease|regression|drop|worse|degradation))\b",
+    r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|previous|prior|same as|similar to|normal"
+    r"|current(?:ly)? (?:rate|level|average)"
+    r"|existing|historical|unchanged|in line with|as before"
+    r"|than (?:before|usual|today|now|the (?:old|current|existing))"
+    r"|(?:no|not|without) (?:an? )?(?:significant |noticeable )?"
+    r"(?:increase|change|decrease|regression|drop|worse|degradation))\b",
     re.IGNORECASE,
 )
 _YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|would)\b", re.IGNORECASE)
 _NO_COUNT = frozenset(
-    "s sec secs second seconds ms msec millisecond milliseconds m min mins minute minutes h hr hour hours day days week weeks "
-    "mb kb gb point points star stars x".split()
-)  # fmt: skip
-_EDGE = " :,;-–—=.*_"
+    {"s", "sec", "secs", "second", "seconds", "ms", "msec", "millisecond", "milliseconds", "m", "min", "mins", "minute"}
+    | {"minutes", "h", "hr", "hour", "hours", "day", "days", "week", "weeks", "mb", "kb", "gb", "point", "points", "x"}
+    | {"star", "stars"}
+)
+_EDGE = " :,;-\u2013\u2014=.*_"
 _TAIL = re.compile(r"\s(?:is|are|be|stays?|remains?|must be|should be|rate of|of|and|or|has to be)$", re.IGNORECASE)
 _HEAD = re.compile(r"^(?:and|or|but|with|that|keep|the)\s", re.IGNORECASE)
 
@@ -141,7 +151,11 @@ def _read_bare(text: str, line: int) -> Criterion:
         return _numeric(_name(name) if colon else _name(zero["name"]), "==", "0", None, line)
     if trailing := _TRAILING.fullmatch(text):
         return _numeric(_name(trailing["name"]), None, trailing["number"], "%", line)
-    if text.rstrip().endswith("?") or _YES_NO.match(text) or re.fullmatch(r"\s*(yes|no)\b.{0,20}", value, re.IGNORECASE):
+    if (
+        text.rstrip().endswith("?")
+        or _YES_NO.match(text)
+        or re.fullmatch(r"\s*(yes|no)\b.{0,20}", value, re.IGNORECASE)
+    ):
         return Criterion(_name(name if colon else text), CriterionKind.YES_NO, line)
     return Criterion(_name(text), CriterionKind.NAMED, line)
 

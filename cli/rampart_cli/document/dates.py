@@ -55,7 +55,7 @@ _TOKEN = re.compile(
     rf"|(?P<dash>\d{{1,2}}-\d{{1,2}}-\d{{4}})(?!\d)"
     rf"|\b(?P<month>(?:{_MONTH})\.?\s{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?(?!\d)(?:,?\s{{1,3}}\d{{4}})?)"
     rf"|(?P<european>\b\d{{1,2}}(?:st|nd|rd|th)?\s{{1,3}}(?:{_MONTH})\b(?:,?\s{{1,3}}\d{{4}})?)"
-    r"|(?P<sep>\s{0,3}(?:-|–|—|→|\bto\b|\bthrough\b|\bthru\b|\buntil\b)\s{0,3})"
+    r"|(?P<sep>\s{0,3}(?:-|\u2013|\u2014|→|\bto\b|\bthrough\b|\bthru\b|\buntil\b)\s{0,3})"
     r"|(?P<year>\b20\d\d\b)"
     r"|(?P<run>\d[\d/.-]*\d|\d)(?:st|nd|rd|th)?",
     re.IGNORECASE,
@@ -104,7 +104,7 @@ def read_dates(text: str) -> Dates:
         missing = placeholder_in(text)
         return Dates(text=missing, problem=DateProblem.PLACEHOLDER) if missing else NOTHING
     begin = _day(tokens[first])
-    tail = [token for token in tokens[first + 1 : first + 6]]
+    tail = tokens[first + 1 : first + 6]
     end, used, broken_range = _end(begin, tokens[first], tail)
     last = used[-1] if used else tokens[first]
     written = text[tokens[first].start : last.end].strip()
@@ -116,13 +116,17 @@ def read_dates(text: str) -> Dates:
 def leading_date(text: str) -> tuple[Dates, str]:
     """A date that a line begins with, and what follows it; nothing and the whole text when it begins otherwise."""
     tokens = _tokens(text[:80])
-    plain = re.match(r"\W{0,3}(?:week of\s|on\s|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|satur|sat|sun)(?:day)?\b,?\s{0,3})?\W{0,2}", text, re.IGNORECASE)
+    plain = re.match(
+        r"\W{0,3}(?:week of\s|on\s|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|satur|sat|sun)(?:day)?\b,?\s{0,3})?\W{0,2}",
+        text,
+        re.IGNORECASE,
+    )
     at = plain.end() if plain else 0
     if not tokens or tokens[0].kind not in _ATOMS or tokens[0].start > at:
         return NOTHING, text
     found = read_dates(text[:80])
     after = text.find(found.text) + len(found.text)
-    return found, text[after:].lstrip(" -–—:.)|")
+    return found, text[after:].lstrip(" -\u2013\u2014:.)|")
 
 
 _BEFORE_DATE = re.compile(r"(?:\b(?:on|by|from|starting|start|begins?|beginning|week of|@)\s{0,3}|\()$", re.IGNORECASE)

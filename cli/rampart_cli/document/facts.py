@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from rampart_cli.document.statements import Statement
 
+MOST_FLAGS = 20
+"""Flags that are compared with each other, as many as a plan may hold."""
 _ADDRESS = re.compile(r"https?://[^\s<>()\[\]\"']{3,1000}")
 _FLAG_PATH = re.compile(r"/flipper/features/([A-Za-z0-9_.:-]{1,200})/?$")
 _FLAG_WORD = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:_[a-z0-9]{1,40}){1,20}(?![\w/]|\.\w)", re.IGNORECASE)
@@ -31,11 +33,16 @@ _ZONES = {
     "America/Los_Angeles": r"\b(?:pacific|pt|pst|pdt)\b",
     "UTC": r"\b(?:utc|gmt)\b",
 }
-_NAMED_ZONE = re.compile(r"\b(?:America|Europe|Asia|Africa|Australia|Pacific|Atlantic|Etc)/[A-Za-z_]{2,30}(?:/[A-Za-z_]{2,30})?\b|\bUTC\b")
-_CLOCK = re.compile(r"\b\d{1,2}(?::\d{2})?\s?(?:a\.?m\.?|p\.?m\.?)?\s?\(?((?:[ECMP][SD]?T|UTC|GMT)|Eastern|Central|Mountain|Pacific)\b")
+_NAMED_ZONE = re.compile(
+    r"\b(?:America|Europe|Asia|Africa|Australia|Pacific|Atlantic|Etc)/[A-Za-z_]{2,30}(?:/[A-Za-z_]{2,30})?\b|\bUTC\b"
+)
+_CLOCK = re.compile(
+    r"\b\d{1,2}(?::\d{2})?\s?(?:a\.?m\.?|p\.?m\.?)?\s?\(?((?:[ECMP][SD]?T|UTC|GMT)|Eastern|Central|Mountain|Pacific)\b"
+)
 _WINDOW = re.compile(
     r"\b(?:over|within|in|for) (?:the |a |any )?(?:last |past |rolling )?\d{1,4}[ -]?(?:minutes?|mins?|hours?)\b"
-    r"|\b(?:evaluation|rolling|sliding) window\b|\bat least \d[\d,]* (?:requests|samples|users|downloads|submissions)\b",
+    r"|\b(?:evaluation|rolling|sliding) window\b"
+    r"|\bat least \d[\d,]* (?:requests|samples|users|downloads|submissions)\b",
     re.IGNORECASE,
 )
 _BUSINESS = re.compile(r"\b(?:business|working) days?\b", re.IGNORECASE)
@@ -129,7 +136,9 @@ def _named(statement: Statement) -> list[str]:
         return [name for cell in columns[:1] if about and (name := _only_name(cell))]
     if statement.asks is Asks.FLAG or _stands_under_flags(statement):
         words = line.text.partition(":")[2] if statement.asks is Asks.FLAG else line.text
-        return [code for code in line.codes if _CODE_FLAG.fullmatch(code)] or _FLAG_WORD.findall(_ADDRESS.sub(" ", words))
+        return [code for code in line.codes if _CODE_FLAG.fullmatch(code)] or _FLAG_WORD.findall(
+            _ADDRESS.sub(" ", words)
+        )
     if _SPEAKS_OF_FLAG.search(line.text):
         return [code for code in line.codes if _FLAG_WORD.fullmatch(code)]
     return []
@@ -153,9 +162,23 @@ def _only_name(cell: str) -> str | None:
     return name if _CODE_FLAG.fullmatch(name) and placeholder_in(name) is None else None
 
 
-def spelling(name: str) -> str:
+def _spelling(name: str) -> str:
     """A flag's name without what people vary: case, hyphens, underscores."""
     return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+def almost_same(first: str, second: str) -> bool:
+    """One letter apart, or the same but for case, hyphens and underscores; `_1` and `_2` are two flags."""
+    one, two = _spelling(first), _spelling(second)
+    if one == two:
+        return True
+    short, long = sorted((one, two), key=len)
+    if len(short) < 8 or len(long) - len(short) > 1:
+        return False
+    at = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    if any(word[at : at + 1].isdigit() for word in (short, long)):
+        return False
+    return short[at:] == long[at + 1 :] or short[at + 1 :] == long[at + 1 :]
 
 
 def _first_of_each(flags: list[FlagName]) -> list[FlagName]:

@@ -99,12 +99,8 @@ class _Reader:
     def _walk(self, tokens: Sequence[Token]) -> None:
         for token in tokens:
             match token.type:
-                case "text" | "text_special":
-                    self._write(token.content)
-                case "code_inline":
-                    self._write(token.content)
-                    if not self._struck:
-                        self._entry.codes.append(token.content)
+                case "text" | "text_special" | "code_inline":
+                    self._write(token.content, code=token.type == "code_inline")
                 case "softbreak" | "hardbreak":
                     self._break(1)
                 case "strong_open" | "strong_close":
@@ -118,9 +114,11 @@ class _Reader:
                 case "html_inline":
                     self._html(token.content)
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, *, code: bool) -> None:
         if self._struck:
             return
+        if code:
+            self._entry.codes.append(text)
         self._entry.text += text
         if not self._strong:
             self._entry.plain += text

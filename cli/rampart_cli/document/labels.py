@@ -51,12 +51,21 @@ _ASKS = [
     (Asks.ACTUAL, r"\bactual\b"),
     (Asks.RESULTS, r"^(\w+ ){0,3}results?$|metrics at this stage|^number of unique|number of bugs"),
     (Asks.PERCENT, r"^percent(age)?s?( of)? ?(users|traffic|people|visitors|requests|actors)?( \(.*)?$"),
-    (Asks.PERCENT, r"^(rollout|exposure|traffic|ramp|launch|flag|target)( %| percent(age)?)?$|^percent(age)? of \w+ (and|\()"),
+    (
+        Asks.PERCENT,
+        r"^(rollout|exposure|traffic|ramp|launch|flag|target)( %| percent(age)?)?$|^percent(age)? of \w+ (and|\()",
+    ),
     (Asks.USERS, r"number of users|expected users|users expected|^users$|how many users|target users"),
     (Asks.WATCHERS, r"who is monitoring"),
     (Asks.DASHBOARD, r"dashboard"),
-    (Asks.CRITERIA, r"criteria|criterion|what metrics|^success metrics|^kpis?$|guardrails?|^metrics$|^(pass|advance) (if|when)"),
-    (Asks.DATES, r"date range|test duration|^dates?$|^when$|desired date|planned date|(start|launch|end) date|^starts?$"),
+    (
+        Asks.CRITERIA,
+        r"criteria|criterion|what metrics|^success metrics|^kpis?$|guardrails?|^metrics$|^(pass|advance) (if|when)",
+    ),
+    (
+        Asks.DATES,
+        r"date range|test duration|^dates?$|^when$|desired date|planned date|(start|launch|end) date|^starts?$",
+    ),
     (Asks.DATES, r"length of time|^duration|time ?frame|^hold|^bake"),
     (Asks.MONITOR, r"^(datadog )?(monitors?|alerts?)( ids?| links?)?$"),
     (Asks.ROLLBACK, r"\broll[- ]?back|\bback[- ]?out"),
@@ -127,7 +136,7 @@ _PLACEHOLDER = re.compile(
     r"|\b(mm|xx|m|x)/(dd|xx|d|x)(/(yyyy|yy|xxxx|xx|\d{2,4}))?\b|\blorem ipsum\b|\bxx+\b|<[a-z _-]{2,30}>",
     re.IGNORECASE,
 )
-_BLANKS = frozenset({"x", "xx", "-", "–", "—", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
+_BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
 _BRACKETED = re.compile(r"\[[^\[\]]{0,400}\]")
 _HINT = re.compile(
     r"\([^()]{0,300}\b(recommend|minimum|at most|at least|example|e\.g|i\.e|for instance)[^()]{0,300}\)", re.IGNORECASE

@@ -11,6 +11,8 @@ from rampart_cli.document.inline import MAX_NESTING, Link, VisibleLine, parser, 
 from rampart_cli.document.markup import MarkupLine, markup_lines
 
 if TYPE_CHECKING:
+    from markdown_it.token import Token
+
     from rampart_cli.document.page import Page
 
 LONGEST_TEXT = 2000
@@ -19,7 +21,7 @@ LONGEST_TEXT = 2000
 STRONG_LEVEL = 7
 """The level of a bold line that serves as a heading: below every real heading."""
 
-_BULLET = re.compile(r"\s*[•·▪◦‣●○–—]\s*(?=\S)")
+_BULLET = re.compile(r"\s*[•·▪◦‣●○\u2013\u2014]\s*(?=\S)")
 _BOX = re.compile(r"\s{0,9}\[([ xX]?)\]\s{0,9}")
 _HEADING_MARK = re.compile(r"\s{0,9}(#{1,6})\s{0,9}(?=[^#\s])")
 
@@ -58,6 +60,8 @@ class Line:
     header: tuple[str, ...] = ()
     """The head of the table that a row belongs to."""
     cells: tuple[str, ...] = ()
+    past: int = 0
+    """The line after a heading: a heading that is underlined takes two."""
     has_items: bool = False
     """Whether list items stand within this one."""
 
@@ -90,22 +94,18 @@ class _Walk:
         self._found: list[Line] = []
         self._items: list[Line | None] = []
         self._quotes = 0
-        self._heading = 0
+        self._heading = self._past = self._row_line = 0
         self._head: tuple[str, ...] = ()
         self._cells: list[VisibleLine] = []
         self._deepest: int | None = None
 
     def run(self) -> Lines:
         for index, token in enumerate(self._tokens):
-            self._nest(token.type, token.nesting)
+            self._nest(token)
             first = token.map[0] + 1 if token.map else 0
             if token.level >= MAX_NESTING - 1 and self._deepest is None and first:
                 self._deepest = first
             match token.type:
-                case "heading_open":
-                    self._heading = int(token.tag[1])
-                case "heading_close":
-                    self._heading = 0
                 case "inline" if self._tokens[index - 1].type in {"th_open", "td_open"}:
                     self._cells.append(_one(visible_lines(token.content)))
                 case "inline":
@@ -120,15 +120,20 @@ class _Walk:
                     self._front(first, token.content)
         return Lines(self._found, self._deepest)
 
-    def _nest(self, kind: str, nesting: int) -> None:
-        if kind == "blockquote_open" or kind == "blockquote_close":
-            self._quotes += nesting
-        elif kind == "list_item_open":
-            self._items.append(None)
-        elif kind == "list_item_close":
-            self._items.pop()
-        elif kind == "table_open":
-            self._head = ()
+    def _nest(self, token: Token) -> None:
+        match token.type:
+            case "blockquote_open" | "blockquote_close":
+                self._quotes += token.nesting
+            case "list_item_open":
+                self._items.append(None)
+            case "list_item_close":
+                self._items.pop()
+            case "table_open":
+                self._head = ()
+            case "heading_open":
+                self._heading, self._past = int(token.tag[1]), token.map[1] + 1 if token.map else 0
+            case "heading_close":
+                self._heading = 0
 
     def _parent(self) -> Line | None:
         return next((item for item in reversed(self._items) if item is not None), None)
@@ -136,13 +141,16 @@ class _Walk:
     def _add(self, line: Line) -> None:
         line.quoted = self._quotes > 0
         line.text = line.text[:LONGEST_TEXT].strip()
+        line.past = line.past or line.line + 1
         if line.text or line.cells:
             self._found.append(line)
 
     def _paragraph(self, first: int, entries: list[VisibleLine]) -> None:
         if self._heading:
             title = _one(entries)
-            self._add(Line(LineKind.HEADING, first, title.text, self._heading, links=title.links, codes=title.codes))
+            heading = Line(LineKind.HEADING, first, title.text, self._heading, links=title.links, codes=title.codes)
+            heading.past = self._past
+            self._add(heading)
             return
         for entry in entries:
             self._add(self._line(first + entry.line, entry))
@@ -177,8 +185,20 @@ class _Walk:
             return
         links = [link for cell in self._cells for link in cell.links]
         codes = [code for cell in self._cells for code in cell.codes]
-        self._add(Line(LineKind.ROW, self._row_line, " | ".join(cells), 0, None, links, codes, None,
-                       header=self._head, cells=cells))
+        self._add(
+            Line(
+                LineKind.ROW,
+                self._row_line,
+                " | ".join(cells),
+                0,
+                None,
+                links,
+                codes,
+                None,
+                header=self._head,
+                cells=cells,
+            )
+        )
 
     def _markup(self, first: int, entries: list[MarkupLine]) -> None:
         head: tuple[str, ...] = ()

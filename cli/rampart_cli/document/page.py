@@ -52,7 +52,7 @@ class Page:
         """
         if len(source) > MAX_BYTES:
             raise UnreadablePageError(
-                f"the page has {len(source):,} bytes, and at most {MAX_BYTES:,} are read; "
+                f"the page has more than {MAX_BYTES:,} bytes, the most that is read; "
                 "is this the plan? Move logs, images and attachments out of it"
             )
         if source[:2] in _BOMS:
@@ -69,7 +69,7 @@ class Page:
         return tuple(line if line.isascii() and "\0" not in line else line.translate(_SEEN) for line in self.raw)
 
     def column(self, line: int, fragment: str) -> int:
-        """The one-based column at which `fragment` begins on `line`; the line's first character when it is not there."""
+        """The one-based column of `fragment` on `line`; that of the line's first character when it is not there."""
         text = self.raw[line - 1] if 0 < line <= len(self.raw) else ""
         found = text.find(fragment) if fragment else -1
         return 1 + (found if found >= 0 else len(text) - len(text.lstrip()))

@@ -54,9 +54,9 @@ class Stage:
     def label(self) -> str:
         """The stage in a message."""
         percent = f"{self.percent:g}%" if self.percent is not None else None
-        return " ".join(part for part in (self.letter, f"({percent})" if self.letter and percent else percent) if part) or (
-            self.name or f"the stage at line {self.line}"
-        )
+        return " ".join(
+            part for part in (self.letter, f"({percent})" if self.letter and percent else percent) if part
+        ) or (self.name or f"the stage at line {self.line}")
 
     def as_json(self) -> dict[str, Any]:
         """The stage in the published form."""

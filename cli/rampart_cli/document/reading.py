@@ -10,8 +10,8 @@ from rampart_cli.document.criteria import Criterion, CriterionKind, read_criteri
 from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
 from rampart_cli.document.facts import gather_facts
 from rampart_cli.document.labels import Asks, answer, placeholder_in
-from rampart_cli.document.lines import LineKind, read_lines
-from rampart_cli.document.page import Page
+from rampart_cli.document.lines import LineKind, Lines, read_lines
+from rampart_cli.document.page import Page, UnreadablePageError
 from rampart_cli.document.plan import PlanDocument, Said
 from rampart_cli.document.sections import Section, SectionKind, build_tree, plan_roots
 from rampart_cli.document.stage_details import Details, give_details
@@ -43,16 +43,21 @@ class Reading:
 def read(source: bytes, *, today: date) -> Reading:
     """Read a Markdown page; `today` tells results that were written before the launch.
 
-    Raises UnreadablePageError when the bytes are no page at all. A page that holds no plan has no plans and says why.
+    Bytes that are no page, and a page that holds no plan, give no plan and a finding that says why.
     """
-    page = Page.read(source)
+    try:
+        page = Page.read(source)
+    except UnreadablePageError as error:
+        empty = Page.read(b"")
+        return Reading(empty, (), (diagnose(Code.UNREADABLE_PAGE, empty, 1, "", str(error)),))
     lines = read_lines(page)
-    root = build_tree(lines.lines, len(page.raw) + 1)
     found: list[Diagnostic] = []
     if lines.too_deep is not None:
-        found.append(diagnose(Code.NESTED_TOO_DEEP, page, lines.too_deep, "", "the page nests lists or quotes too deeply"))
+        found.append(
+            diagnose(Code.NESTED_TOO_DEEP, page, lines.too_deep, "", "the page nests lists or quotes too deeply")
+        )
     plans = []
-    for roots in plan_roots(root, _percents):
+    for roots in _roots(lines, page):
         plan, details = _plan(roots)
         if (reason := _no_plan(plan)) is None:
             plans.append(plan)
@@ -61,6 +66,10 @@ def read(source: bytes, *, today: date) -> Reading:
             found.append(diagnose(Code.NOT_A_PLAN, page, plan.title.line, "", reason))
     found.sort(key=lambda diagnostic: (diagnostic.line, diagnostic.column))
     return Reading(page, tuple(plans), tuple(dict.fromkeys(found)))
+
+
+def _roots(lines: Lines, page: Page) -> list[list[Section]]:
+    return plan_roots(build_tree(lines.lines, len(page.raw) + 1), _percents)
 
 
 def _percents(section: Section) -> list[float]:
@@ -72,7 +81,7 @@ def _plan(roots: list[Section]) -> tuple[PlanDocument, Details]:
     statements = statements_of(roots)
     plan = PlanDocument(_title(roots, statements), statements, roots)
     plan.stages = read_stages(roots, statements)
-    details = give_details(plan.stages, statements)
+    details = give_details(plan.stages, statements, roots)
     plan.criteria = [c for s in statements if s.is_criterion and not s.line.quoted for c in criteria_of(s)]
     gather_facts(plan)
     return plan, details
@@ -97,10 +106,14 @@ def criteria_of(statement: Statement) -> list[Criterion]:
         parts = [part for part in read_criteria(field.value, line.line) if part.kind is not CriterionKind.NAMED]
         return parts or _listed(field.value, line.line)
     found = read_criteria(line.text, line.line)
-    if line.kind is LineKind.ITEM:
+    if line.kind is LineKind.ITEM and not _is_at_the_end(statement.section):
         return found
-    # A line of prose among the criteria is one only when it states a bar.
+    # A line of prose among the criteria, or of what is looked at once all is done, is one only when it states a bar.
     return [criterion for criterion in found if criterion.kind is CriterionKind.NUMERIC]
+
+
+def _is_at_the_end(section: Section) -> bool:
+    return any("go live" in around.title.casefold() for around in (section, *section.ancestors))
 
 
 def _listed(value: str, line: int) -> list[Criterion]:

@@ -42,12 +42,17 @@ DECOYS = frozenset(
 )
 """Sections whose numbers never become a stage or a bar."""
 
-_STAGE_NAME = r"(stage|phase|step|wave|ramp|ring|round|tier|day|week)\s{0,3}#?([a-z]|\d{1,3}|[ivx]{1,5})\b"
+_STAGE_NAME = (
+    r"(stage|phase|step|wave|ramp|ring|round|tier|day|week)(?:[\s#-]{1,3}(?:[a-z]|[ivx]{1,5})|[\s#-]{0,3}\d{1,3})\b"
+)
 STAGE_TITLE = re.compile(_STAGE_NAME, re.IGNORECASE)
 """`Stage B`, `Phase II`, `Step 3`: the word and its letter or number."""
 
 _KINDS = [
-    (SectionKind.AFTER, r"post[- ]?launch|after (the )?launch|\b(\d+|one)[- ](week|month|day)s?[- ](results?|review|check)"),
+    (
+        SectionKind.AFTER,
+        r"post[- ]?launch|after (the )?launch|\b(\d+|one)[- ](week|month|day)s?[- ](results?|review|check)",
+    ),
     (SectionKind.RESULTS, r"^results?\b|\bresults?(\s*\([^)]*\))?$|\bresults? (so far|to date|of|for|at|from|after)\b"),
     (SectionKind.RESULTS, r"^actuals?\b|\b(outcomes?|findings|learnings|actuals)$|what happened"),
     (SectionKind.TESTING, r"\buat\b|user acceptance|\bmoderated\b|usability (test|research)"),
@@ -56,7 +61,10 @@ _KINDS = [
     (SectionKind.GUIDE, r"references?$|appendix|glossary|\bfaq|history|changelog"),
     (SectionKind.STAGE, rf"^{_STAGE_NAME}|\bcanary\b|^~?\d{{1,3}}(\.\d+)?\s?%"),
     (SectionKind.TIMELINE, r"time ?line|schedule|calendar|key dates|milestones"),
-    (SectionKind.CRITERIA, r"criteria|criterion|data\s?dog|\bkpis?\b|\bmetrics?\b|guardrails?|analytics|grafana|medallia"),
+    (
+        SectionKind.CRITERIA,
+        r"criteria|criterion|data\s?dog|\bkpis?\b|\bmetrics?\b|guardrails?|analytics|grafana|medallia",
+    ),
 ]
 _NO_TITLE = frozenset({SectionKind.STAGE, SectionKind.TIMELINE, SectionKind.RESULTS, SectionKind.AFTER})
 _COMPILED = [(kind, re.compile(pattern)) for kind, pattern in _KINDS]
@@ -64,7 +72,7 @@ _COMPILED = [(kind, re.compile(pattern)) for kind, pattern in _KINDS]
 
 def kind_of(title: str) -> SectionKind:
     """The kind that a heading's words give to its section."""
-    words = " ".join(title[:200].casefold().split()).strip(" :.!-–—*_")
+    words = " ".join(title[:200].casefold().split()).strip(" :.!-\u2013\u2014*_")
     return next((kind for kind, pattern in _COMPILED if pattern.search(words)), SectionKind.OTHER)
 
 
@@ -162,10 +170,12 @@ def _free_title(root: Section) -> None:
 def _titles(root: Section, percents: Callable[[Section], list[float]]) -> list[Section]:
     for parent in root.walk():
         candidates = [child for child in parent.children if child.level == 1 or _PLAN_TITLE.search(child.title)]
-        rises = [(child, found) for child in candidates if child.kind not in _NO_TITLE and (found := percents(child))]
+        candidates = [child for child in candidates if child.kind not in _NO_TITLE]
+        if len(candidates) < 2:
+            continue
+        rises = [(child, found) for child in candidates if (found := percents(child))]
         if len(rises) > 1 and all(
-            _PLAN_TITLE.search(child.title) or found[0] <= before[-1]
-            for (_, before), (child, found) in pairwise(rises)
+            _PLAN_TITLE.search(child.title) or found[0] <= before[-1] for (_, before), (child, found) in pairwise(rises)
         ):
             return [child for child, _ in rises]
     return []

@@ -67,36 +67,42 @@ class Details:
 _WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
 
 
-def give_details(stages: Sequence[Stage], statements: Sequence[Statement]) -> Details:
+def give_details(stages: Sequence[Stage], statements: Sequence[Statement], roots: Sequence[Section]) -> Details:
     """Give each stage the dates, the length and the users that its section states."""
     details = Details([], [])
+    by_section = _by_section(stages)
     for statement in statements:
         if not statement.is_plan:
             continue
-        reached = _reached(statement, stages)
+        reached = _reached(statement, by_section)
         if statement.asks is Asks.DATES:
             _date(statement, reached, details)
         elif statement.asks is Asks.USERS:
             _count(statement, reached, details)
         elif reached and _WAITS.search(statement.text) and (length := length_in(statement.text)):
             _hold(reached, length, statement.number)
-    _dates_in_headings(stages, details)
+    _dates_in_headings(stages, roots, details)
     return details
 
 
-def _reached(statement: Statement, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+def _by_section(stages: Sequence[Stage]) -> dict[int, list[Stage]]:
+    """The stages that each section states, itself or in one of its lines."""
+    found: dict[int, list[Stage]] = {}
+    for stage in stages:
+        own = {id(stage.section): stage, id(stage.source.section if stage.source else None): stage}
+        for section in own:
+            found.setdefault(section, []).append(stage)
+    return found
+
+
+def _reached(statement: Statement, stages: dict[int, list[Stage]]) -> tuple[Stage, ...]:
     """The stages that a statement holds for: those of its own section, else of the stage or phase around it."""
-    around: list[Section] = [statement.section, *statement.section.ancestors]
-    for section in around:
-        if found := tuple(stage for stage in stages if stage.section is section or _stands_in(stage, section)):
-            return found if section.kind is SectionKind.STAGE or section is statement.section else ()
+    for section in (statement.section, *statement.section.ancestors):
+        if found := stages.get(id(section)):
+            return tuple(found) if section.kind is SectionKind.STAGE or section is statement.section else ()
         if section.kind is SectionKind.STAGE:
             return ()
     return ()
-
-
-def _stands_in(stage: Stage, section: Section) -> bool:
-    return stage.source is not None and stage.source.section is section
 
 
 def _date(statement: Statement, reached: tuple[Stage, ...], details: Details) -> None:
@@ -134,19 +140,13 @@ def _hold(reached: Sequence[Stage], length: Length, line: int) -> None:
             stage.hold, stage.hold_line = length, line
 
 
-def _dates_in_headings(stages: Sequence[Stage], details: Details) -> None:
+def _dates_in_headings(stages: Sequence[Stage], roots: Sequence[Section], details: Details) -> None:
     """`Planning 7/24/24 - 8/15/24`: a heading that states when."""
-    seen: set[int] = set()
-    for stage in stages:
-        for section in _sections_of(stage):
-            dates = read_dates(section.title) if any(sign in section.title for sign in "/–-,") else Dates()
-            if section.line in seen or not dates.said or dates.problem is DateProblem.MALFORMED:
-                continue
-            seen.add(section.line)
-            inside = tuple(s for s in stages if s.section in list(section.walk()) or s.section is section.parent)
-            _give_dates(dates, section.line, inside, details)
-
-
-def _sections_of(stage: Stage) -> list[Section]:
-    own = stage.section
-    return [own, *own.children] if own is not None else []
+    for section in (section for root in roots for section in root.walk() if not section.is_decoy):
+        dates = read_dates(section.title)
+        if dates.start is None:
+            continue
+        below = list(section.walk())
+        inside = tuple(s for s in stages if s.section in below or (s.source and s.source.section in below))
+        around = tuple(s for s in stages if s.section is section.parent and section.parent is not None)
+        _give_dates(dates, section.line, inside or around, details)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from rampart_cli.document.statements import Statement
 
 _CONTAINERS = frozenset({"phase", "step", "day", "week"})
-_REST = re.compile(r"^[\s:–—.-]+|[\s:–—.-]+$")
+_MOST_STEPS = 100
+"""Steps that increments may make; nobody raises a flag more often."""
+_REST = re.compile(r"^[\s:\u2013\u2014.-]+|[\s:\u2013\u2014.-]+$")
 
 
 @dataclass(slots=True)
@@ -121,7 +123,7 @@ def _of_range(frame: _Frame) -> list[Stage]:
     increment = next((i for statement in frame.own if (i := increment_in(statement.text))), None)
     if limits is None:
         percents = frame.percents
-    elif increment:
+    elif increment and (limits[1] - limits[0]) / increment <= _MOST_STEPS:
         low, high = limits
         percents = [low + n * increment for n in range(int((high - low) / increment) + 1)]
         percents += [] if percents[-1] == high else [high]
@@ -193,18 +195,26 @@ def _without_percent(frame: _Frame, frames: Sequence[_Frame]) -> list[Stage]:
 def _merge(by_heading: list[Stage], by_line: list[Stage]) -> list[Stage]:
     """One stage for each percentage that is said several times: in a heading, a table and a timeline."""
     found = list(by_heading)
+    known: dict[float, dict[int, Stage]] = {}
+    for stage in by_heading:
+        _remember(stage, known)
     for stage in by_line:
-        same = next((other for other in found if _is_same(stage, other)), None)
+        # The same list saying it twice is no repetition but a mistake, which is for the reader to see.
+        places = known.get(stage.percent, {}) if stage.percent is not None else {}
+        same = next((other for place, other in places.items() if place != _place(stage)), None)
         if same is None:
             found.append(stage)
+            _remember(stage, known)
         else:
             add_details(same, stage)
     return sorted(found, key=lambda stage: stage.line)
 
 
-def _is_same(stage: Stage, other: Stage) -> bool:
-    if stage.source is not None and other.source is not None and stage.source.section is other.source.section:
-        return False  # the same list says it twice: that is for the reader to see
-    if stage.percent is None:
-        return False
-    return stage.percent == other.percent or any(stage.percent == percent for percent, _ in other.stated)
+def _remember(stage: Stage, known: dict[float, dict[int, Stage]]) -> None:
+    for percent in [stage.percent, *(percent for percent, _ in stage.stated)]:
+        if percent is not None:
+            known.setdefault(percent, {}).setdefault(_place(stage), stage)
+
+
+def _place(stage: Stage) -> int:
+    return id(stage.source.section) if stage.source is not None else 0

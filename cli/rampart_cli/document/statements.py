@@ -67,23 +67,22 @@ class _Reader:
     def __init__(self) -> None:
         self._criteria = False
         self._asked_by: Line | None = None
-        self._last: Line | None = None
+        self._unanswered = False
 
     def read(self, section: Section) -> list[Statement]:
         # A question may be answered under a heading of its own: "What metrics …?" and then "Backend:".
-        is_answer = self._criteria and self._last is not None and self._last is self._asked_by
-        lists_criteria = _is_within(section, SectionKind.CRITERIA) or (is_answer and section.kind is SectionKind.OTHER)
+        lists_criteria = _is_within(section, SectionKind.CRITERIA) or (self._unanswered and _may_answer(section))
         self._criteria = lists_criteria and not section.is_decoy
         self._asked_by = section.heading
         is_result = False
         found = []
         for line in section.lines:
             field = read_field(line.text) if line.kind is not LineKind.ROW else None
-            is_result = is_result or bool(field and field.asks in _RESULTS and not field.value and not line.parent)
+            is_result = is_result or (_opens(field, Asks.RESULTS) and not line.parent)
             decoy = section.is_decoy or is_result or _is_result(line, field)
             criterion = not decoy and self._lists(line, field, lists_criteria=lists_criteria)
             found.append(Statement(line, section, field, decoy, criterion))
-            self._last = line
+            self._unanswered = _opens(field, Asks.CRITERIA) and not decoy
         return found
 
     def _lists(self, line: Line, field: Field | None, *, lists_criteria: bool) -> bool:
@@ -105,7 +104,9 @@ class _Reader:
     def _has_left(self, line: Line) -> bool:
         """Whether the list item that asked for criteria is over."""
         asked = self._asked_by
-        return asked is not None and asked.kind is LineKind.ITEM and not self._is_below(line) and line.line != asked.line
+        return (
+            asked is not None and asked.kind is LineKind.ITEM and not self._is_below(line) and line.line != asked.line
+        )
 
 
 _BARS = re.compile(r"threshold|metric|criteri|\bkpi|guardrail|^(target|limit|bar|success)s?$", re.IGNORECASE)
@@ -114,6 +115,15 @@ _BARS = re.compile(r"threshold|metric|criteri|\bkpi|guardrail|^(target|limit|bar
 def has_bars(header: tuple[str, ...]) -> bool:
     """Whether a table's head is that of a table of criteria."""
     return any(map(_BARS.search, header))
+
+
+def _opens(field: Field | None, asks: Asks) -> bool:
+    """Whether a label asks this and leaves the answer to the lines below."""
+    return field is not None and field.asks is asks and not field.value
+
+
+def _may_answer(section: Section) -> bool:
+    return section.kind is SectionKind.OTHER and "planning" not in section.title.casefold()
 
 
 def _has_value(field: Field | None) -> bool:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rampart_cli.document.amounts import StageKind, is_of_time, length_in, names_audience, percents_in, users_beside, users_in
+from rampart_cli.document.amounts import (
+    StageKind,
+    is_of_time,
+    length_in,
+    names_audience,
+    percents_in,
+    users_beside,
+    users_in,
+)
 from rampart_cli.document.dates import Dates, date_said, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.lines import LineKind
@@ -17,7 +25,9 @@ from rampart_cli.document.steps import steps_in
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ROLLS = re.compile(r"rollout|roll-out|rolling|stage|phase|timeline|schedule|ramp|launch|release|deploy|steps|go live", re.IGNORECASE)
+_ROLLS = re.compile(
+    r"rollout|roll-out|rolling|stage|phase|timeline|schedule|ramp|launch|release|deploy|steps|go live", re.IGNORECASE
+)
 _NO_STEP = frozenset(Asks) - {Asks.OTHER, Asks.PERCENT, Asks.DATES}
 _STAGE_COLUMN = re.compile(r"launch|percent|%|rollout|traffic|stage|phase|ramp|step|exposure|users", re.IGNORECASE)
 _DATE_COLUMN = re.compile(r"date|when|start|range|week|schedule|planned", re.IGNORECASE)
@@ -75,7 +85,9 @@ def _row(statement: Statement) -> list[Stage]:
     if has_bars(statement.line.header) or not any(map(_STAGE_COLUMN.search, row)):
         return []
     planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head)}
-    said = [(cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := percents_in(answer(cell)))]
+    said = [
+        (cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := percents_in(answer(cell)))
+    ]
     if not said:
         return _audience_row(statement, planned)
     cell, percents = said[0]

@@ -8,27 +8,30 @@ from rampart_cli.document.amounts import PERCENT, percents_in, range_in
 
 _N = r"~?\d{1,3}(?:\.\d{1,3})?\s?(?:%|percent\b)"
 _LEADS = re.compile(
-    rf"^(?:(?:stage|step|phase|wave|ramp|ring|round|tier|day|week|group)\s{{0,3}}#?\w{{1,5}}\b[^%:–—-]{{0,40}}[:–—(-]?[^%:]{{0,30}}?|canary\b[^%]{{0,20}}?)"
-    rf"\(?{_N}",
+    r"^(?:(?:stage|step|phase|wave|ramp|ring|round|tier|day|week|group)\s{0,3}#?\w{1,5}\b[^%:]{0,40}:?[^%:]{0,30}?"
+    rf"|canary\b[^%]{{0,20}}?)\(?{_N}",
     re.IGNORECASE,
 )
 _IS = re.compile(
-    rf"^{_N}\)?\s{{0,3}}(?:$|[-–—:(,;/|=→]|(?:of|on|by|for|to|at|after|in|rollout|users|traffic|veterans|everyone|starting|canary|then|and)\b)",
+    rf"^{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
+    r"|(?:of|on|by|for|to|at|after|in|rollout|users|traffic|veterans|everyone|starting|canary|then|and)\b)",
     re.IGNORECASE,
 )
 _GOES = re.compile(
-    rf"\b(?:increase|ramp|expand|launch|go|move|roll(?:ed)?[ -]?out|release|enable|open|turn(?: it| the flag)? on|set|raise|bump|dial|scale"
-    rf"|proceed|advance|deploy|switch|widen|grow)\b[^%.;]{{0,80}}?\b(?:to|at|for)\s{{1,3}}{_N}",
+    r"\b(?:increase|ramp|expand|launch|go|move|roll(?:ed)?[ -]?out|release|enable|open|turn(?: it| the flag)? on|set"
+    r"|raise|bump|dial|scale|proceed|advance|deploy|switch|widen|grow)\b"
+    rf"[^%.;]{{0,80}}?\b(?:to|at|for)\s{{1,3}}{_N}",
     re.IGNORECASE,
 )
 _TALK = re.compile(
-    r"recommend|at most|no more than|up to\b|\bexample|e\.g\.|for instance|\berrors?(?: rates?)?\s{0,2}(?:of|at|is|:)?\s{0,2}~?[\d.]{1,6}\s?%|%\s{0,2}(?:of )?(?:errors?|fail)"
+    r"recommend|at most|no more than|up to\b|\bexample|e\.g\.|for instance|%\s{0,2}(?:of )?(?:errors?|fail)"
+    r"|\berrors?(?: rates?)?\s{0,2}(?:of|at|is|:)?\s{0,2}~?[\d.]{1,6}\s?%"
     r"|\b(?:got|gave|showed|saw|had|were|was|reached)\b|roll(?:ed|ing)?[ -]?back|decrease|reduce|lower\b|back to",
     re.IGNORECASE,
 )
 _BAR = re.compile(r"[<>≤≥]=?\s{0,3}%?\s?[\d.]{1,6}\s?%?")
 _CLAUSE = re.compile(r"[;.](?=\s|$)")
-_JOINTS = re.compile(r"\b(?:then|and|to|of users|users)\b|[-–—→>=,/|\s]", re.IGNORECASE)
+_JOINTS = re.compile(r"\b(?:then|and|to|of users|users)\b|[-\u2013\u2014→>=,/|\s]", re.IGNORECASE)
 
 
 def steps_in(text: str) -> list[float]:

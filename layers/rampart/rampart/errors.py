@@ -12,6 +12,7 @@ RampartError
 ├── QueueError                   the rollback queue could not be asked
 ├── RollbackUndoneError          flag, record or token of a rollback is not done yet
 ├── AnnouncementError            a channel could not be told of an event
+├── MonitorsUnreadableError      the state of a monitor could not be read
 ├── SecretUnavailableError       a secret could not be read
 └── AlertError                   an alert that is not acted on
     ├── AlertCredentialsError    no token, or a wrong one
@@ -67,6 +68,10 @@ class RollbackUndoneError(RampartError):
 
 class AnnouncementError(RampartError):
     """A channel could not be told of an event; it is tried again."""
+
+
+class MonitorsUnreadableError(RampartError):
+    """The state of a monitor could not be read."""
 
 
 class SecretUnavailableError(RampartError):

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 WATCHED_INDEX = "watched"
 _NEW = "attribute_not_exists(pk)"
-_IMPATIENT_SECONDS = 0.2
+_IMPATIENCE = 0.2  # seconds
 _MOST_KEYS = 100  # of one BatchGetItem
 _PAUSES = (0.03, 0.1, 0.3)
 """Seconds before a write is tried again that met another transaction; those last milliseconds."""
@@ -58,11 +58,9 @@ class DynamoRolloutStore:
         import boto3  # late: tests and the command line bring their own client
         from botocore.config import Config
 
-        config = Config(
-            connect_timeout=_IMPATIENT_SECONDS, read_timeout=_IMPATIENT_SECONDS, retries={"total_max_attempts": 1}
-        )
+        config = Config(connect_timeout=_IMPATIENCE, read_timeout=_IMPATIENCE, retries={"total_max_attempts": 1})
         client = boto3.client("dynamodb", config=config)
-        return cls(table_name, client, claims_within=timedelta(seconds=_IMPATIENT_SECONDS))
+        return cls(table_name, client, claims_within=timedelta(seconds=_IMPATIENCE))
 
     # What use cases read.
 

@@ -10,7 +10,7 @@
 | claim | `FLAG#name` / `CLAIM` | |
 
 Times are text of one width, so that comparing text compares times. What may hold any JSON is kept as text: a number of
-DynamoDB's has a smaller range than a float. Attributes that a model does not know are a later version's and are ignored.
+DynamoDB's has a smaller range than a float. Attributes that a model does not know are a later version's: ignored.
 """
 
 from __future__ import annotations

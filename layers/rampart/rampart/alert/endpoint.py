@@ -42,6 +42,8 @@ class AlertEndpoint:
     rollback: Callable[[RollbackRequest], RollbackResult]
     clock: Clock
     max_age_seconds: int
+    tell: Callable[[str], object] = lambda _: None
+    """Where the reason of a 503 goes: into the log, since nobody outside needs to know our parts."""
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Authenticate, understand, roll back; never raises for anything that somebody outside can send."""
@@ -57,8 +59,8 @@ class AlertEndpoint:
             return _answer(401, {"error": "unauthorized"})
         except AlertUnreadableError as error:
             return _answer(400, {"error": "unreadable", "why": str(error)})
-        except (RollbackUndoneError, SecretUnavailableError):
-            # The reason is in the log and the record; outside, nobody needs to know our parts.
+        except (RollbackUndoneError, SecretUnavailableError) as error:
+            self.tell(str(error))
             return _answer(503, {"error": "not done yet", "what": "send it again"})
         if result.outcome is Outcome.NOTHING:
             return _answer(200, {"outcome": "nothing", "why": "no live rollout holds these flags"})

@@ -17,7 +17,7 @@ ROLLING_BACK = frozenset({"Triggered", "Re-Triggered", "Renotify"})
 """Transitions that mean: it is bad now."""
 KNOWN = ROLLING_BACK | {"Warn", "Re-Warn", "No Data", "Re-No Data", "Recovered", "Warn Recovered"}
 MOST_BYTES = 64 * 1024
-_VARIABLE = re.compile(r"\$[A-Z_]+(?:\[[^\]]*\])?")
+_VARIABLE = re.compile(r"\$[A-Z][A-Z0-9_]*(?:\[[^\]]*\])?")
 _SKEW = timedelta(minutes=5)
 
 
@@ -42,7 +42,7 @@ def _known(transition: str) -> str:
     return transition
 
 
-class AlertPayload(Model, extra="ignore"):
+class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
     """What the webhook posts; names of flags travel here because Datadog lower-cases tags."""
 
     transition: Annotated[Text, AfterValidator(_known)]
@@ -103,7 +103,7 @@ def read_alert(body: str | bytes) -> AlertPayload:
         return AlertPayload.model_validate_json(body)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg'].removeprefix('Value error, ')}"
+            f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors(include_url=False, include_input=False)[:5]
         ]
         raise AlertUnreadableError("; ".join(problems)) from error

@@ -26,8 +26,3 @@ def least_share(bar: float, *, baseline: float, fails_high: bool) -> float:
     if (baseline >= bar) if fails_high else (baseline <= bar):
         return 0.0
     return (bar - baseline) / (broken - baseline)
-
-
-def can_fire(bar: float, *, baseline: float, share: float, fails_high: bool) -> bool:
-    """Whether a wholly broken path would carry the rate over everyone beyond the bar."""
-    return share > least_share(bar, baseline=baseline, fails_high=fails_high)

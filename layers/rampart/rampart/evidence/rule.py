@@ -7,7 +7,7 @@ the same buckets arrives at the same place, in one go or step by step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import exp
 from typing import TYPE_CHECKING
@@ -72,6 +72,10 @@ class RateRule:
         divisor = max(self.clump, requests * self.expected_share / BUCKET_CAP)
         return errors / divisor, requests / divisor
 
+    def mirrored(self) -> RateRule:
+        """The same rule told of successes instead of errors."""
+        return replace(self, bar=1 - self.bar, fails_high=not self.fails_high)
+
     def wrong(self, errors: float, requests: float) -> float:
         """How many requests speak against the stage: errors, or successes too few where the bar is a floor."""
         return errors if self.fails_high else requests - errors
@@ -129,6 +133,24 @@ class Walk:
             total += weight * runs[index]
         self._runs = runs
         return total >= alarm
+
+    def skip(self, buckets: int, requests: float) -> None:
+        """Take in some buckets of so many requests and no error each: as stepping through them, without their price.
+
+        Only for rules that fail high: there, nothing fails where nothing goes wrong.
+        """
+        if buckets <= 0 or requests <= 0 or self.fired is not None:
+            return
+        _, light = self.rule.tempered(0, requests)
+        self.requests += buckets * requests
+        self.weighed_requests += buckets * light
+        runs = self._runs or [0.0] * len(self.rule.failing)
+        for index, (_, _, each_request) in enumerate(self.rule.failing):
+            ratio = exp(-light * each_request)
+            left = exp(-light * each_request * buckets)
+            opened = ratio * (1 - left) / (1 - ratio) if ratio < 1 else float(buckets)
+            runs[index] = runs[index] * left + opened
+        self._runs = runs
 
     @property
     def passes(self) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+import re
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -13,6 +14,10 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from rampart.model import Model
 from rampart.plan.durations import Hold
 
+if TYPE_CHECKING:
+    from holidays import HolidayBase
+
+_BETWEEN = re.compile(r"([0-9]{2}:[0-9]{2})\s*-\s*([0-9]{2}:[0-9]{2})\Z")
 _SEARCH_DAYS = 400  # longer than any run of closed days; a calendar that never opens must not loop for ever
 
 
@@ -37,11 +42,13 @@ class Holidays(StrEnum):
 def _parse_between(value: object) -> tuple[time, time]:
     if isinstance(value, tuple):
         return value
-    parts = str(value).split("-")
+    match = _BETWEEN.match(str(value).strip())
+    if match is None:
+        raise ValueError(f'{value!r} is not a window of the day; write "09:00-16:00"')
     try:
-        opens, closes = (time.fromisoformat(part.strip()) for part in parts)
+        opens, closes = time.fromisoformat(match[1]), time.fromisoformat(match[2])
     except ValueError as error:
-        raise ValueError(f'{value!r} is not a window of the day; write "09:00-16:00"') from error
+        raise ValueError(f"{value!r} names a time that no clock shows") from error
     if opens >= closes:
         raise ValueError(f"{value!r} ends before it begins; a window lies within one day")
     return opens, closes
@@ -63,7 +70,7 @@ class Calendar(Model):
     between: Between | None = None
 
     @cached_property
-    def _federal(self) -> Any:
+    def _federal(self) -> HolidayBase:
         # Imported here: the library costs 100 ms, which a rollback must not pay.
         import holidays
 
@@ -91,7 +98,7 @@ class Calendar(Model):
         return self._allows(day) and opens <= now < closes
 
     def next_opening(self, now: datetime, zone: ZoneInfo) -> datetime:
-        """The first moment from `now` on at which an advance may happen.
+        """The first moment from `now` on at which an advance may happen, in the time of `zone`.
 
         Raises ValueError when there is none within 400 days.
         """
@@ -100,11 +107,11 @@ class Calendar(Model):
             day = first + timedelta(days=offset)
             opens, closes = self._window(day, zone)
             if self._allows(day) and now < closes:
-                return max(now, opens)
+                return opens if now < opens else now.astimezone(zone)
         raise ValueError("the calendar never opens within 400 days")
 
     def closes(self, now: datetime, zone: ZoneInfo) -> datetime | None:
-        """The end of the window that is open at `now`; None when the calendar never closes."""
+        """The end, in UTC, of the window that is open at `now`; None when the calendar never closes."""
         if self.advance_on is AdvanceOn.ANY_DAY and self.between is None:
             return None
         day = now.astimezone(zone).date()
@@ -112,18 +119,16 @@ class Calendar(Model):
         if self.between is None:
             while self._allows(closes.astimezone(zone).date()):
                 closes = self._window(closes.astimezone(zone).date(), zone)[1]
-                if closes - now > timedelta(days=_SEARCH_DAYS):
-                    return None
-        return closes
+        return closes.astimezone(UTC)
 
     def end_of_hold(self, started: datetime, hold: Hold, zone: ZoneInfo) -> datetime:
-        """When a hold that started at `started` is over.
+        """When a hold that started at `started` is over, in UTC.
 
         N business days end at the same time of day N business days later; a stage that starts on a day off counts
         from the start of the next business day, so that a full business day is always observed.
         """
         if hold.clock is not None:
-            return started + hold.clock
+            return (started + hold.clock).astimezone(UTC)
         local = started.astimezone(zone)
         day, at = local.date(), local.time()
         if not self.is_business_day(day):
@@ -131,7 +136,7 @@ class Calendar(Model):
             day = self._next_business_day(day)
         for _ in range(hold.business_days or 0):
             day = self._next_business_day(day)
-        return datetime.combine(day, at, zone)
+        return datetime.combine(day, at, zone).astimezone(UTC)
 
     def _next_business_day(self, day: date) -> date:
         day += timedelta(days=1)

@@ -11,9 +11,13 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_WORDS = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(s|m|h|d|w)(?:ec(?:onds?)?|in(?:utes?)?|ours?|ays?|eeks?)?\Z", re.IGNORECASE)
-_BUSINESS = re.compile(r"(\d{1,3})\s*business\s*days?\Z", re.IGNORECASE)
+_WORDS = re.compile(
+    r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*(s(?:ec(?:onds?)?)?|m(?:in(?:utes?)?)?|h(?:ours?)?|d(?:ays?)?|w(?:eeks?)?)\Z",
+    re.IGNORECASE,
+)
+_BUSINESS = re.compile(r"([0-9]{1,3})\s*business\s*days?\Z", re.IGNORECASE)
 _HELP = "write a number and a unit: 90s, 2m, 4h, 4d, 1w"
+_LONGEST = timedelta(days=366)  # longer than any rollout may last; a calendar ends before the largest number does
 
 
 def parse_duration(text: object) -> timedelta:
@@ -26,7 +30,10 @@ def parse_duration(text: object) -> timedelta:
     match = _WORDS.match(text.strip()) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"{text!r} is not a duration; {_HELP}")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2].lower()])
+    seconds = float(match[1]) * _UNITS[match[2][0].lower()]
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"{text!r} is longer than {_LONGEST.days} days")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(duration: timedelta) -> str:
@@ -35,7 +42,7 @@ def format_duration(duration: timedelta) -> str:
     for unit, size in reversed(_UNITS.items()):
         if seconds >= size and seconds % size == 0:
             return f"{int(seconds // size)}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 Duration = Annotated[
@@ -75,7 +82,7 @@ class Hold:
         return f"{self.business_days} business day{'' if self.business_days == 1 else 's'}"
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate from text, serialise to text."""
         return core_schema.no_info_plain_validator_function(
             cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(str)

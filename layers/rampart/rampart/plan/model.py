@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from rampart.model import Model
 from rampart.plan.calendar import Calendar
@@ -17,6 +20,20 @@ from rampart.plan.durations import Duration, Hold
 from rampart.plan.quantities import Fraction, Percent, Traffic
 
 _LONGEST_PLAN = timedelta(days=300)  # a Step Functions execution ends after a year; what is left is for waiting people
+_LONGEST_LOOK = timedelta(days=1)  # silence is noticed after three looks
+
+Problem = tuple[tuple[str | int, ...], str]
+"""Where a rule is broken, relative to what is checked, and what is wrong."""
+
+
+def _all_or_raise(checked: str, problems: Iterator[Problem]) -> None:
+    """Raise every problem at once, each with its own path: pydantic stops at a validator's first."""
+    errors = [
+        InitErrorDetails(type=PydanticCustomError("plan", "{what}", {"what": what}), loc=where, input=None)
+        for where, what in problems
+    ]
+    if errors:
+        raise ValidationError.from_exception_data(checked, errors)
 
 
 class OnFail(StrEnum):
@@ -84,15 +101,12 @@ class _CriterionSpec(Model):
     on_fail: OnFail = OnFail.ROLL_BACK
 
 
-class _OneSidedSpec(_CriterionSpec):
-    @model_validator(mode="after")
-    def _has_one_bar(self) -> Any:
-        if (getattr(self, "below", None) is None) == (getattr(self, "above", None) is None):
-            raise ValueError("give one bar: either below or above")
-        return self
+def _bar_problems(below: float | None, above: float | None) -> Iterator[Problem]:
+    if (below is None) == (above is None):
+        yield (), "give one bar: either below or above"
 
 
-class RateSpec(_OneSidedSpec):
+class RateSpec(_CriterionSpec):
     """Errors out of requests, judged statistically."""
 
     kind: Literal["rate"]
@@ -102,20 +116,27 @@ class RateSpec(_OneSidedSpec):
     above: Fraction | None = None
     scope: Scope = Scope.EVERYONE
     baseline: Fraction | None = Field(None, description="the rate without the flag; needed when scope is everyone")
-    clump: float | None = Field(None, ge=1, le=1000, description="requests that one cause can spoil; measured if absent")
-    clump_source: Literal["declared", "measured", "default"] | None = Field(None, description="filled in at the start")
+    clump: float | None = Field(
+        None, ge=1, le=1000, description="requests that one cause can spoil; measured if absent"
+    )
+    clump_source: str | None = Field(None, description="where the clump comes from; filled in at the start")
     alpha_fail: float = Field(0.05, gt=0, lt=0.5, description="chance of a false rollback, for a stage")
     alpha_pass: float = Field(0.05, gt=0, lt=0.5, description="chance of a false pass, for a stage")
-    detector: float = Field(100.0, ge=1, description="the change detector's run length, in planned stages")
+    detector: float = Field(100.0, ge=1, le=1e6, description="the change detector's run length, in planned stages")
 
     @model_validator(mode="after")
-    def _bar_is_inside(self) -> RateSpec:
-        bar = self.below if self.below is not None else self.above
-        if bar is not None and not 0 < bar < 1:
-            raise ValueError("a rate's bar lies between 0% and 100%, exclusive")
-        if self.scope is Scope.EVERYONE and self.baseline is None:
-            raise ValueError("scope: everyone needs a baseline, the rate without the flag; or use scope: cohort")
+    def _can_be_judged(self) -> Self:
+        _all_or_raise("rate", self._problems())
         return self
+
+    def _problems(self) -> Iterator[Problem]:
+        yield from _bar_problems(self.below, self.above)
+        for side in ("below", "above"):
+            bar = getattr(self, side)
+            if bar is not None and not 0 < bar < 1:
+                yield (side,), "a rate's bar lies between 0% and 100%, exclusive"
+        if self.scope is Scope.EVERYONE and self.baseline is None:
+            yield ("baseline",), "scope: everyone needs a baseline, the rate without the flag; or use scope: cohort"
 
 
 class CountSpec(_CriterionSpec):
@@ -123,24 +144,29 @@ class CountSpec(_CriterionSpec):
 
     kind: Literal["count"]
     query: str = Field(min_length=1, description="Datadog query that counts")
-    at_most: float = Field(ge=0)
+    at_most: FiniteFloat = Field(ge=0)
 
 
-class ValueSpec(_OneSidedSpec):
+class ValueSpec(_CriterionSpec):
     """A gauge or a percentile that must stay on one side of its bar."""
 
     kind: Literal["value"]
     query: str = Field(min_length=1, description="Datadog query of a gauge or percentile")
-    below: float | None = None
-    above: float | None = None
+    below: FiniteFloat | None = None
+    above: FiniteFloat | None = None
     for_: Duration = Field(timedelta(minutes=15), alias="for", description="how long it must be wrong to fail")
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        _all_or_raise("value", _bar_problems(self.below, self.above))
+        return self
 
 
 class ReportedSpec(_CriterionSpec):
     """A number that a person attests when approving."""
 
     kind: Literal["reported"]
-    at_most: float = Field(ge=0)
+    at_most: FiniteFloat = Field(ge=0)
 
 
 CriterionSpec = Annotated[RateSpec | CountSpec | ValueSpec | ReportedSpec, Field(discriminator="kind")]
@@ -169,7 +195,42 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _distinct(flags: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(flags)) != len(flags):
+        raise ValueError("a flag is named twice")
+    return flags
+
+
+def _one_measured(criteria: dict[str, CriterionSpec]) -> dict[str, CriterionSpec]:
+    if all(isinstance(spec, ReportedSpec) for spec in criteria.values()):
+        raise ValueError("every criterion is reported by people; at least one must be measured")
+    return criteria
+
+
+def _climbable(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    _all_or_raise("stages", _stage_problems(stages))
+    return stages
+
+
+def _stage_problems(stages: Sequence[Stage]) -> Iterator[Problem]:
+    for index, (before, after) in enumerate(pairwise(stages), start=1):
+        if after.percent <= before.percent:
+            yield (index, "percent"), f"stages must rise: {after.label} comes after {before.label}"
+    # A business day lasts up to four days where a weekend and a holiday meet; on average it is 365 / 250.
+    holds = ((s.hold.clock or timedelta(days=1.5 * (s.hold.business_days or 0))) for s in stages)
+    total = sum(holds, timedelta())
+    if total > _LONGEST_PLAN:
+        yield (), f"the holds add up to {total.days} days; the longest plan is {_LONGEST_PLAN.days} days"
+
+
+def _often_enough(look_every: timedelta) -> timedelta:
+    if look_every > _LONGEST_LOOK:
+        raise ValueError("look at least once a day: a flag that nobody looks at is not guarded")
+    return look_every
+
+
 FlagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:\-]{1,200}$")]
+CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Plan(Model):
@@ -178,50 +239,24 @@ class Plan(Model):
     rollout: str = Field(pattern=r"^[a-z0-9][a-z0-9\-]{1,62}$", description="the rollout's id: lower case, hyphens")
     title: str | None = None
     owner: str = Field(min_length=1)
-    flags: tuple[FlagName, ...] = Field(min_length=1, max_length=20)
+    flags: Annotated[tuple[FlagName, ...], AfterValidator(_distinct)] = Field(min_length=1, max_length=20)
     environment: str = "production"
     timezone: Annotated[str, AfterValidator(_known_zone)]
     calendar: Calendar = Calendar()
     traffic: Traffic | None = Field(None, description="requests at 100%, for the power check")
     settle: Duration = timedelta(minutes=2)
     lag: Duration = timedelta(minutes=2)
-    look_every: Duration = timedelta(minutes=5)
+    look_every: Annotated[Duration, AfterValidator(_often_enough)] = timedelta(minutes=5)
     bucket: Duration = Field(timedelta(minutes=5), description="width of a judged bucket")
     watch: Duration = Field(timedelta(minutes=15), description="how long a rolled-back flag is kept at 0%")
     approval_lapses: Duration = Field(timedelta(hours=24), description="how long a question to people stands")
     when_blind: WhenBlind = WhenBlind.HOLD
     on_drift: OnDrift = OnDrift()
     monitors: tuple[int, ...] = Field((), description="ids of the Datadog monitors that guard this rollout")
-    criteria: dict[str, CriterionSpec] = Field(min_length=1, max_length=20)
-    stages: tuple[Stage, ...] = Field(min_length=1, max_length=50)
-
-    @model_validator(mode="after")
-    def _stages_rise(self) -> Plan:
-        for before, after in zip(self.stages, self.stages[1:], strict=False):
-            if after.percent <= before.percent:
-                raise ValueError(f"stages must rise: {after.label} comes after {before.label}")
-        return self
-
-    @model_validator(mode="after")
-    def _flags_differ(self) -> Plan:
-        if len(set(self.flags)) != len(self.flags):
-            raise ValueError("a flag is named twice")
-        return self
-
-    @model_validator(mode="after")
-    def _something_is_measured(self) -> Plan:
-        if all(isinstance(spec, ReportedSpec) for spec in self.criteria.values()):
-            raise ValueError("every criterion is reported by people; at least one must be measured")
-        return self
-
-    @model_validator(mode="after")
-    def _ends_in_time(self) -> Plan:
-        total = sum(
-            ((s.hold.clock or timedelta(days=1.5 * (s.hold.business_days or 0))) for s in self.stages), timedelta()
-        )
-        if total > _LONGEST_PLAN:
-            raise ValueError(f"the holds add up to {total.days} days; the longest plan is {_LONGEST_PLAN.days} days")
-        return self
+    criteria: Annotated[dict[CriterionName, CriterionSpec], AfterValidator(_one_measured)] = Field(
+        min_length=1, max_length=20
+    )
+    stages: Annotated[tuple[Stage, ...], AfterValidator(_climbable)] = Field(min_length=1, max_length=50)
 
     @property
     def zone(self) -> ZoneInfo:

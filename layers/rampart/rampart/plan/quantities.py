@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from rampart.plan.durations import parse_duration
 
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s*%\Z")
-_TRAFFIC = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*(?:requests?\s*)?(?:/|per|an?)\s*(second|minute|hour|day|s|m|h|d)\Z")
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%\Z")
+_TRAFFIC = re.compile(
+    r"([0-9]{1,16}(?:\.[0-9]{1,25})?)\s*(?:requests?\s*)?(?:/|per|an?)\s*(second|minute|hour|day|s|m|h|d)\Z"
+)
 
 
 def parse_fraction(value: object) -> float:
@@ -19,8 +22,6 @@ def parse_fraction(value: object) -> float:
 
     Raises ValueError for a bare number, which could mean 1% as well as 100%.
     """
-    if isinstance(value, float) and 0 <= value <= 1:
-        return value  # a stored, already compiled value
     match = _PERCENT.match(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{value!r} is not a percentage; write it with its sign: 1%, 0.3%")
@@ -32,7 +33,7 @@ def parse_fraction(value: object) -> float:
 
 def format_fraction(fraction: float) -> str:
     """Write 0.003 as `0.3%`."""
-    return f"{round(fraction * 100, 6):g}%"
+    return f"{fraction * 100:.6f}".rstrip("0").rstrip(".") + "%"
 
 
 def parse_traffic(value: object) -> float:
@@ -40,12 +41,15 @@ def parse_traffic(value: object) -> float:
 
     Raises ValueError with the accepted form when it is anything else.
     """
-    if isinstance(value, float):
-        return value
     match = _TRAFFIC.match(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{value!r} is not traffic; write requests and a unit: 400/hour, 20/minute")
     return float(match[1]) * timedelta(hours=1).total_seconds() / parse_duration(f"1{match[2][0]}").total_seconds()
+
+
+def format_traffic(hourly: float) -> str:
+    """Write 400.0 as `400/hour`, exactly and without an exponent, so that it reads as the same number again."""
+    return f"{Decimal(repr(hourly)):f}".removesuffix(".0") + "/hour"
 
 
 def _at_most_three_decimals(percent: float) -> float:
@@ -65,6 +69,6 @@ Fraction = Annotated[
 Traffic = Annotated[
     float,
     BeforeValidator(parse_traffic),
-    PlainSerializer(lambda hourly: f"{hourly:g}/hour", return_type=str),
+    PlainSerializer(format_traffic, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["400/hour", "20/minute"]}),
 ]

@@ -12,11 +12,9 @@ from rampart.evidence.criteria import (
     Side,
     ValueCriterion,
 )
+from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.series import Measured
 from rampart.plan.model import CountSpec, CriterionSpec, Plan, RateSpec, ReportedSpec, ValueSpec
-
-DEFAULT_CLUMP = 3.0
-"""Requests that one cause can spoil, where neither the plan nor history says."""
 
 
 def query_key(name: str, part: str) -> str:
@@ -50,6 +48,7 @@ def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
                 bar=_bar(spec.below, spec.above),
                 side=Side.BELOW if spec.below is not None else Side.ABOVE,
                 clump=spec.clump if spec.clump is not None else DEFAULT_CLUMP,
+                clump_source=spec.clump_source or ("default" if spec.clump is None else "declared"),
                 scope=spec.scope.value,
                 baseline=spec.baseline,
                 alpha_fail=spec.alpha_fail,

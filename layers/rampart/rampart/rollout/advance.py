@@ -1,18 +1,20 @@
-"""Advance a rollout's flags to the next stage, with an approval that still holds; the only use case that raises a flag."""
+"""Advance a rollout's flags to the next stage, with an answer that still holds; nothing else raises a flag."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from rampart.errors import ConflictError, FlagUnconfirmedError
+from rampart.evidence.criteria import ReportedCriterion
+from rampart.evidence.limits import judge_reported
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Approval
 from rampart.ports import Clock, FlagStore, Pace, RolloutStore
-from rampart.rollout.lower import lower
+from rampart.rollout.lower import USUAL_PACE, lower
 from rampart.rollout.state import (
     CLOSED,
     Answer,
@@ -58,7 +60,7 @@ class Advance:
     store: RolloutStore
     flags: FlagStore
     clock: Clock
-    pace: Pace = Pace()
+    pace: Pace = USUAL_PACE
 
     def __call__(self, *, rollout: str, attempt: int, execution: str, gate: str | None) -> dict[str, Any]:
         """Go one stage up, or complete; `gate` is the id of the gate whose answer allows it, None for the first stage.
@@ -68,10 +70,10 @@ class Advance:
         wanted = gate or _START
         for _ in range(self.pace.read_back):
             state = self.store.state(rollout)
+            if state is not None and _is_done(state, attempt, execution, wanted):
+                return _outcome(_DONE[state.status], state)
             if state is None or not _is_mine(state, attempt, execution):
                 return self._halted(state, attempt, execution)
-            if state.passed_gate == wanted:
-                return _outcome(Outcome.ADVANCED, state)  # a repetition: it is done already
             try:
                 return self._step(state, gate, wanted)
             except ConflictError:
@@ -79,13 +81,17 @@ class Advance:
         raise ConflictError(f"{rollout}: the record kept changing while the advance was prepared")
 
     def _step(self, state: RolloutState, gate_id: str | None, wanted: str) -> dict[str, Any]:
-        if state.intent is not None and state.intent.gate == wanted:
-            return self._raise_flags(state)  # a repetition of an advance that was cut off
         now = self.clock.now()
+        if state.intent is not None and state.intent.gate == wanted:
+            # A repetition of an advance that was cut off; the intent stands for as long as anybody may still write.
+            again = state.moved(now, intent=state.intent.model_copy(update={"at": now}))
+            self.store.commit(state, again)
+            return self._raise_flags(again)
         gate = self.store.gate(state.rollout) if gate_id else None
         permitted = permit(state, gate_id, gate, now)
         if isinstance(permitted, _Refusal):
-            self._tell_held(state, permitted.why, now)
+            if state.gate is not None and state.gate.id == gate_id:  # a repetition tells nothing twice
+                self._tell_held(state, permitted.why, now)
             return _outcome(Outcome.STALE, state) | {"why": permitted.why}
         answered = gate_id if gate is not None and gate.kind is GateKind.APPROVAL else None
         if state.next_stage == len(state.plan.stages):
@@ -126,13 +132,15 @@ class Advance:
                 drift=None,
                 passed_gate=intent.gate,
             )
-            event = _event(after, now, EventKind.ADVANCED, f"{_flags(state)} read at {intent.percent:g}%: {stage.label}")
+            message = f"{_flags(state)} read at {intent.percent:g}%: {stage.label}"
             try:
-                self.store.commit(state, after, events=[event])
+                self.store.commit(state, after, events=[_event(after, now, EventKind.ADVANCED, message)])
             except ConflictError:
                 current = self.store.state(state.rollout)
                 if current is None or not _is_mine(current, state.attempt, state.execution):
                     return self._halted(current, state.attempt, state.execution)
+                if current.passed_gate == intent.gate:
+                    return _outcome(Outcome.ADVANCED, current)  # another run of this very advance was faster
                 state = current  # a tick wrote in between; the intent still stands
                 continue
             return _outcome(Outcome.ADVANCED, after)
@@ -153,10 +161,9 @@ class Advance:
             return {"outcome": Outcome.HALTED.value, "attempt": attempt}
         lower(self.flags, state.plan.flags, self.pace)
         if state.intent is not None:
-            try:
+            # Whoever writes first sees the intent and looks at the flag again.
+            with suppress(ConflictError):
                 self.store.commit(state, state.moved(self.clock.now(), intent=None))
-            except ConflictError:
-                pass  # whoever wrote first sees the intent and looks at the flag again
         return _outcome(Outcome.HALTED, state)
 
     def _tell_held(self, state: RolloutState, why: str, now: datetime) -> None:
@@ -164,7 +171,9 @@ class Advance:
         self.store.commit(state, state.moved(now, gate=None), events=[event])
 
 
-def permit(state: RolloutState, gate_id: str | None, gate: Gate | None, now: datetime) -> tuple[Override, ...] | _Refusal:
+def permit(
+    state: RolloutState, gate_id: str | None, gate: Gate | None, now: datetime
+) -> tuple[Override, ...] | _Refusal:
     """The overrides with which the next stage may begin, or why it may not."""
     plan = state.plan
     if gate_id is None:  # `prepare` has just seen the calendar open
@@ -173,17 +182,27 @@ def permit(state: RolloutState, gate_id: str | None, gate: Gate | None, now: dat
         return _Refusal(f"the calendar is closed until {plan.calendar.next_opening(now, plan.zone):%Y-%m-%d %H:%M %Z}")
     if gate is None or gate.id != gate_id or (gate.attempt, gate.stage) != (state.attempt, state.stage):
         return _Refusal("the answer belongs to another gate")
-    overrides = state.overrides
-    if gate.kind is GateKind.APPROVAL:
-        if gate.answer is None or gate.answer.decision not in (DecisionKind.APPROVE, DecisionKind.OVERRIDE):
-            return _Refusal("nobody approved at this gate")
-        if gate.answer.decision is DecisionKind.OVERRIDE:
-            overrides = (*overrides, override_of(state, gate, gate.answer))
-        elif (unreported := missing_reports(state, gate.answer)) is not None:
-            return _Refusal(unreported)
-    elif not advances_alone(state):
-        return _Refusal("this stage needs a person's approval")
-    return _with_fresh_pass(state, overrides, now)
+    if state.drift is not None:
+        return _Refusal(f"the flag is {state.drift}")
+    overrides = _answered(state, gate) if gate.kind is GateKind.APPROVAL else _unasked(state, gate, now)
+    return overrides if isinstance(overrides, _Refusal) else _with_fresh_pass(state, overrides, now)
+
+
+def _answered(state: RolloutState, gate: Gate) -> tuple[Override, ...] | _Refusal:
+    """The overrides after a person's answer, or why it is none that advances."""
+    if gate.answer is None or gate.answer.decision not in (DecisionKind.APPROVE, DecisionKind.OVERRIDE):
+        return _Refusal("nobody approved at this gate")
+    if gate.answer.decision is DecisionKind.OVERRIDE:
+        return (*state.overrides, override_of(state, gate, gate.answer))
+    unreported = missing_reports(state, gate.answer)
+    return state.overrides if unreported is None else _Refusal(unreported)
+
+
+def _unasked(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, ...] | _Refusal:
+    """The overrides where nobody was asked, or why somebody must be; the machine's word alone moves nothing."""
+    if gate.kind is not GateKind.BAKE or state.hold_ends is None or now < state.hold_ends:
+        return _Refusal("the hold is not over")
+    return state.overrides if advances_alone(state) else _Refusal("a person's approval is needed")
 
 
 def _with_fresh_pass(
@@ -204,23 +223,25 @@ def stale_after(state: RolloutState) -> timedelta:
 
 
 def advances_alone(state: RolloutState) -> bool:
-    """Whether what comes next needs no person: a stage without approval, or the end when nothing is reported."""
-    if state.next_stage == len(state.plan.stages):
-        return not state.reported_criteria
-    return state.plan.stages[state.next_stage].approval is Approval.NONE
+    """Whether what comes next needs no person: a stage without approval, or the end, when every criterion passes.
+
+    What a person waived has not passed, and neither has what only a person can report.
+    """
+    if state.reported_criteria or state.latest is None or state.latest.verdict is not Verdict.PASS:
+        return False
+    at_end = state.next_stage == len(state.plan.stages)
+    return at_end or state.plan.stages[state.next_stage].approval is Approval.NONE
 
 
 def missing_reports(state: RolloutState, answer: Answer) -> str | None:
     """Why the reported numbers do not pass, in words; None when they do. Missing means not passed."""
-    for name, bar in state.reported_criteria.items():
-        if name in state.waived(state.stage or 0):
-            continue
-        number = answer.reported.get(name)
-        if number is None:
-            return f"{name}: no number was reported"
-        if not number <= bar:
-            return f"{name}: {number:g} reported, at most {bar:g} allowed"
-    return None
+    waived = state.waived(state.stage or 0)
+    judgements = (
+        judge_reported(ReportedCriterion(name=name, at_most=bar), answer.reported.get(name))
+        for name, bar in state.reported_criteria.items()
+        if name not in waived
+    )
+    return next((each.message for each in judgements if each.verdict is not Verdict.PASS), None)
 
 
 def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:
@@ -228,6 +249,15 @@ def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:
     unmet = gate.question.unmet if gate.question else ()
     criteria = tuple(dict.fromkeys((*unmet, *state.reported_criteria)))
     return Override(criteria=criteria, by=answer.by, note=answer.note, through_stage=state.next_stage)
+
+
+_DONE = {Status.LIVE: Outcome.ADVANCED, Status.COMPLETED: Outcome.COMPLETED}
+
+
+def _is_done(state: RolloutState, attempt: int, execution: str, wanted: str) -> bool:
+    """Whether this is a repetition of an advance that was recorded."""
+    mine = state.attempt == attempt and state.execution == execution
+    return mine and state.status in _DONE and state.passed_gate == wanted
 
 
 def _is_mine(state: RolloutState, attempt: int, execution: str) -> bool:
@@ -252,11 +282,10 @@ def _event(state: RolloutState, now: datetime, kind: EventKind, message: str) ->
 
 
 def _outcome(outcome: Outcome, state: RolloutState) -> dict[str, Any]:
-    shown: Mapping[str, Any] = {
+    return {
         "outcome": outcome.value,
         "rollout": state.rollout,
         "attempt": state.attempt,
         "stage": state.stage,
         "percent": state.percent,
     }
-    return dict(shown)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError
+from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError, UnknownFlagError
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.criteria import Judgement, judge
-from rampart.evidence.series import Measured, Series
+from rampart.evidence.series import Measured, Series, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
-from rampart.plan.model import OnFail, OnFall, OnRise, Plan, ReportedSpec
+from rampart.plan.model import OnDrift, OnFail, OnFall, OnRise, Plan, ReportedSpec
 from rampart.plan.queries import criterion_of, measured_for, queries_of
 from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.advance import advances_alone, stale_after
@@ -73,6 +73,7 @@ class Evaluate:
     def _watch(self, state: RolloutState) -> Look:
         did: list[str] = []
         now = self.clock.now()
+        exposed: float | None = 0.0
         if state.status in DOWN:
             exposed = self._exposure(state)
             if exposed:
@@ -82,18 +83,19 @@ class Evaluate:
                 self._call(state, Cause.EXECUTION, "the rollback is not finished")
                 did.append("rollback called to finish")
         over = state.watch_until is not None and now >= state.watch_until
-        if over and state.intent is None and state.status is not Status.HALTED and not did:
+        if over and state.intent is None and exposed is not None and not did:
             self.store.commit(state, state.moved(now, watched=False))
             did.append("no longer watched")
         return Look(state.rollout, tuple(did))
 
-    def _exposure(self, state: RolloutState) -> float:
-        """The highest exposure of the flags that answer; a flag that cannot be read is looked at by the next tick."""
-        exposures = [0.0]
+    def _exposure(self, state: RolloutState) -> float | None:
+        """The highest exposure of the flags that answer; None where none is up but one cannot be read."""
+        exposures = []
         for flag in state.plan.flags:
             with suppress(FlagStoreError):
                 exposures.append(self.flags.read(flag).exposure)
-        return max(exposures)
+        highest = max(exposures, default=0.0)
+        return highest if highest > 0 or len(exposures) == len(state.plan.flags) else None
 
     # A live rollout.
 
@@ -101,44 +103,27 @@ class Evaluate:
         now = self.clock.now()
         if state.stage is None or state.stage_started is None:
             return Look(state.rollout, self._check_execution(state))
-        drifted = self._drift(state, now)
-        if drifted is not None:
-            state = drifted
-        if self._must_come_down(state):
-            return Look(state.rollout, ("drift: rollback called",))
-        if not _is_due(state, now):
-            return Look(state.rollout, self._answer(state, now))
-        state, verdict = self._judge(state, now)
-        if _fails_hard(state):
+        drift = state.drift if state.intent else _drift_of(state, self.flags)  # an advance is moving the flags just now
+        told = [] if drift == state.drift else [_drifted(state, drift, now)]
+        cause = _cause_of(drift, state.plan.on_drift)
+        verdict = None
+        if cause is not Cause.DRIFT and _is_due(state, now):
+            state = self._judge(state, drift, told, now)
+            verdict = state.latest.verdict if state.latest else None
+        elif told:
+            after = state.moved(now, drift=drift)
+            self.store.commit(state, after, events=told)
+            state = after
+        if _fails_hard(state):  # at each tick, for the call may have been lost
             self._call(state, Cause.EVIDENCE, _why_failed(state))
             return Look(state.rollout, ("failed: rollback called",), verdict)
+        if cause is not None:
+            self._call(state, cause, f"the flag is {drift}")
+            return Look(state.rollout, (f"drift: {cause.value} called",), verdict)
         return Look(state.rollout, self._answer(state, now), verdict)
 
-    def _drift(self, state: RolloutState, now: datetime) -> RolloutState | None:
-        """Compare flags and record; a drift is told once. None where nothing is to be written."""
-        if state.intent is not None:
-            return None  # an advance is moving the flags at this moment
-        drift = _drift_of(state, self.flags)
-        if drift == state.drift:
-            return None
-        message = drift or f"the flag is at {state.percent:g}% again"
-        after = state.moved(now, drift=drift)
-        self.store.commit(state, after, events=[_event(after, now, EventKind.DRIFTED, message)])
-        return after
-
-    def _must_come_down(self, state: RolloutState) -> bool:
-        if state.drift is None:
-            return False
-        above = state.drift.startswith(_ABOVE)
-        if above and state.plan.on_drift.above is OnRise.RESTORE:
-            self._call(state, Cause.RESTORE, state.drift)
-            return True
-        if above or state.plan.on_drift.below is OnFall.ROLL_BACK:
-            self._call(state, Cause.DRIFT, state.drift)
-            return True
-        return False
-
-    def _judge(self, state: RolloutState, now: datetime) -> tuple[RolloutState, Verdict]:
+    def _judge(self, state: RolloutState, drift: str | None, told: Sequence[Event], now: datetime) -> RolloutState:
+        """Ask for the evidence, judge it, and write the evaluation with what else this look found, in one commit."""
         window = window_of(state, now)
         queries = queries_of(state.plan)
         answers: Mapping[str, Measured]
@@ -157,8 +142,8 @@ class Evaluate:
             percent=state.percent,
             window=(window.start, window.end, window.bucket, window.planned_buckets),
             verdict=verdict,
-            judgements=tuple(asdict(j) for j in judgements),
-            evidence={key: as_stored(measured) for key, measured in answers.items()},
+            judgements=tuple(j.to_dict() for j in judgements),
+            evidence={key: to_stored(measured) for key, measured in answers.items()},
             plan_hash=state.plan_hash,
             rule_version=RULE_VERSION,
         )
@@ -169,11 +154,14 @@ class Evaluate:
             verdicts={j.name: j.verdict for j in judgements},
             messages={j.name: j.message for j in judgements},
         )
-        after = state.moved(now, latest=latest)
-        changed = state.latest is None or state.latest.verdict is not verdict
-        told = [_event(after, now, EventKind.VERDICT_CHANGED, _say(verdict, judgements))] if changed else []
-        self.store.commit(state, after, events=told, evaluation=evaluation)
-        return after, verdict
+        after = state.moved(now, latest=latest, drift=drift)
+        events = list(told)
+        if state.latest is None or state.latest.verdict is not verdict:
+            events.append(_event(after, now, EventKind.VERDICT_CHANGED, _say(verdict, judgements)))
+        if _sight_is_back(after) and not _sight_is_back(state):
+            events.append(_event(after, now, EventKind.SIGHTED, "evaluations are back"))
+        self.store.commit(state, after, events=events, evaluation=evaluation)
+        return after
 
     # The gate.
 
@@ -189,15 +177,11 @@ class Evaluate:
             return (f"gate not answered: {error}",)
 
     def _answer_gate(self, state: RolloutState, gate: OpenGate, now: datetime) -> tuple[str, ...]:
-        sighted = sees(state, now)
-        if gate.kind is GateKind.APPROVAL or not sighted:
-            return ()
-        if gate.kind is GateKind.BLIND:
-            self.store.commit(
-                state, state.moved(now, gate=None), events=[_event(state, now, EventKind.SIGHTED, "evaluations are back")]
-            )
+        if gate.kind is GateKind.BLIND and _sight_is_back(state):
             self.gates.succeed(gate.token, {"outcome": "sighted"})
             return ("sight is back",)
+        if gate.kind is not GateKind.BAKE or not sees(state, now):
+            return self._check_execution(state)  # nothing to say at this gate, but somebody must be waiting there
         # What is asked about must have been judged while this gate was open: an answer counts for fresh evidence only.
         fresh = state.latest is not None and state.latest.at >= gate.opened
         if not fresh or not may_ask(state, now):
@@ -233,17 +217,36 @@ _ABOVE = "above"
 _BELOW = "below"
 
 
+def _cause_of(drift: str | None, policy: OnDrift) -> Cause | None:
+    """What a drift asks `rollback` for; None where the stage is held at most."""
+    if drift is None:
+        return None
+    if drift.startswith(_ABOVE):
+        return Cause.RESTORE if policy.above is OnRise.RESTORE else Cause.DRIFT
+    return Cause.DRIFT if policy.below is OnFall.ROLL_BACK else None
+
+
+def _drifted(state: RolloutState, drift: str | None, now: datetime) -> Event:
+    message = f"the flag is {drift}" if drift else f"the flag is at {state.percent:g}% again"
+    return _event(state, now, EventKind.DRIFTED, message)
+
+
 def _drift_of(state: RolloutState, flags: FlagStore) -> str | None:
-    """Where the flags are not at the record: above wins over below; a flag that cannot be read is no drift."""
+    """Where the flags are not at the record: above wins over below; what cannot be read leaves what was known."""
     found: dict[str, str] = {}
+    unread = False
     for flag in state.plan.flags:
-        with suppress(FlagStoreError):
+        try:
             reading = flags.read(flag)
-            if reading.exposure > state.percent:
-                found[_ABOVE] = f"above its record of {state.percent:g}%: {flag} reads {reading.exposure:g}%"
-            elif reading.exposure < state.percent:
-                found[_BELOW] = f"below its record of {state.percent:g}%: {flag} reads {reading.exposure:g}%"
-    return found.get(_ABOVE) or found.get(_BELOW)
+        except UnknownFlagError:
+            found[_BELOW] = f"below its record of {state.percent:g}%: {flag} does not exist any more"
+        except FlagStoreError:
+            unread = True
+        else:
+            side = _ABOVE if reading.exposure > state.percent else _BELOW
+            if reading.exposure != state.percent:
+                found[side] = f"{side} its record of {state.percent:g}%: {flag} reads {reading.exposure:g}%"
+    return found.get(_ABOVE) or (state.drift if unread else None) or found.get(_BELOW)
 
 
 def window_of(state: RolloutState, now: datetime) -> Window:
@@ -257,7 +260,9 @@ def window_of(state: RolloutState, now: datetime) -> Window:
         bucket *= 2  # waiting people can keep a stage far beyond its hold
     start = -int(-(started + plan.settle).timestamp() // bucket) * bucket
     end = int((now - plan.lag).timestamp()) // bucket * bucket
-    return Window(start=start, end=max(start, end), bucket=bucket, planned_buckets=max(1, round(planned.total_seconds() / bucket)))
+    return Window(
+        start=start, end=max(start, end), bucket=bucket, planned_buckets=max(1, round(planned.total_seconds() / bucket))
+    )
 
 
 def judge_all(plan: Plan, answers: Mapping[str, Measured], window: Window, *, share: float) -> list[Judgement]:
@@ -275,6 +280,14 @@ def sees(state: RolloutState, now: datetime) -> bool:
     return latest is not None and latest.verdict is not Verdict.ERROR and now - latest.at <= stale_after(state)
 
 
+def _sight_is_back(state: RolloutState) -> bool:
+    """Whether a blind attempt was looked at again, since it went blind."""
+    gate, latest = state.gate, state.latest
+    if gate is None or latest is None or gate.kind is not GateKind.BLIND:
+        return False
+    return latest.at >= gate.opened and latest.verdict is not Verdict.ERROR
+
+
 def may_ask(state: RolloutState, now: datetime) -> bool:
     """Whether the hold is over and the calendar is open; a drift holds whatever the evidence says."""
     if state.hold_ends is None or now < state.hold_ends or state.drift is not None:
@@ -290,10 +303,12 @@ def question(state: RolloutState, now: datetime) -> dict[str, Any]:
     verdicts = latest.verdicts if latest else {}
     if verdict is Verdict.PASS and advances_alone(state):
         return {"outcome": "advance"}
-    closes = state.plan.calendar.closes(now, state.plan.zone)
-    lapses = min(now + state.plan.approval_lapses, closes) if closes else now + state.plan.approval_lapses
     upcoming = state.next_stage
     last = upcoming == len(state.plan.stages)
+    # The end raises nothing, so it may be answered at any hour.
+    closes = None if last else state.plan.calendar.closes(now, state.plan.zone)
+    lapses = (now + state.plan.approval_lapses).astimezone(UTC)
+    lapses = min(lapses, closes) if closes else lapses
     asked = {
         "evaluation": latest.id if latest else "",
         "verdict": verdict.value,
@@ -312,13 +327,6 @@ def question(state: RolloutState, now: datetime) -> dict[str, Any]:
         "lapses": f"{lapses:%Y-%m-%dT%H:%M:%S}.{lapses.microsecond // 1000:03d}Z",
         "seconds": max(1, int((lapses - now).total_seconds())),
     }
-
-
-def as_stored(measured: Measured) -> dict[str, Any]:
-    """Evidence as it is kept: points, or why there are none."""
-    if isinstance(measured, Series):
-        return {"points": [list(point) for point in measured.points]}
-    return {"unavailable": measured.reason.value, "detail": measured.detail}
 
 
 def _is_due(state: RolloutState, now: datetime) -> bool:

@@ -9,8 +9,10 @@ from rampart.errors import FlagUnconfirmedError
 from rampart.ports import FlagStore, Pace
 from rampart.rollout.flag import FlagReading
 
+USUAL_PACE = Pace()
 
-def lower(flags: FlagStore, names: Sequence[str], pace: Pace = Pace()) -> tuple[FlagReading, ...]:
+
+def lower(flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE) -> tuple[FlagReading, ...]:
     """Take every flag to 0% and return what each reads afterwards; all are tried, whatever becomes of one.
 
     Raises the first flag's FlagStoreError when any is not confirmed at 0%.
@@ -22,7 +24,7 @@ def lower(flags: FlagStore, names: Sequence[str], pace: Pace = Pace()) -> tuple[
     return tuple(future.result() for future in pending)
 
 
-def lower_one(flags: FlagStore, name: str, pace: Pace = Pace()) -> FlagReading:
+def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE) -> FlagReading:
     """Take one flag to 0% and return what it reads afterwards.
 
     Raises FlagStoreError when the store does not answer and FlagUnconfirmedError when it does not obey.

@@ -42,11 +42,12 @@ class Notify:
                 continue
             try:
                 announcer.announce(f"{event.rollout}/{sort_key}", event)
-            except AnnouncementError as failure:
-                self.store.unmark_told(event.rollout, sort_key, announcer.name)
-                failures.append(failure)
-            else:
                 told.append(announcer.name)
+            except AnnouncementError as failure:
+                failures.append(failure)
+            finally:
+                if announcer.name not in told:  # whatever went wrong, the next try must tell
+                    self.store.unmark_told(event.rollout, sort_key, announcer.name)
         if failures:
             raise failures[0]
         return tuple(told)

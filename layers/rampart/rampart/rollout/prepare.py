@@ -10,7 +10,13 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from rampart.errors import ConflictError, FlagCredentialsError, FlagStoreError, UnknownFlagError
+from rampart.errors import (
+    ConflictError,
+    FlagCredentialsError,
+    FlagStoreError,
+    MonitorsUnreadableError,
+    UnknownFlagError,
+)
 from rampart.evidence.clump import estimate_clump
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
 from rampart.model import Model
@@ -58,10 +64,13 @@ class Prepare:
     clock: Clock
 
     def __call__(self, document: Mapping[str, Any], execution: str) -> dict[str, Any]:
-        """Begin an attempt for `document`, a plan or a resume; the outcome is `ready` or `refused` with its problems."""
-        if "resume" in document:
-            return self._resume(document["resume"], execution)
+        """Begin an attempt for `document`, a plan or a resume.
+
+        The outcome is `ready`, or `refused` with every problem that was found; raises StoreError.
+        """
         try:
+            if isinstance(document, Mapping) and "resume" in document:
+                return self._resume(Resume.model_validate(document["resume"]), execution)
             plan = Plan.model_validate(document)
         except ValidationError as error:
             return _refused(list(plan_problems(error)))
@@ -101,10 +110,10 @@ class Prepare:
         existing = self.store.state(plan.rollout)
         if existing is not None and existing.execution == execution:
             return _ready(existing)
-        return _refused([*_name_problems(plan, existing), *self._claim_problems(plan)])
+        busy = StartProblem("Busy", "flags", "somebody else held a flag at that moment", "Start again")
+        return _refused([*_name_problems(plan, existing), *self._claim_problems(plan)] or [busy])
 
-    def _resume(self, document: Mapping[str, Any], execution: str) -> dict[str, Any]:
-        wish = Resume.model_validate(document)
+    def _resume(self, wish: Resume, execution: str) -> dict[str, Any]:
         now = self.clock.now()
         before = self.store.state(wish.rollout)
         if before is None:
@@ -147,8 +156,15 @@ class Prepare:
         try:
             self.store.commit(before, after, events=[event])
         except ConflictError:
-            return _refused([_not_rolled_back(wish.rollout, "somebody else moved it at the same moment")])
+            return self._lost_the_resume(wish, execution)
         return _ready(after)
+
+    def _lost_the_resume(self, wish: Resume, execution: str) -> dict[str, Any]:
+        """Somebody else wrote first: perhaps another run of this very resume."""
+        current = self.store.state(wish.rollout)
+        if current is not None and current.execution == execution:
+            return _ready(current)
+        return _refused([_not_rolled_back(wish.rollout, "somebody else moved it at the same moment; start again")])
 
     def _claim_problems(self, plan: Plan) -> Iterator[StartProblem]:
         for flag, claim in self.store.claims(plan.flags).items():
@@ -212,10 +228,23 @@ class Prepare:
 
 def plan_problems(error: ValidationError) -> Iterator[StartProblem]:
     """Every problem of an invalid plan, each with its path in the document."""
-    for problem in error.errors(include_url=False):
-        path = ".".join(str(part) for part in problem["loc"]) or "plan"
+    problems = error.errors(include_url=False)
+    for problem in problems:
+        if problem["type"] == "too_short" and any(_is_inside(other["loc"], problem["loc"]) for other in problems):
+            continue  # an item that is wrong is not missing as well
+        path = ".".join(str(part) for part in _path(problem["loc"])) or "plan"
         what = problem["msg"].removeprefix("Value error, ")
         yield StartProblem("InvalidPlan", path, what[:1].lower() + what[1:], "Mend it in the plan")
+
+
+def _is_inside(loc: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(loc) > len(outer) and loc[: len(outer)] == outer
+
+
+def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The way to a problem in the document; pydantic adds a criterion's kind as a step of its own."""
+    inside_criterion = loc[:1] == ("criteria",) and len(loc) > 2
+    return (*loc[:2], *loc[3:]) if inside_criterion else loc
 
 
 def with_measured_clumps(plan: Plan, history: Mapping[str, Measured]) -> Plan:
@@ -285,16 +314,15 @@ _UNAVAILABLE = {
 }
 
 
-class MonitorsUnreadableError(Exception):
-    """The monitors could not be read; says why."""
-
-
 def _resume_problems(before: RolloutState, wish: Resume) -> Iterator[StartProblem]:
     if before.status is not Status.ROLLED_BACK:
         yield _not_rolled_back(wish.rollout, f"it is {before.status.value}")
     elif wish.stage >= len(before.plan.stages):
         yield StartProblem(
-            "UnknownStage", "stage", f"there is no stage {wish.stage}", f"Stages go from 0 to {len(before.plan.stages) - 1}"
+            "UnknownStage",
+            "stage",
+            f"there is no stage {wish.stage}",
+            f"Stages go from 0 to {len(before.plan.stages) - 1}",
         )
 
 
@@ -312,7 +340,7 @@ def _staircase(plan: Plan) -> str:
     return " → ".join(f"{stage.percent:g}%" for stage in plan.stages)
 
 
-def _event(state: RolloutState, now: datetime, kind: EventKind, message: str, by: str, **details: Any) -> Event:
+def _event(state: RolloutState, now: datetime, kind: EventKind, message: str, by: str, **details: object) -> Event:
     return Event(
         at=now,
         kind=kind,

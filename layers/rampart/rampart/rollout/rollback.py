@@ -21,7 +21,7 @@ from rampart.errors import (
 )
 from rampart.ports import Clock, FlagStore, Gates, Pace, RollbackQueue, RolloutStore
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.lower import lower
+from rampart.rollout.lower import USUAL_PACE, lower
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest
 from rampart.rollout.state import (
     CLOSED,
@@ -82,7 +82,7 @@ class Rollback:
     gates: Gates
     queue: RollbackQueue
     clock: Clock
-    pace: Pace = Pace()
+    pace: Pace = USUAL_PACE
 
     def __call__(self, request: RollbackRequest) -> RollbackResult:
         """Take what the request concerns to 0% and end the attempt.
@@ -93,7 +93,10 @@ class Rollback:
         if isinstance(work, RollbackResult):
             return work
         if request.cause is Cause.RESTORE:
-            return self._restore(work)
+            restored = self._restore(work.rollouts[0])
+            if restored is not None:
+                return restored
+            request = request.model_copy(update={"cause": Cause.DRIFT})
         with ThreadPoolExecutor(max_workers=1) as pool:
             kept = pool.submit(self._keep, request)
             self._lower(work)
@@ -116,7 +119,10 @@ class Rollback:
         except StoreError as error:
             if request.cause in FLAG_FIRST and request.flags:
                 return _Work(request.flags, (), literal=True, undone=[str(error)])
+            self._keep(request)
             raise RollbackUndoneError(f"the record of {request.rollout} cannot be read: {error}") from error
+        if state is not None and state.status is Status.ABANDONED and request.cause is Cause.ABANDON:
+            return RollbackResult(Outcome.ROLLED_BACK, (), (state.rollout,))  # a repetition: it is done already
         if state is None or state.status in CLOSED or _is_past(request, state):
             return RollbackResult(Outcome.NOTHING)
         if request.cause not in FLAG_FIRST and not _is_believed(request, state):
@@ -136,7 +142,10 @@ class Rollback:
         return _Work(flags, rollouts) if rollouts else RollbackResult(Outcome.NOTHING)
 
     def _is_current(self, rollout: str, request: RollbackRequest) -> bool:
-        state = self.store.state(rollout)
+        try:
+            state = self.store.state(rollout)
+        except StoreError as error:
+            raise RollbackUndoneError(f"the record of {rollout} cannot be read: {error}") from error
         return state is not None and state.status not in CLOSED and not _is_past(request, state)
 
     # 2. Flag first, and 3. durable at the same time.
@@ -193,9 +202,9 @@ class Rollback:
                 return None
             now = self.clock.now()
             after, events = halted(before, request, readings, now)
-            closing = request.cause is Cause.ABANDON and after.status is Status.ROLLED_BACK
+            closing = request.cause is Cause.ABANDON and after.status is Status.ROLLED_BACK and readings is not None
             if closing:
-                after = after.model_copy(update={"status": Status.ABANDONED})
+                after = after.model_copy(update={"status": Status.ABANDONED, "epoch": before.epoch + 1, "updated": now})
                 events = [*events, _event(after, request, now, EventKind.ABANDONED, f"abandoned: {request.reason}")]
             if not events and after == before:
                 return before
@@ -208,22 +217,29 @@ class Rollback:
 
     # Lowering a live flag to its record, where the plan says so.
 
-    def _restore(self, work: _Work) -> RollbackResult:
-        state = self.store.state(work.rollouts[0])
-        if state is None or state.status is not Status.LIVE or state.intent is not None:
-            return RollbackResult(Outcome.NOTHING)
-        lowered = []
+    def _restore(self, rollout: str) -> RollbackResult | None:
+        """Lower a live rollout's flags to its record; None where that cannot be done, and 0% must be."""
         try:
-            for flag in state.plan.flags:
-                if self.flags.read(flag).exposure > state.percent:
-                    self.flags.set_percentage(flag, state.percent)
-                    lowered.append(self.flags.read(flag))
-        except FlagStoreError as error:
+            state = self.store.state(rollout)
+            if state is None or state.status is not Status.LIVE or state.intent is not None:
+                return RollbackResult(Outcome.NOTHING)
+            readings = tuple(self._lower_to(flag, state.percent) for flag in state.plan.flags)
+            if any(reading.exposure > state.percent for reading in readings):
+                return None
+            self._record_restored(state)
+        except (FlagStoreError, StoreError) as error:
             raise RollbackUndoneError(str(error)) from error
-        if any(reading.exposure > state.percent for reading in lowered):
-            raise RollbackUndoneError(f"a flag of {state.rollout} stays above {state.percent:g}%")
+        return RollbackResult(Outcome.RESTORED, readings, (rollout,))
+
+    def _lower_to(self, flag: str, percent: float) -> FlagReading:
+        reading = self.flags.read(flag)
+        if reading.percent <= percent:
+            return reading  # a percentage closes no other gate, and must not be raised here
+        self.flags.set_percentage(flag, percent)
+        return self.flags.read(flag)
+
+    def _record_restored(self, state: RolloutState) -> None:
         now = self.clock.now()
-        message = f"lowered to {state.percent:g}% again: another writer had raised it"
         event = Event(
             at=now,
             kind=EventKind.RESTORED,
@@ -231,21 +247,21 @@ class Rollback:
             attempt=state.attempt,
             stage=state.stage,
             percent=state.percent,
-            message=message,
+            message=f"lowered to {state.percent:g}% again: another writer had raised it",
         )
         try:
             self.store.commit(state, state.moved(now, drift=None), events=[event])
         except ConflictError:
             current = self.store.state(state.rollout)
             if current is not None and current.status is not Status.LIVE:
-                lower(self.flags, state.plan.flags, self.pace)  # a rollback came in between: what was written comes down
-        return RollbackResult(Outcome.RESTORED, tuple(lowered), (state.rollout,))
+                # A rollback came in between: what was written here comes down with the rest.
+                lower(self.flags, state.plan.flags, self.pace)
 
 
 def halted(
     before: RolloutState, request: RollbackRequest, readings: tuple[FlagReading, ...] | None, now: datetime
 ) -> tuple[RolloutState, list[Event]]:
-    """The record after a rollback, and what is to be told; `readings` is None where the flags are not confirmed at 0%."""
+    """The record after a rollback and what is to be told; `readings` is None where flags are not confirmed at 0%."""
     in_flight = before.intent is not None and now - before.intent.at < INTENT_EXPIRES
     done = readings is not None and not in_flight
     if before.status is Status.ROLLED_BACK:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from pydantic import Field
+
 from rampart.evidence.verdict import Verdict, worst
 from rampart.model import Model
 from rampart.plan.model import Plan, ReportedSpec, Stage
@@ -77,7 +79,7 @@ class Answer(Model):
     decision: DecisionKind
     by: str
     note: str = ""
-    reported: dict[str, float] = {}
+    reported: dict[str, float] = Field(default_factory=dict)
     execution: str
     at: datetime
 
@@ -88,7 +90,7 @@ class Question(Model):
     evaluation: str
     verdict: Verdict
     unmet: tuple[str, ...] = ()
-    reported: dict[str, float] = {}
+    reported: dict[str, float] = Field(default_factory=dict)
     """The reported criteria and their bars."""
 
 
@@ -131,7 +133,7 @@ class Latest(Model):
     at: datetime
     verdict: Verdict
     verdicts: dict[str, Verdict]
-    messages: dict[str, str] = {}
+    messages: dict[str, str] = Field(default_factory=dict)
 
 
 class RolloutState(Model):
@@ -188,13 +190,11 @@ class RolloutState(Model):
 
     def effective_verdict(self, stage: int) -> Verdict:
         """The newest evaluation's verdict without the criteria that are waived in `stage`; no evaluation is no data."""
-        if self.latest is None:
-            return Verdict.NO_DATA
+        verdicts = self.latest.verdicts if self.latest else {}
         waived = self.waived(stage)
-        kept = [verdict for name, verdict in self.latest.verdicts.items() if name not in waived]
-        return worst(kept) if kept else Verdict.PASS
+        return worst(Verdict.PASS if name in waived else verdict for name, verdict in verdicts.items())
 
-    def moved(self, now: datetime, **changes: Any) -> RolloutState:
+    def moved(self, now: datetime, **changes: object) -> RolloutState:
         """The next version of the record."""
         return self.model_copy(update={**changes, "epoch": self.epoch + 1, "updated": now})
 
@@ -247,7 +247,7 @@ class Event(Model):
     percent: float | None = None
     by: str = "rampart"
     message: str
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = Field(default_factory=dict)
 
 
 class Evaluation(Model):

@@ -1,0 +1,112 @@
+# Everything that is done here, by name; `make` alone lists it. Needs Python 3.11 or newer with pip, make and git.
+
+PYTHON ?= python3
+# Which environment of samconfig.toml: default, staging or production.
+ENV ?= default
+
+export SAM_CLI_TELEMETRY := 0
+
+BIN := .venv/bin
+AWS_BIN := .venv-aws/bin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help dev local-tools lock format lint types check audit test demo bench bench-decisions build deploy sbom clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ── Environments: pinned and hashed in requirements/, made once, again only when a lock changes ──────────────────────
+
+dev: .venv/ready ## Make .venv: the command line (.venv/bin/rampart), tests and tools
+local-tools: .venv-aws/ready ## Make .venv-aws: SAM CLI and MiniStack, AWS without Docker
+
+.venv/ready: requirements/uv.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Rampart needs Python 3.11 or newer: make PYTHON=/path/to/python3")'
+	$(PYTHON) -m venv --without-pip .venv
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes --requirement requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-aws/ready: requirements/local.txt | .venv/ready
+	$(PYTHON) -m venv --without-pip .venv-aws
+	$(BIN)/uv pip sync --quiet --python $(AWS_BIN)/python --require-hashes requirements/local.txt
+	@touch $@
+
+.venv-checkov/ready: requirements/checkov.txt | .venv/ready
+	$(PYTHON) -m venv --without-pip .venv-checkov
+	$(BIN)/uv pip sync --quiet --python .venv-checkov/bin/python --require-hashes requirements/checkov.txt
+	@touch $@
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+
+lock: | .venv/ready ## Bring the locks up to date with the *.in files (UPGRADE=1: newest releases too)
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/uv.in --output-file requirements/uv.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) layers/dependencies/requirements.in --output-file layers/dependencies/requirements.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/local.in --output-file requirements/local.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/checkov.in --output-file requirements/checkov.txt
+
+# ── Checks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+format: dev ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lint: dev ## Style, the arrows between packages, and the template in both partitions
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	PYTHONPATH=. $(BIN)/lint-imports --no-cache > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	$(BIN)/cfn-lint template.yaml --regions us-east-1 us-gov-west-1
+
+types: dev ## mypy, strictly
+	$(BIN)/mypy
+
+check: lint types audit .venv-checkov/ready ## Lint, types, and what security scanners say of code, template and packages
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive layers/rampart cli functions
+	.venv-checkov/bin/checkov --config-file .checkov.yaml
+
+audit: dev ## Known vulnerabilities of the packages that Lambda gets
+	$(BIN)/python requirements/audit.py layers/dependencies/requirements.txt
+
+test: lint types local-tools ## Lint, types and all tests: unit, integration, contract and end to end
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
+# ── The local stack ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+demo: dev local-tools ## Play the main job on this machine (KEEP=1 leaves the stack up)
+	@$(BIN)/python -m local.demo
+
+bench: bench-decisions ## Run every measurement
+
+bench-decisions: dev ## Measure how often the rate rule decides rightly, and how soon
+	@$(BIN)/python -m benchmarks.decisions
+
+# ── Lambda ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# The layers are built for the processor that ENV's section of samconfig.toml names, on any machine.
+SECTION = $(shell sed -n '/^\[$(ENV)\.deploy/,/^\[/p' samconfig.toml)
+ARCHITECTURE = $(if $(findstring x86_64,$(SECTION)),x86_64,arm64)
+PLATFORM_arm64 := aarch64-manylinux2014
+PLATFORM_x86_64 := x86_64-manylinux2014
+# Bytecode for Lambda needs Lambda's release of Python; pyenv keeps its own where the path does not lead.
+PYTHON_OF_LAMBDA = $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13*/bin/python3.13) python3.13)
+
+build: export RAMPART_LAYER_TARGET = --python-version 3.13 --python-platform $(PLATFORM_$(ARCHITECTURE))
+build: export RAMPART_LAYER_PYTHON = $(PYTHON_OF_LAMBDA)
+build: export PATH := $(CURDIR)/$(BIN):$(PATH)
+build: dev local-tools ## Build for Lambda into .aws-sam, for ENV's processor
+	@$(RAMPART_LAYER_PYTHON) -c '' 2>/dev/null || echo "There is no python3.13 here, so the layers ship without bytecode and cold starts take longer (uv python install 3.13)"
+	$(AWS_BIN)/sam build --parallel --config-env $(ENV)
+
+deploy: build ## Build and deploy to AWS (ENV=default, staging or production); asks when it was never told
+	$(AWS_BIN)/sam deploy --config-env $(ENV) $(if $(findstring FlipperUrl,$(SECTION)),,--guided)
+
+sbom: dev ## Write the bill of materials of what Lambda gets: .rampart/sbom.json (CycloneDX)
+	@mkdir -p .rampart
+	$(BIN)/cyclonedx-py requirements layers/dependencies/requirements.txt --pyproject pyproject.toml --output-reproducible --output-file .rampart/sbom.json
+
+clean: ## Remove everything that was made here
+	rm -rf .venv .venv-aws .venv-checkov .rampart .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -r {} +

@@ -1,0 +1,79 @@
+"""`rampart dead-letters`: what could not be done, and doing it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rampart_cli.console import show, table, words
+from rampart_cli.failures import RefusedError
+from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
+
+if TYPE_CHECKING:
+    from rampart_cli.stack import Stack
+
+Most = Annotated[
+    int, typer.Option("--most", min=1, max=1000, metavar="N", help="How many messages to look at, at most.")
+]
+Rollouts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rollout", metavar="ROLLOUT", help="Rollouts, besides the watched ones, that untold events may be of."
+    ),
+]
+
+
+def list_letters(
+    ctx: typer.Context, *, most: Most = 100, stack_name: StackName = DEFAULT_STACK, as_json: AsJson = False
+) -> None:
+    """Show what waits in the dead-letter queue, and what each message is; nothing is changed."""
+    stack: Stack = ctx.obj(stack_name)
+    queue = stack.dead_letters()
+    letters = queue.take(most)
+    queue.put_back(letters)
+    show(
+        [letter.to_dict() for letter in letters],
+        table(
+            ("sent", "kind", "about", "why"),
+            [(f"{each.sent:%Y-%m-%d %H:%M:%S} UTC", each.kind.value, each.about, each.why) for each in letters],
+        )
+        if letters
+        else words("nothing waits: all was done", "green"),
+        as_json=as_json,
+    )
+
+
+def redrive(
+    ctx: typer.Context,
+    *,
+    rollouts: Rollouts = None,
+    most: Most = 100,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """Do what waits again; a message goes only when that is done. Exit code 1 if any stays."""
+    stack: Stack = ctx.obj(stack_name)
+    queue = stack.dead_letters()
+    looked_at = list(dict.fromkeys([*(rollouts or ()), *stack.records.watched()]))
+    redriven = [queue.redrive(letter, stack.records, looked_at) for letter in queue.take(most)]
+    show(
+        [each.to_dict() for each in redriven],
+        table(
+            ("kind", "about", "", "told"),
+            [
+                (
+                    r.letter.kind.value,
+                    r.letter.about,
+                    words("done", "green") if r.done else words("stays", "red"),
+                    r.told,
+                )
+                for r in redriven
+            ],
+        )
+        if redriven
+        else words("nothing waits: all was done", "green"),
+        as_json=as_json,
+    )
+    if not all(each.done for each in redriven):
+        raise typer.Exit(RefusedError.exit_code)

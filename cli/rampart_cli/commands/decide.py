@@ -1,0 +1,246 @@
+"""`rampart approve`, `override`, `rollback`, `resume` and `abandon`: what a person says of a rollout."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from rampart.rollout.state import DecisionKind, GateKind, Status
+from rampart_cli.console import moment, say, show, stderr, table, verdict_text, words
+from rampart_cli.decisions import Decision, decide, parse_reported, stage_index, who_decides
+from rampart_cli.failures import InputError, RefusedError
+from rampart_cli.options import (
+    DEFAULT_STACK,
+    DEFAULT_TIMEOUT,
+    AsJson,
+    By,
+    Note,
+    RequiredNote,
+    RolloutName,
+    StackName,
+    Timeout,
+    Wait,
+)
+from rampart_cli.starting import wait_for_first_stage
+from rampart_cli.view import waits_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rampart.rollout.state import Gate, RolloutState
+    from rampart_cli.stack import Stack
+
+Reported = Annotated[
+    list[str] | None,
+    typer.Option("--reported", metavar="CRITERION=NUMBER", help="What you attest, such as 'call centre complaints=0'."),
+]
+GateId = Annotated[
+    str | None,
+    typer.Option("--gate", metavar="ID", help="The gate you answer; if absent, the open one, after showing it."),
+]
+Override = Annotated[
+    bool, typer.Option("--override", help="Advance although the evidence does not pass; needs --note.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether you mean it.")]
+AtStage = Annotated[
+    str, typer.Option("--stage", metavar="STAGE", help="Where to begin: 25%, a stage's name, or its number from 0.")
+]
+
+
+def approve(
+    ctx: typer.Context,
+    rollout: RolloutName,
+    *,
+    gate: GateId = None,
+    reported: Reported = None,
+    override: Override = False,
+    note: Note = "",
+    by: By = None,
+    yes: Yes = False,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """Answer the open question: the rollout may advance."""
+    kind = DecisionKind.OVERRIDE if override else DecisionKind.APPROVE
+    _answer(ctx.obj(stack_name), rollout, kind, gate, reported or [], note, by, yes=yes, as_json=as_json)
+
+
+def override(
+    ctx: typer.Context,
+    rollout: RolloutName,
+    *,
+    note: RequiredNote,
+    gate: GateId = None,
+    reported: Reported = None,
+    by: By = None,
+    yes: Yes = False,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """Advance although the evidence does not pass; waives what did not pass through the next stage."""
+    _answer(
+        ctx.obj(stack_name), rollout, DecisionKind.OVERRIDE, gate, reported or [], note, by, yes=yes, as_json=as_json
+    )
+
+
+def rollback(
+    ctx: typer.Context,
+    rollout: RolloutName,
+    *,
+    note: RequiredNote,
+    by: By = None,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """Take the flag to 0% now and end the attempt. It is not asked twice."""
+    stack: Stack = ctx.obj(stack_name)
+    _needs_note(note)
+    # Nothing is looked up first: the flag must come down even while the table cannot be read from here.
+    decision = Decision(rollout=rollout, kind=DecisionKind.ROLL_BACK, by=who_decides(stack, by), note=note)
+    _tell(stack, decision, f"{rollout} was rolled back: its flags were read at 0%", as_json=as_json)
+
+
+def resume(
+    ctx: typer.Context,
+    rollout: RolloutName,
+    *,
+    stage: AtStage,
+    note: Note = "",
+    by: By = None,
+    wait: Wait = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """Start a new attempt of a rolled-back rollout at a stage of your choice."""
+    stack: Stack = ctx.obj(stack_name)
+    state = stack.state(rollout)
+    index = stage_index(stage, state.plan.stages)
+    decision = Decision(rollout=rollout, kind=DecisionKind.RESUME, by=who_decides(stack, by), note=note, stage=index)
+    done = decide(stack, decision)
+    execution = str((done.output or {}).get("execution", ""))
+    label = state.plan.stages[index].label
+    shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn, "execution": execution}
+    if not wait or not execution:
+        told = f"a new attempt of {rollout} begins at {label}, once every check passed: rampart status {rollout}"
+        show(shown, words(told), as_json=as_json)
+        return
+    say(f"a new attempt of {rollout} is started; waiting until the flag is at {label} …", as_json=as_json)
+    resumed = wait_for_first_stage(stack, rollout, execution, timeout)
+    show(
+        shown | {"attempt": resumed.attempt, "percent": resumed.percent},
+        words(f"attempt {resumed.attempt}: {', '.join(resumed.plan.flags)} read at {resumed.percent:g}%", "green"),
+        as_json=as_json,
+    )
+
+
+def abandon(
+    ctx: typer.Context,
+    rollout: RolloutName,
+    *,
+    note: RequiredNote,
+    by: By = None,
+    yes: Yes = False,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """Take the flag to 0%, end the rollout for good and free its flags."""
+    stack: Stack = ctx.obj(stack_name)
+    _needs_note(note)
+    _confirm(f"End {rollout} for good and take its flags to 0%?", yes=yes, as_json=as_json)
+    decision = Decision(rollout=rollout, kind=DecisionKind.ABANDON, by=who_decides(stack, by), note=note)
+    _tell(stack, decision, f"{rollout} was abandoned: its flags were read at 0% and are free", as_json=as_json)
+
+
+def _answer(
+    stack: Stack,
+    rollout: str,
+    kind: DecisionKind,
+    gate_id: str | None,
+    pairs: list[str],
+    note: str,
+    by: str | None,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    if kind is DecisionKind.OVERRIDE:
+        _needs_note(note)
+    state = stack.state(rollout)
+    reported = parse_reported(pairs, state.reported_criteria)
+    if gate_id is None:
+        gate = _open_question(state, stack.records.gate(rollout))
+        gate_id = gate.id
+        if not as_json:
+            _show_question(state, gate)
+        if kind is DecisionKind.APPROVE:
+            reported |= _ask_for_reports(state, reported, yes=yes, as_json=as_json)
+        _confirm(f"{kind.value.capitalize()}?", yes=yes, as_json=as_json)
+    decision = Decision(
+        rollout=rollout, kind=kind, by=who_decides(stack, by), note=note, gate=gate_id, reported=reported
+    )
+    _tell(stack, decision, f"taken: {decision.by} {_SAID[kind]}; the advance follows", as_json=as_json)
+
+
+_SAID = {DecisionKind.APPROVE: "approves", DecisionKind.OVERRIDE: "overrides"}
+
+
+def _open_question(state: RolloutState, gate: Gate | None) -> Gate:
+    asked = state.status is Status.LIVE and state.gate is not None and state.gate.kind is GateKind.APPROVAL
+    if not asked or gate is None or gate.question is None or gate.answer is not None:
+        raise RefusedError(
+            f"nobody is asked about {state.rollout} now; it waits: {waits_for(state, gate)}",
+            name="NoGate",
+            mend=f"See how it stands: rampart status {state.rollout}",
+        )
+    return gate
+
+
+def _show_question(state: RolloutState, gate: Gate) -> None:
+    out = stderr()
+    question = gate.question
+    nextly = "complete" if state.next_stage == len(state.plan.stages) else state.plan.stages[state.next_stage].label
+    out.print(words(f"{state.rollout} at {state.percent:g}%, attempt {state.attempt}: may it go to {nextly}?", "bold"))
+    if state.latest is not None:
+        rows = [(n, verdict_text(v), state.latest.messages.get(n, "")) for n, v in state.latest.verdicts.items()]
+        out.print(table(("criterion", "verdict", ""), rows))
+    if question is not None:
+        out.print(Text.assemble("the gate's verdict: ", verdict_text(question.verdict.value)))
+    if gate.lapses is not None:
+        out.print(words(f"gate {gate.id}, open until {moment(gate.lapses, state.plan.zone)}", "dim"))
+
+
+def _ask_for_reports(state: RolloutState, given: Mapping[str, float], *, yes: bool, as_json: bool) -> dict[str, float]:
+    """Ask a person at a terminal for the numbers that are missing; the machine `decision` refuses them elsewhere."""
+    if yes or as_json or not sys.stdin.isatty():
+        return {}
+    missing = {name: bar for name, bar in state.reported_criteria.items() if name not in given}
+    return {
+        name: typer.prompt(f"{name} (at most {bar:g}), how many?", type=float, err=True)
+        for name, bar in missing.items()
+    }
+
+
+def _confirm(question: str, *, yes: bool, as_json: bool) -> None:
+    if yes:
+        return
+    if as_json or not sys.stdin.isatty():
+        raise InputError(
+            "nobody is there to be asked whether this is meant",
+            mend="Say so with --yes, or name the gate that you answer with --gate.",
+        )
+    typer.confirm(question, abort=True, err=True)
+
+
+def _needs_note(note: str) -> None:
+    if not note.strip():
+        raise InputError("this needs a note that says why", mend='Give one: --note "…"')
+
+
+def _tell(stack: Stack, decision: Decision, told: str, *, as_json: bool) -> None:
+    done = decide(stack, decision)
+    shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn}
+    show(shown, words(told, "green"), as_json=as_json)

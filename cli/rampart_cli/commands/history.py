@@ -1,0 +1,120 @@
+"""`rampart events` and `rampart evaluations`: what happened, and what was judged."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rampart_cli.console import moment, percent, show, table, verdict_text, words
+from rampart_cli.failures import RefusedError
+from rampart_cli.options import DEFAULT_STACK, AsJson, RolloutName, StackName
+from rampart_cli.view import evaluation_view, event_view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rampart_cli.replay import Replay
+    from rampart_cli.stack import Stack
+
+Last = Annotated[
+    int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N of them; all of them if absent.")
+]
+ReplayThem = Annotated[
+    bool,
+    typer.Option(
+        "--replay", help="Feed the stored evidence to the rule again and compare; exit code 1 if any differs."
+    ),
+]
+
+
+def events(
+    ctx: typer.Context,
+    rollout: RolloutName,
+    *,
+    last: Last = None,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """List everything that happened to a rollout, oldest first."""
+    stack: Stack = ctx.obj(stack_name)
+    zone = stack.state(rollout).plan.zone
+    found = list(stack.records.events(rollout).items())[-(last or 0) :]
+    show(
+        [{"id": f"{rollout}/{key}", **event_view(event)} for key, event in found],
+        table(
+            ("when", "attempt", "at", "what", "who", "in words"),
+            [
+                (
+                    moment(e.at, zone),
+                    str(e.attempt),
+                    "" if e.percent is None else percent(e.percent),
+                    e.kind,
+                    e.by,
+                    e.message,
+                )
+                for _, e in found
+            ],
+        ),
+        as_json=as_json,
+    )
+
+
+def evaluations(
+    ctx: typer.Context,
+    rollout: RolloutName,
+    *,
+    last: Last = None,
+    replay: ReplayThem = False,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """List what was judged of a rollout, oldest first; with --replay, judge the stored evidence again."""
+    stack: Stack = ctx.obj(stack_name)
+    state = stack.state(rollout)
+    found = list(islice(stack.records.evaluations(rollout, newest_first=True), last))[::-1]
+    if replay:
+        from rampart_cli.replay import replay_all
+
+        _show_replays(rollout, replay_all(state.plan, state.plan_hash, found), as_json=as_json)
+        return
+    show(
+        [evaluation_view(each) for each in found],
+        table(
+            ("when", "attempt", "at", "verdict", "in words"),
+            [
+                (
+                    moment(each.at, state.plan.zone),
+                    str(each.attempt),
+                    percent(each.percent),
+                    verdict_text(each.verdict.value),
+                    "\n".join(str(judgement["message"]) for judgement in each.judgements),
+                )
+                for each in found
+            ],
+        ),
+        as_json=as_json,
+    )
+
+
+def _show_replays(rollout: str, replays: Iterable[Replay], *, as_json: bool) -> None:
+    done = list(replays)
+    different = [each for each in done if not each.same]
+    document: dict[str, Any] = {
+        "rollout": rollout,
+        "replayed": len(done),
+        "different": [each.to_dict() for each in different],
+    }
+    if different:
+        raise RefusedError(
+            f"{len(different)} of {len(done)} evaluations are judged otherwise now",
+            name="ReplayDiffers",
+            mend="Another rule version or another plan judged them; the differences are listed.",
+            problems=[difference for each in different for difference in each.problems()],
+        )
+    show(
+        document,
+        words(f"{len(done)} evaluations replayed: every one gives its stored verdict again", "green"),
+        as_json=as_json,
+    )

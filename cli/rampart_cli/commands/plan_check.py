@@ -1,0 +1,83 @@
+"""`rampart plan check` and `rampart plan schema`: what a plan holds, and whether this one is a plan."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
+from rampart.plan.quantities import format_fraction
+from rampart_cli.console import percent, show, table, words
+from rampart_cli.options import AsJson, PlanFile
+from rampart_cli.plan_file import read_plan
+
+if TYPE_CHECKING:
+    from rampart.plan.model import CriterionSpec, Plan
+
+
+def plan_check(plan_file: PlanFile, *, as_json: AsJson = False) -> None:
+    """Check a plan: every problem at once, each with its path; and what the plan cannot do."""
+    from rampart.plan.check import warnings
+
+    _, plan = read_plan(plan_file)
+    told = warnings(plan)
+    criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
+    rows = [(words(each.path, "yellow"), each.message, each.help) for each in told]
+    document = {
+        "valid": True,
+        "rollout": plan.rollout,
+        "plan_hash": plan.digest,
+        "stages": [{"label": s.label, "percent": s.percent, "hold": str(s.hold)} for s in plan.stages],
+        "criteria": criteria,
+        "warnings": [asdict(each) for each in told],
+    }
+    show(
+        document,
+        Text.assemble(("valid ", "bold green"), words(_title(plan), "bold"), f"  {plan.digest[:12]}"),
+        words(" → ".join(f"{percent(s.percent)} for {s.hold}" for s in plan.stages)),
+        Text(),
+        table(
+            ("criterion", "kind", "bar", "clump"),
+            [(words(c["name"], "bold"), c["kind"], c["bar"], c["clump"] or "") for c in criteria],
+        ),
+        Text(),
+        table(("warning", "", "what helps"), rows) if rows else words("no warnings", "dim"),
+        as_json=as_json,
+    )
+
+
+def plan_schema() -> None:
+    """Write the JSON Schema of plans, for editors and other tools."""
+    from rampart.plan.model import Plan
+
+    sys.stdout.write(json.dumps(Plan.model_json_schema(), indent=2) + "\n")
+
+
+def _title(plan: Plan) -> str:
+    return f"{plan.title} ({plan.rollout})" if plan.title else plan.rollout
+
+
+def _criterion_view(name: str, spec: CriterionSpec) -> dict[str, Any]:
+    return {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
+
+
+def bar_text(spec: CriterionSpec) -> str:
+    """A criterion's bar in words: `below 1%`, `at most 0`."""
+    match spec:
+        case RateSpec() | ValueSpec():
+            side, bar = ("below", spec.below) if spec.below is not None else ("above", spec.above)
+            number = format_fraction(bar or 0.0) if isinstance(spec, RateSpec) else f"{bar:g}"
+            return f"{side} {number}"
+        case CountSpec() | ReportedSpec():
+            return f"at most {spec.at_most:g}"
+
+
+def _clump(spec: CriterionSpec) -> str | None:
+    """How many requests one cause can spoil, and who says so."""
+    if not isinstance(spec, RateSpec):
+        return None
+    return f"{spec.clump:g} (as the plan says)" if spec.clump is not None else "measured at the start, else 3"

@@ -1,0 +1,60 @@
+"""`rampart plan import`: from the page that a team keeps to a plan that Rampart runs."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from rampart_cli.document import MAX_BYTES, Bindings, BindingsError, Reading, draft, read, read_bindings
+from rampart_cli.document.rendering import show_findings
+
+NO_PLAN = 2
+"""The exit code for a page that holds no plan."""
+
+
+def plan_import(
+    doc: Annotated[Path, typer.Argument(help="The Markdown page.", exists=True, dir_okay=False, readable=True)],
+    as_json: Annotated[bool, typer.Option("--json", help="Write what was read and found, for machines.")] = False,  # noqa: FBT002 - typer makes a flag of it
+    bindings: Annotated[
+        Path | None,
+        typer.Option(help="The team's bindings.yaml: what its criteria mean in Datadog.", exists=True, dir_okay=False),
+    ] = None,
+    today: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day that counts as today.", show_default="today")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write here instead of to standard output.", dir_okay=False)] = None,
+) -> None:
+    """Read a rollout plan from a Markdown page: a draft plan.yaml, and what the page lacks."""
+    errors = Console(stderr=True, highlight=False)
+    with doc.open("rb") as page:
+        reading = read(page.read(MAX_BYTES + 1), today=(today or datetime.now(tz=UTC)).date())
+    try:
+        bound = read_bindings(bindings.read_text(encoding="utf-8")) if bindings else Bindings()
+    except (BindingsError, UnicodeDecodeError) as error:
+        errors.print(f"{bindings}: {error}", style="bold red", markup=False)
+        raise typer.Exit(NO_PLAN) from error
+    if as_json:
+        _write(json.dumps(reading.as_json(), indent=2, ensure_ascii=False) + "\n", out)
+    else:
+        show_findings(reading, source=str(doc), console=errors)
+    if not reading.plans:
+        errors.print(_why_none(doc, reading), markup=False, soft_wrap=True)
+        raise typer.Exit(NO_PLAN)
+    if not as_json:
+        _write(draft(reading.plans, source=doc.name, bindings=bound), out)
+
+
+def _why_none(doc: Path, reading: Reading) -> str:
+    return f"{doc} holds no plan: {'; '.join(diagnostic.message for diagnostic in reading.diagnostics)}"
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")

@@ -1,0 +1,149 @@
+"""`rampart plan simulate`: what a plan's stages can decide with the traffic it expects, before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from rampart.evidence.power import Fault, Outlook, any_of, outlook
+from rampart.evidence.words import count, plain
+from rampart.plan.check import rate_criteria, stage_traffic, warnings
+from rampart.plan.model import Plan
+from rampart.plan.quantities import parse_traffic
+from rampart_cli.console import show, table, words
+from rampart_cli.failures import InputError
+from rampart_cli.options import AsJson, PlanFile
+from rampart_cli.plan_file import read_plan
+
+
+def plan_simulate(
+    plan_file: PlanFile,
+    *,
+    traffic: Annotated[
+        str | None,
+        typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour; else the plan's."),
+    ] = None,
+    runs: Annotated[int, typer.Option("--runs", min=10, help="Simulated stages for each number.")] = 400,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same numbers.")] = 1,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw the chances as .svg or .png.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what each stage can decide within its hold: for a healthy flag, and for one at 2 and 5 times the bar."""
+    _, plan = read_plan(plan_file)
+    requests_per_hour = _traffic(plan, traffic)
+    plan = plan.model_copy(update={"traffic": requests_per_hour})
+    outlooks = [
+        outlook(
+            criterion,
+            stage_traffic(plan, stage, requests_per_hour),
+            bucket_seconds=plan.bucket.total_seconds(),
+            runs=runs,
+            seed=seed,
+        )
+        for stage in plan.stages
+        for criterion in rate_criteria(plan)
+    ]
+    false = any_of(each.false_rollback_chance for each in outlooks)
+    guarantee = min(1.0, sum(each.guarantee for each in outlooks))
+    told = warnings(plan)
+    if plot is not None:
+        from rampart_cli.plots.power import draw_power
+
+        draw_power(plot, plan.title or plan.rollout, outlooks)
+    show(
+        {
+            "rollout": plan.rollout,
+            "requests_per_hour": requests_per_hour,
+            "runs": runs,
+            "seed": seed,
+            "outlooks": [asdict(each) for each in outlooks],
+            "false_rollback_chance": false,
+            "false_rollback_guarantee": guarantee,
+            "warnings": [asdict(each) for each in told],
+        },
+        table(_COLUMNS, [_row(each, runs) for each in outlooks]),
+        Text(),
+        words(_false_rollbacks(false, guarantee, len(outlooks) * runs)),
+        *(Text.assemble(("\nwarning ", "bold yellow"), words(str(each))) for each in told),
+        as_json=as_json,
+    )
+
+
+_COLUMNS = (
+    "stage",
+    "criterion",
+    "requests",
+    "clump",
+    "healthy",
+    "passes",
+    "falsely rolled back",
+    "at 2 times the bar",
+    "at 5 times the bar",
+)
+
+
+def _traffic(plan: Plan, given: str | None) -> float:
+    try:
+        requests_per_hour = plan.traffic if given is None else parse_traffic(given)
+    except ValueError as error:
+        raise InputError(str(error), mend="Write it such as --traffic 400/hour.") from error
+    if requests_per_hour is None:
+        raise InputError("the plan names no traffic", mend="Add traffic: 400/hour to it, or give --traffic 400/hour.")
+    return requests_per_hour
+
+
+def _row(each: Outlook, runs: int) -> Sequence[str]:
+    return (
+        each.stage,
+        each.criterion,
+        count(round(each.requests)),
+        plain(each.clump),
+        _percent(each.healthy),
+        _chance(each.pass_chance),
+        _simulated(each.false_rollback_chance, runs),
+        *(_fault(fault) for fault in each.faults),
+    )
+
+
+def _fault(fault: Fault) -> str:
+    told = f"reads {_percent(fault.observed)}: {_chance(fault.rollback_chance)} rolled back"
+    return told if fault.rollback_seconds is None else f"{told} after {_duration(fault.rollback_seconds)}"
+
+
+def _false_rollbacks(chance: float, guarantee: float, stages: int) -> str:
+    return (
+        f"A false rollback somewhere in the rollout: {_simulated(chance, stages)} for a healthy flag; "
+        f"never more than {_chance(guarantee)}, even if every rate in every stage sits right at its bar."
+    )
+
+
+def _percent(fraction: float) -> str:
+    return f"{fraction * 100:.3g}%"
+
+
+def _chance(chance: float) -> str:
+    """A chance as people take it: whole percents, and never quite 0 or 100 unless it is."""
+    if 0 < chance < 0.01:
+        return "< 1%"
+    return "> 99%" if 0.99 < chance < 1 else f"{chance:.0%}"
+
+
+def _simulated(chance: float, runs: int) -> str:
+    """A simulated chance; none in n runs says less than 3 in n (with 95% confidence)."""
+    return f"< {3 / runs:.1%}" if chance == 0 else f"{chance:.1%}"
+
+
+def _duration(seconds: float) -> str:
+    """A length of time, as coarse as people speak."""
+    for unit, size in (("days", 86_400), ("hours", 3600)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{timedelta(seconds=seconds).total_seconds() / 60:.0f} minutes"

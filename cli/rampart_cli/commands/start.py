@@ -1,0 +1,50 @@
+"""`rampart start`: begin a rollout of a plan."""
+
+from __future__ import annotations
+
+import typer
+
+from rampart_cli.console import say, show, words
+from rampart_cli.failures import InputError
+from rampart_cli.options import DEFAULT_STACK, DEFAULT_TIMEOUT, AsJson, PlanFile, StackName, Timeout, Wait
+from rampart_cli.plan_file import read_plan
+from rampart_cli.starting import start_rollout, wait_for_first_stage
+
+
+def start(
+    ctx: typer.Context,
+    plan_file: PlanFile,
+    *,
+    wait: Wait = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """Start a rollout of a plan. A repeat with the same plan is the same start, not a second one."""
+    document, plan = read_plan(plan_file)
+    if plan.rollout != document.get("rollout"):
+        raise InputError(f"the rollout's name {document.get('rollout')!r} has spaces round it")
+    stack = ctx.obj(stack_name)
+    begun = start_rollout(stack, document, plan)
+    shown = {
+        "rollout": plan.rollout,
+        "execution": begun.execution,
+        "repeated": begun.repeated,
+        "plan_hash": plan.digest,
+    }
+    told = f"{plan.rollout} was started already" if begun.repeated else f"{plan.rollout} is started"
+    if not wait:
+        show(
+            shown,
+            words(f"{told}; its flags move once every check passed: rampart status {plan.rollout}"),
+            as_json=as_json,
+        )
+        return
+    say(f"{told}; waiting until the flag is at the first stage …", as_json=as_json)
+    state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout)
+    label = state.plan.stages[state.stage or 0].label
+    show(
+        shown | {"stage": state.stage, "percent": state.percent, "attempt": state.attempt},
+        words(f"{', '.join(plan.flags)} read at {state.percent:g}%: {label}", "green"),
+        as_json=as_json,
+    )

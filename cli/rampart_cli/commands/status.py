@@ -1,0 +1,161 @@
+"""`rampart status`: how rollouts stand, and how to answer what is asked."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.text import Text
+
+from rampart_cli.console import STATUS_STYLES, clean, moment, percent, show, stdout, table, verdict_text, words
+from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
+from rampart_cli.view import status_view
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rich.console import RenderableType
+
+    from rampart.rollout.state import Event, Gate, RolloutState
+    from rampart_cli.stack import Stack
+
+_FOR_EVER = float("inf")
+
+Rollouts = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ROLLOUT]...", help="Rollouts by name; all that are watched if none is given."),
+]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Look again and again until Ctrl-C; with --json a line for each change.")
+]
+
+
+def status(
+    ctx: typer.Context,
+    rollouts: Rollouts = None,
+    *,
+    watch: Watch = False,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """Show stage, percentage, verdicts and what a rollout waits for, with the exact command that answers."""
+    stack: Stack = ctx.obj(stack_name)
+    if not watch:
+        seen = _look(stack, rollouts)
+        show([each.view for each in seen], _render(seen), as_json=as_json)
+    elif as_json:
+        _write_changes(stack, rollouts)
+    else:
+        with Live(_render(_look(stack, rollouts)), console=stdout(), auto_refresh=False) as live:
+            for _ in stack.patience.looks(_FOR_EVER):
+                live.update(_render(_look(stack, rollouts)), refresh=True)
+
+
+class _Seen:
+    """One rollout as one look found it."""
+
+    def __init__(self, state: RolloutState, gate: Gate | None, events: Sequence[Event]) -> None:
+        self.state, self.gate, self.events = state, gate, events
+        self.view: dict[str, Any] = status_view(state, gate, events)
+
+
+def _look(stack: Stack, rollouts: Sequence[str] | None) -> list[_Seen]:
+    names = rollouts or stack.records.watched()
+    return [
+        _Seen(stack.state(name), stack.records.gate(name), tuple(stack.records.events(name).values())) for name in names
+    ]
+
+
+def _write_changes(stack: Stack, rollouts: Sequence[str] | None) -> None:
+    before = None
+    for _ in stack.patience.looks(_FOR_EVER):
+        line = json.dumps([each.view for each in _look(stack, rollouts)], ensure_ascii=False, default=str)
+        if line != before:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        before = line
+
+
+def _render(seen: Sequence[_Seen]) -> RenderableType:
+    if not seen:
+        return words(
+            "nothing is watched: no rollout is live, and none was rolled back or completed a short while ago", "dim"
+        )
+    return Group(*(_panel(each) for each in seen))
+
+
+def _panel(seen: _Seen) -> Panel:
+    state, view = seen.state, seen.view
+    style = STATUS_STYLES.get(view["status"], "")
+    title = Text.assemble((clean(view["title"]), "bold"), "  ", (view["status"].replace("_", " "), style))
+    parts: list[RenderableType] = [
+        _staircase(state),
+        Text.assemble(("waits for  ", "dim"), clean(_waiting(seen))),
+        *([words(f"drift      {state.drift}", "bold yellow")] if state.drift else []),
+        Text(),
+        table(
+            ("criterion", "verdict", ""),
+            [
+                (
+                    words(c["name"], "bold"),
+                    verdict_text(c["verdict"] or "-"),
+                    c["message"] + (" (waived)" if c["waived"] else ""),
+                )
+                for c in view["criteria"]
+            ],
+        ),
+        *_answering(seen),
+        Text(),
+        table(
+            ("when", "at", "who", "what"),
+            [
+                (moment(e.at, state.plan.zone), "" if e.percent is None else percent(e.percent), e.by, e.message)
+                for e in seen.events[-len(view["events"]) :]
+            ],
+        ),
+    ]
+    subtitle = f"{state.rollout} · attempt {state.attempt} · plan {state.plan_hash[:12]}"
+    return Panel(
+        Group(*parts), title=title, title_align="left", subtitle=words(subtitle, "dim"), subtitle_align="right"
+    )
+
+
+def _staircase(state: RolloutState) -> Text:
+    line = Text(f"{percent(state.percent)}", style="bold")
+    line.append("   ")
+    for index, stage in enumerate(state.plan.stages):
+        here, past = index == state.stage, state.stage is not None and index < state.stage
+        line.append(" → " if index else "", style="dim")
+        line.append(clean(stage.label), style="bold reverse" if here else "" if past else "dim")
+    return line
+
+
+def _waiting(seen: _Seen) -> str:
+    state, told = seen.state, str(seen.view["waits_for"])
+    ends: datetime | None = None
+    if seen.view["gate"] and seen.view["gate"]["kind"] == "bake":
+        ends = state.hold_ends
+    return told + (f" (hold ends {moment(ends, state.plan.zone)})" if ends else "")
+
+
+def _answering(seen: _Seen) -> list[RenderableType]:
+    gate = seen.view["gate"]
+    if not gate or "answer_with" not in gate:
+        return []
+    answer = gate["answer_with"]
+    lapses = seen.gate.lapses if seen.gate else None
+    until = f", open until {moment(lapses, seen.state.plan.zone)}" if lapses else ""
+    return [
+        words(
+            f"\nThe question: may it {gate['next']}? The evidence says {gate['verdict'].replace('_', ' ')}{until}.",
+            "bold",
+        ),
+        Text.assemble(("answer it  ", "dim"), (clean(answer["command"]), "bold green")),
+        Text.assemble(("or start `decision` in the console with\n", "dim"), json.dumps(answer["input"])),
+    ]

@@ -1,0 +1,119 @@
+"""What a command writes: for people with rich, for machines as JSON, and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from rampart_cli.failures import CommandError
+
+_WIDTH_OF_A_PIPE = 140
+"""Columns where there is no terminal: wide enough that a sentence is seldom torn."""
+
+VERDICT_STYLES = {"pass": "green", "fail": "bold red", "error": "red", "no_data": "yellow", "inconclusive": "yellow"}
+STATUS_STYLES = {
+    "live": "bold cyan",
+    "halted": "bold red",
+    "rolled_back": "bold red",
+    "completed": "bold green",
+    "abandoned": "dim",
+}
+
+
+def stdout() -> Console:
+    """The console for results."""
+    return _console(stderr=False)
+
+
+def stderr() -> Console:
+    """The console for errors and progress."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _WIDTH_OF_A_PIPE
+    return Console(stderr=stderr, width=width, highlight=False)
+
+
+def show(document: object, *parts: RenderableType, as_json: bool) -> None:
+    """Write a result: `document` for machines, `parts` for people."""
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    else:
+        stdout().print(Group(*parts))
+
+
+def say(text: str, *, as_json: bool) -> None:
+    """Tell of progress, on stderr; machines are told nothing."""
+    if not as_json:
+        stderr().print(words(text, "dim"))
+
+
+def show_error(error: CommandError, *, as_json: bool) -> None:
+    """Write an error: a panel on stderr, or `{"error": …}` on stdout."""
+    if as_json:
+        described = {"name": error.name, "message": str(error), "mend": error.mend, "problems": list(error.problems)}
+        sys.stdout.write(json.dumps({"error": described}, indent=2, ensure_ascii=False, default=str) + "\n")
+        return
+    parts: list[RenderableType] = [words(str(error))]
+    if error.problems:
+        parts.append(problem_table(error.problems))
+    if error.mend:
+        parts.append(Text.assemble(("→ ", "bold"), clean(error.mend)))
+    stderr().print(Panel(Group(*parts), title=words(error.name, "bold red"), title_align="left", border_style="red"))
+
+
+def problem_table(problems: Iterable[dict[str, Any]]) -> Table:
+    """Problems as people read them: where, what, how to mend it."""
+    return table(
+        ("where", "what", "mend", "error"),
+        [(words(p["where"], "bold"), p["what"], p["mend"], words(p["error"], "dim")) for p in problems],
+    )
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """A plain table; text is taken as it is, never as markup."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else words(cell) for cell in row))
+    return made
+
+
+def words(text: str, style: str = "") -> Text:
+    """Text as it is: brackets are no markup, and what would steer the terminal is dropped."""
+    return Text(clean(text), style=style)
+
+
+def clean(text: str) -> str:
+    """Text without control characters but line ends: notes are other people's, and must not steer the terminal."""
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf"})
+
+
+def verdict_text(verdict: str) -> Text:
+    """A verdict in its colour."""
+    return Text(verdict.replace("_", " "), style=VERDICT_STYLES.get(verdict, ""))
+
+
+def moment(at: datetime, zone: ZoneInfo) -> str:
+    """A time in the rollout's own zone."""
+    return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}"
+
+
+def percent(value: float) -> str:
+    """A percentage without needless decimals."""
+    return f"{value:g}%"

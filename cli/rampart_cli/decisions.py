@@ -1,0 +1,93 @@
+"""Sending a person's decision to the state machine `decision`, exactly as the console would."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from rampart.rollout.state import DecisionKind
+from rampart_cli.failures import InputError, RefusedError
+from rampart_cli.machines import Execution, wait_for_end
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rampart.plan.model import Stage
+    from rampart_cli.stack import Stack
+
+_LONGEST_DECISION = 900.0
+"""Seconds after which the machine `decision` itself gives up."""
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*%\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person says of a rollout."""
+
+    rollout: str
+    kind: DecisionKind
+    by: str
+    note: str = ""
+    gate: str | None = None
+    reported: Mapping[str, float] = field(default_factory=dict)
+    stage: int | None = None
+
+    def to_input(self) -> dict[str, Any]:
+        """The input of the state machine `decision`."""
+        said: dict[str, Any] = {"rollout": self.rollout, "gate": self.gate, "decision": self.kind.value, "by": self.by}
+        said |= {"note": self.note, "reported": dict(self.reported), "stage": self.stage}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+def decide(stack: Stack, decision: Decision) -> Execution:
+    """Start the decision and wait for its end; raises RefusedError with the machine's own words when it is refused."""
+    # A name of its own for each decision: a repeated one asks the record again, which knows what was answered.
+    name = f"{decision.kind.value}-{decision.rollout}"[:47] + f"-{uuid4().hex}"
+    arn = stack.machines.start(stack.decision_machine, name, decision.to_input())
+    execution = wait_for_end(stack.machines, arn, stack.patience, _LONGEST_DECISION)
+    if not execution.succeeded:
+        raise RefusedError(
+            execution.cause or f"the decision ended as {execution.status}",
+            name=execution.error or execution.status,
+            mend=f"See how it stands: rampart status {decision.rollout}",
+        )
+    return execution
+
+
+def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str, float]:
+    """Read `criterion=number` pairs; raises InputError for another form, or a criterion that nobody reports."""
+    reported = {}
+    for pair in pairs:
+        name, separator, number = (part.strip() for part in pair.rpartition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            value = float("nan")
+        if not separator or not name or not 0 <= value < float("inf"):
+            raise InputError(f'{pair!r} is no report; write it as --reported "call centre complaints=0"')
+        if name not in known:
+            names = ", ".join(repr(each) for each in known) or "none"
+            raise InputError(f"{name!r} is no criterion that people report; in this plan: {names}")
+        reported[name] = value
+    return reported
+
+
+def stage_index(wanted: str, stages: Sequence[Stage]) -> int:
+    """The index of the stage that `25%`, a stage's name or its number from 0 means; raises InputError."""
+    text = wanted.strip()
+    names = [(stage.name or "").casefold() for stage in stages]
+    if text.casefold() in filter(None, names):
+        return names.index(text.casefold())
+    share = _PERCENT.match(text)
+    for index, stage in enumerate(stages):
+        if (share and float(share[1]) == stage.percent) or (text.isdecimal() and int(text) == index):
+            return index
+    listed = ", ".join(f"{index}: {stage.label}" for index, stage in enumerate(stages))
+    raise InputError(f"there is no stage {wanted!r}; the plan's stages are {listed}")
+
+
+def who_decides(stack: Stack, by: str | None) -> str:
+    """The name to keep with a decision: what was said, or the caller's identity."""
+    return by.strip() if by and by.strip() else stack.who()

@@ -1,0 +1,114 @@
+"""What a team's criteria mean in Datadog: one file, so that no query is typed again for the next plan."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+from rampart.errors import RampartError
+from rampart.model import Model
+from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
+
+_SPECS: dict[str, type[Model]] = {"rate": RateSpec, "count": CountSpec, "value": ValueSpec, "reported": ReportedSpec}
+_SPELLINGS = {
+    "centre": "center", "colour": "color", "behaviour": "behavior", "favourite": "favorite", "programme": "program",
+    "catalogue": "catalog", "cancelled": "canceled", "licence": "license", "enrolment": "enrollment", "cheque": "check",
+}  # fmt: skip
+_APART = re.compile(r"[^\w*?\[\]!%]+|_+")
+
+
+class BindingsError(RampartError):
+    """The bindings file cannot be used."""
+
+
+class _File(Model):
+    synonyms: tuple[tuple[str, ...], ...] = Field((), max_length=200)
+    criteria: dict[str, dict[str, Any]] = Field(max_length=500)
+
+    @field_validator("criteria")
+    @classmethod
+    def _knows_each_key(cls, criteria: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for pattern, spec in criteria.items():
+            model = _SPECS.get(str(spec.get("kind")))
+            if model is None:
+                raise ValueError(f"{pattern!r} needs a kind: one of {', '.join(_SPECS)}")
+            known = {info.alias or name for name, info in model.model_fields.items()}
+            if unknown := spec.keys() - known:
+                raise ValueError(f"{pattern!r} has keys that no {spec['kind']} has: {', '.join(sorted(unknown))}")
+        return criteria
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The pattern that a criterion's name met, and the criterion's YAML."""
+
+    pattern: str
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """Patterns of criteria names, in the order of the file, with what each stands for."""
+
+    synonyms: tuple[tuple[str, ...], ...] = ()
+    criteria: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def find(self, name: str) -> Binding | None:
+        """The binding of a criterion: the one of exactly this name, else the first whose pattern fits."""
+        wanted = self._normal(name)
+        for pattern, normal in self._patterns.items():
+            if normal == wanted:
+                return Binding(pattern, self.criteria[pattern])
+        for pattern, normal in self._patterns.items():
+            if fnmatchcase(wanted, normal):
+                return Binding(pattern, self.criteria[pattern])
+        return None
+
+    @cached_property
+    def _patterns(self) -> dict[str, str]:
+        return {pattern: self._normal(pattern) for pattern in self.criteria}
+
+    @cached_property
+    def _same(self) -> list[tuple[str, str]]:
+        groups = [[_words(phrase) for phrase in group] for group in self.synonyms if group]
+        pairs = [(phrase, group[0]) for group in groups for phrase in group[1:] if phrase]
+        return sorted(pairs, key=lambda pair: -len(pair[0]))
+
+    def _normal(self, name: str) -> str:
+        text = f" {_words(name)} "
+        for phrase, first in self._same:
+            text = text.replace(f" {phrase} ", f" {first} ")
+        return text.strip()
+
+
+def _words(text: str) -> str:
+    """A name without what people vary: case, punctuation, plural, British and American spelling."""
+    words = _APART.sub(" ", text.casefold()).split()
+    return " ".join(_singular(_SPELLINGS.get(word, word)) for word in words)
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def read_bindings(text: str) -> Bindings:
+    """Read a bindings file.
+
+    Raises BindingsError, which names the place, when it is no YAML or binds something that no criterion is.
+    """
+    try:
+        loaded = yaml.safe_load(text)
+        file = _File.model_validate(loaded)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise BindingsError(f"the bindings are no YAML: {' '.join(str(error).split())[:300]}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise BindingsError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
+    return Bindings(file.synonyms, file.criteria)

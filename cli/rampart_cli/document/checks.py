@@ -1,0 +1,233 @@
+"""What one plan lacks or contradicts; the checks of its calendar stand in `date_checks`."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rampart_cli.document.amounts import StageKind
+from rampart_cli.document.criteria import Criterion, CriterionKind
+from rampart_cli.document.date_checks import check_dates
+from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
+from rampart_cli.document.facts import MOST_FLAGS, almost_same, flag_of
+from rampart_cli.document.labels import Asks, placeholder_in
+from rampart_cli.document.sections import SectionKind
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from rampart_cli.document.inline import Link
+    from rampart_cli.document.page import Page
+    from rampart_cli.document.plan import PlanDocument, Stage
+    from rampart_cli.document.stage_details import Details
+
+Say = Callable[[Code, int, str, str], Diagnostic]
+
+_OTHER_ENVIRONMENT = re.compile(
+    r"(?:^|[.-])(?:staging|stage|stg|dev|development|sandbox|test|qa|review|localhost)(?:[.-]|$)"
+)
+_REPORTED = re.compile(
+    r"complaints?|call cent(?:er|re)|contact cent(?:er|re)|feedback"
+    r"|qualitative|social listening|survey|satisfaction|sentiment|interview",
+    re.IGNORECASE,
+)
+_TOO_DIFFERENT = 3.0
+"""Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
+
+
+def is_reported_by_people(criterion: Criterion) -> bool:
+    """Whether no metric shows the criterion, so that a person has to say it."""
+    return criterion.kind is CriterionKind.YES_NO or bool(_REPORTED.search(criterion.name))
+
+
+def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) -> list[Diagnostic]:
+    """Everything that is to be said about one plan; `today` tells results written before the launch."""
+
+    def say(code: Code, line: int, fragment: str, message: str) -> Diagnostic:
+        return diagnose(code, page, line, fragment, message)
+
+    found = [*_missing(plan, say), *_flags(plan, say), *_criteria(plan, say), *_phases(plan, say)]
+    found += [*_stages(plan, say), *_users(plan, details, say), *_placeholders(plan, details, say)]
+    return found + check_dates(plan, details, say, today)
+
+
+def _missing(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    line = plan.title.line
+    watched = any(s.asks is Asks.WATCHERS and s.field and s.field.value for s in plan.statements)
+    absent = [
+        (plan.flags, Code.MISSING_FLAG, "the page names no flag"),
+        (plan.owner, Code.MISSING_OWNER,
+         "the page names who watches the dashboards, but no owner" if watched else "the page names no owner"),
+        (plan.timezone, Code.MISSING_TIMEZONE, "the page gives dates and no time zone"),
+        (plan.rollback, Code.MISSING_ROLLBACK, "the page has no filled-in section on going back"),
+        (plan.window, Code.MISSING_WINDOW, "the page states neither an evaluation window nor a least sample"),
+        (plan.dashboard, Code.MISSING_DASHBOARD, "the page links no dashboard"),
+        (plan.criteria, Code.MISSING_THRESHOLD, "the page lists no criterion to judge the rollout by"),
+    ]  # fmt: skip
+    for fact, code, message in absent:
+        if not fact:
+            yield say(code, line, "", message)
+
+
+def _flags(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    for link, line in plan.links:
+        if flag_of(link) and (host := _other_host(link)):
+            yield say(Code.STAGING_FLAG_LINK, line, host, f"the link to the flag opens {host}, which is not production")
+        name = flag_of(link)
+        if name and re.fullmatch(r"[\w.:-]*_[\w.:-]*", link.text.strip()) and link.text.strip() != name:
+            yield say(
+                Code.INCONSISTENT_FLAG_NAME, line, link.text.strip(),
+                f"the link reads {link.text.strip()} and opens {name}",
+            )  # fmt: skip
+    for first, second in combinations(plan.flags[:MOST_FLAGS], 2):
+        if almost_same(first.name, second.name):
+            yield say(
+                Code.INCONSISTENT_FLAG_NAME, second.line, second.name,
+                f"the flag is {second.name} here and {first.name} at line {first.line}",
+            )  # fmt: skip
+
+
+def _other_host(link: Link) -> str | None:
+    host = urlsplit(link.url).hostname or ""
+    return host if _OTHER_ENVIRONMENT.search(host) else None
+
+
+def _criteria(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    for c in plan.distinct_criteria:
+        if is_reported_by_people(c):
+            yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured in Datadog")
+        if c.kind is CriterionKind.NUMERIC and c.op is None:
+            yield say(
+                Code.MISSING_OPERATOR, c.line, f"{c.value:g}", f"{c.name!r} has the number {c.value:g} and no operator"
+            )
+        if c.kind is CriterionKind.RELATIVE:
+            yield say(
+                Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} is compared with something that has no number"
+            )
+        if c.kind is CriterionKind.NAMED:
+            yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} is only a name: no bar is given")
+    by_name: dict[str, list[Criterion]] = defaultdict(list)
+    for c in plan.distinct_criteria:
+        by_name[c.name.casefold()].append(c)
+    for first, *others in by_name.values():
+        for c in others:
+            if c.line != first.line and c.value is not None and first.value is not None:
+                yield say(
+                    Code.CONTRADICTORY_CRITERION, c.line, c.name,
+                    f"{c.name!r} is {c.op or ''} {c.value:g} here and {first.op or ''} {first.value:g} "
+                    f"at line {first.line}",
+                )  # fmt: skip
+
+
+def _phases(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    """Criteria that one phase lists and another, which lists some too, does not."""
+    phases: dict[int, list[Criterion]] = defaultdict(list)
+    titles: dict[int, str] = {}
+    lines = {s.number: s.stage_section for s in plan.statements if s.is_criterion}
+    for criterion in plan.criteria:
+        section = lines.get(criterion.line)
+        if section is not None:
+            phases[section.line].append(criterion)
+            titles[section.line] = section.title
+    for (first, listed), (second, others) in combinations(sorted(phases.items())[:20], 2):
+        for here, mine, there, theirs in ((second, others, first, listed), (first, listed, second, others)):
+            names = {c.name.casefold() for c in mine}
+            for criterion in theirs:
+                if criterion.name.casefold() not in names:
+                    yield say(
+                        Code.CRITERION_MISSING_IN_PHASE, here, "",
+                        f"{titles[here]!r} does not look at {criterion.name!r}, "
+                        f"which {titles[there]!r} does at line {criterion.line}",
+                    )  # fmt: skip
+
+
+def _stages(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    for stage in plan.stages:
+        if stage.stated:
+            said = " and ".join(f"{percent:g}% at line {line}" for percent, line in stage.stated)
+            percent, line = stage.stated[-1]
+            yield say(Code.CONTRADICTORY_PERCENT, line, f"{percent:g}%", f"{stage.label} is given {said}")
+        elif stage.kind is StageKind.UNKNOWN:
+            yield say(
+                Code.STAGE_WITHOUT_PERCENT,
+                stage.line,
+                "",
+                f"{stage.label} does not say which percentage of users it reaches",
+            )
+        elif stage.kind is StageKind.TIME:
+            yield say(
+                Code.PERCENTAGE_OF_TIME, stage.source.number if stage.source else stage.line, f"{stage.percent:g}%",
+                f"{stage.percent:g}% is a percentage of time or requests, not of users",
+            )  # fmt: skip
+    numbered = [stage for stage in plan.stages if stage.percent is not None]
+    for before, after in pairwise(numbered):
+        if (after.percent or 0) <= (before.percent or 0):
+            yield say(
+                Code.STAGE_ORDER, after.line, f"{after.percent:g}%",
+                f"{after.percent:g}% comes after {before.percent:g}% (line {before.line})",
+            )  # fmt: skip
+    if numbered and all((stage.percent or 0) < 100 for stage in numbered) and not plan.stages[-1].stated:
+        yield say(
+            Code.NO_FULL_STAGE, numbered[-1].line, "",
+            f"the last stage is {numbered[-1].percent:g}%: the page never says when everybody is reached",
+        )  # fmt: skip
+    yield from _letters(plan, say)
+
+
+def _letters(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    first: dict[str, Stage] = {}
+    for stage in plan.stages:
+        letter = (stage.letter or "").casefold()
+        if not letter:
+            continue
+        known = first.setdefault(letter, stage)
+        if known is not stage and (known.section is None or known.section is not stage.section):
+            yield say(
+                Code.DUPLICATE_STAGE_LETTER, stage.line, stage.letter or "",
+                f"{stage.letter} is used here and at line {known.line}",
+            )  # fmt: skip
+
+
+def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+    for crowd in details.crowds:
+        stages = crowd.stages or tuple(plan.stages)
+        is_list = len(crowd.numbers) > 2 or (len(crowd.numbers) == 2 and bool(crowd.stages))
+        if is_list and len(crowd.numbers) != len(stages):
+            numbers = ", ".join(f"{number:,}" for number in crowd.numbers)
+            yield say(
+                Code.USERS_NOT_MATCHING_STAGES, crowd.line, "",
+                f"{len(crowd.numbers)} numbers of users ({numbers}) are given for {len(stages)} stages",
+            )  # fmt: skip
+    # Which number belongs to which stage is open when they do not match; the first can only mean the first.
+    firsts = [(crowd.stages[0], crowd.numbers[0], crowd.line) for crowd in details.crowds if crowd.stages]
+    counted = [(s, s.users[0], s.users_line or s.line) for s in plan.stages if s.users and len(s.users) == 1]
+    counted += [found for found in firsts if found[0].users is None]
+    for (one, few, _), (other, many, line) in pairwise(sorted(counted, key=lambda found: found[0].line)):
+        if one.percent and other.percent and few and many and one.percent != other.percent:
+            expected = few * other.percent / one.percent
+            if max(expected / many, many / expected) > _TOO_DIFFERENT:
+                yield say(
+                    Code.USERS_NOT_MATCHING_STAGES, line, "",
+                    f"{few:,} users at {one.percent:g}% would be {expected:,.0f} at {other.percent:g}%, "
+                    f"and the page says {many:,}",
+                )  # fmt: skip
+
+
+def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+    dated = [stage for stage in plan.stages if stage.start]
+    open_ranges = {calendar.line for calendar in details.calendars if not calendar.dates.start}
+    for statement in plan.statements:
+        if statement.is_decoy or statement.line.quoted or statement.section.kind is SectionKind.GUIDE:
+            continue
+        value = statement.field.value if statement.field and statement.field.value else statement.text
+        if (missing := placeholder_in(value)) is None:
+            continue
+        message = f"{missing!r} stands for an answer that is not given yet"
+        if statement.number in open_ranges and dated:
+            steps = ", ".join(str(stage.line) for stage in dated if stage.line > statement.number) or dated[0].line
+            message = f"the dates are {missing!r} here, beside dated steps (line {steps})"
+        yield say(Code.PLACEHOLDER_LEFT, statement.number, missing, message)

@@ -1,0 +1,145 @@
+"""What the calendar of one plan lacks or contradicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import holidays
+
+from rampart_cli.document.dates import DateProblem, Dates, leading_date
+from rampart_cli.document.diagnostics import Code, Diagnostic
+from rampart_cli.document.lines import LineKind
+from rampart_cli.document.results import is_measured, results_section
+from rampart_cli.document.sections import SectionKind
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from rampart_cli.document.plan import PlanDocument, Stage
+    from rampart_cli.document.stage_details import Calendar, Details
+    from rampart_cli.document.statements import Statement
+
+    Say = Callable[[Code, int, str, str], Diagnostic]
+
+_PROBLEMS = {
+    DateProblem.NO_YEAR: (Code.MISSING_YEAR, "{} has no year"),
+    DateProblem.MALFORMED: (Code.MALFORMED_DATE, "{} is no date that can be read in one way"),
+    DateProblem.REVERSED: (Code.DATE_RANGE_REVERSED, "{} ends before it begins"),
+}
+
+
+def check_dates(plan: PlanDocument, details: Details, say: Say, today: date) -> list[Diagnostic]:
+    """Weekends, holidays, order and ranges of the dates; results that are written before the launch."""
+    found = [
+        *_problems(plan, details, say),
+        *_days_off(plan, details, say),
+        *_order(plan, say),
+        *_ranges(plan, details, say),
+    ]
+    return [*found, *_dependencies(plan, say), *_results(plan, say, today)]
+
+
+def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+    written = [(stage.dates, stage.dates_line) for stage in plan.stages]
+    written += [(calendar.dates, calendar.line) for calendar in details.calendars]
+    written += [(leading_date(s.text)[0], s.number) for s in _entries(plan)]
+    said: set[tuple[Dates, int | None]] = set()
+    for dates, line in written:
+        if line is None or dates.problem not in _PROBLEMS or (dates, line) in said:
+            continue
+        said.add((dates, line))
+        code, message = _PROBLEMS[dates.problem]
+        yield say(code, line, dates.text, message.format(dates.text))
+
+
+def _entries(plan: PlanDocument) -> list[Statement]:
+    """The entries of timelines."""
+    return [
+        s for s in plan.statements
+        if s.is_plan and s.line.kind in {LineKind.ITEM, LineKind.TEXT}
+        and (s.section.kind is SectionKind.TIMELINE or s.line.checked is not None) and leading_date(s.text)[0].said
+    ]  # fmt: skip
+
+
+def _days_off(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+    calendar = holidays.country_holidays("US")
+    days = [(stage.dates, stage.dates_line, f"{stage.label} starts") for stage in plan.stages]
+    # A single day that a phase or the plan states is a day on which something happens; the ends of a range are not.
+    days += [(c.dates, c.line, "the page plans to start") for c in details.calendars if c.dates.end is None]
+    for dates, line, what in days:
+        day = dates.start
+        if day is None or line is None or dates.is_week:
+            continue
+        if day.weekday() >= 5:
+            rule = plan.business_days
+            against = f", against the page's own rule of business days (line {rule.line})" if rule else ""
+            yield say(
+                Code.WEEKEND_DATE_VS_BUSINESS_DAY, line, dates.text,
+                f"{day.isoformat()}, when {what}, is a {day:%A}{against}",
+            )  # fmt: skip
+        elif day in calendar:
+            yield say(
+                Code.HOLIDAY_DATE, line, dates.text,
+                f"{day.isoformat()}, when {what}, is {calendar[day]}",
+            )  # fmt: skip
+
+
+def _order(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    dated = [stage for stage in plan.stages if stage.start]
+    for before, after in pairwise(dated):
+        if before.start and after.start and after.start < before.start:
+            yield say(
+                Code.DATES_OUT_OF_ORDER, after.dates_line or after.line, after.dates.text,
+                f"{after.label} starts on {after.start}, before {before.label} on {before.start}",
+            )  # fmt: skip
+
+
+def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+    whole = [calendar for calendar in details.calendars if not calendar.stages]
+    for calendar in details.calendars:
+        start, end = calendar.dates.start, calendar.dates.end
+        if start is None or end is None or calendar.dates.problem:
+            continue
+        for stage in calendar.stages or _following(calendar, whole, plan):
+            if stage.start and not start <= stage.start <= end:
+                yield say(
+                    Code.DATE_OUTSIDE_RANGE, stage.dates_line or stage.line, stage.dates.text,
+                    f"{stage.label} starts on {stage.start}, outside {start} to {end} (line {calendar.line})",
+                )  # fmt: skip
+
+
+def _following(calendar: Calendar, whole: list[Calendar], plan: PlanDocument) -> list[Stage]:
+    """The stages that a range without stages of its own speaks of: those up to the next such range."""
+    next_line = min((other.line for other in whole if other.line > calendar.line), default=None)
+    return [s for s in plan.stages if s.line > calendar.line and (next_line is None or s.line < next_line)]
+
+
+def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    steps = {stage.source.number for stage in plan.stages if stage.source}
+    steps |= {stage.dates_line for stage in plan.stages if stage.dates_line}
+    for entry in _entries(plan):
+        dates, rest = leading_date(entry.text)
+        if entry.number not in steps and "%" not in rest:
+            yield say(
+                Code.DEPENDENCY_IN_TIMELINE, entry.number, dates.text,
+                "this entry of the timeline moves no flag: it is something that the rollout waits for",
+            )  # fmt: skip
+
+
+def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Diagnostic]:
+    told: set[int] = set()
+    for stage in plan.stages:
+        section = results_section(stage)
+        if section is None or section.line in told or stage.start is None or stage.start <= today:
+            continue
+        told.add(section.line)
+        within = list(section.walk())
+        criteria = {criterion.text for criterion in plan.criteria}
+        written = next((s for s in plan.statements if s.section in within and is_measured(s, criteria)), None)
+        if written is not None:
+            yield say(
+                Code.RESULT_BEFORE_LAUNCH, written.number, "",
+                f"{stage.label} starts on {stage.start}, after {today}, and has results already",
+            )  # fmt: skip

@@ -1,0 +1,100 @@
+"""The criteria of a draft: the bar from the page, the rest from the team's bindings, and gaps for what neither says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rampart_cli.document.checks import is_reported_by_people
+from rampart_cli.document.criteria import Criterion, CriterionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rampart_cli.document.bindings import Binding, Bindings
+
+_QUERIES = {"rate": ("errors", "total"), "count": ("query",), "value": ("query",), "reported": ()}
+Value = str | int | float | bool
+"""What YAML writes on one line."""
+
+_BARS = frozenset({"below", "above", "at_most"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key of a criterion and what is said beside it; None is a gap, an empty key a gap for all of the criterion."""
+
+    key: str
+    value: Value | None
+    note: str
+
+
+def criterion_entries(criteria: Sequence[Criterion], bindings: Bindings) -> list[tuple[str, list[Entry]]]:
+    """The keys of each criterion, once for each name."""
+    by_name: dict[str, list[Criterion]] = {}
+    for criterion in criteria:
+        by_name.setdefault(" ".join(criterion.name.casefold().split()), []).append(criterion)
+    return [(same[0].name, _entries(same, bindings.find(same[0].name))) for same in by_name.values()]
+
+
+def _entries(same: list[Criterion], binding: Binding | None) -> list[Entry]:
+    criterion = same[0]
+    kind = binding.spec["kind"] if binding else _kind(criterion)
+    if kind is None:
+        return [
+            Entry("", None, f"line {criterion.line}: {criterion.name!r} has no bar, and no binding says what it means")
+        ]
+    if binding is None:
+        found = [Entry("kind", kind, f"line {criterion.line}")]
+        found += [Entry(key, None, f"no binding for {criterion.name!r}: a Datadog query") for key in _QUERIES[kind]]
+        if kind == "rate":
+            found.append(Entry("baseline", None, "the rate without the flag; or write `scope: cohort` in its place"))
+        return [*found, _bar(same, kind)]
+    note = f"bindings: {binding.pattern}"
+    bar = _bar(same, kind)
+    kept = _BARS if bar.value is not None or criterion.value is not None else frozenset[str]()
+    found = [Entry(key, value, note) for key, value in binding.spec.items() if key not in kept]
+    return found if any(entry.key in _BARS for entry in found) else [*found, bar]
+
+
+def _kind(criterion: Criterion) -> str | None:
+    """The kind that the page's own words say; None when they do not."""
+    if is_reported_by_people(criterion):
+        return "reported"
+    if criterion.kind is not CriterionKind.NUMERIC:
+        return None
+    return {"percent": "rate", "count": "count"}.get(criterion.unit or "", "value")
+
+
+def _bar(same: list[Criterion], kind: str) -> Entry:
+    criterion = same[0]
+    key = "at_most" if kind in {"count", "reported"} else "below"
+    if len(same) > 1:
+        lines = ", ".join(str(other.line) for other in same)
+        return Entry(key, None, f"the page gives several bars (lines {lines}), and a criterion has one")
+    if criterion.value is None:
+        return Entry(key, None, f"line {criterion.line} gives no number")
+    if criterion.op is None:
+        return Entry(key, None, f"line {criterion.line} gives {criterion.value:g} and no operator")
+    if kind == "rate" and criterion.unit != "percent":
+        return Entry(key, None, f"line {criterion.line} gives {criterion.value:g}, and a rate's bar is a percentage")
+    return _counted(criterion, key) if key == "at_most" else _sided(criterion, kind)
+
+
+def _sided(criterion: Criterion, kind: str) -> Entry:
+    said = f"line {criterion.line}: {criterion.text}"
+    key = "above" if criterion.op in {">", ">="} else "below"
+    value = criterion.value or 0.0
+    if criterion.op == "==" or (kind == "rate" and not 0 < value < 100):
+        return Entry(key, None, f"{said}; a rate's bar lies between 0% and 100%")
+    return Entry(key, f"{value:g}%" if kind == "rate" else value, said)
+
+
+def _counted(criterion: Criterion, key: str) -> Entry:
+    said = f"line {criterion.line}: {criterion.text}"
+    value = criterion.value or 0.0
+    if criterion.op == "<" and value >= 1 and value.is_integer():
+        return Entry(key, int(value) - 1, f"{said}; fewer than {value:g} is at most {value - 1:g}")
+    if criterion.op == "<=" or (criterion.op == "==" and value == 0):
+        return Entry(key, int(value) if value.is_integer() else value, said)
+    return Entry(key, None, f"{said}; a count can only be held to at most a number")

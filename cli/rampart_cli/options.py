@@ -1,0 +1,28 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RolloutName = Annotated[str, typer.Argument(metavar="ROLLOUT", help="The rollout's name, as in its plan.")]
+PlanFile = Annotated[Path, typer.Argument(metavar="PLAN.yaml", help="The plan; - reads it from stdin.")]
+StackName = Annotated[
+    str, typer.Option("--stack", envvar="RAMPART_STACK", metavar="NAME", help="The CloudFormation stack of Rampart.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON on stdout, and nothing else there.")]
+By = Annotated[
+    str | None,
+    typer.Option("--by", envvar="RAMPART_BY", metavar="NAME", help="Who decides; the caller's AWS identity if absent."),
+]
+Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; kept in the record.")]
+RequiredNote = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; kept in the record. Needed.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait until the flag is at the attempt's first stage, or the start is refused.")
+]
+Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait at most.")]
+
+DEFAULT_STACK = "rampart"
+DEFAULT_TIMEOUT = 300.0

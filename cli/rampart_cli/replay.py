@@ -1,0 +1,83 @@
+"""Judging stored evidence again: an evaluation must give its own verdicts, or somebody must know why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rampart.evidence import RULE_VERSION
+from rampart.evidence.series import from_stored
+from rampart.evidence.window import Window
+from rampart.rollout.evaluate import judge_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rampart.plan.model import Plan
+    from rampart.rollout.state import Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A criterion that is judged otherwise now."""
+
+    criterion: str
+    stored: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One evaluation, judged again."""
+
+    evaluation: Evaluation
+    differences: tuple[Difference, ...]
+    why: str = ""
+    """What else differs: the plan, or the rule's version."""
+
+    @property
+    def same(self) -> bool:
+        """Whether every stored verdict came out again."""
+        return not self.differences
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines."""
+        found = [{"criterion": d.criterion, "stored": d.stored, "now": d.now} for d in self.differences]
+        return {"evaluation": self.evaluation.id, "why": self.why, "differences": found}
+
+    def problems(self) -> Iterator[dict[str, Any]]:
+        """For people, as rows of a table of problems."""
+        for d in self.differences:
+            where = f"{self.evaluation.id} {d.criterion}"
+            yield {
+                "error": "ReplayDiffers",
+                "where": where,
+                "what": f"stored {d.stored}, now {d.now}",
+                "mend": self.why,
+            }
+
+
+def replay_all(plan: Plan, plan_hash: str, evaluations: Iterable[Evaluation]) -> Iterator[Replay]:
+    """Judge each evaluation's stored evidence again, with the rollout's pinned plan."""
+    return (replay(plan, plan_hash, evaluation) for evaluation in evaluations)
+
+
+def replay(plan: Plan, plan_hash: str, evaluation: Evaluation) -> Replay:
+    """Judge one evaluation's stored evidence again, over its own window and with its own share of requests."""
+    answers = {key: from_stored(stored) for key, stored in evaluation.evidence.items()}
+    judgements = judge_all(plan, answers, Window(*evaluation.window), share=evaluation.percent / 100)
+    now = {judgement.name: judgement.verdict.value for judgement in judgements}
+    stored = {str(each["name"]): str(each["verdict"]) for each in evaluation.judgements}
+    names = sorted(now.keys() | stored.keys())
+    differences = tuple(
+        Difference(name, stored.get(name, "nothing"), now.get(name, "nothing"))
+        for name in names
+        if stored.get(name) != now.get(name)
+    )
+    return Replay(evaluation, differences, _why(evaluation, plan_hash))
+
+
+def _why(evaluation: Evaluation, plan_hash: str) -> str:
+    if evaluation.rule_version != RULE_VERSION:
+        return f"judged by rule {evaluation.rule_version}, replayed by {RULE_VERSION}"
+    return "another plan was judged" if evaluation.plan_hash != plan_hash else "rule and plan are the same: a defect"

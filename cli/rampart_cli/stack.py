@@ -1,0 +1,132 @@
+"""The deployed stack: what CloudFormation says of it, and the parts that commands ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from rampart_cli.failures import RefusedError, UnreachableError
+from rampart_cli.machines import Machines, Patience, StepFunctionsMachines
+
+if TYPE_CHECKING:
+    import boto3
+
+    from rampart.rollout.state import Evaluation, Event, Gate, RolloutState
+    from rampart_cli.dead_letters import DeadLetters
+
+
+class Records(Protocol):
+    """What commands read of the table; every method raises StoreError."""
+
+    def watched(self) -> Sequence[str]:
+        """Ids of the rollouts that a tick looks at."""
+
+    def state(self, rollout: str) -> RolloutState | None:
+        """The record."""
+
+    def gate(self, rollout: str) -> Gate | None:
+        """The newest gate with its answer."""
+
+    def events(self, rollout: str) -> Mapping[str, Event]:
+        """Everything that happened, oldest first, by sort key."""
+
+    def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]:
+        """Every evaluation that is kept."""
+
+    def plan_document(self, rollout: str, plan_hash: str) -> str | None:
+        """The plan as it was submitted, JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """One deployed Rampart."""
+
+    name: str
+    records: Records
+    machines: Machines
+    rollout_machine: str
+    decision_machine: str
+    dead_letters: Callable[[], DeadLetters]
+    who: Callable[[], str]
+    """Who calls, by AWS's account."""
+    patience: Patience = field(default_factory=Patience)
+
+    def state(self, rollout: str) -> RolloutState:
+        """The record of a rollout; raises RefusedError when there is none."""
+        state = self.records.state(rollout)
+        if state is None:
+            known = ", ".join(self.records.watched()) or "none"
+            raise RefusedError(
+                f"there is no rollout {rollout!r} in the stack {self.name!r}",
+                name="UnknownRollout",
+                mend=f"Mend its name (watched now: {known}), or name another stack with --stack.",
+            )
+        return state
+
+
+Connect = Callable[[str], Stack]
+"""Finds a stack by its name."""
+
+
+def connect(name: str, session: boto3.Session | None = None) -> Stack:
+    """Find a deployed stack; credentials, region and endpoints are found as the AWS command line finds them.
+
+    Raises UnreachableError when there is no such stack, and botocore's errors when AWS cannot be asked.
+    """
+    import boto3  # costs 300 ms: commands that ask nobody do not pay it
+
+    from rampart.adapters.dynamodb import DynamoRolloutStore
+
+    session = session or boto3.Session()
+    outputs = _outputs(session, name)
+    return Stack(
+        name=name,
+        records=DynamoRolloutStore(outputs["TableName"], session.client("dynamodb")),
+        machines=StepFunctionsMachines(session.client("stepfunctions")),
+        rollout_machine=outputs["RolloutMachine"],
+        decision_machine=outputs["DecisionMachine"],
+        dead_letters=lambda: _dead_letters(session, outputs),
+        who=lambda: _who(session),
+    )
+
+
+def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
+    try:
+        found = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise UnreachableError(
+            f"there is no stack {name!r} in {session.region_name}",
+            name="UnknownStack",
+            mend="Name it with --stack or RAMPART_STACK; account and region come from AWS_PROFILE and AWS_REGION.",
+        ) from error
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+    missing = sorted({"TableName", "RolloutMachine", "DecisionMachine"} - outputs.keys())
+    if missing:
+        raise UnreachableError(
+            f"the stack {name!r} is {found['StackStatus']} and has no output {', '.join(missing)}",
+            name="NotRampart",
+            mend="Deploy it whole with `make deploy`, or name Rampart's stack with --stack.",
+        )
+    return outputs
+
+
+def _dead_letters(session: boto3.Session, outputs: Mapping[str, str]) -> DeadLetters:
+    from rampart_cli.dead_letters import DeadLetters
+
+    return DeadLetters(
+        queue_url=outputs["DeadLettersUrl"],
+        rollback_function=outputs["RollbackFunction"],
+        sqs=session.client("sqs"),
+        functions=session.client("lambda"),
+    )
+
+
+def _who(session: boto3.Session) -> str:
+    """The caller's name: of an assumed role its session, which single sign-on fills with the person's name."""
+    arn: Any = session.client("sts").get_caller_identity()["Arn"]
+    return str(arn).rsplit("/", 1)[-1].rsplit(":", 1)[-1]

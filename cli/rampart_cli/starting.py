@@ -1,0 +1,75 @@
+"""Starting attempts: the execution's name, and waiting until the flag moves or the start is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rampart_cli.failures import RefusedError, UnreachableError
+from rampart_cli.machines import AlreadyStartedError, Execution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rampart.plan.model import Plan
+    from rampart.rollout.state import RolloutState
+    from rampart_cli.stack import Stack
+
+_MOST_STARTS = 99
+"""Refused starts of one and the same plan that are counted through before giving up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A started attempt: its execution, and whether it was started before."""
+
+    execution: str
+    repeated: bool = False
+
+
+def start_rollout(stack: Stack, document: Mapping[str, Any], plan: Plan) -> Start:
+    """Start the rollout's execution, under a name made of the plan: a repeat is the same start, not a second one.
+
+    A start that was refused keeps its name for 90 days, so the next one counts on.
+    """
+    for number in range(1, _MOST_STARTS + 1):
+        name = f"{plan.rollout}-{plan.digest[:12]}" + (f"-{number}" if number > 1 else "")
+        try:
+            return Start(stack.machines.start(stack.rollout_machine, name, document))
+        except AlreadyStartedError:
+            earlier = stack.machines.describe(stack.machines.arn_of(stack.rollout_machine, name))
+            state = stack.records.state(plan.rollout)
+            if not earlier.is_over or earlier.succeeded or (state is not None and state.execution == earlier.arn):
+                return Start(earlier.arn, repeated=True)
+    raise RefusedError(f"{plan.rollout} was started and refused {_MOST_STARTS} times", mend="Change the plan's name.")
+
+
+def wait_for_first_stage(stack: Stack, rollout: str, execution: str, limit: float) -> RolloutState:
+    """Wait until the attempt's flag was read at its first stage.
+
+    Raises RefusedError with every problem when the start is refused or the attempt ends before, UnreachableError when
+    it takes longer than `limit` seconds.
+    """
+    for _ in stack.patience.looks(limit):
+        seen = stack.machines.describe(execution)
+        state = stack.records.state(rollout)
+        if state is not None and state.execution == execution and state.stage is not None:
+            return state
+        if seen.is_over and not seen.succeeded:
+            raise refusal(stack, seen)
+    raise UnreachableError(
+        f"{rollout} was started, but is not at its first stage after {limit:g} seconds",
+        name="StillStarting",
+        mend=f"It goes on by itself; look at it with: rampart status {rollout}",
+    )
+
+
+def refusal(stack: Stack, execution: Execution) -> RefusedError:
+    """Why an attempt did not begin, with every problem that `prepare` found."""
+    problems = stack.machines.refusals(execution.arn)
+    if problems:
+        many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        message = f"the start was refused: {many}. Nothing was claimed and no flag was touched."
+    else:
+        message = execution.cause or f"the attempt ended as {execution.status}"
+    return RefusedError(message, name=execution.error or execution.status, problems=problems)

@@ -1,0 +1,238 @@
+"""Evidence from Datadog: counts and values by bucket, and the state of monitors."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
+
+from rampart.adapters.datadog_api import DatadogApi, RefusedError, errors_in
+from rampart.errors import MonitorsUnreadableError
+from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+
+if TYPE_CHECKING:
+    from datadog_api_client import ApiClient
+
+    from rampart.adapters.secrets import Secret
+
+_MOST_POINTS = 1500
+"""Datadog makes the buckets of a series wider rather than show more of them."""
+_COUNTER = re.compile(r"\.as_count\(\)(?!\s*\.rollup\()")
+_QUIET = frozenset({"OK", "No Data"})
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was asked for, in epoch seconds."""
+
+    start: int
+    end: int
+    bucket: int
+
+
+class DatadogMetricSource:
+    """Implements `MetricSource`: all queries in one v2 timeseries request.
+
+    A 429 is waited out when Datadog's `X-RateLimit-Reset` fits into `patience_seconds`, once. With `split_refused` the
+    queries of a refused request are asked again one by one, so that only the bad one is refused: for the start of a
+    rollout, where people want to know which.
+    """
+
+    def __init__(
+        self,
+        site: str,
+        secret: Secret,
+        *,
+        url: str = "",
+        deadline_seconds: float = 10.0,
+        patience_seconds: float = 0.0,
+        split_refused: bool = False,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._api = DatadogApi(site, secret, url=url, deadline_seconds=deadline_seconds)
+        self._patience = patience_seconds
+        self._split_refused = split_refused
+        self._pause = pause
+
+    def read(self, queries: Mapping[str, str], *, start: int, end: int, bucket: int) -> Mapping[str, Measured]:
+        """Ask all queries in one request, in buckets of `bucket` seconds over [start, end); never raises for an answer.
+
+        A bucket without data is absent, or None where Datadog says null; a query without data is an empty series.
+        """
+        window = Window(start, end, bucket)
+        if not queries:
+            return {}
+        if (buckets := (end - start) / bucket) > _MOST_POINTS:
+            detail = f"{buckets:.0f} buckets are too many: beyond {_MOST_POINTS} Datadog makes them wider"
+            return dict.fromkeys(queries, Unavailable(AbsenceReason.MALFORMED, detail))
+        try:
+            answer = self._ask(list(queries.values()), window)
+        except RefusedError as error:
+            if self._split_refused and len(queries) > 1 and error.reason is AbsenceReason.REFUSED_QUERY:
+                return {
+                    key: self.read({key: query}, start=start, end=end, bucket=bucket)[key]
+                    for key, query in queries.items()
+                }
+            return dict.fromkeys(queries, Unavailable(error.reason, str(error)))
+        return dict(zip(queries, measured_in(answer, len(queries), window), strict=True))
+
+    def alerting_monitors(self, monitors: Sequence[int]) -> Mapping[int, str]:
+        """The monitors that are not quiet, with the state of each; an unknown monitor reads `unknown`.
+
+        Raises MonitorsUnreadableError when the state of one cannot be read.
+        """
+        states = {monitor: self._state_of(monitor) for monitor in monitors}
+        return {monitor: state for monitor, state in states.items() if state not in _QUIET}
+
+    def _ask(self, queries: Sequence[str], window: Window) -> object:
+        try:
+            return self._api.call(lambda client: _timeseries(client, queries, window))
+        except RefusedError as error:
+            if error.reset_seconds is None or error.reset_seconds > self._patience:
+                raise
+            self._pause(error.reset_seconds)
+            return self._api.call(lambda client: _timeseries(client, queries, window))
+
+    def _state_of(self, monitor: int) -> str:
+        try:
+            answer = self._api.call(lambda client: _monitor(client, monitor))
+        except RefusedError as error:
+            if error.status == 404:
+                return "unknown"
+            raise MonitorsUnreadableError(f"monitor {monitor} cannot be read: {error}") from error
+        state = answer.get("overall_state") if isinstance(answer, dict) else None
+        if not isinstance(state, str):
+            raise MonitorsUnreadableError(f"monitor {monitor} cannot be read: Datadog tells no state of it")
+        return state
+
+
+def _timeseries(client: ApiClient, queries: Sequence[str], window: Window) -> object:
+    from datadog_api_client.v2.api.metrics_api import MetricsApi
+
+    asked = [
+        {"data_source": "metrics", "name": f"q{index}", "query": bucketed(query, window.bucket)}
+        for index, query in enumerate(queries)
+    ]
+    attributes = {
+        "from": window.start * 1000,
+        "to": window.end * 1000,
+        "interval": window.bucket * 1000,
+        "queries": asked,
+        "formulas": [{"formula": query["name"]} for query in asked],
+    }
+    body = {"data": {"type": "timeseries_request", "attributes": attributes}}
+    api = MetricsApi(client)  # type: ignore[no-untyped-call]  # its constructors have no types
+    return api.query_timeseries_data(body=cast("Any", body))  # plain dicts are accepted and checked
+
+
+def _monitor(client: ApiClient, monitor: int) -> object:
+    from datadog_api_client.v1.api.monitors_api import MonitorsApi
+
+    api = MonitorsApi(client)  # type: ignore[no-untyped-call]  # its constructors have no types
+    return api.get_monitor(monitor)
+
+
+def bucketed(query: str, bucket: int) -> str:
+    """The query with its counters added up over buckets of `bucket` seconds.
+
+    Everything else keeps the way in which Datadog itself fills a bucket of the request's interval: gauges are averaged,
+    percentiles of a distribution are taken over the bucket, which no roll-up of ours could do. A plan that wants the
+    highest value of a gauge says so in its query.
+    """
+    return _COUNTER.sub(f".as_count().rollup(sum, {bucket})", query)
+
+
+def measured_in(answer: object, queries: int, window: Window) -> list[Measured]:
+    """What a v2 timeseries answer says of each query, by its place; nothing is guessed.
+
+    Shape: `data.attributes` with `times` [ms], `series` [{query_index, group_tags}] and `values`, a row for each series.
+    """
+    try:
+        return _measured_in(answer, queries, window)
+    except _Unreadable as error:
+        return [error.unavailable] * queries
+
+
+def _measured_in(answer: object, queries: int, window: Window) -> list[Measured]:
+    if not isinstance(answer, Mapping):
+        raise _Unreadable("it is no object")
+    if hidden := errors_in(answer):
+        raise _Unreadable(f"Datadog's answer carries an error: {hidden}", AbsenceReason.HIDDEN_ERROR)
+    data = _mapping(answer.get("data"), "data")
+    if hidden := errors_in(data):
+        raise _Unreadable(f"Datadog's answer carries an error: {hidden}", AbsenceReason.HIDDEN_ERROR)
+    attributes = _mapping(data.get("attributes"), "attributes")
+    times = [_time(each, window) for each in _rows(attributes.get("times"), "times")]
+    if any(after <= before for before, after in pairwise(times)):
+        raise _Unreadable("its times do not ascend")
+    series = _rows(attributes.get("series"), "series")
+    values = _rows(attributes.get("values"), "values")
+    if len(series) != len(values):
+        raise _Unreadable(f"it has {len(series)} series and {len(values)} rows of values")
+    found: list[Measured | None] = [None] * queries
+    for described, row in zip(series, values, strict=True):
+        index = _mapping(described, "a series").get("query_index")
+        if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < queries:
+            raise _Unreadable(f"it has a series of query {index!r}")
+        grouped = bool(described.get("group_tags")) or found[index] is not None
+        found[index] = _GROUPED if grouped else _series(times, row)
+    return [Series(()) if each is None else each for each in found]
+
+
+_GROUPED = Unavailable(AbsenceReason.REFUSED_QUERY, "the query has groups; take its `by {…}` away")
+
+
+class _Unreadable(Exception):  # noqa: N818 -- it is an answer on its way out
+    """Ends the reading of an answer that cannot be understood."""
+
+    def __init__(self, detail: str, reason: AbsenceReason = AbsenceReason.MALFORMED) -> None:
+        super().__init__(detail)
+        text = detail if reason is AbsenceReason.HIDDEN_ERROR else f"Datadog's answer cannot be understood: {detail}"
+        self.unavailable = Unavailable(reason, text)
+
+
+def _series(times: Sequence[int], row: object) -> Series:
+    numbers = [_number(value) for value in _rows(row, "values")]
+    if len(numbers) != len(times):
+        raise _Unreadable(f"it has {len(times)} times and {len(numbers)} values")
+    return Series(tuple(zip(times, numbers, strict=True)))
+
+
+def _number(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(value):
+        raise _Unreadable(f"{value!r} is no number")
+    return None if math.isnan(value) else float(value)
+
+
+def _time(value: object, window: Window) -> int:
+    """A bucket's start in epoch seconds; wider buckets than asked for begin elsewhere, or before the window."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Unreadable(f"{value!r} is no time")
+    at = value / 1000
+    if at % window.bucket or not window.start - window.bucket < at < window.end:
+        raise _Unreadable(
+            f"{at:g} begins no bucket of {window.bucket} s from {window.start} to {window.end}; were they made wider?"
+        )
+    return int(at)
+
+
+def _mapping(value: object, what: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _Unreadable(f"{what} is no object")
+    return value
+
+
+def _rows(value: object, what: str) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise _Unreadable(f"{what} is no list")
+    return value

@@ -1,0 +1,171 @@
+"""Calls to Datadog's API: keys, bounds on time and size, and every way not to be answered as one error."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from rampart.adapters.deadline import within
+from rampart.errors import SecretUnavailableError
+from rampart.evidence.series import AbsenceReason
+
+if TYPE_CHECKING:
+    from datadog_api_client import ApiClient
+
+    from rampart.adapters.secrets import Secret
+
+_TIMEOUTS = (2, 5)
+"""Seconds to connect, and between two packets."""
+_MOST_BYTES = 8_000_000
+
+
+class DatadogApi:
+    """Calls one Datadog site with a secret's keys; `url` overrides the site's address, for a proxy or a stand-in.
+
+    The secret holds `{"api_key": …, "app_key": …}`. When it is refused it is read anew once. A whole call ends within
+    `deadline_seconds`.
+    """
+
+    def __init__(self, site: str, secret: Secret, *, url: str = "", deadline_seconds: float = 10.0) -> None:
+        self._host = url.rstrip("/") or f"https://api.{site}"
+        self._secret = secret
+        self._deadline = deadline_seconds
+        self._client: tuple[Mapping[str, Any], ApiClient] | None = None
+
+    def call(self, ask: Callable[[ApiClient], object]) -> object:
+        """Give the JSON that `ask` is answered with; raises RefusedError, whatever goes wrong."""
+        try:
+            return within(self._deadline, lambda: self._authorized(ask))
+        except TimeoutError as error:
+            raise RefusedError(AbsenceReason.UNREACHABLE, f"Datadog did not answer in {self._deadline:g} s") from error
+
+    def _authorized(self, ask: Callable[[ApiClient], object]) -> object:
+        try:
+            known = self._secret()
+            try:
+                return self._exchange(ask, known)
+            except RefusedError as error:
+                renewed = self._secret.refresh() if error.reason is AbsenceReason.REFUSED_CREDENTIALS else known
+                if renewed == known:
+                    raise
+            return self._exchange(ask, renewed)
+        except SecretUnavailableError as error:
+            raise RefusedError(AbsenceReason.REFUSED_CREDENTIALS, f"Datadog's keys are missing: {error}") from error
+
+    def _exchange(self, ask: Callable[[ApiClient], object], secret: Mapping[str, Any]) -> object:
+        # The client hands over the unread answer: its own models let wrong types pass, and hide errors inside a 200.
+        with _refusals():
+            response = cast("Any", ask(self._client_for(secret)))
+            try:
+                content = response.read(_MOST_BYTES + 1, decode_content=True)
+            finally:
+                response.release_conn()
+        if len(content) > _MOST_BYTES:
+            raise RefusedError(AbsenceReason.MALFORMED, f"Datadog's answer is larger than {_MOST_BYTES} bytes")
+        try:
+            answer: object = json.loads(content)
+        except ValueError as error:
+            raise RefusedError(AbsenceReason.MALFORMED, "Datadog's answer is no JSON") from error
+        return answer
+
+    def _client_for(self, secret: Mapping[str, Any]) -> ApiClient:
+        if self._client is not None and self._client[0] == secret:
+            return self._client[1]
+        import urllib3
+        from datadog_api_client import ApiClient, Configuration
+
+        configuration = Configuration(  # type: ignore[no-untyped-call]  # its constructors have no types
+            host=self._host,
+            api_key=_keys_of(secret),
+            request_timeout=_TIMEOUTS,
+            retry_policy=urllib3.Retry(0),  # its own retries sleep as long as Datadog says, 40 minutes were seen
+            preload_content=False,
+        )
+        client = ApiClient(configuration)
+        self._client = (secret, client)
+        return client
+
+
+def _keys_of(secret: Mapping[str, Any]) -> dict[str, str]:
+    # Both must be there: the client puts the environment's in the place of an empty one.
+    keys = {
+        "apiKeyAuth": str(secret.get("api_key") or "").strip(),
+        "appKeyAuth": str(secret.get("app_key") or "").strip(),
+    }
+    if not all(keys.values()):
+        raise RefusedError(
+            AbsenceReason.REFUSED_CREDENTIALS, 'Datadog\'s secret is incomplete; store {"api_key": "…", "app_key": "…"}'
+        )
+    return keys
+
+
+class RefusedError(Exception):
+    """Datadog did not answer a question; `reason` says why, `reset_seconds` when it wants to be asked again."""
+
+    def __init__(
+        self, reason: AbsenceReason, detail: str, *, status: int = 0, reset_seconds: float | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.status = status
+        self.reset_seconds = reset_seconds
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what the client and its transport raise into RefusedErrors."""
+    import urllib3
+    from datadog_api_client.exceptions import ApiException, OpenApiException
+
+    try:
+        yield
+    except ApiException as error:
+        raise _refused(error.status or 0, error.body, error.headers or {}) from error
+    except (OpenApiException, TypeError, UnicodeDecodeError) as error:
+        raise RefusedError(AbsenceReason.MALFORMED, f"Datadog's client gave up: {type(error).__name__}") from error
+    except ValueError:
+        # The original names the header's value, which is the key.
+        raise RefusedError(AbsenceReason.REFUSED_CREDENTIALS, "Datadog's keys cannot be sent as headers") from None
+    except urllib3.exceptions.HTTPError as error:
+        raise RefusedError(
+            AbsenceReason.UNREACHABLE, f"Datadog could not be reached: {type(error).__name__}"
+        ) from error
+
+
+def _refused(status: int, body: object, headers: Mapping[str, str]) -> RefusedError:
+    if status == 0:
+        return RefusedError(AbsenceReason.UNREACHABLE, "Datadog could not be reached: no secure connection")
+    said = f"Datadog answered {status}"
+    if reasons := errors_in(body):
+        said += f": {reasons}"
+    if status in (401, 403):
+        return RefusedError(AbsenceReason.REFUSED_CREDENTIALS, said, status=status)
+    if status == 429:
+        reset = _seconds({name.lower(): value for name, value in headers.items()}.get("x-ratelimit-reset"))
+        when = "without saying when to ask again" if reset is None else f"ask again in {reset:g} s"
+        return RefusedError(AbsenceReason.RATE_LIMITED, f"{said}; {when}", status=status, reset_seconds=reset)
+    if 400 <= status < 500:
+        return RefusedError(AbsenceReason.REFUSED_QUERY, said, status=status)
+    return RefusedError(AbsenceReason.UNREACHABLE, said, status=status)
+
+
+def errors_in(body: object) -> str:
+    """What a body says went wrong, in one line; empty when it says nothing of the kind."""
+    if not isinstance(body, Mapping):
+        return ""
+    errors = body.get("errors") or body.get("error")
+    if not errors:
+        return "status: error" if body.get("status") == "error" else ""
+    each = errors if isinstance(errors, list) else [errors]
+    return "; ".join(str(error) for error in each)[:500]
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        seconds = float(text) if text is not None else math.nan
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None

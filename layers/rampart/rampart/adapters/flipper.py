@@ -1,0 +1,255 @@
+"""Flags in Flipper, through its HTTP API (1.x) behind whatever its host puts before it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from rampart.adapters.deadline import within
+from rampart.errors import FlagCredentialsError, FlagStoreError, SecretUnavailableError, UnknownFlagError
+from rampart.rollout.flag import FlagReading
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Session
+
+    from rampart.adapters.secrets import Secret
+
+_MOST_BYTES = 1_000_000
+_FRESH_SECONDS = 20.0
+_UNSENDABLE = "Flipper's secret cannot be sent as headers: they must be printable ASCII; mend the secret"
+_FEATURE_NOT_FOUND = 1
+"""Flipper's error code for a feature that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one call may take, in seconds: to connect, between two packets, and in all."""
+
+    connect: float = 2.0
+    read: float = 3.0
+    total: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+
+
+class FlipperFlagStore:
+    """Implements `FlagStore` on the API at `url`, path prefix included; nothing is retried, and no write is believed.
+
+    The secret holds `{"token": …}` for a bearer token or `{"username": …, "password": …}` for basic auth, and for a
+    gateway's sake `{"headers": {…}}`, together or alone; `{}` where the network is protection enough. When it is
+    refused it is read anew once.
+    """
+
+    def __init__(self, url: str, secret: Secret, *, patience: Patience = Patience()) -> None:
+        self._url = url.rstrip("/")
+        self._secret = secret
+        self._patience = patience
+        self._idle: list[tuple[Session, float]] = []
+        """Sessions that are kept for the next call, and since when; one that is still busy is not here."""
+
+    def read(self, flag: str) -> FlagReading:
+        """Read a flag's gates; raises UnknownFlagError when there is no such flag."""
+        answer = self._call("GET", _path(flag))
+        try:
+            return reading_of(flag, json.loads(answer.body))
+        except (ValueError, TypeError, KeyError) as error:
+            raise FlagStoreError(f"Flipper's answer for {flag} cannot be understood: {error}") from error
+
+    def set_percentage(self, flag: str, percent: float) -> None:
+        """Write a flag's percentage of actors, to three decimals; creates a flag that does not exist, so read first."""
+        number = round(percent, 3)
+        body = {"percentage": int(number) if number == int(number) else number}
+        self._call("POST", f"{_path(flag)}/percentage_of_actors", json.dumps(body).encode())
+
+    def close_gates(self, flag: str) -> None:
+        """Clear every gate of a flag, hand-picked actors and groups included, as closing the boolean gate does."""
+        self._call("DELETE", f"{_path(flag)}/boolean")
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> _Answer:
+        try:
+            answer = within(self._patience.total, lambda: self._authorized(method, path, body))
+        except TimeoutError as error:
+            raise FlagStoreError(f"Flipper did not answer {method} {path} in {self._patience.total:g} s") from error
+        if not 200 <= answer.status < 300:
+            raise _refusal(answer, method, path)
+        return answer
+
+    def _authorized(self, method: str, path: str, body: bytes | None) -> _Answer:
+        try:
+            known = self._secret()
+            answer = self._exchange(method, path, body, known)
+            if answer.status != 401:
+                return answer
+            renewed = self._secret.refresh()
+        except SecretUnavailableError as error:
+            raise FlagStoreError(f"Flipper's credentials are missing: {error}") from error
+        return answer if renewed == known else self._exchange(method, path, body, renewed)
+
+    def _exchange(self, method: str, path: str, body: bytes | None, secret: Mapping[str, Any]) -> _Answer:
+        import requests  # 40 ms: only where a flag is touched
+
+        try:
+            with (
+                self._session() as session,
+                session.request(
+                    method,
+                    self._url + path,
+                    data=body,
+                    headers={"Content-Type": "application/json"} if body else {},
+                    auth=_Credentials(secret),
+                    timeout=(self._patience.connect, self._patience.read),
+                    allow_redirects=False,  # a sign-in page is no answer, and credentials go nowhere else
+                    stream=True,
+                ) as response,
+            ):
+                return _Answer(response.status_code, _bounded(response.iter_content(65_536), path))
+        except requests.exceptions.InvalidHeader:
+            # The original names the value, which is the secret.
+            raise FlagCredentialsError(_UNSENDABLE) from None
+        except requests.Timeout as error:
+            raise FlagStoreError(f"Flipper did not answer {method} {path} in time") from error
+        except requests.RequestException as error:
+            raise FlagStoreError(f"Flipper could not be reached for {method} {path}: {type(error).__name__}") from error
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        """Give a session that nobody else uses now, with the connection of the call before if that was just now.
+
+        An older connection may have been cut without a word while the function was frozen; a write would wait for it.
+        """
+        import requests
+
+        session, used = self._idle.pop() if self._idle else (requests.Session(), time.monotonic())
+        if time.monotonic() - used > _FRESH_SECONDS:
+            session.close()
+            session = requests.Session()
+        try:
+            yield session
+        except BaseException:
+            session.close()
+            raise
+        self._idle.append((session, time.monotonic()))
+
+
+class _Credentials:
+    """Puts the secret's headers on a request; as `auth`, so that a .netrc file cannot put others in their place."""
+
+    def __init__(self, secret: Mapping[str, Any]) -> None:
+        self._headers = headers_of(secret)
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        for name, value in self._headers.items():
+            request.headers.setdefault(name, value)
+        return request
+
+
+def headers_of(secret: Mapping[str, Any]) -> dict[str, str]:
+    """The headers that a secret stands for; raises FlagCredentialsError when they cannot be sent."""
+    given = secret.get("headers") or {}
+    if not isinstance(given, Mapping):
+        raise FlagCredentialsError('Flipper\'s secret has headers that are no object; store {"headers": {"NAME": "…"}}')
+    headers = {str(name): str(value).strip() for name, value in given.items()}
+    if token := secret.get("token"):
+        headers["Authorization"] = f"Bearer {str(token).strip()}"
+    elif secret.get("username"):
+        pair = f"{secret['username']}:{secret.get('password', '')}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    if not all(text.isprintable() and text.isascii() for pair in headers.items() for text in pair):
+        raise FlagCredentialsError(_UNSENDABLE)
+    return headers
+
+
+def reading_of(flag: str, body: object) -> FlagReading:
+    """What a feature's body says of its gates; raises ValueError or TypeError when it does not say it plainly.
+
+    Values are text or null, whatever they mean: "true", "25", "0.5".
+    """
+    if not isinstance(body, Mapping) or body.get("key") != flag or not isinstance(body.get("gates"), list):
+        raise ValueError("it is not the feature with its gates")
+    gates = {gate["key"]: gate["value"] for gate in body["gates"]}
+    unknown = sorted(name for name in gates.keys() - _GATES if gates[name] not in _CLOSED)
+    if unknown:
+        raise ValueError(f"it has gates that are not known here: {', '.join(unknown)}")
+    if not {"boolean", "percentage_of_actors"} <= gates.keys():
+        raise ValueError("its gates are incomplete")
+    return FlagReading(
+        flag,
+        percent=_percentage(gates["percentage_of_actors"]),
+        boolean=gates["boolean"] not in (None, False, "false", ""),
+        expression=gates.get("expression") not in _CLOSED,
+        percent_of_time=_percentage(gates.get("percentage_of_time")),
+        actors=_names(gates.get("actors")),
+        groups=_names(gates.get("groups")),
+    )
+
+
+_GATES = frozenset({"boolean", "expression", "actors", "percentage_of_actors", "percentage_of_time", "groups"})
+_CLOSED: tuple[object, ...] = (None, False, "", "0", 0, "false", [], {})
+
+
+def _percentage(value: object) -> float:
+    if value is None:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError(f"{value!r} is no percentage")
+    number = float(value)
+    if not (math.isfinite(number) and 0 <= number <= 100):
+        raise ValueError(f"{value!r} is no percentage")
+    return number
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise TypeError(f"{value!r} is no list of names")
+    return tuple(value)
+
+
+def _path(flag: str) -> str:
+    return f"/features/{quote(flag, safe='')}"
+
+
+def _bounded(chunks: Iterable[bytes], path: str) -> bytes:
+    content = b""
+    for chunk in chunks:
+        content += chunk
+        if len(content) > _MOST_BYTES:
+            raise FlagStoreError(f"Flipper's answer for {path} is larger than {_MOST_BYTES} bytes")
+    return content
+
+
+def _refusal(answer: _Answer, method: str, path: str) -> FlagStoreError:
+    said = f"Flipper answered {answer.status} to {method} {path}"
+    code, message = _error_of(answer.body)
+    if answer.status in (401, 403):
+        return FlagCredentialsError(f"{said}: mend the credentials in its secret")
+    if answer.status == 404 and code == _FEATURE_NOT_FOUND:
+        return UnknownFlagError(f"{said}: there is no such flag")
+    if answer.status == 404 or 300 <= answer.status < 400:
+        return FlagStoreError(f"{said}: its API is not at this address; mend Flipper's URL, its path included")
+    if answer.status >= 500 or answer.status == 429:
+        return FlagStoreError(f"{said}: it will be tried again")
+    return FlagStoreError(f"{said}: {message or 'it gave no reason'}")
+
+
+def _error_of(body: bytes) -> tuple[object, str]:
+    """The code and message of Flipper's own errors; others have neither."""
+    try:
+        error = json.loads(body)
+    except ValueError:
+        return None, ""
+    if not isinstance(error, Mapping):
+        return None, ""
+    return error.get("code"), str(error.get("message", ""))[:200]

@@ -1,0 +1,183 @@
+"""Secrets by name: read when first needed, kept for a while, read anew when what they open refuses them.
+
+Powertools' parameters utility is not used: it costs start-up time on the alert's path, and knows neither a bound on how
+often a secret is read anew nor what to do with an old value while Secrets Manager is down.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rampart.errors import SecretUnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 30.0
+"""A secret is read anew at most this often, whoever asks: a stranger's wrong tokens must not spend the API's quota."""
+
+
+class Secret(Protocol):
+    """One secret, a JSON object; both methods raise SecretUnavailableError, which never holds the secret's text."""
+
+    def __call__(self) -> Mapping[str, Any]:
+        """Give the secret as it is known."""
+
+    def refresh(self) -> Mapping[str, Any]:
+        """Give the secret read anew, at most once in 30 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedSecret:
+    """A secret that is known beforehand, for local use."""
+
+    content: Mapping[str, Any] = field(repr=False)
+
+    def __call__(self) -> Mapping[str, Any]:
+        """Give the secret."""
+        return self.content
+
+    def refresh(self) -> Mapping[str, Any]:
+        """Give the secret: there is no newer one."""
+        return self.content
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of a secret, and when it was read anew last, with its failure."""
+
+    content: Mapping[str, Any] | None = field(default=None, repr=False)
+    read_at: float = 0.0
+    refreshed_at: float | None = None
+    failure: str | None = None
+
+
+class SecretsManagerSecrets:
+    """Reads JSON secrets from AWS Secrets Manager, each kept for `lifetime_seconds`; safe to use from many threads."""
+
+    def __init__(
+        self,
+        client: SecretsManagerClient,
+        *,
+        lifetime_seconds: float = 300.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._lifetime = lifetime_seconds
+        self._monotonic = monotonic
+        self._known: dict[str, _Known] = {}
+        self._lock = Lock()
+
+    def named(self, name: str) -> NamedSecret:
+        """Give one secret by its name or ARN; it is read when it is first used."""
+        return NamedSecret(self, name)
+
+    def get(self, name: str) -> Mapping[str, Any]:
+        """Give a secret as it is known, read when it is too old; an old one still serves while no new one can be read.
+
+        Raises SecretUnavailableError when it was never read.
+        """
+        with self._lock:
+            known = self._known.setdefault(name, _Known())
+            now = self._monotonic()
+            if known.content is not None and now - known.read_at < self._lifetime:
+                return known.content
+            try:
+                return self._read(name, known, now)
+            except SecretUnavailableError as error:
+                if known.content is None:
+                    raise
+                known.read_at = now - self._lifetime + REFRESH_SECONDS  # not asked again at every use
+                _log.warning("%s; the one read before is used", error)
+                return known.content
+
+    def refresh(self, name: str) -> Mapping[str, Any]:
+        """Give a secret read anew, or as it was read in the last 30 s.
+
+        Raises SecretUnavailableError when it cannot be read, and again within the 30 s after that.
+        """
+        with self._lock:
+            known = self._known.setdefault(name, _Known())
+            now = self._monotonic()
+            if known.refreshed_at is None or now - known.refreshed_at >= REFRESH_SECONDS:
+                known.refreshed_at = now
+                return self._read(name, known, now)
+            if known.failure is not None or known.content is None:
+                raise SecretUnavailableError(known.failure or f"secret {name!r} was not read yet")
+            return known.content
+
+    def _read(self, name: str, known: _Known, now: float) -> Mapping[str, Any]:
+        try:
+            known.content, known.failure = self._fetch(name), None
+        except SecretUnavailableError as error:
+            known.failure = str(error)
+            raise
+        known.read_at = now
+        return known.content
+
+    def _fetch(self, name: str) -> Mapping[str, Any]:
+        try:
+            text = self._client.get_secret_value(SecretId=name)["SecretString"]
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise SecretUnavailableError(f"secret {name!r} cannot be read: {code}") from error
+        except BotoCoreError as error:
+            raise SecretUnavailableError(f"secret {name!r} cannot be read: {type(error).__name__}") from error
+        except KeyError:
+            raise SecretUnavailableError(f"secret {name!r} is binary; store a JSON object as text") from None
+        try:
+            content = json.loads(text)
+        except ValueError:
+            content = None  # the parser's error would carry the secret's text along
+        if not isinstance(content, dict):
+            raise SecretUnavailableError(f"secret {name!r} is no JSON object; store one")
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSecret:
+    """One secret of a store of secrets."""
+
+    secrets: SecretsManagerSecrets
+    name: str
+
+    def __call__(self) -> Mapping[str, Any]:
+        """Give the secret as it is known."""
+        return self.secrets.get(self.name)
+
+    def refresh(self) -> Mapping[str, Any]:
+        """Give the secret read anew, at most once in 30 s."""
+        return self.secrets.refresh(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTokens:
+    """The tokens that an alert may carry: `token`, and during a rotation `previous_token` beside it."""
+
+    secret: Secret
+
+    def current(self) -> Sequence[str]:
+        """Give the tokens as they are known; raises SecretUnavailableError."""
+        return _tokens(self.secret())
+
+    def refreshed(self) -> Sequence[str]:
+        """Give the tokens read anew, at most once in 30 s; raises SecretUnavailableError."""
+        return _tokens(self.secret.refresh())
+
+
+def _tokens(content: Mapping[str, Any]) -> tuple[str, ...]:
+    named = (content.get(name) for name in ("token", "previous_token"))
+    tokens = tuple(token for token in named if isinstance(token, str) and token)
+    if not tokens:
+        raise SecretUnavailableError('the alert secret holds no token; store {"token": "..."}')
+    return tokens

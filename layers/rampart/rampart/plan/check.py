@@ -1,0 +1,141 @@
+"""What a plan should hear before it starts: criteria that can decide nothing, or that say less than they seem to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from rampart.evidence.criteria import RateCriterion, Scope
+from rampart.evidence.dilution import diluted, least_share, undiluted
+from rampart.evidence.power import StageTraffic, healthy_rate, limit_without_errors, pass_chance
+from rampart.evidence.rule import RateRule
+from rampart.evidence.words import count, percent
+from rampart.plan.model import Plan, Stage
+from rampart.plan.queries import criterion_of
+
+_LIKELY = 0.5
+"""A healthy flag should pass at least this often, or people are asked about noughts."""
+_WORTHLESS = 0.5
+"""A pass that lets the new path fail this often says nothing of it."""
+_BUSINESS_DAY = timedelta(days=1)
+
+_COHORT = "Measure only the requests that the flag is on for (scope: cohort)"
+_LONGER = "Hold it longer, raise its percentage, or expect to approve it undecided, with a note"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWarning:
+    """Something that a plan may do and would regret: what, where in the plan, and what helps."""
+
+    code: str
+    path: str
+    message: str
+    help: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}. {self.help}."
+
+
+def warnings(plan: Plan) -> list[PlanWarning]:
+    """Every stage and rate criterion that cannot decide, or that is diluted until it cannot tell."""
+    return list(_warnings(plan))
+
+
+def _warnings(plan: Plan) -> Iterator[PlanWarning]:
+    rates = rate_criteria(plan)
+    if rates and plan.traffic is None:
+        told = "without traffic nothing can be said about what the stages can decide"
+        yield PlanWarning("no_traffic", "traffic", told, "Say how many requests come at 100%: traffic: 400/hour")
+    for index, stage in enumerate(plan.stages):
+        for criterion in rates:
+            path = f"stages.{index} / criteria.{criterion.name}"
+            yield from _dilution(stage, criterion, path)
+            if plan.traffic is not None:
+                yield from _power(plan, stage_traffic(plan, stage, plan.traffic), criterion, path)
+
+
+def rate_criteria(plan: Plan) -> list[RateCriterion]:
+    """The plan's criteria that are judged statistically."""
+    criteria = (criterion_of(name, spec) for name, spec in plan.criteria.items())
+    return [criterion for criterion in criteria if isinstance(criterion, RateCriterion)]
+
+
+def stage_traffic(plan: Plan, stage: Stage, requests_per_hour: float) -> StageTraffic:
+    """A stage as the statistics see it; a business day counts as 24 hours, what the calendar adds is not counted."""
+    hold = stage.hold.clock if stage.hold.clock is not None else (stage.hold.business_days or 0) * _BUSINESS_DAY
+    judged = max(timedelta(0), hold - plan.settle - plan.lag)
+    return StageTraffic(stage.label, stage.percent, judged.total_seconds(), requests_per_hour)
+
+
+def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[PlanWarning]:
+    baseline, share, high = criterion.baseline, stage.percent / 100, criterion.fails_high
+    if criterion.scope != Scope.EVERYONE or baseline is None:
+        return
+    least = least_share(criterion.bar, baseline=baseline, fails_high=high)
+    if share <= least:
+        broken = diluted(1.0 if high else 0.0, baseline=baseline, share=share)
+        enough = f"{math.ceil(least * 10_000) / 100:g}%"
+        told = (
+            f"{criterion.name} counts everyone's requests: at {stage.percent:g}% a wholly broken new path makes it "
+            f"read {_rate(broken, criterion)}, still {_bar(criterion)}; it can fire from a share of {enough} on"
+        )
+        yield PlanWarning("cannot_fire", path, told, f"{_COHORT}, or begin at {enough} or more")
+    worst = undiluted(criterion.bar, baseline=baseline, share=share)
+    if share < 1 and abs(worst - (0.0 if high else 1.0)) >= _WORTHLESS:
+        told = (
+            f"a pass of {criterion.name} at {stage.percent:g}% says only that the new path's own rate is "
+            f"{'below' if high else 'above'} {_rate(worst, criterion)}: a pass there means nothing"
+        )
+        yield PlanWarning("pass_means_nothing", path, told, _COHORT)
+
+
+def _power(plan: Plan, stage: StageTraffic, criterion: RateCriterion, path: str) -> Iterator[PlanWarning]:
+    unprovable = _unprovable(stage, criterion)
+    if unprovable is not None:
+        yield PlanWarning("cannot_prove", path, unprovable, _LONGER + _fewer(criterion))
+    everyone = criterion.scope == Scope.EVERYONE
+    if unprovable is not None and not everyone:
+        return
+    requests, healthy = stage.requests(everyone=everyone), healthy_rate(criterion)
+    buckets = max(1, round(stage.hold_seconds / plan.bucket.total_seconds()))
+    rule = RateRule.of(criterion, buckets)
+    chance = pass_chance(rule, rate=healthy, requests_per_bucket=requests / buckets, buckets=buckets)
+    if chance < _LIKELY:
+        told = (
+            f"with {count(round(requests))} requests in {stage.name}, a healthy flag (a rate of "
+            f"{_rate(healthy, criterion)}) passes {criterion.name} with a chance of {chance * 100:.0f}% only"
+        )
+        yield PlanWarning("cannot_decide", path, told, _LONGER + _fewer(criterion))
+
+
+def _unprovable(stage: StageTraffic, criterion: RateCriterion) -> str | None:
+    """Why the flag's own requests cannot prove the bar even if every one of them is good; None where they can."""
+    own = stage.requests(everyone=False)
+    limit = limit_without_errors(criterion, own)
+    if (limit < criterion.bar) if criterion.fails_high else (limit > criterion.bar):
+        return None
+    best = limit_without_errors(replace(criterion, clump=1.0), own)
+    limits = f"{_rate(best, criterion)} if every error has a cause of its own"
+    if criterion.clump > 1:
+        limits += f", or {_rate(limit, criterion)} if one cause can spoil {criterion.clump:g} requests"
+    return (
+        f"{stage.name} expects {count(round(own))} requests that the flag is on for: even without an error their "
+        f"{criterion.name} may be {'up' if criterion.fails_high else 'down'} to {limits}, "
+        f"so it cannot be proven there to be {_bar(criterion)}"
+    )
+
+
+def _bar(criterion: RateCriterion) -> str:
+    return f"{'below' if criterion.fails_high else 'above'} {_rate(criterion.bar, criterion)}"
+
+
+def _rate(rate: float, criterion: RateCriterion) -> str:
+    return percent(rate, near=criterion.bar)
+
+
+def _fewer(criterion: RateCriterion) -> str:
+    if criterion.clump <= 1:
+        return ""
+    return f"; a metric that counts affected users (clump: 1) needs {criterion.clump:g} times fewer requests"

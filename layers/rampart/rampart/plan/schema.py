@@ -1,0 +1,18 @@
+"""The plan's JSON Schema, for editors and for other people's tools."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rampart.plan.model import Plan
+
+
+def plan_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a plan; rules between fields are said by the plan's own validation only."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Plan.model_json_schema(by_alias=True)
+
+
+def plan_schema_text() -> str:
+    """The schema as it is published in `docs/plan.schema.json`."""
+    return json.dumps(plan_schema(), indent=2) + "\n"

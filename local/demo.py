@@ -1,0 +1,330 @@
+"""The demo: a claim-letters rollout goes up, is stopped by an alert at 50%, is resumed and completes, in seconds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.markup import escape
+
+from local.datadog_standin import MonitorState, Scenario
+from local.deployment import SamFailedError
+from local.ministack import ROOT, MiniStackNotStartedError
+from local.stack import LocalStack, monitor, running_stack, webhook
+from rampart.adapters.dynamodb import DynamoRolloutStore
+from rampart.evidence.verdict import Verdict
+from rampart.rollout.state import Event, EventKind, GateKind, RolloutState, Status
+
+PLAN = ROOT / "events" / "claim-letters.yaml"
+SUMMARY = ROOT / ".rampart" / "demo.json"
+WEBHOOK = "rampart-claim-letters"
+BROKEN, MENDED = 0.6, 0.02
+_SECONDS = {"hold": "6s", "settle": "1s", "lag": "2s", "look_every": "1s", "bucket": "1s"}
+_HISTORY_SECONDS = 30
+"""A start looks at whole hours; so much of the last one has data."""
+_PATIENCE = 90.0
+"""Seconds that one step may take before the demo gives up."""
+
+
+class DemoFailedError(Exception):
+    """Something was not as it should be."""
+
+
+def compressed(plan: Mapping[str, Any], monitor_id: int) -> dict[str, Any]:
+    """The plan with its holds in seconds and no calendar; flags, criteria, bars and stages stay what they are."""
+    return {
+        **plan,
+        **{name: value for name, value in _SECONDS.items() if name != "hold"},
+        "calendar": {"advance_on": "any_day"},
+        "monitors": [monitor_id],
+        # The scenario draws every request by itself: one cause spoils one request.
+        "criteria": {name: {**c, "clump": 1} if c["kind"] == "rate" else c for name, c in plan["criteria"].items()},
+        "stages": [{**stage, "hold": _SECONDS["hold"]} for stage in plan["stages"]],
+    }
+
+
+def scenario() -> Scenario:
+    """The world of the claim letters, with enough traffic to decide in seconds."""
+    document = yaml.safe_load((ROOT / "local/datadog_standin/claim_letters.yaml").read_text())
+    for traffic in document["traffic"]:
+        traffic["per_second"] = 4000
+    return Scenario.model_validate({**document, "begins": int(time.time()) // 3600 * 3600 - _HISTORY_SECONDS})
+
+
+@dataclass
+class Timeline:
+    """What a person sees: one line for each thing that happens."""
+
+    console: Console
+    started: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line with the seconds since the rollout began."""
+        since = f"[dim]{time.monotonic() - self.started:6.1f}s[/]"
+        self.console.print(f"{since}  {escape(text)}", style=style, highlight=False, soft_wrap=True)
+
+
+_STYLES = {
+    EventKind.ROLLED_BACK: "bold red",
+    EventKind.ROLLING_BACK: "red",
+    EventKind.COMPLETED: "bold green",
+    EventKind.ADVANCED: "bold",
+    EventKind.DECIDED: "cyan",
+    EventKind.RESUMED: "cyan",
+    EventKind.ASKED: "yellow",
+}
+
+
+@dataclass
+class Demo:
+    """One run: the stack, the plan, and everything that was seen."""
+
+    stack: LocalStack
+    plan: dict[str, Any]
+    timeline: Timeline
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def rollout(self) -> str:
+        """The rollout's id."""
+        return str(self.plan["rollout"])
+
+    @property
+    def flag(self) -> str:
+        """The flag that moves."""
+        return str(self.plan["flags"][0])
+
+    def __post_init__(self) -> None:
+        self.store = DynamoRolloutStore(self.stack.outputs["TableName"], self.stack.ministack.client("dynamodb"))
+
+    def state(self) -> RolloutState | None:
+        """The record; tells of every event that is new."""
+        for event in list(self.store.events(self.rollout).values())[len(self.events) :]:
+            self.events.append(event)
+            self._tell(event)
+        return self.store.state(self.rollout)
+
+    def _tell(self, event: Event) -> None:
+        percent = self.stack.flipper.percentage(self.flag)
+        who = "" if event.by == "rampart" else f" (by {event.by})"
+        text = f"{percent:>4g}%  {event.kind.value.replace('_', ' '):<16} {event.message}{who}"
+        self.timeline.say(text, _STYLES.get(event.kind, ""))
+
+    def wait(self, what: str, until: Callable[[RolloutState], bool]) -> RolloutState:
+        """Wait until the record is as expected; raises DemoFailedError when it does not become so."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            state = self.state()
+            if state is not None and until(state):
+                return state
+            self._check_start(state)
+            time.sleep(0.1)
+        raise DemoFailedError(f"waited {_PATIENCE:g} s in vain for {what}; the record says {state}")
+
+    def _check_start(self, state: RolloutState | None) -> None:
+        if state is None:
+            for execution in self._executions("FAILED"):
+                raise DemoFailedError(f"the start failed: {execution.get('error')}: {execution.get('cause')}")
+
+    def _executions(self, status: str) -> Iterator[dict[str, Any]]:
+        listed = self.stack.machines.list_executions(
+            stateMachineArn=self.stack.outputs["RolloutMachine"], statusFilter=status
+        )
+        for execution in listed["executions"]:
+            yield self.stack.machines.describe_execution(executionArn=execution["executionArn"])
+
+    def asked(self, percent: float) -> RolloutState:
+        """Wait until people are asked at `percent`, and show the evidence as numbers."""
+        state = self.wait(
+            f"the approval gate at {percent:g}%",
+            lambda s: s.percent == percent and s.gate is not None and s.gate.kind is GateKind.APPROVAL,
+        )
+        if state.latest is not None:
+            for message in state.latest.messages.values():
+                self.timeline.say(f"       evidence         {message}", "dim")
+        return state
+
+    def approve(self, state: RolloutState) -> None:
+        """Approve as a person does: start `decision` with the gate's id."""
+        self._decide(
+            decision="approve",
+            gate=state.gate.id if state.gate else "",
+            by="Robin Vale",
+            reported={"call centre complaints": 0},
+        )
+
+    def resume(self, stage: int, note: str) -> None:
+        """Resume as a person does."""
+        self._decide(decision="resume", stage=stage, by="Robin Vale", note=note)
+
+    def _decide(self, **decision: Any) -> None:  # noqa: ANN401  a decision's fields are JSON
+        ended = self.stack.decide(rollout=self.rollout, **decision)
+        if ended["status"] != "SUCCEEDED":
+            raise DemoFailedError(f"the decision was refused: {ended.get('error')}: {ended.get('cause')}")
+
+
+def tick(stack: LocalStack, ended: threading.Event, failures: list[str]) -> None:
+    """Evaluate every second, as the schedule does every minute."""
+    while not ended.wait(1.0):
+        try:
+            stack.evaluate()
+        except (RuntimeError, OSError) as error:
+            failures.append(str(error))
+
+
+def play(demo: Demo) -> None:
+    """The story: up to 50%, broken, rolled back by the monitor's webhook, mended, resumed at 25%, up to 100%."""
+    for percent in (1, 25):
+        demo.approve(demo.asked(percent))
+    demo.wait("50%", lambda s: s.percent == 50)
+    demo.timeline.say(f"       (now the new path fails in {BROKEN:.0%} of downloads)", "magenta")
+    demo.stack.datadog.change("download", new_error_rate=BROKEN)
+    demo.wait("the rollback", lambda s: s.status is Status.ROLLED_BACK)
+    demo.timeline.say("       (the fault is mended; Datadog's monitor recovers)", "magenta")
+    demo.stack.datadog.change("download", new_error_rate=MENDED)
+    _wait_for(lambda: all(m.state is MonitorState.OK for m in demo.stack.datadog.state.monitors.by_id.values()))
+    demo.resume(1, "the new API's time-out is mended")
+    for percent in (25, 50, 75, 100):
+        demo.approve(demo.asked(percent))
+    demo.wait("the end", lambda s: s.status is Status.COMPLETED)
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise DemoFailedError("the monitor did not recover")
+        time.sleep(0.1)
+
+
+def summary(demo: Demo, failures: list[str]) -> dict[str, Any]:
+    """What the run was, in numbers, and whether everything was as it should be."""
+    evaluations = list(demo.store.evaluations(demo.rollout))
+    path = [event.percent for event in demo.events if event.kind in (EventKind.ADVANCED, EventKind.ROLLED_BACK)]
+    rollback = next(event for event in demo.events if event.kind is EventKind.ROLLED_BACK)
+    arrived, down = _alert_to_zero(demo)
+    checks = {
+        "percentages": path == [1, 25, 50, 0, 25, 50, 75, 100],
+        "rolled back by the alert": rollback.details.get("cause") == "alert",
+        "every advance was approved": sum(e.kind is EventKind.DECIDED for e in demo.events) == 6,
+        "flag ends at 100%": demo.stack.flipper.percentage(demo.flag) == 100,
+        "every evaluation was judged": all(e.verdict is not Verdict.ERROR for e in evaluations),
+        "no tick failed": not failures,
+    }
+    return {
+        "rollout": demo.rollout,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "percentages": path,
+        "evaluations": len(evaluations),
+        "verdicts": {v.value: sum(e.verdict is v for e in evaluations) for v in Verdict},
+        "rollback": {"reason": rollback.details.get("reason"), "by": rollback.by},
+        "webhook_to_zero_seconds": round(down - arrived, 3),
+        "rollout_seconds": round(time.monotonic() - demo.timeline.started, 1),
+        "checks": checks,
+        "failures": failures[:5],
+        "ok": all(checks.values()),
+    }
+
+
+def _alert_to_zero(demo: Demo) -> tuple[float, float]:
+    """When the webhook was sent, and when the flag was read back at 0% after that (epoch seconds)."""
+    sent = min(a.at for d in demo.stack.datadog.deliverer.log for a in d.attempts if a.status == 200)
+    written = next(write["at"] for write in demo.stack.flipper.state.writes if write["at"] >= sent)
+    read = next(
+        float(request["at"])
+        for request in demo.stack.flipper.requests
+        if request["at"] >= written and request["method"] == "GET" and demo.flag in request["path"]
+    )
+    return sent, read
+
+
+def show(console: Console, result: Mapping[str, Any]) -> None:
+    """Print the summary for a person."""
+    console.print()
+    console.rule("[bold green]as it should be" if result["ok"] else "[bold red]NOT as it should be")
+    console.print("percentages      ", " → ".join(f"{p:g}%" for p in result["percentages"]))
+    console.print("rolled back by   ", result["rollback"]["by"], "-", result["rollback"]["reason"])
+    console.print("webhook to 0%    ", f"{result['webhook_to_zero_seconds']:.2f} s, flag written and read back")
+    verdicts = ", ".join(f"{n} {name}" for name, n in result["verdicts"].items() if n)
+    console.print("evaluations      ", f"{result['evaluations']} ({verdicts})")
+    for name, ok in result["checks"].items():
+        if not ok:
+            console.print("[bold red]not so:[/]          ", name)
+    for failure in result["failures"]:
+        console.print("[red]failure:[/]         ", failure)
+    console.print("written to       ", str(SUMMARY.relative_to(ROOT)))
+
+
+def explain(console: Console, demo: Demo) -> None:
+    """Say how to go on by hand, and wait for Ctrl-C."""
+    lines = [f"export {k}={v}" for k, v in sorted(demo.stack.environment.items()) if k.startswith(("AWS_", "RAMPART"))]
+    console.print("\n[bold]The stack stays up.[/] In another terminal:\n")
+    console.print("\n".join(lines), style="cyan", highlight=False, soft_wrap=True)
+    console.print(
+        f"\n.venv/bin/rampart status {demo.rollout}\n.venv/bin/rampart events {demo.rollout}\n"
+        "rampart start a plan of your own, `rampart status` shows its gate and the exact command to approve.\n"
+        f"Flipper plays at {demo.stack.flipper.url}, Datadog at {demo.stack.datadog.url} (local/STANDINS.md).\n"
+        "Ctrl-C ends everything.",
+        highlight=False,
+    )
+    threading.Event().wait()
+
+
+def run(console: Console, *, keep: bool) -> int:
+    """Play the demo; the exit code."""
+    plan = yaml.safe_load(PLAN.read_text())
+    flag = plan["flags"][0]
+    began = time.monotonic()
+    console.print("Building the template with SAM, deploying it to a local AWS …", style="dim")
+    with ExitStack() as ending:
+        stack = ending.enter_context(running_stack(scenario(), {flag: 0}))
+        console.print(f"Deployed in {time.monotonic() - began:.0f} s: {len(stack.outputs)} outputs.", style="dim")
+        webhook(stack, WEBHOOK, flag)
+        errors, total = (plan["criteria"]["download error rate"][part] for part in ("errors", "total"))
+        monitor_id = monitor(stack, f"sum(last_5s):( {errors} / {total} ) * 100 > 8", "Download error rate", WEBHOOK)
+        demo = Demo(stack, compressed(plan, monitor_id), Timeline(console))
+        ended, failures = threading.Event(), list[str]()
+        threading.Thread(target=tick, args=(stack, ended, failures), daemon=True).start()
+        ending.callback(ended.set)
+        stack.start(demo.plan, f"{demo.rollout}-demo")
+        play(demo)
+        result = summary(demo, failures)
+        result["seconds"] = round(time.monotonic() - began, 1)
+        SUMMARY.parent.mkdir(exist_ok=True)
+        SUMMARY.write_text(json.dumps(result, indent=2) + "\n")
+        show(console, result)
+        if keep:
+            explain(console, demo)
+        return 0 if result["ok"] else 1
+
+
+def main() -> int:
+    """Entry point of `make demo`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave the stack up and say how to approve by hand")
+    keep: bool = parser.parse_args().keep
+    console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return run(console, keep=keep)
+    except KeyboardInterrupt:
+        console.print("\nended")
+        return 130
+    except (DemoFailedError, SamFailedError, MiniStackNotStartedError) as error:
+        console.print(f"[bold red]The demo failed:[/] {escape(str(error))}", highlight=False)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

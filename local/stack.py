@@ -1,0 +1,161 @@
+"""Rampart and its whole world on this machine: the deployed stack, and the stand-ins of Flipper and Datadog."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import requests
+
+from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
+from local.deployment import deploy
+from local.flipper_standin import FlipperStandIn
+from local.ministack import MiniStack, running
+
+STACK_NAME = "rampart"
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A deployed Rampart, and every outside system that it talks to."""
+
+    ministack: MiniStack
+    flipper: FlipperStandIn
+    datadog: DatadogStandIn
+    outputs: Mapping[str, str]
+    alert_token: str
+
+    @cached_property
+    def _lambda(self) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
+        return self.ministack.client("lambda")
+
+    @cached_property
+    def machines(self) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
+        """A Step Functions client."""
+        return self.ministack.client("stepfunctions")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a child process needs for its AWS SDK or `rampart` to talk to this stack and to nothing else."""
+        return self.ministack.environment | {"RAMPART_STACK": STACK_NAME}
+
+    @property
+    def alert_url(self) -> str:
+        """Where Datadog's webhook posts, as this machine reaches it."""
+        return f"{self.ministack.endpoint_url}/_aws/execute-api/{self.outputs['ApiId']}/live/alerts/datadog"
+
+    def post_alert(self, body: Mapping[str, Any] | str | bytes, *, token: str | None = None) -> requests.Response:
+        """Post what a webhook would."""
+        text = body if isinstance(body, str | bytes) else json.dumps(body)
+        headers = {"Content-Type": "application/json", "X-Rampart-Token": token or self.alert_token}
+        return requests.post(self.alert_url, data=text, headers=headers, timeout=30)
+
+    def invoke(self, function: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Call one of the stack's functions and return its answer; raises RuntimeError with what it raised."""
+        answer = self._lambda.invoke(FunctionName=self.outputs[function], Payload=json.dumps(payload))
+        body: dict[str, Any] = json.loads(answer["Payload"].read() or "{}")
+        if "FunctionError" in answer:
+            raise RuntimeError(f"{function}: {body.get('errorMessage', body)}")
+        return body
+
+    def evaluate(self) -> dict[str, Any]:
+        """Look at every watched rollout now: what the schedule does each minute."""
+        return self.invoke("EvaluateFunction", {})
+
+    def start(self, plan: Mapping[str, Any], name: str) -> str:
+        """Start a rollout as the console does; the execution's ARN."""
+        started = self.machines.start_execution(
+            stateMachineArn=self.outputs["RolloutMachine"], name=name, input=json.dumps(plan)
+        )
+        return str(started["executionArn"])
+
+    def decide(self, **decision: Any) -> dict[str, Any]:  # noqa: ANN401  a decision's fields are JSON
+        """Start `decision` as the console does, wait for its end, and return how it ended."""
+        started = self.machines.start_execution(
+            stateMachineArn=self.outputs["DecisionMachine"], input=json.dumps(decision)
+        )
+        while True:
+            ended: dict[str, Any] = self.machines.describe_execution(executionArn=started["executionArn"])
+            if ended["status"] != "RUNNING":
+                return ended
+
+
+def webhook(stack: LocalStack, name: str, flags: str) -> None:
+    """Set up Datadog's webhook as the README says: the token as a secret variable, flags by name in the payload."""
+    _post(stack, "/integration/webhooks/configuration/custom-variables",
+          {"name": "RAMPART_TOKEN", "value": stack.alert_token, "is_secret": True})  # fmt: skip
+    payload = {
+        "transition": "$ALERT_TRANSITION",
+        "monitor": "$ALERT_ID",
+        "cycle": "$ALERT_CYCLE_KEY",
+        "title": "$EVENT_TITLE",
+        "date": "$DATE",
+        "flags": flags,
+    }
+    document = {
+        "name": name,
+        "url": stack.alert_url,
+        "encode_as": "json",
+        "custom_headers": json.dumps({"X-Rampart-Token": "$RAMPART_TOKEN"}),
+        "payload": json.dumps(payload),
+    }
+    _post(stack, "/integration/webhooks/configuration/webhooks", document)
+
+
+def monitor(stack: LocalStack, query: str, name: str, webhook_name: str) -> int:
+    """Create a Datadog monitor that calls the webhook when it alerts and when it recovers; its id."""
+    document = {
+        "name": name,
+        "type": "query alert",
+        "query": query,
+        "message": "{{#is_alert}}@webhook-NAME{{/is_alert}}{{#is_recovery}}@webhook-NAME{{/is_recovery}}".replace(
+            "NAME", webhook_name
+        ),
+        "tags": ["managed_by:rampart"],
+        "options": {
+            "thresholds": {"critical": float(query.rpartition(">")[2])},
+            "require_full_window": False,
+            "notify_no_data": False,
+        },
+    }
+    return int(_post(stack, "/monitor", document)["id"])
+
+
+def _post(stack: LocalStack, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    headers = {"DD-API-KEY": API_KEY, "DD-APPLICATION-KEY": APP_KEY}
+    answer = requests.post(f"{stack.datadog.url}/api/v1{path}", json=document, headers=headers, timeout=10)
+    answer.raise_for_status()
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+@contextmanager
+def running_stack(
+    scenario: Scenario, flags: Mapping[str, float | None], *, tick_seconds: float = 1.0, retry_seconds: float = 5.0
+) -> Iterator[LocalStack]:
+    """Start the stand-ins and the local AWS, create the secrets, build and deploy the template; all ends with the run.
+
+    Raises what `local.ministack` and `local.deployment` raise.
+    """
+    flipper_token, alert_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    with (
+        FlipperStandIn(flags=flags, token=flipper_token) as flipper,
+        DatadogStandIn(scenario, flipper=flipper, tick_seconds=tick_seconds, retry_seconds=retry_seconds) as datadog,
+        running(enforce_iam=True) as ministack,
+    ):
+        vault = ministack.client("secretsmanager")
+        for name, value in {
+            "rampart/flipper": {"token": flipper_token},
+            "rampart/datadog": {"api_key": API_KEY, "app_key": APP_KEY},
+            "rampart/alerts": {"token": alert_token},
+        }.items():
+            vault.create_secret(Name=name, SecretString=json.dumps(value))
+        outputs = deploy(
+            ministack, stack_name=STACK_NAME, parameters={"FlipperUrl": flipper.api, "DatadogUrl": datadog.url}
+        )
+        yield LocalStack(ministack, flipper, datadog, outputs, alert_token)

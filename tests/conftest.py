@@ -1,0 +1,10 @@
+"""What all tests share: those that need the local stack run in one worker, where it is deployed once."""
+
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.xdist_group("local stack"))

@@ -1,0 +1,366 @@
+"""The metric source on a stand-in of Datadog's API: what it asks, and what it makes of the answers or their absence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+import pytest
+
+from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
+from local.faults import Fault, FaultKind, rate_limited
+from rampart.adapters.datadog import DatadogMetricSource, bucketed
+from rampart.adapters.secrets import FixedSecret, Secret
+from rampart.errors import MonitorsUnreadableError, SecretUnavailableError
+from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+
+START = 1_764_000_000
+NOW = START + 7200.0
+ERRORS = "sum:letters.errors{env:prod}.as_count()"
+TOTAL = "sum:letters.requests{env:prod}.as_count()"
+LATENCY = "avg:letters.latency{env:prod}"
+QUERIES = {"download/errors": ERRORS, "download/total": TOTAL, "latency/value": LATENCY}
+TIMESERIES = "/query/timeseries"
+KEYS = {"api_key": API_KEY, "app_key": APP_KEY}
+
+
+class SilentServer(Protocol):
+    url: str
+
+
+def points(metric: str, *pairs: tuple[int, float]) -> dict[str, Any]:
+    return {"metric": metric, "tags": {"env": "prod"}, "points": [[START + at, value] for at, value in pairs]}
+
+
+@pytest.fixture
+def datadog() -> Iterator[DatadogStandIn]:
+    scenario = Scenario.model_validate(
+        {
+            "points": [
+                points("letters.errors", (310, 2), (590, 1)),
+                points("letters.requests", (10, 40), (310, 60), (599, 1), (600, 7)),
+                points("letters.latency", (20, 1.0), (40, 2.0)),
+            ]
+        }
+    )
+    with DatadogStandIn(scenario, tick_seconds=0, clock=lambda: NOW) as stand_in:
+        yield stand_in
+
+
+Source = Callable[..., DatadogMetricSource]
+
+
+@pytest.fixture
+def source(datadog: DatadogStandIn) -> Source:
+    def make(secret: Secret = FixedSecret(KEYS), **options: Any) -> DatadogMetricSource:  # noqa: ANN401, B008 -- passed on; frozen
+        return DatadogMetricSource("datadoghq.com", secret, url=datadog.url, **options)
+
+    return make
+
+
+def read(source: DatadogMetricSource, queries: Mapping[str, str] = QUERIES, **window: int) -> Mapping[str, Measured]:
+    return source.read(queries, **({"start": START, "end": START + 600, "bucket": 300} | window))
+
+
+def reasons(answers: Mapping[str, Measured]) -> set[AbsenceReason | None]:
+    return {answer.reason if isinstance(answer, Unavailable) else None for answer in answers.values()}
+
+
+# What it asks, and what it makes of a good answer.
+
+
+def test_all_queries_are_one_request_and_come_back_by_their_keys(source: Source, datadog: DatadogStandIn) -> None:
+    answers = read(source())
+    assert answers["download/total"] == Series(((START, 40.0), (START + 300, 61.0)))
+    assert answers["download/errors"] == Series(((START, None), (START + 300, 3.0)))
+    assert answers["latency/value"] == Series(((START, 1.5), (START + 300, None)))
+    assert len(datadog.requests) == 1
+
+
+def test_the_window_is_milliseconds_and_its_end_is_outside(source: Source, datadog: DatadogStandIn) -> None:
+    total = read(source(), {"total": TOTAL}, end=START + 900)["total"]
+    assert total == Series(((START, 40.0), (START + 300, 61.0), (START + 600, 7.0)))
+    asked = datadog.requests[0]["body"]["data"]["attributes"]
+    assert (asked["from"], asked["to"], asked["interval"]) == (START * 1000, (START + 900) * 1000, 300_000)
+
+
+def test_a_query_without_data_is_an_empty_series(source: Source) -> None:
+    answers = read(source(), {"nothing": "sum:letters.nothing{*}.as_count()", "total": TOTAL})
+    assert answers["nothing"] == Series(())
+    assert read(source(), {"nothing": "sum:letters.nothing{*}.as_count()"}) == {"nothing": Series(())}
+
+
+def test_no_queries_are_no_request(source: Source, datadog: DatadogStandIn) -> None:
+    assert read(source(), {}) == {}
+    assert not datadog.requests
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        (TOTAL, f"{TOTAL}.rollup(sum, 300)"),
+        (
+            "sum:a{*}.as_count() + sum:b{*}.as_count()",
+            "sum:a{*}.as_count().rollup(sum, 300) + sum:b{*}.as_count().rollup(sum, 300)",
+        ),
+        ("sum:a{*}.as_count().rollup(sum, 60)", "sum:a{*}.as_count().rollup(sum, 60)"),
+        ("p95:a{*}", "p95:a{*}"),
+        ("max:a{*}.rollup(max, 60)", "max:a{*}.rollup(max, 60)"),
+    ],
+)
+def test_only_counters_are_added_up_over_the_bucket(query: str, asked: str) -> None:
+    assert bucketed(query, 300) == asked
+
+
+def test_more_buckets_than_datadog_shows_are_not_asked_for(source: Source, datadog: DatadogStandIn) -> None:
+    """Beyond 1,500 points it silently makes them wider."""
+    answers = read(source(), end=START + 1501 * 60, bucket=60)
+    assert reasons(answers) == {AbsenceReason.MALFORMED}
+    assert not datadog.requests
+    assert reasons(read(source(), start=START - 1400 * 60, end=START + 100 * 60, bucket=60)) == {None}
+
+
+# Every way not to be answered.
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "words"),
+    [
+        (
+            Fault(kind=FaultKind.STATUS, status=400, body={"errors": ["bad metric"]}),
+            AbsenceReason.REFUSED_QUERY,
+            "bad metric",
+        ),
+        (
+            Fault(kind=FaultKind.STATUS, status=401, body={"errors": ["Unauthorized"]}),
+            AbsenceReason.REFUSED_CREDENTIALS,
+            "401",
+        ),
+        (
+            Fault(kind=FaultKind.STATUS, status=403, body={"errors": ["Forbidden"]}),
+            AbsenceReason.REFUSED_CREDENTIALS,
+            "Forbidden",
+        ),
+        (rate_limited(reset_seconds=2462), AbsenceReason.RATE_LIMITED, "ask again in 2462 s"),
+        (rate_limited(), AbsenceReason.RATE_LIMITED, "without saying when"),
+        (
+            Fault(kind=FaultKind.STATUS, status=429, headers={"X-RateLimit-Reset": "soon"}),
+            AbsenceReason.RATE_LIMITED,
+            "without",
+        ),
+        (Fault(kind=FaultKind.STATUS, status=500, body="<html>"), AbsenceReason.UNREACHABLE, "500"),
+        (Fault(kind=FaultKind.STATUS, status=503, headers={"Retry-After": "1"}), AbsenceReason.UNREACHABLE, "503"),
+        (Fault(kind=FaultKind.REFUSE), AbsenceReason.UNREACHABLE, "could not be reached"),
+        (Fault(kind=FaultKind.HANG, seconds=60), AbsenceReason.UNREACHABLE, "in 0.5 s"),
+        (Fault(kind=FaultKind.TRICKLE, seconds=60), AbsenceReason.UNREACHABLE, "in 0.5 s"),
+        (Fault(kind=FaultKind.RESET_MID_BODY), AbsenceReason.UNREACHABLE, "could not be reached"),
+        (Fault(kind=FaultKind.LOST_ANSWER), AbsenceReason.UNREACHABLE, "could not be reached"),
+        (Fault(kind=FaultKind.MALFORMED_BODY), AbsenceReason.MALFORMED, "no JSON"),
+        (Fault(kind=FaultKind.EMPTY_BODY), AbsenceReason.MALFORMED, "no JSON"),
+        (
+            Fault(kind=FaultKind.STATUS, status=200, body={"errors": ["shard lost"]}),
+            AbsenceReason.HIDDEN_ERROR,
+            "shard lost",
+        ),
+        (Fault(kind=FaultKind.STATUS, status=200, body={"data": {"errors": "x"}}), AbsenceReason.HIDDEN_ERROR, "x"),
+        (
+            Fault(kind=FaultKind.STATUS, status=200, body={"status": "error", "data": {}}),
+            AbsenceReason.HIDDEN_ERROR,
+            "error",
+        ),
+    ],
+    ids=lambda value: f"{value.kind.value} {value.status} {str(value.body)[:30]}" if isinstance(value, Fault) else "",
+)
+def test_no_answer_is_never_an_empty_one(
+    source: Source, datadog: DatadogStandIn, fault: Fault, reason: AbsenceReason, words: str
+) -> None:
+    datadog.faults.add(fault)
+    answers = read(source(deadline_seconds=0.5))
+    assert answers.keys() == QUERIES.keys()
+    for answer in answers.values():
+        assert isinstance(answer, Unavailable)
+        assert answer.reason is reason
+        assert words in answer.detail
+    assert len(datadog.requests) <= 1, "nothing is retried inside"
+
+
+def test_a_datadog_that_is_not_there_is_unreachable() -> None:
+    source = DatadogMetricSource("datadoghq.com", FixedSecret(KEYS), url="http://127.0.0.1:1")
+    assert reasons(read(source)) == {AbsenceReason.UNREACHABLE}
+
+
+def test_a_silent_datadog_is_given_up(silent_server: SilentServer) -> None:
+    source = DatadogMetricSource("datadoghq.com", FixedSecret(KEYS), url=silent_server.url, deadline_seconds=0.3)
+    assert reasons(read(source)) == {AbsenceReason.UNREACHABLE}
+
+
+def test_a_refused_batch_refuses_every_query_of_it(source: Source, datadog: DatadogStandIn) -> None:
+    answers = read(source(), {"bad": "sum:letters.requests{", "total": TOTAL})
+    assert reasons(answers) == {AbsenceReason.REFUSED_QUERY}
+    assert len(datadog.requests) == 1
+
+
+def test_a_refused_batch_can_be_split_to_find_the_bad_query(source: Source) -> None:
+    answers = read(source(split_refused=True), {"bad": "sum:letters.requests{", "total": TOTAL})
+    assert reasons({"bad": answers["bad"]}) == {AbsenceReason.REFUSED_QUERY}
+    assert answers["total"] == Series(((START, 40.0), (START + 300, 61.0)))
+
+
+def test_a_rate_limit_is_waited_out_when_the_time_is_there(source: Source, datadog: DatadogStandIn) -> None:
+    waited: list[float] = []
+    datadog.faults.add(rate_limited(reset_seconds=3, times=1))
+    answers = read(source(patience_seconds=5, pause=waited.append))
+    assert reasons(answers) == {None}
+    assert waited == [3]
+
+
+def test_a_rate_limit_is_waited_out_once(source: Source, datadog: DatadogStandIn) -> None:
+    waited: list[float] = []
+    datadog.faults.add(rate_limited(reset_seconds=3))
+    assert reasons(read(source(patience_seconds=5, pause=waited.append))) == {AbsenceReason.RATE_LIMITED}
+    assert waited == [3]
+    assert len(datadog.requests) == 2
+
+
+@pytest.mark.parametrize("reset", [6, None])
+def test_a_rate_limit_that_does_not_fit_is_not_waited_out(
+    source: Source, datadog: DatadogStandIn, reset: int | None
+) -> None:
+    waited: list[float] = []
+    datadog.faults.add(rate_limited(reset_seconds=reset))
+    assert reasons(read(source(patience_seconds=5, pause=waited.append))) == {AbsenceReason.RATE_LIMITED}
+    assert not waited
+    assert len(datadog.requests) == 1
+
+
+class RotatingSecret:
+    """A secret whose newer content is only seen when it is read anew."""
+
+    def __init__(self, known: Mapping[str, Any], newer: Mapping[str, Any]) -> None:
+        self.known, self.newer = known, newer
+
+    def __call__(self) -> Mapping[str, Any]:
+        return self.known
+
+    def refresh(self) -> Mapping[str, Any]:
+        self.known = self.newer
+        return self.known
+
+
+def test_keys_that_were_rotated_are_read_anew(source: Source, datadog: DatadogStandIn) -> None:
+    metrics = source(RotatingSecret({"api_key": "old", "app_key": APP_KEY}, KEYS))
+    assert reasons(read(metrics)) == {None}
+    assert reasons(read(metrics)) == {None}
+    assert [request["status"] for request in datadog.requests] == [403, 200, 200]
+
+
+def test_keys_that_are_wrong_are_refused_after_one_call(source: Source, datadog: DatadogStandIn) -> None:
+    assert reasons(read(source(FixedSecret(KEYS | {"api_key": "wrong"})))) == {AbsenceReason.REFUSED_CREDENTIALS}
+    assert len(datadog.requests) == 1
+
+
+def test_a_secret_without_both_keys_is_refused_and_the_environments_are_not_used(
+    source: Source, datadog: DatadogStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DD_APP_KEY", APP_KEY)
+    answers = read(source(FixedSecret({"api_key": API_KEY})))
+    assert reasons(answers) == {AbsenceReason.REFUSED_CREDENTIALS}
+    assert "app_key" in str(answers)
+    assert not datadog.requests
+
+
+def test_keys_that_cannot_be_sent_are_refused_without_showing_them(source: Source) -> None:
+    answers = read(source(FixedSecret({"api_key": "one\ntwo", "app_key": "three"})))
+    assert reasons(answers) == {AbsenceReason.REFUSED_CREDENTIALS}
+    assert "two" not in str(answers)
+
+
+def test_keys_of_the_environment_are_not_used(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DD_API_KEY", "from-the-environment")
+    monkeypatch.setenv("DD_SITE", "ddog-gov.com")
+    assert reasons(read(source())) == {None}
+
+
+def test_a_secret_that_cannot_be_read_is_said_so(source: Source) -> None:
+    class Gone:
+        def __call__(self) -> Mapping[str, Any]:
+            raise SecretUnavailableError("secret 'datadog' cannot be read: AccessDeniedException")
+
+        def refresh(self) -> Mapping[str, Any]:
+            return self()
+
+    answers = read(source(Gone()))
+    assert reasons(answers) == {AbsenceReason.REFUSED_CREDENTIALS}
+    assert "AccessDeniedException" in str(answers)
+
+
+# Monitors.
+
+
+def monitor(datadog: DatadogStandIn, state: str) -> int:
+    body = {
+        "name": "m",
+        "type": "query alert",
+        "query": "sum(last_5m):sum:letters.errors{*}.as_count() > 8",
+        "message": "",
+    }
+    created: int = datadog.state.monitors.create(body, NOW)["id"]
+    datadog.state.monitors.get(created).body["overall_state"] = state
+    return created
+
+
+def test_quiet_monitors_are_not_named(source: Source, datadog: DatadogStandIn) -> None:
+    states = ["OK", "No Data", "Alert", "Warn"]
+    ids = {state: monitor(datadog, state) for state in states}
+    found = source().alerting_monitors([*ids.values(), 987])
+    assert found == {ids["Alert"]: "Alert", ids["Warn"]: "Warn", 987: "unknown"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind=FaultKind.STATUS, status=403, body={"errors": ["Forbidden"]}),
+        Fault(kind=FaultKind.STATUS, status=500),
+        Fault(kind=FaultKind.STATUS, status=200, body={"id": 1}),
+        Fault(kind=FaultKind.STATUS, status=200, body=[]),
+        Fault(kind=FaultKind.EMPTY_BODY),
+    ],
+)
+def test_a_monitor_that_cannot_be_read_is_not_taken_for_quiet(
+    source: Source, datadog: DatadogStandIn, fault: Fault
+) -> None:
+    quiet = monitor(datadog, "OK")
+    datadog.faults.add(fault)
+    with pytest.raises(MonitorsUnreadableError, match=str(quiet)):
+        source().alerting_monitors([quiet])
+
+
+def test_asking_loads_no_catalogue_of_models() -> None:
+    """`v2.models` takes more than a second and 90 MiB, which every cold start would pay."""
+    script = """
+import json, sys
+from rampart.adapters.datadog import DatadogMetricSource
+from rampart.adapters.secrets import FixedSecret
+before = [name for name in sys.modules if name.startswith("datadog_api_client")]
+source = DatadogMetricSource("datadoghq.com", FixedSecret({"api_key": "a", "app_key": "b"}), url="http://127.0.0.1:1")
+source.read({"q": "sum:a{*}.as_count()"}, start=0, end=600, bucket=300)
+try:
+    source.alerting_monitors([1])
+except Exception:
+    pass
+loaded = [name for name in sys.modules if name.startswith("datadog_api_client")]
+ends = lambda end: [name for name in loaded if name.endswith(end)]
+print(json.dumps([before, ends(".models"), ends("metrics_api")]))
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=_path())
+    before, catalogues, apis = json.loads(ran.stdout)
+    assert before == []
+    assert catalogues == []
+    assert apis == ["datadog_api_client.v2.api.metrics_api"]
+
+
+def _path() -> dict[str, str]:
+    return {"PYTHONPATH": ":".join(path for path in sys.path if path)}

@@ -1,0 +1,221 @@
+"""A stack of fakes for the command line: the records in memory, and machines that do what a test says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import yaml
+
+from rampart.adapters.memory import MemoryRolloutStore
+from rampart.evidence.verdict import Verdict
+from rampart.plan.model import Plan
+from rampart.rollout.state import (
+    Event,
+    EventKind,
+    Gate,
+    GateKind,
+    Latest,
+    OpenGate,
+    Question,
+    RolloutState,
+    Status,
+)
+from rampart_cli.machines import AlreadyStartedError, Execution, Patience
+from rampart_cli.main import main
+from rampart_cli.stack import Stack
+
+NOON = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:rampart-rollout"
+
+PLAN: dict[str, Any] = {
+    "rollout": "letters",
+    "title": "Letters from the new source",
+    "owner": "letters-team",
+    "flags": ["letters_new_source"],
+    "timezone": "America/New_York",
+    "traffic": "400/hour",
+    "criteria": {
+        "download error rate": {
+            "kind": "rate",
+            "errors": "sum:errors{*}.as_count()",
+            "total": "sum:requests{*}.as_count()",
+            "below": "8%",
+            "scope": "cohort",
+        },
+        "complaints": {"kind": "reported", "at_most": 0},
+    },
+    "stages": [
+        {"name": "Canary", "percent": 1, "hold": "4d"},
+        {"percent": 25, "hold": "1 business day"},
+        {"percent": 100, "hold": "1w"},
+    ],
+}
+
+
+@dataclass(slots=True)
+class FakeMachines:
+    """Keeps what was started; `script` says how each execution stands, `running` where it says nothing."""
+
+    started: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
+    script: Callable[[str], Execution] | None = None
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+    """Names that executions had that are over."""
+
+    def start(self, machine: str, name: str, document: Mapping[str, Any]) -> str:
+        if name in self.taken:
+            raise AlreadyStartedError(name)
+        self.started.append((machine, name, document))
+        return self.arn_of(machine, name)
+
+    def arn_of(self, machine: str, name: str) -> str:
+        return f"{machine}:{name}"
+
+    def describe(self, arn: str) -> Execution:
+        return self.script(arn) if self.script else Execution(arn, "RUNNING")
+
+    def refusals(self, arn: str) -> list[dict[str, Any]]:
+        return self.problems
+
+    @property
+    def input(self) -> Mapping[str, Any]:
+        """The input of the only execution that was started."""
+        ((_, _, document),) = self.started
+        return document
+
+
+@dataclass(slots=True)
+class Ticking:
+    """Time that passes only while somebody waits; `each` happens at every wait."""
+
+    at: float = 0.0
+    each: Callable[[], None] = lambda: None
+
+    def pause(self, seconds: float) -> None:
+        self.at += seconds
+        self.each()
+
+    def seconds(self) -> float:
+        return self.at
+
+
+@dataclass(slots=True)
+class Terminal:
+    """The command line on a stack of fakes: `run` gives exit code, what came on stdout, and on stderr."""
+
+    capsys: pytest.CaptureFixture[str]
+    records: MemoryRolloutStore = field(default_factory=MemoryRolloutStore)
+    machines: FakeMachines = field(default_factory=FakeMachines)
+    time: Ticking = field(default_factory=Ticking)
+    asked_for: list[str] = field(default_factory=list)
+    """Names of the stacks that were looked for."""
+    failure: Exception | None = None
+
+    def connect(self, name: str) -> Stack:
+        self.asked_for.append(name)
+        if self.failure is not None:
+            raise self.failure
+        return Stack(
+            name=name,
+            records=self.records,
+            machines=self.machines,
+            rollout_machine="rollout",
+            decision_machine="decision",
+            dead_letters=self._no_letters,
+            who=lambda: "caller-of-aws",
+            patience=Patience(pause=self.time.pause, seconds=self.time.seconds),
+        )
+
+    def _no_letters(self) -> NoReturn:
+        raise AssertionError("dead letters are tested on a queue")
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        self.capsys.readouterr()
+        code = main(arguments, connect=self.connect)
+        seen = self.capsys.readouterr()
+        return int(code), seen.out, seen.err
+
+    def run_json(self, *arguments: str) -> tuple[int, Any]:
+        code, out, _ = self.run(*arguments, "--json")
+        return code, json.loads(out)
+
+    def decisions_end(
+        self, status: str = "SUCCEEDED", *, error: str = "", cause: str = "", output: Mapping[str, Any] | None = None
+    ) -> None:
+        self.machines.script = lambda arn: Execution(arn, status, error, cause, output)
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    for name in ("RAMPART_BY", "RAMPART_STACK", "RAMPART_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    return Terminal(capsys)
+
+
+@pytest.fixture
+def plan_file(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(PLAN, sort_keys=False))
+    return path
+
+
+def live(**changes: object) -> RolloutState:
+    """A rollout that bakes at its canary with a passing look."""
+    message = "download error rate 5% (20 of 400) is below 8%"
+    state = RolloutState(
+        rollout="letters",
+        status=Status.LIVE,
+        plan=Plan.model_validate(PLAN),
+        plan_hash="0123456789abcdef" * 4,
+        execution=f"{EXECUTION}:first",
+        stage=0,
+        percent=1.0,
+        stage_started=NOON - timedelta(days=4),
+        hold_ends=NOON,
+        gate=OpenGate(id="a1-s0-bake", kind=GateKind.BAKE, token="secret-token", opened=NOON - timedelta(days=4)),
+        latest=Latest(
+            id="2026-03-04T16:59:00.000Z",
+            at=NOON - timedelta(minutes=1),
+            verdict=Verdict.PASS,
+            verdicts={"download error rate": Verdict.PASS},
+            messages={"download error rate": message},
+        ),
+        started=NOON - timedelta(days=4),
+        attempt_started=NOON - timedelta(days=4),
+        updated=NOON,
+    )
+    return state.model_copy(update=changes)
+
+
+def asked(verdict: Verdict = Verdict.PASS) -> tuple[RolloutState, Gate]:
+    """A rollout whose hold is over, and the gate at which a person is asked."""
+    gate = Gate(
+        id="a1-s0-1a2b",
+        kind=GateKind.APPROVAL,
+        attempt=1,
+        stage=0,
+        token="secret-token",
+        opened=NOON,
+        lapses=NOON + timedelta(hours=4),
+        question=Question(
+            evaluation="2026-03-04T16:59:00.000Z",
+            verdict=verdict,
+            unmet=() if verdict is Verdict.PASS else ("download error rate",),
+            reported={"complaints": 0.0},
+        ),
+    )
+    opened = OpenGate(id=gate.id, kind=gate.kind, token=gate.token, opened=gate.opened)
+    return live(gate=opened), gate
+
+
+def event(kind: EventKind, message: str, **changes: object) -> Event:
+    """One event of the rollout."""
+    return Event(at=NOON, kind=kind, rollout="letters", attempt=1, stage=0, percent=1.0, message=message).model_copy(
+        update=changes
+    )

@@ -1,0 +1,367 @@
+"""The stack as CloudFormation, Step Functions, SQS and Lambda show it: on moto, with machines that really run."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from rampart.adapters.dynamodb import DynamoRolloutStore
+from rampart.adapters.items import event_of_image
+from rampart.rollout.request import Cause, RollbackRequest
+from rampart.rollout.state import EventKind
+from rampart_cli.dead_letters import DeadLetters, LetterKind, Redriven
+from rampart_cli.failures import UnreachableError
+from rampart_cli.machines import AlreadyStartedError, Execution, StepFunctionsMachines
+from rampart_cli.main import main
+from rampart_cli.stack import connect
+
+from .conftest import NOON, event, live
+
+MACHINES = "arn:aws:states:us-east-1:123456789012:stateMachine:rampart"
+
+
+@pytest.fixture(autouse=True)
+def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        yield
+
+
+@pytest.fixture
+def outputs() -> dict[str, str]:
+    """The outputs of a deployed stack, whose table and queue are there."""
+    table: Any = {
+        "TableName": "rampart-table",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "watched")],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "watched",
+                "KeySchema": [
+                    {"AttributeName": "watched", "KeyType": "HASH"},
+                    {"AttributeName": "pk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    }
+    boto3.client("dynamodb").create_table(**table)
+    return {
+        "TableName": "rampart-table",
+        "DeadLettersUrl": boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"],
+        "RolloutMachine": f"{MACHINES}-rollout",
+        "DecisionMachine": f"{MACHINES}-decision",
+        "RollbackFunction": "rollback",
+    }
+
+
+class FakeFormation:
+    """CloudFormation with these stacks and their outputs; moto's own needs a schema library besides."""
+
+    def __init__(self, stacks: Mapping[str, Mapping[str, str]]) -> None:
+        self.stacks = stacks
+
+    def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        if StackName not in self.stacks:
+            said: Any = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
+            raise ClientError({"Error": said}, "DescribeStacks")
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.stacks[StackName].items()]
+        return {"Stacks": [{"StackName": StackName, "StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
+
+
+class SessionWith(boto3.Session):
+    """A session on moto, with a CloudFormation of a test's own."""
+
+    def __init__(self, stacks: Mapping[str, Mapping[str, str]]) -> None:
+        super().__init__()
+        self.formation = FakeFormation(stacks)
+
+    def client(self, service_name: str, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - boto3's signature
+        if service_name == "cloudformation":
+            return self.formation
+        made: Any = super().client
+        return made(service_name, *arguments, **options)
+
+
+@pytest.fixture
+def store(outputs: dict[str, str]) -> DynamoRolloutStore:
+    return DynamoRolloutStore(outputs["TableName"], boto3.client("dynamodb"))
+
+
+def test_a_stack_is_found_by_its_name(outputs: dict[str, str]) -> None:
+    stack = connect("rampart", SessionWith({"rampart": outputs}))
+    assert stack.decision_machine == outputs["DecisionMachine"]
+    assert list(stack.records.watched()) == []
+    assert stack.who()
+
+
+def test_an_unknown_stack_is_told_with_its_region() -> None:
+    with pytest.raises(UnreachableError, match="no stack 'other' in us-east-1"):
+        connect("other", SessionWith({}))
+
+
+def test_a_stack_that_is_not_ramparts_is_told() -> None:
+    with pytest.raises(UnreachableError, match="has no output DecisionMachine, RolloutMachine, TableName"):
+        connect("other", SessionWith({"other": {"Bucket": "b"}}))
+
+
+def run(outputs: Mapping[str, str], *arguments: str) -> int:
+    """The command line on the real parts."""
+    session = SessionWith({"rampart": outputs})
+    return main(arguments, connect=lambda name: connect(name, session))
+
+
+def test_the_whole_way_from_the_command_to_the_table(
+    outputs: dict[str, str], store: DynamoRolloutStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.open(live(stage=None, gate=None, latest=None), "{}", [event(EventKind.STARTED, "letters starts")])
+    assert run(outputs, "status", "--json") == 0
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert (shown["rollout"], shown["events"][0]["message"]) == ("letters", "letters starts")
+
+
+# State machines
+
+
+def machine(definition: Mapping[str, Any]) -> str:
+    client = boto3.client("stepfunctions")
+    role = "arn:aws:iam::123456789012:role/any"
+    return client.create_state_machine(name="m", definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
+
+
+def ended(machines: StepFunctionsMachines, arn: str) -> Execution:
+    for _ in range(10_000):
+        execution = machines.describe(arn)
+        if execution.is_over:
+            return execution
+    raise AssertionError("the execution does not end")
+
+
+def test_an_execution_that_fails_gives_error_and_cause() -> None:
+    arn = machine({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Lapsed", "Cause": "too late"}}})
+    machines = StepFunctionsMachines(boto3.client("stepfunctions"))
+    execution = ended(machines, machines.start(arn, "one", {}))
+    assert (execution.succeeded, execution.error, execution.cause) == (False, "Lapsed", "too late")
+
+
+def test_an_execution_that_succeeds_gives_its_output_and_keeps_its_name() -> None:
+    arn = machine({"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": {"accepted": True}, "End": True}}})
+    machines = StepFunctionsMachines(boto3.client("stepfunctions"))
+    started = machines.start(arn, "one", {"a": 1})
+    assert started == machines.arn_of(arn, "one")
+    assert ended(machines, started).output == {"accepted": True}
+    with pytest.raises(AlreadyStartedError):
+        machines.start(arn, "one", {"a": 2})
+
+
+def test_refusals_come_from_the_state_that_prepares() -> None:
+    problems = [{"error": "UnknownFlag", "where": "flags: f", "what": "no such flag", "mend": "Create it"}]
+    definition = {
+        "StartAt": "Prepare",
+        "States": {
+            "Prepare": {"Type": "Pass", "Result": {"outcome": "refused", "problems": problems}, "Next": "StartRefused"},
+            "StartRefused": {"Type": "Fail", "Error": "UnknownFlag"},
+        },
+    }
+    machines = StepFunctionsMachines(boto3.client("stepfunctions"))
+    started = machines.start(machine(definition), "one", {})
+    ended(machines, started)
+    assert machines.refusals(started) == problems
+
+
+# Dead letters
+
+
+class FakeFunctions:
+    """Lambda as `DeadLetters` calls it: keeps the calls and answers what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.answer: dict[str, Any] = {"outcome": "rolled_back"}
+        self.failed = False
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        self.calls.append((FunctionName, json.loads(Payload)))
+        answered: dict[str, Any] = {"Payload": io.BytesIO(json.dumps(self.answer).encode())}
+        return answered | ({"FunctionError": "Unhandled"} if self.failed else {})
+
+
+class Queue:
+    """The dead-letter queue with what a test puts there."""
+
+    def __init__(self, url: str) -> None:
+        self.sqs = boto3.client("sqs")
+        self.url = url
+        self.functions = FakeFunctions()
+        functions: Any = self.functions
+        self.letters = DeadLetters(queue_url=url, rollback_function="rollback", sqs=self.sqs, functions=functions)
+
+    def put(self, body: object, **reasons: str) -> None:
+        attributes: Any = {name: {"DataType": "String", "StringValue": value} for name, value in reasons.items()}
+        text = body if isinstance(body, str) else json.dumps(body)
+        self.sqs.send_message(QueueUrl=self.url, MessageBody=text, MessageAttributes=attributes)
+
+    def left(self) -> int:
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
+        return int(answer["ApproximateNumberOfMessages"]) + int(answer["ApproximateNumberOfMessagesNotVisible"])
+
+
+@pytest.fixture
+def queue(outputs: dict[str, str]) -> Queue:
+    return Queue(outputs["DeadLettersUrl"])
+
+
+ROLLBACK = RollbackRequest(
+    cause=Cause.EVIDENCE, reason="9% is above 8%", rollout="letters", attempt=1, execution="arn:one", asked_at=NOON
+).model_dump(mode="json")
+ENDED = {"source": "aws.states", "detail": {"name": "one", "status": "FAILED", "executionArn": "arn:one"}}
+TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "time": "2026-03-04T17:00:00Z"}
+
+
+def stretch(size: int, at: datetime) -> dict[str, Any]:
+    """What Lambda sends for a stretch of the table's stream that `notify` could not tell of."""
+    arrived = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    return {
+        "requestContext": {"functionArn": "notify-arn", "condition": "RetryAttemptsExhausted"},
+        "DDBStreamBatchInfo": {
+            "batchSize": size,
+            "approximateArrivalOfFirstRecord": arrived,
+            "approximateArrivalOfLastRecord": arrived,
+        },
+    }
+
+
+def test_the_list_says_what_each_message_is_and_changes_nothing(queue: Queue) -> None:
+    queue.put(ROLLBACK, ErrorMessage="Task timed out")
+    queue.put(ENDED, ERROR_MESSAGE="throttled")
+    queue.put(TICK)
+    queue.put(stretch(2, NOON))
+    queue.put({"what": "is this"})
+    queue.put("no JSON")
+    letters = queue.letters.take(100)
+    queue.letters.put_back(letters)
+    assert sorted(letter.kind for letter in letters) == sorted([*LetterKind, LetterKind.UNKNOWN])
+    about = {letter.kind: (letter.about, letter.why) for letter in letters}
+    assert about[LetterKind.ROLLBACK] == ("roll back letters (evidence): 9% is above 8%", "Task timed out")
+    assert about[LetterKind.EXECUTION] == ("execution one ended: FAILED", "throttled")
+    assert about[LetterKind.NOTICES][1] == "RetryAttemptsExhausted"
+    assert len(queue.letters.take(100)) == 6
+    assert queue.functions.calls == []
+
+
+def redriven(queue: Queue, store: DynamoRolloutStore, *rollouts: str) -> Redriven:
+    (letter,) = queue.letters.take(10)
+    return queue.letters.redrive(letter, store, rollouts)
+
+
+def test_a_rollback_is_done_again_as_a_repetition_that_cannot_touch_a_newer_attempt(
+    queue: Queue, store: DynamoRolloutStore
+) -> None:
+    queue.put(ROLLBACK)
+    assert redriven(queue, store).done
+    ((function, payload),) = queue.functions.calls
+    assert function == "rollback"
+    assert RollbackRequest.model_validate(payload).queued
+    assert RollbackRequest.model_validate(payload).asked_at == NOON
+    assert queue.left() == 0
+
+
+def test_a_rollback_that_fails_again_stays(queue: Queue, store: DynamoRolloutStore) -> None:
+    queue.put(ROLLBACK)
+    queue.functions.failed, queue.functions.answer = True, {"errorMessage": "the flag is up"}
+    result = redriven(queue, store)
+    assert (result.done, result.told) == (False, "not done yet: the flag is up")
+    assert queue.left() == 1
+
+
+def test_an_executions_end_is_handed_to_rollback_as_it_came(queue: Queue, store: DynamoRolloutStore) -> None:
+    queue.put(ENDED)
+    assert redriven(queue, store).done
+    assert queue.functions.calls == [("rollback", ENDED)]
+
+
+def test_a_tick_is_dropped_because_later_ones_saw_more(queue: Queue, store: DynamoRolloutStore) -> None:
+    queue.put(TICK)
+    assert redriven(queue, store).done
+    assert (queue.functions.calls, queue.left()) == ([], 0)
+
+
+def test_what_is_unknown_is_left_alone(queue: Queue, store: DynamoRolloutStore) -> None:
+    queue.put({"what": "is this"})
+    assert not redriven(queue, store).done
+    assert (queue.functions.calls, queue.left()) == ([], 1)
+
+
+def with_event(store: DynamoRolloutStore, at: datetime) -> None:
+    store.open(live(stage=None, gate=None, latest=None), "{}", [event(EventKind.STARTED, "letters starts", at=at)])
+
+
+def test_untold_events_are_read_from_the_table_and_brought_to_notify(queue: Queue, store: DynamoRolloutStore) -> None:
+    with_event(store, NOON)
+    queue.put(stretch(1, NOON + timedelta(seconds=2)))
+    queue.functions.answer = {"batchItemFailures": []}
+    assert redriven(queue, store, "letters").done
+    ((function, payload),) = queue.functions.calls
+    assert function == "notify-arn"
+    key, told = event_of_image(payload["Records"][0]["dynamodb"]["NewImage"])
+    assert store.events("letters") == {key: told}
+    assert queue.left() == 0
+
+
+def test_untold_events_stay_when_notify_fails_again(queue: Queue, store: DynamoRolloutStore) -> None:
+    with_event(store, NOON)
+    queue.put(stretch(1, NOON))
+    queue.functions.answer = {"batchItemFailures": [{"itemIdentifier": "x"}]}
+    assert not redriven(queue, store, "letters").done
+    assert queue.left() == 1
+
+
+def test_untold_events_of_a_rollout_that_nobody_named_stay(queue: Queue, store: DynamoRolloutStore) -> None:
+    with_event(store, NOON)
+    queue.put(stretch(1, NOON))
+    result = redriven(queue, store)
+    assert not result.done
+    assert "--rollout" in result.told
+    assert queue.functions.calls == []
+
+
+def test_events_of_another_time_are_not_taken_for_those_that_are_missing(
+    queue: Queue, store: DynamoRolloutStore
+) -> None:
+    with_event(store, NOON - timedelta(days=2))
+    queue.put(stretch(1, NOON))
+    assert not redriven(queue, store, "letters").done
+
+
+def test_the_commands_list_and_redrive(
+    outputs: dict[str, str], queue: Queue, store: DynamoRolloutStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue.put(TICK)
+    queue.put({"what": "is this"})
+    assert run(outputs, "dead-letters", "list", "--json") == 0
+    assert {each["kind"] for each in json.loads(capsys.readouterr().out)} == {"tick", "unknown"}
+    assert run(outputs, "dead-letters", "redrive") == 1
+    assert "stays" in capsys.readouterr().out
+    assert queue.left() == 1
+    assert run(outputs, "dead-letters", "list") == 0
+    assert "unknown" in capsys.readouterr().out
+
+
+def test_times_of_messages_are_when_they_were_sent(queue: Queue) -> None:
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    queue.put(TICK)
+    (letter,) = queue.letters.take(1)
+    assert before < letter.sent < before + timedelta(minutes=2)

@@ -1,0 +1,187 @@
+"""What people say reaches the state machine `decision` as it was said, and its answer reaches people."""
+
+from __future__ import annotations
+
+import pytest
+
+from rampart.evidence.verdict import Verdict
+from rampart.rollout.state import Answer, DecisionKind, Status
+
+from .conftest import NOON, Terminal, asked, live
+
+
+@pytest.fixture
+def waiting(terminal: Terminal) -> Terminal:
+    """A terminal on a stack where a person is asked about `letters`."""
+    state, gate = asked()
+    terminal.records.states["letters"] = state
+    terminal.records.gates["letters"] = gate
+    terminal.decisions_end()
+    return terminal
+
+
+def test_approve_starts_the_decision_with_exactly_what_was_said(waiting: Terminal) -> None:
+    code, shown = waiting.run_json(
+        "approve", "letters", "--gate", "a1-s0-1a2b", "--reported", "complaints=0", "--by", "Ada", "--note", "all quiet"
+    )
+    assert code == 0
+    assert waiting.machines.started[0][0] == "decision"
+    assert waiting.machines.input == {
+        "rollout": "letters",
+        "gate": "a1-s0-1a2b",
+        "decision": "approve",
+        "by": "Ada",
+        "note": "all quiet",
+        "reported": {"complaints": 0.0},
+    }
+    assert shown["accepted"] is True
+
+
+def test_approve_without_a_gate_takes_the_open_one_and_shows_what_it_is_about(waiting: Terminal) -> None:
+    code, _, err = waiting.run("approve", "letters", "--reported", "complaints=0", "--by", "Ada", "--yes")
+    assert code == 0
+    assert waiting.machines.input["gate"] == "a1-s0-1a2b"
+    assert "may it go to 25%?" in err
+    assert "5% (20 of 400)" in err
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_nothing_is_decided_where_nobody_can_be_asked_to_confirm(waiting: Terminal, more: tuple[str, ...]) -> None:
+    code, out, err = waiting.run("approve", "letters", "--by", "Ada", *more)
+    assert code == 2
+    assert "--yes" in out + err
+    assert waiting.machines.started == []
+
+
+def test_a_refused_decision_is_told_in_the_machines_own_words_with_exit_code_1(waiting: Terminal) -> None:
+    waiting.decisions_end("FAILED", error="AlreadyAnswered", cause="Bob answered this gate first (approve).")
+    code, shown = waiting.run_json("approve", "letters", "--gate", "old", "--by", "Ada")
+    assert code == 1
+    assert shown["error"]["name"] == "AlreadyAnswered"
+    assert shown["error"]["message"] == "Bob answered this gate first (approve)."
+
+
+def test_a_refused_decision_is_a_panel_on_stderr_for_people(waiting: Terminal) -> None:
+    waiting.decisions_end("FAILED", error="Lapsed", cause="The question lapsed [at noon].")
+    code, out, err = waiting.run("approve", "letters", "--gate", "old", "--by", "Ada")
+    assert (code, out) == (1, "")
+    assert "Lapsed" in err
+    assert "The question lapsed [at noon]." in err
+
+
+def test_an_override_and_approve_with_override_say_the_same(waiting: Terminal) -> None:
+    waiting.run("override", "letters", "--gate", "g", "--note", "known fault", "--by", "Ada")
+    waiting.run("approve", "letters", "--override", "--gate", "g", "--note", "known fault", "--by", "Ada")
+    first, second = (document for _, _, document in waiting.machines.started)
+    assert first == second
+    assert first["decision"] == "override"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("override", "letters", "--gate", "g", "--note", " "),
+        ("approve", "letters", "--override", "--gate", "g"),
+        ("rollback", "letters", "--note", ""),
+        ("abandon", "letters", "--yes", "--note", ""),
+    ],
+)
+def test_what_needs_a_note_is_not_sent_without_one(waiting: Terminal, arguments: tuple[str, ...]) -> None:
+    code, _, err = waiting.run(*arguments, "--by", "Ada")
+    assert code == 2
+    assert "note" in err
+    assert waiting.machines.started == []
+
+
+@pytest.mark.parametrize(
+    "report", ["complaints", "=0", "complaints=-1", "complaints=many", "complaints=inf", "praise=3"]
+)
+def test_a_report_that_is_no_number_of_a_reported_criterion_is_wrong_usage(waiting: Terminal, report: str) -> None:
+    code, _, _ = waiting.run("approve", "letters", "--gate", "g", "--by", "Ada", "--reported", report)
+    assert code == 2
+    assert waiting.machines.started == []
+
+
+def test_a_question_that_was_answered_is_not_answered_again_by_mistake(waiting: Terminal) -> None:
+    _, gate = asked()
+    answer = Answer(decision=DecisionKind.APPROVE, by="Bob", execution="arn", at=NOON)
+    waiting.records.gates["letters"] = gate.model_copy(update={"answer": answer})
+    code, shown = waiting.run_json("approve", "letters", "--by", "Ada", "--yes")
+    assert code == 1
+    assert "Bob answered" in shown["error"]["message"]
+    assert waiting.machines.started == []
+
+
+def test_approving_while_evidence_gathers_says_what_is_waited_for(terminal: Terminal) -> None:
+    terminal.records.states["letters"] = live()
+    code, shown = terminal.run_json("approve", "letters", "--by", "Ada", "--yes")
+    assert code == 1
+    assert "evidence gathers" in shown["error"]["message"]
+
+
+def test_who_decides_is_the_caller_of_aws_where_nobody_says_so(
+    waiting: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting.run("rollback", "letters", "--note", "pages are blank")
+    monkeypatch.setenv("RAMPART_BY", "Grace")
+    waiting.run("rollback", "letters", "--note", "pages are blank")
+    assert [document["by"] for _, _, document in waiting.machines.started] == ["caller-of-aws", "Grace"]
+
+
+def test_a_rollback_needs_neither_the_table_nor_a_confirmation(terminal: Terminal) -> None:
+    terminal.decisions_end()
+    code, _, _ = terminal.run("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
+    assert code == 0
+    assert terminal.machines.input["decision"] == "roll_back"
+
+
+@pytest.mark.parametrize(("wanted", "index"), [("25%", 1), ("canary", 0), ("1%", 0), ("2", 2), ("100 %", 2)])
+def test_resume_translates_a_stage_as_people_say_it_to_its_index(terminal: Terminal, wanted: str, index: int) -> None:
+    terminal.records.states["letters"] = live(status=Status.ROLLED_BACK, gate=None)
+    terminal.decisions_end(output={"execution": "rollout:resumed"})
+    code, shown = terminal.run_json("resume", "letters", "--stage", wanted, "--note", "mended", "--by", "Ada")
+    assert code == 0
+    assert terminal.machines.input["stage"] == index
+    assert shown["execution"] == "rollout:resumed"
+
+
+def test_resume_at_a_stage_that_is_not_there_lists_those_that_are(terminal: Terminal) -> None:
+    terminal.records.states["letters"] = live(status=Status.ROLLED_BACK)
+    code, _, err = terminal.run("resume", "letters", "--stage", "30%", "--by", "Ada")
+    assert code == 2
+    assert "1: 25%" in err
+
+
+def test_resume_waits_until_the_flag_is_at_its_stage(terminal: Terminal) -> None:
+    terminal.records.states["letters"] = live(status=Status.ROLLED_BACK, gate=None)
+
+    def climb() -> None:
+        terminal.records.states["letters"] = live(attempt=2, stage=1, percent=25.0, execution="rollout:resumed")
+
+    terminal.time.each = climb
+    terminal.decisions_end(output={"execution": "rollout:resumed"})
+    code, shown = terminal.run_json("resume", "letters", "--stage", "25%", "--by", "Ada", "--wait")
+    assert code == 0
+    assert (shown["attempt"], shown["percent"]) == (2, 25.0)
+
+
+def test_abandon_asks_first(terminal: Terminal) -> None:
+    terminal.decisions_end()
+    assert terminal.run("abandon", "letters", "--note", "not wanted any more", "--by", "Ada")[0] == 2
+    assert terminal.run("abandon", "letters", "--note", "not wanted any more", "--by", "Ada", "--yes")[0] == 0
+    assert terminal.machines.input["decision"] == "abandon"
+
+
+def test_a_decision_that_takes_for_ever_is_told_as_still_running(terminal: Terminal) -> None:
+    code, shown = terminal.run_json("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
+    assert code == 3
+    assert shown["error"]["name"] == "StillRunning"
+
+
+def test_an_inconclusive_gate_shows_the_command_that_overrides(terminal: Terminal) -> None:
+    state, gate = asked(Verdict.INCONCLUSIVE)
+    terminal.records.states["letters"], terminal.records.gates["letters"] = state, gate
+    _, shown = terminal.run_json("status", "letters")
+    assert shown[0]["gate"]["answer_with"]["command"].startswith(
+        "rampart override letters --gate a1-s0-1a2b --note WHY"
+    )

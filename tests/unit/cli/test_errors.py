@@ -1,0 +1,72 @@
+"""Whatever goes wrong is told in words, with an exit code that says whose turn it is, and never as a traceback."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+
+from rampart.errors import StoreError
+from rampart_cli.failures import ExitCode, RefusedError
+
+from .conftest import Terminal
+
+DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "DescribeStacks")
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "told"),
+    [
+        (NoRegionError(), 3, "region"),
+        (NoCredentialsError(), 3, "credentials"),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 3, "127.0.0.1"),
+        (DENIED, 3, "AccessDenied"),
+        (StoreError("could not read STATE"), 3, "STATE"),
+        (RefusedError("no", mend="ask again"), 1, "ask again"),
+        (ZeroDivisionError("oops"), 70, "oops"),
+    ],
+)
+def test_each_failure_has_its_exit_code_and_words(terminal: Terminal, failure: Exception, code: int, told: str) -> None:
+    terminal.failure = failure
+    got, out, err = terminal.run("status")
+    assert (got, out) == (code, "")
+    assert told in err
+    assert "Traceback" not in err
+    assert told in str(terminal.run_json("status")[1]["error"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [("fly",), ("status", "--nonsense"), ("start",), ("resume", "letters"), ("events", "a", "--last", "0")]
+)
+def test_wrong_usage_is_exit_code_2_and_points_to_the_help(terminal: Terminal, arguments: tuple[str, ...]) -> None:
+    code, out, err = terminal.run(*arguments)
+    assert (code, out) == (2, "")
+    assert "--help" in err
+    assert terminal.run_json(*arguments)[1]["error"]["name"] == "Usage"
+
+
+@pytest.mark.parametrize("group", [(), ("plan",), ("dead-letters",)])
+def test_a_group_alone_shows_its_help(terminal: Terminal, group: tuple[str, ...]) -> None:
+    code, out, _ = terminal.run(*group)
+    assert code == 2
+    assert "Usage: rampart" in out
+    assert terminal.run(*group, "--help")[:2] == (0, out)
+
+
+def test_a_defect_can_be_looked_into(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAMPART_DEBUG", "1")
+    terminal.failure = ZeroDivisionError("oops")
+    with pytest.raises(ZeroDivisionError):
+        terminal.run("status")
+
+
+def test_the_stack_is_named_by_option_or_environment(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal.run("status")
+    terminal.run("status", "--stack", "other")
+    monkeypatch.setenv("RAMPART_STACK", "third")
+    terminal.run("status")
+    assert terminal.asked_for == ["rampart", "other", "third"]
+
+
+def test_an_unknown_rollout_is_told_with_those_that_are_watched(terminal: Terminal) -> None:
+    code, shown = terminal.run_json("status", "nothing")
+    assert (code, shown["error"]["name"]) == (ExitCode.REFUSED, "UnknownRollout")

@@ -1,0 +1,146 @@
+"""A start is one start however often it is asked for, and a refused one says everything that is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rampart.plan.model import Plan
+from rampart.rollout.prepare import StartProblem
+from rampart_cli.machines import Execution
+
+from .conftest import PLAN, Terminal, live
+
+DIGEST = Plan.model_validate(PLAN).digest[:12]
+FIRST = f"letters-{DIGEST}"
+
+
+def test_start_gives_the_plan_as_json_to_the_rollout_machine(terminal: Terminal, plan_file: Path) -> None:
+    code, shown = terminal.run_json("start", str(plan_file))
+    assert code == 0
+    assert terminal.machines.started == [("rollout", FIRST, PLAN)]
+    assert (shown["execution"], shown["repeated"]) == (f"rollout:{FIRST}", False)
+
+
+def test_the_name_is_made_of_the_plan_so_that_a_repeat_is_the_same_start(terminal: Terminal, plan_file: Path) -> None:
+    terminal.run("start", str(plan_file))
+    terminal.run("start", str(plan_file))
+    first, second = terminal.machines.started
+    assert first == second
+
+
+def test_a_start_that_is_over_and_holds_the_record_is_not_started_again(terminal: Terminal, plan_file: Path) -> None:
+    terminal.machines.taken = {FIRST}
+    terminal.machines.script = lambda arn: Execution(arn, "FAILED", "RolledBack")
+    terminal.records.states["letters"] = live(execution=f"rollout:{FIRST}")
+    code, shown = terminal.run_json("start", str(plan_file))
+    assert (code, shown["repeated"], terminal.machines.started) == (0, True, [])
+
+
+def test_after_a_refused_start_the_same_plan_can_be_started_again(terminal: Terminal, plan_file: Path) -> None:
+    terminal.machines.taken = {FIRST, f"{FIRST}-2"}
+    terminal.machines.script = lambda arn: Execution(arn, "FAILED", "FlagGateOpen")
+    terminal.run("start", str(plan_file))
+    assert terminal.machines.started[0][1] == f"{FIRST}-3"
+
+
+def test_waiting_ends_when_the_flag_is_at_the_first_stage(terminal: Terminal, plan_file: Path) -> None:
+    terminal.time.each = lambda: terminal.records.states.update(letters=live(execution=f"rollout:{FIRST}"))
+    code, out, _ = terminal.run("start", str(plan_file), "--wait")
+    assert code == 0
+    assert "letters_new_source read at 1%: Canary (1%)" in out
+
+
+def test_another_attempts_stage_is_not_taken_for_this_ones(terminal: Terminal, plan_file: Path) -> None:
+    terminal.records.states["letters"] = live(execution="rollout:another")
+    code, shown = terminal.run_json("start", str(plan_file), "--wait", "--timeout", "5")
+    assert (code, shown["error"]["name"]) == (3, "StillStarting")
+
+
+def test_a_refused_start_lists_every_problem_with_place_and_remedy(terminal: Terminal, plan_file: Path) -> None:
+    problems = [
+        StartProblem("UnknownFlag", "flags: letters_new_source", "there is no such flag", "Create it"),
+        StartProblem("QueryRefused", "criteria.x.errors", "Datadog refuses it", "Mend the query"),
+    ]
+    terminal.machines.problems = [
+        {"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in problems
+    ]
+    terminal.machines.script = lambda arn: Execution(arn, "FAILED", "StartRefused", "in short")
+    code, out, err = terminal.run("start", str(plan_file), "--wait")
+    assert (code, out) == (1, "")
+    for problem in problems:
+        for part in (problem.error, problem.where, problem.what, problem.mend):
+            assert part in err
+
+
+def test_an_invalid_plan_is_refused_before_anybody_is_asked(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump({**PLAN, "owner": "", "stages": [], "timezone": "Mars/Olympus"}))
+    code, shown = terminal.run_json("start", str(path))
+    assert code == 1
+    assert {p["where"] for p in shown["error"]["problems"]} == {"owner", "stages", "timezone"}
+    assert terminal.asked_for == []
+
+
+@pytest.mark.parametrize("command", ["start", "check"])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"rollout: [", "line 1"),
+        (b"- a\n- b\n", "a list"),
+        (b"", "empty"),
+        (b"a: 1\na: 2\n", "stands here twice"),
+        (b"a: &x [1]\nb: *x\n", "anchors"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"[" * 5000, "too deep"),
+        (b"a: \x00", "special characters"),
+        (b"rollout: " + b"x" * 300_000, "bytes"),
+    ],
+)
+def test_a_file_that_is_no_plan_is_told_with_exit_code_2(
+    terminal: Terminal, tmp_path: Path, command: str, content: bytes, told: str
+) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(content)
+    arguments = ("plan", "check") if command == "check" else (command,)
+    code, shown = terminal.run_json(*arguments, str(path))
+    assert code == 2
+    assert told in shown["error"]["message"]
+
+
+def test_a_missing_file_is_told_with_exit_code_2(terminal: Terminal, tmp_path: Path) -> None:
+    assert terminal.run("start", str(tmp_path / "none.yaml"))[0] == 2
+
+
+def test_check_shows_the_staircase_the_bars_and_the_clumps(terminal: Terminal, plan_file: Path) -> None:
+    code, shown = terminal.run_json("plan", "check", str(plan_file))
+    assert code == 0
+    assert [stage["percent"] for stage in shown["stages"]] == [1.0, 25.0, 100.0]
+    assert [(c["name"], c["bar"]) for c in shown["criteria"]] == [
+        ("download error rate", "below 8%"),
+        ("complaints", "at most 0"),
+    ]
+    assert "measured at the start" in shown["criteria"][0]["clump"]
+
+
+def test_check_warns_of_what_the_plan_cannot_decide(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in PLAN.items() if key != "traffic"}))
+    code, shown = terminal.run_json("plan", "check", str(path))
+    assert code == 0
+    assert [each["path"] for each in shown["warnings"]] == ["traffic"]
+    assert "traffic" in terminal.run("plan", "check", str(path))[1]
+
+
+def test_the_schema_is_json_schema_that_the_plan_meets(terminal: Terminal) -> None:
+    import jsonschema
+
+    code, out, _ = terminal.run("plan", "schema")
+    schema: dict[str, Any] = json.loads(out)
+    assert code == 0
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(PLAN, schema)

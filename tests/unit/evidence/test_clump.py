@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from rampart.evidence.clump import estimate_clump
+from rampart.evidence.series import Series
+
+WEEK = 7 * 24
+
+
+def history(clump: int, *, daily: float = 0.0) -> tuple[Series, Series]:
+    """A week of hours in which each cause spoils `clump` of 4,000 requests; the rate of 1% may swing with the day."""
+    chance = random.Random(5)
+    rates = [0.01 * (1 + daily * math.sin(hour * math.pi / 12)) for hour in range(WEEK)]
+    causes = [sum(chance.random() < rate / clump for _ in range(4000)) for rate in rates]
+    errors = Series(tuple((hour * 3600, float(clump * n)) for hour, n in enumerate(causes)))
+    return errors, Series(tuple((hour * 3600, 4000.0) for hour in range(WEEK)))
+
+
+@pytest.mark.parametrize("clump", [1, 3, 5])
+def test_the_clump_is_found_in_a_week_of_hours(clump: int) -> None:
+    found, source = estimate_clump(*history(clump))
+    assert clump * 0.7 <= found <= clump * 1.4
+    assert source == "measured from 168 hours"
+
+
+def test_a_rate_that_follows_the_day_is_no_clump() -> None:
+    found, _ = estimate_clump(*history(1, daily=0.5))
+    assert found < 1.7
+
+
+def test_errors_more_even_than_chance_still_count_as_single() -> None:
+    even = Series(tuple((hour * 3600, 40.0) for hour in range(WEEK)))
+    assert estimate_clump(even, history(1)[1])[0] == 1
+
+
+def test_too_little_history_leaves_the_default_and_says_so() -> None:
+    errors, total = history(3)
+    assert estimate_clump(Series(()), total) == (3.0, "default: only 0 errors in the history")
+    assert estimate_clump(Series(()), Series(()))[0] == 3.0
+    found, source = estimate_clump(errors, Series(total.points[:20]))
+    assert found == 3.0
+    assert source.startswith("default: only 19 pairs")
+
+
+def test_hours_that_contradict_themselves_are_left_out() -> None:
+    errors, total = history(3)
+    spoiled = Series(((0, 1e9), (3600, float("nan")), (7200, -5.0), *errors.points[3:]))
+    assert estimate_clump(spoiled, total)[1] == "measured from 165 hours"
