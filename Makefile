@@ -105,7 +105,7 @@ deploy: build ## Build and deploy to AWS (ENV=default, staging or production); a
 
 sbom: dev ## Write the bill of materials of what Lambda gets: .rampart/sbom.json (CycloneDX)
 	@mkdir -p .rampart
-	$(BIN)/cyclonedx-py requirements layers/dependencies/requirements.txt --pyproject pyproject.toml --output-reproducible --output-file .rampart/sbom.json
+	$(BIN)/python -W ignore -m cyclonedx_py requirements layers/dependencies/requirements.txt --pyproject pyproject.toml --output-reproducible --output-file .rampart/sbom.json
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .venv-aws .venv-checkov .rampart .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -18,7 +18,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from local.datadog_standin import MonitorState, Scenario
+from local.datadog_standin import MonitorState, Scenario, Transition
 from local.deployment import SamFailedError
 from local.ministack import ROOT, MiniStackNotStartedError
 from local.stack import LocalStack, monitor, running_stack, webhook
@@ -30,7 +30,7 @@ PLAN = ROOT / "events" / "claim-letters.yaml"
 SUMMARY = ROOT / ".rampart" / "demo.json"
 WEBHOOK = "rampart-claim-letters"
 BROKEN, MENDED = 0.6, 0.02
-_SECONDS = {"hold": "6s", "settle": "1s", "lag": "2s", "look_every": "1s", "bucket": "1s"}
+_SECONDS = {"hold": "6s", "settle": "1s", "lag": "3s", "look_every": "1s", "bucket": "1s"}
 _HISTORY_SECONDS = 30
 """A start looks at whole hours; so much of the last one has data."""
 _PATIENCE = 90.0
@@ -174,6 +174,16 @@ class Demo:
             raise DemoFailedError(f"the decision was refused: {ended.get('error')}: {ended.get('cause')}")
 
 
+def check_endpoint(stack: LocalStack, console: Console, monitor_id: int) -> None:
+    """Press Datadog's "Test notifications": the endpoint answers, and no flag moves."""
+    stack.datadog.notify(monitor_id, Transition.TRIGGERED, test=True)
+    stack.datadog.deliverer.wait()
+    delivered = [attempt.status for delivery in stack.datadog.deliverer.log for attempt in delivery.attempts]
+    if delivered != [200]:
+        raise DemoFailedError(f"the webhook's test notification was answered {delivered}, not 200")
+    console.print("Datadog's webhook is set up; its test notification was answered 200.", style="dim")
+
+
 def tick(stack: LocalStack, ended: threading.Event, failures: list[str]) -> None:
     """Evaluate every second, as the schedule does every minute."""
     while not ended.wait(1.0):
@@ -198,6 +208,7 @@ def play(demo: Demo) -> None:
     for percent in (25, 50, 75, 100):
         demo.approve(demo.asked(percent))
     demo.wait("the end", lambda s: s.status is Status.COMPLETED)
+    demo.state()
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
@@ -239,7 +250,8 @@ def summary(demo: Demo, failures: list[str]) -> dict[str, Any]:
 
 def _alert_to_zero(demo: Demo) -> tuple[float, float]:
     """When the webhook was sent, and when the flag was read back at 0% after that (epoch seconds)."""
-    sent = min(a.at for d in demo.stack.datadog.deliverer.log for a in d.attempts if a.status == 200)
+    deliveries = [d for d in demo.stack.datadog.deliverer.log if "[TEST]" not in d.payload]
+    sent = min(attempt.at for delivery in deliveries for attempt in delivery.attempts if attempt.status == 200)
     written = next(write["at"] for write in demo.stack.flipper.state.writes if write["at"] >= sent)
     read = next(
         float(request["at"])
@@ -288,11 +300,12 @@ def run(console: Console, *, keep: bool) -> int:
     began = time.monotonic()
     console.print("Building the template with SAM, deploying it to a local AWS …", style="dim")
     with ExitStack() as ending:
-        stack = ending.enter_context(running_stack(scenario(), {flag: 0}))
+        stack = ending.enter_context(running_stack(scenario(), {flag: 0}, tick_seconds=0.5))
         console.print(f"Deployed in {time.monotonic() - began:.0f} s: {len(stack.outputs)} outputs.", style="dim")
         webhook(stack, WEBHOOK, flag)
         errors, total = (plan["criteria"]["download error rate"][part] for part in ("errors", "total"))
-        monitor_id = monitor(stack, f"sum(last_5s):( {errors} / {total} ) * 100 > 8", "Download error rate", WEBHOOK)
+        monitor_id = monitor(stack, f"sum(last_3s):( {errors} / {total} ) * 100 > 8", "Download error rate", WEBHOOK)
+        check_endpoint(stack, console, monitor_id)
         demo = Demo(stack, compressed(plan, monitor_id), Timeline(console))
         ended, failures = threading.Event(), list[str]()
         threading.Thread(target=tick, args=(stack, ended, failures), daemon=True).start()

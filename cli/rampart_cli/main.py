@@ -12,7 +12,18 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from rampart.errors import GateError, RampartError, StoreError
-from rampart_cli.commands import dead_letters, decide, history, plan_check, plan_import, start, status
+from rampart_cli.commands import (
+    backtest,
+    dead_letters,
+    decide,
+    history,
+    plan_check,
+    plan_import,
+    report,
+    simulate,
+    start,
+    status,
+)
 from rampart_cli.console import show_error, stderr
 from rampart_cli.failures import CommandError, ExitCode, InputError, UnreachableError
 from rampart_cli.stack import connect as connect_stack
@@ -39,6 +50,7 @@ def _help_when_alone(ctx: typer.Context) -> None:
 plan_app.command("check")(plan_check.plan_check)
 plan_app.command("schema")(plan_check.plan_schema)
 plan_app.command("import")(plan_import.plan_import)
+plan_app.command("simulate")(simulate.plan_simulate)
 app.add_typer(plan_app, name="plan")
 app.command()(start.start)
 app.command()(status.status)
@@ -49,6 +61,8 @@ app.command()(decide.resume)
 app.command()(decide.abandon)
 app.command()(history.events)
 app.command()(history.evaluations)
+app.command()(report.report)
+app.command()(backtest.backtest)
 dead_letters_app.command("list")(dead_letters.list_letters)
 dead_letters_app.command("redrive")(dead_letters.redrive)
 app.add_typer(dead_letters_app, name="dead-letters")

@@ -219,7 +219,6 @@ def test_a_refusal_says_the_status_and_what_to_do(
         Fault(kind=FaultKind.STATUS, status=200, body={"key": FLAG, "state": "off"}),
         Fault(kind=FaultKind.STATUS, status=200, body={"key": FLAG, "gates": [{"key": "boolean"}]}),
         Fault(kind=FaultKind.STATUS, status=200, body={"key": FLAG, "gates": ["boolean"]}),
-        Fault(kind=FaultKind.STATUS, status=200, body="x" * 1_500_000),
     ],
     ids=lambda fault: f"{fault.kind.value} {str(fault.body)[:40]}",
 )
@@ -233,6 +232,12 @@ def test_a_read_that_is_not_answered_plainly_is_an_error_of_the_flag_store(
     assert len(flipper.requests) <= 1, "nothing is retried inside"
     flipper.faults.clear()
     assert store.read(FLAG).percent == 0
+
+
+def test_an_answer_without_end_is_cut_off(store: FlipperFlagStore, flipper: FlipperStandIn) -> None:
+    flipper.set_gates(FLAG, actors=[f"tester-{number:06d}" for number in range(60_000)])
+    with pytest.raises(FlagStoreError, match="larger than 1000000 bytes"):
+        store.read(FLAG)
 
 
 def test_a_slow_trickle_ends_at_the_deadline_though_every_packet_is_in_time(flipper: FlipperStandIn) -> None:
@@ -277,14 +282,8 @@ def test_credentials_do_not_follow_a_redirect(store: FlipperFlagStore, flipper: 
 
 
 def body(**values: object) -> dict[str, Any]:
-    known = {
-        "boolean": None,
-        "expression": None,
-        "actors": [],
-        "percentage_of_actors": None,
-        "percentage_of_time": None,
-    }
-    gates = known | {"groups": []} | values
+    percentages: dict[str, object] = {"percentage_of_actors": None, "percentage_of_time": None}
+    gates = {"boolean": None, "expression": None, "actors": [], "groups": []} | percentages | values
     return {"key": FLAG, "state": "off", "gates": [{"key": key, "value": value} for key, value in gates.items()]}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import holidays
 from rampart_cli.document.dates import DateProblem, Dates, leading_date
 from rampart_cli.document.diagnostics import Code, Diagnostic
 from rampart_cli.document.lines import LineKind
-from rampart_cli.document.results import is_measured, results_section
+from rampart_cli.document.results import Results, is_measured
 from rampart_cli.document.sections import SectionKind
 
 if TYPE_CHECKING:
@@ -63,8 +64,13 @@ def _entries(plan: PlanDocument) -> list[Statement]:
     ]  # fmt: skip
 
 
+@cache
+def _federal_holidays() -> holidays.HolidayBase:
+    return holidays.country_holidays("US")
+
+
 def _days_off(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
-    calendar = holidays.country_holidays("US")
+    calendar = _federal_holidays()
     days = [(stage.dates, stage.dates_line, f"{stage.label} starts") for stage in plan.stages]
     # A single day that a phase or the plan states is a day on which something happens; the ends of a range are not.
     days += [(c.dates, c.line, "the page plans to start") for c in details.calendars if c.dates.end is None]
@@ -130,8 +136,9 @@ def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
 
 def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Diagnostic]:
     told: set[int] = set()
+    results = Results.of(plan.roots)
     for stage in plan.stages:
-        section = results_section(stage)
+        section = results.section_of(stage)
         if section is None or section.line in told or stage.start is None or stage.start <= today:
             continue
         told.add(section.line)

@@ -86,7 +86,7 @@ def _zone(text: str, value: str) -> str | None:
     if named := _NAMED_ZONE.search(value or text):
         return named[0]
     spoken = value or (clock[1] if (clock := _CLOCK.search(text)) else "")
-    return next((zone for zone, words in _ZONES.items() if re.search(words, spoken, re.IGNORECASE)), None)
+    return next((zone for zone, words in _ZONES.items() if spoken and re.search(words, spoken, re.IGNORECASE)), None)
 
 
 def _links(statement: Statement) -> list[Link]:

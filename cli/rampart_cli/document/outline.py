@@ -10,7 +10,7 @@ from rampart_cli.document.amounts import percents_in
 from rampart_cli.document.dates import leading_date
 from rampart_cli.document.labels import Asks
 from rampart_cli.document.reading import read
-from rampart_cli.document.results import results_section
+from rampart_cli.document.results import Results
 
 if TYPE_CHECKING:
     from datetime import date
@@ -72,12 +72,13 @@ def outline_of(source: bytes, *, today: date) -> tuple[PlanOutline, ...]:
 
 
 def _outline(plan: PlanDocument, page: Page) -> PlanOutline:
-    stages = tuple(_stage(stage, plan, page) for stage in plan.stages)
+    found = Results.of(plan.roots)
+    stages = tuple(_stage(stage, plan, page, found) for stage in plan.stages)
     return PlanOutline(plan.title.value, stages, tuple(_boxes(plan, page)))
 
 
-def _stage(stage: Stage, plan: PlanDocument, page: Page) -> StageOutline:
-    results = results_section(stage)
+def _stage(stage: Stage, plan: PlanDocument, page: Page, found: Results) -> StageOutline:
+    results = found.section_of(stage)
     title = results.heading if results else None
     return StageOutline(
         stage=stage,

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from bisect import bisect
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.labels import Asks, answer, is_question, placeholder_in
 from rampart_cli.document.sections import Section, SectionKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rampart_cli.document.plan import Stage
     from rampart_cli.document.statements import Statement
 
 _MEASURED = frozenset({Asks.RESULTS, Asks.ACTUAL, Asks.USERS, Asks.OTHER})
 
 
-def results_section(stage: Stage) -> Section | None:
-    """The section that holds a stage's results: within the stage's own section, or beside its list of steps."""
-    own = stage.section or (stage.source.section if stage.source else None)
-    around = [] if own is None else [own, *([own.parent] if own.parent and own.kind is not SectionKind.STAGE else [])]
-    for section in around:
-        found = [
-            s for s in section.walk() if s.kind is SectionKind.RESULTS and _nearest_stage(s) in {own, section, None}
-        ]
-        if found:
-            return found[0]
-    return None
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The sections of results of one plan, by what stands around them."""
 
+    by_stage: dict[int, list[Section]]
+    by_parent: dict[int, list[Section]]
 
-def _nearest_stage(section: Section) -> Section | None:
-    return next((s for s in section.ancestors if s.kind is SectionKind.STAGE), None)
+    @classmethod
+    def of(cls, roots: Iterable[Section]) -> Results:
+        """Find the sections of results under `roots`."""
+        found = cls(defaultdict(list), defaultdict(list))
+        for section in (section for root in roots for section in root.walk()):
+            if section.kind is SectionKind.RESULTS:
+                stage = next((s for s in section.ancestors if s.kind is SectionKind.STAGE), None)
+                found.by_stage[id(stage)].append(section)
+                found.by_parent[id(section.parent)].append(section)
+        return found
+
+    def section_of(self, stage: Stage) -> Section | None:
+        """A stage's results: within its own section, or beside the list that states it; None when there are none."""
+        own = stage.section or (stage.source.section if stage.source else None)
+        if own is None:
+            return None
+        if own.kind is SectionKind.STAGE:
+            found = self.by_stage.get(id(own), [])
+        else:
+            found = self.by_parent.get(id(own)) or self.by_parent.get(id(own.parent), [])
+        later = bisect(found, own.line, key=lambda section: section.line)
+        return found[min(later, len(found) - 1)] if found else None
 
 
 def is_measured(statement: Statement, criteria: set[str]) -> bool:

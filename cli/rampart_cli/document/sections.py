@@ -136,6 +136,7 @@ def build_tree(lines: Sequence[Line], past: int) -> Section:
     return root
 
 
+_MOST_PLANS = 20
 _PLAN_TITLE = re.compile(r"\bplan\b", re.IGNORECASE)
 
 
@@ -171,7 +172,7 @@ def _titles(root: Section, percents: Callable[[Section], list[float]]) -> list[S
     for parent in root.walk():
         candidates = [child for child in parent.children if child.level == 1 or _PLAN_TITLE.search(child.title)]
         candidates = [child for child in candidates if child.kind not in _NO_TITLE]
-        if len(candidates) < 2:
+        if not 2 <= len(candidates) <= _MOST_PLANS:
             continue
         rises = [(child, found) for child in candidates if (found := percents(child))]
         if len(rises) > 1 and all(

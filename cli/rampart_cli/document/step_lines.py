@@ -48,6 +48,8 @@ def _steps_of(statement: Statement) -> list[Stage]:
         return _row(statement)
     if statement.asks is Asks.PERCENT and statement.section.kind is not SectionKind.TIMELINE:
         return []
+    if "%" not in statement.text and "percent" not in statement.text:
+        return []
     dates, rest = leading_date(statement.text)
     percents = steps_in(rest)
     dates = dates if dates.said else date_said(statement.text)

@@ -101,7 +101,7 @@ class DatadogAnnouncer:
             "text": _cut(body_of(event_id, event), _LONGEST_TEXT),
             "tags": [f"rollout:{event.rollout}", f"kind:{event.kind.value}", "managed_by:rampart"],
             "alert_type": _alert_type(event.kind),
-            "aggregation_key": event.rollout,
+            "aggregation_key": _cut(event.rollout, _LONGEST_TITLE),
             "source_type_name": SOURCE,
         }
         try:

@@ -125,14 +125,14 @@ def _timeseries(client: ApiClient, queries: Sequence[str], window: Window) -> ob
         "formulas": [{"formula": query["name"]} for query in asked],
     }
     body = {"data": {"type": "timeseries_request", "attributes": attributes}}
-    api = MetricsApi(client)  # type: ignore[no-untyped-call]  # its constructors have no types
+    api = MetricsApi(client)  # type: ignore[no-untyped-call]  # its constructors are untyped
     return api.query_timeseries_data(body=cast("Any", body))  # plain dicts are accepted and checked
 
 
 def _monitor(client: ApiClient, monitor: int) -> object:
     from datadog_api_client.v1.api.monitors_api import MonitorsApi
 
-    api = MonitorsApi(client)  # type: ignore[no-untyped-call]  # its constructors have no types
+    api = MonitorsApi(client)  # type: ignore[no-untyped-call]  # its constructors are untyped
     return api.get_monitor(monitor)
 
 
@@ -149,7 +149,7 @@ def bucketed(query: str, bucket: int) -> str:
 def measured_in(answer: object, queries: int, window: Window) -> list[Measured]:
     """What a v2 timeseries answer says of each query, by its place; nothing is guessed.
 
-    Shape: `data.attributes` with `times` [ms], `series` [{query_index, group_tags}] and `values`, a row for each series.
+    Shape: `data.attributes` with `times` [ms], `series` [{query_index, group_tags}] and `values` [a row each].
     """
     try:
         return _measured_in(answer, queries, window)

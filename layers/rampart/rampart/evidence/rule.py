@@ -7,7 +7,7 @@ the same buckets arrives at the same place, in one go or step by step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import exp
 from typing import TYPE_CHECKING
@@ -95,7 +95,8 @@ class Walk:
     fired: FiredBy | None = None
     weighed_errors: float = 0.0
     weighed_requests: float = 0.0
-    _runs: list[float] | None = None
+    bets: list[float] = field(default_factory=list)
+    """What the change detector's bets are worth by now, for each alternative."""
 
     def step(self, errors: float, requests: float) -> FiredBy | None:
         """Take in one more bucket; returns the test by which the stage fails, if it does. Empty buckets say nothing."""
@@ -123,15 +124,15 @@ class Walk:
         supermartingale, so R reaches `alarm` within t buckets with a chance of at most t / alarm (Doob). Source:
         Shiryaev (1963), Roberts (1966); e-detectors in Shin, Ramdas and Rinaldo (2022).
         """
-        runs = self._runs or [0.0] * len(self.rule.failing)
+        bets = self.bets or [0.0] * len(self.rule.failing)
         alarm = self.rule.alarm
         total = 0.0
         for index, (weight, each_error, each_request) in enumerate(self.rule.failing):
             exponent = errors * each_error - requests * each_request
-            run = (1.0 + runs[index]) * exp(min(LARGEST_EXPONENT, exponent))
-            runs[index] = min(run, alarm / weight)  # beyond the alarm there is nothing more to know
-            total += weight * runs[index]
-        self._runs = runs
+            run = (1.0 + bets[index]) * exp(min(LARGEST_EXPONENT, exponent))
+            bets[index] = min(run, alarm / weight)  # beyond the alarm there is nothing more to know
+            total += weight * bets[index]
+        self.bets = bets
         return total >= alarm
 
     def skip(self, buckets: int, requests: float) -> None:
@@ -144,13 +145,13 @@ class Walk:
         _, light = self.rule.tempered(0, requests)
         self.requests += buckets * requests
         self.weighed_requests += buckets * light
-        runs = self._runs or [0.0] * len(self.rule.failing)
+        bets = self.bets or [0.0] * len(self.rule.failing)
         for index, (_, _, each_request) in enumerate(self.rule.failing):
             ratio = exp(-light * each_request)
             left = exp(-light * each_request * buckets)
             opened = ratio * (1 - left) / (1 - ratio) if ratio < 1 else float(buckets)
-            runs[index] = runs[index] * left + opened
-        self._runs = runs
+            bets[index] = bets[index] * left + opened
+        self.bets = bets
 
     @property
     def passes(self) -> bool:

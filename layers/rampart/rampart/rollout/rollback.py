@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -83,6 +83,8 @@ class Rollback:
     queue: RollbackQueue
     clock: Clock
     pace: Pace = USUAL_PACE
+    pool: Callable[[int], Executor] = ThreadPoolExecutor
+    """Where the request is kept beside the flag's write; takes the number of threads."""
 
     def __call__(self, request: RollbackRequest) -> RollbackResult:
         """Take what the request concerns to 0% and end the attempt.
@@ -97,7 +99,7 @@ class Rollback:
             if restored is not None:
                 return restored
             request = request.model_copy(update={"cause": Cause.DRIFT})
-        with ThreadPoolExecutor(max_workers=1) as pool:
+        with self.pool(1) as pool:
             kept = pool.submit(self._keep, request)
             self._lower(work)
             kept.result()
@@ -122,12 +124,21 @@ class Rollback:
             self._keep(request)
             raise RollbackUndoneError(f"the record of {request.rollout} cannot be read: {error}") from error
         if state is not None and state.status is Status.ABANDONED and request.cause is Cause.ABANDON:
-            return RollbackResult(Outcome.ROLLED_BACK, (), (state.rollout,))  # a repetition: it is done already
+            return self._abandoned(state, request)
         if state is None or state.status in CLOSED or _is_past(request, state):
             return RollbackResult(Outcome.NOTHING)
         if request.cause not in FLAG_FIRST and not _is_believed(request, state):
             return RollbackResult(Outcome.NOT_BELIEVED)
         return _Work(state.plan.flags, (state.rollout,))
+
+    def _abandoned(self, state: RolloutState, request: RollbackRequest) -> RollbackResult:
+        """A repetition: flag and record are done, and whoever was cut off may have left the token."""
+        work = _Work((), (state.rollout,))
+        if state.gate is not None:
+            self._end_wait(state.gate.token, request, work)
+        if work.undone:
+            raise RollbackUndoneError("; ".join(work.undone))
+        return RollbackResult(Outcome.ROLLED_BACK, (), work.rollouts)
 
     def _work_of_alert(self, request: RollbackRequest) -> _Work | RollbackResult:
         try:
@@ -265,7 +276,8 @@ def halted(
     in_flight = before.intent is not None and now - before.intent.at < INTENT_EXPIRES
     done = readings is not None and not in_flight
     if before.status is Status.ROLLED_BACK:
-        if request.cause is not Cause.DRIFT or request.queued or readings is None:
+        seen_since = request.cause is Cause.DRIFT and request.asked_at > before.updated and not request.queued
+        if not seen_since or readings is None:
             return before, []
         after = before.moved(now, watch_until=now + before.plan.watch, watched=True)
         return after, [_event(after, request, now, EventKind.TAKEN_DOWN_AGAIN, request.reason)]

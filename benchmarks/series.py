@@ -1,0 +1,101 @@
+"""Made-up stages: steady, late to change, clumped, wandering, and with totals that come after their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from benchmarks.rules import Flags, Floats, Rule
+
+Source = Callable[[int, "np.random.Generator", int], tuple[Floats, Floats]]
+"""Errors and requests of bucket `look` for so many series that still run."""
+
+
+def steady(rate: float, requests: float) -> Source:
+    """Independent errors at a steady rate."""
+    return changing(rate, rate, requests, at=0)
+
+
+def changing(before: float, after: float, requests: float, *, at: int) -> Source:
+    """Independent errors at one rate, then from bucket `at` on at another."""
+
+    def draw(look: int, chance: np.random.Generator, size: int) -> tuple[Floats, Floats]:
+        errors = chance.binomial(int(requests), after if look >= at else before, size)
+        return errors.astype(float), np.full(size, requests)
+
+    return draw
+
+
+def recorded(errors: Floats, requests: float) -> Source:
+    """Series that exist already, errors by bucket and series; they must all run to their end."""
+
+    def draw(look: int, chance: np.random.Generator, size: int) -> tuple[Floats, Floats]:
+        del chance
+        return errors[look, :size], np.full(size, requests)
+
+    return draw
+
+
+def clumped(
+    rate: float, requests: float, clump: int, *, looks: int, size: int, spread: float, chance: np.random.Generator
+) -> Floats:
+    """Errors by bucket and series where each cause spoils `clump` requests.
+
+    All at once, or the later ones each after an exponential time of `spread` buckets on average.
+    """
+    causes = chance.poisson(requests * rate / clump, (looks, size))
+    if spread == 0:
+        return np.minimum(causes * clump, requests).astype(float)
+    look, series = (np.repeat(each, causes.ravel()) for each in map(np.ravel, np.indices((looks, size))))
+    errors = np.zeros((looks, size))
+    for each in range(clump):
+        delay = np.floor(chance.exponential(spread, look.shape)).astype(int) if each else 0
+        there = look + delay < looks
+        np.add.at(errors, ((look + delay)[there], series[there]), 1)
+    return np.minimum(errors, requests)
+
+
+def wandering(
+    rate: float, requests: float, deviation: float, *, looks: int, size: int, chance: np.random.Generator
+) -> Floats:
+    """Errors by bucket and series at a rate that slowly wanders (an autoregression with a memory of two hours)."""
+    memory = np.exp(-1 / 24)
+    noise = chance.normal(0, deviation, size)
+    errors = np.empty((looks, size))
+    for look in range(looks):
+        noise = memory * noise + np.sqrt(1 - memory**2) * chance.normal(0, deviation, size)
+        errors[look] = chance.binomial(int(requests), np.clip(rate * (1 + noise), 0, 1))
+    return errors
+
+
+def run(rule: Rule, source: Source, *, looks: int, size: int, chance: np.random.Generator, drop: bool = True) -> Floats:
+    """The look, from 1, at which each series is rolled back; infinity where it is not.
+
+    With `drop`, series that are decided are not drawn any more.
+    """
+    at = np.full(size, np.inf)
+    running = np.arange(size)
+    for look in range(looks):
+        errors, requests = source(look, chance, len(running))
+        fails = rule.step(errors, requests)
+        if not drop:
+            at[fails & np.isinf(at)] = look + 1
+        elif fails.any():
+            at[running[fails]] = look + 1
+            rule.keep(~fails)
+            running = running[~fails]
+            if not len(running):
+                break
+    return at
+
+
+def pairs(errors: Floats, requests: float) -> Iterator[list[tuple[float, float]]]:
+    """The same series as the product's rule takes them."""
+    for series in errors.T:
+        yield [(float(each), requests) for each in series]
+
+
+def survivors(at: Floats, looks: int) -> Flags:
+    """Which series were still running after so many looks."""
+    return at > looks

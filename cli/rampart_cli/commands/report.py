@@ -1,0 +1,90 @@
+"""`rampart report`: what became of a rollout, from what is stored of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rampart_cli.console import show, words
+from rampart_cli.failures import InputError
+from rampart_cli.options import DEFAULT_STACK, AsJson, RolloutName, StackName
+from rampart_cli.report.history import gather
+
+if TYPE_CHECKING:
+    from rampart_cli.report.history import RolloutHistory
+    from rampart_cli.stack import Stack
+
+Into = Annotated[
+    Path | None,
+    typer.Option(
+        "--into", metavar="DOC.md", help="Fill in this page: results, actual dates, ticks. Nothing else changes."
+    ),
+]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write one page that a browser shows without any network.")
+]
+
+
+def report(
+    ctx: typer.Context,
+    rollout: RolloutName,
+    *,
+    into: Into = None,
+    html: Html = None,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """Report a rollout: as a page, into the team's own page, as JSON, or in words."""
+    from rampart_cli.report.document import to_document
+
+    stack: Stack = ctx.obj(stack_name)
+    history = gather(stack.records, stack.state(rollout))
+    written: list[str] = []
+    if into is not None:
+        written += _fill(into, history)
+    if html is not None:
+        written += _write_page(html, history)
+    document: dict[str, Any] = to_document(history)
+    if into is not None or html is not None:
+        show({**document, "written": written}, words("\n".join(written)), as_json=as_json)
+        return
+    from rampart_cli.report.results import results_of
+
+    lines = results_of(history, range(len(history.plan.stages))) or [f"{rollout}: the flag has not been moved"]
+    show(document, words("\n".join(lines)), as_json=as_json)
+
+
+def _fill(path: Path, history: RolloutHistory) -> list[str]:
+    from rampart_cli.report.fill import fill
+
+    # The newest thing known stands for today, so that writing the same results twice writes the same page.
+    source = _read(path)
+    filled = fill(source, history, today=history.known_until.date())
+    if filled.page == source:
+        return [f"{path}: nothing to change"]
+    _write(path, filled.page)
+    return [f"{path}, {told}" for told in filled.told]
+
+
+def _write_page(path: Path, history: RolloutHistory) -> list[str]:
+    from rampart_cli.report.page import render
+
+    _write(path, render(history).encode())
+    return [f"{path}: the report as a page"]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", name="UnreadablePage") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}", name="UnwritablePage") from error

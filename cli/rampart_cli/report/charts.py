@@ -1,0 +1,196 @@
+"""The report's pictures: the staircase of percentage over time, and each criterion's rate against its bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from rampart.rollout.state import EventKind
+from rampart_cli.report.svg import COLORS, inline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from rampart_cli.report.history import Look, RolloutHistory
+
+_MOST_POINTS = 150
+"""Points of one visit that are drawn: more would not be seen, and the page would grow."""
+_TIMES = ["%Y", "%b %Y", "%b %d", "%b %d %H:%M", "%H:%M", "%H:%M:%S"]
+"""How a mark of the time axis is written: years, months, days, hours, minutes, seconds."""
+_VERDICT_COLORS = {"pass": "pass", "fail": "fail", "error": "fail", "no_data": "warn", "inconclusive": "warn"}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A picture's size in inches, and how many marks its time axis may have: text keeps its size, so there are two."""
+
+    name: str
+    width: float
+    ticks: int
+
+
+SIZES = (Size("wide", 9.6, 8), Size("narrow", 4.0, 4))
+"""For a desk and for a phone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture, as an `<svg>` element for each size."""
+
+    wide: str
+    narrow: str
+
+
+def draw_staircase(history: RolloutHistory, label: str) -> Picture:
+    """The percentage over time; decisions carry the numbers of the table of decisions, rollbacks are red."""
+
+    def draw(size: Size) -> str:
+        figure, axes = _canvas(history, size, height=3.6)
+        times = [_days(at) for at, _ in history.staircase]
+        percents = [percent for _, percent in history.staircase]
+        axes.fill_between(times, percents, step="post", color=COLORS["accent"], alpha=0.18, linewidth=0)
+        axes.step(times, percents, where="post", color=COLORS["accent"], linewidth=2.4)
+        for (_, before), (at, after) in pairwise(history.staircase):
+            if after < before:
+                axes.vlines(_days(at), after, before, color=COLORS["fail"], linewidth=2.4)
+        _mark_acts(axes, history)
+        axes.set_ylim(-4, 112)
+        axes.set_yticks(sorted({0.0, 100.0, *(s.percent for s in history.plan.stages if s.percent >= 10)}))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
+        return inline(figure, name=f"staircase-{size.name}", label=label)
+
+    return _each_size(draw)
+
+
+def _mark_acts(axes: Axes, history: RolloutHistory) -> None:
+    for number, event in enumerate(history.acts, start=1):
+        height = max([0.0, *(percent for at, percent in history.staircase if at <= event.at)][-1:])
+        down = event.kind in {EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN}
+        color = COLORS["fail"] if down else COLORS["ink"]
+        axes.plot(
+            [_days(event.at)],
+            [height],
+            "o",
+            markersize=13,
+            color=COLORS["surface"],
+            markeredgecolor=color,
+            clip_on=False,
+        )
+        axes.annotate(
+            str(number), (_days(event.at), height), ha="center", va="center_baseline", fontsize=8, color=color
+        )
+
+
+def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) -> Picture | None:
+    """A criterion's value at each look, its interval and its bar; None where nothing was measured."""
+    looks = [look for look in history.looks_at(name) if look.judgement.get("value") is not None]
+    if not looks:
+        return None
+    scale = 100.0 if looks[0].judgement["kind"] == "rate" else 1.0
+    bar = looks[0].judgement["bar"] * scale
+
+    def draw(size: Size) -> str:
+        figure, axes = _canvas(history, size, height=2.9)
+        for visit in history.visits:
+            mine = _thinned([look for look in looks if look.visit is visit])
+            _draw_visit(axes, mine, scale)
+        axes.axhline(bar, color=COLORS["bar"], linewidth=1.6, linestyle=(0, (5, 3)))
+        axes.annotate(
+            f"bar {bar:g}{'%' if scale > 1 else ''}",
+            (0.0, bar),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 4),
+            textcoords="offset points",
+            fontsize=9,
+            color=COLORS["bar"],
+        )
+        axes.set_ylim(*_range(bar, [look.judgement["value"] * scale for look in looks]))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}{'%' if scale > 1 else ''}")
+        return inline(figure, name=f"criterion-{number}-{size.name}", label=label)
+
+    return _each_size(draw)
+
+
+def _draw_visit(axes: Axes, looks: Sequence[Look], scale: float) -> None:
+    if not looks:
+        return
+    sure = [look for look in looks if look.judgement.get("interval")]
+    axes.fill_between(
+        [_days(look.at) for look in sure],
+        [look.judgement["interval"][0] * scale for look in sure],
+        [look.judgement["interval"][1] * scale for look in sure],
+        color=COLORS["accent"],
+        alpha=0.18,
+        linewidth=0,
+    )
+    axes.plot(
+        [_days(look.at) for look in looks],
+        [look.judgement["value"] * scale for look in looks],
+        color=COLORS["accent"],
+        linewidth=2,
+        solid_capstyle="round",
+    )
+    last = looks[-1]
+    color = COLORS[_VERDICT_COLORS[last.judgement["verdict"]]]
+    axes.plot([_days(last.at)], [last.judgement["value"] * scale], "o", markersize=7, color=color, clip_on=False)
+    axes.annotate(
+        f"{last.visit.percent:g}%",
+        ((_days(looks[0].at) + _days(last.at)) / 2, 1.0),
+        xycoords=("data", "axes fraction"),
+        ha="center",
+        va="bottom",
+        fontsize=9,
+        color=COLORS["muted"],
+    )
+
+
+def _each_size(draw: Callable[[Size], str]) -> Picture:
+    wide, narrow = (draw(size) for size in SIZES)
+    return Picture(wide, narrow)
+
+
+def _canvas(history: RolloutHistory, size: Size, *, height: float) -> tuple[Figure, Axes]:
+    # No pyplot: it keeps global state and wants a display. Imported here: it costs half a second.
+    from matplotlib import dates
+    from matplotlib.figure import Figure
+
+    marks: Any = dates  # its classes are not typed
+    figure = Figure(figsize=(size.width, height), layout="constrained")
+    axes = figure.add_subplot()
+    zone = history.plan.zone
+    locator = marks.AutoDateLocator(tz=zone, minticks=2, maxticks=size.ticks)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(marks.ConciseDateFormatter(locator, tz=zone, formats=_TIMES, show_offset=False))
+    times = [_days(at) for at, _ in history.staircase]
+    margin = (times[-1] - times[0]) * 0.02
+    axes.set_xlim(times[0] - margin, times[-1] + margin)
+    axes.grid(axis="y", color=COLORS["grid"], linewidth=1)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(COLORS["grid"])
+    axes.tick_params(colors=COLORS["muted"], length=0, labelsize=9)
+    return figure, axes
+
+
+def _days(at: datetime) -> float:
+    """A moment as matplotlib counts them: days since 1970 in UTC."""
+    return at.timestamp() / 86_400
+
+
+def _thinned(looks: Sequence[Look]) -> list[Look]:
+    """Every n-th look, and always the last: it carries the verdict."""
+    every = max(1, -(-len(looks) // _MOST_POINTS))
+    return [look for index, look in enumerate(looks) if index % every == 0 or index == len(looks) - 1]
+
+
+def _range(bar: float, values: Sequence[float]) -> tuple[float, float]:
+    """Limits that show the bar and every value; a wide interval at the start may go beyond."""
+    low, high = min([bar, *values]), max([bar, *values])
+    room = max(high - low, abs(bar), 1e-9) * 0.35
+    return (0.0 if low >= 0 else low - room), high + room

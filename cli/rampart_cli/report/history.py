@@ -1,0 +1,213 @@
+"""What is stored of a rollout, and the story that it tells: its visits to stages, its rollbacks, its decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from rampart.rollout.state import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from rampart.plan.model import Plan
+    from rampart.rollout.state import Evaluation, Event, RolloutState
+    from rampart_cli.stack import Records
+
+
+class Ending(StrEnum):
+    """How a visit to a stage ended."""
+
+    ADVANCED = "advanced"
+    """The next stage began."""
+    ROLLED_BACK = "rolled_back"
+    """The flag went to 0%."""
+    COMPLETED = "completed"
+    """It was the last stage."""
+    ABANDONED = "abandoned"
+    """A person ended the rollout."""
+    GOING_ON = "going_on"
+    """The flag is there now."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """One stay of one attempt at one stage, with everything that was judged and decided there."""
+
+    attempt: int
+    stage: int
+    label: str
+    percent: float
+    began: datetime
+    ended: datetime | None = None
+    ending: Ending = Ending.GOING_ON
+    looks: list[Evaluation] = field(default_factory=list)
+    decisions: list[Event] = field(default_factory=list)
+    rollback: Event | None = None
+
+    def holds(self, evaluation: Evaluation) -> bool:
+        """Whether an evaluation judged this stay."""
+        same = (evaluation.attempt, evaluation.stage) == (self.attempt, self.stage)
+        return same and self.began <= evaluation.at and (self.ended is None or evaluation.at <= self.ended)
+
+    @property
+    def judgements(self) -> list[Mapping[str, Any]]:
+        """The newest judgement of each criterion."""
+        return list(self.looks[-1].judgements) if self.looks else []
+
+    @property
+    def reported(self) -> dict[str, float]:
+        """What people attested in this stay."""
+        return {name: value for event in self.decisions for name, value in event.details.get("reported", {}).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One evaluation of one criterion."""
+
+    at: datetime
+    visit: Visit
+    judgement: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RolloutHistory:
+    """Everything that is kept of one rollout, and what follows from it; pure."""
+
+    state: RolloutState
+    events: tuple[Event, ...]
+    evaluations: tuple[Evaluation, ...]
+    submitted: str | None = None
+    """The plan as it was submitted, JSON."""
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as it was pinned."""
+        return self.state.plan
+
+    @cached_property
+    def visits(self) -> tuple[Visit, ...]:
+        """The stays at stages, oldest first."""
+        visits = tuple(_visits(self.plan, self.events))
+        for evaluation in self.evaluations:
+            visit = next((each for each in reversed(visits) if each.holds(evaluation)), None)
+            if visit is not None:
+                visit.looks.append(evaluation)
+        return visits
+
+    @cached_property
+    def staircase(self) -> tuple[tuple[datetime, float], ...]:
+        """The percentage over time: each point holds until the next; the last one is the newest thing known."""
+        steps = [(e.at, e.percent) for e in self.events if e.kind in _MOVES and e.percent is not None]
+        last = steps[-1][1] if steps else 0.0
+        return (*steps, (max(self.known_until, *(at for at, _ in steps)) if steps else self.known_until, last))
+
+    @property
+    def known_until(self) -> datetime:
+        """The newest moment that anything is known of."""
+        return max([self.state.updated, *(e.at for e in self.events[-1:]), *(e.at for e in self.evaluations[-1:])])
+
+    @property
+    def rollbacks(self) -> tuple[Event, ...]:
+        """Every time the flag was taken to 0%."""
+        return tuple(e for e in self.events if e.kind in {EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN})
+
+    @property
+    def acts(self) -> tuple[Event, ...]:
+        """What people decided and what took the flag down: the moments to mark."""
+        return tuple(e for e in self.events if e.kind in _ACTS)
+
+    def looks_at(self, criterion: str) -> list[Look]:
+        """Every evaluation of one criterion, oldest first."""
+        return [
+            Look(evaluation.at, visit, judgement)
+            for visit in self.visits
+            for evaluation in visit.looks
+            for judgement in evaluation.judgements
+            if judgement["name"] == criterion
+        ]
+
+
+_MOVES = frozenset(
+    {
+        EventKind.STARTED,
+        EventKind.ADVANCED,
+        EventKind.ROLLING_BACK,
+        EventKind.ROLLED_BACK,
+        EventKind.TAKEN_DOWN_AGAIN,
+        EventKind.RESTORED,
+        EventKind.RESUMED,
+    }
+)
+_ACTS = frozenset(
+    {
+        EventKind.STARTED,
+        EventKind.DECIDED,
+        EventKind.ROLLED_BACK,
+        EventKind.TAKEN_DOWN_AGAIN,
+        EventKind.RESUMED,
+        EventKind.COMPLETED,
+        EventKind.ABANDONED,
+    }
+)
+
+
+def gather(records: Records, state: RolloutState) -> RolloutHistory:
+    """Read everything that is kept of a rollout; raises StoreError."""
+    return RolloutHistory(
+        state=state,
+        events=tuple(records.events(state.rollout).values()),
+        evaluations=tuple(records.evaluations(state.rollout)),
+        submitted=records.plan_document(state.rollout, state.plan_hash),
+    )
+
+
+def _visits(plan: Plan, events: Iterable[Event]) -> Iterable[Visit]:
+    here: Visit | None = None
+    for event in events:
+        if event.kind is EventKind.ADVANCED and event.stage is not None and event.percent is not None:
+            if here is not None:
+                yield _close(here, Ending.ADVANCED, event)
+            here = Visit(
+                attempt=event.attempt,
+                stage=event.stage,
+                label=plan.stages[event.stage].label,
+                percent=event.percent,
+                began=event.at,
+            )
+        elif here is None:
+            continue
+        elif event.kind is EventKind.DECIDED:
+            here.decisions.append(event)
+        elif event.kind in _ENDINGS:
+            here = _end(here, event)
+            if here.ending is not Ending.GOING_ON and event.kind is not EventKind.ROLLING_BACK:
+                yield here
+                here = None
+    if here is not None:
+        yield here
+
+
+_ENDINGS = {
+    EventKind.ROLLING_BACK: Ending.ROLLED_BACK,
+    EventKind.ROLLED_BACK: Ending.ROLLED_BACK,
+    EventKind.COMPLETED: Ending.COMPLETED,
+    EventKind.ABANDONED: Ending.ABANDONED,
+}
+
+
+def _end(visit: Visit, event: Event) -> Visit:
+    """End a visit; a rollback that took several events began with the first and is told by the last."""
+    if visit.ended is None:
+        _close(visit, _ENDINGS[event.kind], event)
+    if _ENDINGS[event.kind] is Ending.ROLLED_BACK:
+        visit.rollback = event
+    return visit
+
+
+def _close(visit: Visit, ending: Ending, event: Event) -> Visit:
+    visit.ended, visit.ending = event.at, ending
+    return visit

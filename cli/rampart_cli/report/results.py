@@ -1,0 +1,77 @@
+"""A rollout's results as Markdown for the team's own page: what was measured against each bar, and who decided what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rampart.rollout.state import EventKind
+from rampart_cli.report import words
+from rampart_cli.report.history import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from rampart_cli.report.history import RolloutHistory, Visit
+
+_SPECIAL = {ord(character): f"\\{character}" for character in "\\`*_[]#|~"} | {
+    ord("&"): "&amp;",
+    ord("<"): "&lt;",
+    ord(">"): "&gt;",
+}
+
+
+def results_of(history: RolloutHistory, stages: Collection[int]) -> list[str]:
+    """The lines of the results of these stages; nothing in them depends on when they are written."""
+    return [line for visit in history.visits if visit.stage in stages for line in _visit(history, visit)]
+
+
+def date_range(history: RolloutHistory, stages: Collection[int]) -> str | None:
+    """The days from the first to the last stay at these stages; None when there was none."""
+    visits = [visit for visit in history.visits if visit.stage in stages]
+    if not visits:
+        return None
+    zone = history.plan.zone
+    first = words.day(visits[0].began, zone)
+    ended = visits[-1].ended
+    last = words.day(ended, zone) if ended else "now"
+    return first if first == last else f"{first} to {last}"
+
+
+def _visit(history: RolloutHistory, visit: Visit) -> Iterator[str]:
+    zone = history.plan.zone
+    until = f"to {words.when(visit.ended, zone)}" if visit.ended else "and goes on"
+    attempt = f" (attempt {visit.attempt})" if history.state.attempt > 1 else ""
+    yield f"- {escape(visit.label)}{attempt}: from {words.when(visit.began, zone)} {until}"
+    for judgement in visit.judgements:
+        yield f"  - {words.verdict(judgement['verdict'])}: {escape(str(judgement['message']))}"
+    for name, value in visit.reported.items():
+        limit = history.state.reported_criteria.get(name, 0.0)
+        yield f"  - {'pass' if value <= limit else 'fail'}: {escape(name)} {value:g}, as reported (at most {limit:g})"
+    if visit.looks:
+        last = words.when(visit.looks[-1].at, zone)
+        yield f"  - judged {len(visit.looks)} times, last on {last}"
+    for event in visit.decisions:
+        yield f"  - {escape(event.by)} {words.act(event)} on {words.when(event.at, zone)}{_because(words.why(event))}"
+    yield from _ending(history, visit)
+
+
+def _ending(history: RolloutHistory, visit: Visit) -> Iterable[str]:
+    if visit.rollback is not None:
+        moment = words.when(visit.rollback.at, history.plan.zone)
+        # "rampart" is the function itself: nobody is named where nobody decided.
+        who = "" if visit.rollback.by == "rampart" else f" by {escape(visit.rollback.by)}"
+        done = "rolled back to 0%" if visit.rollback.kind is EventKind.ROLLED_BACK else "being rolled back"
+        yield f"  - {done}{who} on {moment}{_because(words.why(visit.rollback))}"
+    elif visit.ending is Ending.COMPLETED:
+        yield "  - the rollout is complete"
+    elif visit.ending is Ending.ABANDONED:
+        yield "  - the rollout was abandoned"
+
+
+def _because(reason: str) -> str:
+    return f": {escape(reason)}" if reason else ""
+
+
+def escape(text: str) -> str:
+    """Text as Markdown shows it: one line, and nothing in it that Markdown or HTML would take for its own."""
+    return " ".join(text.split()).translate(_SPECIAL)

@@ -1,0 +1,93 @@
+"""How the report says numbers, times and acts; the same words on every page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rampart.evidence.words import count, percent, plain
+from rampart.rollout.state import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from rampart.rollout.state import Event
+
+NONE = "-"
+"""Stands where there is no value."""
+_DECISIONS = {
+    "approve": "approved the advance",
+    "override": "overrode the evidence",
+    "roll_back": "rolled back",
+    "resume": "resumed",
+    "abandon": "abandoned",
+}
+_ACTS = {
+    EventKind.STARTED: "started the rollout",
+    EventKind.ROLLED_BACK: "flag read at 0%",
+    EventKind.TAKEN_DOWN_AGAIN: "taken down again",
+    EventKind.RESUMED: "resumed",
+    EventKind.COMPLETED: "complete",
+    EventKind.ABANDONED: "abandoned",
+}
+
+
+def when(at: datetime, zone: ZoneInfo) -> str:
+    """A moment to the second, in the rollout's zone."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def day(at: datetime, zone: ZoneInfo) -> str:
+    """A day in the rollout's zone."""
+    return f"{at.astimezone(zone):%Y-%m-%d}"
+
+
+def lasted(began: datetime, ended: datetime) -> str:
+    """A stretch of time in its two largest units: `4 d 2 h`, `35 s`."""
+    seconds = max(0, round((ended - began).total_seconds()))
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= size or (unit == "s" and not parts):
+            parts.append(f"{seconds // size} {unit}")
+        seconds %= size
+    return " ".join(parts[:2])
+
+
+def act(event: Event) -> str:
+    """What somebody or something did."""
+    if event.kind is EventKind.DECIDED:
+        return _DECISIONS.get(str(event.details.get("decision")), "decided")
+    return _ACTS.get(event.kind, event.kind.value.replace("_", " "))
+
+
+def why(event: Event) -> str:
+    """The reason that an act gives: a note or a rollback's reason; empty where it gives none."""
+    return str(event.details.get("note") or event.details.get("reason") or "")
+
+
+def verdict(word: str) -> str:
+    """A verdict for people."""
+    return word.replace("_", " ")
+
+
+def number(judgement: Mapping[str, Any], value: float | None) -> str:
+    """A value in its criterion's own unit; a dash where there is none."""
+    if value is None:
+        return NONE
+    return percent(value, near=judgement["bar"]) if judgement["kind"] == "rate" else plain(round(value, 6))
+
+
+def counts(judgement: Mapping[str, Any]) -> str:
+    """What a rate was made of: `12 of 5,831`; empty for what is no rate."""
+    if judgement.get("requests") is None or judgement.get("errors") is None:
+        return ""
+    return f"{count(judgement['errors'])} of {count(judgement['requests'])}"
+
+
+def interval(judgement: Mapping[str, Any]) -> str:
+    """The interval of a rate: `0.1% to 0.4%`; a dash where there is none."""
+    limits = judgement.get("interval")
+    if not limits:
+        return NONE
+    return f"{number(judgement, limits[0])} to {number(judgement, limits[1])}"

@@ -1,0 +1,101 @@
+"""A rollout on the shared local stack, as tests talk about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+
+from local.stack import LocalStack
+from rampart.adapters.dynamodb import DynamoRolloutStore
+from rampart.rollout.state import EventKind, GateKind, RolloutState, Status
+
+PATIENCE = 60.0
+"""Seconds that anything may take on a busy machine before a test gives up."""
+Seen = TypeVar("Seen")
+
+
+def eventually(look: Callable[[], Seen | None], what: str, patience: float = PATIENCE) -> Seen:
+    """Look again and again until there is something; fail after a while and say what was waited for."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if seen := look():
+            return seen
+        time.sleep(0.1)
+    pytest.fail(f"waited {patience:g} s in vain for {what}")
+
+
+@dataclass
+class Rollout:
+    """One rollout of a flag of its own on the shared stack."""
+
+    stack: LocalStack
+    plan: dict[str, Any]
+    executions: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return str(self.plan["rollout"])
+
+    @property
+    def flag(self) -> str:
+        return str(self.plan["flags"][0])
+
+    @property
+    def store(self) -> DynamoRolloutStore:
+        return DynamoRolloutStore(self.stack.outputs["TableName"], self.stack.ministack.client("dynamodb"))
+
+    @property
+    def percentage(self) -> float:
+        return self.stack.flipper.percentage(self.flag)
+
+    def start(self) -> str:
+        self.executions.append(self.stack.start(self.plan, f"{self.name}-{len(self.executions)}"))
+        return self.executions[-1]
+
+    def state(self) -> RolloutState:
+        state = self.store.state(self.name)
+        assert state is not None
+        return state
+
+    def until(self, what: str, condition: Callable[[RolloutState], bool]) -> RolloutState:
+        def look() -> RolloutState | None:
+            state = self.store.state(self.name)
+            return state if state is not None and condition(state) else None
+
+        return eventually(look, f"{what} of {self.name}")
+
+    def at(self, percent: float) -> RolloutState:
+        return self.until(
+            f"{percent:g}%", lambda s: s.status is Status.LIVE and s.percent == percent and s.gate is not None
+        )
+
+    def asked(self, percent: float) -> RolloutState:
+        return self.until(
+            f"the question at {percent:g}%",
+            lambda s: s.percent == percent and s.gate is not None and s.gate.kind is GateKind.APPROVAL,
+        )
+
+    def ended(self, status: Status) -> RolloutState:
+        return self.until(status.value, lambda s: s.status is status)
+
+    def decide(self, **decision: Any) -> dict[str, Any]:
+        return self.stack.decide(rollout=self.name, **{"by": "Robin Vale", **decision})
+
+    def approve(self, percent: float) -> dict[str, Any]:
+        gate = self.asked(percent).gate
+        assert gate is not None
+        return self.decide(decision="approve", gate=gate.id, reported={"call centre complaints": 0})
+
+    def events(self, kind: EventKind) -> list[Any]:
+        return [event for event in self.store.events(self.name).values() if event.kind is kind]
+
+    def execution_end(self, execution: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            described: dict[str, Any] = self.stack.machines.describe_execution(executionArn=execution)
+            return described if described["status"] != "RUNNING" else None
+
+        return eventually(look, f"the end of {execution}")

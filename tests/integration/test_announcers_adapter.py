@@ -1,0 +1,157 @@
+"""Telling people and systems: what each channel is sent, and how it says that it was not told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn
+from local.faults import Fault, FaultKind
+from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer, body_of, subject_of
+from rampart.adapters.secrets import FixedSecret
+from rampart.errors import AnnouncementError
+from rampart.rollout.state import Event, EventKind
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+ID = "claim-letters/EVENT#2026-11-23T20:33:12.123Z#000007.0"
+KEYS = FixedSecret({"api_key": API_KEY, "app_key": APP_KEY})
+Happened = Callable[..., Event]
+
+
+@pytest.fixture
+def rolled_back(happened: Happened) -> Event:
+    return happened(
+        EventKind.ROLLED_BACK,
+        percent=0.0,
+        stage=1,
+        message="letters_web read at 0%: the monitor fired",
+        details={"monitor": "42", "left_open": ["actor tester"]},
+    )
+
+
+def test_a_body_tells_people_what_happened(rolled_back: Event) -> None:
+    assert body_of(ID, rolled_back).splitlines() == [
+        "letters_web read at 0%: the monitor fired",
+        "",
+        "Rollout: claim-letters, attempt 1",
+        "When: 2026-11-23 20:33:12 UTC",
+        "Who: rampart",
+        "Stage: 1",
+        "Monitor: 42",
+        'Left open: ["actor tester"]',
+        f"Event: {ID}",
+    ]
+
+
+def test_a_subject_is_what_sns_takes(happened: Happened, rolled_back: Event) -> None:
+    assert subject_of(rolled_back) == "claim-letters: rolled back at 0%"
+    long = subject_of(happened(rollout="r" * 120))
+    assert len(long) == 100
+    odd = subject_of(happened(rollout="brieven-één\nBcc: x"))
+    assert odd.isascii()
+    assert odd.isprintable()
+
+
+def test_a_topic_is_told_with_attributes_to_filter_by(aws: None, rolled_back: Event) -> None:
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name="rampart")["TopicArn"]
+    queue = sqs.create_queue(QueueName="people")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    filter_policy = {"FilterPolicy": json.dumps({"kind": ["rolled_back"]})}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=filter_policy)
+    announcer = TopicAnnouncer(topic, sns)
+    announcer.announce(ID, rolled_back)
+    announcer.announce(ID, rolled_back.model_copy(update={"kind": EventKind.ADVANCED}))
+    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    (told,) = [json.loads(message["Body"]) for message in messages]
+    assert told["Subject"] == "claim-letters: rolled back at 0%"
+    assert told["Message"] == body_of(ID, rolled_back)
+
+
+def test_a_topic_that_is_gone_was_not_told(aws: None, rolled_back: Event) -> None:
+    gone = "arn:aws:sns:us-east-1:123456789012:gone"
+    with pytest.raises(AnnouncementError, match=r"topic was not told.*NotFound"):
+        TopicAnnouncer(gone, boto3.client("sns")).announce(ID, rolled_back)
+
+
+def test_a_bus_is_told_the_whole_event(aws: None, rolled_back: Event) -> None:
+    events: EventBridgeClient = boto3.client("events")
+    detail = json.dumps({"event_id": ID} | rolled_back.model_dump(mode="json"))
+    entry = {
+        "Source": "rampart",
+        "DetailType": "rolled_back",
+        "Detail": detail,
+        "EventBusName": "rampart",
+        "Time": rolled_back.at,
+    }
+    with Stubber(events) as stubber:
+        answer = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+        stubber.add_response("put_events", answer, {"Entries": [entry]})
+        BusAnnouncer("rampart", events).announce(ID, rolled_back)
+    assert Event.model_validate({k: v for k, v in json.loads(detail).items() if k != "event_id"}) == rolled_back
+
+
+def test_a_bus_that_did_not_take_an_event_was_not_told(aws: None, rolled_back: Event) -> None:
+    """EventBridge answers 200 and says inside that the event failed."""
+    events: EventBridgeClient = boto3.client("events")
+    with Stubber(events) as stubber:
+        answer = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+        stubber.add_response("put_events", answer)
+        with pytest.raises(AnnouncementError, match="ThrottlingException"):
+            BusAnnouncer("rampart", events).announce(ID, rolled_back)
+
+
+def test_a_bus_that_refuses_was_not_told(aws: None, rolled_back: Event) -> None:
+    events: EventBridgeClient = boto3.client("events")
+    with Stubber(events) as stubber:
+        stubber.add_client_error("put_events", "AccessDeniedException")
+        with pytest.raises(AnnouncementError, match="AccessDeniedException"):
+            BusAnnouncer("rampart", events).announce(ID, rolled_back)
+
+
+def test_datadog_is_told_with_tags_for_its_dashboards(rolled_back: Event) -> None:
+    with DatadogStandIn(tick_seconds=0) as datadog:
+        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(ID, rolled_back)
+        (told,) = [request["body"] for request in datadog.requests]
+    assert told["title"] == "claim-letters: rolled back at 0%"
+    assert {"rollout:claim-letters", "kind:rolled_back"} <= set(told["tags"])
+    assert told["alert_type"] == "error"
+    assert "letters_web read at 0%" in told["text"]
+
+
+def test_a_long_event_is_cut_to_what_datadog_takes(happened: Happened) -> None:
+    with DatadogStandIn(tick_seconds=0) as datadog:
+        long = happened(message="m" * 9000, rollout="r" * 200)
+        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(ID, long)
+        (told,) = [request["body"] for request in datadog.requests]
+    assert (len(told["title"]), len(told["text"])) == (100, 4000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        (EventKind.ADVANCED, "success"),
+        (EventKind.STARTED, "info"),
+        (EventKind.BLIND, "warning"),
+        (EventKind.ROLLING_BACK, "error"),
+    ],
+)
+def test_datadog_shows_how_bad_it_is(happened: Happened, kind: EventKind, shown: str) -> None:
+    with DatadogStandIn(tick_seconds=0) as datadog:
+        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(ID, happened(kind))
+        assert datadog.requests[0]["body"]["alert_type"] == shown
+
+
+@pytest.mark.parametrize("fault", [Fault(kind=FaultKind.STATUS, status=403), Fault(kind=FaultKind.REFUSE)])
+def test_a_datadog_that_does_not_take_an_event_was_not_told(rolled_back: Event, fault: Fault) -> None:
+    with DatadogStandIn(tick_seconds=0) as datadog:
+        datadog.faults.add(fault)
+        with pytest.raises(AnnouncementError, match="Datadog was not told"):
+            DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(ID, rolled_back)

@@ -1,0 +1,325 @@
+"""The outside of the use cases as one value: flag, table, queue, executions, time, and everything that is under way.
+
+A world is never changed; `reply` gives what a call is answered and the world after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from rampart.adapters.memory import changes
+from rampart.errors import (
+    ConflictError,
+    FlagStoreError,
+    GateClosedError,
+    GateError,
+    QueueError,
+    RampartError,
+    StoreError,
+)
+from rampart.plan.model import Plan
+from rampart.rollout.request import RollbackRequest
+from rampart.rollout.state import (
+    DOWN,
+    Answer,
+    DecisionKind,
+    EventKind,
+    Gate,
+    GateKind,
+    OpenGate,
+    Question,
+    RolloutState,
+    Status,
+)
+from tests.interleaving.tape import Call, Kept, Library, Node, Reply
+
+START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
+STEP = 360
+"""Seconds of one step of time: longer than an intent stands, shorter than the watch."""
+FLAG = "letters"
+ROLLOUT = "letters"
+
+
+def moment(seconds: int) -> datetime:
+    """The time of a world."""
+    return START + timedelta(seconds=seconds)
+
+
+class Run(NamedTuple):
+    """A function under way: where it stands, who called it, and how often that caller tried before."""
+
+    node: Node
+    caller: tuple[Any, ...]
+    tries: int = 0
+
+
+class Execution(NamedTuple):
+    """One execution of the state machine `rollout`."""
+
+    name: str
+    attempt: int
+    at: str
+    """prepare, advance, opening bake, opening approval, waiting, rollback or ended."""
+    gate: str | None = None
+    """The gate that it opens, waits at or was answered at; its token is the gate's id."""
+    kind: GateKind = GateKind.BAKE
+    asked: Kept | None = None
+    """The bake gate's output."""
+    gates: int = 0
+    """How many gates it opened."""
+
+
+class LateWrite(NamedTuple):
+    """An HTTP write whose sender gave it up, and that lands all the same."""
+
+    percent: float
+    sent: int
+
+
+class World(NamedTuple):
+    """Everything that a scenario can depend on."""
+
+    record: Kept
+    percent: float
+    """What the flag reads."""
+    gate: Kept | None = None
+    claimed: bool = True
+    now: int = 0
+    """Seconds since the scenario began."""
+    executions: tuple[Execution, ...] = ()
+    runs: tuple[Run, ...] = ()
+    queue: tuple[Kept, ...] = ()
+    late: tuple[LateWrite, ...] = ()
+    orders: tuple[tuple[Any, ...], ...] = ()
+    """What will still happen from outside, at any moment: alerts, decisions, ends of executions."""
+    errors: float = 0.0
+    """What the metrics show in each bucket; one is a failing stage."""
+    down: str = ""
+    """The port that answers nothing until time goes on."""
+    faults: int = 0
+    """Faults that may still happen."""
+    steps: int = 0
+    """Steps that time may still take before the end."""
+    ticks: int = 0
+    """Ticks that may still come before the last one."""
+    last: bool = False
+    """Whether the last tick came: nothing fails any more."""
+    # What only the laws look at.
+    log: tuple[tuple[Any, ...], ...] = ()
+    """Events: kind, attempt, stage, gate."""
+    approved: float = 0.0
+    """The highest percentage that anybody ever approved."""
+    answered: tuple[str, ...] = ()
+    """Gates whose answer was taken, once for each time."""
+    asked: frozenset[int] = frozenset()
+    """Attempts whose rollback somebody asked for."""
+
+    @property
+    def state(self) -> RolloutState:
+        """The record."""
+        found: RolloutState = self.record.model
+        return found
+
+
+ERRORS: dict[str, type[RampartError]] = {
+    "flag": FlagStoreError,
+    "store": StoreError,
+    "gates": GateError,
+    "queue": QueueError,
+    "rollback": QueueError,
+}
+"""What a use case sees of an accident, by port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What answers calls; `without` names the guards that are taken away."""
+
+    library: Library
+    plan: Plan
+    without: frozenset[str] = frozenset()
+    _committed: dict[Any, Kept] = field(default_factory=dict)
+
+    def reply(self, world: World, call: Call) -> tuple[World, Reply]:
+        """The world after a call that arrives, and its answer."""
+        name, args = call
+        match name:
+            case "flag.read":
+                return world, Reply(world.percent)
+            case "flag.write":
+                return world._replace(percent=args[0]), Reply()
+            case "store.state":
+                return world, Reply(world.record)
+            case "store.gate":
+                return world, Reply(world.gate)
+            case "store.claims":
+                return world, Reply(ROLLOUT if world.claimed else "")
+            case "store.watched":
+                return world, Reply((ROLLOUT,) if self._is_watched(world.state) else ())
+            case "store.commit":
+                return self._commit(world, *args)
+            case "decision.take":
+                return self._take(world, *args)
+            case "metrics.read":
+                return world, Reply(world.errors)
+            case "queue.put":
+                return self._put(world, args[0])
+            case "rollback.call":
+                return order(world, ("rollback", args[0])), Reply()
+        return self._of_gates(world, name, *args)
+
+    def _is_watched(self, state: RolloutState) -> bool:
+        if "the index keeps what is halted" in self.without and state.status in DOWN:
+            return False
+        return state.watched
+
+    def _put(self, world: World, request: Kept) -> tuple[World, Reply]:
+        if "the queue" in self.without or request in world.queue:
+            return world, Reply()
+        return world._replace(queue=in_order((*world.queue, request))), Reply()
+
+    # The table.
+
+    def _commit(
+        self,
+        world: World,
+        before: Kept,
+        after: Kept,
+        told: tuple[tuple[Any, ...], ...],
+        answered: str | None,
+        release: bool,
+        condition: bool,
+    ) -> tuple[World, Reply]:
+        held = not release or world.claimed
+        is_answered = answered is None or self._is_answered(world, answered)
+        if condition and not (world.state.epoch == before.model.epoch and held and is_answered):
+            return world, Reply(error=ConflictError)
+        key = (world.record, before, after)
+        record = self._committed.get(key)
+        if record is None:
+            update = changes(before.model, after.model) | {"epoch": world.state.epoch + 1}
+            record = self._committed[key] = self.library.keep(world.state.model_copy(update=update))
+        log = world.log + tuple(event for event in told if event[0] in _LOGGED)
+        world = world._replace(record=record, log=log, claimed=world.claimed and not release)
+        return (self._resumed(world) if after.model.attempt > before.model.attempt else world), Reply()
+
+    def _resumed(self, world: World) -> World:
+        """A run that was under way already takes this attempt down too, and rightly: it was asked for just now."""
+        under_way = any(run.node.name == "rollback" and not run.caller[0] == "queue" for run in world.runs)
+        percent = self.plan.stages[world.state.target].percent
+        asked = world.asked | {-world.state.attempt} if under_way else world.asked
+        return world._replace(approved=max(world.approved, percent), asked=asked)
+
+    def _is_answered(self, world: World, gate: str) -> bool:
+        return world.gate is not None and world.gate.model.id == gate and world.gate.model.answer is not None
+
+    def _take(self, world: World, gate_id: str, me: str) -> tuple[World, Reply]:
+        """`TakeAnswer` of the state machine `decision`."""
+        gate: Gate | None = world.gate.model if world.gate else None
+        if gate is None or gate.id != gate_id or gate.kind is not GateKind.APPROVAL or gate.question is None:
+            return world, Reply(error=ConflictError)
+        lapsed = gate.lapses is not None and gate.lapses <= moment(world.now)
+        taken = gate.answer is not None and gate.answer.execution != me and "one answer for a gate" not in self.without
+        if lapsed or taken or gate.question.verdict != "pass":
+            return world, Reply(error=ConflictError)
+        answer = Answer(decision=DecisionKind.APPROVE, by="ana", execution=me, at=moment(world.now))
+        upcoming = gate.stage + 1
+        percent = self.plan.stages[upcoming].percent if upcoming < len(self.plan.stages) else world.approved
+        known = () if gate.answer is not None and gate.answer.execution == me else (gate_id,)
+        return (
+            world._replace(
+                gate=self.library.keep(gate.model_copy(update={"answer": answer})),
+                approved=max(world.approved, percent),
+                answered=world.answered + known,
+            ),
+            Reply(),
+        )
+
+    def open_gate(self, world: World, execution: Execution) -> World:
+        """`Bake` or `AwaitApproval`: one transaction that opens the gate, or the end of the execution."""
+        state = world.state
+        is_mine = state.status is Status.LIVE and state.attempt == execution.attempt
+        condition = is_mine and state.execution == execution.name
+        if not condition and "gates open conditionally" not in self.without:
+            return end(world, execution)
+        number = execution.gates + 1
+        gate_id = f"a{execution.attempt}-g{number}"
+        kind = GateKind.BAKE if execution.at == "opening bake" else GateKind.APPROVAL
+        opened = OpenGate(id=gate_id, kind=kind, token=gate_id, opened=moment(world.now))
+        asked = execution.asked.model if execution.asked and kind is GateKind.APPROVAL else None
+        gate = Gate(
+            id=gate_id,
+            kind=kind,
+            attempt=execution.attempt,
+            stage=state.stage or 0,
+            token=gate_id,
+            opened=opened.opened,
+            lapses=datetime.fromisoformat(asked["lapses"]) if asked else None,
+            question=Question.model_validate(asked["question"]) if asked else None,
+        )
+        waiting = execution._replace(at="waiting", gate=gate_id, kind=kind, gates=number)
+        return move(
+            world._replace(
+                record=self.library.keep(state.model_copy(update={"gate": opened})), gate=self.library.keep(gate)
+            ),
+            waiting,
+        )
+
+    # The executions.
+
+    def _of_gates(self, world: World, name: str, who: str, *args: Any) -> tuple[World, Reply]:
+        if name == "gates.is_running":
+            return world, Reply(any(each.name == who and each.at != "ended" for each in world.executions))
+        waiting = next((each for each in world.executions if each.at == "waiting" and each.gate == who), None)
+        if waiting is None:
+            return world, Reply(error=GateClosedError)
+        match name:
+            case "gates.fail":
+                return end(world, waiting), Reply()
+            case "gates.succeed" if waiting.kind is GateKind.APPROVAL or args[0].model["outcome"] == "advance":
+                return move(world, waiting._replace(at="advance")), Reply()
+            case "gates.succeed":
+                return move(world, waiting._replace(at="opening approval", asked=args[0])), Reply()
+        return world, Reply()  # kept alive
+
+
+_LOGGED = frozenset(
+    {
+        EventKind.ADVANCED,
+        EventKind.COMPLETED,
+        EventKind.RESUMED,
+        EventKind.ROLLED_BACK,
+        EventKind.TAKEN_DOWN_AGAIN,
+        EventKind.ABANDONED,
+    }
+)
+
+
+def order(world: World, what: tuple[Any, ...]) -> World:
+    """Let something happen from now on, at any moment, once."""
+    return world if what in world.orders else world._replace(orders=(*world.orders, what))
+
+
+def move(world: World, execution: Execution) -> World:
+    """The world with one execution elsewhere."""
+    others = tuple(each for each in world.executions if each.name != execution.name)
+    return world._replace(executions=tuple(sorted((*others, execution))))
+
+
+def end(world: World, execution: Execution) -> World:
+    """An execution that ends badly; EventBridge tells of it, some time."""
+    ended = Execution(execution.name, execution.attempt, "ended")
+    return order(move(world, ended), ("execution ended", execution.name))
+
+
+def in_order(kept: tuple[Kept, ...]) -> tuple[Kept, ...]:
+    """The same documents, so that the order in which they came makes no other world."""
+    return tuple(sorted(kept, key=lambda each: each.number))
+
+
+def request_of(kept: Kept) -> RollbackRequest:
+    """A request that was kept."""
+    found: RollbackRequest = kept.model
+    return found

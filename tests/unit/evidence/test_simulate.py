@@ -1,0 +1,77 @@
+"""`rampart plan simulate`: numbers for machines, a table for people, a picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from rampart_cli.commands.simulate import plan_simulate
+from rampart_cli.failures import InputError
+
+PLAN = """
+rollout: claim-letters-lighthouse
+owner: benefits-management-tools
+flags: [cst_claim_letters_use_lighthouse_api_provider]
+timezone: America/New_York
+bucket: 1h
+{traffic}
+criteria:
+  index error rate: {{kind: rate, errors: e, total: t, below: 1%, scope: cohort, baseline: 0.1%, clump: 1}}
+  complaints: {{kind: reported, at_most: 0}}
+stages:
+  - {{name: Canary, percent: 1, hold: 4d}}
+  - {{percent: 100, hold: 1d}}
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    file = tmp_path / "plan.yaml"
+    file.write_text(PLAN.format(traffic="traffic: 400/hour"))
+    return file
+
+
+def simulate(plan: Path, *options: str) -> Result:
+    app = typer.Typer()
+    app.command()(plan_simulate)
+    return CliRunner().invoke(app, [str(plan), "--runs", "50", *options])
+
+
+def test_each_stage_and_rate_gets_its_chances(plan: Path) -> None:
+    document = json.loads(simulate(plan, "--json").stdout)
+    canary, last = document["outlooks"]
+    assert (canary["stage"], canary["criterion"]) == ("Canary (1%)", "index error rate")
+    assert canary["requests"] == pytest.approx(384, abs=1)
+    assert canary["pass_chance"] == 0
+    assert last["pass_chance"] > 0.99
+    assert [fault["multiple"] for fault in last["faults"]] == [2, 5]
+    assert last["faults"][1]["rollback_chance"] == 1
+    assert 0 < last["faults"][1]["rollback_seconds"] < 4 * 3600
+    assert document["false_rollback_chance"] == 0
+    assert document["false_rollback_guarantee"] == pytest.approx(0.12)
+    assert [each["code"] for each in document["warnings"]] == ["cannot_prove"]
+
+
+def test_people_are_told_the_chance_of_a_false_rollback(plan: Path) -> None:
+    told = " ".join(simulate(plan).stdout.split())
+    assert "A false rollback somewhere in the rollout: < 3.0% for a healthy flag; never more than 12%" in told
+    assert "cannot be proven there to be below 1%" in told
+
+
+def test_the_chances_can_be_drawn(plan: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "power.svg"
+    assert simulate(plan, "--plot", str(picture)).exit_code == 0
+    assert b"<?xml" in picture.read_bytes()[:100]
+    assert isinstance(simulate(plan, "--plot", str(tmp_path / "power.gif")).exception, InputError)
+
+
+def test_traffic_may_be_given_where_the_plan_has_none(tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    file.write_text(PLAN.format(traffic=""))
+    assert isinstance(simulate(file).exception, InputError)
+    assert isinstance(simulate(file, "--traffic", "lots").exception, InputError)
+    assert json.loads(simulate(file, "--traffic", "4000/hour", "--json").stdout)["outlooks"][0]["pass_chance"] > 0.5

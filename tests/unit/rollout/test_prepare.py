@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from rampart.adapters.memory import Moment
+from rampart.errors import FlagCredentialsError, FlagStoreError, MonitorsUnreadableError, StoreError
+from rampart.evidence.series import AbsenceReason, Series, Unavailable
+from rampart.evidence.verdict import Verdict
+from rampart.plan.model import Plan, RateSpec
+from rampart.rollout.flag import FlagReading
+from rampart.rollout.request import Cause
+from rampart.rollout.state import Claim, EventKind, Status
+from tests.unit.rollout.world import ERRORS, EXECUTION, FLAG, OFFICE_HOURS, PLAN, ROLLOUT, World, steady
+
+
+def errors_of(outcome: dict[str, Any]) -> dict[str, str]:
+    """The named problems of a refused start, by error."""
+    assert outcome["outcome"] == "refused"
+    return {problem["error"]: problem["where"] for problem in outcome["problems"]}
+
+
+def leaves_nothing_behind(world: World) -> bool:
+    return not (world.store.states or world.store.owners or world.store.told or world.flags.history)
+
+
+def test_a_start_pins_the_plan_claims_the_flags_and_touches_no_flag(world: World) -> None:
+    outcome = world.start()
+    assert outcome == {
+        "outcome": "ready",
+        "rollout": ROLLOUT,
+        "attempt": 1,
+        "gate": None,
+        "when_blind": "hold",
+        "heartbeat_seconds": 900,
+    }
+    assert world.state.status is Status.LIVE
+    assert (world.state.stage, world.state.percent) == (None, 0.0)
+    assert world.state.plan_hash == Plan.model_validate(PLAN).digest
+    assert world.store.owners == {FLAG: Claim(flag=FLAG, rollout=ROLLOUT, flags=(FLAG,))}
+    assert world.told == [EventKind.STARTED]
+    assert not world.flags.history
+
+
+def test_the_plan_is_kept_as_it_was_submitted(world: World) -> None:
+    world.start()
+    submitted = world.store.plan_document(ROLLOUT, world.state.plan_hash)
+    assert submitted is not None
+    assert json.loads(submitted) == PLAN
+
+
+@pytest.mark.parametrize(("look_every", "heartbeat"), [("5m", 900), ("10s", 180), ("1d", 259_200)])
+def test_silence_is_noticed_after_three_looks_but_not_before_three_minutes(
+    world: World, look_every: str, heartbeat: int
+) -> None:
+    assert world.start(look_every=look_every)["heartbeat_seconds"] == heartbeat
+
+
+# Refusals, each by its name.
+
+
+def test_an_invalid_plan_is_refused_with_every_problem(world: World) -> None:
+    outcome = world.start(owner="", stages=[])
+    assert outcome["error"] == "InvalidPlan"
+    assert {problem["where"] for problem in outcome["problems"]} == {"owner", "stages"}
+    assert leaves_nothing_behind(world)
+
+
+@pytest.mark.parametrize("document", [None, "resume", ["resume"], 7, {"resume": "please"}, {"resume": {"rollout": "x"}}])
+def test_an_input_that_is_no_plan_is_refused_and_no_accident(world: World, document: Any) -> None:
+    assert "InvalidPlan" in errors_of(world.prepare(document, EXECUTION))
+
+
+def test_an_unknown_flag_is_refused_for_a_write_would_create_it(world: World) -> None:
+    assert errors_of(world.start(flags=["mispelt"])) == {"UnknownFlag": "flags: mispelt"}
+    assert "mispelt" not in world.flags.flags
+    assert leaves_nothing_behind(world)
+
+
+@pytest.mark.parametrize(
+    ("reading", "gate"),
+    [
+        (FlagReading(FLAG, boolean=True), "boolean"),
+        (FlagReading(FLAG, expression=True), "expression"),
+        (FlagReading(FLAG, percent_of_time=5), "percentage of time"),
+    ],
+)
+def test_a_flag_with_a_gate_open_that_a_percentage_cannot_close_is_refused(
+    world: World, reading: FlagReading, gate: str
+) -> None:
+    world.flags.put(reading)
+    outcome = world.start()
+    assert errors_of(outcome) == {"FlagGateOpen": f"flags: {FLAG}"}
+    assert f"its {gate} gate is open" in outcome["cause"]
+    assert leaves_nothing_behind(world)
+
+
+def test_hand_picked_testers_do_not_keep_a_rollout_from_starting(world: World) -> None:
+    world.flags.put(FlagReading(FLAG, actors=("tester",), groups=("staff",)))
+    assert world.start()["outcome"] == "ready"
+
+
+def test_a_flag_that_is_on_already_is_refused(world: World) -> None:
+    world.flags.put(FlagReading(FLAG, percent=10))
+    assert errors_of(world.start()) == {"FlagAlreadyOn": f"flags: {FLAG}"}
+
+
+def test_a_flag_that_another_live_rollout_holds_is_refused_and_stays_its_own(world: World) -> None:
+    world.climb(1)
+    before = dict(world.store.owners)
+    outcome = world.prepare(PLAN | {"rollout": "letters-2"}, "other")
+    assert errors_of(outcome) == {"FlagClaimed": f"flags: {FLAG}", "FlagAlreadyOn": f"flags: {FLAG}"}
+    assert "'letters'" in outcome["cause"]
+    assert world.store.owners == before
+    assert "letters-2" not in world.store.states
+    assert world.percent == 25
+
+
+@pytest.mark.parametrize(
+    ("reason", "error"),
+    [
+        (AbsenceReason.REFUSED_QUERY, "QueryRefused"),
+        (AbsenceReason.REFUSED_CREDENTIALS, "DatadogCredentialsRefused"),
+        (AbsenceReason.RATE_LIMITED, "DatadogRateLimited"),
+        (AbsenceReason.UNREACHABLE, "MetricsUnreadable"),
+        (AbsenceReason.MALFORMED, "MetricsUnreadable"),
+        (AbsenceReason.HIDDEN_ERROR, "MetricsUnreadable"),
+        (AbsenceReason.NOT_ASKED, "MetricsUnreadable"),
+    ],
+)
+def test_a_query_that_is_not_answered_is_refused_by_its_reason(
+    world: World, reason: AbsenceReason, error: str
+) -> None:
+    world.metrics.script[f"{ERRORS}/errors"] = Unavailable(reason, "why")
+    assert errors_of(world.start()) == {error: f"criteria.{ERRORS}.errors"}
+    assert leaves_nothing_behind(world)
+
+
+EVERYONE = {"kind": "rate", "errors": "e", "total": "t", "below": "8%", "scope": "everyone", "baseline": "0.3%"}
+
+
+@pytest.mark.parametrize(
+    ("criterion", "refused_at"),
+    [
+        (EVERYONE, "criteria.x.total"),
+        ({"kind": "value", "query": "v", "below": 1}, "criteria.x.value"),
+        ({"kind": "rate", "errors": "e", "total": "t", "below": "8%", "scope": "cohort"}, None),
+        ({"kind": "count", "query": "c", "at_most": 0}, None),
+    ],
+)
+@pytest.mark.parametrize("nothing", [Series(()), Series(((0, None), (3600, None)))])
+def test_a_query_that_finds_nothing_is_refused_where_something_must_be_found(
+    world: World, criterion: dict[str, Any], refused_at: str | None, nothing: Series
+) -> None:
+    world.metrics.script = dict.fromkeys(["e", "t", "v", "c"], nothing)
+    outcome = world.start(criteria={"x": criterion})
+    if refused_at is None:  # a counter that nobody raised, and a cohort that nobody is in, send nothing
+        assert outcome["outcome"] == "ready"
+    else:
+        assert errors_of(outcome) == {"QueryFindsNothing": refused_at}
+
+
+def test_a_monitor_that_is_alerting_already_is_refused(world: World) -> None:
+    world.metrics.monitors = {7: "Alert", 8: "unknown"}
+    outcome = world.start(monitors=[7, 8, 9])
+    assert errors_of(outcome) == {"MonitorAlerting": "monitors: 7", "UnknownMonitor": "monitors: 8"}
+    assert leaves_nothing_behind(world)
+
+
+def test_monitors_that_cannot_be_read_are_refused(world: World) -> None:
+    world.metrics.failure = MonitorsUnreadableError("refused credentials")
+    assert errors_of(world.start(monitors=[7])) == {"MonitorsUnreadable": "monitors"}
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        (FlagCredentialsError("Flipper refused the token"), "FlagCredentialsRefused"),
+        (FlagStoreError("no answer"), "FlagStoreUnreachable"),
+    ],
+)
+def test_a_flag_store_that_does_not_answer_is_refused(world: World, failure: FlagStoreError, error: str) -> None:
+    world.flags.failure = failure
+    outcome = world.start()
+    assert errors_of(outcome) == {error: f"flags: {FLAG}"}
+    assert str(failure) in outcome["cause"]
+
+
+@pytest.mark.parametrize("status", ["live", "rolled_back", "completed"])
+def test_a_name_that_was_used_before_is_refused(world: World, status: str) -> None:
+    world.climb(0)
+    if status == "rolled_back":
+        world.roll_back()
+    if status == "completed":
+        world.store.states[ROLLOUT] = world.state.model_copy(update={"status": Status.COMPLETED})
+        world.store.owners.clear()
+    outcome = world.prepare(PLAN, "other")
+    assert errors_of(outcome)["RolloutExists"] == "rollout"
+    assert status in outcome["cause"]
+    assert world.state.execution == EXECUTION
+
+
+@pytest.mark.parametrize(("days", "opens"), [(0, "2026-03-10 09:00 EDT"), (4, "2026-03-16 09:00 EDT")])
+def test_a_start_outside_the_calendar_is_refused_and_told_when_it_opens(world: World, days: int, opens: str) -> None:
+    world.wait(days=days, hours=-3)
+    outcome = world.start(calendar=OFFICE_HOURS)
+    assert errors_of(outcome) == {"CalendarClosed": "calendar"}
+    assert opens in outcome["cause"]
+
+
+def test_several_problems_are_told_at_once_each_with_how_to_mend_it(world: World) -> None:
+    world.flags.put(FlagReading("other_flag", boolean=True))
+    world.metrics.monitors = {7: "Alert"}
+    world.metrics.script[f"{ERRORS}/total"] = Unavailable(AbsenceReason.REFUSED_QUERY, "unbalanced braces")
+    world.wait(hours=9)
+    outcome = world.start(flags=[FLAG, "missing", "other_flag"], monitors=[7], calendar=OFFICE_HOURS)
+    assert outcome["error"] == "StartRefused"
+    assert errors_of(outcome).keys() == {
+        "CalendarClosed",
+        "UnknownFlag",
+        "FlagGateOpen",
+        "QueryRefused",
+        "MonitorAlerting",
+    }
+    assert all(problem["what"] and problem["mend"] for problem in outcome["problems"])
+    assert leaves_nothing_behind(world)
+
+
+def test_a_store_that_is_down_is_an_accident_that_is_tried_again(world: World) -> None:
+    world.store.failure = StoreError("down")
+    with pytest.raises(StoreError):
+        world.start()
+
+
+# Repetitions and races.
+
+
+def test_a_repeated_start_by_the_same_execution_is_the_same_start(world: World) -> None:
+    first = world.start()
+    world.wait(hours=9)
+    world.flags.failure = FlagStoreError("down by now")
+    assert world.start() == first
+    assert world.told == [EventKind.STARTED]
+
+
+def test_a_start_whose_answer_was_lost_is_the_same_start(world: World) -> None:
+    def lose_the_answer() -> None:
+        raise StoreError("time-out")
+
+    world.hooks["store.open", Moment.AFTER] = lose_the_answer
+    with pytest.raises(StoreError):
+        world.start()
+    assert world.start()["outcome"] == "ready"
+    assert world.told == [EventKind.STARTED]
+
+
+def test_of_two_starts_on_one_flag_one_wins_and_the_other_is_told_who_did(world: World) -> None:
+    rival = PLAN | {"rollout": "letters-2"}
+    world.hooks["store.open", Moment.BEFORE] = lambda: assert_ready(world.prepare(rival, "rival"))
+    assert errors_of(world.start()) == {"FlagClaimed": f"flags: {FLAG}"}
+    assert set(world.store.states) == {"letters-2"}
+    assert world.store.owners[FLAG].rollout == "letters-2"
+
+
+def test_of_two_runs_of_one_start_both_are_ready_and_one_is_told(world: World) -> None:
+    world.hooks["store.open", Moment.BEFORE] = lambda: assert_ready(world.start())
+    assert_ready(world.start())
+    assert world.told == [EventKind.STARTED]
+
+
+def test_a_race_that_left_no_trace_is_tried_again_by_hand(world: World) -> None:
+    def hold_for_a_moment() -> None:
+        world.store.owners[FLAG] = Claim(flag=FLAG, rollout="other", flags=(FLAG,))
+        world.hooks["store.claims", Moment.BEFORE] = world.store.owners.clear
+
+    world.hooks["store.open", Moment.BEFORE] = hold_for_a_moment
+    assert errors_of(world.start()) == {"Busy": "flags"}
+
+
+def assert_ready(outcome: dict[str, Any]) -> None:
+    assert outcome["outcome"] == "ready"
+
+
+# The clump.
+
+
+def test_a_clump_that_the_plan_leaves_out_is_measured_and_pinned_with_its_source(world: World) -> None:
+    undeclared = {key: value for key, value in PLAN["criteria"][ERRORS].items() if key != "clump"}
+    world.metrics.script |= {f"{ERRORS}/errors": steady(2), f"{ERRORS}/total": steady(100)}
+    world.start(criteria={ERRORS: undeclared})
+    pinned = world.state.plan.criteria[ERRORS]
+    assert isinstance(pinned, RateSpec)
+    assert pinned.clump == 1.0
+    assert pinned.clump_source == "measured from 168 hours"
+    assert Plan.model_validate_json(world.state.plan.model_dump_json(by_alias=True)) == world.state.plan
+
+
+def test_a_declared_clump_is_left_alone(world: World) -> None:
+    world.start()
+    pinned = world.state.plan.criteria[ERRORS]
+    assert isinstance(pinned, RateSpec)
+    assert pinned.clump == 1
+
+
+def test_history_is_asked_in_one_request_by_the_hour_over_a_week(world: World) -> None:
+    world.start()
+    (queries, start, end, bucket) = world.metrics.asked[0]
+    assert len(world.metrics.asked) == 1
+    assert queries == {f"{ERRORS}/errors": "e", f"{ERRORS}/total": "t"}
+    assert (end - start, bucket) == (7 * 86_400, 3600)
+    assert end <= world.clock.now().timestamp()
+
+
+# Resuming.
+
+
+@pytest.fixture
+def stopped(world: World) -> World:
+    world.climb(1)
+    world.roll_back()
+    world.store.told.clear()
+    return world
+
+
+def test_a_resume_begins_a_new_attempt_at_the_chosen_stage_with_nothing_of_the_old_one(stopped: World) -> None:
+    outcome = stopped.resume(1)
+    assert (outcome["outcome"], outcome["attempt"]) == ("ready", 2)
+    state = stopped.state
+    assert (state.status, state.attempt, state.target, state.stage) == (Status.LIVE, 2, 1, None)
+    assert (state.execution, state.next_stage) == ("second", 1)
+    assert state.gate is None
+    assert state.latest is None
+    assert state.overrides == ()
+    assert state.passed_gate is None
+    assert stopped.told == [EventKind.RESUMED]
+    assert "ann resumes at 25%: fixed" in stopped.store.told[0].message
+    assert stopped.percent == 0
+
+
+def test_the_pinned_plan_rules_a_resume_too(stopped: World) -> None:
+    pinned = stopped.state.plan
+    stopped.resume(0)
+    assert stopped.state.plan == pinned
+
+
+def test_a_repeated_resume_by_the_same_execution_is_the_same_resume(stopped: World) -> None:
+    assert stopped.resume(1) == stopped.resume(1)
+    assert stopped.state.attempt == 2
+    assert stopped.told == [EventKind.RESUMED]
+
+
+def test_of_two_runs_of_one_resume_both_are_ready(stopped: World) -> None:
+    stopped.hooks["store.commit", Moment.BEFORE] = lambda: assert_ready(stopped.resume(1))
+    assert_ready(stopped.resume(1))
+    assert stopped.state.attempt == 2
+
+
+def test_of_two_different_resumes_one_wins(stopped: World) -> None:
+    stopped.hooks["store.commit", Moment.BEFORE] = lambda: assert_ready(stopped.resume(0, execution="third"))
+    assert errors_of(stopped.resume(1)) == {"NotRolledBack": "rollout"}
+    assert (stopped.state.attempt, stopped.state.execution) == (2, "third")
+
+
+def test_an_unknown_rollout_cannot_be_resumed(world: World) -> None:
+    assert errors_of(world.resume(0)) == {"UnknownRollout": "rollout"}
+
+
+@pytest.mark.parametrize("status", [Status.LIVE, Status.HALTED, Status.COMPLETED, Status.ABANDONED])
+def test_only_a_rolled_back_rollout_can_be_resumed(stopped: World, status: Status) -> None:
+    stopped.store.states[ROLLOUT] = stopped.state.model_copy(update={"status": status})
+    assert errors_of(stopped.resume(0)) == {"NotRolledBack": "rollout"}
+
+
+def test_a_stage_that_does_not_exist_cannot_be_resumed_at(stopped: World) -> None:
+    outcome = stopped.resume(3)
+    assert errors_of(outcome) == {"UnknownStage": "stage"}
+    assert "from 0 to 2" in outcome["cause"]
+
+
+def test_a_resume_is_refused_for_what_a_start_would_be_refused_for(stopped: World) -> None:
+    stopped.flags.put(FlagReading(FLAG, percent=5))
+    assert errors_of(stopped.resume(1)) == {"FlagAlreadyOn": f"flags: {FLAG}"}
+    assert stopped.status is Status.ROLLED_BACK
+
+
+def test_a_resume_keeps_the_claim_that_the_rollout_never_lost(stopped: World) -> None:
+    assert stopped.store.owners[FLAG].rollout == ROLLOUT
+    stopped.resume(0)
+    assert stopped.store.owners[FLAG].rollout == ROLLOUT
+
+
+def test_an_abandoned_rollout_frees_its_flags_for_another(stopped: World) -> None:
+    stopped.roll_back(Cause.ABANDON, by="ann")
+    stopped.measure(Verdict.PASS)
+    assert_ready(stopped.prepare(PLAN | {"rollout": "letters-2"}, "other"))
