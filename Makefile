@@ -76,7 +76,7 @@ test: lint types local-tools ## Lint, types and all tests: unit, integration, co
 # ── The local stack ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 demo: dev local-tools ## Play the main job on this machine (KEEP=1 leaves the stack up)
-	@$(BIN)/python -m local.demo
+	@$(BIN)/python -m local.demo $(if $(KEEP),--keep)
 
 bench: bench-decisions ## Run every measurement
 

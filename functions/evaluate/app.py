@@ -27,7 +27,7 @@ _LEAST_MILLISECONDS = 12_000
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Look at each watched rollout once; one that goes wrong does not keep the others from being looked at."""
     evaluate = wiring.evaluate()
-    logger.info("tick", extra={"scheduled": event.get("source") == "aws.events"})
+    logger.info("tick", extra={"scheduled": event.get("time")})
 
     def look(rollout: str) -> bool:
         if context.get_remaining_time_in_millis() < _LEAST_MILLISECONDS:

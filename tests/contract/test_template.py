@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.decode import cfn_yaml
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 from rampart.adapters import settings
 
@@ -70,7 +70,9 @@ def test_a_function_may_touch_named_resources_only(template: dict[str, Any], fun
 
 
 def test_every_star_has_its_reason_beside_it() -> None:
-    stars = [line for line in (ROOT / "template.yaml").read_text().splitlines() if re.search(r"Resource: ['\"]\*", line)]
+    stars = [
+        line for line in (ROOT / "template.yaml").read_text().splitlines() if re.search(r"Resource: ['\"]\*", line)
+    ]
 
     unexplained = [line for line in stars if "#" not in line]
 
@@ -155,9 +157,11 @@ def needed(task: dict[str, Any]) -> set[str]:
     if match.groups() == ("dynamodb", "transactWriteItems"):
         items = (task.get("Parameters") or task["Arguments"])["TransactItems"]
         return {
-            {"Update": "dynamodb:UpdateItem", "Put": "dynamodb:PutItem", "ConditionCheck": "dynamodb:ConditionCheckItem"}[
-                kind
-            ]
+            {
+                "Update": "dynamodb:UpdateItem",
+                "Put": "dynamodb:PutItem",
+                "ConditionCheck": "dynamodb:ConditionCheckItem",
+            }[kind]
             for item in items
             for kind in item
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from local.ministack import ROOT
 from local.stack import LocalStack
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.rollout.state import EventKind, GateKind, RolloutState, Status
@@ -83,7 +85,12 @@ class Rollout:
         return self.until(status.value, lambda s: s.status is status)
 
     def decide(self, **decision: Any) -> dict[str, Any]:
-        return self.stack.decide(rollout=self.name, **{"by": "Robin Vale", **decision})
+        """Start `decision` with the sample of its kind, made out to this rollout; what is not given is not said."""
+        sample = ROOT / "events" / f"decision-{str(decision['decision']).replace('_', '-')}.json"
+        said = json.loads(sample.read_text()) if sample.exists() else {"by": "Robin Vale"}
+        for name in {"gate", "reported", "note", "stage"} - decision.keys():
+            said.pop(name, None)
+        return self.stack.decide(**{**said, **decision, "rollout": self.name})
 
     def approve(self, percent: float) -> dict[str, Any]:
         gate = self.asked(percent).gate

@@ -202,7 +202,8 @@ def test_the_schedule_itself_evaluates(stack: LocalStack) -> None:
 
     def scheduled() -> bool:
         events = logs.filter_log_events(logGroupName="/aws/lambda/rampart-evaluate")["events"]
-        return any('"scheduled":true' in event["message"].replace(" ", "") for event in events)
+        ticks = [json.loads(event["message"]) for event in events if '"tick"' in event["message"]]
+        return any(tick["scheduled"] for tick in ticks)
 
     eventually(scheduled, "the schedule's first tick", patience=130)
 

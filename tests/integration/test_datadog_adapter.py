@@ -55,7 +55,7 @@ Source = Callable[..., DatadogMetricSource]
 
 @pytest.fixture
 def source(datadog: DatadogStandIn) -> Source:
-    def make(secret: Secret = FixedSecret(KEYS), **options: Any) -> DatadogMetricSource:  # noqa: ANN401, B008 -- passed on; frozen
+    def make(secret: Secret = FixedSecret(KEYS), **options: Any) -> DatadogMetricSource:  # noqa: B008 -- passed on; frozen
         return DatadogMetricSource("datadoghq.com", secret, url=datadog.url, **options)
 
     return make

@@ -61,6 +61,16 @@ class Kept:
         self.model = model
         self.number = number
 
+    def __repr__(self) -> str:
+        match self.model:
+            case RolloutState() as state:
+                return f"{state.status} at epoch {state.epoch}"
+            case Gate() as gate:
+                return f"gate {gate.id}" + (", answered" if gate.answer else "")
+            case RollbackRequest() as request:
+                return f"rollback by {request.cause}"
+        return type(self.model).__name__
+
 
 class Library:
     """Everything that one exploration knows already: documents and runs."""
@@ -84,7 +94,7 @@ class Library:
         key = (name, *args)
         found = self._roots.get(key)
         if found is None:
-            found = self._roots[key] = Node(self, name, program, None, None)
+            found = self._roots[key] = Node(self, (name, program, *args), None, None)
         return found
 
     def settled(self, node: Node, now: int, moment: Callable[[int], datetime]) -> tuple[Node, ...]:
@@ -114,22 +124,20 @@ Program = Callable[["Tape"], object]
 class Node:
     """A run after some replies: it waits for the reply to `call`, or it ended with `result`."""
 
-    __slots__ = ("_children", "_library", "_parent", "_program", "_reply", "call", "name", "number", "result")
+    __slots__ = ("_children", "_library", "_parent", "_reply", "again", "call", "number", "result")
 
-    def __init__(
-        self, library: Library, name: str, program: Program, parent: Node | None, reply: Reply | None
-    ) -> None:
-        self.name = name
+    def __init__(self, library: Library, again: tuple[Any, ...], parent: Node | None, reply: Reply | None) -> None:
+        self.again = again
+        """Name, program and arguments: what the same run begins with."""
         self.number = library.number()
         self.call: Call | None = None
         self.result = Result()
         self._library = library
-        self._program = program
         self._parent = parent
         self._reply = reply
         self._children: dict[Reply, Node] = {}
         try:
-            self.result = Result(program(Tape(library, self._replies())))
+            self.result = Result(again[1](Tape(library, self._replies())))
         except StoppedError as stopped:
             self.call = stopped.call
         except RampartError as error:
@@ -139,8 +147,18 @@ class Node:
         """The run one reply later."""
         found = self._children.get(reply)
         if found is None:
-            found = self._children[reply] = Node(self._library, self.name, self._program, self, reply)
+            found = self._children[reply] = Node(self._library, self.again, self, reply)
         return found
+
+    @property
+    def name(self) -> str:
+        """The use case."""
+        return str(self.again[0])
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """What it was begun with."""
+        return self.again[2:]
 
     def _replies(self) -> list[Reply]:
         replies = []

@@ -114,7 +114,9 @@ class World(NamedTuple):
     answered: tuple[str, ...] = ()
     """Gates whose answer was taken, once for each time."""
     asked: frozenset[int] = frozenset()
-    """Attempts whose rollback somebody asked for."""
+    """Attempts whose rollback was asked for."""
+    excused: frozenset[int] = frozenset()
+    """Attempts that began while an earlier request was under way: it may take them down."""
 
     @property
     def state(self) -> RolloutState:
@@ -206,11 +208,10 @@ class Outside:
         return (self._resumed(world) if after.model.attempt > before.model.attempt else world), Reply()
 
     def _resumed(self, world: World) -> World:
-        """A run that was under way already takes this attempt down too, and rightly: it was asked for just now."""
-        under_way = any(run.node.name == "rollback" and not run.caller[0] == "queue" for run in world.runs)
-        percent = self.plan.stages[world.state.target].percent
-        asked = world.asked | {-world.state.attempt} if under_way else world.asked
-        return world._replace(approved=max(world.approved, percent), asked=asked)
+        state = world.state
+        under_way = any(run.node.name == "rollback" and run.caller[0] != "queue" for run in world.runs)
+        excused = world.excused | {state.attempt} if under_way else world.excused
+        return world._replace(approved=max(world.approved, self.plan.stages[state.target].percent), excused=excused)
 
     def _is_answered(self, world: World, gate: str) -> bool:
         return world.gate is not None and world.gate.model.id == gate and world.gate.model.answer is not None
@@ -240,8 +241,8 @@ class Outside:
     def open_gate(self, world: World, execution: Execution) -> World:
         """`Bake` or `AwaitApproval`: one transaction that opens the gate, or the end of the execution."""
         state = world.state
-        is_mine = state.status is Status.LIVE and state.attempt == execution.attempt
-        condition = is_mine and state.execution == execution.name
+        is_mine = state.attempt == execution.attempt and state.execution == execution.name
+        condition = is_mine and state.status is Status.LIVE
         if not condition and "gates open conditionally" not in self.without:
             return end(world, execution)
         number = execution.gates + 1
@@ -299,7 +300,9 @@ _LOGGED = frozenset(
 
 def order(world: World, what: tuple[Any, ...]) -> World:
     """Let something happen from now on, at any moment, once."""
-    return world if what in world.orders else world._replace(orders=(*world.orders, what))
+    if what in world.orders:
+        return world
+    return world._replace(orders=tuple(sorted((*world.orders, what), key=_rank)))
 
 
 def move(world: World, execution: Execution) -> World:
@@ -312,6 +315,10 @@ def end(world: World, execution: Execution) -> World:
     """An execution that ends badly; EventBridge tells of it, some time."""
     ended = Execution(execution.name, execution.attempt, "ended")
     return order(move(world, ended), ("execution ended", execution.name))
+
+
+def _rank(what: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(each.number if isinstance(each, Kept) else each for each in what)
 
 
 def in_order(kept: tuple[Kept, ...]) -> tuple[Kept, ...]:

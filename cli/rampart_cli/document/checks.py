@@ -62,7 +62,7 @@ def _missing(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
         (plan.flags, Code.MISSING_FLAG, "the page names no flag"),
         (plan.owner, Code.MISSING_OWNER,
          "the page names who watches the dashboards, but no owner" if watched else "the page names no owner"),
-        (plan.timezone, Code.MISSING_TIMEZONE, "the page gives dates and no time zone"),
+        (plan.timezone, Code.MISSING_TIMEZONE, "the page names no time zone"),
         (plan.rollback, Code.MISSING_ROLLBACK, "the page has no filled-in section on going back"),
         (plan.window, Code.MISSING_WINDOW, "the page states neither an evaluation window nor a least sample"),
         (plan.dashboard, Code.MISSING_DASHBOARD, "the page links no dashboard"),
@@ -160,7 +160,7 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             )
         elif stage.kind is StageKind.TIME:
             yield say(
-                Code.PERCENTAGE_OF_TIME, stage.source.number if stage.source else stage.line, f"{stage.percent:g}%",
+                Code.PERCENTAGE_OF_TIME, stage.percent_line or stage.line, f"{stage.percent:g}%",
                 f"{stage.percent:g}% is a percentage of time or requests, not of users",
             )  # fmt: skip
     numbered = [stage for stage in plan.stages if stage.percent is not None]

@@ -57,9 +57,10 @@ _TOKEN = re.compile(
     rf"|(?P<european>\b\d{{1,2}}(?:st|nd|rd|th)?\s{{1,3}}(?:{_MONTH})\b(?:,?\s{{1,3}}\d{{4}})?)"
     r"|(?P<sep>\s{0,3}(?:-|\u2013|\u2014|→|\bto\b|\bthrough\b|\bthru\b|\buntil\b)\s{0,3})"
     r"|(?P<year>\b20\d\d\b)"
-    r"|(?P<run>\d[\d/.-]*\d|\d)(?:st|nd|rd|th)?",
+    r"|(?P<run>(?:\d[\d/.-]{0,30}\d|\d)(?!\d|\s?%))(?:st|nd|rd|th)?",
     re.IGNORECASE,
 )
+_VAGUE = re.compile(r"\b(?:sprint|iteration|quarter|q(?=[1-4]\b))\s?#?\d{1,4}\b", re.IGNORECASE)
 _WEEK = re.compile(r"\bweek (of|beginning|starting)\s{1,3}$", re.IGNORECASE)
 _ATOMS = frozenset({"iso", "us", "dash", "month", "european"})
 
@@ -101,6 +102,8 @@ def read_dates(text: str) -> Dates:
         broken = next((t for t in tokens if t.kind == "run" and sum(map(t.text.count, "/-.")) >= 2), None)
         if broken is not None:
             return Dates(text=broken.text, problem=DateProblem.MALFORMED)
+        if vague := _VAGUE.search(text[:500]):
+            return Dates(text=vague[0], problem=DateProblem.MALFORMED)
         missing = placeholder_in(text)
         return Dates(text=missing, problem=DateProblem.PLACEHOLDER) if missing else NOTHING
     begin = _day(tokens[first])
@@ -156,7 +159,7 @@ def _end(begin: _Day, first: _Token, tail: list[_Token]) -> tuple[_Day | None, l
         end = _day(second)
     elif second.kind == "run" and second.text.isdigit() and first.kind in {"month", "european"}:
         end = _Day(begin.month, int(second.text))
-    elif second.kind == "run" and first.kind == "us":
+    elif second.kind == "run" and first.kind == "us" and tail[0].text == "-":
         return None, used, True
     else:
         return None, [], False

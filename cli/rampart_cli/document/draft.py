@@ -102,7 +102,7 @@ def _stage(stage: Stage) -> Iterator[str]:
         said = ", ".join(f"{percent:g}% at line {line}" for percent, line in stage.stated)
         fields.append(_entry("percent", None, None, f"the page says {said}"))
     elif stage.kind is StageKind.ACTORS and stage.percent is not None:
-        fields.append(_entry("percent", _number(stage.percent), f"line {stage.line}"))
+        fields.append(_entry("percent", _number(stage.percent), f"line {stage.percent_line or stage.line}"))
     else:
         fields.append(
             _entry("percent", None, None, _WHY_NO_PERCENT[stage.kind].format(line=stage.line, p=stage.percent))

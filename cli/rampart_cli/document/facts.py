@@ -52,7 +52,8 @@ def gather_facts(plan: PlanDocument) -> None:
     """Fill in what the statements say besides stages and criteria."""
     for statement in plan.statements:
         plan.links += [(link, statement.number) for link in _links(statement)]
-        if not statement.is_decoy and not statement.line.quoted:
+        is_talk = statement.is_decoy and statement.section.kind is not SectionKind.ROLLBACK
+        if not is_talk and not statement.line.quoted:
             _gather(plan, statement)
     plan.links += [(link, s.line) for root in plan.roots for s in root.walk() if s.heading for link in s.heading.links]
     plan.links = [(link, line) for link, line in plan.links if link.url.startswith(("http://", "https://"))]

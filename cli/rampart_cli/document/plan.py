@@ -33,6 +33,8 @@ class Stage:
     dates_line: int | None = None
     hold: Length | None = None
     hold_line: int | None = None
+    percent_line: int | None = None
+    """The line of the percentage, where it is not the stage's own."""
     stated: tuple[tuple[float, int], ...] = ()
     """The percentages that contradict each other, each with its line; empty when there is no contradiction."""
     section: Section | None = None

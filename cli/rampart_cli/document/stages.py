@@ -148,20 +148,21 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage
     texts = [frame.section.title, *(label.field.value for label in labels if label.field)]
     kind = StageKind.TIME if any(map(is_of_time, texts)) else StageKind.ACTORS
     stage = Stage(said[0][0], kind, frame.section.line, frame.name, frame.letter, section=frame.section)
+    stage.percent_line = said[0][1]
     if len({percent for percent, _ in said}) > 1:
         # Which of them is meant only the team knows.
         stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
     if len(frame.steps) == 1:
         stage.dates, stage.dates_line = frame.steps[0].dates, frame.steps[0].dates_line
     for label in labels:
-        stage.users, stage.users_line = users_beside(label.field.value if label.field else ""), label.number
+        stage.users, stage.users_line = users_beside(answer(label.field.value) if label.field else ""), label.number
     stage.users = stage.users or users_beside(frame.section.title)
     return stage
 
 
 def _from_label(label: Statement) -> Stage:
     """A stage that only a label says, in a section that is no stage itself."""
-    value = label.field.value if label.field else ""
+    value = answer(label.field.value) if label.field else ""
     kind = StageKind.TIME if is_of_time(label.text) else StageKind.ACTORS
     percents = _value(label)
     one = percents[0] if len(percents) == 1 or range_in(value) is None else None

@@ -53,7 +53,7 @@ def draw_staircase(history: RolloutHistory, label: str) -> Picture:
         figure, axes = _canvas(history, size, height=3.6)
         times = [_days(at) for at, _ in history.staircase]
         percents = [percent for _, percent in history.staircase]
-        axes.fill_between(times, percents, step="post", color=COLORS["accent"], alpha=0.18, linewidth=0)
+        axes.fill_between(times, percents, step="post", color=COLORS["accent"], alpha=0.22, linewidth=0)
         axes.step(times, percents, where="post", color=COLORS["accent"], linewidth=2.4)
         for (_, before), (at, after) in pairwise(history.staircase):
             if after < before:
@@ -125,7 +125,7 @@ def _draw_visit(axes: Axes, looks: Sequence[Look], scale: float) -> None:
         [look.judgement["interval"][0] * scale for look in sure],
         [look.judgement["interval"][1] * scale for look in sure],
         color=COLORS["accent"],
-        alpha=0.18,
+        alpha=0.22,
         linewidth=0,
     )
     axes.plot(

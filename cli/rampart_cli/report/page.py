@@ -140,12 +140,12 @@ def _criteria(history: RolloutHistory) -> Iterable[dict[str, Any]]:
 
 
 def _criterion_row(history: RolloutHistory, visit: Visit, name: str) -> dict[str, str] | None:
-    stage = f"{visit.label}, attempt {visit.attempt}"
+    stage, attempt = visit.label, str(visit.attempt)
     found = next((each for each in visit.judgements if each["name"] == name), None)
     if found is not None:
         row = _judgement(found)
         looks = sum(1 for evaluation in visit.looks for each in evaluation.judgements if each["name"] == name)
-        return {"stage": stage, "looks": str(looks), **row}
+        return {"stage": stage, "attempt": attempt, "looks": str(looks), **row}
     if name not in visit.reported:
         return None
     value, limit = visit.reported[name], history.state.reported_criteria.get(name, float("inf"))
@@ -153,6 +153,7 @@ def _criterion_row(history: RolloutHistory, visit: Visit, name: str) -> dict[str
     message = f"{value:g} reported, at most {limit:g} allowed"
     return {
         "stage": stage,
+        "attempt": attempt,
         "looks": words.NONE,
         "value": f"{value:g}",
         "counts": "reported",

@@ -11,9 +11,7 @@ from rampart.plan.calendar import AdvanceOn, Calendar, Holidays
 from rampart.plan.durations import Hold
 
 NEW_YORK = ZoneInfo("America/New_York")
-OFFICE = Calendar(
-    advance_on=AdvanceOn.BUSINESS_DAYS, holidays=Holidays.US_FEDERAL, between=(time(9), time(16))
-)
+OFFICE = Calendar(advance_on=AdvanceOn.BUSINESS_DAYS, holidays=Holidays.US_FEDERAL, between=(time(9), time(16)))
 WEEKDAYS = Calendar(advance_on=AdvanceOn.BUSINESS_DAYS, holidays=Holidays.US_FEDERAL)
 ALWAYS = Calendar()
 

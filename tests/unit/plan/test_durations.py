@@ -27,7 +27,9 @@ def test_reads_what_people_write(text: str, duration: timedelta) -> None:
     assert parse_duration(text) == duration
 
 
-@pytest.mark.parametrize("text", ["", "5", 5, 5.0, None, True, "m", "-2m", "5 mec", "2 hin", "3 months", "1y", "٣d", "1e3s"])
+@pytest.mark.parametrize(
+    "text", ["", "5", 5, 5.0, None, True, "m", "-2m", "5 mec", "2 hin", "3 months", "1y", "٣d", "1e3s"]
+)
 def test_refuses_everything_else_and_says_how_to_write_it(text: object) -> None:
     with pytest.raises(ValueError, match="90s, 2m, 4h, 4d, 1w"):
         parse_duration(text)
@@ -46,7 +48,8 @@ def test_what_is_written_reads_as_the_same_again(milliseconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(90, "90s"), (120, "2m"), (86_400, "1d"), (0.5, "0.5s"), (1_234_567.5, "1234567.5s"), (0, "0s")]
+    ("seconds", "text"),
+    [(90, "90s"), (120, "2m"), (86_400, "1d"), (0.5, "0.5s"), (1_234_567.5, "1234567.5s"), (0, "0s")],
 )
 def test_is_written_in_the_largest_unit_that_holds_it_exactly(seconds: float, text: str) -> None:
     assert format_duration(timedelta(seconds=seconds)) == text

@@ -81,7 +81,11 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
         ({"flags": ["a", "a"]}, "flags", "a flag is named twice"),
         ({"flags": []}, "flags", "at least 1 item"),
         ({"flags": ["a/b"]}, "flags.0", "should match pattern"),
-        ({"stages": [{"percent": 25, "hold": "1d"}, {"percent": 1, "hold": "1d"}]}, "stages.1.percent", "1% comes after 25%"),
+        (
+            {"stages": [{"percent": 25, "hold": "1d"}, {"percent": 1, "hold": "1d"}]},
+            "stages.1.percent",
+            "1% comes after 25%",
+        ),
         ({"stages": [{"percent": 0, "hold": "1d"}]}, "stages.0.percent", "greater than 0"),
         ({"stages": [{"percent": 101, "hold": "1d"}]}, "stages.0.percent", "less than or equal to 100"),
         ({"stages": [{"percent": 0.1234, "hold": "1d"}]}, "stages.0.percent", "Flipper keeps three"),
@@ -174,6 +178,3 @@ def test_a_plan_with_a_looked_up_calendar_equals_itself_before(document: Make) -
     plan.calendar.is_business_day(plan.calendar.next_opening(datetime(2026, 3, 10, 14, tzinfo=UTC), plan.zone).date())
     assert plan == fresh
     assert json.loads(plan.model_dump_json()) == json.loads(fresh.model_dump_json())
-
-
-

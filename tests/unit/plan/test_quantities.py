@@ -8,7 +8,8 @@ from rampart.plan.quantities import format_fraction, format_traffic, parse_fract
 
 
 @pytest.mark.parametrize(
-    ("text", "fraction"), [("1%", 0.01), ("0.3%", 0.003), (" 8 % ", 0.08), ("100%", 1.0), ("0%", 0.0), ("0.000001%", 1e-8)]
+    ("text", "fraction"),
+    [("1%", 0.01), ("0.3%", 0.003), (" 8 % ", 0.08), ("100%", 1.0), ("0%", 0.0), ("0.000001%", 1e-8)],
 )
 def test_a_percentage_is_read_with_its_sign(text: str, fraction: float) -> None:
     assert parse_fraction(text) == pytest.approx(fraction)

@@ -19,7 +19,18 @@ from rampart.rollout.evaluate import judge_all, window_of
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.state import EventKind, GateKind, RolloutState, Status
-from tests.unit.rollout.world import COMPLAINTS, ERRORS, EXECUTION, FLAG, OFFICE_HOURS, PLAN, ROLLOUT, START, CrashError, World
+from tests.unit.rollout.world import (
+    COMPLAINTS,
+    ERRORS,
+    EXECUTION,
+    FLAG,
+    OFFICE_HOURS,
+    PLAN,
+    ROLLOUT,
+    START,
+    CrashError,
+    World,
+)
 
 CRITERIA = PLAN["criteria"]
 
@@ -49,6 +60,7 @@ def causes(world: World) -> list[Cause]:
 
 
 # How much one tick costs.
+
 
 def cost(world: World) -> Counter[str]:
     """Calls to each port, reads and writes of the store apart."""
@@ -587,7 +599,9 @@ def test_a_fail_that_comes_with_returning_sight_rolls_back(blind: World) -> None
 
 @pytest.mark.parametrize("kind", list(GateKind))
 @pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.ERROR])
-def test_a_dead_execution_is_noticed_at_any_gate_and_rolled_back(world: World, kind: GateKind, verdict: Verdict) -> None:
+def test_a_dead_execution_is_noticed_at_any_gate_and_rolled_back(
+    world: World, kind: GateKind, verdict: Verdict
+) -> None:
     world.climb(1)
     world.open_gate(kind)
     world.wait(minutes=30)

@@ -53,7 +53,11 @@ class Rollout(RuleBasedStateMachine):
     def advance(self, crash: int | None) -> None:
         self.attempt_at(lambda: self.world.advance(self.gate, attempt=self.attempt, execution=self.execution), crash)
 
-    @rule(crash=CRASH, call=st.sampled_from(["store.commit", "flags.set_percentage", "flags.read"]), cause=st.sampled_from(ASKING))
+    @rule(
+        crash=CRASH,
+        call=st.sampled_from(["store.commit", "flags.set_percentage", "flags.read"]),
+        cause=st.sampled_from(ASKING),
+    )
     def advance_while_a_rollback_comes(self, crash: int | None, call: str, cause: Cause) -> None:
         def come_down() -> None:
             with contextlib.suppress(RampartError):
@@ -81,7 +85,9 @@ class Rollout(RuleBasedStateMachine):
         self.asked_down = True
         request = self.world.request(cause, attempt=None, execution=self.execution)
         # Whoever asks asks again until it is done: the queue has it before anything else may fail.
-        self.world.queue.waiting.append((request.model_copy(update={"queued": True}), request.asked_at - request.asked_at))
+        self.world.queue.waiting.append(
+            (request.model_copy(update={"queued": True}), request.asked_at - request.asked_at)
+        )
         self.world.rollback(request)
 
     @rule(minutes=st.sampled_from([1, 3, 6, 61]))
@@ -193,7 +199,8 @@ def test_a_rollback_at_any_moment_of_an_advance_ends_at_zero(world: World, rollb
                 world.roll_back(cause)
 
     world.flags.on_call = world.store.on_call = at_that_moment
-    world.advance(gate)
+    with contextlib.suppress(RampartError):  # it may read what the rollback wrote; the machine runs it again
+        world.advance(gate)
     settle(world, gate)
     if rollback_at + 1 <= world.moments:
         assert world.percent == world.state.percent == 0

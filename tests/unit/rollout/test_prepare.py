@@ -68,7 +68,9 @@ def test_an_invalid_plan_is_refused_with_every_problem(world: World) -> None:
     assert leaves_nothing_behind(world)
 
 
-@pytest.mark.parametrize("document", [None, "resume", ["resume"], 7, {"resume": "please"}, {"resume": {"rollout": "x"}}])
+@pytest.mark.parametrize(
+    "document", [None, "resume", ["resume"], 7, {"resume": "please"}, {"resume": {"rollout": "x"}}]
+)
 def test_an_input_that_is_no_plan_is_refused_and_no_accident(world: World, document: Any) -> None:
     assert "InvalidPlan" in errors_of(world.prepare(document, EXECUTION))
 
@@ -130,9 +132,7 @@ def test_a_flag_that_another_live_rollout_holds_is_refused_and_stays_its_own(wor
         (AbsenceReason.NOT_ASKED, "MetricsUnreadable"),
     ],
 )
-def test_a_query_that_is_not_answered_is_refused_by_its_reason(
-    world: World, reason: AbsenceReason, error: str
-) -> None:
+def test_a_query_that_is_not_answered_is_refused_by_its_reason(world: World, reason: AbsenceReason, error: str) -> None:
     world.metrics.script[f"{ERRORS}/errors"] = Unavailable(reason, "why")
     assert errors_of(world.start()) == {error: f"criteria.{ERRORS}.errors"}
     assert leaves_nothing_behind(world)

@@ -38,9 +38,7 @@ def token_of(world: World) -> str:
 
 
 @pytest.mark.parametrize("cause", CAUSES)
-def test_the_flag_is_down_and_read_before_the_record_and_the_record_before_the_token(
-    live: World, cause: Cause
-) -> None:
+def test_the_flag_is_down_and_read_before_the_record_and_the_record_before_the_token(live: World, cause: Cause) -> None:
     live.roll_back(cause)
     steps = [call for call in live.calls if call not in {"queue.put", "store.state", "store.claims"}]
     assert steps == ["flags.set_percentage", "flags.read", "store.commit", "gates.fail"]

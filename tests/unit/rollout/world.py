@@ -198,15 +198,11 @@ class World:
     def ask(self, question: Mapping[str, Any]) -> str:
         """Open the approval gate that a bake gate's output asks for."""
         asked = Question.model_validate(question["question"])
-        return self.open_gate(
-            GateKind.APPROVAL, question=asked, lapses=datetime.fromisoformat(question["lapses"])
-        )
+        return self.open_gate(GateKind.APPROVAL, question=asked, lapses=datetime.fromisoformat(question["lapses"]))
 
     def answer(self, gate: str, decision: DecisionKind = DecisionKind.APPROVE, **reported: float) -> None:
         """A person answers an approval gate."""
-        said = Answer(
-            decision=decision, by="ann", note="why", reported=reported, execution="d-1", at=self.clock.now()
-        )
+        said = Answer(decision=decision, by="ann", note="why", reported=reported, execution="d-1", at=self.clock.now())
         self.store.answer_gate(ROLLOUT, gate, said)
 
     def baked(self) -> str:

@@ -78,12 +78,11 @@ def _flags(settings: FlagSettings) -> FlipperFlagStore:
     return FlipperFlagStore(settings.flipper_url, secrets().named(settings.flipper_secret))
 
 
-def _metrics(settings: DatadogSettings) -> DatadogMetricSource:
+def _metrics(settings: DatadogSettings, *, split_refused: bool = False) -> DatadogMetricSource:
     from rampart.adapters.datadog import DatadogMetricSource
 
-    return DatadogMetricSource(
-        settings.datadog_site, secrets().named(settings.datadog_secret), url=settings.datadog_url
-    )
+    secret = secrets().named(settings.datadog_secret)
+    return DatadogMetricSource(settings.datadog_site, secret, url=settings.datadog_url, split_refused=split_refused)
 
 
 @cache
@@ -93,7 +92,10 @@ def prepare() -> Prepare:
 
     settings = PrepareSettings.from_environment()
     return Prepare(
-        store=_store(settings.table_name), flags=_flags(settings), metrics=_metrics(settings), clock=SystemClock()
+        store=_store(settings.table_name),
+        flags=_flags(settings),
+        metrics=_metrics(settings, split_refused=True),  # a person waits for which query is the bad one
+        clock=SystemClock(),
     )
 
 

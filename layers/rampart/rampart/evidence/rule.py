@@ -111,7 +111,8 @@ class Walk:
         alarm = self._detect(light_errors, light_requests)
         if rule.wrong(self.errors, self.requests) < LEAST_ERRORS:
             return None
-        if evidence(self.weighed_errors, self.weighed_requests, rule.failing) * rule.alpha_fail >= 1:
+        went_wrong = rule.wrong(errors, requests) > 0  # where nothing did, the mixture only falls
+        if went_wrong and evidence(self.weighed_errors, self.weighed_requests, rule.failing) * rule.alpha_fail >= 1:
             self.fired = FiredBy.MIXTURE
         elif alarm:
             self.fired = FiredBy.CHANGE_DETECTOR

@@ -1,0 +1,106 @@
+"""Every sample payload in events/ is understood by what it is a sample for, and every trigger has one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rampart.adapters.items import event_of_image
+from rampart.adapters.trigger import Trigger, request_of_execution, request_of_message, trigger_of
+from rampart.alert.payload import read_alert
+from rampart.plan.model import Plan
+from rampart.rollout.prepare import Resume
+from rampart.rollout.request import Cause, RollbackRequest
+from rampart.rollout.state import DecisionKind, EventKind
+
+EVENTS = Path(__file__).parents[2] / "events"
+ROLLOUT = "claim-letters-lighthouse"
+USED_BY_OTHER_TESTS = {
+    "decision-approve.json",  # the end-to-end tests decide with these
+    "decision-override.json",
+    "decision-roll-back.json",
+    "decision-resume.json",
+    "decision-abandon.json",
+}
+
+
+def sample(name: str) -> Any:
+    return json.loads((EVENTS / name).read_text())
+
+
+def test_the_plan_is_valid_in_both_of_its_forms() -> None:
+    as_yaml = Plan.model_validate(yaml.safe_load((EVENTS / "claim-letters.yaml").read_text()))
+
+    assert Plan.model_validate(sample("rollout-start.json")) == as_yaml
+    assert Plan.model_validate(sample("prepare.json")["input"]) == as_yaml
+
+
+def test_a_resume_is_understood() -> None:
+    assert Resume.model_validate(sample("rollout-resume.json")["resume"]).stage == 1
+
+
+def test_the_webhooks_body_is_understood_alone_and_inside_the_gateways_event() -> None:
+    alone = read_alert((EVENTS / "datadog-webhook.json").read_text())
+    event = sample("rollback-alert.json")
+
+    assert read_alert(event["body"]) == alone
+    assert trigger_of(event) is Trigger.ALERT
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"), [("rollback-person.json", Cause.PERSON), ("rollback-evidence.json", Cause.EVIDENCE)]
+)
+def test_a_direct_request_is_understood(name: str, cause: Cause) -> None:
+    event = sample(name)
+
+    assert trigger_of(event) is Trigger.DIRECT
+    request = RollbackRequest.model_validate({"asked_at": "2026-11-23T15:05:02Z", **event})
+    assert (request.cause, request.rollout) == (cause, ROLLOUT)
+
+
+def test_a_queued_request_is_understood() -> None:
+    event = sample("rollback-queue.json")
+
+    assert trigger_of(event) is Trigger.QUEUE
+    request = request_of_message(event["Records"][0])
+    assert request.queued
+    assert request.cause is Cause.ALERT
+
+
+def test_an_executions_end_is_understood() -> None:
+    event = sample("rollback-execution.json")
+
+    assert trigger_of(event) is Trigger.EXECUTION
+    request = request_of_execution(event)
+    assert request is not None
+    assert request.rollout == ROLLOUT
+    assert request.execution == event["detail"]["executionArn"]
+
+
+def test_a_streams_record_is_understood() -> None:
+    [record] = sample("notify-stream.json")["Records"]
+
+    key, event = event_of_image(record["dynamodb"]["NewImage"])
+
+    assert key == record["dynamodb"]["Keys"]["sk"]["S"]
+    assert event.kind is EventKind.ROLLED_BACK
+
+
+def test_a_ticks_event_is_eventbridges() -> None:
+    assert sample("evaluate-schedule.json")["source"] == "aws.events"
+
+
+def test_an_advance_names_what_the_function_reads() -> None:
+    assert sample("advance.json").keys() == {"rollout", "attempt", "execution", "gate"}
+
+
+def test_there_is_a_sample_of_every_decision_and_no_sample_that_no_test_uses() -> None:
+    here = Path(__file__).read_text()
+    files = {path.name for path in EVENTS.glob("*.json")}
+
+    assert {f"decision-{kind.value.replace('_', '-')}.json" for kind in DecisionKind} == USED_BY_OTHER_TESTS
+    assert {name for name in files if name not in here} == set()

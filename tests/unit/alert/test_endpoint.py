@@ -1,0 +1,334 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rampart.adapters.memory import FixedClock
+from rampart.alert.endpoint import AlertEndpoint
+from rampart.alert.payload import KNOWN, MOST_BYTES, ROLLING_BACK
+from rampart.errors import RollbackUndoneError, SecretUnavailableError
+from rampart.rollout.request import Cause, RollbackRequest
+from rampart.rollout.rollback import Outcome, RollbackResult
+
+NOW = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
+TOKEN = "a-long-shared-token"
+
+BODY: dict[str, Any] = {
+    "transition": "Triggered",
+    "monitor": "12345",
+    "cycle": "987654",
+    "title": "[Triggered] download error rate is high",
+    "date": str(int(NOW.timestamp() * 1000)),
+    "flags": "letters_api",
+}
+
+
+@dataclass
+class Tokens:
+    """Tokens as they are cached, and as they really are."""
+
+    known: Sequence[str] = (TOKEN,)
+    real: Sequence[str] = (TOKEN,)
+    down: bool = False
+    refreshes: int = 0
+
+    def current(self) -> Sequence[str]:
+        if self.down:
+            raise SecretUnavailableError("down")
+        return self.known
+
+    def refreshed(self) -> Sequence[str]:
+        self.refreshes += 1
+        return self.real
+
+
+@dataclass
+class Door:
+    """The endpoint, with what came through it."""
+
+    tokens: Tokens = field(default_factory=Tokens)
+    asked: list[RollbackRequest] = field(default_factory=list)
+    result: RollbackResult = field(default_factory=lambda: RollbackResult(Outcome.ROLLED_BACK, (), ("letters",)))
+    failure: Exception | None = None
+
+    def _roll_back(self, request: RollbackRequest) -> RollbackResult:
+        self.asked.append(request)
+        if self.failure is not None:
+            raise self.failure
+        return self.result
+
+    def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        endpoint = AlertEndpoint(
+            tokens=self.tokens, rollback=self._roll_back, clock=FixedClock(NOW), max_age_seconds=900
+        )
+        return endpoint(event)
+
+    def post(
+        self, token: str | None = TOKEN, header: str = "X-Rampart-Token", **changes: Any
+    ) -> tuple[int, dict[str, Any]]:
+        """Post an alert; the status and what was answered."""
+        headers = {} if token is None else {header: token}
+        answer = self.event({"headers": headers, "body": json.dumps(BODY | changes)})
+        return answer["statusCode"], json.loads(answer["body"])
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door()
+
+
+# Done.
+
+
+def test_an_alert_rolls_back_what_it_names(door: Door) -> None:
+    status, answer = door.post()
+    assert (status, answer) == (200, {"outcome": "rolled_back", "rollouts": ["letters"]})
+    (request,) = door.asked
+    assert (request.cause, request.flags, request.by) == (Cause.ALERT, ("letters_api",), "datadog")
+    assert (request.monitor, request.cycle, request.asked_at) == ("12345", "987654", NOW)
+    assert "monitor 12345" in request.reason
+
+
+def test_several_flags_travel_in_one_text_with_their_capitals(door: Door) -> None:
+    door.post(flags="Letters_Api, mobile:letters,, web.letters ")
+    assert door.asked[0].flags == ("Letters_Api", "mobile:letters", "web.letters")
+
+
+def test_flags_may_be_a_list_too(door: Door) -> None:
+    door.post(flags=["a", "b"])
+    assert door.asked[0].flags == ("a", "b")
+
+
+def test_numbers_may_be_numbers(door: Door) -> None:
+    assert door.post(monitor=12345, cycle=7, date=int(NOW.timestamp() * 1000))[0] == 200
+    assert door.asked[0].monitor == "12345"
+
+
+def test_what_datadog_adds_one_day_is_no_reason_to_stay_up(door: Door) -> None:
+    assert door.post(colour="green")[0] == 200
+    assert door.asked
+
+
+def test_nothing_live_is_200_so_that_datadog_is_satisfied(door: Door) -> None:
+    door.result = RollbackResult(Outcome.NOTHING)
+    assert door.post() == (200, {"outcome": "nothing", "why": "no live rollout holds these flags"})
+
+
+# Who may speak.
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong", TOKEN + " ", TOKEN.upper(), TOKEN[:-1], "\ud800", "é" * 100])
+def test_no_token_or_a_wrong_one_is_401_and_nothing_else(door: Door, token: str | None) -> None:
+    assert door.post(token) == (401, {"error": "unauthorized"})
+    assert door.asked == []
+
+
+@pytest.mark.parametrize(
+    "headers", [None, [], "X-Rampart-Token: a", {}, {"X-Rampart-Token": None}, {"Authorization": TOKEN}]
+)
+def test_headers_without_a_token_are_401(door: Door, headers: object) -> None:
+    assert door.event({"headers": headers, "body": json.dumps(BODY)})["statusCode"] == 401
+
+
+def test_who_may_not_speak_is_not_told_whether_the_body_is_any_good(door: Door) -> None:
+    assert door.event({"headers": {}, "body": "no json"})["statusCode"] == 401
+
+
+@pytest.mark.parametrize("header", ["x-rampart-token", "X-RAMPART-TOKEN", "X-Rampart-Token"])
+def test_a_headers_name_has_no_case(door: Door, header: str) -> None:
+    assert door.post(header=header)[0] == 200
+
+
+def test_during_a_rotation_both_tokens_are_believed(door: Door) -> None:
+    door.tokens.known = ("old", "new")
+    assert [door.post(token)[0] for token in ("old", "new")] == [200, 200]
+    assert door.tokens.refreshes == 0
+
+
+def test_a_token_that_is_newer_than_the_cache_is_read_anew_before_it_is_refused(door: Door) -> None:
+    door.tokens.real = ("brand new",)
+    assert door.post("brand new")[0] == 200
+    assert door.post("wrong")[0] == 401
+
+
+def test_an_empty_secret_lets_nobody_in(door: Door) -> None:
+    door.tokens.known = door.tokens.real = ("",)
+    assert door.post("")[0] == 401
+    assert door.post(" ")[0] == 401
+
+
+# Not understood.
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (None, "no body"),
+        ("", "no body"),
+        ({"already": "parsed"}, "no body"),
+        ("no json", "JSON"),
+        ("[]", "body"),
+        ("{}", "transition"),
+        ("null", "body"),
+        ("[" * 10_000, "JSON"),
+        ('{"a": ' * 5_000, "JSON"),
+        ("\ud800", ""),
+        ("x" * (MOST_BYTES + 1), f"more than {MOST_BYTES}"),
+    ],
+)
+def test_a_body_that_cannot_be_understood_is_400_and_says_why(door: Door, body: object, why: str) -> None:
+    answer = door.event({"headers": {"x-rampart-token": TOKEN}, "body": body})
+    assert answer["statusCode"] == 400
+    assert why in json.loads(answer["body"])["why"]
+    assert door.asked == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"transition": "Exploded"}, "no transition of a Datadog monitor"),
+        ({"transition": "triggered"}, "no transition of a Datadog monitor"),
+        ({"transition": "$ALERT_TRANSITION"}, "$ALERT_TRANSITION was not substituted"),
+        ({"monitor": "$ALERT_ID"}, "$ALERT_ID was not substituted"),
+        ({"flags": "$TAGS[flags]"}, "$TAGS[flags] was not substituted"),
+        ({"flags": "$FLAGS_2"}, "$FLAGS_2 was not substituted"),
+        ({"flags": "web,$FLAG"}, "flags.1"),
+        ({"flags": ""}, "flags"),
+        ({"flags": " , "}, "flags"),
+        ({"flags": "../admin"}, "flags.0"),
+        ({"flags": "a," * 25}, "flags"),
+        ({"flags": None}, "flags"),
+        ({"monitor": ["a"]}, "monitor"),
+        ({"title": "x" * 2001}, "title"),
+    ],
+)
+def test_a_field_that_cannot_be_understood_is_named(door: Door, changes: dict[str, Any], why: str) -> None:
+    status, answer = door.post(**changes)
+    assert status == 400
+    assert why in answer["why"]
+    assert door.asked == []
+
+
+def test_a_body_may_come_encoded(door: Door) -> None:
+    encoded = base64.b64encode(json.dumps(BODY).encode()).decode()
+    event = {"headers": {"x-rampart-token": TOKEN}, "body": encoded, "isBase64Encoded": True}
+    assert door.event(event)["statusCode"] == 200
+    assert door.asked
+
+
+@pytest.mark.parametrize("body", ["not base64!", "AAA", "é", "//8="])
+def test_a_body_that_is_not_what_its_encoding_says_is_400(door: Door, body: str) -> None:
+    event = {"headers": {"x-rampart-token": TOKEN}, "body": body, "isBase64Encoded": True}
+    assert door.event(event)["statusCode"] == 400
+
+
+# Understood, and no reason.
+
+
+@pytest.mark.parametrize("transition", sorted(KNOWN))
+def test_only_what_is_bad_now_rolls_back(door: Door, transition: str) -> None:
+    status, answer = door.post(transition=transition)
+    assert status == 200
+    assert bool(door.asked) is (transition in {"Triggered", "Re-Triggered", "Renotify"})
+    assert answer["outcome"] == ("rolled_back" if transition in ROLLING_BACK else "ignored")
+
+
+def test_a_test_notification_is_answered_and_moves_nothing(door: Door) -> None:
+    status, answer = door.post(title="[TEST] [Triggered] download error rate")
+    assert (status, answer["outcome"]) == (200, "ignored")
+    assert "test notification" in answer["why"]
+    assert door.asked == []
+
+
+@pytest.mark.parametrize(
+    ("age", "rolls_back"),
+    [
+        (timedelta(), True),
+        (timedelta(seconds=900), True),
+        (timedelta(seconds=901), False),
+        (timedelta(days=365), False),
+        (-timedelta(minutes=5), True),
+        (-timedelta(minutes=6), False),
+    ],
+)
+def test_an_old_alert_that_is_played_again_moves_nothing(door: Door, age: timedelta, rolls_back: bool) -> None:
+    status, answer = door.post(date=str(int((NOW - age).timestamp() * 1000)))
+    assert status == 200
+    assert bool(door.asked) is rolls_back
+    assert rolls_back or "the alert is of" in answer["why"]
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", 0, "0", "9" * 400, 10**300, "NaN"])
+def test_an_alert_without_a_date_that_can_be_read_is_believed(door: Door, date: object) -> None:
+    assert door.post(date=date)[0] == 200
+    assert door.asked
+
+
+# Not done.
+
+
+@pytest.mark.parametrize(
+    "failure", [RollbackUndoneError("letters_api reads 25%"), SecretUnavailableError("flipper-secret is denied")]
+)
+def test_a_rollback_that_is_not_done_is_503_so_that_it_is_sent_again(door: Door, failure: Exception) -> None:
+    door.failure = failure
+    status, answer = door.post()
+    assert status == 503
+    assert str(failure) not in json.dumps(answer)
+
+
+def test_a_secret_that_cannot_be_read_is_503_and_not_401(door: Door) -> None:
+    door.tokens.down = True
+    assert door.post()[0] == 503
+    assert door.asked == []
+
+
+# Whatever anybody sends.
+
+texts = st.text(st.characters())
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=10,
+)
+likely = st.fixed_dictionaries(
+    {},
+    optional={
+        "transition": st.sampled_from([*sorted(KNOWN), "$ALERT_TRANSITION"]) | json_values,
+        "monitor": json_values,
+        "cycle": json_values,
+        "title": texts | st.just("[TEST] x"),
+        "date": json_values | st.integers(0, 2**45).map(str),
+        "flags": st.just("letters_api") | json_values,
+    },
+)
+bodies = texts | st.none() | json_values | likely.map(json.dumps) | json_values.map(json.dumps) | likely
+headers = st.none() | texts | st.dictionaries(texts | st.just("X-Rampart-Token"), json_values, max_size=3)
+events = st.fixed_dictionaries({}, optional={"body": bodies, "isBase64Encoded": st.booleans(), "headers": headers})
+
+
+@given(events)
+def test_without_the_token_nothing_moves_and_nothing_breaks(event: dict[str, Any]) -> None:
+    door = Door()
+    assert door.event(event)["statusCode"] == 401
+    assert door.asked == []
+
+
+@given(events, st.sampled_from([None, RollbackUndoneError("x"), SecretUnavailableError("x")]))
+def test_with_the_token_every_answer_is_one_of_four_and_never_429(
+    event: dict[str, Any], failure: Exception | None
+) -> None:
+    door = Door(failure=failure)
+    answer = door.event(event | {"headers": {"X-Rampart-Token": TOKEN}})
+    assert answer["statusCode"] in {200, 400, 503}
+    assert isinstance(json.loads(answer["body"]), dict)
+    if failure is None:
+        assert bool(door.asked) is ('"rolled_back"' in answer["body"])

@@ -1,0 +1,93 @@
+"""The story of a rollout follows from its events and evaluations alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from rampart.rollout.state import Event, EventKind, Status
+from rampart_cli.report.history import Ending, RolloutHistory, gather
+
+from .conftest import START, Story
+
+
+def history_of(story: Story) -> RolloutHistory:
+    return gather(story.records, story.records.states["letters"])
+
+
+def test_each_stay_at_a_stage_has_its_ending_its_looks_and_its_decisions(story: Story) -> None:
+    seen = [
+        (v.attempt, v.percent, v.ending, len(v.looks), [e.by for e in v.decisions]) for v in history_of(story).visits
+    ]
+    assert seen == [
+        (1, 1.0, Ending.ADVANCED, 26, ["Ada Lovelace"]),
+        (1, 25.0, Ending.ADVANCED, 24, ["Grace Hopper"]),
+        (1, 50.0, Ending.ROLLED_BACK, 5, []),
+        (2, 25.0, Ending.ADVANCED, 24, ["Ada Lovelace"]),
+        (2, 50.0, Ending.ADVANCED, 24, ["Grace Hopper"]),
+        (2, 100.0, Ending.COMPLETED, 24, []),
+    ]
+
+
+def test_every_evaluation_belongs_to_one_stay(story: Story) -> None:
+    history = history_of(story)
+    assert sum(len(visit.looks) for visit in history.visits) == len(history.evaluations)
+
+
+def test_the_staircase_holds_every_change_and_ends_with_the_newest_record(story: Story) -> None:
+    history = history_of(story)
+    assert [percent for _, percent in history.staircase] == [0, 1, 25, 50, 0, 0, 25, 50, 100, 100]
+    assert history.staircase[-1][0] == history.known_until
+
+
+def test_a_rollback_in_two_steps_began_with_the_first_and_is_told_by_the_last() -> None:
+    told = Story()
+    told.tell(EventKind.STARTED, "starts")
+    told.advance(0)
+    told.tell(EventKind.ROLLING_BACK, "not yet confirmed", reason="an alert")
+    began = told.at
+    told.roll_back("an alert")
+    told.close(Status.ROLLED_BACK)
+    (visit,) = history_of(told).visits
+    assert (visit.ending, visit.ended) == (Ending.ROLLED_BACK, began)
+    assert visit.rollback is not None
+    assert visit.rollback.kind is EventKind.ROLLED_BACK
+    assert [percent for _, percent in history_of(told).staircase] == [0, 1, 1, 0, 0]
+
+
+def test_a_live_rollout_goes_on_at_its_stage() -> None:
+    told = Story()
+    told.tell(EventKind.STARTED, "starts")
+    told.advance(0)
+    told.close(Status.LIVE)
+    (visit,) = history_of(told).visits
+    assert (visit.ending, visit.ended) == (Ending.GOING_ON, None)
+
+
+def test_a_rollout_that_never_moved_has_no_stays_and_a_staircase_of_nothing() -> None:
+    told = Story()
+    told.close(Status.LIVE)
+    assert history_of(told).visits == ()
+    assert history_of(told).staircase == ((START, 0.0),)
+
+
+def test_reading_the_story_twice_tells_the_same(story: Story) -> None:
+    history = history_of(story)
+    assert history.visits is history.visits
+    assert [len(v.looks) for v in history.visits] == [len(v.looks) for v in history_of(story).visits]
+
+
+def test_events_of_other_kinds_end_no_stay() -> None:
+    told = Story()
+    told.advance(0)
+    quiet = set(EventKind) - {
+        EventKind.ADVANCED,
+        EventKind.ROLLING_BACK,
+        EventKind.ROLLED_BACK,
+        EventKind.COMPLETED,
+        EventKind.ABANDONED,
+    }
+    for kind in sorted(quiet):
+        told.at += timedelta(seconds=1)
+        told.records.told.append(Event(at=told.at, kind=kind, rollout="letters", attempt=1, stage=0, message="…"))
+    told.close(Status.LIVE)
+    assert [visit.ending for visit in history_of(told).visits] == [Ending.GOING_ON]

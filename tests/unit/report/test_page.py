@@ -1,0 +1,147 @@
+"""The page holds the whole story, needs nothing from outside, and everything on it has words."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from rampart.rollout.state import EventKind, Status
+from rampart_cli.report.history import gather
+from rampart_cli.report.page import render
+
+from .conftest import Story
+
+_VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Outline(HTMLParser):
+    """What a page is made of: its elements with their attributes, and whether they nest."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(story: Story) -> str:
+    return render(gather(story.records, story.records.states["letters"]))
+
+
+@pytest.fixture(scope="module")
+def outline(page: str) -> Outline:
+    return Outline(page)
+
+
+def test_it_tells_who_decided_what_and_what_was_measured(page: str, story: Story) -> None:
+    for told in (
+        "letters_new_source went 0% → 1% → 25% → 50% → 0% → 25% → 50% → 100%; the rollout is complete at 100%.",
+        "Ada Lovelace",
+        "overrode the evidence",
+        "monitor 4711 alerts: download error rate 14%",
+        "168 of 800",
+        "14.3% to 29%",
+        story.plan.digest,
+    ):
+        assert told in page
+
+
+def test_it_asks_nobody_for_anything(outline: Outline, page: str) -> None:
+    assert not {"script", "link", "img", "iframe", "object", "form"} & {tag for tag, _ in outline.elements}
+    addresses = [v for _, attributes in outline.elements for k, v in attributes.items() if k in {"href", "src"}]
+    assert all(address and address.startswith("#") for address in addresses)
+    assert "@import" not in page
+    assert "http://" not in page.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert "https://" not in page
+
+
+def test_its_content_policy_allows_its_own_style_sheet_and_nothing_else(outline: Outline) -> None:
+    (policy,) = [m["content"] for m in outline.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+    assert re.fullmatch(
+        r"default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]+'; base-uri 'none'; form-action 'none'", policy or ""
+    )
+    assert not any("style" in attributes for _, attributes in outline.elements)
+
+
+def test_a_note_is_text_and_never_markup(page: str) -> None:
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_headings_descend_without_gaps(outline: Outline) -> None:
+    levels = [int(tag[1]) for tag, _ in outline.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+def test_every_table_has_a_caption_and_every_head_cell_a_scope(outline: Outline) -> None:
+    assert len(outline.all("caption")) == len(outline.all("table")) > 5
+    assert all(cell.get("scope") in {"col", "row"} for cell in outline.all("th"))
+
+
+def test_every_picture_has_a_text_alternative(outline: Outline) -> None:
+    pictures = outline.all("svg")
+    assert len(pictures) == 2 * 3
+    assert all(picture["role"] == "img" and picture["aria-label"] for picture in pictures)
+
+
+def test_ids_are_unique_and_what_is_referred_to_is_there(outline: Outline, page: str) -> None:
+    assert len(set(outline.ids)) == len(outline.ids)
+    referred = set(re.findall(r"url\(#([^)]+)\)", page)) | set(re.findall(r' href="#([^"]+)"', page))
+    assert referred
+    assert referred <= set(outline.ids)
+
+
+def test_elements_nest(outline: Outline) -> None:
+    assert outline.open == []
+
+
+def test_pictures_take_the_pages_colours_so_that_both_schemes_show_them(page: str) -> None:
+    pictures = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
+    assert "var(--accent)" in pictures
+    assert "var(--fail)" in pictures
+    assert "#0101" not in pictures
+
+
+def test_the_same_history_gives_the_same_page(page: str, story: Story) -> None:
+    assert render(gather(story.records, story.records.states["letters"])) == page
+
+
+def test_a_rollout_that_just_began_has_a_page_too() -> None:
+    told = Story()
+    told.tell(EventKind.STARTED, "starts")
+    told.close(Status.LIVE)
+    page = render(gather(told.records, told.records.states["letters"]))
+    assert "The flag has not been moved." in page
+    assert "Nothing was judged yet." in page
+
+
+def test_a_stage_without_evidence_has_a_page_too() -> None:
+    told = Story()
+    told.tell(EventKind.STARTED, "starts")
+    told.advance(0)
+    told.bake(1, {})
+    told.close(Status.LIVE)
+    page = render(gather(told.records, told.records.states["letters"]))
+    assert "no data" in page

@@ -1,0 +1,104 @@
+"""`rampart report` writes what it is asked for, and says what it wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from rampart_cli.machines import StepFunctionsMachines
+from rampart_cli.main import main
+from rampart_cli.stack import Stack
+
+from .conftest import Story
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(story: Story, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command line on the story's records; nothing else of a stack may be asked."""
+
+    def nobody() -> NoReturn:
+        raise AssertionError("a report asks the table only")
+
+    def connect(name: str) -> Stack:
+        return Stack(
+            name=name,
+            records=story.records,
+            machines=StepFunctionsMachines(None),  # type: ignore[arg-type]  # whoever asks it fails the test
+            rollout_machine="",
+            decision_machine="",
+            dead_letters=nobody,
+            who=nobody,
+        )
+
+    def invoke(*arguments: str) -> tuple[int, str, str]:
+        code = main(["report", *arguments], connect=connect)
+        seen = capsys.readouterr()
+        return int(code), seen.out, seen.err
+
+    return invoke
+
+
+def test_without_a_file_it_tells_the_results_in_words(run: Run) -> None:
+    code, out, _ = run("letters")
+    assert code == 0
+    assert "rolled back to 0%" in out
+
+
+def test_json_holds_the_whole_story(run: Run, story: Story) -> None:
+    code, out, _ = run("letters", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert (told["status"], told["plan_hash"]) == ("completed", story.plan.digest)
+    assert [visit["percent"] for visit in told["visits"]] == [1, 25, 50, 25, 50, 100]
+    fails = [each for each in told["visits"][2]["results"] if each["verdict"] == "fail"]
+    assert [(each["name"], each["errors"], each["requests"]) for each in fails] == [("download error rate", 168, 800)]
+
+
+def test_replaying_the_stored_evidence_gives_the_stored_verdicts(story: Story, run: Run) -> None:
+    from rampart_cli.replay import replay_all
+
+    done = list(replay_all(story.plan, story.plan.digest, story.records.looks))
+    assert len(done) == 127
+    assert all(each.same for each in done)
+
+
+def test_evidence_that_was_changed_is_noticed_by_a_replay(story: Story) -> None:
+    from rampart_cli.replay import replay
+
+    look = story.records.looks[-1]
+    doctored = {
+        key: {"points": [[start, value * 5 if key.endswith("errors") else value] for start, value in stored["points"]]}
+        for key, stored in look.evidence.items()
+    }
+    (difference, *_) = replay(story.plan, story.plan.digest, look.model_copy(update={"evidence": doctored})).differences
+    assert (difference.stored, difference.now) == ("pass", "fail")
+
+
+def test_html_and_a_teams_page_are_written_in_one_go(run: Run, tmp_path: Path) -> None:
+    page, html = tmp_path / "plan.md", tmp_path / "reports" / "letters.html"
+    page.write_text(
+        "# Plan\n\nFlag: `letters_new_source`\n\n## Stage 1: 1%\n\n### Results\n\n## Stage 2: 25%\n\n### Results\n"
+    )
+    code, out, _ = run("letters", "--into", str(page), "--html", str(html))
+    assert code == 0
+    assert "line 7: results" in out
+    assert "rampart:results letters" in page.read_text()
+    assert html.read_text().startswith("<!doctype html>")
+    assert "nothing to change" in run("letters", "--into", str(page))[1]
+
+
+@pytest.mark.parametrize("option", ["--into", "--html"])
+def test_a_file_that_cannot_be_used_is_told_with_exit_code_2(run: Run, tmp_path: Path, option: str) -> None:
+    code, out, err = run("letters", option, str(tmp_path))
+    assert (code, out) == (2, "")
+    assert "cannot be" in err
+
+
+def test_an_unknown_rollout_is_refused(run: Run) -> None:
+    assert run("nothing")[0] == 1
