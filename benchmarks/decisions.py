@@ -36,6 +36,8 @@ LOOKS = 1000
 FOUR_DAYS = 1152
 """Five-minute buckets of four days."""
 HOUR = 12
+WEEK = 7 * 24
+TRIES = 10
 GOOD = 0.4
 """The rate before a late change, in bars."""
 
@@ -108,7 +110,7 @@ def rivals_speed(bar: float, multiple: float, size: int) -> Found:
 
 
 def late_change(bar: float, multiple: float, requests: float, names: Sequence[str], size: int) -> Found:
-    """Mean delay after 1,000 good buckets, over ln(100 times the planned buckets) / divergence; NaN: all gone before."""
+    """Mean delay after 1,000 good buckets over ln(100 · planned buckets) / divergence; NaN: all were gone before."""
     rate = min(1.0, multiple * bar)
     yardstick = math.log(100 * FOUR_DAYS) / (requests * divergence(rate, bar))
     looks = LOOKS + int(30 * yardstick) + 30
@@ -123,34 +125,33 @@ def late_change(bar: float, multiple: float, requests: float, names: Sequence[st
 
 
 def with_clumps(bar: float, level: float, clump: int, spread: float, size: int) -> Found:
-    """False rollbacks in four days of clumped errors, ten requests a bucket: by clump 1, the right one, and measured."""
+    """False rollbacks in four days of clumped errors, ten tries a bucket: with clump 1, the right one, and measured."""
     chance = seeded("clump", bar, level, clump, spread)
-    rate, requests = level * bar, 10.0
-    errors = clumped(rate, requests, clump, looks=FOUR_DAYS, size=size, spread=spread, chance=chance)
+    errors, requests = clumped(level * bar, TRIES, clump, looks=FOUR_DAYS, size=size, spread=spread, chance=chance)
     found = {}
     for name in RIVALS:
         found[name] = _rolled_back(rule_named(name, size, bar, FOUR_DAYS), errors, requests)
-    measured = _measured_clumps(rate, requests, clump, spread, size, chance)
+    measured = _measured_clumps(level * bar, clump, spread, size, chance)
     for name, value in ((RAMPART, 1.0), ("its clump", float(clump)), ("measured clump", measured)):
         found[name] = _rolled_back(Rampart(size, bar, clump=value, planned=FOUR_DAYS), errors, requests)
     found["median measured"] = float(np.median(measured))
     return found
 
 
-def _measured_clumps(
-    rate: float, requests: float, clump: int, spread: float, size: int, chance: np.random.Generator
-) -> Floats:
+def _measured_clumps(rate: float, clump: int, spread: float, size: int, chance: np.random.Generator) -> Floats:
     """What the product measures in a week of hourly counts before each stage."""
-    buckets = 7 * 24 * HOUR
-    total = Series(tuple((hour * 3600, HOUR * requests) for hour in range(7 * 24)))
     clumps: list[float] = []
     while len(clumps) < size:
         some = min(1000, size - len(clumps))
-        history = clumped(rate, requests, clump, looks=buckets, size=some, spread=spread, chance=chance)
-        for hours in history.reshape(7 * 24, HOUR, some).sum(axis=1).T:
-            errors = Series(tuple((hour * 3600, float(count)) for hour, count in enumerate(hours)))
-            clumps.append(estimate_clump(errors, total)[0])
+        history = clumped(rate, TRIES, clump, looks=WEEK * HOUR, size=some, spread=spread, chance=chance)
+        hourly = (counts.reshape(WEEK, HOUR, some).sum(axis=1).T for counts in history)
+        for errors, total in zip(*hourly, strict=True):
+            clumps.append(estimate_clump(_hourly(errors), _hourly(total))[0])
     return np.array(clumps)
+
+
+def _hourly(counts: Floats) -> Series:
+    return Series(tuple((hour * 3600, float(count)) for hour, count in enumerate(counts)))
 
 
 def with_wandering(bar: float, level: float, deviation: float, size: int) -> Found:
@@ -158,13 +159,14 @@ def with_wandering(bar: float, level: float, deviation: float, size: int) -> Fou
     chance = seeded("wander", bar, level, deviation)
     looks, requests = 24 * HOUR, 1e6
     errors = wandering(level * bar, requests, deviation, looks=looks, size=size, chance=chance)
-    found = {name: _rolled_back(rule_named(name, size, bar, looks), errors, requests) for name in (RAMPART, *RIVALS)}
-    found["uncapped"] = _rolled_back(Rampart(size, bar, planned=looks, capped=False), errors, requests)
+    whole = np.full_like(errors, requests)
+    found = {name: _rolled_back(rule_named(name, size, bar, looks), errors, whole) for name in (RAMPART, *RIVALS)}
+    found["uncapped"] = _rolled_back(Rampart(size, bar, planned=looks, capped=False), errors, whole)
     return found
 
 
 def with_late_totals(bar: float, level: float, requests: float, size: int) -> Found:
-    """False rollbacks when half of a bucket's requests arrive a bucket later than its errors; with a lag, Rampart waits."""
+    """False rollbacks when half of a bucket's requests arrive a bucket later than its errors; a lag waits for them."""
     found = {}
     for name in (RAMPART, *RIVALS):
         chance = seeded("totals", bar, level, requests, name)
@@ -186,7 +188,7 @@ def _copy_state(source: Rule, target: Rule) -> None:
     )
 
 
-def _rolled_back(rule: Rule, errors: Floats, requests: float) -> float:
+def _rolled_back(rule: Rule, errors: Floats, requests: Floats) -> float:
     looks, size = errors.shape
     at = run(rule, recorded(errors, requests), looks=looks, size=size, chance=seeded(), drop=False)
     return float(np.isfinite(at).mean())
@@ -197,19 +199,20 @@ def agreement(size: int) -> Found:
     differing = 0
     for bar, level, requests, clump in product(BARS, (0.8, 1.2, 3.0), (1, 10, 2000), (1, 3)):
         looks, few = 300, max(2, size // 500)
-        errors = seeded("agree", bar, level, requests, clump).binomial(requests, min(1, level * bar), (looks, few))
+        chance = seeded("agree", bar, level, requests, clump)
+        errors = chance.binomial(requests, min(1, level * bar), (looks, few)).astype(float)
+        whole = np.full_like(errors, requests)
         quick = Rampart(few, bar, clump=float(clump), planned=looks)
-        source = recorded(errors.astype(float), float(requests))
-        at = run(quick, source, looks=looks, size=few, chance=seeded(), drop=False)
+        at = run(quick, recorded(errors, whole), looks=looks, size=few, chance=chance, drop=False)
         criterion = RateCriterion(name="rate", bar=bar, side=Side.BELOW, clump=clump)
-        for here, series in zip(at, pairs(errors.astype(float), requests), strict=True):
+        for here, series in zip(at, pairs(errors, whole), strict=True):
             there = decide(RateRule.of(criterion, looks), series)
             differing += (math.inf if there.at is None else there.at + 1) != here
     return {RAMPART: differing}
 
 
 def judging_time() -> Found:
-    """Milliseconds to judge stages of 1,000, 2,000 and 4,000 buckets; the best of five."""
+    """Milliseconds of processor time to judge stages of 1,000, 2,000 and 4,000 buckets; the best of five."""
     criterion = RateCriterion(name="rate", bar=0.01, side=Side.BELOW, clump=1, scope="everyone", baseline=0.003)
     found = {}
     for buckets in (1000, 2000, 4000):
@@ -219,9 +222,9 @@ def judging_time() -> Found:
         window = Window(start=0, end=buckets * 300, bucket=300, planned_buckets=buckets)
         times = []
         for _ in range(5):
-            begun = time.perf_counter()
+            begun = time.process_time()
             judge(criterion, measured={"errors": errors, "total": total}, window=window, share=0.5)
-            times.append(time.perf_counter() - begun)
+            times.append(time.process_time() - begun)
         found[str(buckets)] = min(times) * 1000
     return found
 
@@ -336,7 +339,7 @@ def _late_changes(all_of: Measure) -> Iterator[Bar]:
 
 
 def _clumps(all_of: Measure) -> Iterator[Bar]:
-    print("\n## False rollbacks with clumped errors, four days of 10 requests a bucket\n")
+    print("\n## False rollbacks with clumped errors, four days of 10 tries a bucket\n")
     names = (RAMPART, "its clump", "measured clump", *RIVALS)
     found = all_of(with_clumps, BARS, (0.5, 1.0), (2, 3, 5), (0.0, 6.0), size=10_000)
     rows = []

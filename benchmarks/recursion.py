@@ -26,7 +26,8 @@ def floor(rate: float, bar: float, alpha: float = 0.05) -> float:
 def rolled_back(rate: float, bar: float, *, most: int, alpha: float = 0.05) -> tuple[float, float]:
     """The chance of a rollback within `most` requests, and the mean number of requests, those cut off counted as most.
 
-    Exact but for less than 1e-13 of chance a step. A change detector can only make the first larger, the second smaller.
+    Exact but for less than 1e-13 of chance a step. With the change detector beside it, the first can only be larger and
+    the second only smaller.
     """
     side = coefficients(bar, higher=True)
     lowest, alive = 0, np.ones(1)  # chances of lowest, lowest + 1, ... errors among stages not yet rolled back

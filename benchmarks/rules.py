@@ -1,7 +1,7 @@
 """Rules that roll back, over many series at once: Rampart's own, and what people use today.
 
-Each takes one bucket of every series at a time. Rampart's is written here a second time, for speed; `decisions` holds it
-against the product's on the same series.
+Each takes one bucket of every series at a time. Rampart's is written here a second time, for speed; `decisions`
+holds it against the product's on the same series.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _RATIOS = np.array([ratio for ratio, _ in ALTERNATIVES])
+_LARGEST_EXPONENT = 300.0  # far beyond any threshold; keeps products inside a float
 _WEIGHTS = np.array([weight for _, weight in ALTERNATIVES])
 
 
@@ -50,7 +51,7 @@ class Rampart:
         self.errors = self.errors + errors
         self.light_errors = self.light_errors + light_errors
         self.light_requests = self.light_requests + light_requests
-        self.bets = (1 + self.bets) * self._ratios(light_errors, light_requests)
+        self.bets = np.minimum(1e100, (1 + self.bets) * self._ratios(light_errors, light_requests))
         mixture = self._ratios(self.light_errors, self.light_requests) @ _WEIGHTS
         alarm = self.bets @ _WEIGHTS >= 100 * self.planned
         fails: Flags = ((mixture * 0.05 >= 1) | alarm) & (self.errors >= LEAST_ERRORS)
@@ -58,7 +59,7 @@ class Rampart:
 
     def _ratios(self, errors: Floats, requests: Floats) -> Floats:
         exponents = np.multiply.outer(errors, self.each_error) - np.multiply.outer(requests, self.each_request)
-        ratios: Floats = np.exp(np.minimum(exponents, 700.0))
+        ratios: Floats = np.exp(np.minimum(exponents, _LARGEST_EXPONENT))
         return ratios
 
     def keep(self, still: Flags) -> None:

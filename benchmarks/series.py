@@ -27,33 +27,36 @@ def changing(before: float, after: float, requests: float, *, at: int) -> Source
     return draw
 
 
-def recorded(errors: Floats, requests: float) -> Source:
-    """Series that exist already, errors by bucket and series; they must all run to their end."""
+def recorded(errors: Floats, requests: Floats) -> Source:
+    """Series that exist already, by bucket and series; they must all run to their end."""
 
     def draw(look: int, chance: np.random.Generator, size: int) -> tuple[Floats, Floats]:
-        del chance
-        return errors[look, :size], np.full(size, requests)
+        del chance, size
+        return errors[look], requests[look]
 
     return draw
 
 
 def clumped(
-    rate: float, requests: float, clump: int, *, looks: int, size: int, spread: float, chance: np.random.Generator
-) -> Floats:
-    """Errors by bucket and series where each cause spoils `clump` requests.
+    rate: float, tries: int, clump: int, *, looks: int, size: int, spread: float, chance: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Errors and requests by bucket and series where a try that fails is repeated until `clump` requests have failed.
 
-    All at once, or the later ones each after an exponential time of `spread` buckets on average.
+    At once, or each repetition after an exponential time of `spread` buckets on average. `rate` is that of requests.
     """
-    causes = chance.poisson(requests * rate / clump, (looks, size))
+    unlucky = rate / (clump - (clump - 1) * rate)  # of first tries, so that errors over requests come out at the rate
+    first = chance.binomial(tries, unlucky, (looks, size))
     if spread == 0:
-        return np.minimum(causes * clump, requests).astype(float)
-    look, series = (np.repeat(each, causes.ravel()) for each in map(np.ravel, np.indices((looks, size))))
-    errors = np.zeros((looks, size))
-    for each in range(clump):
-        delay = np.floor(chance.exponential(spread, look.shape)).astype(int) if each else 0
-        there = look + delay < looks
-        np.add.at(errors, ((look + delay)[there], series[there]), 1)
-    return np.minimum(errors, requests)
+        return (clump * first).astype(float), (tries + (clump - 1) * first).astype(float)
+    errors = first.astype(float)
+    at = np.nonzero(first)
+    look, series = (np.repeat(each, first[at]) for each in at)
+    for _ in range(clump - 1):
+        later = look + np.floor(chance.exponential(spread, look.shape)).astype(int)
+        seen = later < looks
+        np.add.at(errors, (later[seen], series[seen]), 1)
+    requests: Floats = errors - first + tries
+    return errors, requests
 
 
 def wandering(
@@ -90,10 +93,10 @@ def run(rule: Rule, source: Source, *, looks: int, size: int, chance: np.random.
     return at
 
 
-def pairs(errors: Floats, requests: float) -> Iterator[list[tuple[float, float]]]:
+def pairs(errors: Floats, requests: Floats) -> Iterator[list[tuple[float, float]]]:
     """The same series as the product's rule takes them."""
-    for series in errors.T:
-        yield [(float(each), requests) for each in series]
+    for bad, whole in zip(errors.T, requests.T, strict=True):
+        yield list(zip(bad.tolist(), whole.tolist(), strict=True))
 
 
 def survivors(at: Floats, looks: int) -> Flags:

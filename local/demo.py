@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -26,11 +29,16 @@ from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import Event, EventKind, GateKind, RolloutState, Status
 
-PLAN = ROOT / "events" / "claim-letters.yaml"
-SUMMARY = ROOT / ".rampart" / "demo.json"
+PAGE = ROOT / "events" / "claim-letters.md"
+BINDINGS = ROOT / "events" / "bindings.yaml"
+OUT = ROOT / ".rampart"
+PLAN, FILLED, REPORT, SUMMARY = (
+    OUT / name for name in ("claim-letters.yaml", "claim-letters.md", "claim-letters.html", "demo.json")
+)
+DOWNLOADS, COMPLAINTS = "Download error rate", "Call centre complaints"
 WEBHOOK = "rampart-claim-letters"
-BROKEN, MENDED = 0.6, 0.02
-_SECONDS = {"hold": "6s", "settle": "1s", "lag": "3s", "look_every": "1s", "bucket": "1s"}
+BROKEN, MENDED, HEALTHY_INDEX = 0.6, 0.02, 0.001
+_SECONDS = {"hold": "7s", "settle": "1s", "lag": "3s", "look_every": "1s", "bucket": "1s"}
 _HISTORY_SECONDS = 30
 """A start looks at whole hours; so much of the last one has data."""
 _PATIENCE = 90.0
@@ -59,6 +67,8 @@ def scenario() -> Scenario:
     document = yaml.safe_load((ROOT / "local/datadog_standin/claim_letters.yaml").read_text())
     for traffic in document["traffic"]:
         traffic["per_second"] = 4000
+    index = document["traffic"][0]
+    index |= {"old_error_rate": HEALTHY_INDEX, "new_error_rate": HEALTHY_INDEX}
     return Scenario.model_validate({**document, "begins": int(time.time()) // 3600 * 3600 - _HISTORY_SECONDS})
 
 
@@ -161,7 +171,7 @@ class Demo:
             decision="approve",
             gate=state.gate.id if state.gate else "",
             by="Robin Vale",
-            reported={"call centre complaints": 0},
+            reported={COMPLAINTS: 0},
         )
 
     def resume(self, stage: int, note: str) -> None:
@@ -172,6 +182,30 @@ class Demo:
         ended = self.stack.decide(rollout=self.rollout, **decision)
         if ended["status"] != "SUCCEEDED":
             raise DemoFailedError(f"the decision was refused: {ended.get('error')}: {ended.get('cause')}")
+
+
+def rampart(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> None:
+    """Run the command line as a person does; raises DemoFailedError with what it said."""
+    command = [Path(sys.executable).with_name("rampart"), *arguments]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise DemoFailedError(f"rampart {arguments[0]} ended with {ended.returncode}: {ended.stdout}{ended.stderr}")
+
+
+def imported_plan(console: Console) -> dict[str, Any]:
+    """Make a plan of the team's page and its bindings."""
+    OUT.mkdir(exist_ok=True)
+    rampart("plan", "import", PAGE, "--bindings", BINDINGS, "--out", PLAN)
+    plan: dict[str, Any] = yaml.safe_load(PLAN.read_text())
+    stages = " → ".join(f"{stage['percent']}%" for stage in plan["stages"])
+    console.print(f"Read {PAGE.relative_to(ROOT)}: {stages}, {len(plan['criteria'])} criteria.", style="dim")
+    return plan
+
+
+def write_report(demo: Demo) -> None:
+    """Write the results into a copy of the team's page, and a page for people without an account."""
+    shutil.copy(PAGE, FILLED)
+    rampart("report", demo.rollout, "--into", FILLED, "--html", REPORT, environment=demo.stack.environment)
 
 
 def check_endpoint(stack: LocalStack, console: Console, monitor_id: int) -> None:
@@ -275,7 +309,7 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
             console.print("[bold red]not so:[/]          ", name)
     for failure in result["failures"]:
         console.print("[red]failure:[/]         ", failure)
-    console.print("written to       ", str(SUMMARY.relative_to(ROOT)))
+    console.print("written to       ", *(str(path.relative_to(ROOT)) for path in (SUMMARY, FILLED, REPORT)))
 
 
 def explain(console: Console, demo: Demo) -> None:
@@ -295,7 +329,7 @@ def explain(console: Console, demo: Demo) -> None:
 
 def run(console: Console, *, keep: bool) -> int:
     """Play the demo; the exit code."""
-    plan = yaml.safe_load(PLAN.read_text())
+    plan = imported_plan(console)
     flag = plan["flags"][0]
     began = time.monotonic()
     console.print("Building the template with SAM, deploying it to a local AWS …", style="dim")
@@ -303,8 +337,8 @@ def run(console: Console, *, keep: bool) -> int:
         stack = ending.enter_context(running_stack(scenario(), {flag: 0}, tick_seconds=0.5))
         console.print(f"Deployed in {time.monotonic() - began:.0f} s: {len(stack.outputs)} outputs.", style="dim")
         webhook(stack, WEBHOOK, flag)
-        errors, total = (plan["criteria"]["download error rate"][part] for part in ("errors", "total"))
-        monitor_id = monitor(stack, f"sum(last_3s):( {errors} / {total} ) * 100 > 8", "Download error rate", WEBHOOK)
+        errors, total = (plan["criteria"][DOWNLOADS][part] for part in ("errors", "total"))
+        monitor_id = monitor(stack, f"sum(last_3s):( {errors} / {total} ) * 100 > 8", DOWNLOADS, WEBHOOK)
         check_endpoint(stack, console, monitor_id)
         demo = Demo(stack, compressed(plan, monitor_id), Timeline(console))
         ended, failures = threading.Event(), list[str]()
@@ -313,8 +347,8 @@ def run(console: Console, *, keep: bool) -> int:
         stack.start(demo.plan, f"{demo.rollout}-demo")
         play(demo)
         result = summary(demo, failures)
+        write_report(demo)
         result["seconds"] = round(time.monotonic() - began, 1)
-        SUMMARY.parent.mkdir(exist_ok=True)
         SUMMARY.write_text(json.dumps(result, indent=2) + "\n")
         show(console, result)
         if keep:

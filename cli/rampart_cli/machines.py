@@ -114,7 +114,7 @@ class StepFunctionsMachines:
 class Patience:
     """How long to wait, and how often to look."""
 
-    interval: float = 1.0
+    interval: float = 0.5
     """Seconds between two looks."""
     pause: Callable[[float], None] = time.sleep
     seconds: Callable[[], float] = time.monotonic

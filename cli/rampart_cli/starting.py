@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rampart.rollout.state import DOWN
 from rampart_cli.failures import RefusedError, UnreachableError
 from rampart_cli.machines import AlreadyStartedError, Execution
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
+_LOOK = "See how it stands: rampart status "
 _MOST_STARTS = 99
 """Refused starts of one and the same plan that are counted through before giving up."""
 
@@ -54,13 +56,17 @@ def wait_for_first_stage(stack: Stack, rollout: str, execution: str, limit: floa
         seen = stack.machines.describe(execution)
         state = stack.records.state(rollout)
         if state is not None and state.execution == execution and state.stage is not None:
+            if state.status in DOWN:
+                raise RefusedError(
+                    f"attempt {state.attempt} was rolled back at once", name="RolledBack", mend=_LOOK + rollout
+                )
             return state
         if seen.is_over and not seen.succeeded:
             raise refusal(stack, seen)
     raise UnreachableError(
         f"{rollout} was started, but is not at its first stage after {limit:g} seconds",
         name="StillStarting",
-        mend=f"It goes on by itself; look at it with: rampart status {rollout}",
+        mend=f"It goes on by itself. {_LOOK}{rollout}",
     )
 
 

@@ -256,6 +256,11 @@ class Moves:
         ):
             for after in self._advances(world, execution):
                 yield Step(execution.name, f"calls advance with the answer of {execution.gate}"), after
+        elif execution.at == "waiting" and world.last and world.state.status is not Status.LIVE:
+            unattended = execution._replace(at="opening bake")  # without heartbeats, or an answer, every gate lapses
+            if self.outside.may_open(world, unattended):
+                return
+            yield Step(execution.name, "its wait lapses, and no gate opens any more"), end(world, unattended)
         elif execution.at == "waiting" and execution.kind is GateKind.APPROVAL and self._has_lapsed(world):
             yield Step(execution.name, "the question lapses"), move(world, execution._replace(at="opening bake"))
 
@@ -350,12 +355,10 @@ class Moves:
             yield Step("a person", f"resumes at stage {stage}"), after
 
     def _bring_from_queue(self, world: World) -> Iterator[tuple[Step, World]]:
-        under_way = {run.node.args[0] for run in world.runs if run.node.name == "rollback"}
+        if world.runs:
+            return  # a message is hidden for longer than any function runs; what begins later may meet it all the same
         for kept in world.queue:
             request = request_of(kept)
-            # A message is hidden for longer than the function runs that put it there.
-            if self.library.keep(request.model_copy(update={"queued": False})) in under_way or kept in under_way:
-                continue
             rest = world._replace(queue=tuple(each for each in world.queue if each is not kept))
             for after in self._start(rest, ("queue", kept), *self._rollback(kept)):
                 yield Step("queue", f"brings {request.cause} of attempt {world.state.attempt}"), after

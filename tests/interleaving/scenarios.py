@@ -44,7 +44,7 @@ class Scenario:
     """Ticks beside the last one; None is an exploration without any."""
     faults: frozenset[str] = frozenset()
     most_faults: int = 1
-    steps: int = 1
+    steps: int = 0
     percent: float | None = None
     at: str = "waiting"
 
@@ -106,7 +106,7 @@ def beginning(scenario: Scenario, library: Library) -> World:
 
 def explore_scenario(scenario: Scenario, without: frozenset[str] = frozenset()) -> Explored:
     """Explore one beginning in full."""
-    library = Library()
+    library = Library(in_any_order=bool(scenario.faults))
     outside = Outside(library, PLAN, without)
     moves = Moves(library, outside, scenario.faults, scenario.ticks is not None, scenario.most_faults, _guards=without)
     first = beginning(scenario, library)

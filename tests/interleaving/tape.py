@@ -75,7 +75,8 @@ class Kept:
 class Library:
     """Everything that one exploration knows already: documents and runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_any_order: bool) -> None:
+        self._in_any_order = in_any_order
         self._documents: dict[Hashable, Kept] = {}
         self._roots: dict[Hashable, Node] = {}
         self._settled: dict[tuple[Node, int], tuple[Node, ...]] = {}
@@ -104,6 +105,8 @@ class Library:
             match node.call:
                 case Call("clock.now"):
                     known = self.settled(node.child(Reply(moment(now))), now, moment)
+                case Call("either order") if not self._in_any_order:
+                    known = self.settled(node.child(Reply(value=True)), now, moment)
                 case Call("either order"):
                     replies = (Reply(value=True), Reply(value=False))
                     known = tuple(each for reply in replies for each in self.settled(node.child(reply), now, moment))

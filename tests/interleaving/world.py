@@ -238,13 +238,17 @@ class Outside:
             Reply(),
         )
 
+    def may_open(self, world: World, execution: Execution) -> bool:
+        """The condition of the transaction that opens a gate."""
+        state = world.state
+        is_mine = (state.attempt, state.execution) == (execution.attempt, execution.name)
+        return (is_mine and state.status is Status.LIVE) or "gates open conditionally" in self.without
+
     def open_gate(self, world: World, execution: Execution) -> World:
         """`Bake` or `AwaitApproval`: one transaction that opens the gate, or the end of the execution."""
-        state = world.state
-        is_mine = state.attempt == execution.attempt and state.execution == execution.name
-        condition = is_mine and state.status is Status.LIVE
-        if not condition and "gates open conditionally" not in self.without:
+        if not self.may_open(world, execution):
             return end(world, execution)
+        state = world.state
         number = execution.gates + 1
         gate_id = f"a{execution.attempt}-g{number}"
         kind = GateKind.BAKE if execution.at == "opening bake" else GateKind.APPROVAL

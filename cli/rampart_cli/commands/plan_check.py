@@ -50,7 +50,7 @@ def plan_check(plan_file: PlanFile, *, as_json: AsJson = False) -> None:
     )
 
 
-def plan_schema() -> None:
+def plan_schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 - a schema is JSON with and without the option
     """Write the JSON Schema of plans, for editors and other tools."""
     from rampart.plan.model import Plan
 

@@ -28,6 +28,10 @@ _AUDIENCE = re.compile(
 )
 
 
+_MOST_STEPS = 100
+"""Steps that increments may make; nobody raises a flag more often."""
+
+
 class StageKind(StrEnum):
     """Whom a stage reaches."""
 
@@ -59,6 +63,15 @@ def increment_in(text: str) -> float | None:
     """The step of a phase that says so: "increments of 25%"."""
     found = _INCREMENT.search(text)
     return float(found[1] or found[2]) if found else None
+
+
+def steps_of(limits: tuple[float, float], increment: float) -> list[float]:
+    """The percentages from one limit to the other; none for increments so small that nobody means them."""
+    low, high = limits
+    if increment <= 0 or (high - low) / increment > _MOST_STEPS:
+        return []
+    steps = [low + n * increment for n in range(int((high - low) / increment) + 1)]
+    return steps if steps[-1] == high else [*steps, high]
 
 
 def is_of_time(text: str) -> bool:

@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rampart_cli.document.amounts import StageKind
+from rampart_cli.document.amounts import StageKind, increment_in, range_in, steps_of
 from rampart_cli.document.criteria import Criterion, CriterionKind
 from rampart_cli.document.date_checks import check_dates
 from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
@@ -176,6 +176,27 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             f"the last stage is {numbered[-1].percent:g}%: the page never says when everybody is reached",
         )  # fmt: skip
     yield from _letters(plan, say)
+    yield from _increments(plan, say)
+
+
+def _increments(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    """Steps of a phase that are not those which its increments make."""
+    steps: dict[int, list[Stage]] = defaultdict(list)
+    for stage in plan.stages:
+        if stage.source is not None and stage.section is not None and stage.percent is not None:
+            steps[stage.section.line].append(stage)
+    for statement in plan.statements:
+        section, increment = statement.stage_section, increment_in(statement.text)
+        limits = range_in(section.title) if section is not None and increment and statement.is_plan else None
+        if section is None or limits is None or increment is None:
+            continue
+        expected = steps_of(limits, increment)
+        for stage in steps[section.line]:
+            if expected and stage.percent not in expected:
+                yield say(
+                    Code.CONTRADICTORY_PERCENT, stage.line, f"{stage.percent:g}%",
+                    f"{stage.percent:g}% is no step of increments of {increment:g}% (line {statement.number})",
+                )  # fmt: skip
 
 
 def _letters(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from rampart_cli.document.labels import placeholder_in
 
@@ -116,6 +117,7 @@ def read_dates(text: str) -> Dates:
     return _resolve(begin, end, written, is_week=bool(_WEEK.search(text[: tokens[first].start])))
 
 
+@lru_cache(maxsize=4096)
 def leading_date(text: str) -> tuple[Dates, str]:
     """A date that a line begins with, and what follows it; nothing and the whole text when it begins otherwise."""
     tokens = _tokens(text[:80])

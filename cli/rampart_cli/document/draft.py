@@ -142,7 +142,14 @@ def _entry(key: str, value: Value | None, note: str | None, gap: str = "") -> st
 
 def scalar(value: Value) -> str:
     """A value as one line of YAML, quoted where it has to be."""
-    text = yaml.safe_dump(value, allow_unicode=True, width=1_000_000, default_flow_style=True)
+    escapes = isinstance(value, str) and not value.isprintable()
+    text = yaml.safe_dump(
+        value,
+        allow_unicode=not escapes,
+        width=1_000_000,
+        default_flow_style=True,
+        default_style='"' if escapes else None,
+    )
     return text.removesuffix("\n").removesuffix("\n...")
 
 

@@ -99,6 +99,7 @@ def read_field(text: str) -> Field | None:
     return Field(label, value, asks) if label else None
 
 
+@lru_cache(maxsize=4096)
 def what_is_asked(label: str) -> Asks:
     """The kind of a label's words."""
     words = " ".join(label[:_LABEL_LENGTH].casefold().split())

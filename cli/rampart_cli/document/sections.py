@@ -53,7 +53,10 @@ _KINDS = [
         SectionKind.AFTER,
         r"post[- ]?launch|after (the )?launch|\b(\d+|one)[- ](week|month|day)s?[- ](results?|review|check)",
     ),
-    (SectionKind.RESULTS, r"^results?\b|\bresults?(\s*\([^)]*\))?$|\bresults? (so far|to date|of|for|at|from|after)\b"),
+    (
+        SectionKind.RESULTS,
+        r"^results?\b|\bresults?(\s*\([^)]*\))?$|\bresults?\s?[:-]|\bresults? (so far|to date|of|for|at|from|after)\b",
+    ),
     (SectionKind.RESULTS, r"^actuals?\b|\b(outcomes?|findings|learnings|actuals)$|what happened"),
     (SectionKind.TESTING, r"\buat\b|user acceptance|\bmoderated\b|usability (test|research)"),
     (SectionKind.ROLLBACK, r"\broll(ing)?[- ]?back|\bback(ing)?[- ]?out"),

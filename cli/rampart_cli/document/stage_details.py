@@ -86,17 +86,21 @@ def give_details(stages: Sequence[Stage], statements: Sequence[Statement], roots
 
 
 def _by_section(stages: Sequence[Stage]) -> dict[int, list[Stage]]:
-    """The stages that each section states, itself or in one of its lines."""
+    """The stages that each section states, itself or in one of its lines, and those that each list item states."""
     found: dict[int, list[Stage]] = {}
     for stage in stages:
-        own = {id(stage.section): stage, id(stage.source.section if stage.source else None): stage}
-        for section in own:
-            found.setdefault(section, []).append(stage)
+        around: set[object] = {stage.section}
+        if stage.source is not None:
+            around |= {stage.source.section, stage.source.line.parent}
+        for place in around - {None}:
+            found.setdefault(id(place), []).append(stage)
     return found
 
 
 def _reached(statement: Statement, stages: dict[int, list[Stage]]) -> tuple[Stage, ...]:
     """The stages that a statement holds for: those of its own section, else of the stage or phase around it."""
+    if found := stages.get(id(statement.line.parent)):
+        return tuple(found)
     for section in (statement.section, *statement.section.ancestors):
         if found := stages.get(id(section)):
             return tuple(found) if section.kind is SectionKind.STAGE or section is statement.section else ()

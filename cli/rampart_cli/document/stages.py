@@ -13,6 +13,7 @@ from rampart_cli.document.amounts import (
     names_audience,
     percents_in,
     range_in,
+    steps_of,
     users_beside,
 )
 from rampart_cli.document.labels import Asks, answer
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from rampart_cli.document.statements import Statement
 
 _CONTAINERS = frozenset({"phase", "step", "day", "week"})
-_MOST_STEPS = 100
-"""Steps that increments may make; nobody raises a flag more often."""
 _REST = re.compile(r"^[\s:\u2013\u2014.-]+|[\s:\u2013\u2014.-]+$")
 
 
@@ -121,13 +120,8 @@ def _of_range(frame: _Frame) -> list[Stage]:
         return [_in_frame(frame, step) for step in frame.steps]
     limits = range_in(frame.section.title)
     increment = next((i for statement in frame.own if (i := increment_in(statement.text))), None)
-    if limits is None:
-        percents = frame.percents
-    elif increment and (limits[1] - limits[0]) / increment <= _MOST_STEPS:
-        low, high = limits
-        percents = [low + n * increment for n in range(int((high - low) / increment) + 1)]
-        percents += [] if percents[-1] == high else [high]
-    else:
+    percents = frame.percents if limits is None else steps_of(limits, increment or 0)
+    if not percents:
         return [_in_frame(frame, Stage(None, StageKind.UNKNOWN, frame.section.line))]
     return [_in_frame(frame, Stage(percent, StageKind.ACTORS, frame.section.line)) for percent in percents]
 
@@ -166,10 +160,15 @@ def _from_label(label: Statement) -> Stage:
     kind = StageKind.TIME if is_of_time(label.text) else StageKind.ACTORS
     percents = _value(label)
     one = percents[0] if len(percents) == 1 or range_in(value) is None else None
+    item = label.line.parent
+    named = STAGE_TITLE.match(item.text) if item else None
     return Stage(
         one,
         kind if one is not None else StageKind.UNKNOWN,
-        label.number,
+        item.line if item and named else label.number,
+        name=_REST.sub("", item.text[named.end() :]) or None if item and named else None,
+        letter=named[0] if named else None,
+        percent_line=label.number,
         users=users_beside(value),
         users_line=label.number,
         section=label.section,
@@ -178,7 +177,10 @@ def _from_label(label: Statement) -> Stage:
 
 
 def _is_container(frame: _Frame) -> bool:
-    return any(child.kind is SectionKind.STAGE for child in frame.section.walk() if child is not frame.section)
+    return any(
+        child.kind is SectionKind.STAGE and not child.is_decoy and child is not frame.section
+        for child in frame.section.walk()
+    )
 
 
 def _without_percent(frame: _Frame, frames: Sequence[_Frame]) -> list[Stage]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import (
+    PERCENT,
     StageKind,
     is_of_time,
     length_in,
@@ -30,8 +31,11 @@ _ROLLS = re.compile(
 )
 _NO_STEP = frozenset(Asks) - {Asks.OTHER, Asks.PERCENT, Asks.DATES}
 _STAGE_COLUMN = re.compile(r"launch|percent|%|rollout|traffic|stage|phase|ramp|step|exposure|users", re.IGNORECASE)
+_PERCENT_COLUMN = re.compile(r"%|percent", re.IGNORECASE)
+_BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 _DATE_COLUMN = re.compile(r"date|when|start|range|week|schedule|planned", re.IGNORECASE)
 _ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
+_NAME_COLUMN = re.compile(r"^(stage|phase|step|name|wave)s?( name)?$", re.IGNORECASE)
 _USERS_COLUMN = re.compile(r"users|people|veterans|audience", re.IGNORECASE)
 _HOLD_COLUMN = re.compile(r"duration|time ?frame|hold|length|bake", re.IGNORECASE)
 
@@ -50,12 +54,36 @@ def _steps_of(statement: Statement) -> list[Stage]:
         return []
     if "%" not in statement.text and "percent" not in statement.text:
         return []
+    if dated := _dated(statement):
+        return dated
     dates, rest = leading_date(statement.text)
     percents = steps_in(rest)
-    dates = dates if dates.said else date_said(statement.text)
+    dates = dates if dates.said else _date_in(rest)
     if not percents or not (dates.said or _is_about_rollout(statement)):
         return []
     return [_step(statement, percent, rest, dates if len(percents) == 1 else Dates()) for percent in percents]
+
+
+def _dated(statement: Statement) -> list[Stage]:
+    """Several steps of one sentence, each with its day: "to 10% on 8/4, then to 50% on 8/6"."""
+    found = list(PERCENT.finditer(statement.text))
+    if len(found) < 2:
+        return []
+    ends = [*(percent.start() for percent in found[1:]), len(statement.text)]
+    tails = [statement.text[percent.end() : end] for percent, end in zip(found, ends, strict=True)]
+    days = [date_said(tail) for tail in tails]
+    if not all(day.said for day in days) or not steps_in(statement.text):
+        return []
+    return [_step(statement, float(p[1]), p[0], day) for p, day in zip(found, days, strict=True) if float(p[1]) <= 100]
+
+
+def _date_in(text: str) -> Dates:
+    """A date after a preposition, or right behind the percentage: `25%: 8/4/2026`."""
+    said = date_said(text)
+    behind = PERCENT.search(text)
+    if said.said or behind is None:
+        return said
+    return leading_date(text[behind.end() :].lstrip(" :(-\u2013\u2014"))[0]
 
 
 def _is_about_rollout(statement: Statement) -> bool:
@@ -87,18 +115,26 @@ def _row(statement: Statement) -> list[Stage]:
     if has_bars(statement.line.header) or not any(map(_STAGE_COLUMN.search, row)):
         return []
     planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head)}
-    said = [
-        (cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := percents_in(answer(cell)))
-    ]
+    said = [(cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := _percents(head, cell))]
     if not said:
         return _audience_row(statement, planned)
     cell, percents = said[0]
     step = _step(statement, percents[-1], cell, _dates_of(planned, statement))
-    numbers = _first(planned, _USERS_COLUMN)
+    title = _first(planned, _NAME_COLUMN)
+    step.name = title if len(title) > 2 and not percents_in(title) else step.name
+    numbers = _first({head: cell for head, cell in planned.items() if not _PERCENT_COLUMN.search(head)}, _USERS_COLUMN)
     step.users = users_in(numbers) if numbers and not percents_in(numbers) else users_beside(cell)
     if length := length_in(_first(planned, _HOLD_COLUMN)):
         step.hold, step.hold_line = length, statement.number
     return [step]
+
+
+def _percents(head: str, cell: str) -> list[float]:
+    """A column that is headed by the sign needs none in its cells."""
+    written = answer(cell)
+    if _PERCENT_COLUMN.search(head) and _BARE.fullmatch(written) and float(written) <= 100:
+        return [float(written)]
+    return percents_in(written)
 
 
 def _dates_of(row: dict[str, str], statement: Statement) -> Dates:

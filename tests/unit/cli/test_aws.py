@@ -89,7 +89,7 @@ class SessionWith(boto3.Session):
         super().__init__()
         self.formation = FakeFormation(stacks)
 
-    def client(self, service_name: str, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - boto3's signature
+    def client(self, service_name: str, *arguments: Any, **options: Any) -> Any:
         if service_name == "cloudformation":
             return self.formation
         made: Any = super().client

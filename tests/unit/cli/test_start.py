@@ -11,6 +11,7 @@ import yaml
 
 from rampart.plan.model import Plan
 from rampart.rollout.prepare import StartProblem
+from rampart.rollout.state import Status
 from rampart_cli.machines import Execution
 
 from .conftest import PLAN, Terminal, live
@@ -59,6 +60,12 @@ def test_another_attempts_stage_is_not_taken_for_this_ones(terminal: Terminal, p
     terminal.records.states["letters"] = live(execution="rollout:another")
     code, shown = terminal.run_json("start", str(plan_file), "--wait", "--timeout", "5")
     assert (code, shown["error"]["name"]) == (3, "StillStarting")
+
+
+def test_an_attempt_that_was_rolled_back_at_once_is_no_success(terminal: Terminal, plan_file: Path) -> None:
+    terminal.records.states["letters"] = live(execution=f"rollout:{FIRST}", status=Status.ROLLED_BACK, percent=0.0)
+    code, shown = terminal.run_json("start", str(plan_file), "--wait")
+    assert (code, shown["error"]["name"]) == (1, "RolledBack")
 
 
 def test_a_refused_start_lists_every_problem_with_place_and_remedy(terminal: Terminal, plan_file: Path) -> None:

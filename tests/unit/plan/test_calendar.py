@@ -131,7 +131,9 @@ def test_a_day_off_counts_from_midnight_where_the_calendar_names_no_hours() -> N
     assert WEEKDAYS.end_of_hold(local("2026-03-14T10:00"), Hold(business_days=1), NEW_YORK) == local("2026-03-17T00:00")
 
 
-moments = st.datetimes(datetime(2024, 1, 1), datetime(2030, 12, 31), timezones=st.just(UTC))
+moments = st.integers(0, 7 * 365 * 86_400).map(
+    lambda seconds: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+)
 zones = st.sampled_from(["America/New_York", "Asia/Kolkata", "Pacific/Auckland", "UTC", "Africa/Cairo"]).map(ZoneInfo)
 calendars = st.builds(
     Calendar,

@@ -183,10 +183,17 @@ def test_of_two_plans_on_a_page_the_one_with_the_flag_is_filled(history: Rollout
     assert "<!-- rampart:results letters -->" in after
 
 
-@pytest.mark.parametrize(
-    "note",
-    ["-->", "<!-- /rampart:results -->", "\n## Stage 5: 60%\n", "<script>alert(1)</script>", "| a | b |", "`[x](y)`"],
-)
+HOSTILE = [
+    "-->",
+    "<!-- /rampart:results -->",
+    "\n## Stage 5: 60%\n",
+    "<script>alert(1)</script>",
+    "| a | b |",
+    "`[x](y)`",
+]
+
+
+@pytest.mark.parametrize("note", HOSTILE)
 def test_a_hostile_note_cannot_break_the_page(note: str) -> None:
     told = Story()
     told.tell(EventKind.STARTED, "starts")

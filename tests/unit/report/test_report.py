@@ -15,6 +15,7 @@ from rampart_cli.stack import Stack
 
 from .conftest import Story
 
+PAGE = "# Plan\n\nFlag: `letters_new_source`\n\n## Stage 1: 1%\n\n### Results\n\n## Stage 2: 25%\n\n### Results\n"
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -60,34 +61,12 @@ def test_json_holds_the_whole_story(run: Run, story: Story) -> None:
     assert [(each["name"], each["errors"], each["requests"]) for each in fails] == [("download error rate", 168, 800)]
 
 
-def test_replaying_the_stored_evidence_gives_the_stored_verdicts(story: Story, run: Run) -> None:
-    from rampart_cli.replay import replay_all
-
-    done = list(replay_all(story.plan, story.plan.digest, story.records.looks))
-    assert len(done) == 127
-    assert all(each.same for each in done)
-
-
-def test_evidence_that_was_changed_is_noticed_by_a_replay(story: Story) -> None:
-    from rampart_cli.replay import replay
-
-    look = story.records.looks[-1]
-    doctored = {
-        key: {"points": [[start, value * 5 if key.endswith("errors") else value] for start, value in stored["points"]]}
-        for key, stored in look.evidence.items()
-    }
-    (difference, *_) = replay(story.plan, story.plan.digest, look.model_copy(update={"evidence": doctored})).differences
-    assert (difference.stored, difference.now) == ("pass", "fail")
-
-
 def test_html_and_a_teams_page_are_written_in_one_go(run: Run, tmp_path: Path) -> None:
     page, html = tmp_path / "plan.md", tmp_path / "reports" / "letters.html"
-    page.write_text(
-        "# Plan\n\nFlag: `letters_new_source`\n\n## Stage 1: 1%\n\n### Results\n\n## Stage 2: 25%\n\n### Results\n"
-    )
+    page.write_text(PAGE)
     code, out, _ = run("letters", "--into", str(page), "--html", str(html))
     assert code == 0
-    assert "line 7: results" in out
+    assert "line 8: results" in out
     assert "rampart:results letters" in page.read_text()
     assert html.read_text().startswith("<!doctype html>")
     assert "nothing to change" in run("letters", "--into", str(page))[1]

@@ -58,6 +58,14 @@ class CrashError(BaseException):
     """The process ended here."""
 
 
+def crash() -> None:
+    raise CrashError
+
+
+def ignore(_: object) -> None:
+    """Take whatever a step gave."""
+
+
 def steady(each: float) -> Script:
     """The same number in every bucket."""
     return lambda start, end, bucket: Series(tuple((at, each) for at in range(start, end, bucket)))
@@ -241,6 +249,14 @@ class World:
             assert self.advance(self.approved())["outcome"] == "advanced"
         self.calls.clear()
 
+    def forget(self) -> None:
+        """Look only at what happens from here on."""
+        self.calls.clear()
+        self.store.told.clear()
+        self.store.looks.clear()
+        self.flags.history.clear()
+        self.metrics.asked.clear()
+
     def wait(self, **time: float) -> None:
         self.clock.move(timedelta(**time))
 
@@ -253,6 +269,17 @@ class World:
     @property
     def status(self) -> Status:
         return self.state.status
+
+    @property
+    def token(self) -> str:
+        """The token of the gate on record."""
+        assert self.state.gate is not None
+        return self.state.gate.token
+
+    @property
+    def causes(self) -> list[Cause]:
+        """What `rollback` was called for by ticks and is not delivered yet."""
+        return [request.cause for request in self.queue.called]
 
     @property
     def percent(self) -> float:

@@ -44,7 +44,7 @@ def parse_traffic(value: object) -> float:
     match = _TRAFFIC.match(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{value!r} is not traffic; write requests and a unit: 400/hour, 20/minute")
-    return float(match[1]) * timedelta(hours=1).total_seconds() / parse_duration(f"1{match[2][0]}").total_seconds()
+    return float(match[1]) * (timedelta(hours=1) / parse_duration(f"1{match[2][0]}"))
 
 
 def format_traffic(hourly: float) -> str:

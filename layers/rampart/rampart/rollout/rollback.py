@@ -185,7 +185,7 @@ class Rollback:
 
     def _finish(self, rollout: str, request: RollbackRequest, work: _Work) -> None:
         try:
-            state = self._record(rollout, request, work.readings)
+            state = self._record(rollout, request, work)
         except StoreError as error:
             work.undone.append(f"the record of {rollout} cannot be written: {error}")
             return
@@ -204,13 +204,12 @@ class Rollback:
         except GateError as error:
             work.undone.append(f"the execution still waits: {error}")
 
-    def _record(
-        self, rollout: str, request: RollbackRequest, readings: tuple[FlagReading, ...] | None
-    ) -> RolloutState | None:
+    def _record(self, rollout: str, request: RollbackRequest, work: _Work) -> RolloutState | None:
         for _ in range(_TRIES):
             before = self.store.state(rollout)
             if before is None or before.status in CLOSED or _is_past(request, before):
                 return None
+            readings = self._confirmed(before, work)
             now = self.clock.now()
             after, events = halted(before, request, readings, now)
             closing = request.cause is Cause.ABANDON and after.status is Status.ROLLED_BACK and readings is not None
@@ -225,6 +224,22 @@ class Rollback:
                 continue
             return after
         raise ConflictError("somebody else kept writing first")
+
+    def _confirmed(self, state: RolloutState, work: _Work) -> tuple[FlagReading, ...] | None:
+        """What the flags read now that the record is known; None where one is not confirmed at 0%.
+
+        Since they were lowered, an advance may have begun and ended. From here on none can unseen: its intent comes
+        before its write to the flag, and moves the epoch that the record is written at.
+        """
+        if work.readings is None or state.status is Status.ROLLED_BACK:
+            return work.readings
+        try:
+            readings = tuple(self.flags.read(flag) for flag in state.plan.flags)
+            down = all(reading.is_down for reading in readings)
+            return readings if down else lower(self.flags, state.plan.flags, self.pace)
+        except FlagStoreError as error:
+            work.undone.append(str(error))
+            return None
 
     # Lowering a live flag to its record, where the plan says so.
 

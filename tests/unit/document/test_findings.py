@@ -1,0 +1,89 @@
+"""What a good reader says about a plan: each message holds both numbers or names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from rampart_cli.document import Code, Reading, Severity, read
+
+Read = Callable[[str], Reading]
+
+
+def _message(reading: Reading, code: Code, nth: int = 0) -> str:
+    return [diagnostic.message for diagnostic in reading.diagnostics if diagnostic.code is code][nth]
+
+
+def test_a_heading_and_a_body_that_disagree_are_both_reported_and_no_percentage_is_taken(reading: Read) -> None:
+    found = reading("# Plan\n### Stage B: 25% of users\n- Percentage of users: 10%\n")
+
+    [stage] = found.plans[0].stages
+    assert (stage.percent, stage.kind) == (None, "unknown")
+    assert _message(found, Code.CONTRADICTORY_PERCENT) == "Stage B is given 25% at line 2 and 10% at line 3"
+
+
+def test_fewer_users_than_the_percentages_imply_is_said_with_both_numbers(
+    page: Callable[[str], bytes], today: date
+) -> None:
+    found = read(page("phases-and-timeline"), today=today)
+
+    assert _message(found, Code.USERS_NOT_MATCHING_STAGES, 1) == (
+        "300 users at 2% would be 3,000 at 20%, and the page says 350"
+    )
+
+
+def test_a_saturday_is_held_against_the_pages_own_rule(page: Callable[[str], bytes], today: date) -> None:
+    found = read(page("phases-and-timeline"), today=today)
+
+    assert _message(found, Code.WEEKEND_DATE_VS_BUSINESS_DAY) == (
+        "2026-03-14, when Phase II (100%) starts, is a Saturday, against the page's own rule of business days (line 36)"
+    )
+
+
+def test_dates_that_are_open_beside_dated_steps_name_those_steps(page: Callable[[str], bytes], today: date) -> None:
+    found = read(page("phases-and-timeline"), today=today)
+
+    assert _message(found, Code.PLACEHOLDER_LEFT) == "the dates are 'TBD' here, beside dated steps (line 47, 48, 49)"
+
+
+def test_a_date_without_a_year_is_not_checked_for_weekends_and_holidays(reading: Read) -> None:
+    found = reading("# Plan\n## Timeline\n- [ ] 7/4 - increase to 10%\n")
+    codes = {diagnostic.code for diagnostic in found.diagnostics}
+
+    assert Code.MISSING_YEAR in codes
+    assert not codes & {Code.HOLIDAY_DATE, Code.WEEKEND_DATE_VS_BUSINESS_DAY}
+
+
+def test_results_of_a_past_stage_are_no_finding(page: Callable[[str], bytes]) -> None:
+    before = read(page("early-results"), today=date(2026, 9, 13))
+    after = read(page("early-results"), today=date(2026, 9, 14))
+
+    assert Code.RESULT_BEFORE_LAUNCH in {d.code for d in before.diagnostics}
+    assert Code.RESULT_BEFORE_LAUNCH not in {d.code for d in after.diagnostics}
+
+
+def test_flags_that_differ_in_their_number_are_two_flags(reading: Read) -> None:
+    found = reading("# Plan\nFeature flags: `fee_waiver_step_1`, `fee_waiver_step_2`\n\n## Stage A: 100%\n")
+
+    assert [flag.name for flag in found.plans[0].flags] == ["fee_waiver_step_1", "fee_waiver_step_2"]
+    assert Code.INCONSISTENT_FLAG_NAME not in {diagnostic.code for diagnostic in found.diagnostics}
+
+
+def test_a_page_without_a_plan_says_so_as_an_error(reading: Read) -> None:
+    [finding] = reading("# Minutes\n25% of us were there.\n").diagnostics
+
+    assert (finding.code, finding.severity) == (Code.NOT_A_PLAN, Severity.ERROR)
+
+
+def test_a_filled_in_rollback_section_is_seen_and_an_empty_one_is_not(reading: Read) -> None:
+    filled = reading("# Plan\n## Stage A: 100%\n## Rollback plan\nThe crew switches it off.\n")
+    empty = reading("# Plan\n## Stage A: 100%\n## Rollback plan\n[FILL_IN]: create your plan\n")
+
+    assert Code.MISSING_ROLLBACK not in {diagnostic.code for diagnostic in filled.diagnostics}
+    assert Code.MISSING_ROLLBACK in {diagnostic.code for diagnostic in empty.diagnostics}
+
+
+def test_a_word_in_the_title_makes_no_decoy_of_the_whole_plan(reading: Read) -> None:
+    found = reading("# Rollout of the search results\n## Stage A: 10% of users\n## Stage B: 100% of users\n")
+
+    assert [stage.percent for stage in found.plans[0].stages] == [10, 100]

@@ -1,0 +1,95 @@
+"""The sample pages cover what varies in plans that people write; beside each stands what a careful person reads."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rampart_cli.document import Code, Reading, read
+from rampart_cli.document.diagnostics import ADVICE
+
+PAGES = sorted((Path(__file__).parent / "pages").glob("*.md"))
+BY_NAME = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+
+
+def _expected(path: Path) -> dict[str, Any]:
+    expected: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+    return expected
+
+
+def _read(path: Path, today: date) -> Reading:
+    return read(path.read_bytes(), today=today)
+
+
+@BY_NAME
+def test_plans_are_read_as_a_careful_person_reads_them(path: Path, today: date) -> None:
+    assert _read(path, today).as_json()["plans"] == _expected(path)["plans"]
+
+
+@BY_NAME
+def test_findings_are_those_that_a_careful_person_makes(path: Path, today: date) -> None:
+    found = _read(path, today).diagnostics
+
+    assert [f"{d.line}:{d.column} {d.code}" for d in found] == _expected(path)["findings"]
+
+
+def test_every_stage_flag_and_numeric_criterion_is_read_right(today: date, capsys: pytest.CaptureFixture[str]) -> None:
+    right: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for path in PAGES:
+        read_here, expected = (_things(plans) for plans in (_read(path, today).as_json(), _expected(path)))
+        for kind, things in expected.items():
+            total[kind] += max(things.total(), read_here[kind].total())
+            right[kind] += (things & read_here[kind]).total()
+    with capsys.disabled():
+        scores = ", ".join(f"{right[kind]} of {total[kind]} {kind}" for kind in total)
+        print(f"\nread right on {len(PAGES)} pages: {scores}")  # noqa: T201 - the score is meant to be seen
+
+    assert len(PAGES) >= 20
+    assert right == total
+
+
+def _things(document: dict[str, Any]) -> dict[str, Counter[str]]:
+    plans = [(number, plan) for number, plan in enumerate(document["plans"])]
+    return {
+        "stages": Counter(f"{n} {stage}" for n, plan in plans for stage in plan["stages"]),
+        "flags": Counter(f"{n} {flag}" for n, plan in plans for flag in plan["flags"]),
+        "numeric criteria": Counter(f"{n} {c}" for n, p in plans for c in p["criteria"] if c["kind"] == "numeric"),
+    }
+
+
+def test_every_code_is_found_on_a_sample_page_or_belongs_to_pages_that_are_none(today: date) -> None:
+    found = {diagnostic.code for path in PAGES for diagnostic in _read(path, today).diagnostics}
+
+    assert set(Code) - found == {Code.UNREADABLE_PAGE, Code.NESTED_TOO_DEEP}
+
+
+def test_every_code_says_why_it_matters_and_how_to_mend_it() -> None:
+    assert set(ADVICE) == set(Code)
+    assert all(advice.why.endswith(".") and advice.help.endswith(".") for advice in ADVICE.values())
+
+
+@pytest.mark.parametrize("ends", [b"\r\n", b"\r"], ids=["CRLF", "CR"])
+@pytest.mark.parametrize("name", ["phases-and-timeline", "html", "pasted"])
+def test_line_ends_and_a_byte_order_mark_change_nothing(
+    name: str, ends: bytes, page: Callable[[str], bytes], today: date
+) -> None:
+    plain = page(name)
+
+    other = read(b"\xef\xbb\xbf" + plain.replace(b"\n", ends), today=today)
+
+    assert other.as_json() == read(plain, today=today).as_json()
+
+
+def test_mixed_line_ends_keep_the_line_numbers(page: Callable[[str], bytes], today: date) -> None:
+    plain = page("phases-and-timeline")
+    lines = plain.split(b"\n")
+    mixed = b"".join(line + (b"\r\n", b"\n", b"\r")[n % 3] for n, line in enumerate(lines[:-1]))
+
+    assert read(mixed, today=today).as_json() == read(plain, today=today).as_json()

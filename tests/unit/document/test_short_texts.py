@@ -1,0 +1,186 @@
+"""Dates, users, lengths, steps and bars out of one line: the small readers that the page's reader is made of."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from rampart_cli.document.amounts import length_in, users_beside, users_in
+from rampart_cli.document.criteria import read_criteria
+from rampart_cli.document.dates import DateProblem, leading_date, read_dates
+from rampart_cli.document.labels import Asks, answer, placeholder_in, read_field
+from rampart_cli.document.steps import steps_in
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("7/28-8/01 2025", date(2025, 7, 28), date(2025, 8, 1)),
+        ("2025/08/07", date(2025, 8, 7), None),
+        ("03/02/21-03/12/21", date(2021, 3, 2), date(2021, 3, 12)),
+        ("7/24/25 - 7/28", date(2025, 7, 24), date(2025, 7, 28)),
+        ("July 7-11, 2025", date(2025, 7, 7), date(2025, 7, 11)),
+        ("7 July 2025 \u2013 9 July 2025", date(2025, 7, 7), date(2025, 7, 9)),
+        ("Aug 4th to Aug 6th 2025", date(2025, 8, 4), date(2025, 8, 6)),
+        ("week of 8/7/2025", date(2025, 8, 7), None),
+        ("8/1/2025 - TBD", date(2025, 8, 1), None),
+        ("8/1/2025 - 3 days at most", date(2025, 8, 1), None),
+    ],
+)
+def test_dates_are_read_as_written(text: str, start: date, end: date | None) -> None:
+    found = read_dates(text)
+
+    assert (found.start, found.end, found.problem) == (start, end, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("3/4-2-7 2025", DateProblem.MALFORMED),
+        ("2/30/2025", DateProblem.MALFORMED),
+        ("25/12/2025", DateProblem.MALFORMED),
+        ("Sprint 12", DateProblem.MALFORMED),
+        ("July 7 - 11", DateProblem.NO_YEAR),
+        ("week of 6/28", DateProblem.NO_YEAR),
+        ("12/28 - 1/5 2026", DateProblem.REVERSED),
+        ("XX/XX/2026", DateProblem.PLACEHOLDER),
+        ("TBD", DateProblem.PLACEHOLDER),
+        ("2 business days", None),
+    ],
+)
+def test_a_date_that_cannot_be_taken_says_why(text: str, problem: DateProblem | None) -> None:
+    assert read_dates(text).problem is problem
+
+
+def test_a_percentage_after_a_leading_date_is_no_part_of_it() -> None:
+    dates, rest = leading_date("6/30/2026 - 1% of users")
+
+    assert (dates.start, rest) == (date(2026, 6, 30), "1% of users")
+
+
+@pytest.mark.parametrize(
+    ("text", "users"),
+    [
+        ("500", (500,)),
+        ("600, 1000, 1400", (600, 1000, 1400)),
+        ("600,1000,1400", (600, 1000, 1400)),
+        ("3000, 6000, 9000, 12,000", (3000, 6000, 9000, 12000)),
+        ("1,000 - 10,000", (1000, 10000)),
+        ("~52k", (52000,)),
+        ("8 users per day", None),
+        ("as many as we can get", None),
+    ],
+)
+def test_users_are_read_and_a_rate_is_no_number_of_users(text: str, users: tuple[int, ...] | None) -> None:
+    assert users_in(text) == users
+
+
+@pytest.mark.parametrize(
+    ("text", "users"),
+    [
+        ("1% (500)", (500,)),
+        ("10% of users out of ~500 = ~50 applications (2 days)", (50,)),
+        ("25% (2 days)", None),
+        ("25%", None),
+    ],
+)
+def test_users_beside_a_percentage_are_those_of_the_stage(text: str, users: tuple[int, ...] | None) -> None:
+    assert users_beside(text) == users
+
+
+@pytest.mark.parametrize(
+    ("text", "hold"),
+    [
+        ("2-3 business days", "3 business days"),
+        ("at least one full business day", "1 business day"),
+        ("1 week", "1w"),
+        ("4 hours", "4h"),
+        ("2 months", None),
+    ],
+)
+def test_of_a_length_the_longer_end_is_held(text: str, hold: str | None) -> None:
+    found = length_in(text)
+
+    assert found is not None
+    assert found.hold == hold
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("increase to 25%; watch the dashboard", [25]),
+        ("Stage A: 10% of users on 12/12", [10]),
+        ("Launch to 10%", [10]),
+        ("Day 1: 1%", [1]),
+        ("1% → 25% → 100%", [1, 25, 100]),
+        ("if errors < 1% go to 50%", [50]),
+        ("1% → 25% → 100% is recommended", []),
+        ("or at most 10%", []),
+        ("20% got us 500 users", []),
+        ("error rate < 1%", []),
+        ("roll back to 0%", []),
+        ("25% - 100%", []),
+    ],
+)
+def test_a_step_is_told_from_talk(text: str, steps: list[float]) -> None:
+    assert steps_in(text) == steps
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Index error rate: < 1%", [("Index error rate", "numeric", "<", 1, "percent")]),
+        ("Retries < %5", [("Retries", "numeric", "<", 5, "percent")]),
+        ("Complaints: 0", [("Complaints", "numeric", "==", 0, "count")]),
+        ("Uptime: 99%", [("Uptime", "numeric", None, 99, "percent")]),
+        ("Confirmed : >75%", [("Confirmed", "numeric", ">", 75, "percent")]),
+        ("a < 1%, b < 2%", [("a", "numeric", "<", 1, "percent"), ("b", "numeric", "<", 2, "percent")]),
+        (
+            "failures must be below 3% and crashes: 0",
+            [("failures", "numeric", "<", 3, "percent"), ("crashes", "numeric", "==", 0, "count")],
+        ),
+        ("error rate < 1% over 15 minutes", [("error rate", "numeric", "<", 1, "percent")]),
+        ("fewer than 2 calls", [("calls", "numeric", "<", 2, "count")]),
+        ("p95: < 500 ms", [("p95", "numeric", "<", 500, None)]),
+        ("400 errors (DataDog)", [("400 errors (DataDog)", "named", None, None, None)]),
+        ("Speed as before", [("Speed as before", "relative", None, None, None)]),
+        ("Is it fast?", [("Is it fast?", "yes-no", None, None, None)]),
+        ("[such as error rate < 5%]", []),
+        ("[FILL_IN] : list", []),
+    ],
+)
+def test_criteria_are_read_with_their_bar(text: str, read: list[tuple[object, ...]]) -> None:
+    assert [(c.name, c.kind, c.op, c.value, c.unit) for c in read_criteria(text, 1)] == read
+
+
+@pytest.mark.parametrize(
+    ("text", "asks", "value"),
+    [
+        ("Percentage of Users (and roughly how many users do you expect this to be): 5%", Asks.PERCENT, "5%"),
+        ('What metrics will you look at ("success criteria")?: errors', Asks.CRITERIA, "errors"),
+        ('Links to dashboard(s) showing "success criteria": here', Asks.DASHBOARD, "here"),
+        ("Actual date range of test duration: ", Asks.ACTUAL, ""),
+        ("Desired number of users: 9", Asks.USERS, "9"),
+    ],
+)
+def test_a_label_says_what_is_asked(text: str, asks: Asks, value: str) -> None:
+    field = read_field(text)
+
+    assert field is not None
+    assert (field.asks, field.value) == (asks, value)
+
+
+def test_a_clock_and_an_address_are_no_labels() -> None:
+    assert read_field("at 9:30 sharp") is None
+    assert read_field("see https://example.com") is None
+
+
+@pytest.mark.parametrize("text", ["[FILL_IN]", "TBD", "mm/dd/yyyy", "XX/XX/2026", "x", "[PICK_ONE]: yes | no"])
+def test_placeholders_are_seen(text: str) -> None:
+    assert placeholder_in(text)
+
+
+def test_hints_are_no_part_of_an_answer() -> None:
+    assert answer("5% (Recommendation: about 500 users, or at most 10%)") == "5%"
+    assert answer("[FILL_IN]% (minimum 2 hours)") == ""

@@ -1,0 +1,44 @@
+"""Stored evidence gives the stored verdict again, and `rampart evaluations --replay` says where it does not."""
+
+from __future__ import annotations
+
+from rampart.rollout.state import Evaluation
+from rampart_cli.replay import replay, replay_all
+
+from .conftest import Story
+
+
+def doctored(look: Evaluation) -> Evaluation:
+    """An evaluation with five times the errors in its evidence."""
+    evidence = {
+        key: {"points": [[start, value * 5 if key.endswith("errors") else value] for start, value in stored["points"]]}
+        for key, stored in look.evidence.items()
+    }
+    return look.model_copy(update={"evidence": evidence})
+
+
+def test_replaying_the_stored_evidence_gives_the_stored_verdicts(story: Story) -> None:
+    done = list(replay_all(story.plan, story.plan.digest, story.records.looks))
+    assert len(done) == 127
+    assert all(each.same for each in done)
+
+
+def test_evidence_that_was_changed_is_noticed(story: Story) -> None:
+    result = replay(story.plan, story.plan.digest, doctored(story.records.looks[-1]))
+    assert [(d.stored, d.now) for d in result.differences] == [("pass", "fail"), ("pass", "inconclusive")]
+    assert result.why == "rule and plan are the same: a defect"
+
+
+def test_another_rule_or_another_plan_is_named_as_the_reason(story: Story) -> None:
+    look = doctored(story.records.looks[-1])
+    assert "another plan" in replay(story.plan, "0" * 64, look).why
+    assert (
+        "judged by rule 0" in replay(story.plan, story.plan.digest, look.model_copy(update={"rule_version": "0"})).why
+    )
+
+
+def test_a_criterion_that_was_not_judged_then_is_a_difference(story: Story) -> None:
+    look = story.records.looks[-1]
+    shorter = look.model_copy(update={"judgements": look.judgements[:1]})
+    (difference,) = replay(story.plan, story.plan.digest, shorter).differences
+    assert (difference.criterion, difference.stored) == ("download error rate", "nothing")

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from rampart.adapters.memory import Moment
+from rampart.errors import FlagStoreError, GateError, QueueError, RollbackUndoneError, StoreError
+from rampart.rollout.request import Cause
+from rampart.rollout.rollback import Outcome
+from rampart.rollout.state import EventKind, GateKind, Status
+from tests.unit.rollout.world import EXECUTION, FLAG, ROLLOUT, CrashError, World
+
+CAUSES = [cause for cause in Cause if cause is not Cause.RESTORE]
+UNDONE = pytest.raises(RollbackUndoneError)
+
+
+# What is down does not stop it, and is made up for.
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_flag_store_that_is_down_halts_the_attempt_and_the_queue_finishes(live: World, cause: Cause) -> None:
+    live.flags.failure = FlagStoreError("down")
+    with UNDONE:
+        live.roll_back(cause)
+    assert live.status is Status.HALTED
+    assert live.state.percent == 25  # what it was: nobody has read it lower
+    assert live.told == [EventKind.ROLLING_BACK]
+    assert live.gates.failed  # the execution ends at once; the queue holds what is left
+    live.flags.failure = None
+    assert live.redeliver()[0].outcome is Outcome.ROLLED_BACK
+    assert live.percent == live.state.percent == 0
+    assert live.told[1] is EventKind.ROLLED_BACK
+
+
+def test_a_flag_that_ignores_the_write_is_never_said_to_be_rolled_back(live: World) -> None:
+    live.flags.ignores_writes = True
+    for _ in range(2):
+        with pytest.raises(RollbackUndoneError, match="set to 0% but reads 25%"):
+            live.roll_back()
+    assert live.told == [EventKind.ROLLING_BACK]
+    assert live.state.percent == 25
+
+
+def test_a_store_that_is_down_does_not_keep_an_alert_from_lowering_what_it_names(live: World) -> None:
+    live.store.failure = StoreError("down")
+    with UNDONE:
+        live.roll_back(Cause.ALERT)
+    assert live.percent == 0
+    assert live.flags.history
+    live.store.failure = None
+    assert live.redeliver()[0].outcome is Outcome.ROLLED_BACK
+    assert live.status is Status.ROLLED_BACK
+
+
+def test_a_misspelt_flag_is_not_created_while_the_store_is_down(live: World) -> None:
+    live.store.failure = StoreError("down")
+    with UNDONE:
+        live.roll_back(Cause.ALERT, flags=("Letters_Api", FLAG))
+    assert live.percent == 0
+    assert "Letters_Api" not in live.flags.flags
+
+
+def test_an_alert_about_a_flag_that_does_not_exist_is_undone_while_nobody_can_tell(live: World) -> None:
+    live.store.failure = StoreError("down")
+    with UNDONE:
+        live.roll_back(Cause.ALERT, flags=("nothing",))
+    assert live.flags.history == []
+
+
+@pytest.mark.parametrize("cause", [cause for cause in CAUSES if cause is not Cause.ALERT])
+def test_without_the_record_nobody_else_knows_the_flags_so_the_queue_keeps_it(live: World, cause: Cause) -> None:
+    live.store.failure = StoreError("down")
+    with UNDONE:
+        live.roll_back(cause)
+    live.store.failure = None
+    assert live.redeliver()[0].outcome is Outcome.ROLLED_BACK
+    assert live.percent == 0
+
+
+def test_a_record_that_cannot_be_written_leaves_the_flag_down_and_the_request_kept(live: World) -> None:
+    def break_down() -> None:
+        live.store.failure = StoreError("down")
+
+    live.hooks["flags.read", Moment.AFTER] = break_down
+    with pytest.raises(RollbackUndoneError, match="cannot be written"):
+        live.roll_back()
+    assert live.percent == 0
+    live.store.failure = None
+    assert live.redeliver()[0].outcome is Outcome.ROLLED_BACK
+
+
+def test_a_queue_that_is_down_does_not_stop_it(live: World) -> None:
+    live.queue.failure = QueueError("down")
+    assert live.roll_back().outcome is Outcome.ROLLED_BACK
+    assert live.percent == 0
+
+
+def test_the_request_is_kept_with_a_delay_and_marked_as_a_repetition(live: World) -> None:
+    live.roll_back()
+    ((kept, delay),) = live.queue.waiting
+    assert kept == live.request(Cause.ALERT).model_copy(update={"queued": True})
+    assert delay == timedelta(seconds=60)
+
+
+def test_a_repetition_is_not_kept_again(live: World) -> None:
+    live.roll_back()
+    live.redeliver()
+    assert live.queue.waiting == []
+
+
+def test_a_state_machine_that_does_not_answer_is_undone_and_ended_by_the_queue(live: World) -> None:
+    live.gates.failure = GateError("down")
+    with pytest.raises(RollbackUndoneError, match="still waits"):
+        live.roll_back()
+    assert live.status is Status.ROLLED_BACK
+    live.gates.failure = None
+    live.redeliver()
+    assert live.gates.failed
+
+
+def test_an_execution_that_is_gone_already_is_no_obstacle(live: World) -> None:
+    live.gates.stop(EXECUTION)
+    assert live.roll_back().outcome is Outcome.ROLLED_BACK
+
+
+def test_a_gate_that_opened_while_the_record_was_written_is_ended_by_the_repetition(world: World) -> None:
+    world.climb(1)
+    opened: list[str] = []
+    world.hooks["store.commit", Moment.BEFORE] = lambda: opened.append(world.open_gate())
+    world.roll_back()
+    world.redeliver()
+    assert list(world.gates.failed) == opened
+
+
+def test_a_rollback_between_two_gates_leaves_no_gate_to_open(world: World) -> None:
+    world.climb(1)
+    world.roll_back()
+    with pytest.raises(Exception, match="not live"):
+        world.open_gate(GateKind.APPROVAL)
+
+
+@pytest.mark.parametrize("moment", range(16))
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_rollback_cut_off_anywhere_is_finished_by_its_repetition(live: World, cause: Cause, moment: int) -> None:
+    live.moments, live.crash_at = 0, moment
+    try:
+        live.roll_back(cause)
+    except CrashError:
+        live.roll_back(cause)
+    assert live.percent == live.state.percent == 0
+    assert live.status in {Status.ROLLED_BACK, Status.ABANDONED}
+    assert live.gates.failed
+    assert live.told.count(EventKind.ROLLED_BACK) == 1
+
+
+def test_every_moment_of_a_rollback_was_cut_off_above(live: World) -> None:
+    live.moments = 0
+    live.roll_back(Cause.PERSON)
+    assert live.moments <= 16
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_repetition_changes_nothing(live: World, cause: Cause) -> None:
+    live.roll_back(cause)
+    before, told = live.state, list(live.store.told)
+    live.roll_back(cause)
+    live.redeliver()
+    assert (live.state, live.store.told) == (before, told)
+
+
+# An advance in flight.
+
+
+def test_an_advance_in_flight_is_not_yet_rolled_back(in_flight: World) -> None:
+    with pytest.raises(RollbackUndoneError, match="in flight"):
+        in_flight.roll_back()
+    assert in_flight.status is Status.HALTED
+    assert in_flight.percent == 0
+    assert in_flight.told == [EventKind.ROLLING_BACK]
+    assert "an advance is in flight" in in_flight.store.told[0].message
+
+
+def test_it_is_rolled_back_once_the_advance_has_seen_it(in_flight: World) -> None:
+    with UNDONE:
+        in_flight.roll_back()
+    assert in_flight.advance(in_flight.store.gates[ROLLOUT].id)["outcome"] == "halted"
+    in_flight.redeliver()
+    assert in_flight.status is Status.ROLLED_BACK
+    assert in_flight.told == [EventKind.ROLLING_BACK, EventKind.ROLLED_BACK]
+
+
+def test_it_is_rolled_back_once_the_advance_can_write_no_more(in_flight: World) -> None:
+    with UNDONE:
+        in_flight.roll_back()
+    in_flight.wait(minutes=4, seconds=59)
+    with UNDONE:
+        in_flight.redeliver()
+    in_flight.wait(seconds=1)
+    assert in_flight.roll_back().outcome is Outcome.ROLLED_BACK
+    assert in_flight.state.intent is None
+
+
+# Older attempts.
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_repetition_about_an_older_attempt_does_nothing(live: World, cause: Cause) -> None:
+    live.flags.failure = FlagStoreError("down")
+    with UNDONE:
+        live.roll_back(cause)
+    live.flags.failure = None
+    live.wait(minutes=1)
+    live.roll_back(Cause.PERSON)
+    live.wait(minutes=1)
+    live.resume(1)
+    live.advance(attempt=2, execution="second")
+    results = [each.outcome for each in live.redeliver()]
+    assert set(results) <= {Outcome.NOTHING, Outcome.NOT_BELIEVED}
+    assert live.percent == 25
+    assert live.status is Status.LIVE
+
+
+def test_a_repetition_waits_while_nobody_can_tell_which_attempt_it_is_about(live: World) -> None:
+    live.roll_back()
+    live.hooks["store.claims", Moment.AFTER] = lambda: setattr(live.store, "failure", StoreError("down"))
+    with pytest.raises(RollbackUndoneError, match="cannot be read"):
+        live.redeliver()
