@@ -341,7 +341,7 @@ def _late_changes(all_of: Measure) -> Iterator[Bar]:
 def _clumps(all_of: Measure) -> Iterator[Bar]:
     print("\n## False rollbacks with clumped errors, four days of 10 tries a bucket\n")
     names = (RAMPART, "its clump", "measured clump", *RIVALS)
-    found = all_of(with_clumps, BARS, (0.5, 1.0), (2, 3, 5), (0.0, 6.0), size=10_000)
+    found = all_of(with_clumps, BARS, (0.5, 1.0), (2, 3, 5), (0.0, 6.0), size=4000)
     rows = []
     for (bar, level, clump, spread), cell in found.items():
         how = "at once" if spread == 0 else "over half an hour"
@@ -358,7 +358,7 @@ def _clumps(all_of: Measure) -> Iterator[Bar]:
 def _wandering_and_late_totals(all_of: Measure) -> None:
     print("\n## False rollbacks in a day of a million requests a bucket, the rate wandering slowly by 10%\n")
     names = (RAMPART, "uncapped", *RIVALS)
-    found = all_of(with_wandering, BARS, (0.5, 0.8, 0.9, 0.95), (0.1,), size=4000)
+    found = all_of(with_wandering, BARS, (0.5, 0.8, 0.9, 0.95), (0.1,), size=2000)
     _table(
         ("bar", "rate / bar", *names),
         [

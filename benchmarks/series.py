@@ -55,8 +55,7 @@ def clumped(
         later = look + np.floor(chance.exponential(spread, look.shape)).astype(int)
         seen = later < looks
         np.add.at(errors, (later[seen], series[seen]), 1)
-    requests: Floats = errors - first + tries
-    return errors, requests
+    return errors, (errors - first + tries).astype(float)
 
 
 def wandering(

@@ -87,10 +87,17 @@ def _date_in(text: str) -> Dates:
 
 
 def _is_about_rollout(statement: Statement) -> bool:
-    if statement.section.kind in {SectionKind.STAGE, SectionKind.TIMELINE} or statement.line.checked is not None:
+    """Whether a line without a day is a step all the same: by where it stands, or by how it begins."""
+    if statement.section.kind is SectionKind.TIMELINE or statement.line.checked is not None:
+        return True
+    if STAGE_TITLE.match(statement.text):
+        return True
+    if statement.line.kind is LineKind.TEXT and not PERCENT.match(statement.text):
+        return False  # prose may tell of anything
+    if statement.section.kind is SectionKind.STAGE:
         return True
     above = [item.text for item in statement.line.ancestors] + [statement.section.title]
-    return bool(STAGE_TITLE.match(statement.text)) or any(map(_ROLLS.search, above))
+    return any(map(_ROLLS.search, above))
 
 
 def _step(statement: Statement, percent: float | None, text: str, dates: Dates) -> Stage:

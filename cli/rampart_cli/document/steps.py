@@ -18,13 +18,14 @@ _IS = re.compile(
     re.IGNORECASE,
 )
 _GOES = re.compile(
-    r"\b(?:increase|ramp|expand|launch|go|move|roll(?:ed)?[ -]?out|release|enable|open|turn(?: it| the flag)? on|set"
-    r"|raise|bump|dial|scale|proceed|advance|deploy|switch|widen|grow)\b"
+    r"\b(?:(?:increase|ramp|expand|launch|move|release|enable|open|set|raise|bump|dial|scale|proceed|advance|deploy|widen"
+    r"|grow)s?|switch(?:es)?|go(?:es)?|roll(?:ed|s)?[ -]?out|turn(?: it| the flag)? on)\b"
     rf"[^%.;]{{0,80}}?\b(?:to|at|for)\s{{1,3}}{_N}",
     re.IGNORECASE,
 )
 _TALK = re.compile(
-    r"recommend|at most|no more than|up to\b|\bexample|e\.g\.|for instance|%\s{0,2}(?:of )?(?:errors?|fail)"
+    r"recommend|\bhop(?:e|ing)\b|\bgoals?\b|\baim(?:s|ing)?\b"
+    r"|at most|no more than|up to\b|\bexample|e\.g\.|for instance|%\s{0,2}(?:of )?(?:errors?|fail)"
     r"|\berrors?(?: rates?)?\s{0,2}(?:of|at|is|:)?\s{0,2}~?[\d.]{1,6}\s?%"
     r"|\b(?:got|gave|showed|saw|had|were|was|reached)\b|roll(?:ed|ing)?[ -]?back|decrease|reduce|lower\b|back to",
     re.IGNORECASE,

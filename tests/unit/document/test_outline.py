@@ -62,3 +62,12 @@ def test_multibyte_text_before_a_box_is_counted_in_bytes(today: date) -> None:
 
 def test_a_page_without_a_plan_has_no_outline(today: date) -> None:
     assert outline_of(b"# Minutes\n", today=today) == ()
+
+
+def test_a_box_on_the_first_line_lies_behind_the_byte_order_mark(today: date) -> None:
+    source = b"\xef\xbb\xbf- [ ] 8/7/2026 - increase to 100%\n"
+
+    [plan] = outline_of(source, today=today)
+
+    [box] = plan.boxes
+    assert source[box.span.start : box.span.end] == b"[ ]"

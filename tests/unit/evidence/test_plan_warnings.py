@@ -8,7 +8,7 @@ from rampart.plan.check import PlanWarning, warnings
 from rampart.plan.model import Plan
 
 
-def plan_with(*, stages: list[dict[str, Any]], traffic: str | None = "400/hour", **criterion: Any) -> Plan:  # noqa: ANN401 - plan fields
+def plan_with(*, stages: list[dict[str, Any]], traffic: str | None = "400/hour", **criterion: Any) -> Plan:
     index = {"kind": "rate", "errors": "errors", "total": "total", "below": "1%", "baseline": "0.3%"}
     document: dict[str, Any] = {
         "rollout": "claim-letters-lighthouse",

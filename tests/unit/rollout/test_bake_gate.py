@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from rampart.adapters.memory import Moment
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.evaluate import sees
 from rampart.rollout.state import EventKind
 from tests.unit.rollout.world import (
     COMPLAINTS,
@@ -52,13 +54,32 @@ def test_an_error_never_asks_even_when_the_hold_is_over(baking: World) -> None:
     assert baking.token not in baking.gates.succeeded
 
 
-def test_a_gate_is_not_kept_alive_on_old_evidence(baking: World) -> None:
+@pytest.mark.parametrize(("age", "sighted"), [(timedelta(minutes=11), True), (timedelta(minutes=11, seconds=1), False)])
+def test_evidence_older_than_two_looks_is_no_sight(baking: World, age: timedelta, sighted: bool) -> None:
     baking.tick()
-    baking.metrics.on_call = lambda call, moment: crash()
-    baking.wait(minutes=12)
+    assert sees(baking.state, baking.clock.now() + age) is sighted
+
+
+def test_a_rollout_that_nobody_looked_at_is_not_seen(live: World) -> None:
+    assert not sees(live.state, live.clock.now())
+
+
+def test_a_look_that_fails_does_not_keep_the_gate_alive(baking: World) -> None:
+    baking.hooks["metrics.read", Moment.BEFORE] = crash
     with pytest.raises(CrashError):
         baking.tick()
-    assert len(baking.gates.kept_alive) == 1
+    assert baking.gates.kept_alive == []
+
+
+def test_a_gate_opened_by_a_clock_that_is_ahead_waits_for_the_next_look(baking: World) -> None:
+    baking.wait(minutes=30)
+    baking.open_gate(id="ahead", token="ahead", opened=baking.clock.now() + timedelta(seconds=1))
+    baking.gates.wait("ahead", EXECUTION)
+    baking.tick()
+    assert "ahead" not in baking.gates.succeeded
+    baking.wait(minutes=1)
+    baking.tick()
+    assert "ahead" in baking.gates.succeeded
 
 
 @pytest.mark.parametrize(
@@ -141,6 +162,7 @@ def test_outside_the_calendar_nobody_is_asked_and_the_gate_is_kept_alive(world: 
     [
         ({}, "2026-03-11T15:00:00.000Z"),
         (OFFICE_HOURS, "2026-03-10T20:00:00.000Z"),  # 16:00 in New York, written as UTC
+        ({"advance_on": "business_days"}, "2026-03-11T15:00:00.000Z"),  # open until Friday night
     ],
 )
 def test_a_question_lapses_in_a_day_and_never_after_the_window_it_was_asked_in(

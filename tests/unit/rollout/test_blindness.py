@@ -57,6 +57,19 @@ def test_an_answer_to_a_blind_gate_that_got_lost_is_given_again(blind: World) ->
     assert blind.told.count(EventKind.SIGHTED) == 1
 
 
+def test_a_blind_gate_wants_a_look_of_its_own(baking: World) -> None:
+    baking.tick()
+    baking.wait(minutes=1)
+    baking.open_gate(GateKind.BLIND, id="blind", token="blind")
+    baking.gates.wait("blind", EXECUTION)
+    baking.tick()
+    assert "blind" not in baking.gates.succeeded
+    baking.wait(minutes=4)
+    baking.tick()
+    assert "blind" in baking.gates.succeeded
+    assert baking.told.count(EventKind.SIGHTED) == 1
+
+
 def test_a_fail_that_comes_with_returning_sight_rolls_back(blind: World) -> None:
     blind.measure(Verdict.FAIL)
     blind.tick()

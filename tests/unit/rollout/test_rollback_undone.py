@@ -181,10 +181,15 @@ def test_an_advance_in_flight_is_not_yet_rolled_back(in_flight: World) -> None:
     assert "an advance is in flight" in in_flight.store.told[0].message
 
 
-def test_it_is_rolled_back_once_the_advance_has_seen_it(in_flight: World) -> None:
+def test_a_second_run_lowers_the_flag_and_leaves_it_to_time_whether_the_first_may_still_write(
+    in_flight: World,
+) -> None:
     with UNDONE:
         in_flight.roll_back()
     assert in_flight.advance(in_flight.store.gates[ROLLOUT].id)["outcome"] == "halted"
+    assert in_flight.percent == 0
+    assert in_flight.state.intent is not None
+    in_flight.wait(minutes=5)
     in_flight.redeliver()
     assert in_flight.status is Status.ROLLED_BACK
     assert in_flight.told == [EventKind.ROLLING_BACK, EventKind.ROLLED_BACK]

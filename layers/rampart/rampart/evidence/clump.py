@@ -14,9 +14,8 @@ LEAST_ERRORS = 20
 LEAST_PAIRS = 24
 LARGEST = 1000.0
 
-NEIGHBOURS = (-1, 1)
-NEIGHBOURS_BENT = (1, -2, 1)
-EVERY_OTHER_BENT = (1, 0, -2, 0, 1)
+HOUR_BY_HOUR = (-1, 1)
+TWO_BY_TWO = (1, 1, -2, -2, 1, 1)
 
 
 def estimate_clump(errors: Series, total: Series) -> tuple[float, str]:
@@ -24,21 +23,20 @@ def estimate_clump(errors: Series, total: Series) -> tuple[float, str]:
 
     It is the variance of an hour's errors over what independent errors would have. Differences of neighbouring hours
     measure it, so that a rate that rises and falls with the day does not count as clumps; shorter buckets would tear
-    clumps apart. But a clump that is spread over half an hour lies in two hours as often as not. So the same is
-    measured with what an hour shares with the next: variance plus twice the covariance with the neighbour, taken from
-    second differences, which a steady rise leaves at zero. The larger of the two counts: to think clumps too small
-    costs false rollbacks, too large only requests. Without enough history it is the default, and the source says so.
+    clumps apart. A clump that is spread over half an hour is still torn by the full hour as often as not, so the same
+    is measured of pairs of hours, in second differences, which a steady rise leaves at zero. The larger of the two
+    counts: to think clumps too small costs false rollbacks, too large only requests. Without enough history it is the
+    default, and the source says so.
     """
     hours = _Hours.of(errors, total)
     rarer = min(hours.errors, hours.requests - hours.errors)
     if rarer < LEAST_ERRORS:
         return DEFAULT_CLUMP, f"default: only {rarer:g} errors in the history"
-    neighbours, pairs = hours.dispersion(NEIGHBOURS)
+    hourly, pairs = hours.dispersion(HOUR_BY_HOUR)
     if pairs < LEAST_PAIRS:
         return DEFAULT_CLUMP, f"default: only {pairs} pairs of neighbouring hours in the history"
-    # With variance v and neighbours' covariance c, the bent contrasts measure v - 4c/3 and v: together v + 2c.
-    spread = 2.5 * hours.dispersion(EVERY_OTHER_BENT)[0] - 1.5 * hours.dispersion(NEIGHBOURS_BENT)[0]
-    return min(LARGEST, max(1.0, neighbours, spread)), f"measured from {len(hours.excess)} hours"
+    paired, _ = hours.dispersion(TWO_BY_TWO)
+    return min(LARGEST, max(1.0, hourly, paired)), f"measured from {len(hours.excess)} hours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class _Hours:
         moved = expected = 0.0
         count = 0
         for start in self.excess:
-            weighed = [(start + index * _HOUR, weight) for index, weight in enumerate(contrast) if weight]
+            weighed = [(start + index * _HOUR, weight) for index, weight in enumerate(contrast)]
             if all(hour in self.excess for hour, _ in weighed):
                 moved += sum(weight * self.excess[hour] for hour, weight in weighed) ** 2
                 expected += sum(weight * weight * self.variance[hour] for hour, weight in weighed)

@@ -84,7 +84,7 @@ class Advance:
         now = self.clock.now()
         if state.intent is not None and state.intent.gate == wanted:
             # A repetition of an advance that was cut off; the intent stands for as long as anybody may still write.
-            again = state.moved(now, intent=state.intent.model_copy(update={"at": now}))
+            again = state.moved(now, intent=state.intent.model_copy(update={"at": now}), cut_off=now)
             self.store.commit(state, again)
             return self._raise_flags(again)
         gate = self.store.gate(state.rollout) if gate_id else None
@@ -138,7 +138,7 @@ class Advance:
             except ConflictError:
                 current = self.store.state(state.rollout)
                 if current is None or not _is_mine(current, state.attempt, state.execution):
-                    return self._halted(current, state.attempt, state.execution)
+                    return self._halted(current, state.attempt, state.execution, mine=intent)
                 if current.passed_gate == intent.gate:
                     return _outcome(Outcome.ADVANCED, current)  # another run of this very advance was faster
                 state = current  # a tick wrote in between; the intent still stands
@@ -155,12 +155,14 @@ class Advance:
         self.store.commit(state, after, events=[event], answered=answered, release=True)
         return _outcome(Outcome.COMPLETED, after)
 
-    def _halted(self, state: RolloutState | None, attempt: int, execution: str) -> dict[str, Any]:
+    def _halted(
+        self, state: RolloutState | None, attempt: int, execution: str, mine: Intent | None = None
+    ) -> dict[str, Any]:
         """This attempt is over: what it may have raised comes down, unless a newer attempt holds the flags."""
         if state is None or state.status in CLOSED or state.attempt != attempt or state.execution != execution:
             return {"outcome": Outcome.HALTED.value, "attempt": attempt}
         lower(self.flags, state.plan.flags, self.pace)
-        if state.intent is not None:
+        if state.intent is not None and state.intent == mine:  # what another run may still write, time must settle
             # Whoever writes first sees the intent and looks at the flag again.
             with suppress(ConflictError):
                 self.store.commit(state, state.moved(self.clock.now(), intent=None))

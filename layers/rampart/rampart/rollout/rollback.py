@@ -288,7 +288,8 @@ def halted(
     before: RolloutState, request: RollbackRequest, readings: tuple[FlagReading, ...] | None, now: datetime
 ) -> tuple[RolloutState, list[Event]]:
     """The record after a rollback and what is to be told; `readings` is None where flags are not confirmed at 0%."""
-    in_flight = before.intent is not None and now - before.intent.at < INTENT_EXPIRES
+    writes = (before.intent.at if before.intent else None, before.cut_off)
+    in_flight = any(at is not None and now - at < INTENT_EXPIRES for at in writes)
     done = readings is not None and not in_flight
     if before.status is Status.ROLLED_BACK:
         seen_since = request.cause is Cause.DRIFT and request.asked_at > before.updated and not request.queued

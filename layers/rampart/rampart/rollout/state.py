@@ -154,6 +154,8 @@ class RolloutState(Model):
     stage_started: datetime | None = None
     hold_ends: datetime | None = None
     intent: Intent | None = None
+    cut_off: datetime | None = None
+    """When an advance was begun again; what the run before it wrote may land for as long as an intent stands."""
     gate: OpenGate | None = None
     latest: Latest | None = None
     overrides: tuple[Override, ...] = ()
