@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -16,13 +17,13 @@ import pytest
 
 from local.stack import LocalStack
 from rampart.rollout.state import EventKind, Status
-from tests.e2e.hostile import TOKEN_HEADER, Attack, Attacker
+from tests.e2e.hostile import Attack, Attacker
 from tests.e2e.rollouts import Rollout, eventually
 
-ATTACKS = 10_000
-COPIES = 1_000
+ATTACKS = 1_000
+COPIES = 100
 AT_ONCE = 8
-"""Requests under way at the same moment; each keeps a function worker of its own busy, and this machine may be small."""
+"""Requests under way at the same moment; each keeps a function worker of its own busy, on a machine that may be small."""
 DATADOG_SENDS = 6
 """Once, and five times more after a 5xx."""
 
@@ -33,6 +34,7 @@ class Sender:
     def __init__(self, stack: LocalStack) -> None:
         self._address = urlsplit(stack.alert_url)
         self._kept = threading.local()
+        self._opened: list[http.client.HTTPConnection] = []
 
     def status(self, attack: Attack) -> int:
         """Send once and return the answer's status."""
@@ -40,6 +42,7 @@ class Sender:
         if connection is None:
             connection = http.client.HTTPConnection(self._address.netloc, timeout=60)
             self._kept.connection = connection
+            self._opened.append(connection)
         try:
             connection.putrequest(attack.method, self._address.path + attack.path)
             for name, value in (*attack.headers, ("Content-Length", str(len(attack.body)).encode())):
@@ -48,9 +51,13 @@ class Sender:
             answer = connection.getresponse()
             answer.read()
         except BaseException:
-            self._kept.connection = None
+            connection.close()  # and opened again with the next request
             raise
         return int(answer.status)
+
+    def close(self) -> None:
+        for connection in self._opened:
+            connection.close()
 
     def statuses(self, attacks: Iterable[Attack]) -> list[int]:
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -58,8 +65,9 @@ class Sender:
 
 
 @pytest.fixture(scope="module")
-def sender(stack: LocalStack) -> Sender:
-    return Sender(stack)
+def sender(stack: LocalStack) -> Iterator[Sender]:
+    with closing(Sender(stack)) as sender:
+        yield sender
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ class Page:
     def span(self, line: int, column: int, length: int) -> Span:
         """The bytes of `length` characters from `line` and `column` on."""
         text, start = self.raw[line - 1], self.starts[line - 1]
-        bom = 0 * len(_UTF8_BOM) if line == 1 and self.source.startswith(_UTF8_BOM) else 0
+        bom = len(_UTF8_BOM) if line == 1 and self.source.startswith(_UTF8_BOM) else 0
         before = bom + len(text[: column - 1].encode())
         return Span(line, column, start + before, start + before + len(text[column - 1 : column - 1 + length].encode()))
 
