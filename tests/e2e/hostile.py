@@ -70,7 +70,8 @@ class Attacker:
         other = "A" if token[at] != "A" else "B"
         tries = [
             token[:at] + other + token[at + 1 :], token[:at], token + other, token[::-1], token.swapcase(),
-            f"Bearer {token}", f'"{token}"', f"{token},{token}", token.encode().hex(), "null", "*", "$RAMPART_TOKEN", token + "\xa0",
+            f"Bearer {token}", f'"{token}"', f"{token},{token}", token.encode().hex(), "null", "*",
+            "$RAMPART_TOKEN", token + "\xa0",
         ]  # fmt: skip
         return self.random.choice([each for each in tries if each != token]).encode("latin-1")
 

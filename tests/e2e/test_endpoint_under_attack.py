@@ -20,10 +20,10 @@ from rampart.rollout.state import EventKind, Status
 from tests.e2e.hostile import Attack, Attacker
 from tests.e2e.rollouts import Rollout, eventually
 
-ATTACKS = 1_000
-COPIES = 100
-AT_ONCE = 8
-"""Requests under way at the same moment; each keeps a function worker of its own busy, on a machine that may be small."""
+ATTACKS = 10_000
+COPIES = 1_000
+AT_ONCE = 6
+"""Requests under way at the same moment; each keeps a function worker of its own busy, and the machine may be small."""
 DATADOG_SENDS = 6
 """Once, and five times more after a 5xx."""
 

@@ -8,9 +8,8 @@ from tests.interleaving.world import World
 _ONCE = frozenset({EventKind.ADVANCED, EventKind.COMPLETED, EventKind.ROLLED_BACK, EventKind.ABANDONED})
 
 
-def always(world: World) -> str | None:
+def always(world: World) -> str:
     """The laws of every moment."""
-    state = world.state
     if world.percent > world.approved:
         return f"the flag is at {world.percent:g}%, and nobody ever approved more than {world.approved:g}%"
     once = [event for event in world.log if event[0] in _ONCE]
@@ -18,32 +17,35 @@ def always(world: World) -> str | None:
         return "the same thing was done and told twice"
     if len(world.answered) != len(set(world.answered)):
         return "two answers were taken at one gate"
+    if any(event[0] is EventKind.ADVANCED and event[3] not in ("start", *world.answered) for event in world.log):
+        return "it advanced without an approval"
+    state = world.state
     if state.status in DOWN and state.attempt not in world.asked | world.excused:
         return f"attempt {state.attempt} was halted, and nobody asked for it"
-    return None
+    return ""
 
 
-def said_is_so(world: World) -> str | None:
-    """The laws of every moment where nothing crashes: and after "rolled back" nobody is exposed."""
+def said_is_so(world: World) -> str:
+    """The laws of every moment where nothing crashes: after "rolled back" nobody is exposed."""
     if world.state.status is Status.ROLLED_BACK and world.percent > 0:
         return f'"rolled back" was said, and the flag is at {world.percent:g}%'
     return always(world)
 
 
-def at_the_end(world: World) -> str | None:
-    """The laws of the end, when nothing is under way any more."""
+def at_the_end(world: World) -> str:
+    """The laws of the end, when nothing is under way any more and the last tick came."""
     state = world.state
-    told = {(event[0], event[1]) for event in world.log}
-    if state.percent != world.percent:
-        return f"the record says {state.percent:g}%, and the flag reads {world.percent:g}%"
-    if state.status is Status.LIVE and state.attempt in world.asked:
-        return "a rollback was asked for, and the rollout is live"
-    if state.status is Status.HALTED:
-        return "the rollback is not finished"
-    if state.status is Status.ROLLED_BACK and (EventKind.ROLLED_BACK, state.attempt) not in told:
+    if state.status is Status.HALTED or (state.status is Status.LIVE and state.attempt in world.asked):
+        return f"a rollback was asked for, and the rollout is {state.status} at the end"
+    if state.percent != world.percent and not state.drift:
+        return f"the record says {state.percent:g}%, and the flag reads {world.percent:g}% at the end"
+    if state.status in DOWN and world.percent > 0:
+        return f"a rollback was asked for, and the flag is at {world.percent:g}% at the end"
+    if state.status is Status.ROLLED_BACK and not any(
+        event[:2] == (EventKind.ROLLED_BACK, state.attempt) for event in world.log
+    ):
         return "nobody was told of the rollback"
-    if state.status is not Status.LIVE and any(each.at != "ended" for each in world.executions):
-        return "the rollout is over, and its execution goes on"
-    if state.status is Status.LIVE and not any(each.name == state.execution and each.at != "ended" for each in world.executions):
-        return "the rollout is live, and nothing carries it on"
-    return None
+    waits = any(each.name == state.execution and each.at != "ended" for each in world.executions)
+    if waits != (state.status is Status.LIVE):
+        return f"the rollout is {state.status}, and its execution {'goes on' if waits else 'does not'}"
+    return ""

@@ -1,20 +1,31 @@
-"""The beginnings: what is true at first, what will happen from outside, and what may go wrong."""
+"""The beginnings: what is true at first, what will happen from outside at any moment, and what may go wrong."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from rampart.evidence.verdict import Verdict
-from rampart.plan.model import Plan
+from rampart.plan.model import OnDrift, OnRise, Plan
 from rampart.rollout.request import Cause
-from rampart.rollout.state import Gate, GateKind, Intent, Latest, OpenGate, Question, RolloutState, Status
+from rampart.rollout.state import (
+    Answer,
+    DecisionKind,
+    EventKind,
+    Gate,
+    GateKind,
+    Latest,
+    OpenGate,
+    Question,
+    RolloutState,
+    Status,
+)
 from tests.interleaving.explorer import Explored, explore
 from tests.interleaving.laws import always, at_the_end, said_is_so
-from tests.interleaving.moves import CRASH, EVERYTHING, IGNORED, LATE, LOST, OUTAGE, REFUSED, TWICE, Moves
+from tests.interleaving.moves import Moves
 from tests.interleaving.tape import Library
-from tests.interleaving.world import FLAG, ROLLOUT, START, Execution, Outside, World
+from tests.interleaving.world import FLAG, ROLLOUT, START, Execution, Fault, Outside, World, moment
 
 PLAN = Plan.model_validate(
     {
@@ -29,28 +40,37 @@ PLAN = Plan.model_validate(
         "stages": [{"percent": 1, "hold": "5m"}, {"percent": 25, "hold": "5m"}],
     }
 )
+RESTORING = PLAN.model_copy(update={"on_drift": OnDrift(above=OnRise.RESTORE)})
 FIRST = "first"
-_BEFORE = START - timedelta(hours=1)
+_AN_HOUR_AGO = START - timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One beginning, to be explored in full."""
 
     name: str
     state: RolloutState
     orders: tuple[tuple[Any, ...], ...]
+    at: str = "waiting"
+    """Where the execution stands."""
     ticks: int | None = None
     """Ticks beside the last one; None is an exploration without any."""
-    faults: frozenset[str] = frozenset()
-    most_faults: int = 1
+    faults: frozenset[Fault] = frozenset()
+    """What may go wrong, once."""
     steps: int = 0
-    percent: float | None = None
-    at: str = "waiting"
+    """Steps of time before the last one."""
+    tells: bool = False
+    """Whether EventBridge tells of executions that ended badly."""
+    others: bool = False
+    """Whether somebody else writes the flag: then it may be anywhere, for a while."""
+
+    def __str__(self) -> str:
+        return self.name
 
 
-def rollout(**changes: Any) -> RolloutState:
-    """A live rollout at its first stage whose question to people is open."""
+def _state(**changes: Any) -> RolloutState:
+    """A live rollout at its first stage, whose hold is over and whose evidence passes."""
     known: dict[str, Any] = {
         "rollout": ROLLOUT,
         "status": Status.LIVE,
@@ -59,68 +79,194 @@ def rollout(**changes: Any) -> RolloutState:
         "execution": FIRST,
         "stage": 0,
         "percent": 1.0,
-        "stage_started": _BEFORE,
-        "hold_ends": _BEFORE + timedelta(minutes=5),
+        "stage_started": _AN_HOUR_AGO,
+        "hold_ends": _AN_HOUR_AGO + timedelta(minutes=5),
         "latest": Latest(id="e1", at=START, verdict=Verdict.PASS, verdicts={"errors": Verdict.PASS}),
         "gate": OpenGate(id="a1-g2", kind=GateKind.APPROVAL, token="a1-g2", opened=START),
         "passed_gate": "start",
-        "started": _BEFORE,
-        "attempt_started": _BEFORE,
+        "started": _AN_HOUR_AGO,
+        "attempt_started": _AN_HOUR_AGO,
         "updated": START,
     }
     return RolloutState.model_validate(known | changes)
 
 
+ASKED = _state()
+BAKING = _state(gate=OpenGate(id="a1-g1", kind=GateKind.BAKE, token="a1-g1", opened=START - timedelta(minutes=9)))
+AT_LAST_STAGE = BAKING.model_copy(update={"stage": 1, "percent": 25.0, "passed_gate": "a1-g0"})
+STARTING = _state(stage=None, percent=0.0, stage_started=None, hold_ends=None, latest=None, gate=None, passed_gate=None)
+ROLLED_BACK = _state(
+    status=Status.ROLLED_BACK, percent=0.0, halted_at=START, watch_until=START + timedelta(minutes=15)
+)
+
+
+def _gate(scenario: Scenario) -> Gate | None:
+    gate = scenario.state.gate
+    if gate is None:
+        return None
+    asks = gate.kind is GateKind.APPROVAL
+    answered = Answer(decision=DecisionKind.APPROVE, by="ana", execution="decision-0", at=START)
+    return Gate(
+        id=gate.id,
+        kind=gate.kind,
+        attempt=scenario.state.attempt,
+        stage=scenario.state.stage or 0,
+        token=gate.token,
+        opened=gate.opened,
+        lapses=START + timedelta(hours=24) if asks else None,
+        question=Question(evaluation="e1", verdict=Verdict.PASS) if asks else None,
+        answer=answered if scenario.at == "advance" else None,
+    )
+
+
 def beginning(scenario: Scenario, library: Library) -> World:
     """The world at first."""
-    state = scenario.state
-    gate = state.gate
-    stored = None
-    if gate is not None:
-        asks = gate.kind is GateKind.APPROVAL
-        stored = Gate(
-            id=gate.id,
-            kind=gate.kind,
-            attempt=state.attempt,
-            stage=state.stage or 0,
-            token=gate.token,
-            opened=gate.opened,
-            lapses=START + timedelta(hours=24) if asks else None,
-            question=Question(evaluation="e1", verdict=Verdict.PASS) if asks else None,
-        )
-    waiting = Execution(
-        FIRST, state.attempt, scenario.at, gate.id if gate else None, gate.kind if gate else GateKind.BAKE, gates=2
-    )
+    state, gate = scenario.state, _gate(scenario)
+    is_down = state.status is Status.ROLLED_BACK
+    at = "ended" if is_down else scenario.at
+    execution = Execution(FIRST, state.attempt, at, gate.id if gate and not is_down else None, gates=2)
+    coming = state.plan.stages[state.next_stage] if scenario.at == "advance" else None
     return World(
         record=library.keep(state),
-        percent=state.percent if scenario.percent is None else scenario.percent,
-        gate=library.keep(stored) if stored else None,
-        executions=(waiting,),
+        percent=state.percent,
+        gate=library.keep(gate) if gate else None,
+        executions=(execution._replace(kind=gate.kind) if gate and not is_down else execution,),
         orders=tuple(sorted(scenario.orders)),
-        faults=scenario.most_faults if scenario.faults else 0,
+        faults=1 if scenario.faults else 0,
         steps=scenario.steps,
         ticks=scenario.ticks or 0,
-        approved=state.percent,
+        tells=scenario.tells,
+        approved=100.0 if scenario.others else coming.percent if coming else state.percent,
+        answered=(gate.id,) if gate and gate.answer else (),
+        asked=frozenset({state.attempt}) if is_down else frozenset(),
+        log=((EventKind.ROLLED_BACK, state.attempt, 0, None),) if is_down else (),
     )
 
 
-def explore_scenario(scenario: Scenario, without: frozenset[str] = frozenset()) -> Explored:
+def run(scenario: Scenario, most: int = 400_000) -> Explored:
     """Explore one beginning in full."""
     library = Library(in_any_order=bool(scenario.faults))
-    outside = Outside(library, PLAN, without)
-    moves = Moves(library, outside, scenario.faults, scenario.ticks is not None, scenario.most_faults, _guards=without)
+    outside = Outside(library, scenario.state.plan)
+    moves = Moves(library, outside, scenario.faults, scenario.ticks is not None, tries=1)
     first = beginning(scenario, library)
-    law = said_is_so if scenario.ticks is None else always
-    return explore(first, moves, always=law, at_the_end=at_the_end)
+    law = said_is_so if scenario.ticks is None and not scenario.others else always
+    return explore(first, moves, always=law, at_the_end=at_the_end, most=most)
 
 
-NO_CRASH = frozenset({LOST, REFUSED, TWICE, LATE})
-ALERT, SECOND, APPROVE = ("alert", 1), ("alert", 2), ("approve", 1)
-PERSON = ("person", 1, Cause.PERSON)
+ALERT, SECOND_ALERT = ("alert", 1), ("alert", 2)
+PERSON, ABANDON = ("person", 1, Cause.PERSON), ("person", 2, Cause.ABANDON)
+APPROVE, SECOND_APPROVE = ("approve", 1), ("approve", 2)
 
-SCENARIOS = (
-    Scenario("plain", rollout(), (ALERT, APPROVE)),
-    Scenario("plain with ticks", rollout(), (ALERT, APPROVE), ticks=1),
-    Scenario("advance, alert", rollout(), (ALERT, APPROVE), faults=NO_CRASH),
-    Scenario("advance, alert, with ticks", rollout(), (ALERT, APPROVE), ticks=0, faults=EVERYTHING),
+WITHOUT_TICKS = (
+    Scenario(name="an alert meets an approval", state=ASKED, orders=(ALERT, APPROVE), tells=True),
+    Scenario(name="an alert meets two approvals", state=ASKED, orders=(ALERT, APPROVE, SECOND_APPROVE)),
+    Scenario(name="an alert meets the first advance", state=STARTING, at="advance", orders=(ALERT,), tells=True),
+    Scenario(name="two alerts meet an advance", state=ASKED, at="advance", orders=(ALERT, SECOND_ALERT)),
+    Scenario(name="an alert and a person meet an advance", state=ASKED, at="advance", orders=(ALERT, PERSON)),
+    Scenario(name="a person abandons during an advance", state=ASKED, at="advance", orders=(ABANDON,), tells=True),
+    Scenario(
+        name="answers of an advance and of an alert are lost",
+        state=ASKED,
+        at="advance",
+        orders=(ALERT,),
+        faults=frozenset({Fault.LOST, Fault.REFUSED}),
+    ),
+    Scenario(
+        name="a write of an advance lands late",
+        state=ASKED,
+        at="advance",
+        orders=(ALERT,),
+        faults=frozenset({Fault.LATE}),
+        steps=1,
+    ),
+    Scenario(
+        name="an advance is called twice",
+        state=ASKED,
+        at="advance",
+        orders=(ALERT,),
+        faults=frozenset({Fault.TWICE}),
+    ),
+    Scenario(
+        name="a resume meets the end of the old execution",
+        state=ROLLED_BACK,
+        orders=(("resume", 1), ("execution ended", FIRST)),
+    ),
+    Scenario(
+        name="the end of a refused start meets an approval",
+        state=ASKED,
+        orders=(("execution ended", "refused"), APPROVE),
+    ),
+)
+WITH_TICKS = (
+    Scenario(
+        name="an alert meets an advance and a tick, any of which crashes",
+        state=ASKED,
+        at="advance",
+        orders=(ALERT,),
+        ticks=1,
+        faults=frozenset({Fault.CRASH}),
+    ),
+    Scenario(
+        name="a write lands late, even after time went on",
+        state=ASKED,
+        at="advance",
+        orders=(ALERT,),
+        ticks=0,
+        steps=1,
+        faults=frozenset({Fault.LATE}),
+    ),
+    Scenario(
+        name="a write is accepted and forgotten",
+        state=ASKED,
+        at="advance",
+        orders=(ALERT,),
+        ticks=0,
+        faults=frozenset({Fault.IGNORED}),
+    ),
+    Scenario(
+        name="something is down when the alert comes, and an approval after it",
+        state=ASKED,
+        orders=(ALERT, APPROVE),
+        ticks=0,
+        steps=1,
+        faults=frozenset({Fault.OUTAGE}),
+    ),
+    Scenario(
+        name="the stage fails while people are asked",
+        state=ASKED,
+        orders=(("stage fails",), APPROVE),
+        ticks=1,
+        steps=1,
+        faults=frozenset({Fault.CRASH, Fault.REFUSED}),
+    ),
+    Scenario(
+        name="somebody stops the execution, and nobody is told",
+        state=BAKING,
+        orders=(("stop", 1),),
+        ticks=1,
+        faults=frozenset({Fault.CRASH}),
+    ),
+    Scenario(
+        name="the attempt goes blind while an alert comes",
+        state=BAKING,
+        orders=(("go blind", 1), ALERT),
+        ticks=0,
+        tells=True,
+    ),
+    Scenario(name="the end meets an alert", state=AT_LAST_STAGE, orders=(ALERT,), ticks=1, steps=1),
+    Scenario(
+        name="another writer raises the flag, and it is restored while an alert comes",
+        state=ASKED.model_copy(update={"plan": RESTORING}),
+        orders=(("writer", 50.0), ALERT),
+        ticks=1,
+        others=True,
+    ),
+    Scenario(
+        name="another writer raises a rolled-back flag",
+        state=ROLLED_BACK,
+        orders=(("writer", 50.0),),
+        ticks=1,
+        faults=frozenset({Fault.CRASH, Fault.LOST, Fault.REFUSED}),
+        others=True,
+    ),
 )

@@ -1,4 +1,4 @@
-"""The use cases as something that can be stopped at every call: ports that play a tape of replies, then stop.
+"""The use cases as something that can be stopped at every call: a tape of replies that stops them at its end.
 
 A use case is a function of the replies that it got. So a run is its list of replies; to go one step, it is run again
 from its start with one reply more, and stops at the next call. Runs are kept as a tree: what was run once is known.
@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from rampart.errors import RampartError
-from rampart.evidence.series import Measured, Series
 from rampart.plan.model import Plan
-from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Claim, Evaluation, Event, Gate, RolloutState
+from rampart.rollout.state import Gate, RolloutState
 
 
 class Call(NamedTuple):
@@ -29,12 +26,23 @@ class Call(NamedTuple):
     name: str
     args: tuple[Any, ...] = ()
 
+    def __str__(self) -> str:
+        """The call with what tells it from others."""
+        if self.name == "store.commit":
+            return f"store.commit({self.args[1]})"
+        return f"{self.name}({', '.join(str(each) for each in self.args)})"
+
 
 class Reply(NamedTuple):
     """What the outside answers."""
 
     value: Any = None
     error: type[RampartError] | None = None
+
+    def __str__(self) -> str:
+        if self.error is not None:
+            return self.error.__name__
+        return "done" if self.value is None else str(self.value)
 
 
 class Result(NamedTuple):
@@ -64,11 +72,14 @@ class Kept:
     def __repr__(self) -> str:
         match self.model:
             case RolloutState() as state:
-                return f"{state.status} at epoch {state.epoch}"
+                intent = f", intent {state.intent.percent:g}%" if state.intent else ""
+                return f"{state.status} {state.percent:g}%{intent}, epoch {state.epoch}"
             case Gate() as gate:
                 return f"gate {gate.id}" + (", answered" if gate.answer else "")
             case RollbackRequest() as request:
                 return f"rollback by {request.cause}"
+            case dict() as output:
+                return str(output.get("outcome", "the answer"))
         return type(self.model).__name__
 
 
@@ -238,118 +249,3 @@ def _key(value: Any) -> Hashable:
             return tuple(_key(each) for each in value)
         case _:
             return value  # type: ignore[no-any-return]  # what is left in a document is plain
-
-
-# The ports.
-
-
-@dataclass(frozen=True, slots=True)
-class TapedClock:
-    """Time stands still between two calls."""
-
-    tape: Tape
-
-    def now(self) -> datetime:
-        return self.tape.ask("clock.now")  # type: ignore[no-any-return]  # the world's moment
-
-
-@dataclass(frozen=True, slots=True)
-class TapedFlags:
-    """The flag store."""
-
-    tape: Tape
-
-    def read(self, flag: str) -> FlagReading:
-        return FlagReading(flag, self.tape.ask("flag.read"))
-
-    def set_percentage(self, flag: str, percent: float) -> None:
-        self.tape.ask("flag.write", float(percent))
-
-    def close_gates(self, flag: str) -> None:
-        self.tape.ask("flag.write", 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class TapedStore:
-    """The records; `unconditional` says which commits do without their condition, where that guard is taken away."""
-
-    tape: Tape
-    unconditional: Callable[[RolloutState], bool] = field(default=lambda _: False)
-
-    def watched(self) -> Sequence[str]:
-        return self.tape.ask("store.watched")  # type: ignore[no-any-return]  # names
-
-    def state(self, rollout: str) -> RolloutState | None:
-        return self.tape.ask("store.state").model  # type: ignore[no-any-return]  # a kept record
-
-    def gate(self, rollout: str) -> Gate | None:
-        kept = self.tape.ask("store.gate")
-        return None if kept is None else kept.model
-
-    def claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
-        holder = self.tape.ask("store.claims")
-        return {flag: Claim(flag=flag, rollout=holder, flags=tuple(flags)) for flag in flags if holder}
-
-    def open(self, state: RolloutState, submitted: str, events: Sequence[Event]) -> None:
-        raise NotImplementedError("every scenario begins with an open rollout")
-
-    def commit(
-        self,
-        before: RolloutState,
-        after: RolloutState,
-        *,
-        events: Sequence[Event] = (),
-        evaluation: Evaluation | None = None,
-        answered: str | None = None,
-        release: bool = False,
-    ) -> None:
-        keep = self.tape.library.keep
-        told = tuple((event.kind, event.attempt, event.stage, event.details.get("gate")) for event in events)
-        condition = not self.unconditional(after)
-        self.tape.ask("store.commit", keep(before), keep(after), told, answered, release, condition)
-
-
-@dataclass(frozen=True, slots=True)
-class TapedGates:
-    """Where executions wait."""
-
-    tape: Tape
-
-    def succeed(self, token: str, output: Mapping[str, Any]) -> None:
-        self.tape.ask("gates.succeed", token, self.tape.library.keep(dict(output)))
-
-    def fail(self, token: str, error: str, cause: str) -> None:
-        self.tape.ask("gates.fail", token)
-
-    def keep_alive(self, token: str) -> None:
-        self.tape.ask("gates.keep_alive", token)
-
-    def is_running(self, execution: str) -> bool:
-        return self.tape.ask("gates.is_running", execution)  # type: ignore[no-any-return]  # yes or no
-
-
-@dataclass(frozen=True, slots=True)
-class TapedQueue:
-    """The rollback queue, and the call of `rollback`."""
-
-    tape: Tape
-
-    def put(self, request: RollbackRequest, delay: timedelta) -> None:
-        self.tape.ask("queue.put", self.tape.library.keep(request))
-
-    def call(self, request: RollbackRequest) -> None:
-        self.tape.ask("rollback.call", self.tape.library.keep(request))
-
-
-@dataclass(frozen=True, slots=True)
-class TapedMetrics:
-    """Evidence: so many errors in each bucket."""
-
-    tape: Tape
-
-    def read(self, queries: Mapping[str, str], *, start: int, end: int, bucket: int) -> Mapping[str, Measured]:
-        errors = self.tape.ask("metrics.read")
-        return {key: Series(tuple((at, errors) for at in range(start, end, bucket))) for key in queries}
-
-    def alerting_monitors(self, monitors: Sequence[int]) -> Mapping[int, str]:
-        return {}

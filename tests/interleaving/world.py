@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from rampart.adapters.memory import changes
@@ -19,10 +20,10 @@ from rampart.errors import (
     RampartError,
     StoreError,
 )
+from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.state import (
-    DOWN,
     Answer,
     DecisionKind,
     EventKind,
@@ -47,12 +48,34 @@ def moment(seconds: int) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
+class Fault(StrEnum):
+    """What can go wrong with a call."""
+
+    CRASH = "crash"
+    """The process ends before or after it."""
+    LOST = "lost"
+    """It is done, and reported as failed."""
+    REFUSED = "refused"
+    """It is not done, and reported as failed."""
+    LATE = "late"
+    """A write to the flag is given up, and lands later."""
+    IGNORED = "ignored"
+    """A write to the flag is accepted and forgotten."""
+    OUTAGE = "outage"
+    """Its port answers nothing until time goes on, and whoever calls gives up before."""
+    TWICE = "twice"
+    """The state machine loses the run's answer, and calls again while it is still under way."""
+
+
 class Run(NamedTuple):
     """A function under way: where it stands, who called it, and how often that caller tried before."""
 
     node: Node
     caller: tuple[Any, ...]
     tries: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.node.name} ({self.caller[0]})" if self.node.name == "rollback" else self.node.name
 
 
 class Execution(NamedTuple):
@@ -61,7 +84,7 @@ class Execution(NamedTuple):
     name: str
     attempt: int
     at: str
-    """prepare, advance, opening bake, opening approval, waiting, rollback or ended."""
+    """preparing, advance, advancing, opening bake, opening approval, waiting, rolling back or ended."""
     gate: str | None = None
     """The gate that it opens, waits at or was answered at; its token is the gate's id."""
     kind: GateKind = GateKind.BAKE
@@ -106,6 +129,8 @@ class World(NamedTuple):
     """Ticks that may still come before the last one."""
     last: bool = False
     """Whether the last tick came: nothing fails any more."""
+    tells: bool = True
+    """Whether EventBridge tells of executions that ended badly."""
     # What only the laws look at.
     log: tuple[tuple[Any, ...], ...] = ()
     """Events: kind, attempt, stage, gate."""
@@ -124,6 +149,13 @@ class World(NamedTuple):
         found: RolloutState = self.record.model
         return found
 
+    def __str__(self) -> str:
+        parts = [f"{self.now // 60} min: flag {self.percent:g}%, attempt {self.state.attempt} {self.record}"]
+        parts += [f"{each.name} {each.at}" for each in self.executions]
+        parts += [f"{request} queued" for request in self.queue]
+        parts += [f"{write.percent:g}% may land late" for write in self.late]
+        return ", ".join(parts)
+
 
 ERRORS: dict[str, type[RampartError]] = {
     "flag": FlagStoreError,
@@ -137,11 +169,10 @@ ERRORS: dict[str, type[RampartError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What answers calls; `without` names the guards that are taken away."""
+    """What answers calls, with the conditions of the real parts."""
 
     library: Library
     plan: Plan
-    without: frozenset[str] = frozenset()
     _committed: dict[Any, Kept] = field(default_factory=dict)
 
     def reply(self, world: World, call: Call) -> tuple[World, Reply]:
@@ -159,7 +190,7 @@ class Outside:
             case "store.claims":
                 return world, Reply(ROLLOUT if world.claimed else "")
             case "store.watched":
-                return world, Reply((ROLLOUT,) if self._is_watched(world.state) else ())
+                return world, Reply((ROLLOUT,) if self.is_watched(world.state) else ())
             case "store.commit":
                 return self._commit(world, *args)
             case "decision.take":
@@ -167,20 +198,18 @@ class Outside:
             case "metrics.read":
                 return world, Reply(world.errors)
             case "queue.put":
-                return self._put(world, args[0])
+                return self.put(world, args[0]), Reply()
             case "rollback.call":
                 return order(world, ("rollback", args[0])), Reply()
         return self._of_gates(world, name, *args)
 
-    def _is_watched(self, state: RolloutState) -> bool:
-        if "the index keeps what is halted" in self.without and state.status in DOWN:
-            return False
+    def is_watched(self, state: RolloutState) -> bool:
+        """Whether the sparse index holds the record."""
         return state.watched
 
-    def _put(self, world: World, request: Kept) -> tuple[World, Reply]:
-        if "the queue" in self.without or request in world.queue:
-            return world, Reply()
-        return world._replace(queue=in_order((*world.queue, request))), Reply()
+    def put(self, world: World, request: Kept) -> World:
+        """The queue keeps a request."""
+        return world if request in world.queue else world._replace(queue=in_order((*world.queue, request)))
 
     # The table.
 
@@ -192,11 +221,10 @@ class Outside:
         told: tuple[tuple[Any, ...], ...],
         answered: str | None,
         release: bool,
-        condition: bool,
+        at_epoch: bool,
     ) -> tuple[World, Reply]:
-        held = not release or world.claimed
-        is_answered = answered is None or self._is_answered(world, answered)
-        if condition and not (world.state.epoch == before.model.epoch and held and is_answered):
+        holds = world.state.epoch == before.model.epoch or not at_epoch
+        if not (holds and (world.claimed or not release) and self.is_answered(world, answered)):
             return world, Reply(error=ConflictError)
         key = (world.record, before, after)
         record = self._committed.get(key)
@@ -213,7 +241,10 @@ class Outside:
         excused = world.excused | {state.attempt} if under_way else world.excused
         return world._replace(approved=max(world.approved, self.plan.stages[state.target].percent), excused=excused)
 
-    def _is_answered(self, world: World, gate: str) -> bool:
+    def is_answered(self, world: World, gate: str | None) -> bool:
+        """Whether the gate that a commit names, if it does, holds an answer."""
+        if gate is None:
+            return True
         return world.gate is not None and world.gate.model.id == gate and world.gate.model.answer is not None
 
     def _take(self, world: World, gate_id: str, me: str) -> tuple[World, Reply]:
@@ -222,8 +253,7 @@ class Outside:
         if gate is None or gate.id != gate_id or gate.kind is not GateKind.APPROVAL or gate.question is None:
             return world, Reply(error=ConflictError)
         lapsed = gate.lapses is not None and gate.lapses <= moment(world.now)
-        taken = gate.answer is not None and gate.answer.execution != me and "one answer for a gate" not in self.without
-        if lapsed or taken or gate.question.verdict != "pass":
+        if lapsed or not self.is_free(gate, me) or gate.question.verdict != Verdict.PASS:
             return world, Reply(error=ConflictError)
         answer = Answer(decision=DecisionKind.APPROVE, by="ana", execution=me, at=moment(world.now))
         upcoming = gate.stage + 1
@@ -238,11 +268,15 @@ class Outside:
             Reply(),
         )
 
+    def is_free(self, gate: Gate, me: str) -> bool:
+        """Whether a decision may answer a gate: nobody else did."""
+        return gate.answer is None or gate.answer.execution == me
+
     def may_open(self, world: World, execution: Execution) -> bool:
         """The condition of the transaction that opens a gate."""
         state = world.state
         is_mine = (state.attempt, state.execution) == (execution.attempt, execution.name)
-        return (is_mine and state.status is Status.LIVE) or "gates open conditionally" in self.without
+        return is_mine and state.status is Status.LIVE
 
     def open_gate(self, world: World, execution: Execution) -> World:
         """`Bake` or `AwaitApproval`: one transaction that opens the gate, or the end of the execution."""
@@ -309,6 +343,13 @@ def order(world: World, what: tuple[Any, ...]) -> World:
     return world._replace(orders=tuple(sorted((*world.orders, what), key=_rank)))
 
 
+def landed(world: World, write: LateWrite) -> World:
+    """A late write reaches the flag after all."""
+    late = list(world.late)
+    late.remove(write)
+    return world._replace(percent=write.percent, late=tuple(late))
+
+
 def move(world: World, execution: Execution) -> World:
     """The world with one execution elsewhere."""
     others = tuple(each for each in world.executions if each.name != execution.name)
@@ -318,7 +359,8 @@ def move(world: World, execution: Execution) -> World:
 def end(world: World, execution: Execution) -> World:
     """An execution that ends badly; EventBridge tells of it, some time."""
     ended = Execution(execution.name, execution.attempt, "ended")
-    return order(move(world, ended), ("execution ended", execution.name))
+    world = move(world, ended)
+    return order(world, ("execution ended", execution.name)) if world.tells else world
 
 
 def _rank(what: tuple[Any, ...]) -> tuple[Any, ...]:

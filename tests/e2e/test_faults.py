@@ -1,0 +1,169 @@
+"""Outside systems that fail for a while, through the deployed stack: nothing passes, nothing is lost, it goes on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from local.faults import Fault, FaultKind
+from local.stack import LocalStack
+from rampart.evidence.verdict import Verdict
+from rampart.rollout.state import EventKind, GateKind, Status
+from tests.e2e.rollouts import Rollout, eventually
+
+NewRollout = Callable[..., Rollout]
+TWO_STAGES = [{"percent": 1, "hold": "3s"}, {"percent": 100, "hold": "3s"}]
+
+
+@pytest.fixture(autouse=True)
+def _well_again(stack: LocalStack) -> Iterator[None]:
+    yield
+    stack.flipper.faults.clear()
+    stack.datadog.faults.clear()
+
+
+def alert(rollout: Rollout, **changes: Any) -> dict[str, Any]:
+    known = {"transition": "Triggered", "monitor": "4711", "cycle": "1", "title": "Download error rate", "date": "0"}
+    return {**known, "flags": rollout.flag, **changes}
+
+
+def test_a_rollback_that_flipper_refuses_is_done_when_flipper_is_back_without_a_person(
+    new_rollout: NewRollout, stack: LocalStack
+) -> None:
+    """Datadog, the queue, each tick and each failed call repeat it; what gave up meanwhile is shown by the command."""
+    rollout = new_rollout()
+    execution = rollout.start()
+    rollout.at(1)
+    stack.flipper.faults.add(Fault(kind=FaultKind.STATUS, status=503, path=rf"/features/{rollout.flag}(/|$)"))
+
+    answer = stack.post_alert(alert(rollout))
+
+    assert answer.status_code == 503, "Datadog sends it again"
+    rollout.ended(Status.HALTED)
+    [told] = rollout.events(EventKind.ROLLING_BACK)
+    assert "not yet confirmed at 0%" in told.message
+    assert rollout.execution_end(execution)["error"] == "RolledBack", "no advance can come any more"
+    shown = eventually(lambda: [each for each in dead_letters(stack) if rollout.name in each["about"]], "a dead letter")
+    assert {each["kind"] for each in shown} == {"rollback"}
+    assert rollout.percentage == 1
+
+    stack.flipper.faults.clear()
+
+    rollout.ended(Status.ROLLED_BACK)
+    assert rollout.percentage == 0
+    [done] = rollout.events(EventKind.ROLLED_BACK)
+    assert "read at 0%" in done.message
+    assert all(each["done"] for each in dead_letters(stack, "redrive"))
+    assert dead_letters(stack) == []
+    assert len(rollout.events(EventKind.ROLLED_BACK)) == 1, "what is done again finds it done"
+
+
+def dead_letters(stack: LocalStack, command: str = "list") -> list[dict[str, Any]]:
+    """What the command line says of the dead-letter queue."""
+    run = subprocess.run(
+        [sys.executable, "-m", "rampart_cli.main", "dead-letters", command, "--json"],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout, run.stderr
+    letters: list[dict[str, Any]] = json.loads(run.stdout)
+    return letters
+
+
+def datadog_fails(stack: LocalStack) -> None:
+    stack.datadog.faults.add(Fault(kind=FaultKind.STATUS, status=503, path="timeseries"))
+
+
+def blinded(rollout: Rollout) -> datetime:
+    """Wait until an evaluation could not see anything; when that was."""
+    state = rollout.until("an error", lambda s: s.latest is not None and s.latest.verdict is Verdict.ERROR)
+    assert state.latest is not None
+    return state.latest.at
+
+
+def test_while_datadog_is_down_nothing_passes_nobody_is_asked_and_the_gate_is_left_to_lapse(
+    new_rollout: NewRollout, stack: LocalStack
+) -> None:
+    rollout = new_rollout(stages=TWO_STAGES)
+    datadog_fails_after_the_start(rollout, stack)
+    since = blinded(rollout)
+
+    state = rollout.until("more looks", lambda s: s.latest is not None and (s.latest.at - since).total_seconds() > 4)
+
+    assert state.hold_ends is not None
+    assert state.updated > state.hold_ends, "the hold is over, and yet:"
+    assert state.gate is not None
+    assert (state.gate.kind, state.percent, rollout.percentage) == (GateKind.BAKE, 1, 1)
+    assert rollout.events(EventKind.ASKED) == []
+    assert "503" in rollout.events(EventKind.VERDICT_CHANGED)[-1].message
+    assert gate_was_left_alone(stack, rollout, since)
+
+    stack.datadog.faults.clear()
+
+    rollout.asked(1)
+
+
+def datadog_fails_after_the_start(rollout: Rollout, stack: LocalStack) -> None:
+    rollout.start()
+    rollout.at(1)
+    datadog_fails(stack)
+
+
+def gate_was_left_alone(stack: LocalStack, rollout: Rollout, since: datetime) -> bool:
+    """Whether the function's log says that it did nothing at the gate: no heartbeat, no answer."""
+    events = stack.ministack.client("logs").filter_log_events(
+        logGroupName="/aws/lambda/rampart-evaluate", startTime=int(since.timestamp() * 1000), filterPattern="looked"
+    )["events"]
+    looks = [json.loads(event["message"]) for event in events if f'"{rollout.name}"' in event["message"]]
+    blind = [look["did"] for look in looks if look.get("verdict") == Verdict.ERROR.value]
+    return bool(blind) and not any(blind)
+
+
+def test_an_approval_is_not_acted_on_while_datadog_is_down(new_rollout: NewRollout, stack: LocalStack) -> None:
+    """The answer was given for evidence that passed; when it arrives, nobody can see any more."""
+    rollout = new_rollout(stages=TWO_STAGES)
+    rollout.start()
+    gate = rollout.asked(1).gate
+    assert gate is not None
+    datadog_fails(stack)
+    blinded(rollout)
+
+    rollout.decide(decision="approve", gate=gate.id, reported={"call centre complaints": 0})
+
+    [held] = eventually(lambda: rollout.events(EventKind.HELD), "the refusal")
+    assert "the newest evaluation says error" in held.message
+    assert rollout.percentage == 1
+    stack.datadog.faults.clear()
+    assert rollout.approve(1)["status"] == "SUCCEEDED"
+    rollout.at(100)
+
+
+def test_an_alerts_token_is_rotated_without_a_moment_in_which_no_alert_is_believed(
+    new_rollout: NewRollout, stack: LocalStack
+) -> None:
+    """Both tokens are in the secret while Datadog is given the new one; caches follow by themselves."""
+    rollout = new_rollout()
+    test = alert(rollout, title="[TEST] Download error rate")
+    old, new = stack.alert_token, "the-next-token-of-the-alerts"
+    vault = stack.ministack.client("secretsmanager")
+
+    def believed(token: str) -> bool:
+        return stack.post_alert(test, token=token).status_code == 200
+
+    assert not believed(new)
+    vault.put_secret_value(SecretId="rampart/alerts", SecretString=json.dumps({"token": new, "previous_token": old}))
+
+    def follows() -> bool:
+        assert believed(old), "the old token is believed at every moment"
+        return believed(new)
+
+    eventually(follows, "the new token to be believed")
+    assert believed(old)
