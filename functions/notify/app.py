@@ -1,4 +1,4 @@
-"""The function `notify`: the table's stream brings events, and people and systems are told of each once."""
+"""The function `notify`: the table's stream brings events, and people and systems are told of each on every channel."""
 
 from __future__ import annotations
 

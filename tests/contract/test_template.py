@@ -9,6 +9,7 @@ import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 from rampart.adapters import settings
+from rampart.rollout.notify import LEASE, WAIT
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("Prepare", "Advance", "Evaluate", "Rollback", "Notify")
@@ -67,6 +68,16 @@ def test_a_function_may_touch_named_resources_only(template: dict[str, Any], fun
         answers = all(name.startswith("states:SendTask") for name in ([action] if isinstance(action, str) else action))
         assert answers or "*" not in (resources if isinstance(resources, list) else [resources])
         assert not any("*" in name for name in action)
+
+
+def test_the_stream_still_tries_when_the_lease_of_a_killed_notify_is_over(template: dict[str, Any]) -> None:
+    function = template["Resources"]["NotifyFunction"]["Properties"]
+    stream = function["Events"]["Stream"]["Properties"]
+
+    assert function["Timeout"] < LEASE.total_seconds()  # who is alive has not lost its claim
+    # Before the last try all others waited, even if the stream lets no time pass; the first was the killed one.
+    assert (stream["MaximumRetryAttempts"] - 1) * WAIT > LEASE
+    assert stream["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 
 
 def test_every_star_has_its_reason_beside_it() -> None:

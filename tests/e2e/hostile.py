@@ -96,7 +96,7 @@ class Attacker:
     def harmless(self) -> Attack:
         """A true alert that is no reason to roll back."""
         now = int(time.time() * 1000)
-        changes = [
+        changes: list[dict[str, Any]] = [
             {"date": str(now - self.random.randrange(1_000_000, 10**12))},
             {"date": now + self.random.randrange(1_000_000, 10**12)},
             {"transition": self.random.choice(["Recovered", "Warn", "No Data", "Re-Warn", "Warn Recovered"])},
@@ -132,12 +132,12 @@ class Attacker:
         return {key: value for key, value in self.alert().items() if key != name}
 
     def _wrong_field(self) -> dict[str, Any]:
-        flags = [
+        flags: list[Any] = [
             "", [], {}, 0, None, True, [None], [[self.flag]], ["a"] * 21, f"{self.flag}/../boolean", f"../{self.flag}",
             f"{self.flag}?x=1", f"{self.flag}#", f"{self.flag} x", f"{self.flag}%2Fboolean", "a\r\nHost: x", "a\x00b",
             "é", "x" * 3000, "$FLAGS", "' OR 1=1 --", "<script>", "{{flags}}",
         ]  # fmt: skip
-        transition = [
+        transition: list[Any] = [
             "$ALERT_TRANSITION",
             "triggered",
             "TRIGGERED ",
@@ -150,7 +150,7 @@ class Attacker:
             7,
             "x" * 5000,
         ]
-        monitor = [None, [], {}, "$ALERT_ID", "m" * 3000]
+        monitor: list[Any] = [None, [], {}, "$ALERT_ID", "m" * 3000]
         wrong = {"flags": flags, "transition": transition, "monitor": monitor}
         name = self.random.choice(list(wrong))
         return {name: self.random.choice(wrong[name])}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from rampart.rollout.state import EventKind, GateKind, Status
 from tests.e2e.rollouts import Rollout, eventually
 
 NewRollout = Callable[..., Rollout]
-TWO_STAGES = [{"percent": 1, "hold": "3s"}, {"percent": 100, "hold": "3s"}]
+TWO_STAGES = [{"percent": 1, "hold": "5s"}, {"percent": 100, "hold": "5s"}]
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +68,7 @@ def test_a_rollback_that_flipper_refuses_is_done_when_flipper_is_back_without_a_
 def dead_letters(stack: LocalStack, command: str = "list") -> list[dict[str, Any]]:
     """What the command line says of the dead-letter queue."""
     run = subprocess.run(
-        [sys.executable, "-m", "rampart_cli.main", "dead-letters", command, "--json"],
+        [Path(sys.executable).with_name("rampart"), "dead-letters", command, "--json"],
         env=stack.environment,
         capture_output=True,
         text=True,
@@ -136,7 +137,10 @@ def test_an_approval_is_not_acted_on_while_datadog_is_down(new_rollout: NewRollo
     datadog_fails(stack)
     blinded(rollout)
 
-    rollout.decide(decision="approve", gate=gate.id, reported={"call centre complaints": 0})
+    assert (
+        rollout.decide(decision="approve", gate=gate.id, reported={"call centre complaints": 0})["status"]
+        == "SUCCEEDED"
+    )
 
     [held] = eventually(lambda: rollout.events(EventKind.HELD), "the refusal")
     assert "the newest evaluation says error" in held.message
@@ -158,7 +162,6 @@ def test_an_alerts_token_is_rotated_without_a_moment_in_which_no_alert_is_believ
     def believed(token: str) -> bool:
         return stack.post_alert(test, token=token).status_code == 200
 
-    assert not believed(new)
     vault.put_secret_value(SecretId="rampart/alerts", SecretString=json.dumps({"token": new, "previous_token": old}))
 
     def follows() -> bool:

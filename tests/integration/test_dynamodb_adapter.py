@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from rampart.adapters import items
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import ConflictError, StoreError
+from rampart.rollout.notify import Turn
 from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState
 
 if TYPE_CHECKING:
@@ -143,23 +144,71 @@ def test_an_event_of_the_state_machine_is_an_event_too(table: DynamoRolloutStore
     assert table.event("claim-letters", keys["sk"]) == event
 
 
-def test_an_event_is_marked_as_told_once_for_each_channel(
-    table: DynamoRolloutStore, client: DynamoDBClient, live: Live, happened: Happened
-) -> None:
+@pytest.fixture
+def telling(table: DynamoRolloutStore, live: Live, happened: Happened) -> Callable[..., Turn]:
+    """Claims the turn to tell of the table's only event, with a lease of 45 seconds."""
     table.open(live(), "{}", [happened()])
+
+    def claim(now: datetime = NOW, channel: str = "topic") -> Turn:
+        (sort_key,) = table.events("claim-letters")
+        return table.claim_telling("claim-letters", sort_key, channel, now, lapsed=now - timedelta(seconds=45))
+
+    return claim
+
+
+def test_one_at_a_time_may_tell_of_an_event_on_a_channel(telling: Callable[..., Turn]) -> None:
+    assert telling() is Turn.OURS
+    assert telling() is Turn.OTHERS
+    assert telling(channel="bus") is Turn.OURS
+
+
+def test_a_claim_to_tell_lapses_with_its_lease(telling: Callable[..., Turn]) -> None:
+    telling()
+    assert telling(NOW + timedelta(milliseconds=44_999)) is Turn.OTHERS
+    assert telling(NOW + timedelta(seconds=45)) is Turn.OURS
+    assert telling(NOW + timedelta(seconds=46)) is Turn.OTHERS
+
+
+def test_what_was_told_is_nobodys_turn_for_good(
+    table: DynamoRolloutStore, client: DynamoDBClient, telling: Callable[..., Turn]
+) -> None:
+    telling()
     ((sort_key, event),) = table.events("claim-letters").items()
-    assert table.mark_told("claim-letters", sort_key, "topic", NOW)
-    assert not table.mark_told("claim-letters", sort_key, "topic", NOW)
-    assert table.mark_told("claim-letters", sort_key, "bus", NOW)
-    table.unmark_told("claim-letters", sort_key, "topic")
-    table.unmark_told("claim-letters", sort_key, "topic")
-    assert table.mark_told("claim-letters", sort_key, "topic", NOW)
+    table.mark_told("claim-letters", sort_key, "topic", NOW)
+    assert telling() is telling(NOW + timedelta(days=1)) is Turn.NOBODYS
+    assert telling(channel="bus") is Turn.OURS
     assert table.event("claim-letters", sort_key) == event
+    stored = raw(client, "ROLLOUT#claim-letters", sort_key)
+    assert stored["told_topic"] == stored["telling_bus"] == {"S": "2026-11-23T20:33:12.123Z"}
+    assert "telling_topic" not in stored
 
 
-def test_an_event_that_is_not_there_is_not_told(table: DynamoRolloutStore, client: DynamoDBClient) -> None:
-    assert not table.mark_told("claim-letters", "EVENT#2026#1", "topic", NOW)
-    assert table.event("claim-letters", "EVENT#2026#1") is None
+def test_a_claim_that_is_given_back_is_free_at_once(table: DynamoRolloutStore, telling: Callable[..., Turn]) -> None:
+    telling()
+    (sort_key,) = table.events("claim-letters")
+    for _ in range(2):
+        table.release_telling("claim-letters", sort_key, "topic", NOW)
+    assert telling() is Turn.OURS
+
+
+def test_a_lapsed_claim_is_not_given_back_for_who_took_over(
+    table: DynamoRolloutStore, telling: Callable[..., Turn]
+) -> None:
+    telling()
+    later = NOW + timedelta(minutes=1)
+    telling(later)
+    (sort_key,) = table.events("claim-letters")
+    table.release_telling("claim-letters", sort_key, "topic", NOW)
+    assert telling(later) is Turn.OTHERS
+
+
+def test_an_event_that_is_not_there_is_nobodys_turn_and_is_not_made(
+    table: DynamoRolloutStore, client: DynamoDBClient
+) -> None:
+    missing = "claim-letters", "EVENT#2026#1", "topic"
+    assert table.claim_telling(*missing, NOW, lapsed=NOW) is Turn.NOBODYS
+    table.mark_told(*missing, NOW)
+    table.release_telling(*missing, NOW)
     assert not all_raw(client)
 
 
@@ -228,6 +277,8 @@ def test_a_table_that_is_missing_is_an_error_of_the_store(aws: None, live: Live)
         lambda: store.commit(live(), live().moved(NOW)),
         lambda: store.events("x"),
         lambda: store.mark_told("x", "y", "topic", NOW),
+        lambda: store.claim_telling("x", "y", "topic", NOW, lapsed=NOW),
+        lambda: store.release_telling("x", "y", "topic", NOW),
     ]
     for ask in asks:
         with pytest.raises(StoreError, match="ResourceNotFoundException") as caught:

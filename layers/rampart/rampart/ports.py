@@ -1,4 +1,4 @@
-"""The ports: what the use cases need of the outside, named by role; `rampart.adapters` does them with real technology."""
+"""The ports: what the use cases need of the outside, named by role; `rampart.adapters` does them for real."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MetricSource(Protocol):
     """Where evidence comes from."""
 
     def read(self, queries: Mapping[str, str], *, start: int, end: int, bucket: int) -> Mapping[str, Measured]:
-        """Ask all queries in one request, in buckets of `bucket` seconds over [start, end); never raises for an answer."""
+        """Ask all queries in one request, in buckets of `bucket` seconds over [start, end); raises for no answer."""
 
     def alerting_monitors(self, monitors: Sequence[int]) -> Mapping[int, str]:
         """The monitors that are not quiet, with the state of each; an unknown monitor reads `unknown`."""

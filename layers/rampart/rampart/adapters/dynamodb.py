@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rampart.adapters import items
 from rampart.adapters.deadline import within
 from rampart.errors import ConflictError, StoreError
+from rampart.rollout.notify import Turn
 from rampart.rollout.state import Claim
 
 if TYPE_CHECKING:
@@ -204,39 +205,54 @@ class DynamoRolloutStore:
         """The records of all watched rollouts."""
         return [state for name in self.watched() if (state := self.state(name)) is not None]
 
-    def mark_told(self, rollout: str, sort_key: str, channel: str, now: datetime) -> bool:
-        """Mark an event as told on a channel; False when it was marked before, or is not there."""
-        condition = "attribute_exists(pk) AND attribute_not_exists(#told)"
-        return self._mark(rollout, sort_key, channel, "SET #told = :now", condition, {":now": now})
+    def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
+        """Claim the turn to tell of an event; a refusal brings the item with it, so that nothing must be read."""
+        free = "(attribute_not_exists(#telling) OR #telling <= :lapsed)"
+        try:
+            self._mark(
+                rollout,
+                sort_key,
+                {"#told": f"told_{channel}", "#telling": f"telling_{channel}"},
+                "SET #telling = :now",
+                f"attribute_exists(pk) AND attribute_not_exists(#told) AND {free}",
+                {":now": now, ":lapsed": lapsed},
+            )
+        except _RefusedError as refused:
+            return Turn.NOBODYS if not refused.item or f"told_{channel}" in refused.item else Turn.OTHERS
+        return Turn.OURS
 
-    def unmark_told(self, rollout: str, sort_key: str, channel: str) -> None:
-        """Take the mark back: telling failed, and the next try must tell."""
-        self._mark(rollout, sort_key, channel, "REMOVE #told", "attribute_exists(#told)")
+    def release_telling(self, rollout: str, sort_key: str, channel: str, claimed: datetime) -> None:
+        """Give the claim of that time back; somebody else's is left alone."""
+        names = {"#telling": f"telling_{channel}"}
+        with suppress(_RefusedError):
+            self._mark(rollout, sort_key, names, "REMOVE #telling", "#telling = :claimed", {":claimed": claimed})
+
+    def mark_told(self, rollout: str, sort_key: str, channel: str, now: datetime) -> None:
+        """Mark an event as told, whoever holds the claim now; an event that is not there stays so."""
+        names = {"#told": f"told_{channel}", "#telling": f"telling_{channel}"}
+        with suppress(_RefusedError):
+            update = "SET #told = :now REMOVE #telling"
+            self._mark(rollout, sort_key, names, update, "attribute_exists(pk)", {":now": now})
 
     def _mark(
         self,
         rollout: str,
         sort_key: str,
-        channel: str,
+        names: Mapping[str, str],
         update: str,
         condition: str,
-        values: Mapping[str, Any] | None = None,
-    ) -> bool:
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "Key": items.to_item(items.rollout_key(rollout, sort_key)),
-            "UpdateExpression": update,
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {"#told": f"told_{channel}"},
-        }
-        if values:
-            request["ExpressionAttributeValues"] = items.to_item(values)
-        try:
-            with _asking("mark an event"):
-                self._client.update_item(**request)
-        except _RefusedError:
-            return False
-        return True
+        values: Mapping[str, Any],
+    ) -> None:
+        with _asking("mark an event"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=items.to_item(items.rollout_key(rollout, sort_key)),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=items.to_item(values),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
 
     # Asking the table.
 
@@ -331,7 +347,11 @@ class _CanceledError(StoreError):
 
 
 class _RefusedError(StoreError):
-    """The condition of a single write did not hold."""
+    """The condition of a single write did not hold; `item` is what was there instead, empty for nothing."""
+
+    def __init__(self, message: str, item: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.item = item
 
 
 @contextmanager
@@ -345,7 +365,8 @@ def _asking(what: str) -> Iterator[None]:
             reasons: Any = error.response.get("CancellationReasons", [])
             raise _CanceledError([reason.get("Code", "None") for reason in reasons]) from error
         if code == "ConditionalCheckFailedException":
-            raise _RefusedError(f"could not {what}") from error
+            there: Any = error.response.get("Item", {})
+            raise _RefusedError(f"could not {what}", there) from error
         raise StoreError(f"could not {what}: the table answered {code}") from error
     except BotoCoreError as error:
         raise StoreError(f"could not {what}: {error}") from error

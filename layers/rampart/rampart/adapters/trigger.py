@@ -50,7 +50,7 @@ def request_of_execution(event: Mapping[str, Any]) -> RollbackRequest | None:
         return None
     return RollbackRequest(
         cause=Cause.EXECUTION,
-        reason=f"the execution {str(detail.get('name', ''))} ended: {str(detail.get('status', '')).lower()}",
+        reason=f"the execution {detail.get('name', '')} ended: {str(detail.get('status', '')).lower()}",
         rollout=rollout,
         execution=detail["executionArn"],
         asked_at=datetime.now(UTC),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def client(service: str) -> Any:
+def client(service: str) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
     """A boto3 client with time-outs that fit the shortest function (14 s), and one retry."""
     import boto3  # costs 300 ms: only where a client is wanted
     from botocore.config import Config
@@ -164,4 +165,5 @@ def notify() -> Notify:
             DatadogAnnouncer(settings.datadog_site, secrets().named(settings.datadog_secret), url=settings.datadog_url),
         ),
         clock=SystemClock(),
+        pause=time.sleep,
     )

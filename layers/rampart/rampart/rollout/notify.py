@@ -1,53 +1,84 @@
-"""Tell people and systems of an event, once for each channel."""
+"""Tell people and systems of an event on every channel: at least once, and twice only after a crash."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from rampart.errors import AnnouncementError
 from rampart.ports import Announcer, Clock
 from rampart.rollout.state import Event
 
+LEASE = timedelta(seconds=45)
+"""How long a claim to tell keeps others away; longer than the function may run, so who holds it longer is dead."""
+WAIT = timedelta(seconds=10)
+"""How long a repetition waits that finds somebody telling: the stream's few tries must outlast a dead one's lease."""
+
+
+class Turn(StrEnum):
+    """Whose turn it is to tell of an event on a channel."""
+
+    OURS = "ours"
+    """Nobody told of it, and nobody else may for as long as the lease lasts."""
+    OTHERS = "others"
+    """Somebody else is telling, or died over it: only the end of the lease says which."""
+    NOBODYS = "nobodys"
+    """It was told, or is not there any more."""
+
 
 class EventStore(Protocol):
-    """The events, and what was told of them."""
+    """The events, and what was told of them on each channel; every method raises StoreError."""
 
-    def mark_told(self, rollout: str, sort_key: str, channel: str, now: datetime) -> bool:
-        """Mark an event as told on a channel; False when it was marked before."""
+    def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
+        """Claim the turn to tell; a claim made at `lapsed` or before counts no more."""
 
-    def unmark_told(self, rollout: str, sort_key: str, channel: str) -> None:
-        """Take the mark back: telling failed, and the next try must tell."""
+    def release_telling(self, rollout: str, sort_key: str, channel: str, claimed: datetime) -> None:
+        """Give the claim of that time back: telling failed, and the next try need not wait for the lease."""
+
+    def mark_told(self, rollout: str, sort_key: str, channel: str, now: datetime) -> None:
+        """Mark an event as told, for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
-    """The use case with its ports."""
+    """The use case with its ports; `pause` waits for so many seconds."""
 
     store: EventStore
     announcers: Sequence[Announcer]
     clock: Clock
+    pause: Callable[[float], None]
 
     def __call__(self, sort_key: str, event: Event) -> tuple[str, ...]:
         """Tell every channel of one event; the channels that were told now.
 
-        One channel that fails does not keep the others from being told; the first failure is raised after them, so
-        that the stream brings the event again for the channels that are left.
+        One channel that fails does not keep the others from being told; an AnnouncementError is raised after them, so
+        that the stream brings the event again for the channels that are left. So it is when somebody else is telling.
         """
-        told, failures = [], []
+        turns: dict[str, Turn] = {}
+        failures = []
         for announcer in self.announcers:
-            if not self.store.mark_told(event.rollout, sort_key, announcer.name, self.clock.now()):
-                continue
             try:
-                announcer.announce(f"{event.rollout}/{sort_key}", event)
-                told.append(announcer.name)
+                turns[announcer.name] = self._tell(announcer, sort_key, event)
             except AnnouncementError as failure:
                 failures.append(failure)
-            finally:
-                if announcer.name not in told:  # whatever went wrong, the next try must tell
-                    self.store.unmark_told(event.rollout, sort_key, announcer.name)
+        if others := ", ".join(name for name, turn in turns.items() if turn is Turn.OTHERS):
+            self.pause(WAIT.total_seconds())
+            failures.append(AnnouncementError(f"somebody else is telling {others} of {event.rollout}/{sort_key}"))
         if failures:
             raise failures[0]
-        return tuple(told)
+        return tuple(name for name, turn in turns.items() if turn is Turn.OURS)
+
+    def _tell(self, announcer: Announcer, sort_key: str, event: Event) -> Turn:
+        channel, claimed = announcer.name, self.clock.now()
+        turn = self.store.claim_telling(event.rollout, sort_key, channel, claimed, lapsed=claimed - LEASE)
+        if turn is Turn.OURS:
+            try:
+                announcer.announce(f"{event.rollout}/{sort_key}", event)
+            except BaseException:  # whatever went wrong, the next try must tell
+                self.store.release_telling(event.rollout, sort_key, channel, claimed)
+                raise
+            self.store.mark_told(event.rollout, sort_key, channel, self.clock.now())
+        return turn

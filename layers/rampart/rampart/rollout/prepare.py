@@ -21,6 +21,7 @@ from rampart.evidence.clump import estimate_clump
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
 from rampart.model import Model
 from rampart.plan.model import Plan, RateSpec, Scope, ValueSpec
+from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_key
 from rampart.ports import Clock, FlagStore, MetricSource, RolloutStore
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
@@ -227,24 +228,9 @@ class Prepare:
 
 
 def plan_problems(error: ValidationError) -> Iterator[StartProblem]:
-    """Every problem of an invalid plan, each with its path in the document."""
-    problems = error.errors(include_url=False)
-    for problem in problems:
-        if problem["type"] == "too_short" and any(_is_inside(other["loc"], problem["loc"]) for other in problems):
-            continue  # an item that is wrong is not missing as well
-        path = ".".join(str(part) for part in _path(problem["loc"])) or "plan"
-        what = problem["msg"].removeprefix("Value error, ")
-        yield StartProblem("InvalidPlan", path, what[:1].lower() + what[1:], "Mend it in the plan")
-
-
-def _is_inside(loc: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
-    return len(loc) > len(outer) and loc[: len(outer)] == outer
-
-
-def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """The way to a problem in the document; pydantic adds a criterion's kind as a step of its own."""
-    inside_criterion = loc[:1] == ("criteria",) and len(loc) > 2
-    return (*loc[:2], *loc[3:]) if inside_criterion else loc
+    """Every problem of an invalid plan, as reasons why it may not start."""
+    for problem in problems_of(error):
+        yield StartProblem("InvalidPlan", problem.path, problem.what, problem.mend)
 
 
 def with_measured_clumps(plan: Plan, history: Mapping[str, Measured]) -> Plan:

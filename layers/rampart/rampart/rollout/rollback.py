@@ -207,7 +207,7 @@ class Rollback:
     def _record(self, rollout: str, request: RollbackRequest, work: _Work) -> RolloutState | None:
         for _ in range(_TRIES):
             before = self.store.state(rollout)
-            if before is None or before.status in CLOSED or _is_past(request, before):
+            if before is None or _is_past(request, before):
                 return None
             readings = self._confirmed(before, work)
             now = self.clock.now()
@@ -231,8 +231,8 @@ class Rollback:
         Since they were lowered, an advance may have begun and ended. From here on none can unseen: its intent comes
         before its write to the flag, and moves the epoch that the record is written at.
         """
-        if work.readings is None or state.status is Status.ROLLED_BACK:
-            return work.readings
+        if work.readings is None or state.status not in (Status.LIVE, Status.HALTED):
+            return work.readings  # nobody advances it, and the flags of a closed rollout may be another's by now
         try:
             readings = tuple(self.flags.read(flag) for flag in state.plan.flags)
             down = all(reading.is_down for reading in readings)
@@ -299,6 +299,12 @@ def halted(
         return after, [_event(after, request, now, EventKind.TAKEN_DOWN_AGAIN, request.reason)]
     if before.status is Status.HALTED and not done:
         return before, []
+    if before.status in CLOSED:
+        if readings is None or before.percent == 0:
+            return before, []
+        # It was completed while its flags came down: the record must not go on saying that they are up.
+        after = before.moved(now, percent=0.0)
+        return after, [_event(after, request, now, EventKind.ROLLED_BACK, _message(before, request, readings, done=True))]
     after = before.moved(
         now,
         status=Status.ROLLED_BACK if done else Status.HALTED,
