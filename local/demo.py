@@ -313,14 +313,22 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
 
 
 def explain(console: Console, demo: Demo) -> None:
-    """Say how to go on by hand, and wait for Ctrl-C."""
+    """Start the plan once more for a person to decide on, say how, and wait for Ctrl-C."""
+    again = f"{demo.rollout}-2"
+    demo.stack.flipper.set_gates(demo.flag, percentage_of_actors=0)
+    demo.stack.start({**demo.plan, "rollout": again}, again)
     lines = [f"export {k}={v}" for k, v in sorted(demo.stack.environment.items()) if k.startswith(("AWS_", "RAMPART"))]
-    console.print("\n[bold]The stack stays up.[/] In another terminal:\n")
-    console.print("\n".join(lines), style="cyan", highlight=False, soft_wrap=True)
+    console.print(f"\n[bold]The stack stays up, and {again} has started.[/] In another terminal:\n")
+    commands = [
+        f"rampart status {again}",
+        f'rampart approve {again} --by "your name" --reported "{COMPLAINTS}=0"',
+        f'rampart rollback {again} --by "your name" --note "only a try"',
+    ]
     console.print(
-        f"\n.venv/bin/rampart status {demo.rollout}\n.venv/bin/rampart events {demo.rollout}\n"
-        "rampart start a plan of your own, `rampart status` shows its gate and the exact command to approve.\n"
-        f"Flipper plays at {demo.stack.flipper.url}, Datadog at {demo.stack.datadog.url} (local/STANDINS.md).\n"
+        "\n".join([*lines, "", *(f".venv/bin/{command}" for command in commands)]), style="cyan", soft_wrap=True
+    )
+    console.print(
+        f"\nFlipper plays at {demo.stack.flipper.url}, Datadog at {demo.stack.datadog.url} (local/STANDINS.md).\n"
         "Ctrl-C ends everything.",
         highlight=False,
     )

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from rampart.plan.model import Plan
 from rampart.plan.schema import plan_schema, plan_schema_text
+from rampart_cli.failures import ExitCode
+from rampart_cli.main import main
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "plan.schema.json"
 
@@ -42,6 +44,14 @@ def test_the_published_schema_is_the_models_own() -> None:
     assert PUBLISHED.read_text() == plan_schema_text(), (
         "docs/plan.schema.json is out of date: write it anew with `rampart plan schema > docs/plan.schema.json`"
     )
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_the_command_line_prints_exactly_what_is_published(
+    options: list[str], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["plan", "schema", *options]) == ExitCode.OK
+    assert capsysbinary.readouterr().out == PUBLISHED.read_bytes()
 
 
 def test_the_schema_is_a_valid_schema() -> None:

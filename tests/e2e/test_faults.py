@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +13,7 @@ from local.faults import Fault, FaultKind
 from local.stack import LocalStack
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import EventKind, GateKind, Status
+from rampart_cli.dead_letters import DeadLetters, Letter, LetterKind
 from tests.e2e.rollouts import Rollout, eventually
 
 NewRollout = Callable[..., Rollout]
@@ -50,8 +48,8 @@ def test_a_rollback_that_flipper_refuses_is_done_when_flipper_is_back_without_a_
     [told] = rollout.events(EventKind.ROLLING_BACK)
     assert "not yet confirmed at 0%" in told.message
     assert rollout.execution_end(execution)["error"] == "RolledBack", "no advance can come any more"
-    shown = eventually(lambda: [each for each in dead_letters(stack) if rollout.name in each["about"]], "a dead letter")
-    assert {each["kind"] for each in shown} == {"rollback"}
+    shown = eventually(lambda: letters_about(stack, rollout), "a dead letter")
+    assert {letter.kind for letter in shown} == {LetterKind.ROLLBACK}
     assert rollout.percentage == 1
 
     stack.flipper.faults.clear()
@@ -60,23 +58,26 @@ def test_a_rollback_that_flipper_refuses_is_done_when_flipper_is_back_without_a_
     assert rollout.percentage == 0
     [done] = rollout.events(EventKind.ROLLED_BACK)
     assert "read at 0%" in done.message
-    assert all(each["done"] for each in dead_letters(stack, "redrive"))
-    assert dead_letters(stack) == []
+    redriven = [dead_letters(stack).redrive(each, rollout.store, []) for each in dead_letters(stack).take(100)]
+    assert all(each.done for each in redriven), redriven
+    assert letters_about(stack, rollout) == []
     assert len(rollout.events(EventKind.ROLLED_BACK)) == 1, "what is done again finds it done"
 
 
-def dead_letters(stack: LocalStack, command: str = "list") -> list[dict[str, Any]]:
-    """What the command line says of the dead-letter queue."""
-    run = subprocess.run(
-        [Path(sys.executable).with_name("rampart"), "dead-letters", command, "--json"],
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        check=False,
+def dead_letters(stack: LocalStack) -> DeadLetters:
+    """What `rampart dead-letters` shows and does again."""
+    return DeadLetters(
+        queue_url=stack.outputs["DeadLettersUrl"],
+        rollback_function=stack.outputs["RollbackFunction"],
+        sqs=stack.ministack.client("sqs"),
+        functions=stack.ministack.client("lambda"),
     )
-    assert run.stdout, run.stderr
-    letters: list[dict[str, Any]] = json.loads(run.stdout)
-    return letters
+
+
+def letters_about(stack: LocalStack, rollout: Rollout) -> list[Letter]:
+    letters = dead_letters(stack).take(100)
+    dead_letters(stack).put_back(letters)
+    return [letter for letter in letters if rollout.name in letter.about]
 
 
 def datadog_fails(stack: LocalStack) -> None:

@@ -10,7 +10,7 @@ from rampart.errors import FlagStoreError
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import CLOSED, GateKind, Status
 from tests.interleaving import programs
-from tests.interleaving.tape import Call, Kept, Library, Node, Reply
+from tests.interleaving.tape import Call, Library, Node, Reply
 from tests.interleaving.world import (
     ERRORS,
     STEP,
@@ -28,6 +28,8 @@ from tests.interleaving.world import (
 )
 
 WRITES = frozenset({"flag.write", "store.commit", "queue.put", "gates.succeed", "gates.fail", "rollback.call"})
+TRIES = 1
+"""How often whoever calls calls again; as often as there are faults, so that one try meets none."""
 _UNASKED = frozenset({"rollback", "execution ended"})
 """What comes without a person or a monitor, and so after the last tick too."""
 
@@ -53,9 +55,9 @@ class Moves:
     library: Library
     outside: Outside
     faults: frozenset[Fault]
+    where: frozenset[str]
+    """The ports whose calls may go wrong."""
     ticks: bool
-    tries: int
-    """How often whoever calls calls again; more often than there are faults."""
 
     def of(self, world: World) -> Moved:
         """Every move from a world."""
@@ -87,11 +89,10 @@ class Moves:
         changed = _asked(changed, run, call, reply)
         for after in self._answer(changed, run, reply):
             yield Step(run, "{} → {}", (call, reply)), after
-        if world.faults and not world.last:
+        if world.faults and not world.last and port in self.where:
             fewer = world.faults - 1
             yield from self._crash(world._replace(faults=fewer), changed._replace(faults=fewer), run, reply)
-            if port in ERRORS:
-                yield from self._fail(world._replace(faults=fewer), changed._replace(faults=fewer), run, call, port)
+            yield from self._fail(world._replace(faults=fewer), changed._replace(faults=fewer), run, call, port)
 
     def _crash(self, before: World, done: World, run: Run, reply: Reply) -> Moved:
         if Fault.CRASH not in self.faults or run.caller[0] == "decision":  # a state machine does not crash
@@ -166,7 +167,7 @@ class Moves:
                 yield world
             case ("queue", kept):
                 yield world if world.last else self.outside.put(world, kept)
-            case _ if run.tries < self.tries:
+            case _ if run.tries < TRIES:
                 yield from self._start(world, run.caller, self._again(world, run), tries=run.tries + 1)
             case ("execution", name):
                 execution = _execution(world, name)
@@ -350,6 +351,3 @@ def _without(world: World, run: Run) -> World:
 
 def _execution(world: World, name: str) -> Execution:
     return next(each for each in world.executions if each.name == name)
-
-
-__all__ = ["Kept", "Moves", "Step"]

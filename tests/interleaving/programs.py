@@ -24,9 +24,7 @@ def advance(execution: Execution) -> Start:
 
     def program(tape: Tape) -> object:
         use_case = Advance(store=TapedStore(tape), flags=TapedFlags(tape), clock=TapedClock(tape))
-        return use_case(
-            rollout=ROLLOUT, attempt=execution.attempt, execution=execution.name, gate=execution.gate
-        )
+        return use_case(rollout=ROLLOUT, attempt=execution.attempt, execution=execution.name, gate=execution.gate)
 
     return "advance", program, execution.name, execution.attempt, execution.gate
 

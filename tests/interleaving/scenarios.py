@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,7 +26,7 @@ from tests.interleaving.explorer import Explored, explore
 from tests.interleaving.laws import always, at_the_end, said_is_so
 from tests.interleaving.moves import Moves
 from tests.interleaving.tape import Library
-from tests.interleaving.world import FLAG, ROLLOUT, START, Execution, Fault, Outside, World, moment
+from tests.interleaving.world import ERRORS, FLAG, ROLLOUT, START, Execution, Fault, Outside, World
 
 PLAN = Plan.model_validate(
     {
@@ -58,6 +59,8 @@ class Scenario:
     """Ticks beside the last one; None is an exploration without any."""
     faults: frozenset[Fault] = frozenset()
     """What may go wrong, once."""
+    where: frozenset[str] = frozenset(ERRORS)
+    """The ports whose calls may go wrong."""
     steps: int = 0
     """Steps of time before the last one."""
     tells: bool = False
@@ -65,8 +68,8 @@ class Scenario:
     others: bool = False
     """Whether somebody else writes the flag: then it may be anywhere, for a while."""
 
-    def __str__(self) -> str:
-        return self.name
+    deep: bool = False
+    """Whether it is too large for every run of the tests."""
 
 
 def _state(**changes: Any) -> RolloutState:
@@ -95,9 +98,7 @@ ASKED = _state()
 BAKING = _state(gate=OpenGate(id="a1-g1", kind=GateKind.BAKE, token="a1-g1", opened=START - timedelta(minutes=9)))
 AT_LAST_STAGE = BAKING.model_copy(update={"stage": 1, "percent": 25.0, "passed_gate": "a1-g0"})
 STARTING = _state(stage=None, percent=0.0, stage_started=None, hold_ends=None, latest=None, gate=None, passed_gate=None)
-ROLLED_BACK = _state(
-    status=Status.ROLLED_BACK, percent=0.0, halted_at=START, watch_until=START + timedelta(minutes=15)
-)
+ROLLED_BACK = _state(status=Status.ROLLED_BACK, percent=0.0, halted_at=START, watch_until=START + timedelta(minutes=15))
 
 
 def _gate(scenario: Scenario) -> Gate | None:
@@ -143,11 +144,11 @@ def beginning(scenario: Scenario, library: Library) -> World:
     )
 
 
-def run(scenario: Scenario, most: int = 400_000) -> Explored:
+def run(scenario: Scenario, most: int = 5_000_000) -> Explored:
     """Explore one beginning in full."""
     library = Library(in_any_order=bool(scenario.faults))
     outside = Outside(library, scenario.state.plan)
-    moves = Moves(library, outside, scenario.faults, scenario.ticks is not None, tries=1)
+    moves = Moves(library, outside, scenario.faults, scenario.where, scenario.ticks is not None)
     first = beginning(scenario, library)
     law = said_is_so if scenario.ticks is None and not scenario.others else always
     return explore(first, moves, always=law, at_the_end=at_the_end, most=most)
@@ -161,54 +162,72 @@ WITHOUT_TICKS = (
     Scenario(name="an alert meets an approval", state=ASKED, orders=(ALERT, APPROVE), tells=True),
     Scenario(name="an alert meets two approvals", state=ASKED, orders=(ALERT, APPROVE, SECOND_APPROVE)),
     Scenario(name="an alert meets the first advance", state=STARTING, at="advance", orders=(ALERT,), tells=True),
-    Scenario(name="two alerts meet an advance", state=ASKED, at="advance", orders=(ALERT, SECOND_ALERT)),
-    Scenario(name="an alert and a person meet an advance", state=ASKED, at="advance", orders=(ALERT, PERSON)),
     Scenario(name="a person abandons during an advance", state=ASKED, at="advance", orders=(ABANDON,), tells=True),
+    Scenario(name="two alerts meet at a gate", state=BAKING, orders=(ALERT, SECOND_ALERT)),
+    Scenario(name="an alert and a person meet at a gate", state=BAKING, orders=(ALERT, PERSON)),
     Scenario(
-        name="answers of an advance and of an alert are lost",
+        name="an advance that an alert meets loses an answer",
         state=ASKED,
         at="advance",
         orders=(ALERT,),
-        faults=frozenset({Fault.LOST, Fault.REFUSED}),
+        faults=frozenset({Fault.LOST}),
+        where=frozenset({"flag", "store"}),
     ),
     Scenario(
-        name="a write of an advance lands late",
-        state=ASKED,
+        name="a write of an advance that an alert meets lands late",
+        state=STARTING,
         at="advance",
         orders=(ALERT,),
         faults=frozenset({Fault.LATE}),
         steps=1,
     ),
     Scenario(
-        name="an advance is called twice",
-        state=ASKED,
+        name="an advance that an alert meets is called twice",
+        state=STARTING,
         at="advance",
         orders=(ALERT,),
         faults=frozenset({Fault.TWICE}),
-    ),
-    Scenario(
-        name="a resume meets the end of the old execution",
-        state=ROLLED_BACK,
-        orders=(("resume", 1), ("execution ended", FIRST)),
+        where=frozenset({"flag"}),
     ),
     Scenario(
         name="the end of a refused start meets an approval",
         state=ASKED,
         orders=(("execution ended", "refused"), APPROVE),
     ),
-)
-WITH_TICKS = (
     Scenario(
-        name="an alert meets an advance and a tick, any of which crashes",
+        name="two alerts meet an advance",
+        state=ASKED,
+        at="advance",
+        orders=(ALERT, SECOND_ALERT),
+        tells=True,
+        deep=True,
+    ),
+    Scenario(
+        name="an alert and a person meet an advance", state=ASKED, at="advance", orders=(ALERT, PERSON), deep=True
+    ),
+    Scenario(
+        name="anything but a crash happens to an advance that an alert meets",
         state=ASKED,
         at="advance",
         orders=(ALERT,),
-        ticks=1,
+        faults=frozenset({Fault.LOST, Fault.REFUSED, Fault.LATE, Fault.TWICE}),
+        steps=1,
+        deep=True,
+    ),
+)
+WITH_TICKS = (
+    Scenario(name="an alert meets an advance and a tick", state=ASKED, at="advance", orders=(ALERT,), ticks=1),
+    Scenario(
+        name="an advance or the alert that it meets crashes",
+        state=STARTING,
+        at="advance",
+        orders=(ALERT,),
+        ticks=0,
         faults=frozenset({Fault.CRASH}),
     ),
     Scenario(
-        name="a write lands late, even after time went on",
-        state=ASKED,
+        name="a write of an advance lands late, even after time went on",
+        state=STARTING,
         at="advance",
         orders=(ALERT,),
         ticks=0,
@@ -217,27 +236,43 @@ WITH_TICKS = (
     ),
     Scenario(
         name="a write is accepted and forgotten",
-        state=ASKED,
+        state=STARTING,
         at="advance",
         orders=(ALERT,),
         ticks=0,
         faults=frozenset({Fault.IGNORED}),
     ),
     Scenario(
-        name="something is down when the alert comes, and an approval after it",
+        name="the table is down when the alert comes, and an approval after it",
         state=ASKED,
         orders=(ALERT, APPROVE),
         ticks=0,
         steps=1,
         faults=frozenset({Fault.OUTAGE}),
+        where=frozenset({"store"}),
     ),
     Scenario(
-        name="the stage fails while people are asked",
-        state=ASKED,
-        orders=(("stage fails",), APPROVE),
+        name="the queue is down when an alert meets an advance",
+        state=STARTING,
+        at="advance",
+        orders=(ALERT,),
+        ticks=0,
+        faults=frozenset({Fault.OUTAGE}),
+        where=frozenset({"queue"}),
+    ),
+    Scenario(
+        name="the stage fails, and the tick that sees it is cut off",
+        state=BAKING,
+        orders=(("stage fails",),),
         ticks=1,
         steps=1,
         faults=frozenset({Fault.CRASH, Fault.REFUSED}),
+    ),
+    Scenario(
+        name="the stage fails while an approval is acted on",
+        state=ASKED,
+        orders=(("stage fails",), APPROVE),
+        ticks=1,
     ),
     Scenario(
         name="somebody stops the execution, and nobody is told",
@@ -253,7 +288,14 @@ WITH_TICKS = (
         ticks=0,
         tells=True,
     ),
-    Scenario(name="the end meets an alert", state=AT_LAST_STAGE, orders=(ALERT,), ticks=1, steps=1),
+    Scenario(name="the end of the rollout meets an alert", state=AT_LAST_STAGE, orders=(ALERT,), ticks=1, steps=1),
+    Scenario(
+        name="a resume meets what is left of the attempt before",
+        state=ROLLED_BACK,
+        orders=(("resume", 1), ("execution ended", FIRST)),
+        ticks=0,
+        faults=frozenset({Fault.CRASH}),
+    ),
     Scenario(
         name="another writer raises the flag, and it is restored while an alert comes",
         state=ASKED.model_copy(update={"plan": RESTORING}),
@@ -269,4 +311,21 @@ WITH_TICKS = (
         faults=frozenset({Fault.CRASH, Fault.LOST, Fault.REFUSED}),
         others=True,
     ),
+    Scenario(
+        name="anything happens when an approval, an advance and a tick meet an alert",
+        state=ASKED,
+        at="advance",
+        orders=(ALERT,),
+        ticks=1,
+        steps=1,
+        faults=frozenset(Fault),
+        deep=True,
+    ),
 )
+
+
+def explored(scenarios: Iterable[Scenario], *, deep: bool) -> Iterator[tuple[Scenario, Explored]]:
+    """Explore one after the other; the deep ones only when asked to."""
+    for scenario in scenarios:
+        if deep or not scenario.deep:
+            yield scenario, run(scenario)

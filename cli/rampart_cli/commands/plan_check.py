@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -52,9 +51,9 @@ def plan_check(plan_file: PlanFile, *, as_json: AsJson = False) -> None:
 
 def plan_schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 - a schema is JSON with and without the option
     """Write the JSON Schema of plans, for editors and other tools."""
-    from rampart.plan.model import Plan
+    from rampart.plan.schema import plan_schema_text
 
-    sys.stdout.write(json.dumps(Plan.model_json_schema(), indent=2) + "\n")
+    sys.stdout.write(plan_schema_text())
 
 
 def _title(plan: Plan) -> str:

@@ -66,8 +66,8 @@ def test_errors_without_requests_contradict_themselves(judge_rate: JudgeRate, re
 
 
 @pytest.mark.parametrize("bad", [11, -1, math.nan, math.inf, -math.inf, 10**400, "3", True])
-def test_impossible_errors_are_an_error_that_names_the_bucket(judge_rate: JudgeRate, bad: float) -> None:
-    judgement = judge_rate([0] * 7 + [bad] + [0] * 12, HEALTHY[1])
+def test_impossible_errors_are_an_error_that_names_the_first_bucket(judge_rate: JudgeRate, bad: float) -> None:
+    judgement = judge_rate([0] * 7 + [bad] + [0] * 11 + [99], HEALTHY[1])
     assert judgement.verdict is Verdict.ERROR
     assert "at 1970-01-01 00:35 UTC" in judgement.message
 

@@ -118,6 +118,15 @@ def test_after_a_fail_the_numbers_stand_still_and_nothing_takes_it_back(judge_ra
     assert later == at_once
 
 
+def test_a_walk_that_failed_goes_no_further_and_passes_no_more() -> None:
+    walk = decide(rule_for(0.08), [(0, 10)] * 100 + [(10, 10)] * 2).walk
+    assert walk.fired is FiredBy.CHANGE_DETECTOR
+    before = (walk.errors, walk.requests, list(walk.bets))
+    assert walk.step(0, 1000) is FiredBy.CHANGE_DETECTOR
+    assert (walk.errors, walk.requests, walk.bets) == before
+    assert not walk.passes
+
+
 def test_ten_thousand_good_requests_do_not_excuse_a_collapse(judge_rate: JudgeRate) -> None:
     assert judge_rate([0] * 1000 + [10] * 3, [10] * 1003).verdict is Verdict.FAIL
 

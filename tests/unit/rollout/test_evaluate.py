@@ -81,6 +81,34 @@ def test_the_first_tick_of_a_stage_looks_and_then_every_so_often(baking: World) 
     assert looks == [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3]
 
 
+def looks_again(after: timedelta, look_every: str) -> bool:
+    """Whether a tick so long after a look looks again."""
+    world = World()
+    world.climb(1, look_every=look_every)
+    world.open_gate()
+    world.wait(minutes=10)
+    world.tick()
+    looked = len(world.store.looks)
+    world.clock.move(after)
+    world.tick()
+    return len(world.store.looks) > looked
+
+
+def test_a_tick_that_comes_a_little_early_does_not_put_its_look_off(baking: World) -> None:
+    started = baking.clock.now()
+    for minute in range(11):
+        baking.clock.at = started + timedelta(minutes=minute, seconds=20 * (minute % 2) - 20)  # 20 s early or in time
+        baking.tick()
+    assert [round((look.at - started) / timedelta(minutes=1)) for look in baking.store.looks] == [0, 5, 10]
+
+
+@pytest.mark.parametrize(("look_every", "early"), [("1s", 0.1), ("1m", 6), ("5m", 30), ("1h", 30), ("1d", 30)])
+def test_early_is_a_tenth_of_the_time_between_looks_and_half_a_minute_at_most(look_every: str, early: float) -> None:
+    due = Plan.model_validate(PLAN | {"look_every": look_every}).look_every - timedelta(seconds=early)
+    assert looks_again(due, look_every)
+    assert not looks_again(due - timedelta(milliseconds=1), look_every)
+
+
 def test_evidence_begins_after_settling_and_ends_before_the_lag_in_whole_buckets(baking: World) -> None:
     started = baking.state.stage_started
     assert started is not None

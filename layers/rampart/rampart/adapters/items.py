@@ -6,7 +6,7 @@
 | plan | `ROLLOUT#id` / `PLAN#hash` | `document`: JSON text as submitted |
 | gate | `ROLLOUT#id` / `GATE` | written by the state machines: `question` and `answer.reported` are JSON text |
 | evaluation | `ROLLOUT#id` / `EVALUATION#time` | `evidence` as compressed JSON, `judgements` as JSON text, `expires` |
-| event | `ROLLOUT#id` / `EVENT#time#n` | `details`: JSON text; `telling_CHANNEL`, `told_CHANNEL`. Machines write some too |
+| event | `ROLLOUT#id` / `EVENT#time#n` | `details`: JSON text; `telling_CHANNEL`, `told_CHANNEL`. Machines write too |
 | claim | `FLAG#name` / `CLAIM` | |
 
 Times are text of one width, so that comparing text compares times. What may hold any JSON is kept as text: a number of

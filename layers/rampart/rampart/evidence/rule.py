@@ -126,15 +126,13 @@ class Walk:
         Shiryaev (1963), Roberts (1966); e-detectors in Shin, Ramdas and Rinaldo (2022).
         """
         bets = self.bets or [0.0] * len(self.rule.failing)
-        alarm = self.rule.alarm
         total = 0.0
         for index, (weight, each_error, each_request) in enumerate(self.rule.failing):
             exponent = errors * each_error - requests * each_request
-            run = (1.0 + bets[index]) * exp(min(LARGEST_EXPONENT, exponent))
-            bets[index] = min(run, alarm / weight)  # beyond the alarm there is nothing more to know
+            bets[index] = (1.0 + bets[index]) * exp(min(LARGEST_EXPONENT, exponent))
             total += weight * bets[index]
         self.bets = bets
-        return total >= alarm
+        return total >= self.rule.alarm
 
     def skip(self, buckets: int, requests: float) -> None:
         """Take in some buckets of so many requests and no error each: as stepping through them, without their price.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError, UnknownFlagError
@@ -33,6 +33,8 @@ from rampart.rollout.state import (
 
 _MOST_BUCKETS = 1500
 """Datadog coarsens a series beyond this many points."""
+_MOST_SLACK = timedelta(seconds=30)
+"""Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +332,9 @@ def question(state: RolloutState, now: datetime) -> dict[str, Any]:
 
 
 def _is_due(state: RolloutState, now: datetime) -> bool:
-    if state.latest is None or now - state.latest.at >= state.plan.look_every:
+    # Ticks come some seconds early or late: without slack, every early one would put its look off by a whole minute.
+    slack = min(state.plan.look_every / 10, _MOST_SLACK)
+    if state.latest is None or now - state.latest.at >= state.plan.look_every - slack:
         return True
     # A gate that opened after the last look wants fresh evidence when the hold is over.
     gate_is_newer = state.gate is not None and state.gate.opened > state.latest.at

@@ -304,7 +304,8 @@ def halted(
             return before, []
         # It was completed while its flags came down: the record must not go on saying that they are up.
         after = before.moved(now, percent=0.0)
-        return after, [_event(after, request, now, EventKind.ROLLED_BACK, _message(before, request, readings, done=True))]
+        message = _message(before, request, readings, done=True)
+        return after, [_event(after, request, now, EventKind.ROLLED_BACK, message)]
     after = before.moved(
         now,
         status=Status.ROLLED_BACK if done else Status.HALTED,

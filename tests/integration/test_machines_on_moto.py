@@ -1,0 +1,163 @@
+"""The state machine `rollout` on moto's interpreter: what the local AWS does not enforce, lapsed heartbeats above all.
+
+moto runs the definition as it is, with its own DynamoDB behind the gates. Not shown here: functions (moto answers each
+call with the next of a list of prepared results, so their order is part of each test) and the state machine `decision`,
+since moto cannot run `aws-sdk:sfn:sendTaskSuccess`; both run in the end-to-end tests. A lapsed heartbeat is
+`States.Timeout` here and `States.HeartbeatTimeout` on AWS: a contract test holds the definition to both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from rampart.adapters import items
+from rampart.rollout.state import EventKind, GateKind
+
+DEFINITION = Path(__file__).parents[2] / "functions" / "rollout.asl.json"
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:rampart-rollout"
+TABLE = "rampart"
+ROLLOUT = "letters"
+PATIENCE = 30.0
+HEARTBEAT_SECONDS = 2
+"""Looks of a second on this machine may be late; a heartbeat is sent several times in it."""
+ADVANCED = {"outcome": "advanced", "stage": 0}
+QUESTION = {
+    "outcome": "ask",
+    "verdict": "pass",
+    "evaluation": "e-1",
+    "question": {"evaluation": "e-1", "verdict": "pass", "unmet": [], "reported": {}},
+    "evidence": {"errors": "0 of 400"},
+    "next": "25%",
+    "decision": "approve",
+    "reported": {},
+    "lapses": "2026-07-01T12:00:00.000Z",
+    "seconds": 1,
+}
+
+
+def ready(**settings: Any) -> dict[str, Any]:
+    """What `prepare` answers."""
+    known = {"outcome": "ready", "rollout": ROLLOUT, "attempt": 1, "gate": None, "when_blind": "hold"}
+    return {**known, "heartbeat_seconds": HEARTBEAT_SECONDS, **settings}
+
+
+@dataclass
+class Machine:
+    """The machine in moto, and the table that its gates are in."""
+
+    machines: Any
+    table: Any
+    execution: str = ""
+
+    def start(self, *results: dict[str, Any], status: str = "live") -> None:
+        """Begin an attempt whose functions answer with `results`, on a record of the given status."""
+        self.execution = f"{MACHINE.replace('stateMachine', 'execution')}:first"
+        record = {"status": status, "attempt": 1, "stage": 0, "execution": self.execution}
+        self.table.put_item(TableName=TABLE, Item=items.to_item(items.rollout_key(ROLLOUT, "STATE") | record))
+        prepare_results([json.dumps(result) for result in results])
+        self.machines.start_execution(stateMachineArn=MACHINE, name="first", input=json.dumps({"rollout": ROLLOUT}))
+
+    def gate(self, kind: GateKind, *, other_than: str = "") -> dict[str, Any]:
+        """Wait for a gate of a kind; its item."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.table.get_item(TableName=TABLE, Key=items.to_item(items.rollout_key(ROLLOUT, "GATE")))
+            gate = items.to_attributes(found.get("Item", {}))
+            return gate if gate.get("kind") == kind.value and gate["id"] != other_than else None
+
+        return eventually(look, f"a {kind.value} gate")
+
+    def ended(self) -> dict[str, Any]:
+        """Wait for the end."""
+
+        def look() -> dict[str, Any] | None:
+            described: dict[str, Any] = self.machines.describe_execution(executionArn=self.execution)
+            return described if described["status"] != "RUNNING" else None
+
+        return eventually(look, "the end")
+
+    def called(self) -> list[dict[str, Any]]:
+        """What the functions were called with, in order."""
+        history = self.machines.get_execution_history(executionArn=self.execution, maxResults=1000)["events"]
+        scheduled = [each["taskScheduledEventDetails"] for each in history if "taskScheduledEventDetails" in each]
+        return [json.loads(each["parameters"])["Payload"] for each in scheduled if each["resourceType"] == "lambda"]
+
+    def events(self) -> list[str]:
+        """The kinds of the events that the machine itself wrote."""
+        found = self.table.scan(TableName=TABLE)["Items"]
+        return [each["kind"] for each in map(items.to_attributes, found) if each["sk"].startswith("EVENT#")]
+
+
+def eventually(look: Callable[[], dict[str, Any] | None], what: str) -> dict[str, Any]:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if seen := look():
+            return seen
+        time.sleep(0.05)
+    pytest.fail(f"waited {PATIENCE:g} s in vain for {what}")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}):
+        role = boto3.client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        table = boto3.client("dynamodb")
+        table.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        )
+        functions = boto3.client("lambda")
+        arns = {name: _function(functions, name, role) for name in ("prepare", "advance", "rollback")}
+        names = {f"{name.title()}Function": arn for name, arn in arns.items()} | {"Partition": "aws", "Table": TABLE}
+        machines = boto3.client("stepfunctions")
+        definition = re.sub(r"\$\{(\w+)\}", lambda match: names[match[1]], DEFINITION.read_text())
+        machines.create_state_machine(name="rampart-rollout", definition=definition, roleArn=role)
+        yield Machine(machines, table)
+
+
+def _function(functions: Any, name: str, role: str) -> str:
+    made = functions.create_function(
+        FunctionName=name, Runtime="python3.13", Role=role, Handler="app.lambda_handler", Code={"ZipFile": b"none"}
+    )
+    return str(made["FunctionArn"])
+
+
+def prepare_results(results: list[str]) -> None:
+    """Tell moto what the next calls of functions answer."""
+    import requests
+
+    answer = requests.post(
+        "http://motoapi.amazonaws.com/moto-api/static/lambda-simple/response",
+        json={"results": results, "region": "us-east-1"},
+        timeout=5,
+    )
+    assert answer.status_code == 201
+
+
+def test_a_heartbeat_that_lapses_makes_the_attempt_blind_and_people_are_told(machine: Machine) -> None:
+    """`when_blind: hold`: the flag stays, nobody is asked, and only returning sight opens a new bake gate."""
+    machine.start(ready(), ADVANCED)
+    bake = machine.gate(GateKind.BAKE)
+
+    blind = machine.gate(GateKind.BLIND)
+
+    assert machine.events() == [EventKind.BLIND.value]
+    machine.machines.send_task_success(taskToken=blind["token"], output=json.dumps({"outcome": "sighted"}))
+    machine.gate(GateKind.BAKE, other_than=bake["id"])
+    assert [call.get("cause") for call in machine.called()] == [None, None], "no function was called to roll back"
