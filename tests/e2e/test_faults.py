@@ -12,6 +12,7 @@ import pytest
 from local.faults import Fault, FaultKind
 from local.stack import LocalStack
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import EventKind, GateKind, Status
 from rampart_cli.dead_letters import DeadLetters, Letter, LetterKind
 from tests.e2e.rollouts import Rollout, eventually
@@ -32,14 +33,19 @@ def alert(rollout: Rollout, **changes: Any) -> dict[str, Any]:
     return {**known, "flags": rollout.flag, **changes}
 
 
+def flipper_refuses(rollout: Rollout) -> None:
+    fault = Fault(kind=FaultKind.STATUS, status=503, path=rf"/features/{rollout.flag}(/|$)")
+    rollout.stack.flipper.faults.add(fault)
+
+
 def test_a_rollback_that_flipper_refuses_is_done_when_flipper_is_back_without_a_person(
     new_rollout: NewRollout, stack: LocalStack
 ) -> None:
-    """Datadog, the queue, each tick and each failed call repeat it; what gave up meanwhile is shown by the command."""
+    """Seconds stand for minutes, as everywhere here: each tick calls it again, for as long as the flag is up."""
     rollout = new_rollout()
     execution = rollout.start()
     rollout.at(1)
-    stack.flipper.faults.add(Fault(kind=FaultKind.STATUS, status=503, path=rf"/features/{rollout.flag}(/|$)"))
+    flipper_refuses(rollout)
 
     answer = stack.post_alert(alert(rollout))
 
@@ -48,8 +54,7 @@ def test_a_rollback_that_flipper_refuses_is_done_when_flipper_is_back_without_a_
     [told] = rollout.events(EventKind.ROLLING_BACK)
     assert "not yet confirmed at 0%" in told.message
     assert rollout.execution_end(execution)["error"] == "RolledBack", "no advance can come any more"
-    shown = eventually(lambda: letters_about(stack, rollout), "a dead letter")
-    assert {letter.kind for letter in shown} == {LetterKind.ROLLBACK}
+    assert kept_requests(stack) >= 1
     assert rollout.percentage == 1
 
     stack.flipper.faults.clear()
@@ -58,10 +63,71 @@ def test_a_rollback_that_flipper_refuses_is_done_when_flipper_is_back_without_a_
     assert rollout.percentage == 0
     [done] = rollout.events(EventKind.ROLLED_BACK)
     assert "read at 0%" in done.message
-    redriven = [dead_letters(stack).redrive(each, rollout.store, []) for each in dead_letters(stack).take(100)]
-    assert all(each.done for each in redriven), redriven
+    assert len(rollout.events(EventKind.ROLLING_BACK)) == 1
+
+
+def kept_requests(stack: LocalStack) -> int:
+    """How many rollbacks the queue keeps."""
+    names = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ]
+    found = stack.ministack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.outputs["RollbackQueueUrl"], AttributeNames=names
+    )
+    return sum(int(found["Attributes"][name]) for name in names)
+
+
+def test_a_rollback_that_only_the_queue_remembers_is_done(new_rollout: NewRollout, stack: LocalStack) -> None:
+    """Whoever was asked first was cut off before the flag was down."""
+    rollout = new_rollout()
+    rollout.start()
+    state = rollout.at(1)
+    request = RollbackRequest(
+        cause=Cause.ALERT, reason="kept", flags=(rollout.flag,), asked_at=state.updated, queued=True
+    )
+
+    stack.ministack.client("sqs").send_message(
+        QueueUrl=stack.outputs["RollbackQueueUrl"], MessageBody=request.model_dump_json()
+    )
+
+    rollout.ended(Status.ROLLED_BACK)
+    assert rollout.percentage == 0
+
+
+def test_what_lambda_gave_up_is_shown_in_words_and_done_again_by_hand(
+    new_rollout: NewRollout, stack: LocalStack
+) -> None:
+    rollout = new_rollout()
+    execution = rollout.start()
+    state = rollout.at(1)
+    flipper_refuses(rollout)
+    request = RollbackRequest(
+        cause=Cause.RESTORE,
+        reason="raised",
+        rollout=rollout.name,
+        attempt=1,
+        execution=execution,
+        asked_at=state.updated,
+    )
+
+    stack.ministack.client("lambda").invoke(
+        FunctionName=stack.outputs["RollbackFunction"], InvocationType="Event", Payload=request.model_dump_json()
+    )
+
+    [letter] = eventually(lambda: letters_about(stack, rollout), "the dead letter")
+    assert letter.kind is LetterKind.ROLLBACK
+    assert letter.about == f"roll back {rollout.name} (restore): raised"
+    assert not dead_letters(stack).redrive(letter, rollout.store, []).done, "Flipper still refuses"
+
+    stack.flipper.faults.clear()
+    [letter] = [each for each in dead_letters(stack).take(100) if rollout.name in each.about]
+    redriven = dead_letters(stack).redrive(letter, rollout.store, [])
+
+    assert (redriven.done, redriven.told) == (True, "rollback answers: restored")
     assert letters_about(stack, rollout) == []
-    assert len(rollout.events(EventKind.ROLLED_BACK)) == 1, "what is done again finds it done"
+    assert rollout.percentage == 1
 
 
 def dead_letters(stack: LocalStack) -> DeadLetters:

@@ -123,7 +123,12 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-_ITEM_ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+_ITEM_ACTIONS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
 
 
 def _table(name: str) -> str:
@@ -160,6 +165,11 @@ def _of_put_events(_: Template, call: Mapping[str, Any]) -> Iterator[Permission]
         )
 
 
+def _function(call: Mapping[str, Any]) -> str:
+    name = call["FunctionName"]
+    return name if name.startswith("arn:") else f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+
+
 def _one(action: str, resource: Callable[[Mapping[str, Any]], str]) -> Needs:
     return lambda _, call: iter([Permission(action, resource(call))])
 
@@ -179,9 +189,8 @@ NEEDS: dict[tuple[str, str], Needs] = {
         for name in ("SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat")
     },
     ("stepfunctions", "DescribeExecution"): _one("states:DescribeExecution", lambda call: call["executionArn"]),
-    ("lambda", "Invoke"): _one(
-        "lambda:InvokeFunction", lambda call: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{call['FunctionName']}"
-    ),
+    ("stepfunctions", "StartExecution"): _one("states:StartExecution", lambda call: call["stateMachineArn"]),
+    ("lambda", "Invoke"): _one("lambda:InvokeFunction", _function),
     ("sqs", "SendMessage"): _one(
         "sqs:SendMessage", lambda call: f"arn:aws:sqs:{REGION}:{ACCOUNT}:{call['QueueUrl'].rsplit('/', 1)[1]}"
     ),

@@ -28,8 +28,7 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:rampart-rollout"
 TABLE = "rampart"
 ROLLOUT = "letters"
 PATIENCE = 30.0
-HEARTBEAT_SECONDS = 2
-"""Looks of a second on this machine may be late; a heartbeat is sent several times in it."""
+HEARTBEAT_SECONDS = 1
 ADVANCED = {"outcome": "advanced", "stage": 0}
 QUESTION = {
     "outcome": "ask",
@@ -161,3 +160,89 @@ def test_a_heartbeat_that_lapses_makes_the_attempt_blind_and_people_are_told(mac
     machine.machines.send_task_success(taskToken=blind["token"], output=json.dumps({"outcome": "sighted"}))
     machine.gate(GateKind.BAKE, other_than=bake["id"])
     assert [call.get("cause") for call in machine.called()] == [None, None], "no function was called to roll back"
+
+
+def test_a_gate_that_is_kept_alive_does_not_lapse(machine: Machine) -> None:
+    machine.start(ready(heartbeat_seconds=4), ADVANCED)
+    token = machine.gate(GateKind.BAKE)["token"]
+
+    deadline = time.monotonic() + 5  # longer than the heartbeat: that time passes is what is tested
+    while time.monotonic() < deadline:
+        machine.machines.send_task_heartbeat(taskToken=token)
+        time.sleep(0.1)
+
+    assert machine.gate(GateKind.BAKE)["token"] == token
+    assert machine.events() == []
+
+
+def test_an_attempt_that_goes_blind_is_rolled_back_where_the_plan_says_so(machine: Machine) -> None:
+    machine.start(ready(when_blind="roll_back"), ADVANCED, {"outcome": "rolled_back"})
+
+    ended = machine.ended()
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "RolledBack")
+    rollback = machine.called()[-1]
+    assert (rollback["cause"], rollback["rollout"], rollback["attempt"]) == ("execution", ROLLOUT, 1)
+    assert rollback["execution"] == machine.execution
+    assert "evaluations stopped" in rollback["reason"]
+
+
+def test_a_question_that_lapses_is_asked_again_with_fresh_evidence(machine: Machine) -> None:
+    machine.start(ready(heartbeat_seconds=60), ADVANCED)
+    bake = machine.gate(GateKind.BAKE)
+    machine.machines.send_task_success(taskToken=bake["token"], output=json.dumps(QUESTION))
+    asked = machine.gate(GateKind.APPROVAL)
+
+    again = machine.gate(GateKind.BAKE, other_than=bake["id"])
+
+    assert machine.events() == [EventKind.ASKED.value]
+    machine.machines.send_task_success(taskToken=again["token"], output=json.dumps(QUESTION | {"seconds": 60}))
+    assert machine.gate(GateKind.APPROVAL, other_than=asked["id"])["evaluation"] == "e-1"
+
+
+def test_a_rollback_ends_the_wait_and_calls_no_function_any_more(machine: Machine) -> None:
+    machine.start(ready(heartbeat_seconds=60), ADVANCED)
+    token = machine.gate(GateKind.BAKE)["token"]
+
+    machine.machines.send_task_failure(taskToken=token, error="RolledBack", cause="Datadog monitor 4711 alerts")
+
+    assert machine.ended()["error"] == "RolledBack"
+    assert len(machine.called()) == 2
+
+
+def test_a_gate_that_cannot_open_since_the_attempt_was_halted_ends_the_execution(machine: Machine) -> None:
+    """A rollback between two gates: the transaction is cancelled, and nobody waits for ever."""
+    machine.start(ready(), ADVANCED, status="halted")
+
+    ended = machine.ended()
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "RolledBack")
+    assert machine.events() == []
+    assert len(machine.called()) == 2, "the flag is at 0% already: whoever halted the attempt saw to it"
+
+
+def test_any_other_failure_at_a_gate_leads_to_the_rollback(machine: Machine) -> None:
+    machine.start(ready(heartbeat_seconds=60), ADVANCED, {"outcome": "rolled_back"})
+    token = machine.gate(GateKind.BAKE)["token"]
+
+    machine.machines.send_task_failure(taskToken=token, error="Broken", cause="nobody knows")
+
+    assert machine.ended()["error"] == "RolledBack"
+    assert machine.called()[-1]["cause"] == "execution"
+
+
+def test_an_advance_that_finds_the_attempt_halted_ends_the_execution(machine: Machine) -> None:
+    machine.start(ready(), {"outcome": "halted", "stage": None})
+
+    assert machine.ended()["error"] == "RolledBack"
+
+
+def test_a_refused_start_ends_with_its_reason_and_touches_nothing(machine: Machine) -> None:
+    machine.start(
+        {"outcome": "refused", "error": "FlagClaimed", "cause": "the flag belongs to another", "problems": []}
+    )
+
+    ended = machine.ended()
+
+    assert (ended["error"], ended["cause"]) == ("FlagClaimed", "the flag belongs to another")
+    assert len(machine.called()) == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import OnDrift, OnRise, Plan
-from rampart.rollout.request import Cause
+from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import (
     Answer,
     DecisionKind,
@@ -26,7 +26,7 @@ from tests.interleaving.explorer import Explored, explore
 from tests.interleaving.laws import always, at_the_end, said_is_so
 from tests.interleaving.moves import Moves
 from tests.interleaving.tape import Library
-from tests.interleaving.world import ERRORS, FLAG, ROLLOUT, START, Execution, Fault, Outside, World
+from tests.interleaving.world import ERRORS, FLAG, ROLLOUT, START, Execution, Fault, Outside, World, in_order
 
 PLAN = Plan.model_validate(
     {
@@ -43,6 +43,7 @@ PLAN = Plan.model_validate(
 )
 RESTORING = PLAN.model_copy(update={"on_drift": OnDrift(above=OnRise.RESTORE)})
 FIRST = "first"
+PASSED = Latest(id="e1", at=START, verdict=Verdict.PASS, verdicts={"errors": Verdict.PASS})
 _AN_HOUR_AGO = START - timedelta(hours=1)
 
 
@@ -63,6 +64,8 @@ class Scenario:
     """The ports whose calls may go wrong."""
     steps: int = 0
     """Steps of time before the last one."""
+    queued: tuple[RollbackRequest, ...] = ()
+    """What the queue keeps from before."""
     tells: bool = False
     """Whether EventBridge tells of executions that ended badly."""
     others: bool = False
@@ -84,7 +87,7 @@ def _state(**changes: Any) -> RolloutState:
         "percent": 1.0,
         "stage_started": _AN_HOUR_AGO,
         "hold_ends": _AN_HOUR_AGO + timedelta(minutes=5),
-        "latest": Latest(id="e1", at=START, verdict=Verdict.PASS, verdicts={"errors": Verdict.PASS}),
+        "latest": PASSED,
         "gate": OpenGate(id="a1-g2", kind=GateKind.APPROVAL, token="a1-g2", opened=START),
         "passed_gate": "start",
         "started": _AN_HOUR_AGO,
@@ -95,7 +98,15 @@ def _state(**changes: Any) -> RolloutState:
 
 
 ASKED = _state()
+DUE = _state(latest=PASSED.model_copy(update={"at": START - timedelta(minutes=6)}))
 BAKING = _state(gate=OpenGate(id="a1-g1", kind=GateKind.BAKE, token="a1-g1", opened=START - timedelta(minutes=9)))
+LONG_AGO = BAKING.model_copy(
+    update={
+        "plan": PLAN.model_copy(update={"look_every": timedelta(hours=1)}),
+        "latest": PASSED.model_copy(update={"at": _AN_HOUR_AGO}),
+    }
+)
+"""It is looked at now, and then not for an hour."""
 AT_LAST_STAGE = BAKING.model_copy(update={"stage": 1, "percent": 25.0, "passed_gate": "a1-g0"})
 STARTING = _state(stage=None, percent=0.0, stage_started=None, hold_ends=None, latest=None, gate=None, passed_gate=None)
 ROLLED_BACK = _state(status=Status.ROLLED_BACK, percent=0.0, halted_at=START, watch_until=START + timedelta(minutes=15))
@@ -137,6 +148,7 @@ def beginning(scenario: Scenario, library: Library) -> World:
         steps=scenario.steps,
         ticks=scenario.ticks or 0,
         tells=scenario.tells,
+        queue=in_order(tuple(library.keep(request) for request in scenario.queued)),
         approved=100.0 if scenario.others else coming.percent if coming else state.percent,
         answered=(gate.id,) if gate and gate.answer else (),
         asked=frozenset({state.attempt}) if is_down else frozenset(),
@@ -146,7 +158,8 @@ def beginning(scenario: Scenario, library: Library) -> World:
 
 def run(scenario: Scenario, most: int = 5_000_000) -> Explored:
     """Explore one beginning in full."""
-    library = Library(in_any_order=bool(scenario.faults))
+    keeping_may_fail = scenario.faults and (Fault.CRASH in scenario.faults or "queue" in scenario.where)
+    library = Library(in_any_order=bool(keeping_may_fail))
     outside = Outside(library, scenario.state.plan)
     moves = Moves(library, outside, scenario.faults, scenario.where, scenario.ticks is not None)
     first = beginning(scenario, library)
@@ -155,6 +168,9 @@ def run(scenario: Scenario, most: int = 5_000_000) -> Explored:
 
 
 ALERT, SECOND_ALERT = ("alert", 1), ("alert", 2)
+OLD_ALERT = RollbackRequest(
+    cause=Cause.ALERT, reason="an alert", flags=(FLAG,), asked_at=START - timedelta(minutes=1), queued=True
+)
 PERSON, ABANDON = ("person", 1, Cause.PERSON), ("person", 2, Cause.ABANDON)
 APPROVE, SECOND_APPROVE = ("approve", 1), ("approve", 2)
 
@@ -179,7 +195,27 @@ WITHOUT_TICKS = (
         at="advance",
         orders=(ALERT,),
         faults=frozenset({Fault.LATE}),
+        where=frozenset({"flag"}),
         steps=1,
+    ),
+    Scenario(
+        name="an advance is called twice",
+        state=ASKED,
+        at="advance",
+        orders=(),
+        faults=frozenset({Fault.TWICE}),
+    ),
+    Scenario(
+        name="a write to the flag is accepted and forgotten",
+        state=STARTING,
+        at="advance",
+        orders=(ALERT,),
+        faults=frozenset({Fault.IGNORED}),
+    ),
+    Scenario(
+        name="the end of a refused start meets an approval",
+        state=ASKED,
+        orders=(("execution ended", "refused"), APPROVE),
     ),
     Scenario(
         name="an advance that an alert meets is called twice",
@@ -188,11 +224,7 @@ WITHOUT_TICKS = (
         orders=(ALERT,),
         faults=frozenset({Fault.TWICE}),
         where=frozenset({"flag"}),
-    ),
-    Scenario(
-        name="the end of a refused start meets an approval",
-        state=ASKED,
-        orders=(("execution ended", "refused"), APPROVE),
+        deep=True,
     ),
     Scenario(
         name="two alerts meet an advance",
@@ -233,14 +265,7 @@ WITH_TICKS = (
         ticks=0,
         steps=1,
         faults=frozenset({Fault.LATE}),
-    ),
-    Scenario(
-        name="a write is accepted and forgotten",
-        state=STARTING,
-        at="advance",
-        orders=(ALERT,),
-        ticks=0,
-        faults=frozenset({Fault.IGNORED}),
+        where=frozenset({"flag"}),
     ),
     Scenario(
         name="the table is down when the alert comes, and an approval after it",
@@ -262,17 +287,17 @@ WITH_TICKS = (
     ),
     Scenario(
         name="the stage fails, and the tick that sees it is cut off",
-        state=BAKING,
+        state=LONG_AGO,
         orders=(("stage fails",),),
         ticks=1,
-        steps=1,
         faults=frozenset({Fault.CRASH, Fault.REFUSED}),
     ),
     Scenario(
         name="the stage fails while an approval is acted on",
-        state=ASKED,
+        state=DUE,
         orders=(("stage fails",), APPROVE),
         ticks=1,
+        faults=frozenset({Fault.CRASH}),
     ),
     Scenario(
         name="somebody stops the execution, and nobody is told",
@@ -293,6 +318,7 @@ WITH_TICKS = (
         name="a resume meets what is left of the attempt before",
         state=ROLLED_BACK,
         orders=(("resume", 1), ("execution ended", FIRST)),
+        queued=(OLD_ALERT,),
         ticks=0,
         faults=frozenset({Fault.CRASH}),
     ),
@@ -301,6 +327,7 @@ WITH_TICKS = (
         state=ASKED.model_copy(update={"plan": RESTORING}),
         orders=(("writer", 50.0), ALERT),
         ticks=1,
+        faults=frozenset({Fault.CRASH}),
         others=True,
     ),
     Scenario(

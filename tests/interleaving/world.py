@@ -179,29 +179,27 @@ class Outside:
         """The world after a call that arrives, and its answer."""
         name, args = call
         match name:
-            case "flag.read":
-                return world, Reply(world.percent)
             case "flag.write":
                 return world._replace(percent=args[0]), Reply()
-            case "store.state":
-                return world, Reply(world.record)
-            case "store.gate":
-                return world, Reply(world.gate)
-            case "store.claims":
-                return world, Reply(ROLLOUT if world.claimed else "")
-            case "store.watched":
-                return world, Reply((ROLLOUT,) if self.is_watched(world.state) else ())
             case "store.commit":
                 return self._commit(world, *args)
             case "decision.take":
                 return self._take(world, *args)
-            case "metrics.read":
-                return world, Reply(world.errors)
             case "queue.put":
                 return self.put(world, args[0]), Reply()
             case "rollback.call":
                 return order(world, ("rollback", args[0])), Reply()
-        return self._of_gates(world, name, *args)
+        return self._of_gates(world, name, *args) if args else (world, Reply(self._read(world, name)))
+
+    def _read(self, world: World, name: str) -> Any:
+        return {
+            "flag.read": world.percent,
+            "store.state": world.record,
+            "store.gate": world.gate,
+            "store.claims": ROLLOUT if world.claimed else "",
+            "store.watched": (ROLLOUT,) if self.is_watched(world.state) else (),
+            "metrics.read": world.errors,
+        }[name]
 
     def is_watched(self, state: RolloutState) -> bool:
         """Whether the sparse index holds the record."""
@@ -229,7 +227,9 @@ class Outside:
         key = (world.record, before, after)
         record = self._committed.get(key)
         if record is None:
-            update = changes(before.model, after.model) | {"epoch": world.state.epoch + 1}
+            # Without its condition, a commit is a plain write of the whole record.
+            written = changes(before.model, after.model) if at_epoch else dict(after.model)
+            update = written | {"epoch": world.state.epoch + 1}
             record = self._committed[key] = self.library.keep(world.state.model_copy(update=update))
         log = world.log + tuple(event for event in told if event[0] in _LOGGED)
         world = world._replace(record=record, log=log, claimed=world.claimed and not release)

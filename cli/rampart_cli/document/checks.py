@@ -66,6 +66,7 @@ def _missing(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
         (plan.rollback, Code.MISSING_ROLLBACK, "the page has no filled-in section on going back"),
         (plan.window, Code.MISSING_WINDOW, "the page states neither an evaluation window nor a least sample"),
         (plan.dashboard, Code.MISSING_DASHBOARD, "the page links no dashboard"),
+        (plan.monitor, Code.MISSING_MONITOR, "the page names no monitor"),
         (plan.criteria, Code.MISSING_THRESHOLD, "the page lists no criterion to judge the rollout by"),
     ]  # fmt: skip
     for fact, code, message in absent:

@@ -46,6 +46,8 @@ class Code(StrEnum):
     """The page does not say over how much data a criterion is judged."""
     MISSING_DASHBOARD = "missing_dashboard"
     """No dashboard is linked."""
+    MISSING_MONITOR = "missing_monitor"
+    """No monitor is named or linked."""
     MISSING_THRESHOLD = "missing_threshold"
     """A criterion has no number, or there is no criterion."""
     MISSING_OPERATOR = "missing_operator"
@@ -145,6 +147,11 @@ ADVICE: dict[Code, Advice] = {
     ),
     Code.MISSING_DASHBOARD: Advice(
         _N, "People who approve want to look for themselves.", "Link the dashboard that shows the criteria."
+    ),
+    Code.MISSING_MONITOR: Advice(
+        _N,
+        "Rampart looks every few minutes; a monitor's alert takes the flag down within seconds, in between too.",
+        "Link the Datadog monitor that calls Rampart when a criterion breaks.",
     ),
     Code.MISSING_THRESHOLD: Advice(
         _E, "What has no number can neither pass nor fail.", "Give each criterion a bar, such as `error rate: < 1%`."

@@ -13,7 +13,7 @@ import yaml
 
 from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.draft_criteria import Entry, Value, criterion_entries
-from rampart_cli.document.facts import MOST_FLAGS, almost_same
+from rampart_cli.document.facts import MOST_FLAGS, almost_same, monitors_of
 
 if TYPE_CHECKING:
     from rampart_cli.document.bindings import Bindings
@@ -53,6 +53,7 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
         yield "# GAP: the page states no evaluation window and no least sample; the rule's own are used"
     else:
         yield f"# line {plan.window.line} states a window: {_comment(plan.window.value)}"
+    yield _monitors(plan)
     yield from _criteria(plan, bindings)
     yield "stages:"
     for stage in plan.stages:
@@ -75,6 +76,15 @@ def _flags(plan: PlanDocument) -> Iterator[str]:
             yield f"  - {scalar(flag.name)}  # line {flag.line}"
         else:
             yield f"  - {GAP}  # GAP: {flag.name} at line {flag.line}, {other.name} at line {other.line}: which is it?"
+
+
+def _monitors(plan: PlanDocument) -> str:
+    if linked := monitors_of(plan):
+        numbers, lines = (", ".join(map(str, each)) for each in zip(*linked, strict=True))
+        return f"monitors: [{numbers}]  # line {lines}"
+    if plan.monitor:
+        return f"# line {plan.monitor.line} names {_comment(plan.monitor.value)}; write its number: `monitors: [12345]`"
+    return "# GAP: the page names no monitor; while one of `monitors: [12345]` alerts, no rollout starts"
 
 
 def _criteria(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:

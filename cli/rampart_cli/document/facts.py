@@ -45,6 +45,12 @@ _WINDOW = re.compile(
     r"|\bat least \d[\d,]* (?:requests|samples|users|downloads|submissions)\b",
     re.IGNORECASE,
 )
+_MONITOR_PATH = re.compile(r"/monitors/(?:manage/)?(\d{1,15})(?:/|$)")
+_MONITOR_NAME = re.compile(
+    r"\b(?:the|our|this|a|datadog(?:['\u2019]s)?) (?:datadog )?monitors?,? [\"\u201c][^\"\u201c\u201d]{2,200}[\"\u201d]"
+    r"|\bmonitors? #?\d{4,15}\b",
+    re.IGNORECASE,
+)
 _BUSINESS = re.compile(r"\b(?:business|working) days?\b", re.IGNORECASE)
 
 
@@ -60,6 +66,7 @@ def gather_facts(plan: PlanDocument) -> None:
     plan.links.sort(key=lambda found: found[1])
     plan.rollback = plan.rollback or _rollback_section(plan.roots)
     plan.dashboard = plan.dashboard or _dashboard(plan)
+    plan.monitor = plan.monitor or next((Said(str(number), line) for number, line in monitors_of(plan)), None)
     plan.flags = _first_of_each(_flags(plan))
 
 
@@ -75,10 +82,14 @@ def _gather(plan: PlanDocument, statement: Statement) -> None:
             plan.window = plan.window or Said(value, statement.number)
         case Asks.DASHBOARD if value and statement.line.links:
             plan.dashboard = plan.dashboard or Said(statement.line.links[0].url, statement.number)
+        case Asks.MONITOR if value:
+            plan.monitor = plan.monitor or Said(value, statement.number)
     if plan.timezone is None and (zone := _zone(text, value if statement.asks is Asks.TIMEZONE else "")):
         plan.timezone = Said(zone, statement.number)
     if plan.window is None and (window := _WINDOW.search(text)):
         plan.window = Said(window[0], statement.number)
+    if plan.monitor is None and (monitor := _MONITOR_NAME.search(text)):
+        plan.monitor = Said(monitor[0], statement.number)
     if plan.business_days is None and _BUSINESS.search(text):
         plan.business_days = Said(text, statement.number)
 
@@ -110,14 +121,26 @@ def _dashboard(plan: PlanDocument) -> Said | None:
     return next((Said(link.url, line) for link, line in plan.links if "dashboard" in link.url.casefold()), None)
 
 
+def monitors_of(plan: PlanDocument) -> list[tuple[int, int]]:
+    """The monitors that the page links, each by its number in Datadog and the first line that links it."""
+    found: dict[int, int] = {}
+    for link, line in plan.links:
+        if monitor := _MONITOR_PATH.search(_path(link)):
+            found.setdefault(int(monitor[1]), line)
+    return list(found.items())
+
+
 def flag_of(link: Link) -> str | None:
     """The flag that a link to the flag store's page opens."""
-    try:
-        path = urlsplit(link.url).path
-    except ValueError:
-        return None  # no address at all, such as http://[
-    found = _FLAG_PATH.search(unquote(path))
+    found = _FLAG_PATH.search(unquote(_path(link)))
     return found[1] if found else None
+
+
+def _path(link: Link) -> str:
+    try:
+        return urlsplit(link.url).path
+    except ValueError:
+        return ""  # no address at all, such as http://[
 
 
 def _flags(plan: PlanDocument) -> list[FlagName]:

@@ -105,6 +105,7 @@ class PlanDocument:
     rollback: Said | None = None
     window: Said | None = None
     dashboard: Said | None = None
+    monitor: Said | None = None
     business_days: Said | None = None
     """Where the page counts in business days."""
 

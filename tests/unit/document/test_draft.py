@@ -85,6 +85,22 @@ def test_a_bar_goes_where_a_plan_wants_it(criterion: str, entry: str, reading: R
     assert entry in _draft(reading(f"# Plan\n## Stage A: 100%\n## Success criteria\n- {criterion}\n"))
 
 
+@pytest.mark.parametrize(
+    ("said", "drafted"),
+    [
+        (
+            "https://x.datadoghq.com/monitors/12345 https://x.datadoghq.com/monitors/67",
+            "monitors: [12345, 67]  # line 3, 3",
+        ),
+        ("Monitor: Errors", "# line 3 names Errors; write its number: `monitors: [12345]`"),
+        ("", "# GAP: the page names no monitor; while one of `monitors: [12345]` alerts, no rollout starts"),
+    ],
+    ids=["linked", "named", "absent"],
+)
+def test_a_monitor_is_drafted_by_the_number_that_its_link_holds(said: str, drafted: str, reading: Read) -> None:
+    assert f"\n{drafted}\n" in _draft(reading(f"# Plan\n## Stage A: 25%\n{said}\n"))
+
+
 def test_a_flag_that_is_spelt_in_two_ways_is_a_gap(page: Callable[[str], bytes], today: date) -> None:
     drafted = yaml.load(_draft(read(page("flag-names"), today=today)), Loader=_GapLoader)
 

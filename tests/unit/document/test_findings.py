@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
+import pytest
+
 from rampart_cli.document import Code, Reading, Severity, read
 
 Read = Callable[[str], Reading]
@@ -81,6 +83,39 @@ def test_a_filled_in_rollback_section_is_seen_and_an_empty_one_is_not(reading: R
 
     assert Code.MISSING_ROLLBACK not in {diagnostic.code for diagnostic in filled.diagnostics}
     assert Code.MISSING_ROLLBACK in {diagnostic.code for diagnostic in empty.diagnostics}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "See [the alert](https://app.datadoghq.com/monitors/12345?view=spans).",
+        "https://vagov.ddog-gov.com/monitors/12345",
+        "- Datadog monitor: Download error rate",
+        'Datadog\'s monitor "Download error rate" calls us.',
+        "The monitor \u201cDownload error rate\u201d calls us.",
+        "Monitor 12345 calls us.",
+    ],
+)
+def test_a_monitor_is_named_by_its_link_its_label_its_number_or_in_quotation_marks(reading: Read, said: str) -> None:
+    found = reading(f"# Plan\n## Stage A: 100%\n{said}\n")
+
+    assert Code.MISSING_MONITOR not in {diagnostic.code for diagnostic in found.diagnostics}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "We will monitor Datadog.",
+        'Our team monitors "Download error rate".',
+        "- Who is monitoring the dashboards?: Ada",
+        "- Monitor: [FILL_IN]",
+        "https://app.datadoghq.com/monitors/manage",
+    ],
+)
+def test_to_watch_is_not_to_name_a_monitor(reading: Read, said: str) -> None:
+    found = reading(f"# Plan\n## Stage A: 100%\n{said}\n")
+
+    assert _message(found, Code.MISSING_MONITOR) == "the page names no monitor"
 
 
 def test_a_word_in_the_title_makes_no_decoy_of_the_whole_plan(reading: Read) -> None:

@@ -1,0 +1,98 @@
+"""Every permission is needed, and none is missing: each is taken away in turn, and something breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from local.datadog_standin import DatadogStandIn
+from local.flipper_standin import FlipperStandIn
+from tests.integration import duties
+from tests.integration.permissions import Permission, Template
+
+FUNCTIONS = tuple(duties.DUTIES)
+EVERY_PERMISSION = [
+    pytest.param(function, permission, id=f"{function}-{permission.action}-{permission.resource.rsplit(':', 1)[-1]}")
+    for function in FUNCTIONS
+    for permission in Template().permissions(f"{function}Function")
+]
+
+
+class Functions:
+    """Lets functions work, and remembers what they do when nothing is taken away."""
+
+    def __init__(self, flipper: FlipperStandIn, datadog: DatadogStandIn) -> None:
+        self._outside = flipper, datadog
+        self.whole = cache(self._whole)
+
+    def run(self, function: str, without: Permission | None = None) -> duties.Story:
+        allowed = [each for each in Template().permissions(f"{function}Function") if each != without]
+        return duties.run(function, allowed, *self._outside)
+
+    def _whole(self, function: str) -> duties.Story:
+        return self.run(function)
+
+
+@pytest.fixture(scope="module")
+def functions() -> Iterator[Functions]:
+    with duties.outside() as (flipper, datadog):
+        yield Functions(flipper, datadog)
+
+
+# Functions.
+
+
+def test_prepare_may_do_what_it_is_there_for(functions: Functions) -> None:
+    story = functions.whole("Prepare")
+
+    assert story["start"]["outcome"] == story["resume"]["outcome"] == "ready"
+    assert story["items"]["FLAG#new CLAIM "] == 1
+    assert story["records"]["ROLLOUT#fallen"]["attempt"] == "2"
+
+
+def test_advance_may_do_what_it_is_there_for(functions: Functions) -> None:
+    story = functions.whole("Advance")
+
+    assert [story[name]["outcome"] for name in ("first", "climbing", "ending")] == ["advanced", "advanced", "completed"]
+    assert story["flags"] == {"climbing": 100.0, "ending": 100.0, "first": 1.0}
+    assert "FLAG#ending CLAIM " not in story["items"]
+
+
+def test_evaluate_may_do_what_it_is_there_for(functions: Functions) -> None:
+    story = functions.whole("Evaluate")
+
+    assert story["tick"] == {"watched": 5, "looked": 5}
+    assert story["tokens"] == [("SendTaskHeartbeat", "bakes-token"), ("SendTaskSuccess", "asks-token")]
+    assert story["called"] == ["drift", "evidence", "execution"]
+
+
+def test_rollback_may_do_what_it_is_there_for(functions: Functions) -> None:
+    story = functions.whole("Rollback")
+
+    assert story["alert"]["statusCode"] == 200
+    assert story["person"]["outcome"] == story["execution"]["outcome"] == "rolled_back"
+    assert story["queue"] == {"batchItemFailures": []}
+    assert set(story["flags"].values()) == {0.0}
+    assert story["queued"] == 3  # all but the one that came from the queue
+    assert len(story["tokens"]) == 4
+    assert "FLAG#abandoned CLAIM " not in story["items"]
+
+
+def test_notify_may_do_what_it_is_there_for(functions: Functions) -> None:
+    story = functions.whole("Notify")
+
+    assert story["event"] == {"batchItemFailures": []}
+    assert (story["told on the topic"], story["told Datadog"]) == (1, ["told: advanced"])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_does_the_same_when_nothing_is_taken_away(functions: Functions, function: str) -> None:
+    """Otherwise the next test would tell nothing."""
+    assert functions.run(function) == functions.whole(function)
+
+
+@pytest.mark.parametrize(("function", "permission"), EVERY_PERMISSION)
+def test_something_breaks_without_a_permission(functions: Functions, function: str, permission: Permission) -> None:
+    assert functions.run(function, without=permission) != functions.whole(function)

@@ -1,0 +1,233 @@
+"""Permissions that nothing local enforces: what SAM adds to roles, the state machines' roles, people's policies."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from local.ministack import INTERPRETER
+from tests.integration.permissions import NEEDS, REGION, TEMPLATE, Permission, Template
+
+ROOT = TEMPLATE.parent
+
+# What SAM adds to a function's role, for the Lambda service to work with.
+
+ADDED = {
+    "AWSLambdaBasicExecutionRole": "the service writes what the function says into its log",
+    "AWSLambdaVPCAccessExecutionRole": "the service makes network interfaces, where subnets are given",
+    "AWSLambdaSQSQueueExecutionRole": "the service takes messages from the queue for the function",
+    "AWSLambdaDynamoDBExecutionRole": "the service reads the stream for the function",
+    "DeadLetterQueuePolicy": "the service leaves calls that failed for good in the dead-letter queue",
+    "NotifyFunctionStreamSQSPolicy": "the service leaves stretches of the stream that failed in the dead-letter queue",
+}
+LOGS_AND_NETWORK = {"AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole"}
+ADDED_TO = {
+    "Prepare": LOGS_AND_NETWORK,
+    "Advance": LOGS_AND_NETWORK,
+    "Evaluate": LOGS_AND_NETWORK | {"DeadLetterQueuePolicy"},
+    "Rollback": LOGS_AND_NETWORK | {"DeadLetterQueuePolicy", "AWSLambdaSQSQueueExecutionRole"},
+    "Notify": {"AWSLambdaBasicExecutionRole", "AWSLambdaDynamoDBExecutionRole", "NotifyFunctionStreamSQSPolicy"},
+}
+
+
+@pytest.fixture(scope="module")
+def roles() -> dict[str, Any]:
+    """Every role as it is deployed."""
+    if not INTERPRETER.exists():
+        pytest.skip("no .venv-aws: `make local-tools` makes it")
+    done = subprocess.run(
+        [INTERPRETER, Path(__file__).with_name("translated_roles.py")],
+        input=TEMPLATE.read_text(),
+        env=os.environ | {"AWS_DEFAULT_REGION": REGION},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    translated: dict[str, Any] = json.loads(done.stdout)
+    return translated
+
+
+@pytest.mark.parametrize("function", ADDED_TO)
+def test_what_sam_adds_to_a_role_is_known_with_its_reason(roles: dict[str, Any], function: str) -> None:
+    role = roles[f"{function}FunctionRole"]
+    managed = {arn.rsplit("/", 1)[1] for arn in role["ManagedPolicyArns"]}
+    inline = {policy["PolicyName"]: policy["PolicyDocument"] for policy in role["Policies"]}
+    own = inline.pop(f"{function}FunctionRolePolicy0")
+
+    assert own["Statement"], "the template's own statements: every one is taken away in test_permissions"
+    assert managed | inline.keys() == ADDED_TO[function] <= ADDED.keys()
+    for document in inline.values():
+        [statement] = document["Statement"]
+        assert statement["Action"] == "sqs:SendMessage"
+        assert statement["Resource"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+
+
+# State machines: derived from their definitions.
+
+MACHINES = {"RolloutMachine": "rollout", "DecisionMachine": "decision"}
+_TASK = re.compile(r"arn:aws:states:::(?:aws-sdk:)?(\w+):([a-zA-Z]+)")
+_SERVICES = {"sfn": "stepfunctions"}
+
+
+def needed_by(template: Template, machine: str) -> Iterator[Permission]:
+    """What a machine's tasks do, action and resource, with the names that the template gives the definition."""
+    text = (ROOT / f"functions/{MACHINES[machine]}.asl.json").read_text()
+    for name, value in template.resources[machine]["Properties"]["DefinitionSubstitutions"].items():
+        text = text.replace(f"${{{name}}}", template.resolve(value))
+    for state in json.loads(text)["States"].values():
+        if state["Type"] == "Task":
+            task = _TASK.match(state["Resource"])
+            assert task, state["Resource"]
+            service, operation = _SERVICES.get(task[1], task[1]), task[2][0].upper() + task[2][1:]
+            call = state.get("Parameters") or state["Arguments"]
+            # The definition writes the names of Step Functions' own API with a capital.
+            yield from NEEDS[service, operation](template, call | {n[0].lower() + n[1:]: v for n, v in call.items()})
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_may_do_what_its_definition_does_where_it_does_it_and_nothing_else(machine: str) -> None:
+    template = Template()
+    allowed = {each for each in template.permissions(machine) if not each.action.startswith("logs:")}
+
+    assert allowed == set(needed_by(template, machine))
+
+
+# People: what `rampart` calls, and what the consoles show beside it.
+
+CLI = ROOT / "cli" / "rampart_cli"
+
+
+def _calls() -> Iterator[ast.Call]:
+    for path in CLI.rglob("*.py"):
+        yield from (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+
+
+def _named(call: ast.Call) -> str:
+    """The name of the method that is called; empty for anything else."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def _text(call: ast.Call) -> str:
+    """The text that is a call's first argument."""
+    first = call.args[0] if call.args else None
+    return str(first.value) if isinstance(first, ast.Constant) else ""
+
+
+def called_by_the_command_line() -> set[str]:
+    """Methods of AWS clients, `service.method`, that the command line's own code calls."""
+    services = {_text(call) for call in _calls() if _named(call) == "client"}
+    methods = {_text(call) if _named(call) == "get_paginator" else _named(call) for call in _calls()}
+    session = botocore.session.get_session()
+    return {
+        f"{service}.{xform_name(operation)}"
+        for service in services
+        for operation in session.get_service_model(service).operation_names
+        if xform_name(operation) in methods
+    }
+
+
+def _executions(machine: str) -> str:
+    return f"arn:aws:states:{REGION}:123456789012:execution:rampart-{machine}:some-name"
+
+
+def _everybodys(template: Template) -> set[Permission]:
+    """Looking: `status`, `history`, `report`, and how what was started ends."""
+    return {
+        Permission("cloudformation:DescribeStacks", template.resolve({"Ref": "AWS::StackId"})),
+        Permission("dynamodb:GetItem", template.arn("Table")),
+        Permission("dynamodb:Query", template.arn("Table")),
+        Permission("dynamodb:Query", f"{template.arn('Table')}/index/watched"),
+        *(Permission("states:DescribeExecution", _executions(machine)) for machine in MACHINES.values()),
+        Permission("states:GetExecutionHistory", _executions("rollout")),
+    }
+
+
+def _operators(template: Template) -> set[Permission]:
+    """`start`, and `dead-letters` with its redrive."""
+    letters = template.arn("DeadLetters")
+    return {
+        Permission("states:StartExecution", template.arn("RolloutMachine")),
+        *(
+            Permission(f"sqs:{name}", letters)
+            for name in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
+        ),
+        *(Permission("lambda:InvokeFunction", template.arn(f"{name}Function")) for name in ("Rollback", "Notify")),
+    }
+
+
+def _approvers(template: Template) -> set[Permission]:
+    """`approve`, `override`, `rollback`, `resume`, `abandon`."""
+    return {Permission("states:StartExecution", template.arn("DecisionMachine"))}
+
+
+PEOPLE = {"OperatorsPolicy": _operators, "ApproversPolicy": _approvers}
+FOR_THE_CONSOLE = {
+    "states:DescribeStateMachine": "Step Functions' console shows a machine before anything is started there",
+    "states:ListExecutions": "Step Functions' console lists the executions that wait",
+    "sqs:GetQueueAttributes": "the queue's console shows how many messages wait",
+}
+NEEDS_NO_PERMISSION = {"sts.get_caller_identity"}
+FROM_THE_RECORDS = {"dynamodb.get_item", "dynamodb.query"}
+"""What the store calls where the command line reads records."""
+
+
+def test_every_call_of_the_command_line_is_somebodys() -> None:
+    """A new call must be put to the policies above first."""
+    template = Template()
+    permitted = {each.action for people in (_everybodys, _operators, _approvers) for each in people(template)}
+    prefixes = {"states": "stepfunctions"}
+    methods = {
+        f"{prefixes.get(service, service)}.{xform_name(name.removesuffix('Function'))}"
+        for service, name in (action.split(":") for action in permitted)
+    }
+
+    assert called_by_the_command_line() == methods - FROM_THE_RECORDS | NEEDS_NO_PERMISSION
+
+
+@pytest.mark.parametrize("policy", PEOPLE)
+def test_people_may_do_what_their_commands_do(policy: str) -> None:
+    template = Template()
+    granted = template.permissions(policy)
+
+    missing = [
+        wanted
+        for wanted in _everybodys(template) | PEOPLE[policy](template)
+        if not any(grant.covers(wanted) for grant in granted)
+    ]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("policy", PEOPLE)
+def test_people_may_do_nothing_that_no_command_or_console_needs(policy: str) -> None:
+    template = Template()
+    wanted = _everybodys(template) | PEOPLE[policy](template)
+    granted = [each for each in template.permissions(policy) if each.action not in FOR_THE_CONSOLE]
+    wanted.add(Permission("states:GetExecutionHistory", _executions("decision")))  # the console: why one was refused
+
+    spare = [grant for grant in granted if not any(grant.covers(each) for each in wanted)]
+
+    assert spare == []
+
+
+def test_no_approver_starts_a_rollout_and_no_operator_decides() -> None:
+    template = Template()
+    starts = {
+        policy: {each.resource for each in template.permissions(policy) if each.action == "states:StartExecution"}
+        for policy in PEOPLE
+    }
+
+    assert starts == {
+        "OperatorsPolicy": {template.arn("RolloutMachine")},
+        "ApproversPolicy": {template.arn("DecisionMachine")},
+    }
