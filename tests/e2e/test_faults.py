@@ -14,7 +14,7 @@ from local.stack import LocalStack
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import EventKind, GateKind, Status
-from rampart_cli.dead_letters import DeadLetters, Letter, LetterKind
+from rampart_cli.dead_letters import DeadLetters, Letter, LetterKind, letter_of
 from tests.e2e.rollouts import Rollout, eventually
 
 NewRollout = Callable[..., Rollout]
@@ -122,7 +122,7 @@ def test_what_lambda_gave_up_is_shown_in_words_and_done_again_by_hand(
     assert not dead_letters(stack).redrive(letter, rollout.store, []).done, "Flipper still refuses"
 
     stack.flipper.faults.clear()
-    [letter] = [each for each in dead_letters(stack).take(100) if rollout.name in each.about]
+    [letter] = letters_about(stack, rollout)
     redriven = dead_letters(stack).redrive(letter, rollout.store, [])
 
     assert (redriven.done, redriven.told) == (True, "rollback answers: restored")
@@ -141,8 +141,17 @@ def dead_letters(stack: LocalStack) -> DeadLetters:
 
 
 def letters_about(stack: LocalStack, rollout: Rollout) -> list[Letter]:
-    letters = dead_letters(stack).take(100)
-    dead_letters(stack).put_back(letters)
+    """The dead letters about a rollout; the local AWS wraps each as for a destination, where AWS keeps the event."""
+    found = stack.ministack.client("sqs").receive_message(
+        QueueUrl=stack.outputs["DeadLettersUrl"],
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=0,
+        MessageSystemAttributeNames=["SentTimestamp"],
+    )
+    wrapped = [(message, json.loads(message["Body"])) for message in found.get("Messages", [])]
+    letters = [
+        letter_of({**message, "Body": json.dumps(body.get("requestPayload", body))}) for message, body in wrapped
+    ]
     return [letter for letter in letters if rollout.name in letter.about]
 
 

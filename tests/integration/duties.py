@@ -221,7 +221,7 @@ def advance(world: World) -> Story:
 
 
 def evaluate(world: World) -> Story:
-    """Look at rollouts: one whose hold is over, one that bakes, one that fails, one that was moved, one that is dead."""
+    """Look at rollouts: one whose hold is over, one that bakes, one that fails, one that was moved, a dead one."""
     world.begin("asks")
     world.begin("bakes", hold_ends=world.now + timedelta(hours=1))
     world.begin("fails", metric="blanks")
@@ -302,9 +302,10 @@ def _aws(template: Template, guard: Guard, environment: dict[str, str]) -> Itera
     ):
         tables, queue = boto3.client("dynamodb"), boto3.client("sqs")
         url = _build(template, tables, queue)
-        session.events.register("before-parameter-build", guard)
-        session.events.register("before-call.sfn", _answer_of_machines)
-        session.events.register("before-call.lambda.Invoke", _answer_of_lambda)
+        events: Any = session.events  # its types say that hooks answer nothing
+        events.register("before-parameter-build", guard)
+        events.register("before-call.sfn", _answer_of_machines)
+        events.register("before-call.lambda.Invoke", _answer_of_lambda)
         _forget_clients()
         try:
             yield tables, queue, url

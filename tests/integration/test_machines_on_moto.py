@@ -2,17 +2,18 @@
 
 moto runs the definition as it is, with its own DynamoDB behind the gates. Not shown here: functions (moto answers each
 call with the next of a list of prepared results, so their order is part of each test) and the state machine `decision`,
-since moto cannot run `aws-sdk:sfn:sendTaskSuccess`; both run in the end-to-end tests. A lapsed heartbeat is
-`States.Timeout` here and `States.HeartbeatTimeout` on AWS: a contract test holds the definition to both.
+since moto cannot run `aws-sdk:sfn:sendTaskSuccess`; both run in the end-to-end tests. moto takes an answer that comes
+too late without a word, where AWS refuses it. A lapsed heartbeat is `States.Timeout` here and `States.HeartbeatTimeout` on AWS: a contract test holds the definition to both.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from rampart.rollout.state import EventKind, GateKind
 DEFINITION = Path(__file__).parents[2] / "functions" / "rollout.asl.json"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:rampart-rollout"
 TABLE = "rampart"
-ROLLOUT = "letters"
+_numbers = itertools.count(1)
 PATIENCE = 30.0
 HEARTBEAT_SECONDS = 1
 ADVANCED = {"outcome": "advanced", "stage": 0}
@@ -44,33 +45,38 @@ QUESTION = {
 }
 
 
-def ready(**settings: Any) -> dict[str, Any]:
-    """What `prepare` answers."""
-    known = {"outcome": "ready", "rollout": ROLLOUT, "attempt": 1, "gate": None, "when_blind": "hold"}
-    return {**known, "heartbeat_seconds": HEARTBEAT_SECONDS, **settings}
-
-
 @dataclass
 class Machine:
     """The machine in moto, and the table that its gates are in."""
 
     machines: Any
     table: Any
-    execution: str = ""
+    rollout: str = field(default_factory=lambda: f"letters-{next(_numbers)}")
+    """A name of its own: moto's threads outlive a test, and must not write into the next one's table."""
+
+    @property
+    def execution(self) -> str:
+        return f"{MACHINE.replace('stateMachine', 'execution')}:{self.rollout}"
 
     def start(self, *results: dict[str, Any], status: str = "live") -> None:
         """Begin an attempt whose functions answer with `results`, on a record of the given status."""
-        self.execution = f"{MACHINE.replace('stateMachine', 'execution')}:first"
         record = {"status": status, "attempt": 1, "stage": 0, "execution": self.execution}
-        self.table.put_item(TableName=TABLE, Item=items.to_item(items.rollout_key(ROLLOUT, "STATE") | record))
+        self.table.put_item(TableName=TABLE, Item=items.to_item(items.rollout_key(self.rollout, "STATE") | record))
         prepare_results([json.dumps(result) for result in results])
-        self.machines.start_execution(stateMachineArn=MACHINE, name="first", input=json.dumps({"rollout": ROLLOUT}))
+        self.machines.start_execution(
+            stateMachineArn=MACHINE, name=self.rollout, input=json.dumps({"rollout": self.rollout})
+        )
+
+    def ready(self, **settings: Any) -> dict[str, Any]:
+        """What `prepare` answers."""
+        known = {"outcome": "ready", "rollout": self.rollout, "attempt": 1, "gate": None, "when_blind": "hold"}
+        return {**known, "heartbeat_seconds": HEARTBEAT_SECONDS, **settings}
 
     def gate(self, kind: GateKind, *, other_than: str = "") -> dict[str, Any]:
         """Wait for a gate of a kind; its item."""
 
         def look() -> dict[str, Any] | None:
-            found = self.table.get_item(TableName=TABLE, Key=items.to_item(items.rollout_key(ROLLOUT, "GATE")))
+            found = self.table.get_item(TableName=TABLE, Key=items.to_item(items.rollout_key(self.rollout, "GATE")))
             gate = items.to_attributes(found.get("Item", {}))
             return gate if gate.get("kind") == kind.value and gate["id"] != other_than else None
 
@@ -151,7 +157,7 @@ def prepare_results(results: list[str]) -> None:
 
 def test_a_heartbeat_that_lapses_makes_the_attempt_blind_and_people_are_told(machine: Machine) -> None:
     """`when_blind: hold`: the flag stays, nobody is asked, and only returning sight opens a new bake gate."""
-    machine.start(ready(), ADVANCED)
+    machine.start(machine.ready(), ADVANCED)
     bake = machine.gate(GateKind.BAKE)
 
     blind = machine.gate(GateKind.BLIND)
@@ -163,7 +169,7 @@ def test_a_heartbeat_that_lapses_makes_the_attempt_blind_and_people_are_told(mac
 
 
 def test_a_gate_that_is_kept_alive_does_not_lapse(machine: Machine) -> None:
-    machine.start(ready(heartbeat_seconds=4), ADVANCED)
+    machine.start(machine.ready(heartbeat_seconds=4), ADVANCED)
     token = machine.gate(GateKind.BAKE)["token"]
 
     deadline = time.monotonic() + 5  # longer than the heartbeat: that time passes is what is tested
@@ -176,19 +182,19 @@ def test_a_gate_that_is_kept_alive_does_not_lapse(machine: Machine) -> None:
 
 
 def test_an_attempt_that_goes_blind_is_rolled_back_where_the_plan_says_so(machine: Machine) -> None:
-    machine.start(ready(when_blind="roll_back"), ADVANCED, {"outcome": "rolled_back"})
+    machine.start(machine.ready(when_blind="roll_back"), ADVANCED, {"outcome": "rolled_back"})
 
     ended = machine.ended()
 
     assert (ended["status"], ended["error"]) == ("FAILED", "RolledBack")
     rollback = machine.called()[-1]
-    assert (rollback["cause"], rollback["rollout"], rollback["attempt"]) == ("execution", ROLLOUT, 1)
+    assert (rollback["cause"], rollback["rollout"], rollback["attempt"]) == ("execution", machine.rollout, 1)
     assert rollback["execution"] == machine.execution
     assert "evaluations stopped" in rollback["reason"]
 
 
 def test_a_question_that_lapses_is_asked_again_with_fresh_evidence(machine: Machine) -> None:
-    machine.start(ready(heartbeat_seconds=60), ADVANCED)
+    machine.start(machine.ready(heartbeat_seconds=60), ADVANCED)
     bake = machine.gate(GateKind.BAKE)
     machine.machines.send_task_success(taskToken=bake["token"], output=json.dumps(QUESTION))
     asked = machine.gate(GateKind.APPROVAL)
@@ -201,7 +207,7 @@ def test_a_question_that_lapses_is_asked_again_with_fresh_evidence(machine: Mach
 
 
 def test_a_rollback_ends_the_wait_and_calls_no_function_any_more(machine: Machine) -> None:
-    machine.start(ready(heartbeat_seconds=60), ADVANCED)
+    machine.start(machine.ready(heartbeat_seconds=60), ADVANCED)
     token = machine.gate(GateKind.BAKE)["token"]
 
     machine.machines.send_task_failure(taskToken=token, error="RolledBack", cause="Datadog monitor 4711 alerts")
@@ -212,7 +218,7 @@ def test_a_rollback_ends_the_wait_and_calls_no_function_any_more(machine: Machin
 
 def test_a_gate_that_cannot_open_since_the_attempt_was_halted_ends_the_execution(machine: Machine) -> None:
     """A rollback between two gates: the transaction is cancelled, and nobody waits for ever."""
-    machine.start(ready(), ADVANCED, status="halted")
+    machine.start(machine.ready(), ADVANCED, status="halted")
 
     ended = machine.ended()
 
@@ -222,7 +228,7 @@ def test_a_gate_that_cannot_open_since_the_attempt_was_halted_ends_the_execution
 
 
 def test_any_other_failure_at_a_gate_leads_to_the_rollback(machine: Machine) -> None:
-    machine.start(ready(heartbeat_seconds=60), ADVANCED, {"outcome": "rolled_back"})
+    machine.start(machine.ready(heartbeat_seconds=60), ADVANCED, {"outcome": "rolled_back"})
     token = machine.gate(GateKind.BAKE)["token"]
 
     machine.machines.send_task_failure(taskToken=token, error="Broken", cause="nobody knows")
@@ -232,7 +238,7 @@ def test_any_other_failure_at_a_gate_leads_to_the_rollback(machine: Machine) -> 
 
 
 def test_an_advance_that_finds_the_attempt_halted_ends_the_execution(machine: Machine) -> None:
-    machine.start(ready(), {"outcome": "halted", "stage": None})
+    machine.start(machine.ready(), {"outcome": "halted", "stage": None})
 
     assert machine.ended()["error"] == "RolledBack"
 

@@ -16,6 +16,7 @@ from rampart.rollout import rollback as rollback_module
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.request import Cause
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Intent, RolloutState, Status
 from tests.interleaving.ports import TapedStore
@@ -73,7 +74,7 @@ def _halted_and_left(self: Advance, state: RolloutState | None, attempt: int, *_
 
 
 _halted: Callable[..., Any] = Advance._halted
-_fails_hard: Callable[[RolloutState], bool] = evaluate_module._fails_hard
+_call: Callable[..., None] = Evaluate._call
 _record_of: Callable[..., Any] = rollback_module.halted
 _commit: Callable[..., None] = TapedStore.commit
 _watch: Callable[..., Any] = Evaluate._watch
@@ -91,8 +92,9 @@ def _as_read_at_first(self: Rollback, state: RolloutState, work: Any) -> Any:
     return work.readings
 
 
-def _asked_while_it_is_new(state: RolloutState) -> bool:
-    return _fails_hard(state) and state.latest is not None and state.latest.at == state.updated
+def _called_while_it_is_new(self: Evaluate, state: RolloutState, cause: Cause, reason: str) -> None:
+    if cause is not Cause.EVIDENCE or (state.latest is not None and state.latest.at == self.clock.now()):
+        _call(self, state, cause, reason)
 
 
 def _unless_the_flag_was_raised(self: TapedStore, before: RolloutState, after: RolloutState) -> bool:
@@ -131,14 +133,14 @@ GUARDS = (
     Guard(
         "an advance is recorded only if the record is as it was",
         [(TapedStore, "is_conditional", _unless_the_flag_was_raised)],
-        "an alert meets an approval",
+        "the queue is down when an alert meets an advance",
         "a rollback was asked for",
     ),
     Guard(
         "every commit holds only at its epoch",
         [(TapedStore, "is_conditional", _never)],
         "an alert meets an approval",
-        "",
+        '"rolled back" was said',
     ),
     Guard(
         '"rolled back" is not said while an intent is open',
@@ -197,14 +199,14 @@ GUARDS = (
     Guard(
         "an advance reads the flag back",
         [(Advance, "_raise_flags", _raised_unread)],
-        "a write to the flag is accepted and forgotten",
+        "a write of an advance is accepted and forgotten",
         "the record says",
     ),
     Guard(
         "a failing stage asks for its rollback at each tick",
-        [(evaluate_module, "_fails_hard", _asked_while_it_is_new)],
+        [(Evaluate, "_call", _called_while_it_is_new)],
         "the stage fails, and the tick that sees it is cut off",
-        "",
+        "the stage fails, and the rollout is live",
     ),
     Guard(
         "a tick looks whether the execution still runs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import DOWN, EventKind, Status
 from tests.interleaving.world import World
 
@@ -37,6 +38,8 @@ def at_the_end(world: World) -> str:
     state = world.state
     if state.status is Status.HALTED or (state.status is Status.LIVE and state.attempt in world.asked):
         return f"a rollback was asked for, and the rollout is {state.status} at the end"
+    if state.status is Status.LIVE and state.latest is not None and state.latest.verdict is Verdict.FAIL:
+        return "the stage fails, and the rollout is live at the end"
     if state.percent != world.percent and not state.drift:
         return f"the record says {state.percent:g}%, and the flag reads {world.percent:g}% at the end"
     if state.status in DOWN and world.percent > 0:

@@ -213,6 +213,13 @@ WITHOUT_TICKS = (
         faults=frozenset({Fault.IGNORED}),
     ),
     Scenario(
+        name="a write of an advance is accepted and forgotten",
+        state=ASKED,
+        at="advance",
+        orders=(),
+        faults=frozenset({Fault.IGNORED}),
+    ),
+    Scenario(
         name="the end of a refused start meets an approval",
         state=ASKED,
         orders=(("execution ended", "refused"), APPROVE),
@@ -320,7 +327,6 @@ WITH_TICKS = (
         orders=(("resume", 1), ("execution ended", FIRST)),
         queued=(OLD_ALERT,),
         ticks=0,
-        faults=frozenset({Fault.CRASH}),
     ),
     Scenario(
         name="another writer raises the flag, and it is restored while an alert comes",

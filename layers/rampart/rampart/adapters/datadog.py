@@ -207,7 +207,7 @@ def _number(value: object) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(value):
         raise _Unreadable(f"{value!r} is no number")
-    return None if math.isnan(value) else float(value)
+    return float(value)  # a NaN too: the rule answers it with an error, where an absence could pass for no errors
 
 
 def _time(value: object, window: Window) -> int:

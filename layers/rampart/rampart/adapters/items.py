@@ -10,7 +10,8 @@
 | claim | `FLAG#name` / `CLAIM` | |
 
 Times are text of one width, so that comparing text compares times. What may hold any JSON is kept as text: a number of
-DynamoDB's has a smaller range than a float. Attributes that a model does not know are a later version's: ignored.
+DynamoDB's has a smaller range than a float. Attributes that a model does not know are ignored: a later Rampart may add
+some. What this Rampart would misread raises the item's `schema_version`, and is refused.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from rampart.errors import StoreError
 from rampart.evidence.series import AbsenceReason, Unavailable, to_stored
 from rampart.model import Model
 from rampart.plan.model import Plan
@@ -56,8 +58,18 @@ def to_item(attributes: Mapping[str, Any]) -> Item:
 
 
 def to_attributes(item: Mapping[str, Any]) -> Attributes:
-    """An item of DynamoDB's API, or of its stream, as plain values; numbers are decimals."""
-    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+    """An item of DynamoDB's API, or of its stream, as plain values; numbers are decimals.
+
+    Raises StoreError for an item of a version that this Rampart does not know.
+    """
+    attributes = {name: _deserializer.deserialize(value) for name, value in item.items()}
+    version = attributes.get("schema_version", SCHEMA_VERSION)  # the index projects keys only
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{attributes.get('pk')} {attributes.get('sk')} was stored in version {version} of the items, and this "
+            f"Rampart reads them up to version {SCHEMA_VERSION}: use the later Rampart that stored it"
+        )
+    return attributes
 
 
 def rollout_key(rollout: str, sort_key: str) -> dict[str, str]:
