@@ -20,6 +20,7 @@ from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import StoreError
 from rampart.plan.calendar import AdvanceOn
 from rampart.plan.model import Plan, WhenBlind
+from rampart.rollout.notify import Turn
 from rampart.rollout.state import (
     SCHEMA_VERSION,
     Answer,
@@ -254,7 +255,8 @@ def test_an_event_is_told_once_whichever_version_stored_it(holding: Store) -> No
     table = holding("event_rolled_back")
     [key] = table.events(ROLLOUT)
 
-    assert not table.mark_told(ROLLOUT, key, "topic", at("2025-08-02T00:00:00"))
+    later, lapsed = at("2025-08-02T00:00:00"), at("2025-08-01T23:00:00")
+    assert table.claim_telling(ROLLOUT, key, "topic", later, lapsed=lapsed) is Turn.NOBODYS
 
 
 def test_an_evaluation_with_its_evidence(holding: Store) -> None:
@@ -291,7 +293,7 @@ READERS: dict[str, Callable[[DynamoRolloutStore], object]] = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_later_rampart_added_is_passed_over(holding: Store, name: str) -> None:
-    read = READERS[name.split("_")[0]]
+    read = READERS[name.partition("_")[0]]
     as_it_was = read(holding(name))
 
     assert read(holding(name, added_later={"S": "something"})) == as_it_was
@@ -302,7 +304,7 @@ def test_an_item_of_a_later_version_is_refused_in_words(holding: Store, name: st
     table = holding(name, schema_version={"N": str(SCHEMA_VERSION + 1)})
 
     with pytest.raises(StoreError, match=r"stored in version 2 .* up to version 1: use the later Rampart"):
-        READERS[name.split("_")[0]](table)
+        READERS[name.partition("_")[0]](table)
 
 
 def test_the_stream_brings_no_event_of_a_later_version_unnoticed() -> None:
