@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tests.interleaving.moves import Moves
 from tests.interleaving.world import World
@@ -69,6 +70,6 @@ def _trace(moves: Moves, came_from: CameFrom, world: World) -> Iterator[str]:
         here = came_from[here]
     way.reverse()
     yield f"{'the beginning':<90} | {way[0]}"
-    for before, after in zip(way, way[1:], strict=False):
+    for before, after in pairwise(way):
         step = next(step for step, led_to in moves.of(before) if led_to == after)
         yield f"{step!s:<90} | {after}"

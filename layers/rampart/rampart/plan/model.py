@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, FiniteFloat, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from rampart.evidence.criteria import Scope
 from rampart.model import Model
 from rampart.plan.calendar import Calendar
 from rampart.plan.durations import Duration, Hold
@@ -79,15 +80,6 @@ class Approval(StrEnum):
     """A person approves the advance."""
     NONE = "none"
     """The flag advances by itself, and only when every criterion passes."""
-
-
-class Scope(StrEnum):
-    """Whose requests a metric counts."""
-
-    EVERYONE = "everyone"
-    """All requests, with and without the flag: a low stage is diluted."""
-    COHORT = "cohort"
-    """Only requests that the flag was on for."""
 
 
 class OnDrift(Model):

@@ -18,9 +18,10 @@ from rampart.errors import (
     UnknownFlagError,
 )
 from rampart.evidence.clump import estimate_clump
+from rampart.evidence.criteria import Scope
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
 from rampart.model import Model
-from rampart.plan.model import Plan, RateSpec, Scope, ValueSpec
+from rampart.plan.model import Plan, RateSpec, ValueSpec
 from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_key
 from rampart.ports import Clock, FlagStore, MetricSource, RolloutStore
