@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None, *, connect: Connect = connect_s
         # Whoever read has seen enough; Python must not complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
-    except Exception as error:
+    except Exception as error:  # the outermost place: no traceback reaches a user, and RAMPART_DEBUG shows it
         if os.environ.get("RAMPART_DEBUG"):
             raise
         told = in_words(error)
