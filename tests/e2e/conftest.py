@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import BotoCoreError
 
 from local.demo import compressed, scenario
 from local.ministack import ROOT
@@ -37,7 +38,7 @@ def stack() -> Iterator[LocalStack]:
 def _tick(stack: LocalStack, ended: threading.Event) -> None:
     """Evaluate every second; what goes wrong shows in the tests, which wait for what a tick does."""
     while not ended.wait(1.0):
-        with suppress(RuntimeError, OSError):
+        with suppress(RuntimeError, OSError, BotoCoreError):
             stack.evaluate()
 
 

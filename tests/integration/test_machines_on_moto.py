@@ -3,7 +3,8 @@
 moto runs the definition as it is, with its own DynamoDB behind the gates. Not shown here: functions (moto answers each
 call with the next of a list of prepared results, so their order is part of each test) and the state machine `decision`,
 since moto cannot run `aws-sdk:sfn:sendTaskSuccess`; both run in the end-to-end tests. moto takes an answer that comes
-too late without a word, where AWS refuses it. A lapsed heartbeat is `States.Timeout` here and `States.HeartbeatTimeout` on AWS: a contract test holds the definition to both.
+too late without a word, where AWS refuses it. A lapsed heartbeat is `States.Timeout` here and
+`States.HeartbeatTimeout` on AWS: a contract test holds the definition to both.
 """
 
 from __future__ import annotations

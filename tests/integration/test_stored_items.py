@@ -161,6 +161,19 @@ def test_a_rolled_back_and_a_completed_rollout(holding: Store) -> None:
     assert holding().watched() == []
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("state_")])
+def test_nothing_in_a_record_is_lost(holding: Store, name: str) -> None:
+    """A field that is renamed or dropped would be read as its default, without an error."""
+    stored = item_of(name)
+    key = items.rollout_key(ROLLOUT, "STATE")
+
+    today = items.to_item(key | items.state_attributes(record(holding, name)))
+
+    assert {each: today.get(each) for each in stored.keys() - {"plan"}} == {
+        each: value for each, value in stored.items() if each != "plan"
+    }
+
+
 def test_a_record_of_the_first_version_goes_on(holding: Store) -> None:
     """What is written to it is read with what was there before."""
     before = record(holding, "state_asking")
