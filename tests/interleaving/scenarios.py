@@ -244,15 +244,6 @@ WITHOUT_TICKS = (
     Scenario(
         name="an alert and a person meet an advance", state=ASKED, at="advance", orders=(ALERT, PERSON), deep=True
     ),
-    Scenario(
-        name="anything but a crash happens to an advance that an alert meets",
-        state=ASKED,
-        at="advance",
-        orders=(ALERT,),
-        faults=frozenset({Fault.LOST, Fault.REFUSED, Fault.LATE, Fault.TWICE}),
-        steps=1,
-        deep=True,
-    ),
 )
 WITH_TICKS = (
     Scenario(name="an alert meets an advance and a tick", state=ASKED, at="advance", orders=(ALERT,), ticks=1),
@@ -345,12 +336,11 @@ WITH_TICKS = (
         others=True,
     ),
     Scenario(
-        name="anything happens when an approval, an advance and a tick meet an alert",
-        state=ASKED,
+        name="anything happens to the first advance, an alert and a tick",
+        state=STARTING,
         at="advance",
         orders=(ALERT,),
-        ticks=1,
-        steps=1,
+        ticks=0,
         faults=frozenset(Fault),
         deep=True,
     ),
