@@ -103,7 +103,11 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
         ({"criteria": {"x": {**RATE, "alpha_fail": 0.5}}}, "criteria.x.alpha_fail", "less than 0.5"),
         ({"criteria": {"x": {**RATE, "detector": float("inf")}}}, "criteria.x.detector", ""),
         ({"criteria": {"x": {"kind": "count", "query": "q", "at_most": float("inf")}}}, "criteria.x.at_most", "finite"),
-        ({"criteria": {"x": {"kind": "count", "query": "q", "at_most": -1}}}, "criteria.x.at_most", "-1 is less than 0"),
+        (
+            {"criteria": {"x": {"kind": "count", "query": "q", "at_most": -1}}},
+            "criteria.x.at_most",
+            "-1 is less than 0",
+        ),
         ({"criteria": {"x": {"kind": "value", "query": "q"}}}, "criteria.x", "give one bar"),
         ({"calendar": {"between": "09:00+01:00-16:00"}}, "calendar.between", '"09:00-16:00"'),
         ({"calendar": {"between": "09:00-25:00"}}, "calendar.between", "no clock shows"),
