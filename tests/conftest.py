@@ -3,8 +3,9 @@
 import pytest
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("e2e"):
+        if item.nodeid.startswith("tests/e2e/") or item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.xdist_group("local stack"))

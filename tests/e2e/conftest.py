@@ -19,13 +19,6 @@ from local.stack import LocalStack, running_stack, webhook
 from tests.e2e.rollouts import Rollout
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "tests/e2e" in item.nodeid:
-            item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("local-stack"))
-
-
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
     with running_stack(scenario(), {}, retry_seconds=2.0) as running:
