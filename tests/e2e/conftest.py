@@ -39,8 +39,12 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def new_rollout(stack: LocalStack) -> Callable[..., Rollout]:
-    """Make a rollout of the claim-letters plan with a flag of its own; keyword arguments replace parts of the plan."""
+def new_rollout(stack: LocalStack) -> Iterator[Callable[..., Rollout]]:
+    """Make a rollout of the claim-letters plan with a flag of its own; keyword arguments replace parts of the plan.
+
+    All are abandoned at the test's end: what lives on is looked at by every tick of the tests that follow.
+    """
+    made: list[Rollout] = []
 
     def make(**changes: Any) -> Rollout:
         name = f"letters-{next(_numbers)}"
@@ -48,9 +52,14 @@ def new_rollout(stack: LocalStack) -> Callable[..., Rollout]:
         stack.flipper.set_gates(flag, percentage_of_actors=0)
         plan = compressed(yaml.safe_load((ROOT / "events/claim-letters.yaml").read_text()), 0)
         quick = {"lag": "1s", "stages": [{**stage, "hold": "5s"} for stage in plan["stages"]]}
-        return Rollout(stack, {**plan, **quick, "rollout": name, "flags": [flag], "monitors": [], **changes})
+        made.append(Rollout(stack, {**plan, **quick, "rollout": name, "flags": [flag], "monitors": [], **changes}))
+        return made[-1]
 
-    return make
+    yield make
+    for rollout in made:
+        ending = {"cause": "abandon", "rollout": rollout.name, "by": "the test", "reason": "the test is over"}
+        with suppress(RuntimeError, OSError, BotoCoreError):
+            stack.invoke("RollbackFunction", ending)
 
 
 @pytest.fixture(scope="session")
