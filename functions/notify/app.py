@@ -19,7 +19,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Tell of every event in the batch; those that could not be told are brought again."""
     failed = []
     for record in event["Records"]:
-        sort_key = record["dynamodb"]["Keys"]["sk"]["S"]
+        sort_key = record["dynamodb"]["NewImage"]["sk"]["S"]
         try:
             _, happened = event_of_image(record["dynamodb"]["NewImage"])
             told = wiring.notify()(sort_key, happened)

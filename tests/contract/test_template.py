@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 from rampart.adapters import settings
+from rampart.plan.model import LAPSE_EVENTS
 from rampart.rollout.notify import LEASE, WAIT
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +70,19 @@ def test_a_function_may_touch_named_resources_only(template: dict[str, Any], fun
         answers = all(name.startswith("states:SendTask") for name in ([action] if isinstance(action, str) else action))
         assert answers or "*" not in (resources if isinstance(resources, list) else [resources])
         assert not any("*" in name for name in action)
+
+
+def test_a_question_that_lapses_adds_as_many_events_to_the_history_as_the_plan_reckons_with() -> None:
+    """Step Functions writes two events for a state, and four more for a task that waits for its token."""
+    states = definition("rollout")["States"]
+    lapsed = next(c["Next"] for c in states["AwaitApproval"]["Catch"] if "States.Timeout" in c["ErrorEquals"])
+    way = [lapsed]
+    while way[-1] != "AwaitApproval":
+        way.append(states[way[-1]].get("Next") or states[way[-1]]["Default"])
+
+    events = sum(6 if states[name]["Type"] == "Task" else 2 for name in way)
+
+    assert events == LAPSE_EVENTS
 
 
 def test_the_stream_still_tries_when_the_lease_of_a_killed_notify_is_over(template: dict[str, Any]) -> None:
@@ -204,6 +219,62 @@ def test_throttled_alerts_are_answered_so_that_datadog_sends_them_again(template
 
     assert responses["THROTTLED"]["StatusCode"] == 503
     assert responses["QUOTA_EXCEEDED"]["StatusCode"] == 503
+
+
+ASYNCHRONOUS = ("Evaluate", "Rollback")
+DEAD_LETTERS = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+
+
+@pytest.mark.parametrize("function", ASYNCHRONOUS)
+def test_an_asynchronous_call_that_fails_for_good_is_kept(template: dict[str, Any], function: str) -> None:
+    properties = template["Resources"][f"{function}Function"]["Properties"]
+
+    assert properties["DeadLetterQueue"] == {"Type": "SQS", "TargetArn": DEAD_LETTERS}
+
+
+def test_every_event_that_cannot_be_delivered_is_kept(template: dict[str, Any]) -> None:
+    """Rules leave it in the dead-letter queue, the stream too, and the rollback queue passes it on."""
+    resources = template["Resources"]
+    events = [
+        event
+        for function in FUNCTIONS
+        for event in resources[f"{function}Function"]["Properties"].get("Events", {}).values()
+    ]
+    kept_by: dict[str, Callable[[dict[str, Any]], object]] = {
+        "Schedule": lambda p: p["DeadLetterConfig"]["Arn"],
+        "EventBridgeRule": lambda p: p["DeadLetterConfig"]["Arn"],
+        "DynamoDB": lambda p: p["DestinationConfig"]["OnFailure"]["Destination"],
+        "SQS": lambda p: resources[p["Queue"]["Fn::GetAtt"][0]]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"],
+        "Api": lambda p: DEAD_LETTERS,  # synchronous: Datadog hears of it and sends it again
+    }
+
+    assert {event["Type"] for event in events} == set(kept_by)
+    assert all(kept_by[event["Type"]](event["Properties"]) == DEAD_LETTERS for event in events)
+
+
+def alarm(template: dict[str, Any], name: str) -> dict[str, Any]:
+    properties: dict[str, Any] = template["Resources"][f"{name}Alarm"]["Properties"]
+    assert properties["AlarmActions"] == [{"Ref": "Topic"}]
+    return properties
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "threshold", "comparison", "silence"),
+    [
+        ("DeadLetters", "ApproximateNumberOfMessagesVisible", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("RollbackWaiting", "ApproximateAgeOfOldestMessage", 300, "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("AlertRefused", "4XXError", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("EvaluateSilent", "Invocations", 1, "LessThanThreshold", "breaching"),
+    ],
+)
+def test_what_nobody_would_notice_is_an_alarm(
+    template: dict[str, Any], name: str, metric: str, threshold: int, comparison: str, silence: str
+) -> None:
+    """What could not be done, a flag that stays up, an alert that is refused once, ticks that stopped."""
+    properties = alarm(template, name)
+
+    assert (properties["MetricName"], properties["Threshold"]) == (metric, threshold)
+    assert (properties["ComparisonOperator"], properties["TreatMissingData"]) == (comparison, silence)
 
 
 def test_no_address_is_bound_to_one_partition() -> None:

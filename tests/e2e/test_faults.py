@@ -22,7 +22,8 @@ TWO_STAGES = [{"percent": 1, "hold": "5s"}, {"percent": 100, "hold": "5s"}]
 
 
 @pytest.fixture(autouse=True)
-def _well_again(stack: LocalStack) -> Iterator[None]:
+def _well_again(stack: LocalStack, new_rollout: NewRollout) -> Iterator[None]:
+    """Before rollouts are abandoned: that too needs Flipper."""
     yield
     stack.flipper.faults.clear()
     stack.datadog.faults.clear()
@@ -54,7 +55,7 @@ def test_a_rollback_that_flipper_refuses_is_done_when_flipper_is_back_without_a_
     [told] = rollout.events(EventKind.ROLLING_BACK)
     assert "not yet confirmed at 0%" in told.message
     assert rollout.execution_end(execution)["error"] == "RolledBack", "no advance can come any more"
-    assert kept_requests(stack) >= 1
+    assert kept_requests(stack) >= 1, "the queue keeps it"
     assert rollout.percentage == 1
 
     stack.flipper.faults.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import combinations, pairwise
@@ -35,6 +36,8 @@ _REPORTED = re.compile(
     r"|qualitative|social listening|survey|satisfaction|sentiment|interview",
     re.IGNORECASE,
 )
+_MOST_LINES = 10
+"""Lines that one message names."""
 _TOO_DIFFERENT = 3.0
 """Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
 
@@ -186,11 +189,13 @@ def _increments(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
     for stage in plan.stages:
         if stage.source is not None and stage.section is not None and stage.percent is not None:
             steps[stage.section.line].append(stage)
+    said: set[int] = set()
     for statement in plan.statements:
         section, increment = statement.stage_section, increment_in(statement.text)
         limits = range_in(section.title) if section is not None and increment and statement.is_plan else None
-        if section is None or limits is None or increment is None:
+        if section is None or limits is None or increment is None or section.line in said:
             continue
+        said.add(section.line)  # a phase has the increments that it names first
         expected = steps_of(limits, increment)
         for stage in steps[section.line]:
             if expected and stage.percent not in expected:
@@ -240,7 +245,7 @@ def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnosti
 
 
 def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
-    dated = [stage for stage in plan.stages if stage.start]
+    dated = [stage.line for stage in plan.stages if stage.start]
     open_ranges = {calendar.line for calendar in details.calendars if not calendar.dates.start}
     for statement in plan.statements:
         if statement.is_decoy or statement.line.quoted or statement.section.kind is SectionKind.GUIDE:
@@ -250,6 +255,7 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Di
             continue
         message = f"{missing!r} stands for an answer that is not given yet"
         if statement.number in open_ranges and dated:
-            steps = ", ".join(str(stage.line) for stage in dated if stage.line > statement.number) or dated[0].line
+            below = dated[bisect(dated, statement.number) :] or dated[:1]
+            steps = ", ".join(map(str, below[:_MOST_LINES])) + (", …" if len(below) > _MOST_LINES else "")
             message = f"the dates are {missing!r} here, beside dated steps (line {steps})"
         yield say(Code.PLACEHOLDER_LEFT, statement.number, missing, message)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect, bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     Say = Callable[[Code, int, str, str], Diagnostic]
 
+_MOST_RANGES = 20
+"""Ranges of one phase that its stages are held against: no page has more."""
 _PROBLEMS = {
     DateProblem.NO_YEAR: (Code.MISSING_YEAR, "{} has no year"),
     DateProblem.MALFORMED: (Code.MALFORMED_DATE, "{} is no date that can be read in one way"),
@@ -103,10 +107,14 @@ def _order(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
 
 
 def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
-    whole = [calendar for calendar in details.calendars if not calendar.stages]
+    whole = sorted(calendar.line for calendar in details.calendars if not calendar.stages)
+    said: Counter[int] = Counter()
     for calendar in details.calendars:
         start, end = calendar.dates.start, calendar.dates.end
         if start is None or end is None or calendar.dates.problem:
+            continue
+        said[id(calendar.stages)] += 1
+        if calendar.stages and said[id(calendar.stages)] > _MOST_RANGES:
             continue
         for stage in calendar.stages or _following(calendar, whole, plan):
             if stage.start and not start <= stage.start <= end:
@@ -116,10 +124,16 @@ def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnost
                 )  # fmt: skip
 
 
-def _following(calendar: Calendar, whole: list[Calendar], plan: PlanDocument) -> list[Stage]:
+def _following(calendar: Calendar, whole: list[int], plan: PlanDocument) -> list[Stage]:
     """The stages that a range without stages of its own speaks of: those up to the next such range."""
-    next_line = min((other.line for other in whole if other.line > calendar.line), default=None)
-    return [s for s in plan.stages if s.line > calendar.line and (next_line is None or s.line < next_line)]
+    later = bisect(whole, calendar.line)
+    first = bisect(plan.stages, calendar.line, key=_line_of)
+    past = bisect_left(plan.stages, whole[later], key=_line_of) if later < len(whole) else len(plan.stages)
+    return plan.stages[first:past]
+
+
+def _line_of(stage: Stage) -> int:
+    return stage.line
 
 
 def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
@@ -137,14 +151,17 @@ def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
 def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Diagnostic]:
     told: set[int] = set()
     results = Results.of(plan.roots)
+    criteria = {criterion.text for criterion in plan.criteria}
+    lines: dict[int, list[Statement]] = defaultdict(list)
+    for statement in plan.statements:
+        lines[id(statement.section)].append(statement)
     for stage in plan.stages:
         section = results.section_of(stage)
         if section is None or section.line in told or stage.start is None or stage.start <= today:
             continue
         told.add(section.line)
-        within = list(section.walk())
-        criteria = {criterion.text for criterion in plan.criteria}
-        written = next((s for s in plan.statements if s.section in within and is_measured(s, criteria)), None)
+        within = (statement for below in section.walk() for statement in lines[id(below)])
+        written = next((s for s in within if is_measured(s, criteria)), None)
         if written is not None:
             yield say(
                 Code.RESULT_BEFORE_LAUNCH, written.number, "",

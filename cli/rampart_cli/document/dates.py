@@ -95,6 +95,7 @@ class _Token:
     end: int
 
 
+@lru_cache(maxsize=4096)
 def read_dates(text: str) -> Dates:
     """Read the first day or range in a text that is meant to hold one, such as `7/28-8/01 2025` or `July 7 - 11`."""
     tokens = _tokens(text)
@@ -137,6 +138,7 @@ def leading_date(text: str) -> tuple[Dates, str]:
 _BEFORE_DATE = re.compile(r"(?:\b(?:on|by|from|starting|start|begins?|beginning|week of|@)\s{0,3}|\()$", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def date_said(text: str) -> Dates:
     """A date inside a sentence, believed only after `on`, `from`, `week of` and the like."""
     for token in _tokens(text):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from rampart_cli.document.inline import Link
-from rampart_cli.document.labels import Asks, answer, placeholder_in
+from rampart_cli.document.labels import Asks, answer, placeholder_in, what_is_asked
 from rampart_cli.document.lines import LineKind
 from rampart_cli.document.plan import FlagName, PlanDocument, Said
 from rampart_cli.document.sections import Section, SectionKind
@@ -84,14 +85,24 @@ def _gather(plan: PlanDocument, statement: Statement) -> None:
             plan.dashboard = plan.dashboard or Said(statement.line.links[0].url, statement.number)
         case Asks.MONITOR if value:
             plan.monitor = plan.monitor or Said(value, statement.number)
-    if plan.timezone is None and (zone := _zone(text, value if statement.asks is Asks.TIMEZONE else "")):
-        plan.timezone = Said(zone, statement.number)
-    if plan.window is None and (window := _WINDOW.search(text)):
-        plan.window = Said(window[0], statement.number)
-    if plan.monitor is None and (monitor := _MONITOR_NAME.search(text)):
-        plan.monitor = Said(monitor[0], statement.number)
-    if plan.business_days is None and _BUSINESS.search(text):
-        plan.business_days = Said(text, statement.number)
+    if statement.asks is Asks.TIMEZONE and value and (zone := _zone(text, value)):
+        plan.timezone = plan.timezone or Said(zone, statement.number)
+    for fact, said in _in_passing(text):
+        if getattr(plan, fact) is None:
+            setattr(plan, fact, Said(said, statement.number))
+
+
+@lru_cache(maxsize=4096)
+def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
+    """What a sentence says besides: a time zone, a window, a monitor, business days; each by its name in a plan."""
+    window, monitor, business = _WINDOW.search(text), _MONITOR_NAME.search(text), _BUSINESS.search(text)
+    found = {
+        "timezone": _zone(text, ""),
+        "window": window and window[0],
+        "monitor": monitor and monitor[0],
+        "business_days": business and text,
+    }
+    return tuple((fact, said) for fact, said in found.items() if said)
 
 
 def _zone(text: str, value: str) -> str | None:
@@ -102,6 +113,8 @@ def _zone(text: str, value: str) -> str | None:
 
 
 def _links(statement: Statement) -> list[Link]:
+    if "://" not in statement.text:
+        return statement.line.links
     written = [Link(address[0], address[0].rstrip(".,;:")) for address in _ADDRESS.finditer(statement.text)]
     known = {link.url for link in statement.line.links}
     return statement.line.links + [link for link in written if link.url not in known]
@@ -169,8 +182,6 @@ def _named(statement: Statement) -> list[str]:
 
 
 def _stands_under_flags(statement: Statement) -> bool:
-    from rampart_cli.document.labels import what_is_asked
-
     above = [item.text.rstrip(" :") for item in statement.line.ancestors]
     return any(what_is_asked(text) is Asks.FLAG for text in above) or (
         _is_flag_section(statement.section) and statement.line.kind is LineKind.ITEM
@@ -178,7 +189,12 @@ def _stands_under_flags(statement: Statement) -> bool:
 
 
 def _is_flag_section(section: Section) -> bool:
-    return bool(_FLAG_TITLE.search(section.title))
+    return _is_flag_title(section.title)
+
+
+@lru_cache(maxsize=4096)
+def _is_flag_title(title: str) -> bool:
+    return bool(_FLAG_TITLE.search(title))
 
 
 def _only_name(cell: str) -> str | None:

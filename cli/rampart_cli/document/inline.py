@@ -52,10 +52,14 @@ class VisibleLine:
 
 
 @cache
-def parser() -> MarkdownIt:
-    """CommonMark with tables, struck text and front matter; inline text is parsed on demand only."""
+def parser(*, front_matter: bool = False) -> MarkdownIt:
+    """CommonMark with tables and struck text; inline text is parsed on demand only.
+
+    The plugin for `front_matter` is asked at every line again, so it is there only for a page that begins with some.
+    """
     markdown = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable(["table", "strikethrough"])
-    markdown.use(front_matter_plugin)
+    if front_matter:
+        markdown.use(front_matter_plugin)
     markdown.core.ruler.disable(["inline"])
     return markdown
 

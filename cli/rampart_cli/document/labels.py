@@ -138,20 +138,23 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
+_UNANSWERED = _BLANKS - {"n/a"}
 _BRACKETED = re.compile(r"\[[^\[\]]{0,400}\]")
 _HINT = re.compile(
     r"\([^()]{0,300}\b(recommend|minimum|at most|at least|example|e\.g|i\.e|for instance)[^()]{0,300}\)", re.IGNORECASE
 )
 
 
+@lru_cache(maxsize=4096)
 def placeholder_in(text: str) -> str | None:
     """The first thing in `text` that stands for an answer nobody gave yet, as written."""
-    if text.strip().casefold() in _BLANKS - {"n/a"}:
+    if text.strip().casefold() in _UNANSWERED:
         return text.strip() or None
     found = _PLACEHOLDER.search(text)
     return found[0] if found else None
 
 
+@lru_cache(maxsize=4096)
 def answer(text: str) -> str:
     """What a person wrote, without the template's hints and placeholders; empty when nothing is left."""
     shown = _HINT.sub(" ", _BRACKETED.sub(" ", text))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,8 +11,6 @@ from rampart_cli.document.inline import MAX_NESTING, Link, VisibleLine, parser, 
 from rampart_cli.document.markup import MarkupLine, markup_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from markdown_it.token import Token
 
     from rampart_cli.document.page import Page
@@ -28,6 +24,10 @@ STRONG_LEVEL = 7
 _BULLET = re.compile(r"\s*[•·▪◦‣●○\u2013\u2014]\s*(?=\S)")
 _BOX = re.compile(r"\s{0,9}\[([ xX]?)\]\s{0,9}")
 _HEADING_MARK = re.compile(r"\s{0,9}(#{1,6})\s{0,9}(?=[^#\s])")
+
+
+_SHOW_NOTHING = frozenset({"paragraph_open", "paragraph_close", "bullet_list_close", "ordered_list_close"})
+"""Tokens that tell nothing which the inline token or the list item beside them does not tell."""
 
 
 class LineKind(StrEnum):
@@ -89,25 +89,13 @@ class Lines:
 
 def read_lines(page: Page) -> Lines:
     """Parse the page as CommonMark with tables, struck text, front matter and raw HTML."""
-    with _no_collection():
-        return _Walk(page).run()
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the garbage collector from walking the growing list of tokens again and again: a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+    return _Walk(page).run()
 
 
 class _Walk:
     def __init__(self, page: Page) -> None:
-        self._tokens = parser().parse("\n".join(page.lines))
+        text = "\n".join(page.lines)
+        self._tokens = parser(front_matter=text.startswith("---")).parse(text)
         self._found: list[Line] = []
         self._items: list[Line | None] = []
         self._quotes = 0
@@ -118,6 +106,8 @@ class _Walk:
 
     def run(self) -> Lines:
         for index, token in enumerate(self._tokens):
+            if token.type in _SHOW_NOTHING:
+                continue
             self._nest(token)
             first = token.map[0] + 1 if token.map else 0
             if token.level >= MAX_NESTING - 1 and self._deepest is None and first:

@@ -15,14 +15,18 @@ if TYPE_CHECKING:
     from rampart_cli.document.reading import Reading
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
+MOST_SHOWN = 200
+"""Findings that are shown to a person; a page of a plan has a few dozen."""
 _WIDTH = 100
 """Characters of the page's line that are shown."""
 
 
 def show_findings(reading: Reading, *, source: str, console: Console) -> None:
     """Print every finding, and how many there are of each weight."""
-    for diagnostic in reading.diagnostics:
+    for diagnostic in reading.diagnostics[:MOST_SHOWN]:
         console.print(finding(diagnostic, reading, source=source), soft_wrap=True)
+    if (more := len(reading.diagnostics) - MOST_SHOWN) > 0:
+        console.print(f"and {more:,} findings further down the page; --json writes them all", soft_wrap=True)
     counts = [
         f"{number} {severity}{'' if number == 1 else 's'}"
         for severity in Severity

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,7 @@ _NO_TITLE = frozenset({SectionKind.STAGE, SectionKind.TIMELINE, SectionKind.RESU
 _COMPILED = [(kind, re.compile(pattern)) for kind, pattern in _KINDS]
 
 
+@lru_cache(maxsize=4096)
 def kind_of(title: str) -> SectionKind:
     """The kind that a heading's words give to its section."""
     words = " ".join(title[:200].casefold().split()).strip(" :.!-\u2013\u2014*_")
@@ -90,11 +92,12 @@ class Section:
     lines: list[Line] = field(default_factory=list)
     children: list[Section] = field(default_factory=list)
     past: int = 0
+    title: str = ""
+    """The heading's words."""
 
-    @property
-    def title(self) -> str:
-        """The heading's words."""
-        return self.heading.text.strip(" :") if self.heading else ""
+    def __post_init__(self) -> None:
+        """Take the title from the heading."""
+        self.title = self.heading.text.strip(" :") if self.heading else ""
 
     @property
     def line(self) -> int:
@@ -113,7 +116,12 @@ class Section:
     @property
     def is_decoy(self) -> bool:
         """Whether this section or one around it holds no plan."""
-        return any(section.kind in DECOYS for section in (self, *self.ancestors))
+        section: Section | None = self
+        while section is not None:
+            if section.kind in DECOYS:
+                return True
+            section = section.parent
+        return False
 
     def walk(self) -> Iterator[Section]:
         """This section and all below it, in the order of the page."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import Length, length_in, users_in
@@ -62,6 +63,8 @@ class Details:
 
     calendars: list[Calendar]
     crowds: list[Crowd]
+    held: set[int] = field(default_factory=set)
+    """The groups of stages (by id) that all know how long they are held."""
 
 
 _WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
@@ -80,12 +83,12 @@ def give_details(stages: Sequence[Stage], statements: Sequence[Statement], roots
         elif statement.asks is Asks.USERS:
             _count(statement, reached, details)
         elif reached and _WAITS.search(statement.text) and (length := length_in(statement.text)):
-            _hold(reached, length, statement.number)
+            _hold(reached, length, statement.number, details)
     _dates_in_headings(stages, roots, details)
     return details
 
 
-def _by_section(stages: Sequence[Stage]) -> dict[int, list[Stage]]:
+def _by_section(stages: Sequence[Stage]) -> dict[int, tuple[Stage, ...]]:
     """The stages that each section states, itself or in one of its lines, and those that each list item states."""
     found: dict[int, list[Stage]] = {}
     for stage in stages:
@@ -94,16 +97,16 @@ def _by_section(stages: Sequence[Stage]) -> dict[int, list[Stage]]:
             around |= {stage.source.section, stage.source.line.parent}
         for place in around - {None}:
             found.setdefault(id(place), []).append(stage)
-    return found
+    return {place: tuple(stated) for place, stated in found.items()}
 
 
-def _reached(statement: Statement, stages: dict[int, list[Stage]]) -> tuple[Stage, ...]:
+def _reached(statement: Statement, stages: dict[int, tuple[Stage, ...]]) -> tuple[Stage, ...]:
     """The stages that a statement holds for: those of its own section, else of the stage or phase around it."""
     if found := stages.get(id(statement.line.parent)):
-        return tuple(found)
+        return found
     for section in (statement.section, *statement.section.ancestors):
         if found := stages.get(id(section)):
-            return tuple(found) if section.kind is SectionKind.STAGE or section is statement.section else ()
+            return found if section.kind is SectionKind.STAGE or section is statement.section else ()
         if section.kind is SectionKind.STAGE:
             return ()
     return ()
@@ -113,7 +116,7 @@ def _date(statement: Statement, reached: tuple[Stage, ...], details: Details) ->
     value = statement.field.value if statement.field else ""
     dates = read_dates(value)
     if length := length_in(answer(value)):
-        _hold(reached, length, statement.number)
+        _hold(reached, length, statement.number, details)
     if dates.said:
         _give_dates(dates, statement.number, reached, details)
 
@@ -138,7 +141,10 @@ def _count(statement: Statement, reached: tuple[Stage, ...], details: Details) -
             stage.users, stage.users_line = stage.users or (number,), statement.number
 
 
-def _hold(reached: Sequence[Stage], length: Length, line: int) -> None:
+def _hold(reached: tuple[Stage, ...], length: Length, line: int, details: Details) -> None:
+    if id(reached) in details.held:
+        return
+    details.held.add(id(reached))
     for stage in reached:
         if stage.hold is None:
             stage.hold, stage.hold_line = length, line
@@ -146,11 +152,17 @@ def _hold(reached: Sequence[Stage], length: Length, line: int) -> None:
 
 def _dates_in_headings(stages: Sequence[Stage], roots: Sequence[Section], details: Details) -> None:
     """`Planning 7/24/24 - 8/15/24`: a heading that states when."""
+    stated: dict[int, list[Stage]] = defaultdict(list)
+    own: dict[int, list[Stage]] = defaultdict(list)
+    for stage in stages:
+        own[id(stage.section)].append(stage)
+        for place in {id(stage.section), id(stage.source.section if stage.source else stage.section)}:
+            stated[place].append(stage)
+    around = {place: tuple(held) for place, held in own.items()}
     for section in (section for root in roots for section in root.walk() if not section.is_decoy):
         dates = read_dates(section.title)
         if dates.start is None:
             continue
-        below = list(section.walk())
-        inside = tuple(s for s in stages if s.section in below or (s.source and s.source.section in below))
-        around = tuple(s for s in stages if s.section is section.parent and section.parent is not None)
-        _give_dates(dates, section.line, inside or around, details)
+        inside = {id(stage): stage for below in section.walk() for stage in stated.get(id(below), ())}
+        beside = around.get(id(section.parent), ()) if section.parent is not None else ()
+        _give_dates(dates, section.line, tuple(inside.values()) or beside, details)

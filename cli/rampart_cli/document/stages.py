@@ -39,16 +39,17 @@ class _Frame:
     own: list[Statement]
     labels: list[Statement] = field(default_factory=list)
     steps: list[Stage] = field(default_factory=list)
+    word: str = ""
+    """How the heading counts: `stage`, `phase`."""
+    letter: str | None = None
+    percents: list[float] = field(default_factory=list)
+    """The percentages of the heading."""
 
-    @property
-    def word(self) -> str:
-        found = STAGE_TITLE.match(self.section.title)
-        return found[1].casefold() if found else ""
-
-    @property
-    def letter(self) -> str | None:
-        found = STAGE_TITLE.match(self.section.title)
-        return " ".join(found[0].split()) if found else None
+    def __post_init__(self) -> None:
+        """Read the heading once."""
+        if found := STAGE_TITLE.match(self.section.title):
+            self.word, self.letter = found[1].casefold(), " ".join(found[0].split())
+        self.percents = percents_in(self.section.title)
 
     @property
     def name(self) -> str | None:
@@ -56,22 +57,19 @@ class _Frame:
         rest = _REST.sub("", title.split("(")[0])
         return rest if rest and "%" not in rest and "percent" not in rest else None
 
-    @property
-    def percents(self) -> list[float]:
-        return percents_in(self.section.title)
-
 
 def read_stages(roots: Sequence[Section], statements: Sequence[Statement]) -> list[Stage]:
     """Every stage in the order of the page."""
     planned = [statement for statement in statements if statement.is_plan]
     frames = _frames(roots, planned)
-    stated = {percent for frame in frames for percent in _spoken(frame)}
-    by_heading = [stage for frame in frames for stage in _stages_of(frame, frames, stated)]
+    told = _Told.by(frames)
+    by_heading = [stage for frame in frames for stage in _stages_of(frame, told)]
     loose = [statement for statement in planned if statement.stage_section is None]
     by_line = [_from_label(label) for label in loose if label.asks is Asks.PERCENT and _value(label)]
     by_line += read_steps(loose)
     # Under a stage's heading, "then move to 50%" is talk; with a day or a box to tick it is a step.
-    by_line += [step for frame in frames for step in frame.steps if step not in by_heading and _is_scheduled(step)]
+    known = {id(stage) for stage in by_heading}
+    by_line += [step for frame in frames for step in frame.steps if id(step) not in known and _is_scheduled(step)]
     return _merge(by_heading, by_line)
 
 
@@ -101,17 +99,37 @@ def _spoken(frame: _Frame) -> list[float]:
     return [*frame.percents, *(percent for label in frame.labels for percent in _value(label))]
 
 
-def _stages_of(frame: _Frame, frames: Sequence[_Frame], stated: set[float]) -> list[Stage]:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What all headings of stages and phases say together."""
+
+    percents: set[float]
+    words: set[str]
+    """`stage`, `phase`: how the headings count."""
+    telling: set[str]
+    """Those words under which a percentage is said somewhere."""
+
+    @classmethod
+    def by(cls, frames: Sequence[_Frame]) -> _Told:
+        spoken = [(frame, _spoken(frame)) for frame in frames]
+        return cls(
+            {percent for _, percents in spoken for percent in percents},
+            {frame.word for frame in frames},
+            {frame.word for frame, percents in spoken if percents or frame.steps},
+        )
+
+
+def _stages_of(frame: _Frame, told: _Told) -> list[Stage]:
     if range_in(frame.section.title) or len(frame.percents) > 1:
         return _of_range(frame)
     labels = [label for label in frame.labels if _value(label)]
     if len({id(label.section) for label in labels}) > 1 or _is_container(frame):
         return [_from_label(label) for label in labels]
     if frame.percents or labels:
-        return [_of_one(frame, labels, stated)]
+        return [_of_one(frame, labels, told.percents)]
     if frame.steps:
         return [_in_frame(frame, step) for step in frame.steps]
-    return _without_percent(frame, frames)
+    return _without_percent(frame, told)
 
 
 def _of_range(frame: _Frame) -> list[Stage]:
@@ -183,12 +201,9 @@ def _is_container(frame: _Frame) -> bool:
     )
 
 
-def _without_percent(frame: _Frame, frames: Sequence[_Frame]) -> list[Stage]:
+def _without_percent(frame: _Frame, told: _Told) -> list[Stage]:
     """An audience, or a stage that does not say how many; a phase may be a mere heading over other stages."""
-    siblings = [other for other in frames if other.word == frame.word and other is not frame]
-    if frame.word in _CONTAINERS and not any(_spoken(other) or other.steps for other in siblings):
-        return []
-    if frame.word in _CONTAINERS and any(other.word not in _CONTAINERS for other in frames):
+    if frame.word in _CONTAINERS and (frame.word not in told.telling or told.words - _CONTAINERS):
         return []
     spoken = [frame.section.title, *(label.field.value for label in frame.labels if label.field)]
     kind = StageKind.AUDIENCE if any(map(names_audience, spoken)) else StageKind.UNKNOWN

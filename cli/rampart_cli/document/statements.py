@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.labels import Asks, Field, read_field, what_is_asked
@@ -27,6 +28,8 @@ class Statement:
     """It tells of results, testing, or speaks to the author: nothing in it is planned."""
     is_criterion: bool
     """It stands where criteria are listed."""
+    stage_section: Section | None
+    """The nearest section around the line that is a stage or a phase."""
 
     @property
     def asks(self) -> Asks | None:
@@ -47,11 +50,6 @@ class Statement:
     def is_plan(self) -> bool:
         """Whether steps, dates and users may be read from the line."""
         return not (self.is_decoy or self.is_criterion or self.line.quoted)
-
-    @property
-    def stage_section(self) -> Section | None:
-        """The nearest section around the line that is a stage or a phase."""
-        return next((s for s in (self.section, *self.section.ancestors) if s.kind is SectionKind.STAGE), None)
 
 
 def statements_of(roots: Iterable[Section]) -> list[Statement]:
@@ -74,14 +72,15 @@ class _Reader:
         lists_criteria = _is_within(section, SectionKind.CRITERIA) or (self._unanswered and _may_answer(section))
         self._criteria = lists_criteria and not section.is_decoy
         self._asked_by = section.heading
-        is_result = False
+        is_result, section_is_decoy = False, section.is_decoy
+        stage = next((s for s in (section, *section.ancestors) if s.kind is SectionKind.STAGE), None)
         found = []
         for line in section.lines:
             field = read_field(line.text) if line.kind is not LineKind.ROW else None
             is_result = is_result or (_opens(field, Asks.RESULTS) and not line.parent)
-            decoy = section.is_decoy or is_result or _is_result(line, field)
+            decoy = section_is_decoy or is_result or _is_result(line, field)
             criterion = not decoy and self._lists(line, field, lists_criteria=lists_criteria)
-            found.append(Statement(line, section, field, decoy, criterion))
+            found.append(Statement(line, section, field, decoy, criterion, stage))
             self._unanswered = _opens(field, Asks.CRITERIA) and not decoy
         return found
 
@@ -112,6 +111,7 @@ class _Reader:
 _BARS = re.compile(r"threshold|metric|criteri|\bkpi|guardrail|^(target|limit|bar|success)s?$", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def has_bars(header: tuple[str, ...]) -> bool:
     """Whether a table's head is that of a table of criteria."""
     return any(map(_BARS.search, header))

@@ -57,15 +57,18 @@ def _steps_of(statement: Statement) -> list[Stage]:
     if dated := _dated(statement):
         return dated
     dates, rest = leading_date(statement.text)
-    percents = steps_in(rest)
+    if not (percents := steps_in(rest)):
+        return []
     dates = dates if dates.said else _date_in(rest)
-    if not percents or not (dates.said or _is_about_rollout(statement)):
+    if not (dates.said or _is_about_rollout(statement)):
         return []
     return [_step(statement, percent, rest, dates if len(percents) == 1 else Dates()) for percent in percents]
 
 
 def _dated(statement: Statement) -> list[Stage]:
     """Several steps of one sentence, each with its day: "to 10% on 8/4, then to 50% on 8/6"."""
+    if statement.text.count("%") + statement.text.count("percent") < 2:
+        return []
     found = list(PERCENT.finditer(statement.text))
     if len(found) < 2:
         return []

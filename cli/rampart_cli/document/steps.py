@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from rampart_cli.document.amounts import PERCENT, percents_in, range_in
 
@@ -35,9 +36,10 @@ _CLAUSE = re.compile(r"[;.](?=\s|$)")
 _JOINTS = re.compile(r"\b(?:then|and|to|of users|users)\b|[-\u2013\u2014→>=,/|\s]", re.IGNORECASE)
 
 
-def steps_in(text: str) -> list[float]:
+@lru_cache(maxsize=4096)
+def steps_in(text: str) -> tuple[float, ...]:
     """The percentages that a line says the flag goes to; none for a bar, a recommendation or a result."""
-    return [percent for clause in _CLAUSE.split(text) for percent in _steps_of(clause.strip())]
+    return tuple(percent for clause in _CLAUSE.split(text) for percent in _steps_of(clause.strip()))
 
 
 def _steps_of(clause: str) -> list[float]:

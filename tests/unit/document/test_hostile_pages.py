@@ -105,6 +105,12 @@ def test_no_percentage_of_a_results_section_becomes_a_stage_or_a_bar(lines: list
         "## Stage A: 0% - 100%\nincrements of 0.001%\n",
         "# P\n## Stage A: 1%\n" + "".join(f"- Feature flag: `flag_{n}_x`\n" for n in range(SIZE // 30)),
         "# P\n## Timeline\n" + "- [ ] 8/7/2026 - increase to 25%\n" * (SIZE // 35),
+        "# P\n" + "## Phase A\n" * (SIZE // 11),
+        "# P\n" + "## Stage A: 5%\n- 5%\n* 6%\n" * (SIZE // 25),
+        "# P\n" + "## Stage A: 5% 8/7/2026\n### Results\n" * (SIZE // 36),
+        "# P\n## Phase I: 1% - 100%\n" + "- increments of 5%\n- [ ] 8/8/2026 - 7%\n" * (SIZE // 40),
+        "# P\n## Phase I: 1% - 100%\n" + "- Date range: 8/1/2026-8/2/2026\n- [ ] 9/9/2026 - 5%\n" * (SIZE // 55),
+        "# P\n## Timeline\n" + "- Date range: TBD\n- [ ] 8/8/2026 - 7%\n" * (SIZE // 40),
     ],
     ids=lambda text: repr(text[:20]),
 )

@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from rampart_cli.commands.plan_import import plan_import
+from rampart_cli.document.rendering import MOST_SHOWN
 
 PAGES = Path(__file__).parent / "pages"
 
@@ -99,6 +100,16 @@ def test_what_would_act_on_a_terminal_is_not_printed(tmp_path: Path) -> None:
 
     assert not {"\x1b", "\x07", "\u202e"} & set(result.stdout + result.stderr)
     assert "[bold]" in result.stderr
+
+
+def test_of_thousands_of_findings_a_screenful_is_shown_and_the_rest_counted(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Plan\n" + "## Stage A: 5% of users\n" * 2000)
+
+    shown, written = _run(page), json.loads(_run(page, "--json").stdout)["diagnostics"]
+
+    assert shown.stderr.count(" = help: ") == MOST_SHOWN < len(written)
+    assert f"\nand {len(written) - MOST_SHOWN:,} findings further down the page; --json writes them all" in shown.stderr
 
 
 def test_today_is_taken_from_the_command_line() -> None:

@@ -124,7 +124,7 @@ def test_of_a_length_the_longer_end_is_held(text: str, hold: str | None) -> None
     ],
 )
 def test_a_step_is_told_from_talk(text: str, steps: list[float]) -> None:
-    assert steps_in(text) == steps
+    assert list(steps_in(text)) == steps
 
 
 @pytest.mark.parametrize(

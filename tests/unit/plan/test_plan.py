@@ -114,12 +114,25 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
         ({"calendar": {"between": "16:00-09:00"}}, "calendar.between", "ends before it begins"),
         ({"look_every": "25h"}, "look_every", "at least once a day"),
         ({"timezone": "../etc/passwd"}, "timezone", "not a time zone"),
+        (
+            {"approval_lapses": "1h", "stages": [{"percent": 1, "hold": "25h"}]},
+            "approval_lapses",
+            "asked 7,200 times in 300 days, and the execution's history would be full before; let it stand for 8h",
+        ),
+        ({"approval_lapses": "7h", "stages": [{"percent": 1, "hold": "1 business day"}]}, "approval_lapses", "1,029"),
     ],
 )
 def test_each_problem_has_its_own_path_and_words(document: Make, changes: dict[str, Any], path: str, what: str) -> None:
     problems = problems_of(document(**changes))
     assert problems.keys() == {path}
     assert what in problems[path]
+
+
+@pytest.mark.parametrize(("lapses", "hold"), [("8h", "300d"), ("432m", "300d"), ("10s", "1d"), ("1h", "2h")])
+def test_a_question_may_lapse_early_in_a_short_plan_and_within_a_working_day_in_any(
+    document: Make, lapses: str, hold: str
+) -> None:
+    Plan.model_validate(document(approval_lapses=lapses, stages=[{"percent": 1, "hold": hold}]))
 
 
 def test_two_problems_of_one_criterion_are_both_told(document: Make) -> None:

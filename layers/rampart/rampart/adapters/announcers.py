@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from rampart.adapters.datadog_api import DatadogApi, RefusedError
 from rampart.errors import AnnouncementError
@@ -52,6 +53,8 @@ class TopicAnnouncer:
             )
         except (ClientError, BotoCoreError) as error:
             raise AnnouncementError(f"the topic was not told of {event_id}: {error}") from error
+        except ResponseParserError as error:  # no BotoCoreError; SNS speaks XML, and what stands before it may not
+            raise AnnouncementError(f"the topic's answer about {event_id} cannot be understood") from error
 
 
 class BusAnnouncer:
@@ -80,9 +83,9 @@ class BusAnnouncer:
             )
         except (ClientError, BotoCoreError) as error:
             raise AnnouncementError(f"the bus was not told of {event_id}: {error}") from error
-        if answer["FailedEntryCount"]:
-            code = answer["Entries"][0].get("ErrorCode", "no reason given")
-            raise AnnouncementError(f"the bus did not take {event_id}: {code}")
+        if answer.get("FailedEntryCount") != 0:  # an answer that was garbled has no count
+            codes = [entry["ErrorCode"] for entry in answer.get("Entries", []) if "ErrorCode" in entry]
+            raise AnnouncementError(f"the bus did not take {event_id}: {', '.join(codes) or 'no reason given'}")
 
 
 class DatadogAnnouncer:

@@ -108,7 +108,7 @@ class DynamoRolloutStore:
                 answer = self._client.batch_get_item(RequestItems={self._table: wanted})
             if answer.get("UnprocessedKeys"):
                 raise StoreError("the table is throttled: it left claims unread")
-            for item in answer["Responses"].get(self._table, []):
+            for item in _understood(answer, "Responses").get(self._table, []):
                 with _understanding("a claim"):
                     claim = items.claim_from(items.to_attributes(item))
                 claims[claim.flag] = claim
@@ -258,7 +258,11 @@ class DynamoRolloutStore:
 
     def _get(self, key: Mapping[str, str]) -> items.Attributes | None:
         with _asking(f"read {key['pk']}"):
-            answer = self._client.get_item(TableName=self._table, Key=items.to_item(key), ConsistentRead=True)
+            # The capacity is asked for because an absent item leaves nothing else in an answer that was understood.
+            answer = self._client.get_item(
+                TableName=self._table, Key=items.to_item(key), ConsistentRead=True, ReturnConsumedCapacity="TOTAL"
+            )
+        _understood(answer, "ConsumedCapacity")
         return items.to_attributes(answer["Item"]) if "Item" in answer else None
 
     def _items_of(self, rollout: str, prefix: str, *, newest_first: bool = False) -> Iterator[items.Attributes]:
@@ -274,7 +278,7 @@ class DynamoRolloutStore:
     def _query(self, query: Mapping[str, Any]) -> Iterator[items.Attributes]:
         with _asking("query the table"):
             for page in self._client.get_paginator("query").paginate(TableName=self._table, **query):
-                yield from map(items.to_attributes, page["Items"])
+                yield from map(items.to_attributes, _understood(page, "Items"))
 
 
 class _Writes:
@@ -370,6 +374,16 @@ def _asking(what: str) -> Iterator[None]:
         raise StoreError(f"could not {what}: the table answered {code}") from error
     except BotoCoreError as error:
         raise StoreError(f"could not {what}: {error}") from error
+
+
+def _understood(answer: Mapping[str, Any], part: str) -> Any:  # noqa: ANN401  parts are plain JSON of many forms
+    """The part that every answer has; botocore takes a body that is no JSON, or none, for an answer without any part.
+
+    Raises StoreError: what was garbled on its way must not be taken for an empty table.
+    """
+    if part not in answer:
+        raise StoreError(f"the table's answer cannot be understood: it has no {part}")
+    return answer[part]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -21,6 +22,11 @@ from rampart.plan.durations import Duration, Hold
 from rampart.plan.quantities import Fraction, Percent, Traffic
 
 _LONGEST_PLAN = timedelta(days=300)  # a Step Functions execution ends after a year; what is left is for waiting people
+_SHORT_PLAN = timedelta(days=1)
+LAPSE_EVENTS = 20
+"""What one question that lapses adds to an execution's history: a bake gate, the question, and the way between them."""
+_MOST_LAPSE_EVENTS = 20_000
+"""Of the 25,000 after which Step Functions ends an execution; the others are for stages, retries and sight lost."""
 _LONGEST_LOOK = timedelta(days=1)  # silence is noticed after three looks
 
 Problem = tuple[tuple[str | int, ...], str]
@@ -208,11 +214,26 @@ def _stage_problems(stages: Sequence[Stage]) -> Iterator[Problem]:
     for index, (before, after) in enumerate(pairwise(stages), start=1):
         if after.percent <= before.percent:
             yield (index, "percent"), f"stages must rise: {after.label} comes after {before.label}"
-    # A business day lasts up to four days where a weekend and a holiday meet; on average it is 365 / 250.
-    holds = ((s.hold.clock or timedelta(days=1.5 * (s.hold.business_days or 0))) for s in stages)
-    total = sum(holds, timedelta())
+    total = _total_hold(stages)
     if total > _LONGEST_PLAN:
         yield (), f"the holds add up to {total.days} days; the longest plan is {_LONGEST_PLAN.days} days"
+
+
+def _total_hold(stages: Sequence[Stage]) -> timedelta:
+    # A business day lasts up to four days where a weekend and a holiday meet; on average it is 365 / 250.
+    holds = ((s.hold.clock or timedelta(days=1.5 * (s.hold.business_days or 0))) for s in stages)
+    return sum(holds, timedelta())
+
+
+def _lapse_problems(lapses: timedelta, stages: Sequence[Stage]) -> Iterator[Problem]:
+    rounds = _LONGEST_PLAN / lapses
+    if _total_hold(stages) > _SHORT_PLAN and rounds * LAPSE_EVENTS > _MOST_LAPSE_EVENTS:
+        least = math.ceil(_LONGEST_PLAN * LAPSE_EVENTS / _MOST_LAPSE_EVENTS / timedelta(hours=1))
+        what = (
+            f"a question that nobody answers would be asked {rounds:,.0f} times in {_LONGEST_PLAN.days} days, and the "
+            f"execution's history would be full before; let it stand for {least}h or longer"
+        )
+        yield ("approval_lapses",), what
 
 
 def _often_enough(look_every: timedelta) -> timedelta:
@@ -249,6 +270,11 @@ class Plan(Model):
         min_length=1, max_length=20
     )
     stages: Annotated[tuple[Stage, ...], AfterValidator(_climbable)] = Field(min_length=1, max_length=50)
+
+    @model_validator(mode="after")
+    def _fits_into_an_execution(self) -> Self:
+        _all_or_raise("plan", _lapse_problems(self.approval_lapses, self.stages))
+        return self
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,0 +1,171 @@
+"""The last of the end-to-end tests: nothing that the whole run wrote anywhere holds a token or a key."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from local.stack import LocalStack
+from rampart.rollout.state import EventKind, Status
+from tests.e2e.rollouts import Rollout, eventually
+
+Written = Iterator[tuple[str, str]]
+"""Where something was written, and its text."""
+
+
+@pytest.fixture
+def bus_events(stack: LocalStack) -> Callable[[], list[str]]:
+    """Everything that comes over the event bus from now on."""
+    sqs, events = stack.ministack.client("sqs"), stack.ministack.client("events")
+    url = sqs.create_queue(QueueName="bus-events")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    bus, pattern = stack.outputs["BusName"], json.dumps({"source": ["rampart"]})
+    events.put_rule(Name="everything", EventBusName=bus, EventPattern=pattern)
+    events.put_targets(Rule="everything", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+    return lambda: [text for _, text in messages(stack, url)]
+
+
+def test_nothing_that_was_written_holds_a_token_or_a_key(
+    stack: LocalStack,
+    new_rollout: Callable[..., Rollout],
+    notices: Callable[[], list[dict[str, Any]]],
+    bus_events: Callable[[], list[str]],
+) -> None:
+    """One more rollout with all that may go wrong, so that this test says something when it runs alone too."""
+    a_rollout_that_goes_wrong(stack, new_rollout)
+    told = eventually(lambda: [t for t in bus_events() if EventKind.ROLLED_BACK.value in t], "the event on the bus")
+    wrote = {
+        "the table": table_items(stack),
+        "the logs": log_lines(stack),
+        "the executions": executions(stack),
+        "the queues": (
+            m for name in ("RollbackQueueUrl", "DeadLettersUrl") for m in messages(stack, stack.outputs[name])
+        ),
+        "the notices": ((str(number), json.dumps(notice)) for number, notice in enumerate(notices())),
+        "the bus": (("bus", text) for text in told),
+        "Datadog's events": (("datadog", json.dumps(event)) for event in stack.datadog.state.events.posted),
+        "the stack": settings(stack),
+    }
+    secrets = secrets_of(stack)
+
+    seen = {place: list(texts) for place, texts in wrote.items()}
+
+    leaks = {
+        (place, where, name)
+        for place, texts in seen.items()
+        for where, text in texts
+        for name, secret in secrets.items()
+        if secret in text
+    }
+    assert leaks == set()
+    empty = {place for place, texts in seen.items() if not texts}
+    assert empty <= {"the queues"}, "a place where nothing was found shows nothing"
+
+
+def test_the_search_finds_what_is_there(stack: LocalStack) -> None:
+    """What is looked for is what is used: the secrets' own store holds all of it."""
+    vault = stack.ministack.client("secretsmanager")
+    kept = [vault.get_secret_value(SecretId=name)["SecretString"] for name in SECRETS]
+
+    assert stack.alert_token in secrets_of(stack).values()
+    plain = {name: secret for name, secret in secrets_of(stack).items() if "base64" not in name}
+    assert all(any(secret in text for text in kept) for secret in plain.values())
+
+
+def test_nobody_is_shown_a_task_token(stack: LocalStack) -> None:
+    """Who has one can answer a gate without `decision`: it is in no input or output that the console shows."""
+    tokens = [item["token"]["S"] for item in scan(stack) if item["sk"]["S"] == "GATE" and "token" in item]
+
+    shown = [(where, text) for where, text in executions(stack) if "/shown/" in where]
+
+    assert tokens
+    assert shown
+    assert [where for where, text in shown for token in tokens if token in text] == []
+
+
+def a_rollout_that_goes_wrong(stack: LocalStack, new_rollout: Callable[..., Rollout]) -> None:
+    rollout = new_rollout()
+    rollout.start()
+    rollout.at(1)
+    alert = {"transition": "Triggered", "monitor": "1", "title": "down", "flags": rollout.flag}
+    assert stack.post_alert(alert, token=f"{stack.alert_token}x").status_code == 401
+    assert stack.post_alert({**alert, "transition": stack.alert_token[::-1]}).status_code == 400
+    assert stack.post_alert(alert).status_code == 200
+    rollout.ended(Status.ROLLED_BACK)
+
+
+SECRETS = ("rampart/flipper", "rampart/datadog", "rampart/alerts")
+
+
+def secrets_of(stack: LocalStack) -> dict[str, str]:
+    """Every token and key by a name that may be shown, plain and as a basic credential would carry it."""
+    vault = stack.ministack.client("secretsmanager")
+    found = {"alerts/first": stack.alert_token}
+    for secret in SECRETS:
+        content = json.loads(vault.get_secret_value(SecretId=secret)["SecretString"])
+        found |= {f"{secret}/{name}": value for name, value in content.items()}
+    return found | {f"{name} in base64": base64.b64encode(value.encode()).decode() for name, value in found.items()}
+
+
+def scan(stack: LocalStack) -> list[dict[str, Any]]:
+    pages = stack.ministack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["TableName"])
+    return [item for page in pages for item in page["Items"]]
+
+
+def table_items(stack: LocalStack) -> Written:
+    for item in scan(stack):
+        unpacked = {
+            name: zlib.decompress(bytes(value["B"])).decode() if "B" in value else value for name, value in item.items()
+        }
+        yield f"{item['pk']['S']} {item['sk']['S']}", json.dumps(unpacked)
+
+
+def log_lines(stack: LocalStack) -> Written:
+    logs = stack.ministack.client("logs")
+    for group in logs.describe_log_groups()["logGroups"]:
+        name = group["logGroupName"]
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
+            yield from ((name, event["message"]) for event in page["events"])
+
+
+def executions(stack: LocalStack) -> Written:
+    """What executions were given, gave and did; what people look at first is `shown`."""
+    machines = stack.machines
+    for machine in ("RolloutMachine", "DecisionMachine"):
+        listed = machines.get_paginator("list_executions").paginate(stateMachineArn=stack.outputs[machine])
+        for execution in (each for page in listed for each in page["executions"]):
+            arn = execution["executionArn"]
+            described = machines.describe_execution(executionArn=arn)
+            yield f"{arn}/shown/description", json.dumps(described, default=str)
+            for page in machines.get_paginator("get_execution_history").paginate(executionArn=arn):
+                for event in page["events"]:
+                    shown = event["type"].endswith(("StateEntered", "StateExited"))
+                    yield f"{arn}{'/shown' if shown else ''}/{event['type']}", json.dumps(event, default=str)
+
+
+def messages(stack: LocalStack, url: str) -> Written:
+    """What waits in a queue; it stays there."""
+    sqs = stack.ministack.client("sqs")
+    seen: dict[str, str] = {}
+    while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=5).get("Messages"):
+        if all(message["MessageId"] in seen for message in found):
+            break
+        seen |= {message["MessageId"]: json.dumps(message) for message in found}
+    return iter(seen.items())
+
+
+def settings(stack: LocalStack) -> Written:
+    """Parameters, outputs and template, and what every function has in its environment."""
+    clouds = stack.ministack.client("cloudformation")
+    yield "stack", json.dumps(clouds.describe_stacks(StackName="rampart"), default=str)
+    yield "template", json.dumps(clouds.get_template(StackName="rampart"), default=str)
+    for function in stack.ministack.client("lambda").list_functions()["Functions"]:
+        yield function["FunctionName"], json.dumps(function, default=str)

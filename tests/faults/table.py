@@ -1,0 +1,75 @@
+"""The fault matrix as a page: `python -m tests.faults.table` plays every cell anew and writes docs/fault-matrix.md."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from moto import mock_aws
+
+from local.flipper_standin import FlipperStandIn
+from tests.faults.cells import FUNCTIONS, Result, play, systems
+from tests.faults.outside import FAULTS, Outside
+
+PAGE = Path(__file__).parents[2] / "docs" / "fault-matrix.md"
+_OPENING = """\
+# The fault matrix
+
+Every function meets every system that it calls while that system fails in each of {faults} ways, and meets it again
+when it is well, as its caller calls again: the state machine, the next tick, Datadog, the queue, the stream. The real
+use cases and the real adapters run; `tests/faults` plays it, holds every row to what happens, and writes this page.
+
+What holds in every row: nothing passes that was not seen, nothing goes up without its approval, nobody waits as long as
+the other side keeps silent, and whatever was not done is done when it is called again, once.
+
+Flag is what Flipper has after the call; it was at 0% for `prepare`, 25% for `rollback` and 1% for the others. In the
+rows of `rollback` it comes down at once unless Flipper itself fails or the token of the alert cannot be checked. In the
+rows of `evaluate` and Lambda the evidence fails, and Lambda is asked to call `rollback`.
+
+| function | system | it fails by | outcome | flag | what is kept | what people are told | called again |
+|---|---|---|---|---|---|---|---|
+"""
+
+
+@contextmanager
+def stage() -> Iterator[tuple[Outside, FlipperStandIn]]:
+    """Systems to play with, and an AWS in memory with credentials that open nothing."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_PROFILE")
+    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
+    os.environ |= dict.fromkeys(names[:2], "testing") | {"AWS_DEFAULT_REGION": "us-east-1"}
+    try:
+        with mock_aws(), systems() as found:
+            yield found
+    finally:
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(kept)
+
+
+def rows(function: str, system: str, results: Mapping[str, Result]) -> list[str]:
+    """The rows of one function and system: the faults that come to the same share one."""
+    faults: dict[Result, list[str]] = {}
+    for fault, result in results.items():
+        faults.setdefault(result, []).append(fault)
+    return [
+        f"| {function} | {system} | {'; '.join(names)} | {found.outcome} | {found.flag} | {found.kept} | {found.told} "
+        f"| {found.afterwards} |"
+        for found, names in faults.items()
+    ]
+
+
+def main() -> None:
+    """Write the page."""
+    lines = [_OPENING.format(faults=len(FAULTS)).rstrip("\n")]
+    with stage() as (outside, flipper):
+        for function, met in FUNCTIONS.items():
+            for system in met:
+                results = {fault: play(function, system, fault, outside, flipper)[0] for fault in FAULTS}
+                lines += rows(function, system, results)
+    PAGE.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
