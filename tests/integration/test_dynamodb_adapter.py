@@ -158,8 +158,12 @@ def telling(table: DynamoRolloutStore, live: Live, happened: Happened) -> Callab
 
 def test_one_at_a_time_may_tell_of_an_event_on_a_channel(telling: Callable[..., Turn]) -> None:
     assert telling() is Turn.OURS
-    assert telling() is Turn.OTHERS
+    assert telling(NOW + timedelta(milliseconds=1)) is Turn.OTHERS
     assert telling(channel="bus") is Turn.OURS
+
+
+def test_a_claim_to_tell_whose_answer_was_lost_is_still_ones_own(telling: Callable[..., Turn]) -> None:
+    assert telling() is telling() is Turn.OURS
 
 
 def test_a_claim_to_tell_lapses_with_its_lease(telling: Callable[..., Turn]) -> None:
@@ -199,7 +203,7 @@ def test_a_lapsed_claim_is_not_given_back_for_who_took_over(
     telling(later)
     (sort_key,) = table.events("claim-letters")
     table.release_telling("claim-letters", sort_key, "topic", NOW)
-    assert telling(later) is Turn.OTHERS
+    assert telling(later + timedelta(milliseconds=1)) is Turn.OTHERS
 
 
 def test_an_event_that_is_not_there_is_nobodys_turn_and_is_not_made(

@@ -143,7 +143,10 @@ class _Walk:
                 self._heading = 0
 
     def _parent(self) -> Line | None:
-        return next((item for item in reversed(self._items) if item is not None), None)
+        for item in reversed(self._items):
+            if item is not None:
+                return item
+        return None
 
     def _add(self, line: Line) -> None:
         line.quoted = self._quotes > 0
@@ -233,6 +236,8 @@ class _Walk:
 
 def _one(entries: list[VisibleLine]) -> VisibleLine:
     """Several visible lines as one: a heading or a cell with a line break in it."""
+    if len(entries) == 1:
+        return entries[0]
     return VisibleLine(
         entries[0].line,
         " ".join(entry.text for entry in entries),

@@ -137,4 +137,6 @@ def _is_within(section: Section, kind: SectionKind) -> bool:
 def _is_result(line: Line, field: Field | None) -> bool:
     if field and field.asks in _RESULTS:
         return True
-    return any(what_is_asked(item.text.split(":")[0]) in _RESULTS for item in line.ancestors)
+    return line.parent is not None and any(
+        what_is_asked(item.text.split(":")[0]) in _RESULTS for item in line.ancestors
+    )

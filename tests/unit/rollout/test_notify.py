@@ -46,7 +46,7 @@ class Marks:
         mark = (rollout, sort_key, channel)
         if mark in self.told:
             return Turn.NOBODYS
-        if mark in self.telling and self.telling[mark] > lapsed:
+        if mark in self.telling and lapsed < self.telling[mark] != now:
             return Turn.OTHERS
         self.telling[mark] = now
         return Turn.OURS
@@ -86,8 +86,8 @@ class Channels:
 
     def claim(self, channel: str) -> None:
         """Somebody else begins to tell."""
-        now = self.clock.now()
-        assert self.marks.claim_telling("letters", KEY, channel, now, lapsed=now - LEASE) is Turn.OURS
+        earlier = self.clock.now() - timedelta(milliseconds=1)
+        assert self.marks.claim_telling("letters", KEY, channel, earlier, lapsed=earlier - LEASE) is Turn.OURS
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_who_finds_somebody_telling_waits_once_so_that_the_tries_outlast_the_lea
 
 def test_who_died_over_telling_is_followed_when_the_lease_ends(channels: Channels) -> None:
     channels.claim("topic")
-    channels.clock.move(LEASE - timedelta(milliseconds=1))
+    channels.clock.move(LEASE - timedelta(milliseconds=2))
     with pytest.raises(AnnouncementError):
         channels.tell()
     channels.clock.move(timedelta(milliseconds=1))

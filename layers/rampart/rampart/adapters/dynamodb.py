@@ -207,7 +207,8 @@ class DynamoRolloutStore:
 
     def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
         """Claim the turn to tell of an event; a refusal brings the item with it, so that nothing must be read."""
-        free = "(attribute_not_exists(#telling) OR #telling <= :lapsed)"
+        # A claim of this very moment is our own: the client tries again when the first answer was lost.
+        free = "(attribute_not_exists(#telling) OR #telling <= :lapsed OR #telling = :now)"
         try:
             self._mark(
                 rollout,

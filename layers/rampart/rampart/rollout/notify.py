@@ -33,7 +33,7 @@ class EventStore(Protocol):
     """The events, and what was told of them on each channel; every method raises StoreError."""
 
     def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
-        """Claim the turn to tell; a claim made at `lapsed` or before counts no more."""
+        """Claim the turn to tell; a claim made at `lapsed` or before counts no more, one made at `now` is our own."""
 
     def release_telling(self, rollout: str, sort_key: str, channel: str, claimed: datetime) -> None:
         """Give the claim of that time back: telling failed, and the next try need not wait for the lease."""
