@@ -119,6 +119,7 @@ def test_one_channel_that_fails_does_not_keep_the_others_and_is_told_later(chann
         channels.tell()
     assert len(channels.bus.announced) == 1
     channels.topic.failure = None
+    channels.clock.move(timedelta(seconds=1))
     assert channels.tell() == ("topic",)
     assert len(channels.topic.announced) == len(channels.bus.announced) == 1
 
@@ -159,6 +160,7 @@ def test_an_accident_while_telling_lets_the_next_try_tell_at_once(channels: Chan
     with pytest.raises(type(accident)):
         channels.tell()
     channels.topic = MemoryAnnouncer("topic")
+    channels.clock.move(timedelta(seconds=1))
     assert channels.tell() == ("topic", "bus")
 
 
