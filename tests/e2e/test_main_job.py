@@ -67,14 +67,15 @@ def _told(rollout: Rollout, notices: Callable[[], list[dict[str, Any]]]) -> Coun
 def test_of_ten_approvals_at_once_one_is_taken_and_nine_are_told_why(new_rollout: NewRollout) -> None:
     rollout = new_rollout()
     rollout.start()
-    rollout.asked(1)
+    gate = rollout.asked(1).gate
+    assert gate is not None
+    approval = {"decision": "approve", "gate": gate.id, "reported": {"call centre complaints": 0}}
 
     with ThreadPoolExecutor(10) as pool:
-        ends = list(pool.map(lambda _: rollout.approve(1) if rollout.state().percent == 1 else {}, range(10)))
+        ends = list(pool.map(lambda _: rollout.decide(**approval), range(10)))
 
-    answered = [end for end in ends if end]
-    assert sum(end["status"] == "SUCCEEDED" for end in answered) == 1
-    refused = {end["error"] for end in answered if end["status"] == "FAILED"}
+    assert sorted(end["status"] for end in ends) == ["FAILED"] * 9 + ["SUCCEEDED"]
+    refused = {end["error"] for end in ends if end["status"] == "FAILED"}
     assert refused <= {"AlreadyAnswered", "WrongGate", "NobodyWaits"}
     rollout.at(25)
     assert len(rollout.events(EventKind.DECIDED)) == 1
