@@ -93,6 +93,14 @@ def test_a_function_does_the_same_when_nothing_is_taken_away(functions: Function
     assert functions.run(function) == functions.whole(function)
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nothing_is_permitted_twice(function: str) -> None:
+    """Taking one of two away would break nothing, and the next test takes away both."""
+    permissions = Template().permissions(f"{function}Function")
+
+    assert len(permissions) == len(set(permissions))
+
+
 @pytest.mark.parametrize(("function", "permission"), EVERY_PERMISSION)
 def test_something_breaks_without_a_permission(functions: Functions, function: str, permission: Permission) -> None:
     assert functions.run(function, without=permission) != functions.whole(function)

@@ -16,7 +16,7 @@ from rampart.rollout import rollback as rollback_module
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.request import Cause
+from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Intent, RolloutState, Status
 from tests.interleaving.ports import TapedStore
@@ -90,6 +90,10 @@ def _halted_at_once(before: RolloutState, *args: Any) -> Any:
 
 def _as_read_at_first(self: Rollback, state: RolloutState, work: Any) -> Any:
     return work.readings
+
+
+def _lowered_unseen(self: Rollback, state: RolloutState, request: RollbackRequest) -> Any:
+    return rollback_module._Work(state.plan.flags, (state.rollout,))
 
 
 def _called_while_it_is_new(self: Evaluate, state: RolloutState, cause: Cause, reason: str) -> None:
@@ -219,6 +223,12 @@ GUARDS = (
         [(rollback_module, "_is_past", _never)],
         "a resume meets what is left of the attempt before",
         "nobody asked for it",
+    ),
+    Guard(
+        "what was rolled back before is looked at before it is lowered again",
+        [(Rollback, "_unhurried", _lowered_unseen)],
+        "another writer raises a rolled-back flag before the end of its execution is told",
+        "nobody was told",
     ),
     Guard("an advance that finds itself halted lowers the flag", [(Advance, "_halted", _halted_and_left)]),
     Guard("a repetition of a recorded advance is its end", [(advance_module, "_is_done", _never)]),

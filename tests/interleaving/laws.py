@@ -48,6 +48,8 @@ def at_the_end(world: World) -> str:
         event[:2] == (EventKind.ROLLED_BACK, state.attempt) for event in world.log
     ):
         return "nobody was told of the rollback"
+    if world.raised and all(event[0] is not EventKind.TAKEN_DOWN_AGAIN for event in world.log):
+        return "another writer raised a rolled-back flag, and nobody was told"
     waits = any(each.name == state.execution and each.at != "ended" for each in world.executions)
     if waits != (state.status is Status.LIVE):
         return f"the rollout is {state.status}, and its execution {'goes on' if waits else 'does not'}"

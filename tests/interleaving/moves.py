@@ -250,7 +250,8 @@ class Moves:
             case ("execution ended", name):
                 yield from self._execution_ended(rest, name)
             case ("writer", percent):
-                yield Step("another writer", "sets the flag to {:g}%", (percent,)), rest._replace(percent=percent)
+                written = rest._replace(percent=percent, raised=_must_be_told(world))
+                yield Step("another writer", "sets the flag to {:g}%", (percent,)), written
             case ("stage fails",):
                 yield Step("the service", "has errors from now on"), rest._replace(errors=1.0)
             case _:
@@ -320,6 +321,12 @@ def _asked(world: World, run: Run, call: Call, reply: Reply) -> World:
     if call.name == "store.claims" and run.caller[0] == "alert" and (reply.error or reply.value):
         return _ask(world)
     return world
+
+
+def _must_be_told(world: World) -> bool:
+    """Whether people must hear of a flag that is raised now; an alert lowers it without looking at what it lowers."""
+    alerted = any(run.caller[0] == "alert" for run in world.runs) or any(what[0] == "alert" for what in world.orders)
+    return world.state.status is Status.ROLLED_BACK and not world.faults and not alerted
 
 
 def _ask(world: World) -> World:

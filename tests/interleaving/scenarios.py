@@ -109,7 +109,12 @@ LONG_AGO = BAKING.model_copy(
 """It is looked at now, and then not for an hour."""
 AT_LAST_STAGE = BAKING.model_copy(update={"stage": 1, "percent": 25.0, "passed_gate": "a1-g0"})
 STARTING = _state(stage=None, percent=0.0, stage_started=None, hold_ends=None, latest=None, gate=None, passed_gate=None)
-ROLLED_BACK = _state(status=Status.ROLLED_BACK, percent=0.0, halted_at=START, watch_until=START + timedelta(minutes=15))
+ROLLED_BACK = _state(
+    status=Status.ROLLED_BACK,
+    percent=0.0,
+    halted_at=START,
+    watch_until=START + timedelta(minutes=15),
+)
 
 
 def _gate(scenario: Scenario) -> Gate | None:
@@ -311,7 +316,14 @@ WITH_TICKS = (
         ticks=0,
         tells=True,
     ),
-    Scenario(name="the end of the rollout meets an alert", state=AT_LAST_STAGE, orders=(ALERT,), ticks=1, steps=1),
+    Scenario(
+        name="the end of the rollout meets an alert",
+        state=AT_LAST_STAGE,
+        orders=(ALERT,),
+        ticks=1,
+        steps=1,
+        faults=frozenset({Fault.CRASH}),
+    ),
     Scenario(
         name="a resume meets what is left of the attempt before",
         state=ROLLED_BACK,
@@ -328,11 +340,26 @@ WITH_TICKS = (
         others=True,
     ),
     Scenario(
+        name="another writer raises the flag, and it is restored while an approval comes",
+        state=ASKED.model_copy(update={"plan": RESTORING}),
+        orders=(("writer", 50.0), APPROVE),
+        ticks=2,
+        others=True,
+    ),
+    Scenario(
         name="another writer raises a rolled-back flag",
         state=ROLLED_BACK,
         orders=(("writer", 50.0),),
         ticks=1,
         faults=frozenset({Fault.CRASH, Fault.LOST, Fault.REFUSED}),
+        others=True,
+    ),
+    Scenario(
+        name="another writer raises a rolled-back flag before the end of its execution is told",
+        state=ROLLED_BACK,
+        orders=(("writer", 50.0), ("execution ended", FIRST)),
+        queued=(OLD_ALERT,),
+        ticks=1,
         others=True,
     ),
     Scenario(

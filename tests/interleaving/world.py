@@ -140,6 +140,8 @@ class World(NamedTuple):
     """Gates whose answer was taken, once for each time."""
     asked: frozenset[int] = frozenset()
     """Attempts whose rollback was asked for."""
+    raised: bool = False
+    """Whether another writer raised a rolled-back flag in a way that people must hear of."""
     excused: frozenset[int] = frozenset()
     """Attempts that began while an earlier request was under way: it may take them down."""
 

@@ -315,6 +315,25 @@ def test_an_advance_of_a_rollout_that_does_not_exist_does_nothing(world: World) 
     assert not world.flags.history
 
 
+def test_a_rollout_whose_flag_is_not_where_it_is_said_to_stay_does_not_end(world: World) -> None:
+    world.climb(2)
+    gate = world.baked()
+    world.flags.put(FlagReading(FLAG, percent=0))
+    outcome = world.advance(gate)
+    assert (outcome["outcome"], outcome["why"]) == ("stale", "letters_api reads 0%, not 100%")
+    assert world.status is Status.LIVE
+
+
+def test_a_rollout_does_not_end_while_its_flag_cannot_be_read(world: World) -> None:
+    """To fail here would roll a healthy rollout back, for want of a look."""
+    world.climb(2)
+    gate = world.baked()
+    world.flags.failure = FlagStoreError("down")
+    assert world.advance(gate)["outcome"] == "stale"
+    world.flags.failure = None
+    assert world.advance(world.baked())["outcome"] == "completed"
+
+
 def test_an_advance_of_a_completed_rollout_by_another_gate_leaves_the_flag_up(world: World) -> None:
     world.climb(2)
     world.complete()

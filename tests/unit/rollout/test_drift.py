@@ -99,6 +99,34 @@ def test_a_flag_that_cannot_be_read_leaves_what_was_known_of_it(baking: World) -
     assert len(baking.store.looks) == 2  # and the evidence is judged all the same
 
 
+def test_a_flag_that_cannot_be_read_keeps_people_from_being_asked_from_the_first_tick_on(baking: World) -> None:
+    baking.wait(hours=1)
+    baking.flags.failure = FlagStoreError("down")
+    baking.tick()
+    assert baking.token not in baking.gates.succeeded
+    assert baking.gates.kept_alive == [baking.token]
+    assert EventKind.DRIFTED not in baking.told, "a single tick that was missed needs nobody's attention"
+    baking.flags.failure = None
+    baking.wait(minutes=1)
+    baking.tick()
+    assert baking.token in baking.gates.succeeded
+
+
+def test_a_flag_that_stays_out_of_sight_is_told_once_and_its_return_too(baking: World) -> None:
+    baking.flags.failure = FlagStoreError("down")
+    for _ in range(6):
+        baking.tick()
+        baking.wait(minutes=1)
+    baking.flags.failure = None
+    baking.tick()
+    drifts = [event.message for event in baking.store.told if event.kind is EventKind.DRIFTED]
+    assert drifts == [
+        "the flag is out of sight: letters_api cannot be read",
+        "the flag is at 25% again",
+    ]
+    assert baking.queue.called == []
+
+
 def test_above_counts_more_than_below(world: World) -> None:
     world.flags.put(FlagReading("mobile"))
     world.climb(1, flags=[FLAG, "mobile"])

@@ -31,6 +31,64 @@ def test_a_rolled_back_flag_that_somebody_raised_is_taken_down_again_and_people_
     assert live.state.watch_until == live.clock.now() + timedelta(minutes=15)
 
 
+@pytest.mark.parametrize(
+    ("cause", "changes"),
+    [(Cause.EXECUTION, {}), (Cause.ALERT, {"queued": True}), (Cause.PERSON, {"queued": True})],
+    ids=["the end of the execution", "the repetition of an alert", "the repetition of a decision"],
+)
+def test_whoever_finds_a_rolled_back_flag_raised_takes_it_down_and_people_are_told_once(
+    live: World, cause: Cause, changes: dict[str, Any]
+) -> None:
+    live.roll_back()
+    live.flags.put(FlagReading(FLAG, percent=25))
+    live.tick()  # sees it too, and its call is slower
+    live.roll_back(cause, **changes)
+    assert live.percent == 0
+    live.deliver()
+    assert live.told == [EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN]
+    assert live.store.told[-1].message == "another writer raised a rolled-back flag: it reads 25%"
+
+
+def test_an_abandon_that_comes_again_abandons_a_flag_that_was_raised_too(live: World) -> None:
+    live.roll_back()
+    live.flags.put(FlagReading(FLAG, percent=25))
+    live.roll_back(Cause.ABANDON, queued=True)
+    assert (live.status, live.percent) == (Status.ABANDONED, 0)
+
+
+def test_what_is_rolled_back_and_down_is_not_written_again(live: World) -> None:
+    live.roll_back()
+    live.forget()
+    live.roll_back(Cause.EXECUTION)
+    live.redeliver()
+    assert live.flags.history == []
+    assert live.told == []
+
+
+def test_what_is_rolled_back_and_cannot_be_read_is_looked_at_again(live: World) -> None:
+    live.roll_back()
+    live.flags.failure = FlagStoreError("down")
+    with UNDONE:
+        live.roll_back(Cause.EXECUTION)
+    live.flags.failure = None
+    live.flags.put(FlagReading(FLAG, percent=25))
+    live.redeliver()
+    assert live.told == [EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN]
+
+
+def test_a_repetition_leaves_the_flag_of_an_attempt_that_was_resumed_while_it_looked(live: World) -> None:
+    live.roll_back()
+
+    def resumed() -> None:
+        live.resume(1)
+        live.advance(attempt=2, execution="second")
+
+    live.wait(minutes=1)
+    live.hooks["flags.read", Moment.BEFORE] = resumed
+    live.redeliver()
+    assert (live.status, live.percent) == (Status.LIVE, 25)
+
+
 @pytest.fixture
 def raised(world: World) -> World:
     """A rollout at 25% whose plan restores, and whose flag another writer raised to 60%."""
@@ -74,6 +132,23 @@ def test_a_rollback_while_it_restores_wins(raised: World) -> None:
     raised.deliver()
     assert raised.percent == 0
     assert raised.status is Status.ROLLED_BACK
+
+
+def test_what_was_restored_already_is_left_to_the_advance_that_may_follow(raised: World) -> None:
+    raised.queue.called *= 2
+    raised.deliver()
+    assert raised.told == [EventKind.RESTORED]
+
+
+def test_an_advance_that_begins_while_it_restores_is_not_taken_for_another_writer(raised: World) -> None:
+    def begins() -> None:
+        raised.tick()  # the flag is back, so the drift is over
+        raised.store.commit(raised.state, raised.state.moved(raised.clock.now()))
+        raised.flags.put(FlagReading(FLAG, percent=100))
+
+    raised.hooks["flags.set_percentage", Moment.AFTER] = begins
+    (result,) = raised.deliver()
+    assert (result.outcome, raised.percent) == (Outcome.NOTHING, 100)
 
 
 def test_an_advance_in_flight_is_not_restored_away(in_flight: World) -> None:

@@ -5,7 +5,7 @@ import pytest
 from rampart.errors import FlagStoreError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
-from rampart.rollout.state import Status
+from rampart.rollout.state import EventKind, Status
 from tests.unit.rollout.world import (
     FLAG,
     PLAN,
@@ -73,14 +73,25 @@ def test_a_halted_rollout_is_called_to_its_end_and_never_left(baking: World) -> 
     assert baking.status is Status.ROLLED_BACK
 
 
-def test_a_completed_rollout_is_watched_and_then_left_without_a_look_at_its_flag(world: World) -> None:
+def test_a_completed_rollout_is_watched_and_then_left(world: World) -> None:
     world.climb(2)
     world.complete()
-    world.flags.put(FlagReading(FLAG, percent=0))
-    world.calls.clear()
     world.tick()
-    assert world.calls == ["store.state"]
+    assert world.state.watched
     world.wait(minutes=15)
     world.tick()
     assert not world.state.watched
+
+
+def test_a_completed_rollouts_flag_that_fell_is_told_once_and_moved_by_nobody(world: World) -> None:
+    """A rollback that met the very end may have been cut off before it could record what it did."""
+    world.climb(2)
+    world.complete()
+    world.flags.put(FlagReading(FLAG, percent=0))
+    for _ in range(3):
+        world.tick()
+        world.wait(minutes=1)
+    drifts = [event.message for event in world.store.told if event.kind is EventKind.DRIFTED]
+    assert drifts == ["the flag is below its record of 100%: letters_api reads 0%"]
     assert world.queue.called == []
+    assert world.percent == 0

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from rampart.errors import ConflictError, FlagUnconfirmedError
+from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError
 from rampart.evidence.criteria import ReportedCriterion
 from rampart.evidence.limits import judge_reported
 from rampart.evidence.verdict import Verdict
@@ -89,12 +89,15 @@ class Advance:
             return self._raise_flags(again)
         gate = self.store.gate(state.rollout) if gate_id else None
         permitted = permit(state, gate_id, gate, now)
+        is_end = state.next_stage == len(state.plan.stages)
+        if is_end and not isinstance(permitted, _Refusal):
+            permitted = self._away_from_record(state) or permitted
         if isinstance(permitted, _Refusal):
             if state.gate is not None and state.gate.id == gate_id:  # a repetition tells nothing twice
                 self._tell_held(state, permitted.why, now)
             return _outcome(Outcome.STALE, state) | {"why": permitted.why}
         answered = gate_id if gate is not None and gate.kind is GateKind.APPROVAL else None
-        if state.next_stage == len(state.plan.stages):
+        if is_end:
             return self._complete(state, answered, wanted, now)
         percent = state.plan.stages[state.next_stage].percent
         intent = Intent(gate=wanted, stage=state.next_stage, percent=percent, at=now)
@@ -130,6 +133,7 @@ class Advance:
                 latest=None,
                 gate=None,
                 drift=None,
+                unread_since=None,
                 passed_gate=intent.gate,
             )
             message = f"{_flags(state)} read at {intent.percent:g}%: {stage.label}"
@@ -145,6 +149,17 @@ class Advance:
                 continue
             return _outcome(Outcome.ADVANCED, after)
         raise ConflictError(f"{state.rollout}: the record kept changing while the advance was recorded")
+
+    def _away_from_record(self, state: RolloutState) -> _Refusal | None:
+        """Why the rollout may not end: a flag is not where it is said to stay. What is raised is read back anyway."""
+        for flag in state.plan.flags:
+            try:
+                exposure = self.flags.read(flag).exposure
+            except FlagStoreError as error:
+                return _Refusal(f"the flag cannot be read: {error}")
+            if exposure != state.percent:
+                return _Refusal(f"{flag} reads {exposure:g}%, not {state.percent:g}%")
+        return None
 
     def _complete(self, state: RolloutState, answered: str | None, wanted: str, now: datetime) -> dict[str, Any]:
         after = state.moved(

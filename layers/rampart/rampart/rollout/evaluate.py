@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError, UnknownFlagError
+from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.criteria import Judgement, judge
 from rampart.evidence.series import Measured, Series, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
-from rampart.plan.model import OnDrift, OnFail, OnFall, OnRise, Plan, ReportedSpec
+from rampart.plan.model import OnFail, Plan, ReportedSpec
 from rampart.plan.queries import criterion_of, measured_for, queries_of
 from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.advance import advances_alone, stale_after
-from rampart.rollout.request import Cause, RollbackRequest
+from rampart.rollout.drift import Sight, cause_of, sight_of
+from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.state import (
     DOWN,
     Evaluation,
@@ -79,16 +80,28 @@ class Evaluate:
         if state.status in DOWN:
             exposed = self._exposure(state)
             if exposed:
-                self._call(state, Cause.DRIFT, f"another writer raised a rolled-back flag: it reads {exposed:g}%")
+                self._call(state, Cause.DRIFT, raised_again(exposed))
                 did.append("flag is up: rollback called")
             elif state.status is Status.HALTED:
                 self._call(state, Cause.EXECUTION, "the rollback is not finished")
                 did.append("rollback called to finish")
+        elif state.status is Status.COMPLETED:
+            state, seen = self._see_completed(state, now)
+            did.extend(seen)
         over = state.watch_until is not None and now >= state.watch_until
         if over and state.intent is None and exposed is not None and not did:
             self.store.commit(state, state.moved(now, watched=False))
             did.append("no longer watched")
         return Look(state.rollout, tuple(did))
+
+    def _see_completed(self, state: RolloutState, now: datetime) -> tuple[RolloutState, tuple[str, ...]]:
+        """Tell once where the flags are not as the rollout left them: a rollback may have met its very end."""
+        drift = sight_of(state, self.flags, now).drift
+        if drift is None or drift == state.drift:
+            return state, ()
+        after = state.moved(now, drift=drift)
+        self.store.commit(state, after, events=[_drifted(state, drift, now)])
+        return after, ("drift: told",)
 
     def _exposure(self, state: RolloutState) -> float | None:
         """The highest exposure of the flags that answer; None where none is up but one cannot be read."""
@@ -105,15 +118,17 @@ class Evaluate:
         now = self.clock.now()
         if state.stage is None or state.stage_started is None:
             return Look(state.rollout, self._check_execution(state))
-        drift = state.drift if state.intent else _drift_of(state, self.flags)  # an advance is moving the flags just now
+        # While an advance is moving the flags, nothing can be said of where they are.
+        sight = Sight(state.drift, state.unread_since) if state.intent else sight_of(state, self.flags, now)
+        drift = sight.drift
         told = [] if drift == state.drift else [_drifted(state, drift, now)]
-        cause = _cause_of(drift, state.plan.on_drift)
+        cause = cause_of(drift, state.plan.on_drift)
         verdict = None
         if cause is not Cause.DRIFT and _is_due(state, now):
-            state = self._judge(state, drift, told, now)
+            state = self._judge(state, sight, told, now)
             verdict = state.latest.verdict if state.latest else None
-        elif told:
-            after = state.moved(now, drift=drift)
+        elif told or sight.unread_since != state.unread_since:
+            after = state.moved(now, drift=drift, unread_since=sight.unread_since)
             self.store.commit(state, after, events=told)
             state = after
         if _fails_hard(state):  # at each tick, for the call may have been lost
@@ -124,7 +139,7 @@ class Evaluate:
             return Look(state.rollout, (f"drift: {cause.value} called",), verdict)
         return Look(state.rollout, self._answer(state, now), verdict)
 
-    def _judge(self, state: RolloutState, drift: str | None, told: Sequence[Event], now: datetime) -> RolloutState:
+    def _judge(self, state: RolloutState, sight: Sight, told: Sequence[Event], now: datetime) -> RolloutState:
         """Ask for the evidence, judge it, and write the evaluation with what else this look found, in one commit."""
         window = window_of(state, now)
         queries = queries_of(state.plan)
@@ -156,7 +171,7 @@ class Evaluate:
             verdicts={j.name: j.verdict for j in judgements},
             messages={j.name: j.message for j in judgements},
         )
-        after = state.moved(now, latest=latest, drift=drift)
+        after = state.moved(now, latest=latest, drift=sight.drift, unread_since=sight.unread_since)
         events = list(told)
         if state.latest is None or state.latest.verdict is not verdict:
             events.append(_event(after, now, EventKind.VERDICT_CHANGED, _say(verdict, judgements)))
@@ -210,45 +225,15 @@ class Evaluate:
                 rollout=state.rollout,
                 attempt=state.attempt,
                 execution=state.execution,
+                epoch=state.epoch if cause is Cause.DRIFT else None,
                 asked_at=self.clock.now(),
             )
         )
 
 
-_ABOVE = "above"
-_BELOW = "below"
-
-
-def _cause_of(drift: str | None, policy: OnDrift) -> Cause | None:
-    """What a drift asks `rollback` for; None where the stage is held at most."""
-    if drift is None:
-        return None
-    if drift.startswith(_ABOVE):
-        return Cause.RESTORE if policy.above is OnRise.RESTORE else Cause.DRIFT
-    return Cause.DRIFT if policy.below is OnFall.ROLL_BACK else None
-
-
 def _drifted(state: RolloutState, drift: str | None, now: datetime) -> Event:
     message = f"the flag is {drift}" if drift else f"the flag is at {state.percent:g}% again"
     return _event(state, now, EventKind.DRIFTED, message)
-
-
-def _drift_of(state: RolloutState, flags: FlagStore) -> str | None:
-    """Where the flags are not at the record: above wins over below; what cannot be read leaves what was known."""
-    found: dict[str, str] = {}
-    unread = False
-    for flag in state.plan.flags:
-        try:
-            reading = flags.read(flag)
-        except UnknownFlagError:
-            found[_BELOW] = f"below its record of {state.percent:g}%: {flag} does not exist any more"
-        except FlagStoreError:
-            unread = True
-        else:
-            side = _ABOVE if reading.exposure > state.percent else _BELOW
-            if reading.exposure != state.percent:
-                found[side] = f"{side} its record of {state.percent:g}%: {flag} reads {reading.exposure:g}%"
-    return found.get(_ABOVE) or (state.drift if unread else None) or found.get(_BELOW)
 
 
 def window_of(state: RolloutState, now: datetime) -> Window:
@@ -291,8 +276,8 @@ def _sight_is_back(state: RolloutState) -> bool:
 
 
 def may_ask(state: RolloutState, now: datetime) -> bool:
-    """Whether the hold is over and the calendar is open; a drift holds whatever the evidence says."""
-    if state.hold_ends is None or now < state.hold_ends or state.drift is not None:
+    """Whether the hold is over and the calendar is open; a drift, or a flag out of sight, holds in any case."""
+    if state.hold_ends is None or now < state.hold_ends or state.drift is not None or state.unread_since is not None:
         return False
     return state.next_stage == len(state.plan.stages) or state.plan.calendar.is_open(now, state.plan.zone)
 

@@ -148,6 +148,7 @@ class Prepare:
             overrides=(),
             passed_gate=None,
             drift=None,
+            unread_since=None,
             halted_at=None,
             watch_until=None,
             watched=True,

@@ -40,6 +40,8 @@ class RollbackRequest(Model):
     flags: tuple[str, ...] = ()
     attempt: int | None = None
     execution: str | None = None
+    epoch: int | None = None
+    """The record's version when `evaluate` saw a drift: what was rolled back before is told of once."""
     by: str = "rampart"
     monitor: str | None = None
     cycle: str | None = None
@@ -48,3 +50,8 @@ class RollbackRequest(Model):
     asked_at: datetime
     queued: bool = False
     """Whether this is a repetition from the queue."""
+
+
+def raised_again(exposure: float) -> str:
+    """Why a rolled-back flag is taken down again, in words."""
+    return f"another writer raised a rolled-back flag: it reads {exposure:g}%"

@@ -12,6 +12,7 @@ from enum import StrEnum
 from rampart.errors import (
     ConflictError,
     FlagStoreError,
+    FlagUnconfirmedError,
     GateClosedError,
     GateError,
     QueueError,
@@ -22,7 +23,8 @@ from rampart.errors import (
 from rampart.ports import Clock, FlagStore, Gates, Pace, RollbackQueue, RolloutStore
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import USUAL_PACE, lower
-from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest
+from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest, raised_again
+from rampart.rollout.restore import Restore
 from rampart.rollout.state import (
     CLOSED,
     INTENT_EXPIRES,
@@ -68,8 +70,18 @@ class _Work:
     rollouts: tuple[str, ...]
     literal: bool = False
     """The flags are known from an alert's text only: they must exist before they are written."""
+    found: dict[str, RollbackRequest] = field(default_factory=dict)
+    """What to tell of a rollout instead of what was asked: it was rolled back before, and its flag is up again."""
     readings: tuple[FlagReading, ...] | None = None
     undone: list[str] = field(default_factory=list)
+
+    def add(self, other: _Work) -> None:
+        """Do that too."""
+        self.flags += other.flags
+        self.rollouts += other.rollouts
+        self.found |= other.found
+        self.readings = (*(self.readings or ()), *other.readings) if other.readings is not None else self.readings
+        self.undone += other.undone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,19 +107,29 @@ class Rollback:
         if isinstance(work, RollbackResult):
             return work
         if request.cause is Cause.RESTORE:
-            restored = self._restore(work.rollouts[0])
+            restored = self._restored(work.rollouts[0])
             if restored is not None:
                 return restored
             request = request.model_copy(update={"cause": Cause.DRIFT})
         with self.pool(1) as pool:
-            kept = pool.submit(self._keep, request)
+            kept = pool.submit(self._keep, work.found.get(request.rollout or "", request))
             self._lower(work)
             kept.result()
         for rollout in work.rollouts:
-            self._finish(rollout, request, work)
+            self._finish(rollout, work.found.get(rollout, request), work)
         if work.undone:
             raise RollbackUndoneError("; ".join(dict.fromkeys(work.undone)))
         return RollbackResult(Outcome.ROLLED_BACK, work.readings or (), work.rollouts)
+
+    def _restored(self, rollout: str) -> RollbackResult | None:
+        """The result of lowering to the record instead; None where that cannot be done, and 0% must be."""
+        try:
+            readings = Restore(store=self.store, flags=self.flags, clock=self.clock, pace=self.pace)(rollout)
+        except FlagUnconfirmedError:
+            return None
+        except (FlagStoreError, StoreError) as error:
+            raise RollbackUndoneError(str(error)) from error
+        return RollbackResult(Outcome.RESTORED, readings, (rollout,)) if readings else RollbackResult(Outcome.NOTHING)
 
     # 1. What does it concern?
 
@@ -129,7 +151,9 @@ class Rollback:
             return RollbackResult(Outcome.NOTHING)
         if request.cause not in FLAG_FIRST and not _is_believed(request, state):
             return RollbackResult(Outcome.NOT_BELIEVED)
-        return _Work(state.plan.flags, (state.rollout,))
+        if request.cause in FLAG_FIRST and not request.queued:
+            return _Work(state.plan.flags, (state.rollout,))
+        return self._unhurried(state, request) or self._work(request)
 
     def _abandoned(self, state: RolloutState, request: RollbackRequest) -> RollbackResult:
         """A repetition: flag and record are done, and whoever was cut off may have left the token."""
@@ -146,26 +170,63 @@ class Rollback:
         except StoreError as error:
             # The store is down: what the authenticated alert names is lowered, and the record made up for later.
             return _Work(request.flags, (), literal=True, undone=[f"the record cannot be read: {error}"])
-        flags = tuple(dict.fromkeys(flag for claim in claims for flag in claim.flags))
         rollouts = tuple(dict.fromkeys(claim.rollout for claim in claims))
-        if request.queued:  # no hurry any more: is it about an attempt that is over?
-            rollouts = tuple(name for name in rollouts if self._is_current(name, request))
-        return _Work(flags, rollouts) if rollouts else RollbackResult(Outcome.NOTHING)
+        if not rollouts:
+            return RollbackResult(Outcome.NOTHING)
+        if request.queued:
+            return self._work_of_repeated_alert(rollouts, request)
+        return _Work(tuple(dict.fromkeys(flag for claim in claims for flag in claim.flags)), rollouts)
 
-    def _is_current(self, rollout: str, request: RollbackRequest) -> bool:
+    def _work_of_repeated_alert(self, rollouts: Sequence[str], request: RollbackRequest) -> _Work | RollbackResult:
+        """There is no hurry any more: is it about an attempt that is over?"""
+        work = _Work((), ())
+        for rollout in rollouts:
+            part = None
+            while part is None:
+                state = self._state(rollout)
+                if state is None or state.status in CLOSED or _is_past(request, state):
+                    break
+                part = self._unhurried(state, request)
+            else:
+                work.add(part)
+        return work if work.rollouts else RollbackResult(Outcome.NOTHING)
+
+    def _state(self, rollout: str) -> RolloutState | None:
         try:
-            state = self.store.state(rollout)
+            return self.store.state(rollout)
         except StoreError as error:
             raise RollbackUndoneError(f"the record of {rollout} cannot be read: {error}") from error
-        return state is not None and state.status not in CLOSED and not _is_past(request, state)
+
+    def _unhurried(self, state: RolloutState, request: RollbackRequest) -> _Work | None:
+        """The work for what comes again or late; None where the record moved meanwhile and must be read anew.
+
+        What was rolled back before is lowered only where another writer raised it since, and then people are told: the
+        repetition of an alert, or the end of an execution, may be faster than the next tick.
+        """
+        if state.status is not Status.ROLLED_BACK or request.cause is Cause.ABANDON:
+            return _Work(state.plan.flags, (state.rollout,))
+        try:
+            readings = tuple(self.flags.read(flag) for flag in state.plan.flags)
+        except FlagStoreError as error:
+            return _Work((), (state.rollout,), undone=[str(error)])
+        if all(reading.is_down for reading in readings):
+            return _Work((), (state.rollout,), readings=readings)
+        now = self._state(state.rollout)
+        if now is None or now.epoch != state.epoch:
+            return None  # resumed, perhaps: then its own advance raised the flag
+        reason = raised_again(max(reading.exposure for reading in readings))
+        drift = request.model_copy(update={"cause": Cause.DRIFT, "reason": reason, "epoch": state.epoch})
+        return _Work(state.plan.flags, (state.rollout,), found={state.rollout: drift})
 
     # 2. Flag first, and 3. durable at the same time.
 
     def _lower(self, work: _Work) -> None:
         try:
             flags = self._existing(work.flags) if work.literal else work.flags
-            work.readings = lower(self.flags, flags, self.pace) if flags else ()
+            lowered = lower(self.flags, flags, self.pace) if flags else ()
+            work.readings = (*(work.readings or ()), *lowered)
         except FlagStoreError as error:
+            work.readings = None
             work.undone.append(str(error))
 
     def _existing(self, flags: Sequence[str]) -> tuple[str, ...]:
@@ -241,48 +302,6 @@ class Rollback:
             work.undone.append(str(error))
             return None
 
-    # Lowering a live flag to its record, where the plan says so.
-
-    def _restore(self, rollout: str) -> RollbackResult | None:
-        """Lower a live rollout's flags to its record; None where that cannot be done, and 0% must be."""
-        try:
-            state = self.store.state(rollout)
-            if state is None or state.status is not Status.LIVE or state.intent is not None:
-                return RollbackResult(Outcome.NOTHING)
-            readings = tuple(self._lower_to(flag, state.percent) for flag in state.plan.flags)
-            if any(reading.exposure > state.percent for reading in readings):
-                return None
-            self._record_restored(state)
-        except (FlagStoreError, StoreError) as error:
-            raise RollbackUndoneError(str(error)) from error
-        return RollbackResult(Outcome.RESTORED, readings, (rollout,))
-
-    def _lower_to(self, flag: str, percent: float) -> FlagReading:
-        reading = self.flags.read(flag)
-        if reading.percent <= percent:
-            return reading  # a percentage closes no other gate, and must not be raised here
-        self.flags.set_percentage(flag, percent)
-        return self.flags.read(flag)
-
-    def _record_restored(self, state: RolloutState) -> None:
-        now = self.clock.now()
-        event = Event(
-            at=now,
-            kind=EventKind.RESTORED,
-            rollout=state.rollout,
-            attempt=state.attempt,
-            stage=state.stage,
-            percent=state.percent,
-            message=f"lowered to {state.percent:g}% again: another writer had raised it",
-        )
-        try:
-            self.store.commit(state, state.moved(now, drift=None), events=[event])
-        except ConflictError:
-            current = self.store.state(state.rollout)
-            if current is not None and current.status is not Status.LIVE:
-                # A rollback came in between: what was written here comes down with the rest.
-                lower(self.flags, state.plan.flags, self.pace)
-
 
 def halted(
     before: RolloutState, request: RollbackRequest, readings: tuple[FlagReading, ...] | None, now: datetime
@@ -292,7 +311,7 @@ def halted(
     in_flight = any(at is not None and now - at < INTENT_EXPIRES for at in writes)
     done = readings is not None and not in_flight
     if before.status is Status.ROLLED_BACK:
-        seen_since = request.cause is Cause.DRIFT and request.asked_at > before.updated and not request.queued
+        seen_since = request.cause is Cause.DRIFT and request.epoch == before.epoch
         if not seen_since or readings is None:
             return before, []
         after = before.moved(now, watch_until=now + before.plan.watch, watched=True)

@@ -163,6 +163,8 @@ class RolloutState(Model):
     """The gate whose answer brought the rollout to its stage."""
     drift: str | None = None
     """What drift people were told of, so that they are told once."""
+    unread_since: datetime | None = None
+    """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
     halted_at: datetime | None = None
     watch_until: datetime | None = None
     watched: bool = True

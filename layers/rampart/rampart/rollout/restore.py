@@ -1,0 +1,66 @@
+"""Restore: lower a live rollout's flags to its record, where the plan says so and another writer raised them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rampart.errors import ConflictError, FlagUnconfirmedError
+from rampart.ports import Clock, FlagStore, Pace, RolloutStore
+from rampart.rollout.flag import FlagReading
+from rampart.rollout.lower import lower
+from rampart.rollout.state import Event, EventKind, RolloutState, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """A part of `rollback`, with its ports."""
+
+    store: RolloutStore
+    flags: FlagStore
+    clock: Clock
+    pace: Pace
+
+    def __call__(self, rollout: str) -> tuple[FlagReading, ...]:
+        """Lower the flags to the record and return what they read; nothing where nothing is to be restored.
+
+        Raises FlagUnconfirmedError where a percentage cannot lower them, and FlagStoreError and StoreError.
+        """
+        state = self.store.state(rollout)
+        # While a drift is on record no advance begins, so what is above the record is another writer's.
+        if state is None or state.status is not Status.LIVE or state.intent is not None or state.drift is None:
+            return ()
+        readings = tuple(self._lower_to(flag, state.percent) for flag in state.plan.flags)
+        above = [reading for reading in readings if reading.exposure > state.percent]
+        if not above:
+            self._record(state)
+            return readings
+        current = self.store.state(rollout)
+        if current is None or current.epoch != state.epoch:
+            return ()  # an advance may have raised it since: the next tick looks again
+        raise FlagUnconfirmedError(f"{above[0].flag} reads {above[0].exposure:g}%, above its {state.percent:g}%")
+
+    def _lower_to(self, flag: str, percent: float) -> FlagReading:
+        reading = self.flags.read(flag)
+        if reading.percent <= percent:
+            return reading  # a percentage closes no other gate, and must not be raised here
+        self.flags.set_percentage(flag, percent)
+        return self.flags.read(flag)
+
+    def _record(self, state: RolloutState) -> None:
+        now = self.clock.now()
+        event = Event(
+            at=now,
+            kind=EventKind.RESTORED,
+            rollout=state.rollout,
+            attempt=state.attempt,
+            stage=state.stage,
+            percent=state.percent,
+            message=f"lowered to {state.percent:g}% again: another writer had raised it",
+        )
+        try:
+            self.store.commit(state, state.moved(now, drift=None), events=[event])
+        except ConflictError:
+            current = self.store.state(state.rollout)
+            if current is not None and current.status is not Status.LIVE:
+                # A rollback came in between: what was written here comes down with the rest.
+                lower(self.flags, state.plan.flags, self.pace)
