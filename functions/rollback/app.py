@@ -8,11 +8,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rampart.adapters import wiring
-from rampart.adapters.trigger import Trigger, request_of_execution, request_of_message, trigger_of
+from rampart.adapters.trigger import Trigger, is_worn_out, request_of_execution, request_of_message, trigger_of
 from rampart.alert.endpoint import AlertEndpoint
 from rampart.errors import RollbackUndoneError
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.rollback import RollbackResult
+from rampart.rollout.rollback import REPEAT_AFTER, RollbackResult
 
 logger = Logger(service="rollback")
 
@@ -60,10 +60,14 @@ def _alert(event: dict[str, Any]) -> dict[str, Any]:
 def _queue(event: dict[str, Any]) -> dict[str, Any]:
     failed = []
     for message in event["Records"]:
+        request = request_of_message(message)
         try:
-            _do(request_of_message(message))
+            _do(request)
         except RollbackUndoneError:
-            failed.append({"itemIdentifier": message["messageId"]})
+            if is_worn_out(message):  # a new message begins to count anew: nobody gives up while the flag is up
+                wiring.rollback().queue.put(request, REPEAT_AFTER)
+            else:
+                failed.append({"itemIdentifier": message["messageId"]})
     return {"batchItemFailures": failed}
 
 

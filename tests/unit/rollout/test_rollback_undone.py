@@ -33,6 +33,35 @@ def test_a_flag_store_that_is_down_halts_the_attempt_and_the_queue_finishes(live
     assert live.told[1] is EventKind.ROLLED_BACK
 
 
+@pytest.mark.parametrize("memory", ["the queue alone", "the ticks alone"])
+def test_a_flag_store_that_refuses_for_ten_minutes_is_obeyed_when_it_is_back_without_a_person(
+    live: World, memory: str
+) -> None:
+    live.flags.failure = FlagStoreError("refused")
+    with UNDONE:
+        live.roll_back()
+    (kept,) = live.queue.waiting
+
+    def comes_again() -> None:
+        live.wait(seconds=84 if memory == "the queue alone" else 60)
+        if memory == "the queue alone":
+            live.queue.waiting = [kept]  # SQS shows a message again that was not deleted
+            live.redeliver()
+        else:
+            live.tick()
+            live.deliver()
+
+    refused = live.clock.now() + timedelta(minutes=10)
+    while live.clock.now() < refused:
+        with UNDONE:
+            comes_again()
+    assert (live.status, live.told) == (Status.HALTED, [EventKind.ROLLING_BACK])
+    live.flags.failure = None
+    comes_again()
+    assert (live.status, live.percent) == (Status.ROLLED_BACK, 0)
+    assert live.told == [EventKind.ROLLING_BACK, EventKind.ROLLED_BACK]
+
+
 def test_a_flag_that_ignores_the_write_is_never_said_to_be_rolled_back(live: World) -> None:
     live.flags.ignores_writes = True
     for _ in range(2):

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+MOST_RECEIVES = 900
+"""SQS moves a message to the dead letters after 1,000 receives at the most, less than a day at one each 84 s."""
+
+
 class Trigger(StrEnum):
     """Who called."""
 
@@ -40,6 +44,11 @@ def trigger_of(event: Mapping[str, Any]) -> Trigger:
 def request_of_message(message: Mapping[str, Any]) -> RollbackRequest:
     """The request that a queue's message keeps; what was put there had passed validation."""
     return RollbackRequest.model_validate_json(message["body"]).model_copy(update={"queued": True})
+
+
+def is_worn_out(message: Mapping[str, Any]) -> bool:
+    """Whether a queue's message came so often that SQS is about to give it up."""
+    return int(message.get("attributes", {}).get("ApproximateReceiveCount", 1)) >= MOST_RECEIVES
 
 
 def request_of_execution(event: Mapping[str, Any]) -> RollbackRequest | None:

@@ -34,7 +34,7 @@ from rampart.rollout.state import (
     Status,
 )
 
-_REPEAT_AFTER = timedelta(seconds=60)
+REPEAT_AFTER = timedelta(seconds=60)
 """When the queue looks whether a rollback is done: after a first try has had its time."""
 _TRIES = 5
 """How often the record is written anew when somebody else wrote first."""
@@ -240,7 +240,7 @@ class Rollback:
         if not request.queued:
             # A queue that is down never stops a rollback; Datadog and the next tick repeat it too.
             with suppress(QueueError):
-                self.queue.put(request.model_copy(update={"queued": True}), _REPEAT_AFTER)
+                self.queue.put(request.model_copy(update={"queued": True}), REPEAT_AFTER)
 
     # 4. The record, and 5. the token.
 

@@ -1,0 +1,72 @@
+"""What the function `rollback` makes of its queue's messages."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.rollback import app
+from rampart.adapters import wiring
+from rampart.adapters.memory import MemoryRollbackQueue
+from rampart.adapters.trigger import MOST_RECEIVES
+from rampart.errors import QueueError, RollbackUndoneError
+from rampart.rollout.request import RollbackRequest
+
+EVENT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "events" / "rollback-queue.json").read_text())
+
+
+@dataclass
+class Undone:
+    """A rollback that is not done, however often it is tried."""
+
+    queue: MemoryRollbackQueue = field(default_factory=MemoryRollbackQueue)
+
+    def __call__(self, request: RollbackRequest) -> None:
+        raise RollbackUndoneError("Flipper answers 503")
+
+
+@pytest.fixture
+def undone(monkeypatch: pytest.MonkeyPatch) -> Undone:
+    rollback = Undone()
+    monkeypatch.setattr(wiring, "rollback", lambda: rollback)
+    return rollback
+
+
+def received(times: int) -> dict[str, Any]:
+    """The sample event, received for the so-manieth time."""
+    (message,) = EVENT["Records"]
+    attributes = message["attributes"] | {"ApproximateReceiveCount": str(times)}
+    return {"Records": [message | {"attributes": attributes}]}
+
+
+def failed(event: dict[str, Any]) -> list[str]:
+    # Without the decorator, which wants the whole of Lambda's context for the log.
+    answer = inspect.unwrap(app.lambda_handler)(event, LambdaContext())
+    return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+def test_a_rollback_that_is_not_done_stays_in_the_queue(undone: Undone) -> None:
+    assert failed(received(1)) == [EVENT["Records"][0]["messageId"]]
+    assert undone.queue.waiting == []
+
+
+def test_a_message_that_came_too_often_is_kept_anew_before_the_queue_gives_it_up(undone: Undone) -> None:
+    """1,000 receives, the most that a redrive policy may allow, are less than a day; a flag may be up for longer."""
+    assert failed(received(MOST_RECEIVES)) == []
+    [(kept, _)] = undone.queue.waiting
+    assert kept.queued
+    assert kept.model_dump(exclude={"queued"}) == RollbackRequest.model_validate_json(
+        EVENT["Records"][0]["body"]
+    ).model_dump(exclude={"queued"})
+
+
+def test_a_message_that_cannot_be_kept_anew_stays_where_it_is(undone: Undone) -> None:
+    undone.queue.failure = QueueError("down")
+    with pytest.raises(QueueError):
+        failed(received(MOST_RECEIVES))
