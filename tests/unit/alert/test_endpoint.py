@@ -182,6 +182,7 @@ def test_an_empty_secret_lets_nobody_in(door: Door) -> None:
         ('{"a": ' * 5_000, "JSON"),
         ("\ud800", ""),
         ("x" * (MOST_BYTES + 1), f"more than {MOST_BYTES}"),
+        ("é" * (MOST_BYTES // 2 + 1), f"more than {MOST_BYTES}"),
     ],
 )
 def test_a_body_that_cannot_be_understood_is_400_and_says_why(door: Door, body: object, why: str) -> None:

@@ -81,6 +81,7 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
         ({"flags": ["a", "a"]}, "flags", "a flag is named twice"),
         ({"flags": []}, "flags", "at least 1 needed"),
         ({"flags": ["a/b"]}, "flags.0", "another form than"),
+        ({"flags": [".."]}, "flags.0", "another form than"),
         (
             {"stages": [{"percent": 25, "hold": "1d"}, {"percent": 1, "hold": "1d"}]},
             "stages.1.percent",

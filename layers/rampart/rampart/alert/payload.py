@@ -97,8 +97,9 @@ def read_alert(body: str | bytes) -> AlertPayload:
 
     Raises AlertUnreadableError, in words, when it can never be understood.
     """
-    if len(body) > MOST_BYTES:
-        raise AlertUnreadableError(f"the body has {len(body)} bytes, more than {MOST_BYTES}")
+    size = len(body.encode("utf-8", "replace") if isinstance(body, str) else body)
+    if size > MOST_BYTES:
+        raise AlertUnreadableError(f"the body has {size} bytes, more than {MOST_BYTES}")
     try:
         return AlertPayload.model_validate_json(body)
     except ValidationError as error:

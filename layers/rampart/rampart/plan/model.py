@@ -242,7 +242,8 @@ def _often_enough(look_every: timedelta) -> timedelta:
     return look_every
 
 
-FlagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:\-]{1,200}$")]
+FlagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:\-]*[A-Za-z0-9_:\-][A-Za-z0-9_.:\-]*$", max_length=200)]
+"""A name that is a part of an address: `.` and `..` would lead elsewhere."""
 CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
