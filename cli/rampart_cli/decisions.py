@@ -33,11 +33,14 @@ class Decision:
     gate: str | None = None
     reported: Mapping[str, float] = field(default_factory=dict)
     stage: int | None = None
+    flags: tuple[str, ...] = ()
+    """What a rollback takes to 0% even while nobody can read the rollout's record."""
 
     def to_input(self) -> dict[str, Any]:
         """The input of the state machine `decision`."""
         said: dict[str, Any] = {"rollout": self.rollout, "gate": self.gate, "decision": self.kind.value, "by": self.by}
         said |= {"note": self.note, "reported": dict(self.reported), "stage": self.stage}
+        said |= {"flags": list(self.flags) or None}
         return {name: value for name, value in said.items() if value is not None}
 
 

@@ -44,6 +44,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
     rollouts = in_turn(evaluate.store.watched(), evaluate.clock.now())
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         looked = sum(pool.map(look, rollouts))
+    metrics.add_dimension(name="function_name", value=context.function_name)  # tells stacks apart
     metrics.add_metric(name="RolloutsLookedAt", unit=MetricUnit.Count, value=looked)
     metrics.add_metric(name="RolloutsMissed", unit=MetricUnit.Count, value=len(rollouts) - looked)
     return {"watched": len(rollouts), "looked": looked}

@@ -74,6 +74,14 @@ class Machine:
         known = {"outcome": "ready", "rollout": self.rollout, "attempt": 1, "gate": None, "when_blind": "hold"}
         return {**known, "heartbeat_seconds": HEARTBEAT_SECONDS, **settings}
 
+    def keep_alive(self, token: str) -> bool:
+        """Send a heartbeat; whether somebody waits for it."""
+        try:
+            self.machines.send_task_heartbeat(taskToken=token)
+        except self.machines.exceptions.InvalidToken:
+            return False
+        return True
+
     def entered(self) -> list[str]:
         """The states that were entered, in order: a gate that lapses soon may be gone before anybody looks at it."""
         history = self.machines.get_execution_history(executionArn=self.execution, maxResults=1000)["events"]
@@ -179,9 +187,12 @@ def test_a_gate_that_is_kept_alive_does_not_lapse(machine: Machine) -> None:
     machine.start(machine.ready(heartbeat_seconds=8), ADVANCED)
     token = machine.gate(GateKind.BAKE)["token"]
 
+    eventually(
+        lambda: machine.keep_alive(token), "moto to wait for heartbeats, a moment after the token is in the table"
+    )
     deadline = time.monotonic() + 10  # longer than the heartbeat: that time passes is what is tested
     while time.monotonic() < deadline:
-        machine.machines.send_task_heartbeat(taskToken=token)
+        assert machine.keep_alive(token)
         time.sleep(0.1)
 
     assert machine.gate(GateKind.BAKE)["token"] == token

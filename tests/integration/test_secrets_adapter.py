@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from rampart.adapters.secrets import AlertTokens, FixedSecret, SecretsManagerSecrets
+from rampart.adapters import wiring
+from rampart.adapters.secrets import REFRESH_SECONDS, AlertTokens, FixedSecret, SecretsManagerSecrets
 from rampart.errors import SecretUnavailableError
 
 if TYPE_CHECKING:
@@ -189,3 +191,59 @@ def test_the_alert_tokens_are_read_anew(secrets: SecretsManagerSecrets, client: 
     rotate(client, "newer")
     assert tokens.current() == (HIDDEN,)
     assert tokens.refreshed() == ("newer",)
+
+
+class Silent:
+    """Secrets Manager, answering for a while and then no more, until it is let go."""
+
+    def __init__(self) -> None:
+        self.answers = True
+        self.asked: list[str] = []
+        self.released = threading.Event()
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803  boto3's own name
+        self.asked.append(SecretId)
+        if not self.answers:
+            self.released.wait(60)
+        return {"SecretString": json.dumps({"token": SecretId})}
+
+
+def test_an_alert_does_not_wait_for_a_silent_secrets_manager_while_it_knows_its_secrets(watch: Stopwatch) -> None:
+    """The alert's token and the flag store's are both too old; waiting for each would leave no time for the flag."""
+    manager = Silent()
+    secrets = SecretsManagerSecrets(manager, lifetime_seconds=300, monotonic=watch)  # type: ignore[arg-type]  # one call of it
+    token, flipper = secrets.named("rampart/alerts"), secrets.named("rampart/flipper")
+    known = token(), flipper()
+    watch.seconds += 301
+    manager.answers = False
+
+    assert (token(), flipper()) == known
+
+    assert manager.asked[2:] == ["rampart/alerts"], "one silence is enough to know of it"
+    assert not manager.released.is_set(), "it was not waited for"
+    manager.released.set()
+
+
+def test_what_is_silent_is_asked_again_after_a_while(watch: Stopwatch) -> None:
+    manager = Silent()
+    secret = SecretsManagerSecrets(manager, lifetime_seconds=300, monotonic=watch).named(NAME)  # type: ignore[arg-type]  # as above
+    secret()
+    watch.seconds += 301
+    manager.answers = False
+    secret()
+    manager.answers = True
+    watch.seconds += REFRESH_SECONDS
+    secret()
+
+    assert len(manager.asked) == 3
+    manager.released.set()
+
+
+def test_a_cold_function_gives_up_on_secrets_manager_before_datadog_gives_up_on_it(
+    aws: None,
+) -> None:
+    wiring.secrets.cache_clear()
+    config: Any = wiring.secrets()._client.meta.config  # the time-outs that the functions really have
+    wiring.secrets.cache_clear()
+
+    assert config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) <= 5

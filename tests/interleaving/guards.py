@@ -96,9 +96,9 @@ def _lowered_unseen(self: Rollback, state: RolloutState, request: RollbackReques
     return rollback_module._Work(state.plan.flags, (state.rollout,))
 
 
-def _called_while_it_is_new(self: Evaluate, state: RolloutState, cause: Cause, reason: str) -> None:
+def _called_while_it_is_new(self: Evaluate, state: RolloutState, cause: Cause, reason: str, **also: Any) -> None:
     if cause is not Cause.EVIDENCE or (state.latest is not None and state.latest.at == self.clock.now()):
-        _call(self, state, cause, reason)
+        _call(self, state, cause, reason, **also)
 
 
 def _unless_the_flag_was_raised(self: TapedStore, before: RolloutState, after: RolloutState) -> bool:

@@ -7,6 +7,7 @@ from rampart.rollout.state import DOWN, EventKind, Status
 from tests.interleaving.world import World
 
 _ONCE = frozenset({EventKind.ADVANCED, EventKind.COMPLETED, EventKind.ROLLED_BACK, EventKind.ABANDONED})
+_PASSES = frozenset({EventKind.ADVANCED, EventKind.COMPLETED})
 
 
 def always(world: World) -> str:
@@ -16,6 +17,9 @@ def always(world: World) -> str:
     once = [event for event in world.log if event[0] in _ONCE]
     if len(once) != len(set(once)):
         return "the same thing was done and told twice"
+    passed = [event[3] for event in world.log if event[0] in _PASSES and event[3] != "start"]
+    if len(passed) != len(set(passed)):
+        return "one answer moved it twice"
     if len(world.answered) != len(set(world.answered)):
         return "two answers were taken at one gate"
     if any(event[0] is EventKind.ADVANCED and event[3] not in ("start", *world.answered) for event in world.log):

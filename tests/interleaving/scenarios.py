@@ -261,6 +261,22 @@ WITH_TICKS = (
         faults=frozenset({Fault.CRASH}),
     ),
     Scenario(
+        name="an advance or the alert that it meets loses any answer",
+        state=STARTING,
+        at="advance",
+        orders=(ALERT,),
+        ticks=0,
+        faults=frozenset({Fault.LOST}),
+    ),
+    Scenario(
+        name="a tick is cut off at the gate, or loses its answer",
+        state=BAKING,
+        orders=(APPROVE,),
+        ticks=1,
+        faults=frozenset({Fault.CRASH, Fault.LOST, Fault.REFUSED}),
+        where=frozenset({"gates", "store"}),
+    ),
+    Scenario(
         name="a write of an advance lands late, even after time went on",
         state=STARTING,
         at="advance",
@@ -330,6 +346,14 @@ WITH_TICKS = (
         orders=(("resume", 1), ("execution ended", FIRST)),
         queued=(OLD_ALERT,),
         ticks=0,
+    ),
+    Scenario(
+        name="a resume and a decision meet what is left of the attempt before",
+        state=ROLLED_BACK,
+        orders=(("resume", 1), ("execution ended", FIRST), PERSON),
+        queued=(OLD_ALERT,),
+        ticks=0,
+        deep=True,
     ),
     Scenario(
         name="another writer raises the flag, and it is restored while an alert comes",

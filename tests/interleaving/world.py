@@ -143,7 +143,7 @@ class World(NamedTuple):
     raised: bool = False
     """Whether another writer raised a rolled-back flag in a way that people must hear of."""
     excused: frozenset[int] = frozenset()
-    """Attempts that began while an earlier request was under way: it may take them down."""
+    """Attempts that began while an alert or a person's decision was under way: that counts for them too."""
 
     @property
     def state(self) -> RolloutState:
@@ -239,8 +239,9 @@ class Outside:
 
     def _resumed(self, world: World) -> World:
         state = world.state
-        under_way = any(run.node.name == "rollback" and run.caller[0] != "queue" for run in world.runs)
-        excused = world.excused | {state.attempt} if under_way else world.excused
+        asked = any(run.caller[0] in ("alert", "person") for run in world.runs)
+        asked |= any(request_of(kept).asked_at >= state.attempt_started for kept in world.queue)  # at this very moment
+        excused = world.excused | {state.attempt} if asked else world.excused
         return world._replace(approved=max(world.approved, self.plan.stages[state.target].percent), excused=excused)
 
     def is_answered(self, world: World, gate: str | None) -> bool:

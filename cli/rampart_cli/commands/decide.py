@@ -45,6 +45,10 @@ Override = Annotated[
     bool, typer.Option("--override", help="Advance although the evidence does not pass; needs --note.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether you mean it.")]
+Flags = Annotated[
+    list[str] | None,
+    typer.Option("--flag", metavar="FLAG", help="Lower this flag even while the table is down; may be repeated."),
+]
 AtStage = Annotated[
     str, typer.Option("--stage", metavar="STAGE", help="Where to begin: 25%, a stage's name, or its number from 0.")
 ]
@@ -91,6 +95,7 @@ def rollback(
     rollout: RolloutName,
     *,
     note: RequiredNote,
+    flags: Flags = None,
     by: By = None,
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
@@ -99,7 +104,13 @@ def rollback(
     stack: Stack = ctx.obj(stack_name)
     _needs_note(note)
     # Nothing is looked up first: the flag must come down even while the table cannot be read from here.
-    decision = Decision(rollout=rollout, kind=DecisionKind.ROLL_BACK, by=who_decides(stack, by), note=note)
+    decision = Decision(
+        rollout=rollout,
+        kind=DecisionKind.ROLL_BACK,
+        by=who_decides(stack, by),
+        note=note,
+        flags=tuple(flags or ()),
+    )
     _tell(stack, decision, f"{rollout} was rolled back: its flags were read at 0%", as_json=as_json)
 
 

@@ -133,6 +133,16 @@ def test_a_rollback_needs_neither_the_table_nor_a_confirmation(terminal: Termina
     code, _, _ = terminal.run("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
     assert code == 0
     assert terminal.machines.input["decision"] == "roll_back"
+    assert "flags" not in terminal.machines.input
+
+
+def test_a_rollback_may_name_the_flags_for_when_nobody_can_read_the_table(terminal: Terminal) -> None:
+    terminal.decisions_end()
+    code, _, _ = terminal.run(
+        "rollback", "letters", "--note", "blank", "--flag", "web", "--flag", "mobile", "--by", "Ada"
+    )
+    assert code == 0
+    assert terminal.machines.input["flags"] == ["web", "mobile"]
 
 
 @pytest.mark.parametrize(("wanted", "index"), [("25%", 1), ("canary", 0), ("1%", 0), ("2", 2), ("100 %", 2)])

@@ -7,9 +7,10 @@ import pytest
 
 from rampart.adapters.memory import Moment
 from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError, StoreError
+from rampart.evidence.verdict import Verdict
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.state import EventKind, GateKind, Status
-from tests.unit.rollout.world import FLAG, OFFICE_HOURS, PLAN, ROLLOUT, CrashError, World, ignore
+from tests.unit.rollout.world import ERRORS, FLAG, OFFICE_HOURS, PLAN, ROLLOUT, CrashError, World, crash, ignore
 
 CRITERIA = PLAN["criteria"]
 
@@ -313,6 +314,31 @@ def test_a_late_advance_of_an_old_attempt_leaves_the_new_one_alone(world: World)
 def test_an_advance_of_a_rollout_that_does_not_exist_does_nothing(world: World) -> None:
     assert world.advance()["outcome"] == "halted"
     assert not world.flags.history
+
+
+def test_a_stage_is_not_reached_while_another_gate_lets_everybody_in(live: World) -> None:
+    gate = live.approved()
+    live.flags.put(FlagReading(FLAG, percent=1, percent_of_time=50))
+    live.flags.ignores_writes = True
+    with pytest.raises(FlagUnconfirmedError, match="was set to 100% but reads 50%"):
+        live.advance(gate)
+    assert live.state.percent == 25
+
+
+def test_an_advance_that_was_cut_off_goes_back_when_the_stage_has_failed_since(world: World) -> None:
+    criteria = {**CRITERIA, ERRORS: {**CRITERIA[ERRORS], "on_fail": "hold"}}
+    world.climb(1, criteria=criteria)
+    gate = world.approved()
+    world.hooks["flags.read", Moment.BEFORE] = crash
+    with pytest.raises(CrashError):
+        world.advance(gate)
+    world.measure(Verdict.FAIL)
+    world.wait(minutes=5)
+    world.tick()
+    outcome = world.advance(gate)
+    assert (outcome["outcome"], outcome["why"]) == ("stale", "the newest evaluation says fail")
+    assert (world.percent, world.state.percent, world.state.intent) == (25, 25, None)
+    assert world.told[-1] is EventKind.HELD
 
 
 def test_a_rollout_whose_flag_is_not_where_it_is_said_to_stay_does_not_end(world: World) -> None:

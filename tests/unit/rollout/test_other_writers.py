@@ -49,6 +49,25 @@ def test_whoever_finds_a_rolled_back_flag_raised_takes_it_down_and_people_are_to
     assert live.store.told[-1].message == "another writer raised a rolled-back flag: it reads 25%"
 
 
+def test_a_rolled_back_flag_that_is_raised_and_does_not_obey_is_rolling_back_again_and_people_are_told(
+    live: World,
+) -> None:
+    live.roll_back()
+    live.flags.put(FlagReading(FLAG, percent=25))
+    live.flags.ignores_writes = True
+    for _ in range(3):
+        live.tick()
+        with UNDONE:
+            live.deliver()
+    assert live.status is Status.HALTED, "and nobody can resume it"
+    assert live.told == [EventKind.ROLLED_BACK, EventKind.ROLLING_BACK]
+    live.flags.ignores_writes = False
+    live.tick()
+    live.deliver()
+    assert (live.status, live.percent) == (Status.ROLLED_BACK, 0)
+    assert live.told[2:] == [EventKind.TAKEN_DOWN_AGAIN]
+
+
 def test_an_abandon_that_comes_again_abandons_a_flag_that_was_raised_too(live: World) -> None:
     live.roll_back()
     live.flags.put(FlagReading(FLAG, percent=25))

@@ -6,6 +6,7 @@ import pytest
 
 from rampart.adapters.memory import Moment
 from rampart.errors import FlagStoreError, GateError, QueueError, RollbackUndoneError, StoreError
+from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.rollback import Outcome
 from rampart.rollout.state import EventKind, GateKind, Status
@@ -88,6 +89,19 @@ def test_a_misspelt_flag_is_not_created_while_the_store_is_down(live: World) -> 
         live.roll_back(Cause.ALERT, flags=("Letters_Api", FLAG))
     assert live.percent == 0
     assert "Letters_Api" not in live.flags.flags
+
+
+def test_a_flag_that_cannot_be_read_does_not_keep_the_others_up_while_the_store_is_down(live: World) -> None:
+    live.flags.put(FlagReading("mobile", percent=25))
+    live.store.failure = StoreError("down")
+
+    def fails() -> None:
+        raise FlagStoreError("letters_api cannot be read")
+
+    live.hooks["flags.read", Moment.BEFORE] = fails  # the first one, once
+    with pytest.raises(RollbackUndoneError, match="letters_api cannot be read"):
+        live.roll_back(flags=(FLAG, "mobile"))
+    assert live.flags.flags["mobile"].percent == 0
 
 
 def test_an_alert_about_a_flag_that_does_not_exist_is_undone_while_nobody_can_tell(live: World) -> None:
@@ -253,6 +267,47 @@ def test_a_repetition_about_an_older_attempt_does_nothing(live: World, cause: Ca
     assert set(results) <= {Outcome.NOTHING, Outcome.NOT_BELIEVED}
     assert live.percent == 25
     assert live.status is Status.LIVE
+
+
+def test_whoever_finishes_a_rollback_tells_why_it_was_asked_for(live: World) -> None:
+    live.flags.failure = FlagStoreError("down")
+    with UNDONE:
+        live.roll_back(reason="Datadog monitor 4711 alerts", by="datadog")
+    live.flags.failure = None
+    live.wait(minutes=1)
+    live.tick()
+    live.deliver()
+    done = live.store.told[-1]
+    assert (done.kind, done.by, done.message) == (
+        EventKind.ROLLED_BACK,
+        "datadog",
+        "letters_api read at 0%: Datadog monitor 4711 alerts",
+    )
+
+
+def test_a_decision_that_is_tried_again_does_not_take_a_resumed_attempt_down(live: World) -> None:
+    """The state machine tries for minutes; meanwhile a tick may finish it, and a person resume."""
+    said = live.request(Cause.PERSON, attempt=None, execution=None)
+    live.rollback(said)
+    live.wait(minutes=1)
+    live.resume(1)
+    live.advance(attempt=2, execution="second")
+    assert live.rollback(said).outcome is Outcome.NOTHING
+    assert (live.status, live.percent) == (Status.LIVE, 25)
+
+
+def test_the_end_of_an_execution_that_was_believed_is_not_written_into_a_resumed_attempt(live: World) -> None:
+    live.roll_back()
+    live.wait(minutes=1)
+    live.flags.put(FlagReading(FLAG, percent=25))  # so that there is something to do
+
+    def resumed() -> None:
+        live.flags.put(FlagReading(FLAG))
+        live.resume(1)
+
+    live.hooks["flags.set_percentage", Moment.BEFORE] = resumed
+    live.roll_back(Cause.EXECUTION)
+    assert (live.status, live.state.attempt) == (Status.LIVE, 2)
 
 
 def test_a_repetition_waits_while_nobody_can_tell_which_attempt_it_is_about(live: World) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from rampart.adapters.deadline import within
 from rampart.errors import SecretUnavailableError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_IMPATIENCE = 1.0
+"""Seconds that a secret may take to be read anew while the one read before still serves: an alert must not wait."""
 REFRESH_SECONDS = 30.0
 """A secret is read anew at most this often, whoever asks: a stranger's wrong tokens must not spend the API's quota."""
 
@@ -60,10 +63,14 @@ class _Known:
     read_at: float = 0.0
     refreshed_at: float | None = None
     failure: str | None = None
+    lock: Lock = field(default_factory=Lock, repr=False)
 
 
 class SecretsManagerSecrets:
-    """Reads JSON secrets from AWS Secrets Manager, each kept for `lifetime_seconds`; safe to use from many threads."""
+    """Reads JSON secrets from AWS Secrets Manager, each kept for `lifetime_seconds`; safe to use from many threads.
+
+    What was read once serves on while Secrets Manager is down or silent, for no more than a second's wait in all.
+    """
 
     def __init__(
         self,
@@ -87,8 +94,8 @@ class SecretsManagerSecrets:
 
         Raises SecretUnavailableError when it was never read.
         """
-        with self._lock:
-            known = self._known.setdefault(name, _Known())
+        known = self._of(name)
+        with known.lock:
             now = self._monotonic()
             if known.content is not None and now - known.read_at < self._lifetime:
                 return known.content
@@ -97,7 +104,7 @@ class SecretsManagerSecrets:
             except SecretUnavailableError as error:
                 if known.content is None:
                     raise
-                known.read_at = now - self._lifetime + REFRESH_SECONDS  # not asked again at every use
+                self._put_off(now)
                 _log.warning("%s; the one read before is used", error)
                 return known.content
 
@@ -106,8 +113,8 @@ class SecretsManagerSecrets:
 
         Raises SecretUnavailableError when it cannot be read, and again within the 30 s after that.
         """
-        with self._lock:
-            known = self._known.setdefault(name, _Known())
+        known = self._of(name)
+        with known.lock:
             now = self._monotonic()
             if known.refreshed_at is None or now - known.refreshed_at >= REFRESH_SECONDS:
                 known.refreshed_at = now
@@ -116,9 +123,23 @@ class SecretsManagerSecrets:
                 raise SecretUnavailableError(known.failure or f"secret {name!r} was not read yet")
             return known.content
 
+    def _of(self, name: str) -> _Known:
+        with self._lock:
+            return self._known.setdefault(name, _Known())
+
+    def _put_off(self, now: float) -> None:
+        """Ask for no secret that is known for a while: what fails for one fails for all, and each would wait."""
+        with self._lock:
+            for known in self._known.values():
+                known.read_at = max(known.read_at, now - self._lifetime + REFRESH_SECONDS)
+
     def _read(self, name: str, known: _Known, now: float) -> Mapping[str, Any]:
         try:
-            known.content, known.failure = self._fetch(name), None
+            content = self._fetch(name) if known.content is None else within(_IMPATIENCE, lambda: self._fetch(name))
+            known.content, known.failure = content, None
+        except TimeoutError as error:
+            known.failure = f"secret {name!r} cannot be read: no answer within {_IMPATIENCE:g} s"
+            raise SecretUnavailableError(known.failure) from error
         except SecretUnavailableError as error:
             known.failure = str(error)
             raise

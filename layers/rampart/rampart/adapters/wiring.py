@@ -43,9 +43,14 @@ def client(service: str) -> Any:  # noqa: ANN401  boto3 makes its clients' class
 @cache
 def secrets() -> SecretsManagerSecrets:
     """The secrets, cached for the life of the process with a lifetime of their own."""
+    import boto3
+    from botocore.config import Config
+
     from rampart.adapters.secrets import SecretsManagerSecrets
 
-    return SecretsManagerSecrets(client("secretsmanager"))
+    # Two secrets and two tries must leave an alert the time to lower its flag.
+    brisk = Config(connect_timeout=1, read_timeout=1.5, retries={"total_max_attempts": 2, "mode": "standard"})
+    return SecretsManagerSecrets(boto3.client("secretsmanager", config=brisk))
 
 
 @cache
@@ -79,11 +84,16 @@ def _flags(settings: FlagSettings) -> FlipperFlagStore:
     return FlipperFlagStore(settings.flipper_url, secrets().named(settings.flipper_secret))
 
 
-def _metrics(settings: DatadogSettings, *, split_refused: bool = False) -> DatadogMetricSource:
+def _metrics(settings: DatadogSettings, *, patience_seconds: float, split_refused: bool = False) -> DatadogMetricSource:
     from rampart.adapters.datadog import DatadogMetricSource
 
-    secret = secrets().named(settings.datadog_secret)
-    return DatadogMetricSource(settings.datadog_site, secret, url=settings.datadog_url, split_refused=split_refused)
+    return DatadogMetricSource(
+        settings.datadog_site,
+        secrets().named(settings.datadog_secret),
+        url=settings.datadog_url,
+        patience_seconds=patience_seconds,
+        split_refused=split_refused,
+    )
 
 
 @cache
@@ -95,7 +105,8 @@ def prepare() -> Prepare:
     return Prepare(
         store=_store(settings.table_name),
         flags=_flags(settings),
-        metrics=_metrics(settings, split_refused=True),  # a person waits for which query is the bad one
+        # A person waits for which query is the bad one, and rather for the rate limit than for another start.
+        metrics=_metrics(settings, patience_seconds=20, split_refused=True),
         clock=SystemClock(),
     )
 
@@ -119,7 +130,7 @@ def evaluate() -> Evaluate:
     return Evaluate(
         store=_store(settings.table_name),
         flags=_flags(settings),
-        metrics=_metrics(settings),
+        metrics=_metrics(settings, patience_seconds=5),  # other rollouts are looked at in the same 50 s
         gates=_gates(),
         rollback=LambdaRollbackCaller(settings.rollback_function, client("lambda")),
         clock=SystemClock(),

@@ -48,8 +48,8 @@ class AlertEndpoint:
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Authenticate, understand, roll back; never raises for anything that somebody outside can send."""
         try:
-            self._authenticate(event.get("headers"))
-            alert = read_alert(_body(event))
+            token = self._authenticate(event.get("headers"))
+            alert = read_alert(_without_token(_body(event), token))
             now = self.clock.now()
             ignored = alert.ignored(now, timedelta(seconds=self.max_age_seconds))
             if ignored is not None:
@@ -66,12 +66,14 @@ class AlertEndpoint:
             return _answer(200, {"outcome": "nothing", "why": "no live rollout holds these flags"})
         return _answer(200, {"outcome": result.outcome.value, "rollouts": list(result.rollouts)})
 
-    def _authenticate(self, headers: object) -> None:
+    def _authenticate(self, headers: object) -> str:
+        """The token that was given and is believed."""
         given = _header(headers)
         if given is None:
             raise AlertCredentialsError("no token")
         if not (_matches(given, self.tokens.current()) or _matches(given, self.tokens.refreshed())):
             raise AlertCredentialsError("wrong token")
+        return given
 
 
 def _header(headers: object) -> str | None:
@@ -97,6 +99,13 @@ def _body(event: Mapping[str, Any]) -> str | bytes:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as error:
         raise AlertUnreadableError("the body is not what its encoding says") from error
+
+
+def _without_token(body: str | bytes, token: str) -> str | bytes:
+    """The body, which is logged and told of, and so must not hold the token."""
+    if token in (body if isinstance(body, str) else body.decode("utf-8", "replace")):
+        raise AlertUnreadableError("it carries the token itself, which belongs into the header alone")
+    return body
 
 
 def _answer(status: int, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rampart.evidence.limits import judge_reported
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Approval
 from rampart.ports import Clock, FlagStore, Pace, RolloutStore
-from rampart.rollout.lower import USUAL_PACE, lower
+from rampart.rollout.lower import USUAL_PACE, for_each, lower
 from rampart.rollout.state import (
     CLOSED,
     Answer,
@@ -84,6 +84,8 @@ class Advance:
         now = self.clock.now()
         if state.intent is not None and state.intent.gate == wanted:
             # A repetition of an advance that was cut off; the intent stands for as long as anybody may still write.
+            if _has_turned(state, state.intent):
+                return self._take_back(state, now)
             again = state.moved(now, intent=state.intent.model_copy(update={"at": now}), cut_off=now)
             self.store.commit(state, again)
             return self._raise_flags(again)
@@ -94,7 +96,7 @@ class Advance:
             permitted = self._away_from_record(state) or permitted
         if isinstance(permitted, _Refusal):
             if state.gate is not None and state.gate.id == gate_id:  # a repetition tells nothing twice
-                self._tell_held(state, permitted.why, now)
+                return self._hold(state.moved(now), state, permitted.why, now)
             return _outcome(Outcome.STALE, state) | {"why": permitted.why}
         answered = gate_id if gate is not None and gate.kind is GateKind.APPROVAL else None
         if is_end:
@@ -109,15 +111,27 @@ class Advance:
         intent = state.intent
         if intent is None:  # `_step` only comes here with one
             raise ConflictError(f"{state.rollout}: there is no advance to go on with")
-        for flag in state.plan.flags:
-            self.flags.set_percentage(flag, intent.percent)
-        for flag in state.plan.flags:
-            reading = self.flags.read(flag)
-            if reading.percent != intent.percent:
+        names = state.plan.flags
+        for_each(names, lambda name: self.flags.set_percentage(name, intent.percent))
+        # Whatever gate lets people in.
+        for flag, exposure in zip(names, for_each(names, lambda name: self.flags.read(name).exposure), strict=True):
+            if exposure != intent.percent:
                 raise FlagUnconfirmedError(
-                    f"{flag} was set to {intent.percent:g}% but reads {reading.percent:g}%; it will be tried again"
+                    f"{flag} was set to {intent.percent:g}% but reads {exposure:g}%; it will be tried again"
                 )
         return self._commit(state, intent)
+
+    def _take_back(self, state: RolloutState, now: datetime) -> dict[str, Any]:
+        """Go down to the stage before again: it has failed since this advance was begun."""
+        for flag in state.plan.flags:
+            if self.flags.read(flag).percent > state.percent:
+                self.flags.set_percentage(flag, state.percent)
+            exposure = self.flags.read(flag).exposure
+            if exposure > state.percent:
+                raise FlagUnconfirmedError(f"{flag} was set to {state.percent:g}% but reads {exposure:g}%")
+        # What the run before this one wrote may land late; a tick sees it then.
+        after = state.moved(now, intent=None, cut_off=now)
+        return self._hold(after, state, "the newest evaluation says fail", now)
 
     def _commit(self, state: RolloutState, intent: Intent) -> dict[str, Any]:
         for _ in range(self.pace.read_back):
@@ -183,9 +197,10 @@ class Advance:
                 self.store.commit(state, state.moved(self.clock.now(), intent=None))
         return _outcome(Outcome.HALTED, state)
 
-    def _tell_held(self, state: RolloutState, why: str, now: datetime) -> None:
-        event = _event(state, now, EventKind.HELD, f"not advanced: {why}; it is asked again")
-        self.store.commit(state, state.moved(now, gate=None), events=[event])
+    def _hold(self, after: RolloutState, before: RolloutState, why: str, now: datetime) -> dict[str, Any]:
+        event = _event(before, now, EventKind.HELD, f"not advanced: {why}; it is asked again")
+        self.store.commit(before, after.model_copy(update={"gate": None}), events=[event])
+        return _outcome(Outcome.STALE, before) | {"why": why}
 
 
 def permit(
@@ -203,6 +218,12 @@ def permit(
         return _Refusal(f"the flag is {state.drift}")
     overrides = _answered(state, gate) if gate.kind is GateKind.APPROVAL else _unasked(state, gate, now)
     return overrides if isinstance(overrides, _Refusal) else _with_fresh_pass(state, overrides, now)
+
+
+def _has_turned(state: RolloutState, intent: Intent) -> bool:
+    """Whether the stage that is to be left has failed since an advance was begun; an override may cover that."""
+    is_newer = state.latest is not None and state.latest.at > intent.at
+    return is_newer and state.effective_verdict(state.stage or 0) is Verdict.FAIL
 
 
 def _answered(state: RolloutState, gate: Gate) -> tuple[Override, ...] | _Refusal:

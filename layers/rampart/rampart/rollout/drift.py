@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rampart.errors import FlagStoreError, UnknownFlagError
 from rampart.plan.model import OnDrift, OnFall, OnRise
 from rampart.ports import FlagStore
+from rampart.rollout.lower import for_each
 from rampart.rollout.request import Cause
 from rampart.rollout.state import RolloutState
 
@@ -34,21 +36,30 @@ def cause_of(drift: str | None, policy: OnDrift) -> Cause | None:
     return Cause.DRIFT if drift.startswith(_BELOW) and policy.below is OnFall.ROLL_BACK else None
 
 
+def exposures(names: Sequence[str], flags: FlagStore) -> tuple[float | FlagStoreError, ...]:
+    """What each flag reads, or why it cannot be read."""
+
+    def read(name: str) -> float | FlagStoreError:
+        try:
+            return flags.read(name).exposure
+        except FlagStoreError as error:
+            return error
+
+    return for_each(names, read)
+
+
 def sight_of(state: RolloutState, flags: FlagStore, now: datetime) -> Sight:
     """Where the flags are not at the record: above wins over below; what cannot be read leaves what was known."""
     found: dict[str, str] = {}
     unread = ""
-    for flag in state.plan.flags:
-        try:
-            reading = flags.read(flag)
-        except UnknownFlagError:
+    for flag, reading in zip(state.plan.flags, exposures(state.plan.flags, flags), strict=True):
+        if isinstance(reading, UnknownFlagError):
             found[_BELOW] = f"{_BELOW} its record of {state.percent:g}%: {flag} does not exist any more"
-        except FlagStoreError:
+        elif isinstance(reading, FlagStoreError):
             unread = flag
-        else:
-            side = _ABOVE if reading.exposure > state.percent else _BELOW
-            if reading.exposure != state.percent:
-                found[side] = f"{side} its record of {state.percent:g}%: {flag} reads {reading.exposure:g}%"
+        elif reading != state.percent:
+            side = _ABOVE if reading > state.percent else _BELOW
+            found[side] = f"{side} its record of {state.percent:g}%: {flag} reads {reading:g}%"
     if not unread:
         return Sight(found.get(_ABOVE) or found.get(_BELOW), None)
     since = state.unread_since or now

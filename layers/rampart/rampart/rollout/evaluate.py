@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +17,7 @@ from rampart.plan.model import OnFail, Plan, ReportedSpec
 from rampart.plan.queries import criterion_of, measured_for, queries_of
 from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.advance import advances_alone, stale_after
-from rampart.rollout.drift import Sight, cause_of, sight_of
+from rampart.rollout.drift import Sight, cause_of, exposures, sight_of
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.state import (
     DOWN,
@@ -79,12 +78,12 @@ class Evaluate:
         exposed: float | None = 0.0
         if state.status in DOWN:
             exposed = self._exposure(state)
-            if exposed:
-                self._call(state, Cause.DRIFT, raised_again(exposed))
-                did.append("flag is up: rollback called")
-            elif state.status is Status.HALTED:
+            if state.status is Status.HALTED:
                 self._call(state, Cause.EXECUTION, "the rollback is not finished")
                 did.append("rollback called to finish")
+            elif exposed:
+                self._call(state, Cause.DRIFT, raised_again(exposed), epoch=state.epoch)
+                did.append("flag is up: rollback called")
         elif state.status is Status.COMPLETED:
             state, seen = self._see_completed(state, now)
             did.extend(seen)
@@ -105,12 +104,9 @@ class Evaluate:
 
     def _exposure(self, state: RolloutState) -> float | None:
         """The highest exposure of the flags that answer; None where none is up but one cannot be read."""
-        exposures = []
-        for flag in state.plan.flags:
-            with suppress(FlagStoreError):
-                exposures.append(self.flags.read(flag).exposure)
-        highest = max(exposures, default=0.0)
-        return highest if highest > 0 or len(exposures) == len(state.plan.flags) else None
+        read = exposures(state.plan.flags, self.flags)
+        highest = max((each for each in read if not isinstance(each, FlagStoreError)), default=0.0)
+        return highest if highest > 0 or not any(isinstance(each, FlagStoreError) for each in read) else None
 
     # A live rollout.
 
@@ -217,7 +213,7 @@ class Evaluate:
         self._call(state, Cause.EXECUTION, "the rollout's execution does not run any more")
         return ("execution is dead: rollback called",)
 
-    def _call(self, state: RolloutState, cause: Cause, reason: str) -> None:
+    def _call(self, state: RolloutState, cause: Cause, reason: str, *, epoch: int | None = None) -> None:
         self.rollback.call(
             RollbackRequest(
                 cause=cause,
@@ -225,7 +221,7 @@ class Evaluate:
                 rollout=state.rollout,
                 attempt=state.attempt,
                 execution=state.execution,
-                epoch=state.epoch if cause is Cause.DRIFT else None,
+                epoch=epoch,
                 asked_at=self.clock.now(),
             )
         )

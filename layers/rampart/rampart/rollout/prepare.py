@@ -150,6 +150,7 @@ class Prepare:
             drift=None,
             unread_since=None,
             halted_at=None,
+            halted_by=None,
             watch_until=None,
             watched=True,
         )

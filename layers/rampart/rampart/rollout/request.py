@@ -41,7 +41,7 @@ class RollbackRequest(Model):
     attempt: int | None = None
     execution: str | None = None
     epoch: int | None = None
-    """The record's version when `evaluate` saw a drift: what was rolled back before is told of once."""
+    """The record's version when a rolled-back flag was seen raised: people are told of it once."""
     by: str = "rampart"
     monitor: str | None = None
     cycle: str | None = None

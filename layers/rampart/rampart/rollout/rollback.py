@@ -215,25 +215,31 @@ class Rollback:
         if now is None or now.epoch != state.epoch:
             return None  # resumed, perhaps: then its own advance raised the flag
         reason = raised_again(max(reading.exposure for reading in readings))
-        drift = request.model_copy(update={"cause": Cause.DRIFT, "reason": reason, "epoch": state.epoch})
+        seen = {"attempt": state.attempt, "execution": state.execution, "epoch": state.epoch}
+        drift = request.model_copy(update={"cause": Cause.DRIFT, "reason": reason, **seen})
         return _Work(state.plan.flags, (state.rollout,), found={state.rollout: drift})
 
     # 2. Flag first, and 3. durable at the same time.
 
     def _lower(self, work: _Work) -> None:
         try:
-            flags = self._existing(work.flags) if work.literal else work.flags
+            flags = self._existing(work) if work.literal else work.flags
             lowered = lower(self.flags, flags, self.pace) if flags else ()
             work.readings = (*(work.readings or ()), *lowered)
         except FlagStoreError as error:
             work.readings = None
             work.undone.append(str(error))
 
-    def _existing(self, flags: Sequence[str]) -> tuple[str, ...]:
+    def _existing(self, work: _Work) -> tuple[str, ...]:
+        """The flags that exist; one that cannot be read does not keep the others up."""
         existing = []
-        for flag in flags:
-            with suppress(UnknownFlagError):  # a write would create it, and nobody is exposed by it
+        for flag in work.flags:
+            try:
                 existing.append(self.flags.read(flag).flag)
+            except UnknownFlagError:
+                pass  # a write would create it, and nobody is exposed by it
+            except FlagStoreError as error:
+                work.undone.append(str(error))
         return tuple(existing)
 
     def _keep(self, request: RollbackRequest) -> None:
@@ -270,6 +276,8 @@ class Rollback:
             before = self.store.state(rollout)
             if before is None or _is_past(request, before):
                 return None
+            if request.cause not in FLAG_FIRST and not _is_believed(request, before):
+                return None  # it was resumed since it was looked at
             readings = self._confirmed(before, work)
             now = self.clock.now()
             after, events = halted(before, request, readings, now)
@@ -310,14 +318,12 @@ def halted(
     writes = (before.intent.at if before.intent else None, before.cut_off)
     in_flight = any(at is not None and now - at < INTENT_EXPIRES for at in writes)
     done = readings is not None and not in_flight
-    if before.status is Status.ROLLED_BACK:
-        seen_since = request.cause is Cause.DRIFT and request.epoch == before.epoch
-        if not seen_since or readings is None:
-            return before, []
-        after = before.moved(now, watch_until=now + before.plan.watch, watched=True)
-        return after, [_event(after, request, now, EventKind.TAKEN_DOWN_AGAIN, request.reason)]
-    if before.status is Status.HALTED and not done:
+    if before.status is Status.ROLLED_BACK and (request.epoch is None or request.epoch != before.epoch):
         return before, []
+    if before.status is Status.HALTED:
+        if not done:
+            return before, []
+        request = before.halted_by or request  # whoever finishes it, this is why
     if before.status in CLOSED:
         if readings is None or before.percent == 0:
             return before, []
@@ -331,11 +337,14 @@ def halted(
         percent=0.0 if readings is not None else before.percent,
         intent=None if done else before.intent,
         halted_at=before.halted_at or now,
+        halted_by=None if done else request,
         watch_until=now + before.plan.watch,
         watched=True,
     )
-    kind = EventKind.ROLLED_BACK if done else EventKind.ROLLING_BACK
-    return after, [_event(after, request, now, kind, _message(before, request, readings, done=done))]
+    again = request.epoch is not None
+    kind = (EventKind.TAKEN_DOWN_AGAIN if again else EventKind.ROLLED_BACK) if done else EventKind.ROLLING_BACK
+    message = request.reason if again and done else _message(before, request, readings, done=done)
+    return after, [_event(after, request, now, kind, message)]
 
 
 def _message(
@@ -366,8 +375,12 @@ def _event(state: RolloutState, request: RollbackRequest, now: datetime, kind: E
 
 
 def _is_past(request: RollbackRequest, state: RolloutState) -> bool:
-    """Whether a repetition is about an attempt that is over: it must not take a resumed one down."""
-    return request.queued and request.asked_at < state.attempt_started
+    """Whether what comes again is about an attempt that is over: it must not take a resumed one down.
+
+    Only a new alert is never past: whatever it was sent for, it is bad now.
+    """
+    is_new_alert = request.cause is Cause.ALERT and not request.queued
+    return not is_new_alert and request.asked_at < state.attempt_started
 
 
 def _is_believed(request: RollbackRequest, state: RolloutState) -> bool:

@@ -11,6 +11,7 @@ from pydantic import Field
 from rampart.evidence.verdict import Verdict, worst
 from rampart.model import Model
 from rampart.plan.model import Plan, ReportedSpec, Stage
+from rampart.rollout.request import RollbackRequest
 
 SCHEMA_VERSION = 1
 """Version of the stored items; a reader of a later one must understand the earlier ones."""
@@ -166,6 +167,8 @@ class RolloutState(Model):
     unread_since: datetime | None = None
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
     halted_at: datetime | None = None
+    halted_by: RollbackRequest | None = None
+    """What was asked first: whoever finishes a rollback tells of that."""
     watch_until: datetime | None = None
     watched: bool = True
     started: datetime
