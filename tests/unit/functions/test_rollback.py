@@ -46,14 +46,21 @@ def received(times: int) -> dict[str, Any]:
 
 
 def failed(event: dict[str, Any]) -> list[str]:
-    # Without the decorator, which wants the whole of Lambda's context for the log.
-    answer = inspect.unwrap(app.lambda_handler)(event, LambdaContext())
+    context = LambdaContext()
+    context._function_name = "rampart-rollback"
+    # Without the decorators, which want the whole of Lambda's context for the log.
+    answer = inspect.unwrap(app.lambda_handler)(event, context)
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
 def test_a_rollback_that_is_not_done_stays_in_the_queue(undone: Undone) -> None:
     assert failed(received(1)) == [EVENT["Records"][0]["messageId"]]
     assert undone.queue.waiting == []
+
+
+def test_a_rollback_that_is_not_done_is_counted_for_the_alarm(undone: Undone) -> None:
+    failed(received(1))
+    assert app.metrics.metric_set["RollbacksUndone"]["Value"][-1] == 1
 
 
 def test_a_message_that_came_too_often_is_kept_anew_before_the_queue_gives_it_up(undone: Undone) -> None:
