@@ -96,6 +96,8 @@ def test_an_approval_needs_a_pass_the_right_gate_and_the_reported_number(new_rol
     assert refusal(decision="approve", gate=gate.id, reported={"call centre complaints": 2}) == "NotPassing"
     assert refusal(decision="override", gate=gate.id) == "NoteMissing"
     assert refusal(decision="advance", gate=gate.id) == "BadInput"
+    assert refusal(decision="approve") == "BadInput"
+    assert refusal(decision="roll_back", note="why", flags="not a list") == "BadInput"
     assert refusal(decision="resume", stage=0) == "NotRolledBack"
     assert rollout.percentage == 1
 
