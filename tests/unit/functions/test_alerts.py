@@ -1,0 +1,260 @@
+"""Alerts through the function `rollback` itself, endpoint and use case included, in every order they may come in."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.rollback import app
+from rampart.adapters import wiring
+from rampart.adapters.settings import RollbackSettings
+from rampart.rollout.flag import FlagReading
+from rampart.rollout.request import Cause
+from rampart.rollout.state import EventKind, Status
+from tests.unit.rollout.world import FLAG, ROLLOUT, World
+
+EVENT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "events" / "rollback-alert.json").read_text())
+TOKEN = str(EVENT["headers"]["X-Rampart-Token"])
+SETTINGS = RollbackSettings(
+    table_name="t", flipper_url="f", flipper_secret="f", alert_secret="a", rollback_queue_url="q"
+)
+WITHIN = timedelta(seconds=SETTINGS.alert_max_age_seconds)
+
+
+class Tokens:
+    def current(self) -> Sequence[str]:
+        return (TOKEN,)
+
+    refreshed = current
+
+
+@dataclass
+class Function:
+    """The handler on a world of its own, and what it wrote to its log."""
+
+    world: World = field(default_factory=World)
+    log: io.StringIO = field(default_factory=io.StringIO)
+
+    def alert(self, transition: str = "Triggered", *, age: timedelta = timedelta(), **changes: Any) -> dict[str, Any]:
+        """An alert that happened some time ago arrives; what is answered."""
+        happened = int((self.world.clock.now() - age).timestamp() * 1000)
+        body = {**json.loads(EVENT["body"]), "transition": transition, "date": str(happened), "flags": FLAG} | changes
+        # Without the decorator, which wants the whole of Lambda's context for the log.
+        answer = inspect.unwrap(app.lambda_handler)({**EVENT, "body": json.dumps(body)}, LambdaContext())
+        return {"status": answer["statusCode"], **json.loads(answer["body"])}
+
+    @property
+    def logged(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+    @property
+    def rolled_back(self) -> int:
+        return self.world.told.count(EventKind.ROLLED_BACK)
+
+
+@pytest.fixture
+def function(monkeypatch: pytest.MonkeyPatch) -> Function:
+    made = Function()
+    monkeypatch.setattr(wiring, "clock", lambda: made.world.clock)
+    monkeypatch.setattr(wiring, "rollback", lambda: made.world.rollback)
+    monkeypatch.setattr(wiring, "rollback_settings", lambda: SETTINGS)
+    monkeypatch.setattr(wiring, "alert_tokens", Tokens)
+    # Each its own name: the logger keeps its first stream for a name.
+    monkeypatch.setattr(app, "logger", Logger(service=f"rollback {id(made.log)}", stream=made.log))
+    return made
+
+
+@pytest.fixture
+def live(function: Function) -> Function:
+    """A rollout at 25%."""
+    function.world.climb(1)
+    function.world.open_gate()
+    function.world.forget()
+    return function
+
+
+# Nothing to roll back.
+
+
+def no_rollout_was_ever_made(world: World) -> None:
+    """Its flag was raised by hand, as most are."""
+    world.flags.put(FlagReading(FLAG, percent=40))
+
+
+def another_rollout_is_live(world: World) -> None:
+    world.flags.put(FlagReading("other"))
+    world.climb(1, flags=["other"])
+    world.flags.put(FlagReading(FLAG, percent=40))
+
+
+def the_rollout_is_complete(world: World) -> None:
+    world.climb(2)
+    world.complete()
+
+
+def the_rollout_was_abandoned_and_its_flag_raised_since(world: World) -> None:
+    world.climb(1)
+    world.roll_back(Cause.ABANDON)
+    world.flags.put(FlagReading(FLAG, percent=40))
+
+
+def the_flag_does_not_exist(world: World) -> None:
+    world.flags.flags.clear()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        no_rollout_was_ever_made,
+        another_rollout_is_live,
+        the_rollout_is_complete,
+        the_rollout_was_abandoned_and_its_flag_raised_since,
+        the_flag_does_not_exist,
+    ],
+    ids=lambda given: given.__name__,
+)
+def test_without_a_live_rollout_an_alert_is_answered_logged_and_does_nothing(function: Function, given: Any) -> None:
+    world = function.world
+    given(world)
+    world.forget()
+    flags, states, owners = dict(world.flags.flags), dict(world.store.states), dict(world.store.owners)
+    world.queue.waiting.clear()
+
+    answer = function.alert()
+
+    assert answer == {"status": 200, "outcome": "nothing", "why": "no live rollout holds these flags"}
+    assert (world.flags.flags, world.flags.history) == (flags, [])
+    assert (world.store.states, world.store.owners, world.store.told) == (states, owners, [])
+    assert (world.queue.waiting, world.queue.called) == ([], [])
+    assert not [call for call in world.calls if call.startswith(("flags", "gates", "queue"))]
+    assert [line["message"] for line in function.logged] == ["asked", "done", "alert answered"]
+    asked, done, answered = function.logged
+    assert (asked["request"]["flags"], asked["request"]["monitor"]) == ([FLAG], "4711")
+    assert (done["outcome"], done["rollouts"]) == ("nothing", [])
+    assert answered["status"] == 200
+    assert json.loads(answered["answer"])["outcome"] == "nothing"
+
+
+def test_with_a_live_rollout_the_same_alert_takes_it_down_so_that_nothing_means_something(live: Function) -> None:
+    assert live.alert() == {"status": 200, "outcome": "rolled_back", "rollouts": [ROLLOUT]}
+    assert live.world.percent == 0
+
+
+# Recovered, replayed, in another order.
+
+REPEATED = ["Triggered", "Re-Triggered", "Renotify"]
+HARMLESS = ["Recovered", "Warn", "Re-Warn", "No Data", "Re-No Data", "Warn Recovered"]
+
+
+@pytest.mark.parametrize("transition", HARMLESS)
+def test_what_is_not_bad_now_rolls_nothing_back(live: Function, transition: str) -> None:
+    assert live.alert(transition)["outcome"] == "ignored"
+    assert (live.world.percent, live.world.status) == (25, Status.LIVE)
+    assert live.world.queue.waiting == []
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["Triggered", "Recovered", "Renotify"])), ids="-".join)
+def test_in_whatever_order_alert_and_recovery_come_it_ends_at_zero_with_one_rollback(
+    live: Function, order: tuple[str, ...]
+) -> None:
+    """Datadog promises no order: a recovery that overtakes its alert must not let it pass for old news."""
+    for transition in order:
+        assert live.alert(transition, age=timedelta(seconds=30))["status"] == 200
+        live.world.wait(seconds=5)
+    assert (live.world.percent, live.world.status) == (0, Status.ROLLED_BACK)
+    assert live.rolled_back == 1
+
+
+def test_a_recovery_after_the_rollback_raises_nothing(live: Function) -> None:
+    live.alert()
+    live.world.forget()
+    live.alert("Recovered")
+    assert live.world.flags.history == []
+    assert (live.world.percent, live.world.status) == (0, Status.ROLLED_BACK)
+
+
+@pytest.mark.parametrize("transition", REPEATED)
+def test_an_alert_that_is_delivered_over_and_over_is_one_rollback_and_one_event(
+    live: Function, transition: str
+) -> None:
+    for _ in range(50):
+        assert live.alert(transition)["outcome"] == "rolled_back"
+    assert live.rolled_back == 1
+    assert live.world.told == [EventKind.ROLLED_BACK]
+
+
+@pytest.mark.parametrize("transition", REPEATED)
+def test_an_alert_older_than_the_bound_rolls_nothing_back(live: Function, transition: str) -> None:
+    assert live.alert(transition, age=WITHIN + timedelta(seconds=1))["outcome"] == "ignored"
+    assert (live.world.percent, live.world.status) == (25, Status.LIVE)
+
+
+def test_an_alert_that_is_played_again_after_a_resume_is_too_old_to_take_it_down(live: Function) -> None:
+    world, alerted = live.world, live.world.clock.now()
+    live.alert()
+    world.wait(hours=1)
+    world.resume(1)
+    world.advance(attempt=2, execution="second")
+    assert live.alert(age=world.clock.now() - alerted)["outcome"] == "ignored"
+    assert (world.percent, world.status, world.state.attempt) == (25, Status.LIVE, 2)
+
+
+def test_a_queued_repetition_of_an_alert_does_not_take_a_resumed_rollout_down(live: Function) -> None:
+    world = live.world
+    live.alert()
+    (kept,) = (request for request, _ in world.queue.waiting)
+    world.wait(minutes=5)
+    world.resume(1)
+    world.advance(attempt=2, execution="second")
+    record = {**json.loads((Path(__file__).parents[3] / "events" / "rollback-queue.json").read_text())["Records"][0]}
+    event = {"Records": [record | {"body": kept.model_dump_json()}]}
+    assert inspect.unwrap(app.lambda_handler)(event, LambdaContext()) == {"batchItemFailures": []}
+    assert (world.percent, world.status, world.state.attempt) == (25, Status.LIVE, 2)
+
+
+def test_a_monitor_that_is_still_alerting_takes_a_resumed_rollout_down(live: Function) -> None:
+    """`Renotify` is news of now, and the plan that names its monitors is refused before it comes to this."""
+    world = live.world
+    live.alert()
+    world.wait(hours=1)
+    world.resume(1)
+    world.advance(attempt=2, execution="second")
+    assert live.alert("Renotify")["outcome"] == "rolled_back"
+    assert (world.percent, world.status) == (0, Status.ROLLED_BACK)
+
+
+@pytest.mark.parametrize("state", ["Alert", "Warn"])
+def test_neither_start_nor_resume_is_made_beside_a_monitor_that_is_red_already(world_of_one: World, state: str) -> None:
+    world = world_of_one
+    world.metrics.monitors = {7: state}
+    assert world.start(monitors=[7])["error"] == "MonitorAlerting"
+    world.metrics.monitors = {}
+    world.climb(1, monitors=[7])
+    world.roll_back()
+    world.metrics.monitors = {7: state}
+    assert world.resume(1)["error"] == "MonitorAlerting"
+    assert (world.percent, world.status) == (0, Status.ROLLED_BACK)
+
+
+@pytest.fixture
+def world_of_one() -> World:
+    return World()
+
+
+def test_an_alert_that_cannot_be_done_is_sent_again_and_then_done_once(live: Function) -> None:
+    live.world.flags.ignores_writes = True
+    assert live.alert()["status"] == 503
+    live.world.flags.ignores_writes = False
+    assert live.alert()["status"] == 200
+    assert live.world.told == [EventKind.ROLLING_BACK, EventKind.ROLLED_BACK]
