@@ -61,6 +61,20 @@ def test_the_record_lies_in_the_table_as_the_state_machines_need_it(
     assert "watched" not in record
 
 
+def test_a_record_carries_its_plan_and_reads_it_from_nowhere_else(
+    table: DynamoRolloutStore, client: DynamoDBClient, live: Live
+) -> None:
+    """The plan's own item is kept to be read by people: who rewrites it changes no rollout in flight."""
+    state = live()
+    table.open(state, "{}", [])
+    key = {"pk": {"S": "ROLLOUT#claim-letters"}, "sk": {"S": f"PLAN#{state.plan_hash}"}}
+    edited = json.dumps({**json.loads(state.plan.model_dump_json(by_alias=True)), "look_every": "1h", "flags": ["x"]})
+    client.put_item(TableName=TABLE, Item={**key, "document": {"S": edited}, "schema_version": {"N": "1"}})
+    assert table.state("claim-letters") == state
+    client.delete_item(TableName=TABLE, Key=cast("Any", key))
+    assert table.state("claim-letters") == state
+
+
 def test_every_item_tells_its_schema_version(
     table: DynamoRolloutStore, client: DynamoDBClient, live: Live, happened: Happened, looked: Looked
 ) -> None:

@@ -236,15 +236,17 @@ def each(errors: float, requests: float) -> tuple[Callable[[int, int, int], Meas
     [(0, 0), (0, 1), (1, 1), (0, 5), (1, 5), (2, 2), (2, 9), (0, 9)],
 )
 @pytest.mark.parametrize("pace", [once, each])
+@pytest.mark.parametrize("below", ["8%", "0.3%"])
 def test_low_traffic_holds_and_goes_neither_way(
     world: World,
     pace: Callable[[float, float], tuple[Callable[[int, int, int], Measured], ...]],
     errors: float,
     requests: float,
+    below: str,
     stages: list[dict[str, object]],
 ) -> None:
     """One error of one request is no fault, and nine good requests are no proof."""
-    world.climb(0, stages=stages)
+    world.climb(0, stages=stages, criteria={ERRORS: RATE | {"below": below}})
     world.metrics.script[f"{ERRORS}/errors"], world.metrics.script[f"{ERRORS}/total"] = pace(errors, requests)
     gate = world.open_gate()
     for _ in range(12):
