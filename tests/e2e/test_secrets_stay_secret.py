@@ -39,10 +39,22 @@ def test_nothing_that_was_written_holds_a_token_or_a_key(
     notices: Callable[[], list[dict[str, Any]]],
     bus_events: Callable[[], list[str]],
 ) -> None:
-    """One more rollout with all that may go wrong, so that this test says something when it runs alone too."""
-    a_rollout_that_goes_wrong(stack, new_rollout)
-    told = eventually(lambda: [t for t in bus_events() if EventKind.ROLLED_BACK.value in t], "the event on the bus")
+    """One more rollout with all that may go wrong, so that this test says something when it runs alone too.
+
+    What is told while nobody listens yet (bus, topic) is made of events that the table keeps. A message that the queue
+    gave up already was the request that `rollback` logs as `asked`.
+    """
+    rollout, answers = a_rollout_that_goes_wrong(stack, new_rollout)
+    keys = set(rollout.store.events(rollout.name))
+
+    def all_told() -> list[str]:
+        told = bus_events()
+        return told if all(any(key in text and rollout.name in text for text in told) for key in keys) else []
+
+    told = eventually(all_told, "every event on the bus")
+    eventually(lambda: keys <= {key for key in keys for n in notices() if key in n["Body"]}, "every notice")
     wrote = {
+        "the endpoint's answers": iter(answers),
         "the table": table_items(stack),
         "the logs": log_lines(stack),
         "the executions": executions(stack),
@@ -66,6 +78,8 @@ def test_nothing_that_was_written_holds_a_token_or_a_key(
         if secret in text
     }
     assert leaks == set()
+    asked = [text for _, text in seen["the logs"] if '"asked"' in text and rollout.flag in text]
+    assert asked, "what was asked of `rollback` is in its log, as it would be in its queue"
     empty = {place for place, texts in seen.items() if not texts}
     assert empty <= {"the queues"}, "a place where nothing was found shows nothing"
 
@@ -91,15 +105,45 @@ def test_nobody_is_shown_a_task_token(stack: LocalStack) -> None:
     assert [where for where, text in shown for token in tokens if token in text] == []
 
 
-def a_rollout_that_goes_wrong(stack: LocalStack, new_rollout: Callable[..., Rollout]) -> None:
+def a_rollout_that_goes_wrong(
+    stack: LocalStack, new_rollout: Callable[..., Rollout]
+) -> tuple[Rollout, list[tuple[str, str]]]:
+    """Every kind of answer of the endpoint, and every kind of event that a stranger or a person may bring about."""
     rollout = new_rollout()
     rollout.start()
     rollout.at(1)
     alert = {"transition": "Triggered", "monitor": "1", "title": "down", "flags": rollout.flag}
-    assert stack.post_alert(alert, token=f"{stack.alert_token}x").status_code == 401
-    assert stack.post_alert({**alert, "transition": stack.alert_token[::-1]}).status_code == 400
-    assert stack.post_alert(alert).status_code == 200
+    token = stack.alert_token
+    sent = {
+        "a wrong token": stack.post_alert(alert, token=f"{token}x"),
+        "a token without its end": stack.post_alert(alert, token=token[:-1]),
+        "no transition": stack.post_alert({**alert, "transition": token[::-1]}),
+        "no flag": stack.post_alert({**alert, "flags": "$FLAGS"}),
+        "no JSON": stack.post_alert("{"),
+        "a recovery": stack.post_alert({**alert, "transition": "Recovered"}),
+        "a test": stack.post_alert({**alert, "title": "[TEST] down"}),
+        "another's flag": stack.post_alert({**alert, "flags": "letters_of_nobody"}),
+    }
+    stack.flipper.set_gates(rollout.flag, percentage_of_actors=1, actors=["tester@example.gov"])
+    sent["an alert"] = stack.post_alert(alert)
     rollout.ended(Status.ROLLED_BACK)
+    sent["the same again"] = stack.post_alert(alert)
+    statuses = {name: answer.status_code for name, answer in sent.items()}
+    assert list(statuses.values()) == [401, 401, 400, 400, 400, 200, 200, 200, 200, 200], statuses
+    assert rollout.decide(decision="resume", stage=0, note="mended")["status"] == "SUCCEEDED"
+    rollout.at(1)
+    assert rollout.decide(decision="roll_back", note="blank letters")["status"] == "SUCCEEDED"
+    assert rollout.decide(decision="abandon", note="not now")["status"] == "SUCCEEDED"
+    rollout.ended(Status.ABANDONED)
+    seen = {event.kind for event in rollout.store.events(rollout.name).values()}
+    assert {
+        EventKind.STARTED,
+        EventKind.ADVANCED,
+        EventKind.ROLLED_BACK,
+        EventKind.RESUMED,
+        EventKind.ABANDONED,
+    } <= seen
+    return rollout, [(name, f"{answer.headers} {answer.text}") for name, answer in sent.items()]
 
 
 SECRETS = ("rampart/flipper", "rampart/datadog", "rampart/alerts")
