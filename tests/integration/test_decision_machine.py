@@ -1,0 +1,139 @@
+"""The state machine `decision` as it is defined, on the local AWS: which answers a gate takes, and which it refuses."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from local import ministack
+from rampart.adapters import items
+
+pytestmark = pytest.mark.skipif(not ministack.INTERPRETER.exists(), reason="no .venv-aws: `make local-tools` makes it")
+
+TABLE = "rampart"
+PATIENCE_SECONDS = 60
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The machine, and the table that its gates are in."""
+
+    machines: Any
+    table: Any
+    arn: str
+
+    def gate(self, **changes: Any) -> str:
+        """Open a gate of a rollout of its own; the rollout's name."""
+        rollout = f"letters-{next(_numbers)}"
+        question = {"evaluation": "e-1", "verdict": "pass", "unmet": [], "reported": {}}
+        gate = {
+            "id": "a1-s0-1",
+            "kind": "approval",
+            "token": "nobody waits",
+            "attempt": 1,
+            "stage": 0,
+            "evaluation": "e-1",
+            "verdict": "pass",
+            "question": json.dumps(question),
+            "lapses": text(timedelta(hours=1)),
+        }
+        item = items.rollout_key(rollout, "GATE") | gate | changes
+        self.table.put_item(TableName=TABLE, Item=items.to_item(item))
+        return rollout
+
+    def decide(self, rollout: str, **changes: Any) -> str:
+        """Start it and wait; the error that it ended with, empty where it succeeded."""
+        said = {"rollout": rollout, "gate": "a1-s0-1", "decision": "approve", "by": "Robin Vale", "note": "looks good"}
+        started = self.machines.start_execution(stateMachineArn=self.arn, input=json.dumps(said | changes))
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            ended = self.machines.describe_execution(executionArn=started["executionArn"])
+            if ended["status"] != "RUNNING":
+                return str(ended.get("error", ""))
+            time.sleep(0.05)
+        pytest.fail(f"waited {PATIENCE_SECONDS} s in vain for the decision's end")
+
+    def is_answered(self, rollout: str) -> bool:
+        found = self.table.get_item(TableName=TABLE, Key=items.to_item(items.rollout_key(rollout, "GATE")))
+        return "answer" in found["Item"]
+
+
+def text(later: timedelta) -> str:
+    return items.time_text(datetime.now(UTC) + later)
+
+
+@pytest.fixture(scope="module")
+def decisions() -> Iterator[Decisions]:
+    with ministack.running() as aws:
+        table, machines = aws.client("dynamodb"), aws.client("stepfunctions")
+        table.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        )
+        names = {"Partition": "aws", "Table": TABLE, "RollbackFunction": "none", "RolloutMachineArn": "none"}
+        written = (ministack.ROOT / "functions" / "decision.asl.json").read_text()
+        made = machines.create_state_machine(
+            name="decision",
+            definition=re.sub(r"\$\{(\w+)\}", lambda match: names[match[1]], written),
+            roleArn="arn:aws:iam::000000000000:role/decision",
+        )
+        yield Decisions(machines, table, made["stateMachineArn"])
+
+
+def test_an_answer_in_time_is_taken_so_that_what_follows_means_something(decisions: Decisions) -> None:
+    rollout = decisions.gate()
+    decisions.decide(rollout)  # its end is another matter: nobody waits at this gate's token
+    assert decisions.is_answered(rollout)
+
+
+@pytest.mark.parametrize("decision", ["approve", "override"])
+@pytest.mark.parametrize("late", [timedelta(seconds=1), timedelta(hours=1), timedelta(days=300)], ids=str)
+def test_a_late_answer_is_refused_and_leaves_no_trace(decisions: Decisions, decision: str, late: timedelta) -> None:
+    rollout = decisions.gate(lapses=text(-late))
+    assert decisions.decide(rollout, decision=decision) == "Lapsed"
+    assert not decisions.is_answered(rollout)
+
+
+@pytest.mark.parametrize(
+    ("gate", "said", "error"),
+    [
+        ({"verdict": "no_data"}, {}, "NotPassing"),
+        ({"verdict": "inconclusive"}, {}, "NotPassing"),
+        ({"verdict": "error"}, {}, "NotPassing"),
+        ({"verdict": "fail"}, {}, "NotPassing"),
+        ({"verdict": "no_data"}, {"decision": "override", "note": ""}, "NoteMissing"),
+        ({"verdict": "no_data"}, {"decision": "override", "note": "  "}, "NoteMissing"),
+        ({"kind": "bake"}, {}, "WrongGate"),
+        ({"kind": "blind"}, {}, "WrongGate"),
+        ({}, {"gate": "a1-s1-1"}, "WrongGate"),
+        ({}, {"gate": "a2-s0-1"}, "WrongGate"),
+        ({}, {"gate": None}, "WrongGate"),
+    ],
+)
+def test_an_answer_that_the_gate_does_not_take_is_refused_by_name_and_leaves_no_trace(
+    decisions: Decisions, gate: dict[str, Any], said: dict[str, Any], error: str
+) -> None:
+    rollout = decisions.gate(**gate)
+    assert decisions.decide(rollout, **said) == error
+    assert not decisions.is_answered(rollout)
+
+
+def test_where_nobody_waits_there_is_nothing_to_answer(decisions: Decisions) -> None:
+    assert decisions.decide("letters-of-nobody") == "NoGate"
+
+
+def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> None:
+    rollout = decisions.gate(verdict="no_data")
+    decisions.decide(rollout, decision="override", note="seen by hand")
+    assert decisions.is_answered(rollout)
