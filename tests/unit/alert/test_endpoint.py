@@ -231,6 +231,53 @@ def test_a_body_that_is_not_what_its_encoding_says_is_400(door: Door, body: str)
     assert door.event(event)["statusCode"] == 400
 
 
+# A token where it does not belong.
+
+
+@pytest.mark.parametrize("field", ["transition", "monitor", "cycle", "title", "date", "flags", "colour"])
+@pytest.mark.parametrize("text", ["{}", "see {} there", "$RAMPART_TOKEN={}", "[TEST] {}"])
+def test_a_payload_that_holds_the_token_is_400_and_says_where_it_belongs(door: Door, field: str, text: str) -> None:
+    """Whoever wrote `$RAMPART_TOKEN` into the payload would have it in the log, the record and every notice."""
+    status, answer = door.post(**{field: text.format(TOKEN)})
+    assert status == 400
+    assert "$RAMPART_TOKEN" in answer["why"]
+    assert "payload" in answer["why"]
+    assert TOKEN not in json.dumps(answer)
+    assert door.asked == []
+
+
+@pytest.mark.parametrize("token", ["old", "new"])
+@pytest.mark.parametrize("other", ["old", "new"])
+def test_during_a_rotation_neither_token_may_be_in_the_payload(door: Door, token: str, other: str) -> None:
+    door.tokens.known = door.tokens.real = tuple(f"{each}-shared-token" for each in ("old", "new"))
+    status, answer = door.post(f"{token}-shared-token", title=f"{other}-shared-token")
+    assert status == 400
+    assert f"{other}-shared-token" not in json.dumps(answer)
+    assert door.asked == []
+
+
+def test_a_token_in_an_encoded_body_is_found_too(door: Door) -> None:
+    encoded = base64.b64encode(json.dumps(BODY | {"title": TOKEN}).encode()).decode()
+    answer = door.event({"headers": {"x-rampart-token": TOKEN}, "body": encoded, "isBase64Encoded": True})
+    assert answer["statusCode"] == 400
+    assert TOKEN not in answer["body"]
+    assert door.asked == []
+
+
+def test_a_token_is_found_however_json_writes_it(door: Door) -> None:
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in TOKEN)
+    body = json.dumps(BODY | {"title": "TITLE"}).replace("TITLE", escaped)
+    answer = door.event({"headers": {"x-rampart-token": TOKEN}, "body": body})
+    assert answer["statusCode"] == 400
+    assert TOKEN not in answer["body"]
+    assert door.asked == []
+
+
+def test_without_a_valid_token_in_the_header_a_token_in_the_body_is_no_oracle(door: Door) -> None:
+    """401 whether or not the body holds the token: nobody learns by it that a guess was right."""
+    assert door.post("wrong", title=TOKEN) == door.post("wrong", title="guess") == (401, {"error": "unauthorized"})
+
+
 # Understood, and no reason.
 
 

@@ -258,3 +258,18 @@ def test_an_alert_that_cannot_be_done_is_sent_again_and_then_done_once(live: Fun
     live.world.flags.ignores_writes = False
     assert live.alert()["status"] == 200
     assert live.world.told == [EventKind.ROLLING_BACK, EventKind.ROLLED_BACK]
+
+
+# A token where it does not belong.
+
+
+@pytest.mark.parametrize("field", ["transition", "monitor", "cycle", "title", "flags"])
+def test_a_token_in_the_payload_reaches_neither_log_nor_record_nor_queue_nor_answer(live: Function, field: str) -> None:
+    changes: dict[str, Any] = {"transition": "Triggered", field: TOKEN}
+    answer = live.alert(**changes)
+    assert answer["status"] == 400
+    world = live.world
+    written = [live.log.getvalue(), str(world.store), str(world.queue), str(world.flags), str(answer)]
+    assert [text for text in written if TOKEN in text] == []
+    assert live.logged, "it is logged that such an alert came"
+    assert (world.percent, world.status) == (25, Status.LIVE)
