@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 import itertools
 import json
@@ -14,7 +13,6 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.rollback import app
 from rampart.adapters import wiring
@@ -22,6 +20,7 @@ from rampart.adapters.settings import RollbackSettings
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.state import EventKind, Status
+from tests.unit.functions.calls import call
 from tests.unit.rollout.world import FLAG, ROLLOUT, World
 
 EVENT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "events" / "rollback-alert.json").read_text())
@@ -50,8 +49,7 @@ class Function:
         """An alert that happened some time ago arrives; what is answered."""
         happened = int((self.world.clock.now() - age).timestamp() * 1000)
         body = {**json.loads(EVENT["body"]), "transition": transition, "date": str(happened), "flags": FLAG} | changes
-        # Without the decorator, which wants the whole of Lambda's context for the log.
-        answer = inspect.unwrap(app.lambda_handler)({**EVENT, "body": json.dumps(body)}, LambdaContext())
+        answer = call(app.lambda_handler, {**EVENT, "body": json.dumps(body)})
         return {"status": answer["statusCode"], **json.loads(answer["body"])}
 
     @property
@@ -219,7 +217,7 @@ def test_a_queued_repetition_of_an_alert_does_not_take_a_resumed_rollout_down(li
     world.advance(attempt=2, execution="second")
     record = {**json.loads((Path(__file__).parents[3] / "events" / "rollback-queue.json").read_text())["Records"][0]}
     event = {"Records": [record | {"body": kept.model_dump_json()}]}
-    assert inspect.unwrap(app.lambda_handler)(event, LambdaContext()) == {"batchItemFailures": []}
+    assert call(app.lambda_handler, event) == {"batchItemFailures": []}
     assert (world.percent, world.status, world.state.attempt) == (25, Status.LIVE, 2)
 
 

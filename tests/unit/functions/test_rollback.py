@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.rollback import app
 from rampart.adapters import wiring
@@ -17,6 +15,7 @@ from rampart.adapters.memory import MemoryRollbackQueue
 from rampart.adapters.trigger import MOST_RECEIVES
 from rampart.errors import QueueError, RollbackUndoneError
 from rampart.rollout.request import RollbackRequest
+from tests.unit.functions.calls import call
 
 EVENT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "events" / "rollback-queue.json").read_text())
 
@@ -46,10 +45,7 @@ def received(times: int) -> dict[str, Any]:
 
 
 def failed(event: dict[str, Any]) -> list[str]:
-    context = LambdaContext()
-    context._function_name = "rampart-rollback"
-    # Without the decorators, which want the whole of Lambda's context for the log.
-    answer = inspect.unwrap(app.lambda_handler)(event, context)
+    answer = call(app.lambda_handler, event)
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 

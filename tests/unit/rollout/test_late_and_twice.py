@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from rampart.adapters.memory import Moment
+from rampart.errors import FlagUnconfirmedError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import EventKind, Status
 from tests.unit.rollout.world import PLAN, World, ignore
@@ -180,6 +182,35 @@ def test_an_advance_that_slept_before_its_intent_makes_no_second_step_when_it_wa
     assert happened
     assert (approved.percent, approved.state.percent, approved.state.stage) == (100, 100, 2)
     assert approved.told.count(EventKind.ADVANCED) == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "moment"),
+    [
+        ("store.commit", Moment.AFTER),
+        ("flags.set_percentage", Moment.BEFORE),
+        ("flags.set_percentage", Moment.AFTER),
+        ("flags.read", Moment.AFTER),
+    ],
+)
+def test_an_advance_that_slept_after_its_intent_takes_no_record_back_when_it_wakes(
+    approved: World, call: str, moment: Moment
+) -> None:
+    """What it still writes to the flag is lower than the record: a drift, which the next tick tells of."""
+    gate = approved.token
+
+    def the_rollout_goes_on() -> None:
+        assert approved.advance(gate)["outcome"] == "advanced"
+        assert approved.advance(approved.approved())["outcome"] == "advanced"
+
+    happened = interrupted(approved, call, moment, the_rollout_goes_on)
+    with suppress(FlagUnconfirmedError):
+        approved.advance(gate)
+    assert happened
+    assert (approved.state.percent, approved.state.stage) == (100, 2)
+    assert approved.told.count(EventKind.ADVANCED) == 2
+    approved.tick()
+    assert approved.percent == 100 or EventKind.DRIFTED in approved.told
 
 
 @pytest.mark.parametrize("hours", [0, 1, 30])

@@ -48,8 +48,8 @@ class AlertEndpoint:
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Authenticate, understand, roll back; never raises for anything that somebody outside can send."""
         try:
-            token = self._authenticate(event.get("headers"))
-            alert = read_alert(_without_token(_body(event), token))
+            self._authenticate(event.get("headers"))
+            alert = read_alert(_without_tokens(_body(event), self.tokens.current()))
             now = self.clock.now()
             ignored = alert.ignored(now, timedelta(seconds=self.max_age_seconds))
             if ignored is not None:
@@ -66,14 +66,12 @@ class AlertEndpoint:
             return _answer(200, {"outcome": "nothing", "why": "no live rollout holds these flags"})
         return _answer(200, {"outcome": result.outcome.value, "rollouts": list(result.rollouts)})
 
-    def _authenticate(self, headers: object) -> str:
-        """The token that was given and is believed."""
+    def _authenticate(self, headers: object) -> None:
         given = _header(headers)
         if given is None:
             raise AlertCredentialsError("no token")
         if not (_matches(given, self.tokens.current()) or _matches(given, self.tokens.refreshed())):
             raise AlertCredentialsError("wrong token")
-        return given
 
 
 def _header(headers: object) -> str | None:
@@ -101,10 +99,15 @@ def _body(event: Mapping[str, Any]) -> str | bytes:
         raise AlertUnreadableError("the body is not what its encoding says") from error
 
 
-def _without_token(body: str | bytes, token: str) -> str | bytes:
-    """The body, which is logged and told of, and so must not hold the token."""
-    if token in (body if isinstance(body, str) else body.decode("utf-8", "replace")):
-        raise AlertUnreadableError("it carries the token itself, which belongs into the header alone")
+def _without_tokens(body: str | bytes, tokens: Sequence[str]) -> str | bytes:
+    """The body, which is logged and told of, and so must hold no token, escaped or not."""
+    text = body if isinstance(body, str) else body.decode("utf-8", "replace")
+    try:
+        plain = json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        plain = ""  # it is refused for that as soon as it is read
+    if any(token in text or token in plain for token in tokens if token):
+        raise AlertUnreadableError("it carries a token: take $RAMPART_TOKEN out of the webhook's payload")
     return body
 
 

@@ -157,7 +157,7 @@ class Advance:
                 current = self.store.state(state.rollout)
                 if current is None or not _is_mine(current, state.attempt, state.execution):
                     return self._halted(current, state.attempt, state.execution, mine=intent)
-                if current.passed_gate == intent.gate:
+                if current.intent != intent:
                     return _outcome(Outcome.ADVANCED, current)  # another run of this very advance was faster
                 state = current  # a tick wrote in between; the intent still stands
                 continue
@@ -179,8 +179,8 @@ class Advance:
         after = state.moved(
             now, status=Status.COMPLETED, gate=None, passed_gate=wanted, watch_until=now + state.plan.watch
         )
-        percent = f"{state.percent:g}%"
-        event = _event(after, now, EventKind.COMPLETED, f"{_flags(state)} stays at {percent}: the rollout is complete")
+        told = f"{_flags(state)} stays at {state.percent:g}% of actors: the rollout is complete"
+        event = _event(after, now, EventKind.COMPLETED, told)
         self.store.commit(state, after, events=[event], answered=answered, release=True)
         return _outcome(Outcome.COMPLETED, after)
 
