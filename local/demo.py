@@ -127,8 +127,11 @@ class Demo:
 
     def _tell(self, event: Event) -> None:
         percent = self.stack.flipper.percentage(self.flag)
-        who = "" if event.by == "rampart" else f" (by {event.by})"
-        text = f"{percent:>4g}%  {event.kind.value.replace('_', ' '):<16} {event.message}{who}"
+        who = "" if event.by == "rampart" or event.by in event.message else f" (by {event.by})"
+        message = event.message
+        if event.kind is EventKind.VERDICT_CHANGED and message.startswith(Verdict.PASS.value):
+            message = Verdict.PASS.value  # the numbers follow where people are asked
+        text = f"{percent:>4g}%  {event.kind.value.replace('_', ' '):<16} {message}{who}"
         self.timeline.say(text, _STYLES.get(event.kind, ""))
 
     def wait(self, what: str, until: Callable[[RolloutState], bool]) -> RolloutState:
@@ -300,7 +303,7 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
     console.print()
     console.rule("[bold green]as it should be" if result["ok"] else "[bold red]NOT as it should be")
     console.print("percentages      ", " → ".join(f"{p:g}%" for p in result["percentages"]))
-    console.print("rolled back by   ", result["rollback"]["by"], "-", result["rollback"]["reason"])
+    console.print("rolled back by   ", result["rollback"]["by"], "-", result["rollback"]["reason"], soft_wrap=True)
     console.print("webhook to 0%    ", f"{result['webhook_to_zero_seconds']:.2f} s, flag written and read back")
     verdicts = ", ".join(f"{n} {name}" for name, n in result["verdicts"].items() if n)
     console.print("evaluations      ", f"{result['evaluations']} ({verdicts})")
@@ -309,7 +312,8 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
             console.print("[bold red]not so:[/]          ", name)
     for failure in result["failures"]:
         console.print("[red]failure:[/]         ", failure)
-    console.print("written to       ", *(str(path.relative_to(ROOT)) for path in (SUMMARY, FILLED, REPORT)))
+    written = (str(path.relative_to(ROOT)) for path in (SUMMARY, FILLED, REPORT))
+    console.print("written to       ", *written, soft_wrap=True)
 
 
 def explain(console: Console, demo: Demo) -> None:

@@ -213,7 +213,7 @@ def _open_question(state: RolloutState, gate: Gate | None) -> Gate:
 def _show_question(state: RolloutState, gate: Gate) -> None:
     out = stderr()
     question = gate.question
-    nextly = "complete" if state.next_stage == len(state.plan.stages) else state.plan.stages[state.next_stage].label
+    nextly = "its end" if state.next_stage == len(state.plan.stages) else state.plan.stages[state.next_stage].label
     out.print(words(f"{state.rollout} at {state.percent:g}%, attempt {state.attempt}: may it go to {nextly}?", "bold"))
     if state.latest is not None:
         rows = [(n, verdict_text(v), state.latest.messages.get(n, "")) for n, v in state.latest.verdicts.items()]

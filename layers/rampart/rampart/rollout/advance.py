@@ -150,7 +150,7 @@ class Advance:
                 unread_since=None,
                 passed_gate=intent.gate,
             )
-            message = f"{_flags(state)} read at {intent.percent:g}%: {stage.label}"
+            message = f"{_flags(state)} read at {intent.percent:g}%" + (f": {stage.name}" if stage.name else "")
             try:
                 self.store.commit(state, after, events=[_event(after, now, EventKind.ADVANCED, message)])
             except ConflictError:

@@ -304,7 +304,7 @@ def question(state: RolloutState, now: datetime) -> dict[str, Any]:
         "evaluation": asked["evaluation"],
         "question": asked,
         "evidence": dict(latest.messages) if latest else {},
-        "next": "complete" if last else state.plan.stages[upcoming].label,
+        "next": "its end" if last else state.plan.stages[upcoming].label,
         "decision": "approve" if verdict is Verdict.PASS else "override",
         "reported": dict.fromkeys(state.reported_criteria, "how many?"),
         "lapses": f"{lapses:%Y-%m-%dT%H:%M:%S}.{lapses.microsecond // 1000:03d}Z",
