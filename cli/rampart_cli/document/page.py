@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Self
 
 from rampart.errors import RampartError
+from rampart_cli.document.marks import without_marked
 
 MAX_BYTES = 512 * 1024
 """The largest page that is read; plans are a few kilobytes, and a parser's time grows with the page."""
@@ -65,8 +66,9 @@ class Page:
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
-        """The lines as a reader sees them: plain spaces, no invisible marks."""
-        return tuple(line if line.isascii() and "\0" not in line else line.translate(_SEEN) for line in self.raw)
+        """The lines as a reader sees them: plain spaces, nothing invisible, nothing that Rampart wrote itself."""
+        written = without_marked(self.raw)
+        return tuple(line if line.isascii() and "\0" not in line else line.translate(_SEEN) for line in written)
 
     def column(self, line: int, fragment: str) -> int:
         """The one-based column of `fragment` on `line`; that of the line's first character when it is not there."""

@@ -129,7 +129,7 @@ def _row(statement: Statement) -> list[Stage]:
     if not said:
         return _audience_row(statement, planned)
     cell, percents = said[0]
-    step = _step(statement, percents[-1], cell, _dates_of(planned, statement))
+    step = _step(statement, percents[-1], cell, _dates_of(planned))
     title = _first(planned, _NAME_COLUMN)
     step.name = title if len(title) > 2 and not percents_in(title) else step.name
     numbers = _first({head: cell for head, cell in planned.items() if not _PERCENT_COLUMN.search(head)}, _USERS_COLUMN)
@@ -147,9 +147,9 @@ def _percents(head: str, cell: str) -> list[float]:
     return percents_in(written)
 
 
-def _dates_of(row: dict[str, str], statement: Statement) -> Dates:
+def _dates_of(row: dict[str, str]) -> Dates:
     written = [read_dates(cell) for head, cell in row.items() if _DATE_COLUMN.search(head)]
-    return next((dates for dates in written if dates.said), date_said(statement.text))
+    return next((dates for dates in written if dates.said), date_said(" | ".join(row.values())))
 
 
 def _first(row: dict[str, str], column: re.Pattern[str]) -> str:
@@ -159,6 +159,6 @@ def _first(row: dict[str, str], column: re.Pattern[str]) -> str:
 def _audience_row(statement: Statement, row: dict[str, str]) -> list[Stage]:
     if not any(map(names_audience, row.values())):
         return []
-    step = _step(statement, None, statement.text, _dates_of(row, statement))
+    step = _step(statement, None, statement.text, _dates_of(row))
     step.kind, step.name = StageKind.AUDIENCE, next(iter(row.values())) or None
     return [step]

@@ -24,6 +24,7 @@ _GOES = re.compile(
     rf"[^%.;]{{0,80}}?\b(?:to|at|for)\s{{1,3}}{_N}",
     re.IGNORECASE,
 )
+_FROM = re.compile(rf"^((?:increase|move|raise|bump|go|advance)\b[^%]{{0,40}}?)\bfrom {_N} (?=to {_N}$)", re.IGNORECASE)
 _TALK = re.compile(
     r"recommend|\bhop(?:e|ing)\b|\bgoals?\b|\baim(?:s|ing)?\b"
     r"|at most|no more than|up to\b|\bexample|e\.g\.|for instance|%\s{0,2}(?:of )?(?:errors?|fail)"
@@ -45,7 +46,8 @@ def steps_in(text: str) -> tuple[float, ...]:
 def _steps_of(clause: str) -> list[float]:
     if "%" not in clause and "percent" not in clause:
         return []
-    clause = _BAR.sub(" ", clause)
+    # "increase from 5% to 50%" is one step, where "5% to 50%" is what a whole phase goes through.
+    clause = _FROM.sub(r"\1", _BAR.sub(" ", clause).strip())
     percents = percents_in(clause)
     if _TALK.search(clause) or (len(percents) == 2 and range_in(clause)):
         return []
