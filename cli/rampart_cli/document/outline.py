@@ -4,23 +4,55 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rampart_cli.document.amounts import percents_in
-from rampart_cli.document.dates import leading_date
 from rampart_cli.document.labels import Asks
+from rampart_cli.document.lines import LineKind
+from rampart_cli.document.marks import without_marked
 from rampart_cli.document.reading import read
 from rampart_cli.document.results import Results
+from rampart_cli.document.sections import DECOYS, SectionKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date
 
     from rampart_cli.document.page import Page, Span
     from rampart_cli.document.plan import PlanDocument, Stage
     from rampart_cli.document.reading import Reading
     from rampart_cli.document.sections import Section
+    from rampart_cli.document.statements import Statement
 
 _BOX = re.compile(r"\[[ xX]?\]")
+_ACTUAL = re.compile(r"\bactuals?\b", re.IGNORECASE)
+_BEGINS = re.compile(r"\b(start|began|begin|from)", re.IGNORECASE)
+_ENDS = re.compile(r"\b(end|until|finish)", re.IGNORECASE)
+_WHEN = re.compile(r"\b(dates?|days?|when|range|duration|time ?frame)\b|^actuals?$", re.IGNORECASE)
+_CELL = re.compile(r"(?<!\\)\|")
+_ROW_BEGINS = re.compile(r"[ >]*\|")
+
+
+class Part(StrEnum):
+    """Which of the actual days a place asks for."""
+
+    RANGE = "range"
+    """From the first to the last."""
+    FIRST = "first"
+    """The day on which the stage began."""
+    LAST = "last"
+    """The day on which it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A place for the actual days: a line without its line end, or a table's cell; an answer is written at its end."""
+
+    span: Span
+    part: Part
+    written: str
+    """What stands there already; nothing of what Rampart wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +68,17 @@ class StageOutline:
     """The results heading itself, whole lines."""
     dates: Span | None
     """The line that states the planned dates."""
-    actual: Span | None
-    """The line that asks for the actual dates, without its line end: an answer is written at its end."""
+    actual: tuple[Answer, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box to tick; `span` covers its brackets."""
+    """The box before an entry that a stage was read from; `span` covers its brackets."""
 
     span: Span
     is_ticked: bool
-    percent: float | None
-    """The only percentage that the entry names."""
-    day: date | None
-    text: str
+    percents: tuple[float, ...]
+    """The percentages of the stages that the entry states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +109,15 @@ def _outline(plan: PlanDocument, page: Page) -> PlanOutline:
 def _stage(stage: Stage, plan: PlanDocument, page: Page, found: Results) -> StageOutline:
     results = found.section_of(stage)
     title = results.heading if results else None
+    asked = [*_asked_in_rows(stage, page), *_asked_in_lines(stage, plan, page, results)]
     return StageOutline(
         stage=stage,
         heading=_line(page, stage.line),
         results=page.block(title.past, results.past) if results and title else None,
         results_title=page.block(title.line, title.past) if title else None,
         dates=_line(page, stage.dates_line) if stage.dates_line else None,
-        actual=_actual(stage, plan, page),
+        # A page that asks for the same twice is answered at the first place.
+        actual=tuple({answer.part: answer for answer in reversed(asked)}.values()),
     )
 
 
@@ -94,29 +125,72 @@ def _line(page: Page, number: int) -> Span:
     return page.span(number, 1, len(page.raw[number - 1]))
 
 
-def _actual(stage: Stage, plan: PlanDocument, page: Page) -> Span | None:
-    own: Section | None = stage.section or (stage.source.section if stage.source else None)
+def _stated_by(stage: Stage) -> list[Statement]:
+    """The lines that state a stage, where it is not its heading that does."""
+    return [*([stage.source] if stage.source is not None else []), *stage.repeated]
+
+
+# Actual days
+
+
+def _asked_in_lines(stage: Stage, plan: PlanDocument, page: Page, results: Section | None) -> Iterator[Answer]:
+    own = stage.section or (stage.source.section if stage.source else None)
+    if own is None:
+        return
     for statement in plan.statements:
-        around = (statement.section, *statement.section.ancestors)
-        if statement.asks is Asks.ACTUAL and not statement.section.is_decoy and own in around:
-            return _line(page, statement.number)
-    return None
+        field, around = statement.field, (statement.section, *statement.section.ancestors)
+        if field is None or field.asks is not Asks.ACTUAL or (part := _part(field.label)) is None:
+            continue
+        # What a stage within this one asks is about that stage.
+        is_own = own in around and statement.stage_section in {None, own, *own.ancestors}
+        if not (is_own or (results is not None and results in around)):
+            continue
+        if not any(section.kind in DECOYS - {SectionKind.RESULTS} for section in around):
+            yield Answer(_line(page, statement.number), part, field.value)
+
+
+def _asked_in_rows(stage: Stage, page: Page) -> Iterator[Answer]:
+    """The cells of a stage's own table row under a head such as `Actual date`."""
+    for statement in _stated_by(stage):
+        if statement.line.kind is not LineKind.ROW:
+            continue
+        cells = _cells(page, statement.number)
+        for head, cell in zip(statement.line.header, cells, strict=False):
+            if _ACTUAL.search(head) and (part := _part(head.strip(" :*_"))) is not None:
+                written = page.raw[cell.line - 1][cell.column - 1 :].encode()[: cell.end - cell.start].decode()
+                yield Answer(cell, part, without_marked([written])[0])
+
+
+def _cells(page: Page, number: int) -> list[Span]:
+    """What stands between the bars of a row; nothing for a row that is written in HTML."""
+    raw = page.raw[number - 1]
+    begins = _ROW_BEGINS.match(raw)
+    bars = [bar.start() for bar in _CELL.finditer(raw)]
+    edges = [*([] if begins else [-1]), *bars, len(raw)] if bars else []
+    return [page.span(number, left + 2, right - left - 1) for left, right in pairwise(edges)]
+
+
+def _part(label: str) -> Part | None:
+    begins, ends = bool(_BEGINS.search(label)), bool(_ENDS.search(label))
+    if begins != ends:
+        return Part.FIRST if begins else Part.LAST
+    return Part.RANGE if begins or _WHEN.search(label) else None
+
+
+# Boxes
 
 
 def _boxes(plan: PlanDocument, page: Page) -> list[Box]:
+    stated: dict[int, list[float]] = {}
+    for stage in plan.stages:
+        lines = {stage.dates_line or 0, *(statement.number for statement in _stated_by(stage))}
+        for line in lines:
+            stated.setdefault(line, []).extend([] if stage.percent is None else [stage.percent])
     boxes = []
     for statement in plan.statements:
         found = _BOX.search(page.raw[statement.number - 1]) if statement.line.checked is not None else None
-        if found is None or statement.is_decoy:
+        if found is None or statement.is_decoy or not stated.get(statement.number):
             continue
-        percents = percents_in(statement.text)
-        boxes.append(
-            Box(
-                span=page.span(statement.number, found.start() + 1, len(found[0])),
-                is_ticked=bool(statement.line.checked),
-                percent=percents[0] if len(percents) == 1 else None,
-                day=leading_date(statement.text)[0].start,
-                text=statement.text,
-            )
-        )
+        span = page.span(statement.number, found.start() + 1, len(found[0]))
+        boxes.append(Box(span, bool(statement.line.checked), tuple(stated[statement.number])))
     return boxes

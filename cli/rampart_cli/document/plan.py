@@ -41,6 +41,8 @@ class Stage:
     """The section of the stage or the phase that it belongs to."""
     source: Statement | None = None
     """The line that a step was read from; None when the heading says it."""
+    repeated: list[Statement] = field(default_factory=list)
+    """The other lines that state this stage: a timeline's beside a heading."""
 
     @property
     def start(self) -> date | None:

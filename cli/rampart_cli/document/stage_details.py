@@ -28,6 +28,7 @@ def add_details(stage: Stage, other: Stage) -> None:
     if stage.hold is None:
         stage.hold, stage.hold_line = other.hold, other.hold_line
     stage.name = stage.name or other.name
+    stage.repeated += [other.source] if other.source is not None else []
 
 
 def _says_more(dates: Dates, than: Dates) -> bool:

@@ -6,19 +6,24 @@ What is written stands between marks, `<!-- rampart:results ROLLOUT -->` and its
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from rampart_cli.document import PlanOutline, Reading, Span, StageOutline, outline, read
+from rampart_cli.document import Page, PlanOutline, Reading, Span, StageOutline, outline, read
 from rampart_cli.document.labels import placeholder_in
+from rampart_cli.document.marks import marks_in
+from rampart_cli.document.outline import Answer, Part
 from rampart_cli.failures import InputError
-from rampart_cli.report.results import date_range, results_of
+from rampart_cli.report.results import ELSEWHERE, ActualDays, actual_days, is_ours, results_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     from rampart_cli.report.history import RolloutHistory
+
+Place = TypeVar("Place", Span, Answer)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,6 +32,8 @@ class Edit:
 
     start: int
     end: int
+    rank: int
+    """What comes first of two things that are written in one place."""
     text: bytes
 
 
@@ -41,14 +48,14 @@ class Filled:
 def fill(source: bytes, history: RolloutHistory, *, today: date) -> Filled:
     """Write a rollout's results into a page; doing it again changes nothing.
 
-    Raises InputError when the page holds no plan, or none of this rollout's flags.
+    Raises InputError when the page holds no plan or none of this rollout's flags, and when its marks are broken.
     """
     reading = read(source, today=today)
     places = _places(reading, history)
+    _refuse_broken(reading.page)
     stages = _stages(places, history)
-    newline = b"\r\n" if b"\r\n" in source else b"\n"
     edits: dict[Edit, str] = {}
-    edits |= _results(source, history, stages, newline)
+    edits |= _results(reading.page, history, stages)
     edits |= _dates(source, history, stages)
     edits |= _ticks(places, history)
     page = source
@@ -85,48 +92,96 @@ def _stages(places: PlanOutline, history: RolloutHistory) -> list[tuple[StageOut
 # Results
 
 
-def _results(
-    source: bytes, history: RolloutHistory, stages: Sequence[tuple[StageOutline, int]], newline: bytes
-) -> Mapping[Edit, str]:
+def _refuse_broken(page: Page) -> None:
+    """What was meant to be replaced cannot be told from what a person wrote where a mark's other half is missing."""
+    if lonely := marks_in(page.raw).lonely:
+        mark = lonely[0]
+        other = "beginning" if mark.is_end else "end"
+        raise InputError(
+            f"line {mark.line}: {mark.text} stands without its {other}, so nothing was written",
+            name="BrokenMarks",
+            mend=f"Put its {other} back, or remove this mark and what Rampart wrote beside it.",
+        )
+
+
+def _results(page: Page, history: RolloutHistory, stages: Sequence[tuple[StageOutline, int]]) -> Mapping[Edit, str]:
     edits: dict[Edit, str] = {}
     placed: set[int] = set()
     for span, indexes in _grouped((each.results, index) for each, index in stages):
         placed |= indexes
-        edits |= _region(source, span, results_of(history, indexes), history, newline)
+        edits |= _region(page, span, results_of(history, indexes), history)
     left = {visit.stage for visit in history.visits} - placed
-    whole = Span(1, 1, 0, len(source))
     if left:
-        lines = ["Results of stages that have no place of their own on this page:", "", *results_of(history, left)]
-        edits |= _region(source, whole, lines, history, newline, what="other-results")
+        whole = page.block(1, len(page.starts))
+        edits |= _region(page, whole, [ELSEWHERE, "", *results_of(history, left)], history, what="other-results")
     return edits
 
 
 def _region(
-    source: bytes,
-    span: Span,
-    lines: Sequence[str],
-    history: RolloutHistory,
-    newline: bytes,
-    what: str = "results",
+    page: Page, span: Span, lines: Sequence[str], history: RolloutHistory, what: str = "results"
 ) -> Mapping[Edit, str]:
-    """The edit that puts lines into the marked region within `span`, or makes the region at its end."""
+    """The edit that puts lines into the marked region within `span`, or makes the region behind its last line."""
+    newline, rank = _line_end(page.source), int(what != "results")
     begins, ends = _marks(what, history)
     text = newline.join(line.encode() for line in (begins, *lines, ends))
-    within = source[span.start : span.end]
-    found = re.search(re.escape(begins.encode()) + rb".*?" + re.escape(ends.encode()), within, re.DOTALL)
+    found = _found(page, span, begins)
     if found is not None:
-        edit = Edit(span.start + found.start(), span.start + found.end(), text)
+        edit = Edit(found.start, found.end, rank, text)
     elif not lines:
         return {}
     else:
-        at = span.start + len(within.rstrip())
-        # What was written before ends with its line; an empty line keeps the region out of its last paragraph.
-        before = newline * 2 if within.strip() or not source[:at].endswith(b"\n") else newline
-        edit = Edit(at, at, before + text + (newline if not source[at:].startswith((b"\n", b"\r")) else b""))
-    if source[edit.start : edit.end] == edit.text:
+        at, before, after = _behind(page, span, newline)
+        edit = Edit(at, at, rank, before + text + after)
+    if page.source[edit.start : edit.end] == edit.text:
         return {}
-    line = source[: edit.start].count(b"\n") + 1
-    return {edit: f"line {line}: {what.replace('-', ' ')}"}
+    return {edit: f"line {_line_of(page, edit.start)}: {what.replace('-', ' ')}"}
+
+
+def _found(page: Page, span: Span, begins: str) -> Span | None:
+    """The bytes of the region within `span` that starts with this mark, both marks among them.
+
+    Raises InputError when somebody wrote into it: that would be lost.
+    """
+    for begin, end in marks_in(page.raw).regions:
+        first = page.span(begin.line, begin.start + 1, len(begin.text))
+        if begin.text != begins or not span.start <= first.start < span.end:
+            continue
+        for number in range(begin.line + 1, end.line):
+            if not is_ours(page.raw[number - 1]):
+                raise InputError(
+                    f"line {number}: {page.raw[number - 1].strip()!r} stands between Rampart's marks and would be lost",
+                    name="TextBetweenMarks",
+                    mend=f"Move it below {end.text} at line {end.line}; nothing was written.",
+                )
+        return Span(begin.line, 1, first.start, page.span(end.line, end.start + 1, len(end.text)).end)
+    return None
+
+
+def _behind(page: Page, span: Span, newline: bytes) -> tuple[int, bytes, bytes]:
+    """Where a region goes behind the last line within `span` that is not blank, what comes before it and after it.
+
+    Line ends and blanks at the end of a line are a person's, too: two blanks are a line break.
+    """
+    past = span.line
+    for number in range(span.line, len(page.raw) + 1):
+        if page.starts[number - 1] >= span.end:
+            break
+        past = number + 1 if page.raw[number - 1].strip() else past
+    at = page.starts[past - 1]
+    if page.source[:at].endswith((b"\n", b"\r")):
+        return at, newline, newline
+    return at, newline * 2, b""  # the page's last line, which has no line end
+
+
+def _line_end(source: bytes) -> bytes:
+    """The page's own line end: the one that most of its lines have."""
+    both = source.count(b"\r\n")
+    counts = {b"\n": source.count(b"\n") - both, b"\r\n": both, b"\r": source.count(b"\r") - both}
+    return max(counts, key=counts.__getitem__)
+
+
+def _line_of(page: Page, offset: int) -> int:
+    return bisect(page.starts[:-1], offset) or 1
 
 
 def _marks(what: str, history: RolloutHistory) -> tuple[str, str]:
@@ -139,17 +194,18 @@ def _marks(what: str, history: RolloutHistory) -> tuple[str, str]:
 def _dates(source: bytes, history: RolloutHistory, stages: Sequence[tuple[StageOutline, int]]) -> Mapping[Edit, str]:
     edits = {}
     begins, ends = (mark.encode() for mark in _marks("dates", history))
-    for span, indexes in _grouped((each.actual, index) for each, index in stages):
-        days = date_range(history, indexes)
+    for answer, indexes in _grouped((answer, index) for each, index in stages for answer in each.actual):
+        days = _days(answer.part, actual_days(history, indexes))
         if days is None:
             continue
+        span = answer.span
         line = source[span.start : span.end]
         found = re.search(re.escape(begins) + rb"(.*?)" + re.escape(ends), line)
         if found is not None:
-            edit = Edit(span.start + found.start(1), span.start + found.end(1), days.encode())
-        elif _is_unanswered(line.decode()):
+            edit = Edit(span.start + found.start(1), span.start + found.end(1), 0, days.encode())
+        elif _is_unanswered(answer):
             at = span.start + len(line.rstrip())
-            edit = Edit(at, at, b" " + begins + days.encode() + ends)
+            edit = Edit(at, at, 0, b" " + begins + days.encode() + ends)
         else:
             continue  # a person wrote the dates
         if source[edit.start : edit.end] != edit.text:
@@ -157,10 +213,23 @@ def _dates(source: bytes, history: RolloutHistory, stages: Sequence[tuple[StageO
     return edits
 
 
-def _is_unanswered(line: str) -> bool:
-    """Whether a line only asks, or answers with a placeholder."""
-    answer = line.rpartition(":")[2].strip(" \t*_")
-    return not answer or placeholder_in(answer) is not None
+def _is_unanswered(answer: Answer) -> bool:
+    """Whether nothing stands there, or only a placeholder."""
+    written = answer.written.strip(" \t*_")
+    return not written or placeholder_in(written) is not None
+
+
+def _days(part: Part, days: ActualDays | None) -> str | None:
+    """The answer to what is asked; None while there is none."""
+    if days is None:
+        return None
+    match part:
+        case Part.FIRST:
+            return days.first
+        case Part.LAST:
+            return days.last
+        case Part.RANGE:
+            return days.first if days.first == days.last else f"{days.first} to {days.last or 'now'}"
 
 
 # Boxes
@@ -169,16 +238,20 @@ def _is_unanswered(line: str) -> bool:
 def _ticks(places: PlanOutline, history: RolloutHistory) -> Mapping[Edit, str]:
     reached = {visit.percent for visit in history.visits}
     return {
-        Edit(box.span.start, box.span.end, b"[x]"): f"line {box.span.line}: ticked, {box.percent:g}% was reached"
+        Edit(box.span.start, box.span.end, 0, b"[x]"): f"line {box.span.line}: ticked, {_said(box.percents)} reached"
         for box in places.boxes
-        if not box.is_ticked and box.percent in reached
+        if not box.is_ticked and reached.issuperset(box.percents)
     }
 
 
-def _grouped(places: Iterable[tuple[Span | None, int]]) -> list[tuple[Span, set[int]]]:
+def _said(percents: Sequence[float]) -> str:
+    return " and ".join(f"{percent:g}%" for percent in percents) + (" was" if len(percents) == 1 else " were")
+
+
+def _grouped(places: Iterable[tuple[Place | None, int]]) -> list[tuple[Place, set[int]]]:
     """The places that there are, each once, with the stages that share it."""
-    groups: dict[Span, set[int]] = {}
-    for span, index in places:
-        if span is not None:
-            groups.setdefault(span, set()).add(index)
+    groups: dict[Place, set[int]] = {}
+    for place, index in places:
+        if place is not None:
+            groups.setdefault(place, set()).add(index)
     return list(groups.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rampart.rollout.state import EventKind
@@ -19,22 +20,34 @@ _SPECIAL = {ord(character): f"\\{character}" for character in "\\`*_[]#|~"} | {
     ord(">"): "&gt;",
 }
 
+ELSEWHERE = "Results of stages that have no place of their own on this page:"
+
 
 def results_of(history: RolloutHistory, stages: Collection[int]) -> list[str]:
     """The lines of the results of these stages; nothing in them depends on when they are written."""
     return [line for visit in history.visits if visit.stage in stages for line in _visit(history, visit)]
 
 
-def date_range(history: RolloutHistory, stages: Collection[int]) -> str | None:
-    """The days from the first to the last stay at these stages; None when there was none."""
+def is_ours(line: str) -> bool:
+    """Whether a line between the marks has the form of those that are written there."""
+    return not line.strip() or line.startswith(("- ", "  - ")) or line.rstrip() == ELSEWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class ActualDays:
+    """The days of the first and the last stay at a stage, ISO; `last` is None while the flag is there."""
+
+    first: str
+    last: str | None
+
+
+def actual_days(history: RolloutHistory, stages: Collection[int]) -> ActualDays | None:
+    """From the first to the last stay at these stages; None when there was none."""
     visits = [visit for visit in history.visits if visit.stage in stages]
     if not visits:
         return None
-    zone = history.plan.zone
-    first = words.day(visits[0].began, zone)
-    ended = visits[-1].ended
-    last = words.day(ended, zone) if ended else "now"
-    return first if first == last else f"{first} to {last}"
+    zone, ended = history.plan.zone, visits[-1].ended
+    return ActualDays(words.day(visits[0].began, zone), words.day(ended, zone) if ended else None)
 
 
 def _visit(history: RolloutHistory, visit: Visit) -> Iterator[str]:

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from rampart_cli.document import outline_of
+from rampart_cli.document import outline_of, read
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
@@ -24,19 +24,14 @@ def test_results_boxes_and_dates_are_found_by_their_bytes(
     assert source[canary.results.start : canary.results.end] == ends + b"TBD" + ends * 2
     assert canary.results_title is not None
     assert source[canary.results_title.start : canary.results_title.end] == b"### Results:" + ends
-    assert canary.actual is not None
-    assert source[canary.actual.start : canary.actual.end] == b"Actual date range of test duration:"
+    [asked] = canary.actual
+    assert source[asked.span.start : asked.span.end] == b"Actual date range of test duration:"
     assert canary.dates is not None
     assert source[canary.dates.start : canary.dates.end].endswith(b"3/2-3/05 2026")
     assert len({step.results for step in steps}) == 1
-    assert {step.actual for step in steps} == {None}
-    assert [source[box.span.start : box.span.end] for box in plan.boxes] == [b"[]"] * 4
-    assert [(box.percent, box.day, box.is_ticked) for box in plan.boxes] == [
-        (None, date(2026, 3, 6), False),
-        (20, date(2026, 3, 9), False),
-        (60, date(2026, 3, 12), False),
-        (100, date(2026, 3, 14), False),
-    ]
+    assert {step.actual for step in steps} == {()}
+    assert [source[box.span.start : box.span.end] for box in plan.boxes] == [b"[]"] * 3
+    assert [(box.percents, box.is_ticked) for box in plan.boxes] == [((20,), False), ((60,), False), ((100,), False)]
 
 
 def test_each_stage_of_the_template_form_has_its_own_results(page: Callable[[str], bytes], today: date) -> None:
@@ -71,3 +66,46 @@ def test_a_box_on_the_first_line_lies_behind_the_byte_order_mark(today: date) ->
 
     [box] = plan.boxes
     assert source[box.span.start : box.span.end] == b"[ ]"
+
+
+def test_actual_days_that_a_person_filled_in_change_nothing_of_the_plan(today: date) -> None:
+    table = "# Plan\n\n## Go live\n\n| Launch | Desired date | Actual date | Actual users |\n|--|--|--|--|\n"
+    table += "| 5% | 3/2/2026 | {} | {} |\n"
+    asked = "\n### Stage B: 100%\n\nActual date range: {}\n"
+
+    readings = [
+        read((table + asked).format(*answers).encode(), today=today).as_json()["plans"]
+        for answers in (("", "", ""), ("from 3/9/2026 at 50%", "1,400", "3/9/2026 - 3/11/2026 at 75%"))
+    ]
+
+    assert readings[0] == readings[1]
+
+
+def test_an_undated_row_takes_no_date_from_its_column_of_actual_dates(today: date) -> None:
+    source = b"# Plan\n\n## Go live\n\n| Launch | Actual date |\n|--|--|\n| 5% | on 3/9/2026 |\n"
+
+    [plan] = read(source, today=today).plans
+
+    assert plan.stages[0].start is None
+
+
+def test_what_rampart_wrote_is_no_part_of_the_plan(today: date) -> None:
+    step = "- 3/9/2026 - increase to 75% of users"
+    region = f"<!-- rampart:results x -->\n{step}\n\nerror rate < 3%\n<!-- /rampart:results -->\n"
+    inline = "Flag: `a_b` <!-- rampart:dates x -->, then 50% on 3/9/2026<!-- /rampart:dates -->\n"
+    pages = [f"# Plan\n\n{flag}\n## Stage A: 5%\n\n{written}## Stage B: 100%\n"
+             for flag, written in (("Flag: `a_b`\n", "\n" * 5), (inline, region))]  # fmt: skip
+
+    without, within = (read(page.encode(), today=today).as_json() for page in pages)
+
+    assert within == without
+
+
+def test_a_mark_that_was_left_alone_hides_nothing_of_the_page(today: date) -> None:
+    source = (
+        b"# Plan\n\n## Stage A: 5%\n\n<!-- rampart:results x -->\n\n## Stage B: 100%\n\n<!-- /rampart:results -->\n"
+    )
+
+    [plan] = read(source, today=today).plans
+
+    assert [stage.percent for stage in plan.stages] == [5, 100]

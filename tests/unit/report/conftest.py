@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -149,6 +149,28 @@ class Story:
         self.records.states["letters"] = state
         self.records.plans["letters", self.plan.digest] = json.dumps(PLAN)
         return state
+
+
+def climb(percents: Sequence[float], flags: Sequence[str], *, fails_at: int | None = None, until: int) -> Story:
+    """A rollout to these percentages, up to the stage `until`; at `fails_at` it is rolled back and climbs on anew."""
+    stages = [{"percent": percent, "hold": "1d"} for percent in percents]
+    told = Story(plan=Plan.model_validate({**PLAN, "flags": list(flags), "stages": stages}))
+    told.tell(EventKind.STARTED, "starts", by="letters-team")
+    for stage in range(until):
+        told.advance(stage, approved_by="Ada Lovelace" if stage else None)
+        if stage == fails_at:
+            told.bake(1, BAD)
+            told.roll_back(
+                "monitor 4711 alerts: 3/9/2026 - back from 60% to 30% of users", monitor="4711", cause="alert"
+            )
+            told.attempt, told.stage = 2, None
+            told.tell(EventKind.RESUMED, "resumes", by="Ada Lovelace", note="increase to 75% on 3/9/2026")
+            told.advance(stage)
+        told.bake(1, GOOD)
+    if until == len(percents):
+        told.tell(EventKind.COMPLETED, "complete")
+    told.close(Status.COMPLETED if until == len(percents) else Status.LIVE)
+    return told
 
 
 GOOD = {"index error rate": 0.002, "download error rate": 0.03}

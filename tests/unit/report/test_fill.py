@@ -73,10 +73,15 @@ def filled(page: str, history: RolloutHistory) -> str:
     return fill(page.encode(), history, today=TODAY).page.decode()
 
 
-def is_kept(before: str, after: str) -> bool:
-    """Whether every character of `before` is in `after`, in its order."""
-    rest = iter(after)
-    return all(character in rest for character in before)
+def lines_lost(before: str, after: str) -> list[str]:
+    """The lines of `before`, with their blanks and ends, that do not stand in `after` in their order."""
+    rest, lost = after.splitlines(keepends=True), []
+    for line in before.splitlines(keepends=True):
+        if line in rest:
+            rest = rest[rest.index(line) + 1 :]
+        else:
+            lost.append(line)
+    return lost
 
 
 def section(page: str, heading: str) -> str:
@@ -99,8 +104,15 @@ def test_what_people_wrote_stays(history: RolloutHistory) -> None:
     page = filled(PAGE, history)
     assert "Bob: looked fine to me." in section(page, "## Stage 2: 25%")
     assert "Actual date range: 3/3/2026 - 3/4/2026, as Bob remembers\n" in page
-    unticked = page.replace("[x]", "[ ]")
-    assert is_kept(PAGE.replace("- []", "- ").replace("[x]", "[ ]"), unticked)
+    changed = lines_lost(PAGE, page)
+    assert changed[:2] == ["Actual date range:  \n", "Actual date range: TBD\n"]
+    assert all(line.startswith("- [") for line in changed[2:])
+
+
+@pytest.mark.parametrize("end", ["Quiet.   \n", "Quiet.\\\n", "\tQuiet.\t\n", "Quiet.\n\n\n  \n"])
+def test_blanks_before_and_after_the_results_stay(history: RolloutHistory, end: str) -> None:
+    source = f"# Letters\n\n## Stage 1: 1%\n\n### Results\n\nFine.  \n{end}\n## Stage 2: 25%\n"
+    assert lines_lost(source, filled(source, history)) == []
 
 
 def test_actual_dates_answer_the_question_that_nobody_answered(history: RolloutHistory) -> None:
@@ -117,6 +129,84 @@ def test_boxes_are_ticked_for_what_was_reached_and_for_nothing_else(history: Rol
     timeline = section(filled(PAGE, history), "## Timeline")
     boxes = [line[:5].strip() for line in timeline.splitlines() if line.startswith("- [")]
     assert boxes == ["- [x]", "- [x]", "- [x]", "- [ ]", "- [x]", "- [ ]"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "get 50% test coverage",
+        "load test at 50% of peak traffic",
+        "3/4/2026 - tell 50% of the staff",
+        "remove the flag once 50% is stable",
+    ],
+)
+def test_a_box_of_other_work_is_not_ticked_because_it_names_a_percentage(history: RolloutHistory, entry: str) -> None:
+    page = filled(f"{PAGE}\n## Besides\n\n- [ ] {entry}\n", history)
+    assert f"- [ ] {entry}\n" in page
+
+
+@pytest.mark.parametrize(
+    ("entry", "box"),
+    [
+        ("3/2/2026 - increase from 25% to 50%; stop if errors are over 2%", "[x]"),
+        ("Stage C: half of them (50%)", "[x]"),
+        ("increase to 25% on 3/3/2026, then to 50% on 3/4/2026", "[x]"),
+        ("increase to 50% on 3/4/2026, then to 75% on 3/9/2026", "[ ]"),
+    ],
+)
+def test_the_box_of_an_entry_that_states_stages_is_ticked_once_all_were_reached(
+    history: RolloutHistory, entry: str, box: str
+) -> None:
+    page = filled(f"# Letters\n\n## Timeline\n\n- [ ] {entry}\n", history)
+    assert f"- {box} {entry}\n" in page
+
+
+def test_a_timelines_box_is_ticked_beside_a_heading_that_has_dates_of_its_own(history: RolloutHistory) -> None:
+    page = filled("# Letters\n\n## Stage 1: 25% (3/2/2026)\n\n## Timeline\n\n- [ ] increase to 25%\n", history)
+    assert "- [x] increase to 25%\n" in page
+
+
+def test_a_tables_column_for_the_actual_date_is_filled_in(history: RolloutHistory) -> None:
+    table = "| Launch % | Desired date | _Actual Date_ |\n|--|--|--|\n| 1% | 3/1/2026 | |\n"
+    table += "| 50% | 3/3/2026 | _mm/dd/yyyy_ |\n"
+    page = filled(f"# Letters\n\n## Go live\n\n{table}| 25% | 3/2/2026 | 3/3/2026 |\n", history)
+    canary, half = (f"<!-- rampart:dates letters -->{days}<!-- /rampart:dates -->"
+                    for days in ("2026-03-02 to 2026-03-03", "2026-03-04 to 2026-03-07"))  # fmt: skip
+    assert f"| 1% | 3/1/2026 | {canary} |\n" in page
+    assert f"| 50% | 3/3/2026 | _mm/dd/yyyy_ {half} |\n" in page
+    assert "| 25% | 3/2/2026 | 3/3/2026 |\n" in page
+    assert filled(page, history) == page
+
+
+def test_actual_dates_are_answered_under_the_results_too_and_each_part_as_it_is_asked(history: RolloutHistory) -> None:
+    asked = "- Actual date range: [FILL_IN]\n- Actual start date:\n- Actual end date:\n- Actual number of users:\n"
+    page = filled(f"# Letters\n\n### Stage 1: 1%\n\n#### Results\n\n{asked}", history)
+    first, last = (
+        f"<!-- rampart:dates letters -->{day}<!-- /rampart:dates -->\n" for day in ("2026-03-02", "2026-03-03")
+    )
+    assert "- Actual date range: [FILL_IN] <!-- rampart:dates letters -->2026-03-02 to 2026-03-03<!--" in page
+    assert f"- Actual start date: {first}" in page
+    assert f"- Actual end date: {last}" in page
+    assert "- Actual number of users:\n" in page
+
+
+@pytest.mark.parametrize(
+    ("lost", "line", "half"),
+    [("<!-- /rampart:results -->\n", 20, "end"), ("<!-- rampart:results letters -->\n", 26, "beginning")],
+)
+def test_a_mark_whose_other_half_was_lost_is_refused_before_anything_is_replaced(
+    history: RolloutHistory, lost: str, line: int, half: str
+) -> None:
+    once = filled(PAGE, history)
+    with pytest.raises(InputError, match=f"line {line}: .* stands without its {half}, so nothing was written") as error:
+        filled(once.replace(lost, "", 1), history)
+    assert error.value.mend
+
+
+def test_text_that_a_person_wrote_between_the_marks_is_refused_before_it_is_lost(history: RolloutHistory) -> None:
+    once = filled(PAGE, history)
+    with pytest.raises(InputError, match=r"line 22: 'Ada: I saw it, too\.' stands between Rampart's marks"):
+        filled(once.replace("  - pass: index", "Ada: I saw it, too.\n  - pass: index", 1), history)
 
 
 def test_a_stage_without_a_place_gets_its_results_at_the_end_of_the_page(history: RolloutHistory) -> None:
@@ -149,13 +239,13 @@ def test_another_rollouts_results_on_the_same_page_are_left_alone(history: Rollo
     assert filled(page, history) == page
 
 
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
 def test_line_ends_and_a_byte_order_mark_stay_as_they_are(history: RolloutHistory, newline: str, bom: str) -> None:
     source = (bom + PAGE.replace("\n", newline)).encode()
     page = fill(source, history, today=TODAY).page
     assert page.startswith(bom.encode())
-    assert page.count(b"\r\n") == (page.count(b"\n") if newline == "\r\n" else 0)
+    assert {end for end in (b"\r\n", b"\n", b"\r") if end in page.replace(newline.encode(), b"")} == set()
     assert fill(page, history, today=TODAY).page == page
 
 
