@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,6 +87,24 @@ def _read(path: Path) -> bytes:
 def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        _replace(path.resolve(), content)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}", name="UnwritablePage") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside the file and move it there: whoever is cut off leaves the old page, never half of a new one."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        path.write_bytes(content)  # a pipe or /dev/stdout cannot be replaced
+        return
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

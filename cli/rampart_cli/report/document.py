@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rampart.adapters.items import time_text
+from rampart_cli.report import words
 from rampart_cli.view import event_view
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def to_document(history: RolloutHistory) -> dict[str, Any]:
         "plan": plan.model_dump(mode="json", by_alias=True),
         "staircase": [{"at": time_text(at), "percent": percent} for at, percent in history.staircase],
         "visits": [_visit(visit) for visit in history.visits],
-        "decisions": [event_view(event) for event in history.acts],
+        "decisions": [{**event_view(event), "did": words.act(event)} for event in history.acts],
         "rollbacks": [event_view(event) for event in history.rollbacks],
         "events": [event_view(event) for event in history.events],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rampart.evidence.verdict import Verdict
 from rampart.evidence.words import count, percent, plain
 from rampart.rollout.state import EventKind
 
@@ -23,6 +24,12 @@ _DECISIONS = {
     "resume": "resumed",
     "abandon": "abandoned",
 }
+_OVERRIDES: dict[str, str] = {
+    Verdict.INCONCLUSIVE: "approved without proof",
+    Verdict.NO_DATA: "approved without data",
+    Verdict.ERROR: "approved though the evidence could not be read",
+}
+"""What an override is when the evidence did not fail: there was nothing to override."""
 _ACTS = {
     EventKind.STARTED: "started the rollout",
     EventKind.ROLLED_BACK: "flag read at 0%",
@@ -55,9 +62,12 @@ def lasted(began: datetime, ended: datetime) -> str:
 
 
 def act(event: Event) -> str:
-    """What somebody or something did."""
+    """What somebody or something did; an advance without proof is told apart from one against the evidence."""
     if event.kind is EventKind.DECIDED:
-        return _DECISIONS.get(str(event.details.get("decision")), "decided")
+        decision = str(event.details.get("decision"))
+        if decision == "override":
+            return _OVERRIDES.get(str(event.details.get("verdict")), _DECISIONS[decision])
+        return _DECISIONS.get(decision, "decided")
     return _ACTS.get(event.kind, event.kind.value.replace("_", " "))
 
 

@@ -97,7 +97,7 @@ def test_results_stand_under_their_stage_with_counts_bars_people_and_reasons(his
     assert "Ada Lovelace approved the advance on 2026-03-03 12:01:00 EST: canary is quiet" in canary
     assert "fail: download error rate 21% (168 of 800" in half
     assert "rolled back to 0% on 2026-03-04 17:05:00 EST: monitor 4711 alerts" in half
-    assert "Grace Hopper overrode the evidence" in half
+    assert "Grace Hopper approved without proof" in half
 
 
 def test_what_people_wrote_stays(history: RolloutHistory) -> None:

@@ -58,7 +58,7 @@ def test_it_tells_who_decided_what_and_what_was_measured(page: str, story: Story
     for told in (
         "letters_new_source went 0% → 1% → 25% → 50% → 0% → 25% → 50% → 100%; the rollout is complete at 100%.",
         "Ada Lovelace",
-        "overrode the evidence",
+        "approved without proof",
         "monitor 4711 alerts: download error rate 14%",
         "168 of 800",
         "14.3% to 29%",

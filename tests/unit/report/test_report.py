@@ -59,6 +59,7 @@ def test_json_holds_the_whole_story(run: Run, story: Story) -> None:
     assert [visit["percent"] for visit in told["visits"]] == [1, 25, 50, 25, 50, 100]
     fails = [each for each in told["visits"][2]["results"] if each["verdict"] == "fail"]
     assert [(each["name"], each["errors"], each["requests"]) for each in fails] == [("download error rate", 168, 800)]
+    assert [each["did"] for each in told["decisions"] if each["by"] == "Grace Hopper"][-1] == "approved without proof"
 
 
 def test_html_and_a_teams_page_are_written_in_one_go(run: Run, tmp_path: Path) -> None:
@@ -77,6 +78,33 @@ def test_a_file_that_cannot_be_used_is_told_with_exit_code_2(run: Run, tmp_path:
     code, out, err = run("letters", option, str(tmp_path))
     assert (code, out) == (2, "")
     assert "cannot be" in err
+
+
+def test_a_page_keeps_its_mode_and_the_link_that_leads_to_it(run: Run, tmp_path: Path) -> None:
+    page, link = tmp_path / "plan.md", tmp_path / "link.md"
+    page.write_text(PAGE)
+    page.chmod(0o640)
+    link.symlink_to(page)
+    assert run("letters", "--into", str(link))[0] == 0
+    assert link.is_symlink()
+    assert "rampart:results" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("option", ["--into", "--html"])
+def test_writing_that_is_cut_off_leaves_the_old_file_and_nothing_beside_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    def no_room(_: int) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    page = tmp_path / "plan.md"
+    page.write_text(PAGE)
+    monkeypatch.setattr("os.fsync", no_room)
+    code, _, err = run("letters", option, str(page))
+    assert (code, page.read_text()) == (2, PAGE)
+    assert "cannot be written: No space left on device" in err
+    assert list(tmp_path.iterdir()) == [page]
 
 
 def test_an_unknown_rollout_is_refused(run: Run) -> None:

@@ -1,0 +1,34 @@
+"""An act is named by what it was: an approval without proof is no override of evidence that fails."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from rampart.rollout.state import Event, EventKind
+from rampart_cli.report import words
+
+
+@pytest.mark.parametrize(
+    ("decision", "verdict", "said"),
+    [
+        ("approve", "pass", "approved the advance"),
+        ("override", "inconclusive", "approved without proof"),
+        ("override", "no_data", "approved without data"),
+        ("override", "error", "approved though the evidence could not be read"),
+        ("override", "fail", "overrode the evidence"),
+        ("override", "", "overrode the evidence"),
+        ("roll_back", "fail", "rolled back"),
+    ],
+)
+def test_a_decision_is_told_by_the_verdict_that_it_was_made_on(decision: str, verdict: str, said: str) -> None:
+    event = Event(
+        at=datetime(2026, 3, 2, tzinfo=UTC),
+        kind=EventKind.DECIDED,
+        rollout="letters",
+        attempt=1,
+        message="Ada decides",
+        details={"decision": decision, "verdict": verdict},
+    )
+    assert words.act(event) == said
