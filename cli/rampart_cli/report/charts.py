@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 
 _MOST_POINTS = 150
 """Points of one visit that are drawn: more would not be seen, and the page would grow."""
+_LABEL_ROWS = 3
+"""Rows of stage labels above a chart: on a phone, eleven stages do not fit into one."""
+_LETTER = 0.085
+"""Inches that one character of a stage label takes, generously."""
+_MARK = 9.0
+"""Percent that the mark of an act is high, and a little more."""
+_MARK_INCHES = 0.24
+"""The same, across."""
 _TIMES = ["%Y", "%b %Y", "%b %d", "%b %d %H:%M", "%H:%M", "%H:%M:%S"]
 """How a mark of the time axis is written: years, months, days, hours, minutes, seconds."""
+_VERDICT_MARKS = {"pass": "o", "fail": "X", "error": "X", "no_data": "s", "inconclusive": "s"}
+"""A verdict is told by its mark's shape, too: not everybody sees the colours."""
 _VERDICT_COLORS = {"pass": "pass", "fail": "fail", "error": "fail", "no_data": "warn", "inconclusive": "warn"}
 
 
@@ -58,7 +68,7 @@ def draw_staircase(history: RolloutHistory, label: str) -> Picture:
         for (_, before), (at, after) in pairwise(history.staircase):
             if after < before:
                 axes.vlines(_days(at), after, before, color=COLORS["fail"], linewidth=2.4)
-        _mark_acts(axes, history)
+        _mark_acts(axes, history, size)
         axes.set_ylim(-4, 112)
         axes.set_yticks(sorted({0.0, 100.0, *(s.percent for s in history.plan.stages if s.percent >= 10)}))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
@@ -67,9 +77,17 @@ def draw_staircase(history: RolloutHistory, label: str) -> Picture:
     return _each_size(draw)
 
 
-def _mark_acts(axes: Axes, history: RolloutHistory) -> None:
+def _mark_acts(axes: Axes, history: RolloutHistory, size: Size) -> None:
+    left, right = axes.get_xlim()
+    taken: list[tuple[float, float]] = []
     for number, event in enumerate(history.acts, start=1):
         height = max([0.0, *(percent for at, percent in history.staircase if at <= event.at)][-1:])
+        at = (_days(event.at) - left) / (right - left) * size.width
+        # What followed within minutes stands above or below, not on it.
+        step = _MARK if height < 50 else -_MARK
+        while any(abs(at - x) < _MARK_INCHES and abs(height - y) < abs(step) for x, y in taken):
+            height += step
+        taken.append((at, height))
         down = event.kind in {EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN}
         color = COLORS["fail"] if down else COLORS["ink"]
         axes.plot(
@@ -96,9 +114,10 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
 
     def draw(size: Size) -> str:
         figure, axes = _canvas(history, size, height=2.9)
-        for visit in history.visits:
-            mine = _thinned([look for look in looks if look.visit is visit])
+        visits = [_thinned(mine) for visit in history.visits if (mine := [k for k in looks if k.visit is visit])]
+        for mine in visits:
             _draw_visit(axes, mine, scale)
+        _label_visits(axes, visits, size)
         axes.axhline(bar, color=COLORS["bar"], linewidth=1.6, linestyle=(0, (5, 3)))
         axes.annotate(
             f"bar {bar:g}{'%' if scale > 1 else ''}",
@@ -117,8 +136,6 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
 
 
 def _draw_visit(axes: Axes, looks: Sequence[Look], scale: float) -> None:
-    if not looks:
-        return
     sure = [look for look in looks if look.judgement.get("interval")]
     axes.fill_between(
         [_days(look.at) for look in sure],
@@ -137,16 +154,33 @@ def _draw_visit(axes: Axes, looks: Sequence[Look], scale: float) -> None:
     )
     last = looks[-1]
     color = COLORS[_VERDICT_COLORS[last.judgement["verdict"]]]
-    axes.plot([_days(last.at)], [last.judgement["value"] * scale], "o", markersize=7, color=color, clip_on=False)
-    axes.annotate(
-        f"{last.visit.percent:g}%",
-        ((_days(looks[0].at) + _days(last.at)) / 2, 1.0),
-        xycoords=("data", "axes fraction"),
-        ha="center",
-        va="bottom",
-        fontsize=9,
-        color=COLORS["muted"],
-    )
+    mark = _VERDICT_MARKS[last.judgement["verdict"]]
+    axes.plot([_days(last.at)], [last.judgement["value"] * scale], mark, markersize=8, color=color, clip_on=False)
+
+
+def _label_visits(axes: Axes, visits: Sequence[Sequence[Look]], size: Size) -> None:
+    """Each stage's percentage above its line, on a second row where the first has no room, or else not at all."""
+    left, right = axes.get_xlim()
+    free = [left] * _LABEL_ROWS
+    for looks in visits:
+        middle = (_days(looks[0].at) + _days(looks[-1].at)) / 2
+        text = f"{looks[-1].visit.percent:g}%"
+        half = (len(text) + 1) * _LETTER / size.width * (right - left) / 2
+        row = next((row for row, past in enumerate(free) if middle - half >= past), None)
+        if row is None:
+            continue
+        free[row] = middle + half
+        axes.annotate(
+            text,
+            (middle, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 2 + 12 * row),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=9,
+            color=COLORS["muted"],
+        )
 
 
 def _each_size(draw: Callable[[Size], str]) -> Picture:

@@ -62,6 +62,7 @@ def _content(history: RolloutHistory) -> dict[str, Any]:
         "acts": [_act(history, number, event) for number, event in enumerate(history.acts, start=1)],
         "criteria": list(_criteria(history)),
         "visits": [_visit(history, visit) for visit in history.visits],
+        "counted": words.counted(len(history.events), "event"),
         "events": [_event(history, event) for event in history.events],
         "submitted": _submitted(history),
         "known_until": words.when(history.known_until, plan.zone),
@@ -71,9 +72,12 @@ def _content(history: RolloutHistory) -> dict[str, Any]:
 def _summary(history: RolloutHistory) -> str:
     """One sentence that says it all: the picture's text alternative, too."""
     plan = history.plan
-    climbed = " → ".join(f"{percent:g}%" for _, percent in _changes(history.staircase)) or "0%"
-    ended = f"{_STATUS[history.state.status].lower()} at {history.state.percent:g}%"
-    return f"{', '.join(plan.flags)} went {climbed}; the rollout is {ended}."
+    flags, status = ", ".join(plan.flags), _STATUS[history.state.status].lower()
+    steps = [percent for _, percent in _changes(history.staircase)]
+    if len(steps) < 2:
+        return f"{flags} has not been moved yet: it is at {history.state.percent:g}%, and the rollout is {status}."
+    climbed = " → ".join(f"{percent:g}%" for percent in steps)
+    return f"{flags} went {climbed}; the rollout is {status} at {history.state.percent:g}%."
 
 
 def _changes(staircase: Iterable[tuple[Any, float]]) -> list[tuple[Any, float]]:
@@ -101,7 +105,7 @@ def _tiles(history: RolloutHistory) -> list[tuple[str, str]]:
     return [
         ("of people now", f"{history.state.percent:g}%"),
         ("stages reached", f"{len(reached)} of {len(history.plan.stages)}"),
-        ("evaluations", f"{len(history.evaluations):,}"),
+        ("evaluation" if len(history.evaluations) == 1 else "evaluations", f"{len(history.evaluations):,}"),
         ("decision by people" if len(people) == 1 else "decisions by people", str(len(people))),
         ("rollback" if len(history.rollbacks) == 1 else "rollbacks", str(len(history.rollbacks))),
         ("from start to here", words.lasted(history.state.started, history.known_until)),
@@ -185,7 +189,7 @@ def _visit(history: RolloutHistory, visit: Visit) -> dict[str, Any]:
         "ending": visit.ending.value.replace("_", " "),
         "rollback": visit.rollback.message if visit.rollback else "",
         "looks": list(_telling_looks(history, visit)),
-        "count": len(visit.looks),
+        "count": words.counted(len(visit.looks), "evaluation"),
     }
 
 
@@ -198,10 +202,19 @@ def _telling_looks(history: RolloutHistory, visit: Visit) -> Iterable[dict[str, 
             start, end, bucket, _ = look.window
             yield {
                 "when": words.when(look.at, history.plan.zone),
-                "window": "nothing yet" if end <= start else f"{(end - start) // bucket} of {bucket} s",
+                "window": _window(start, end, bucket),
                 "rows": [{"name": str(judgement["name"]), **_judgement(judgement)} for judgement in look.judgements],
             }
         before = verdicts
+
+
+def _window(start: int, end: int, bucket: int) -> str:
+    """What a look judged: how long, and in how many buckets where it is more than one."""
+    if end <= start:
+        return "nothing yet"
+    buckets = (end - start) // bucket
+    length = words.length(end - start)
+    return length if buckets == 1 else f"{length} ({buckets} times {words.length(bucket)})"
 
 
 def _event(history: RolloutHistory, event: Event) -> dict[str, str]:

@@ -62,7 +62,7 @@ def _visit(history: RolloutHistory, visit: Visit) -> Iterator[str]:
         yield f"  - {'pass' if value <= limit else 'fail'}: {escape(name)} {value:g}, as reported (at most {limit:g})"
     if visit.looks:
         last = words.when(visit.looks[-1].at, zone)
-        yield f"  - judged {len(visit.looks)} times, last on {last}"
+        yield f"  - judged {'once, on' if len(visit.looks) == 1 else f'{len(visit.looks)} times, last on'} {last}"
     for event in visit.decisions:
         yield f"  - {escape(event.by)} {words.act(event)} on {words.when(event.at, zone)}{_because(words.why(event))}"
     yield from _ending(history, visit)

@@ -52,13 +52,22 @@ def day(at: datetime, zone: ZoneInfo) -> str:
 
 def lasted(began: datetime, ended: datetime) -> str:
     """A stretch of time in its two largest units: `4 d 2 h`, `35 s`."""
-    seconds = max(0, round((ended - began).total_seconds()))
+    return length(max(0, round((ended - began).total_seconds())))
+
+
+def length(seconds: int) -> str:
+    """Seconds in their two largest units."""
     parts: list[str] = []
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
         if seconds >= size or (unit == "s" and not parts):
             parts.append(f"{seconds // size} {unit}")
         seconds %= size
     return " ".join(parts[:2])
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: `1 event`, `2 events`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def act(event: Event) -> str:

@@ -151,7 +151,9 @@ class Story:
         return state
 
 
-def climb(percents: Sequence[float], flags: Sequence[str], *, fails_at: int | None = None, until: int) -> Story:
+def climb(
+    percents: Sequence[float], flags: Sequence[str], *, fails_at: int | None = None, until: int, hours: int = 1
+) -> Story:
     """A rollout to these percentages, up to the stage `until`; at `fails_at` it is rolled back and climbs on anew."""
     stages = [{"percent": percent, "hold": "1d"} for percent in percents]
     told = Story(plan=Plan.model_validate({**PLAN, "flags": list(flags), "stages": stages}))
@@ -166,7 +168,7 @@ def climb(percents: Sequence[float], flags: Sequence[str], *, fails_at: int | No
             told.attempt, told.stage = 2, None
             told.tell(EventKind.RESUMED, "resumes", by="Ada Lovelace", note="increase to 75% on 3/9/2026")
             told.advance(stage)
-        told.bake(1, GOOD)
+        told.bake(hours, GOOD)
     if until == len(percents):
         told.tell(EventKind.COMPLETED, "complete")
     told.close(Status.COMPLETED if until == len(percents) else Status.LIVE)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from rampart_cli.report.history import gather
 from rampart_cli.report.page import render
 
-from .conftest import Story
+from .conftest import Story, climb
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -123,6 +123,52 @@ class TestEveryView:
         contrasts = page.evaluate(CONTRASTS)
         assert len(contrasts) > 100
         assert [each for each in contrasts if each[0] < LEAST_CONTRAST] == []
+
+    def test_no_table_is_cut_off(
+        self, browser: Browser, file: Path, size: tuple[int, int], scheme: Literal["light", "dark"]
+    ) -> None:
+        page = opened(browser, file, size, scheme).page
+        page.evaluate("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
+        boxes = page.evaluate("[...document.querySelectorAll('.scroll')].map((e) => [e.scrollWidth, e.clientWidth])")
+        assert len(boxes) > 5
+        assert [each for each in boxes if each[0] > each[1]] == []
+
+
+# Pairs of texts of one picture that lie on each other.
+COLLISIONS = """() => [...document.querySelectorAll('svg')].filter((s) => s.checkVisibility()).flatMap((svg) => {
+  const texts = [...svg.querySelectorAll('text')].filter((t) => t.textContent.trim());
+  const boxes = texts.map((t) => [t.textContent.trim(), t.getBoundingClientRect()]);
+  return boxes.flatMap(([a, p], i) => boxes.slice(i + 1).filter(([, q]) =>
+    p.left < q.right - 0.5 && q.left < p.right - 0.5 && p.top < q.bottom - 1 && q.top < p.bottom - 1
+  ).map(([b]) => a + ' on ' + b));
+})"""
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_labels_of_eleven_stages_do_not_lie_on_each_other(
+    browser: Browser, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    percents = [1, 2, 5, 10, 25, 35, 50, 60, 75, 90, 100]
+    told = climb(percents, ["a_b"], fails_at=5, until=11, hours=24)
+    path = tmp_path / "many.html"
+    path.write_text(render(gather(told.records, told.records.states["letters"])))
+    page = opened(browser, path, size, "light").page
+    assert page.evaluate(COLLISIONS) == []
+    for percent in percents:
+        assert page.locator("svg:visible").nth(1).get_by_text(f"{percent}%", exact=True).count() >= 1
+
+
+def test_a_table_that_scrolls_can_be_reached_by_keyboard_and_has_a_name(browser: Browser, file: Path) -> None:
+    page = opened(browser, file, DESK, "light").page
+    box = page.get_by_role("region", name="Table: index error rate")
+    box.focus()
+    assert box.evaluate("(e) => e === document.activeElement")
+
+
+def test_on_a_phone_every_cell_says_what_it_is(browser: Browser, file: Path) -> None:
+    page = opened(browser, file, PHONE, "light").page
+    cells = "[...document.querySelectorAll('tbody td, tbody th')].filter((e) => e.textContent.trim())"
+    assert page.evaluate(f"{cells}.filter((e) => !e.dataset.label).length") == 0
 
 
 def test_the_two_schemes_differ(browser: Browser, file: Path) -> None:

@@ -8,11 +8,13 @@ from itertools import pairwise
 
 import pytest
 
+from rampart.plan.model import Plan
 from rampart.rollout.state import EventKind, Status
+from rampart_cli.report.charts import draw_criterion
 from rampart_cli.report.history import gather
 from rampart_cli.report.page import render
 
-from .conftest import Story
+from .conftest import PLAN, Story
 
 _VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -65,6 +67,44 @@ def test_it_tells_who_decided_what_and_what_was_measured(page: str, story: Story
         story.plan.digest,
     ):
         assert told in page
+
+
+def test_one_is_one_and_a_flag_that_was_not_moved_went_nowhere() -> None:
+    told = Story()
+    told.tell(EventKind.STARTED, "starts")
+    told.close(Status.LIVE)
+    page = render(gather(told.records, told.records.states["letters"]))
+    assert "<small>1 event</small>" in page
+    assert "letters_new_source has not been moved yet: it is at 0%, and the rollout is live." in page
+    assert "went 0%" not in page
+
+
+def test_a_window_is_told_as_people_say_it(page: str) -> None:
+    assert "1 d (24 times 1 h)" in page
+    assert "of 3600 s" not in page
+
+
+def test_a_verdicts_mark_has_a_shape_of_its_own(story: Story) -> None:
+    history = gather(story.records, story.records.states["letters"])
+    drawn = draw_criterion(history, "download error rate", 1, "drawn")
+    assert drawn is not None
+    # What a mark is drawn with is defined once, next to the marks that use it.
+    marks = {color: path for path, color in re.findall(r'd="([^"]+)"[^>]*stroke="var\(--(pass|fail)\)"', drawn.wide)}
+    assert set(marks) == {"pass", "fail"}
+    assert marks["pass"] != marks["fail"]
+
+
+def test_a_dollar_sign_in_a_name_is_a_dollar_sign() -> None:
+    name = "refunds over $5 and under $x_{"
+    criteria = {name: PLAN["criteria"]["index error rate"]}
+    told = Story(plan=Plan.model_validate({**PLAN, "title": "From $1 to $\\frac", "criteria": criteria}))
+    told.tell(EventKind.STARTED, "starts")
+    told.advance(0)
+    told.bake(2, {name: 0.002})
+    told.close(Status.LIVE)
+    page = render(gather(told.records, told.records.states["letters"]))
+    assert f"<h3>{name}" in page
+    assert "From $1 to $\\frac" in page
 
 
 def test_it_asks_nobody_for_anything(outline: Outline, page: str) -> None:
