@@ -16,8 +16,9 @@ from rampart_cli.report.history import RolloutHistory, gather
 
 from .conftest import climb
 
-PAGES = sorted((Path(__file__).parents[1] / "document" / "pages").glob("*.md"))
 TODAY = date(2026, 3, 30)
+SAMPLES = sorted((Path(__file__).parents[1] / "document" / "pages").glob("*.md"))
+PAGES = [path for path in SAMPLES if read(path.read_bytes(), today=TODAY).plans]
 _BOX = re.compile(rb"\[[ xX]?\]")
 _DATES = re.compile(rb" ?<!-- rampart:dates [a-z]+ -->[^<]*<!-- /rampart:dates -->")
 
@@ -59,8 +60,6 @@ VARIANTS: dict[str, Callable[[bytes], bytes]] = {
 def test_a_filled_page_reads_as_before_and_keeps_every_line(path: Path, became: str, variant: str) -> None:
     source = VARIANTS[variant](path.read_bytes())
     before = read(source, today=TODAY)
-    if not before.plans:
-        pytest.skip("this page holds no plan")
     history = history_of(before.plans[0], became)
     page = fill(source, history, today=TODAY).page
     assert page != source
