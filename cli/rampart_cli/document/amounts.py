@@ -1,4 +1,4 @@
-"""Percentages, numbers of users and lengths of time in one short text."""
+"""Percentages and lengths of time in one short text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _OF_TIME = re.compile(
 _AUDIENCE = re.compile(
     r"\b(employees|internal|staff|testers|beta|pilot|colleagues|developers|dogfood|volunteers|allow-?list(ed)?|invited"
     r"|(team|group|panel|cohort)( members)?|selected users|early access|by state"
-    r"|single (site|facility)|facilit(y|ies))\b",
+    r"|single (site|facility)|facilit(y|ies))\b"
+    r"|\b(veterans|users|people|members|customers|patients) (in|from) (?-i:[A-Z])"
+    r"|\b(?-i:(?!(?:All|The|More|Most|Many|Our|Other|Remaining|Every|Some|To|For|Of)\b)[A-Z][a-z]+ Veterans\b)",
     re.IGNORECASE,
 )
 
@@ -82,50 +84,6 @@ def is_of_time(text: str) -> bool:
 def names_audience(text: str) -> bool:
     """Whether chosen people are named rather than a percentage."""
     return bool(_AUDIENCE.search(text))
-
-
-_NUMBER = r"(?<![\d.,/])~?\s?(\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,9}(?:\.\d{1,3})?)\s?([kK]\b)?"
-_USERS = re.compile(_NUMBER + r"(?!\s?(?:%|percent|/|(?:business )?(?:days?|hours?|weeks?|months?|minutes?)\b))")
-_LIST = re.compile(r"\d+(?:,\d+)+")
-_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
-_RATE = re.compile(
-    r"\b(?:per|a|each|every)\s{1,2}(?:day|hour|week|month|minute)\b|/\s?(?:day|hour|week|month|d|h)\b", re.IGNORECASE
-)
-_POPULATION = re.compile(
-    r"\b(?:out )?of\s{1,2}(?:about |around |roughly )?~?\s?\d[\d,.]{0,12}\s?[kK]?\b", re.IGNORECASE
-)
-_STATED = re.compile(
-    r"(?:=|\bexpect(?:ing|ed)?\b)\s{0,2}(?:about |around |roughly |approximately |to see )?" + _NUMBER, re.IGNORECASE
-)
-
-
-def _whole(number: str, thousands: str | None) -> int:
-    return round(float(number.replace(",", "")) * (1000 if thousands else 1))
-
-
-def users_in(text: str) -> tuple[int, ...] | None:
-    """The numbers of users in a text that is meant to hold them; None when there is none, or only a rate."""
-    if stated := _STATED.search(text[:300]):
-        return (_whole(stated[1], stated[2]),)
-    shown = _POPULATION.sub(" ", PERCENT.sub(" ", text[:300]))
-    shown = _LIST.sub(lambda found: found[0] if _GROUPED.fullmatch(found[0]) else found[0].replace(",", ", "), shown)
-    if _RATE.search(shown):
-        return None
-    found = tuple(_whole(match[1], match[2]) for match in _USERS.finditer(shown))
-    return found or None
-
-
-_BESIDE = re.compile(
-    r"(?:%|percent)[^(%]{0,40}\(([^()]{1,80})\)|(?:%|percent)\s{0,3}(?:=|~|,|or about|or)\s{0,3}([^%]{1,60})$"
-)
-
-
-def users_beside(text: str) -> tuple[int, ...] | None:
-    """The users that stand beside a stage's percentage: `1% (500)`, `10% of users out of ~500 = ~50`."""
-    if stated := _STATED.search(text[:300]):
-        return (_whole(stated[1], stated[2]),)
-    beside = _BESIDE.search(text[:300])
-    return users_in(beside[1] or beside[2]) if beside else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from rampart_cli.document.date_checks import check_dates
 from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
 from rampart_cli.document.facts import MOST_FLAGS, almost_same, flag_of
 from rampart_cli.document.labels import Asks, placeholder_in
-from rampart_cli.document.sections import SectionKind
+from rampart_cli.document.sections import SectionKind, after_stage_name
 
 if TYPE_CHECKING:
     from datetime import date
@@ -192,7 +192,11 @@ def _increments(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
     said: set[int] = set()
     for statement in plan.statements:
         section, increment = statement.stage_section, increment_in(statement.text)
-        limits = range_in(section.title) if section is not None and increment and statement.is_plan else None
+        limits = (
+            range_in(after_stage_name(section.title))
+            if section is not None and increment and statement.is_plan
+            else None
+        )
         if section is None or limits is None or increment is None or section.line in said:
             continue
         said.add(section.line)  # a phase has the increments that it names first

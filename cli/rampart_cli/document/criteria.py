@@ -43,18 +43,25 @@ class Criterion:
 
 _OPS = {
     "<=": (
-        r"<\s?=|=\s?<|≤|\b(?:at most|no more than|not more than|up to|maximum(?: of)?|max|not (?:to )?exceed(?:ing)?)\b"
+        r"<\s?=|=\s?<|≤|\b(?:(?:less|fewer|lower) than or equal(?: to)?|(?:no|not) (?:higher|above|over)(?: than)?"
+        r"|at most|no more than|not more than|up to|maximum(?: of)?|max|not (?:to )?exceed(?:ing)?)\b"
     ),
-    ">=": r">\s?=|=\s?>|≥|\b(?:at least|no less than|no fewer than|minimum(?: of)?|min)\b",
+    ">=": r">\s?=|=\s?>|≥|\b(?:(?:greater|more|higher) than or equal(?: to)?|(?:no|not) (?:lower|below)(?: than)?"
+    r"|at least|no less than|no fewer than|minimum(?: of)?|min)\b",
     "<": r"<|\b(?:less than|fewer than|lower than|smaller than|under|below)\b",
     ">": r">|\b(?:greater than|more than|higher than|larger than|above|over|exceeds)\b",
     "==": r"={1,2}|\b(?:equals?|exactly)\b",
 }
 _NUMBER = r"\d[\d,]{0,11}(?:\.\d{1,6})?|\.\d{1,6}"
-_UNIT = r"\s?(?P<unit>%|percent\b|[a-z]{1,12}\b(?:/[a-z]{1,6})?)?"
+_UNIT = r"(?P<thousands>[kK]\b)?\s?(?P<unit>%|percent\b|[a-z]{1,12}\b(?:/[a-z]{1,6})?)?"
 _BAR = re.compile(
     "(?:" + "|".join(f"(?P<op{index}>{words})" for index, words in enumerate(_OPS.values())) + ")"
     rf"\s{{0,3}}(?:of\s)?~?(?P<sign>%?)\s?(?P<number>{_NUMBER}){_UNIT}",
+    re.IGNORECASE,
+)
+_OR_LESS = re.compile(
+    rf"(?P<amount>(?<![\d.,])(?:{_NUMBER})\s?(?:%|percent\b)?(?:\s(?!(?:day|week|month|year)s?\b)[a-z]{{1,12}})?)\s(?:or|and)\s"
+    r"(?:(?P<less>less|lower|fewer|below|under)|(?P<more>more|higher|greater|above|over))\b",
     re.IGNORECASE,
 )
 _WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|weeks?)", re.IGNORECASE)
@@ -65,18 +72,50 @@ _BETWEEN = re.compile(rf"\bbetween\s{{1,3}}({_NUMBER})\s?%?\s{{1,3}}and\s{{1,3}}
 _ONLY_NUMBER = re.compile(
     rf"~?(?P<sign>%?)\s?(?P<number>{_NUMBER}){_UNIT}(?:\s{{1,3}}[^<>]{{0,80}})?\.?", re.IGNORECASE
 )
+_ONLY_PERCENT = re.compile(rf"~?(?:{_NUMBER})\s?(?:%|percent)", re.IGNORECASE)
 _TRAILING = re.compile(rf"(?P<name>[^:%\d]{{3,120}})\s(?P<number>{_NUMBER})\s?(?:%|percent)\.?", re.IGNORECASE)
+_LEADING = re.compile(
+    rf"~?(?P<number>{_NUMBER})\s?(?:%|percent)\s(?:of\s)?(?P<name>[a-z][^%\d<>:]{{3,120}})", re.IGNORECASE
+)
 _ZERO = re.compile(
     r"(?:no|zero|0)\s{1,3}(?P<name>(?:[\w'/-]+\s){0,6}(?:complaints?|calls|errors|incidents|tickets|reports|crashes|outages|defects|bugs|alerts|pages)\b.{0,60})",
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(
     r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|previous|prior|same as|similar to|normal"
-    r"|current(?:ly)? (?:rate|level|average)"
+    r"|current(?:ly)? (?:rate|level|average)|last (?:day|week|month|quarter|year|release)(?:'s)?"
+    r"|\d\s?(?:%|percent)\s(?:relative )?(?:increase|decrease|drop|rise|reduction|growth|change|regression)"
+    r"|(?:increases?|decreases?|drops?|rises?|grows?|falls?)\s(?:by|of)\b"
     r"|existing|historical|unchanged|in line with|as before"
     r"|than (?:before|usual|today|now|the (?:old|current|existing))"
     r"|(?:no|not|without) (?:an? )?(?:significant |noticeable )?"
     r"(?:increase|change|decrease|regression|drop|worse|degradation))\b",
+    re.IGNORECASE,
+)
+_STOP = (
+    r"(?:roll(?:s|ed|ing)?[ -]?back|stop|abort|pause|halt|revert|disable|back(?:ing)?[ -]?out|kill switch"
+    r"|turn(?:s|ed)?(?: it| the \w{2,20})? off|switch(?: it| the \w{2,20})? off)"
+)
+_STOPS_IF = re.compile(
+    rf"\b{_STOP}\b[^.;]{{0,60}}?\b(?:if|when|whenever|once|as soon as|should)\b|\b{_STOP}\s(?:the rollout\s)?on\b"
+    rf"|\b(?:if|when|whenever|once|as soon as|should)\b[^.;]{{3,120}}?\b{_STOP}",
+    re.IGNORECASE,
+)
+_STOPS_ON = re.compile(
+    rf"\b{_STOP}\b[^.;]{{0,40}}\b(?:criteria|criterion|conditions?|triggers?|thresholds?|bars?|limits?|if|when|on)\b",
+    re.IGNORECASE,
+)
+_UNSURE = re.compile(r"\b(?:unless|not|never|and)\b|n['\u2019]t\b", re.IGNORECASE)
+_ELSE = re.compile(rf"\b(?:otherwise|or else|if not)\b.{{0,40}}\b{_STOP}", re.IGNORECASE)
+_STOP_WORD = re.compile(rf"\b{_STOP}\b", re.IGNORECASE)
+_GO_TOO = re.compile(r"\b(?:success|advance|proceed|continue|go)\b", re.IGNORECASE)
+_OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
+_TO_STOP = re.compile(
+    rf"^.*?\b{_STOP}\b[^.;]{{0,60}}?\b(?:if|when|whenever|once|as soon as|should|on)\s|^(?:if|when|once)\s",
+    re.IGNORECASE,
+)
+_TALK = re.compile(
+    r"\b(?:(?:could|can|may|might) be|things like|such as|for example|for instance|recommend\w*)\b|\be\.g\.",
     re.IGNORECASE,
 )
 _YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|would)\b", re.IGNORECASE)
@@ -87,19 +126,68 @@ _NO_COUNT = frozenset(
 )
 _EDGE = " :,;-\u2013\u2014=.*_"
 _TAIL = re.compile(r"\s(?:is|are|be|stays?|remains?|must be|should be|rate of|of|and|or|has to be)$", re.IGNORECASE)
-_HEAD = re.compile(r"^(?:and|or|but|with|that|keep|the)\s", re.IGNORECASE)
+_HEAD = re.compile(r"^(?:and|or|but|with|that|keep|the|of)\s", re.IGNORECASE)
 
 
-def read_criteria(text: str, line: int) -> list[Criterion]:
+def is_hint(text: str) -> bool:
+    """Whether a line speaks of what a criterion might be, as a template does, and states none."""
+    return bool(_TALK.search(text))
+
+
+def begins_as_hint(text: str) -> bool:
+    """Whether a line begins with such words."""
+    return bool(_TALK.match(text))
+
+
+def is_bar(text: str) -> bool:
+    """Whether a text states an operator and a number."""
+    return bool(_BAR.search(_OR_LESS.sub(_or_less, text)))
+
+
+def is_bar_only(text: str) -> bool:
+    """Whether a text is a bar without the name of what it is for: `< 1%`, `99.9%`, `2% or less`."""
+    shown = _OR_LESS.sub(_or_less, text).strip()
+    return bool(_BAR.fullmatch(shown) or _ONLY_PERCENT.fullmatch(shown))
+
+
+def lists_stops(text: str) -> bool:
+    """Whether a heading or a label asks when to go back, not when to go on: `Abort criteria`, `Roll back if`."""
+    return bool(_STOPS_ON.search(text))
+
+
+def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
     """Every criterion of one line; empty when the line holds only a placeholder or a hint.
 
-    Two on one line are two: `error rate < 1%, bounce rate < 20%`.
+    Two on one line are two: `error rate < 1%, bounce rate < 20%`. `under` is what asks for them: where it, or the line,
+    says when to go back, the bar is the opposite of what is written, and none where that can be taken in two ways.
     """
     shown = answer(text)
     if not any(letter.isalnum() for letter in shown) or text.lstrip().startswith(placeholder_in(text) or "\n"):
         return []
-    found = [criterion for part in _parts(shown) for criterion in _read_part(part, line)]
+    found = [
+        criterion
+        for part in _parts(_OR_LESS.sub(_or_less, shown))
+        for criterion in (_read_stop(part, line, under) or _read_part(part, line))
+    ]
     return [replace(criterion, text=shown) for criterion in found if criterion.name]
+
+
+def _or_less(found: re.Match[str]) -> str:
+    """`1% or less` as `<= 1%`."""
+    return f"{'<=' if found['less'] else '>='} {found['amount']}"
+
+
+def _read_stop(text: str, line: int, under: str) -> list[Criterion]:
+    """The criteria of a condition on which the rollout goes back: what must hold is its opposite."""
+    by_heading = any(map(lists_stops, under.split("; ")))
+    if not (_STOP_WORD.search(text) or by_heading) or _ELSE.search(text):
+        return []
+    is_clear = bool(_STOPS_IF.search(text)) or (by_heading and not _GO_TOO.search(under))
+    unsure = not is_clear or bool(_UNSURE.search(text))
+    return [
+        replace(c, op=None if unsure or c.op is None else _OPPOSITE.get(c.op)) if c.kind is CriterionKind.NUMERIC else c
+        for c in _read_part(_TO_STOP.sub("", text, count=1), line)
+    ]
 
 
 def _parts(text: str) -> list[str]:
@@ -127,7 +215,7 @@ def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterio
             name = found[-1].name
         name = name or _name(f"{_noun(bar['unit'])} {text[bar.end() :] if bar is bars[-1] else ''}")
         op = next(op for index, op in enumerate(_OPS) if bar[f"op{index}"])
-        found.append(_numeric(name, op, bar["number"], bar["sign"] or bar["unit"], line))
+        found.append(_numeric(name, op, _amount(bar), bar["sign"] or bar["unit"], line))
         last = bar.end()
     if more := _ONE_MORE.fullmatch(text[last:]):
         found.append(_read_bare(more["more"], line))
@@ -146,11 +234,13 @@ def _read_bare(text: str, line: int) -> Criterion:
     if only:
         # Zero needs no operator: there is nothing below it.
         op = "==" if float(only["number"].replace(",", "")) == 0 else None
-        return _numeric(_name(name), op, only["number"], only["sign"] or only["unit"], line)
+        return _numeric(_name(name), op, _amount(only), only["sign"] or only["unit"], line)
     if zero := _ZERO.match((value if colon else text).strip()):
         return _numeric(_name(name) if colon else _name(zero["name"]), "==", "0", None, line)
     if trailing := _TRAILING.fullmatch(text):
         return _numeric(_name(trailing["name"]), None, trailing["number"], "%", line)
+    if leading := _LEADING.fullmatch(text):
+        return _numeric(_name(leading["name"]), None, leading["number"], "%", line)
     if (
         text.rstrip().endswith("?")
         or _YES_NO.match(text)
@@ -158,6 +248,10 @@ def _read_bare(text: str, line: int) -> Criterion:
     ):
         return Criterion(_name(name if colon else text), CriterionKind.YES_NO, line)
     return Criterion(_name(text), CriterionKind.NAMED, line)
+
+
+def _amount(found: re.Match[str]) -> str:
+    return f"{float(found['number'].replace(',', '')) * 1000:g}" if found["thousands"] else found["number"]
 
 
 def _numeric(name: str, op: str | None, number: str, unit: str | None, line: int) -> Criterion:

@@ -21,6 +21,8 @@ LONGEST_TEXT = 2000
 STRONG_LEVEL = 7
 """The level of a bold line that serves as a heading: below every real heading."""
 
+_FLOOR = re.compile(r"[\s>]*(?:[-*+]|\d{1,9}[.)])\s{1,9}(?:\[[ xX]?\]\s{1,9})?(>\s?=?)\s?(?=[\d.])")
+"""`- > 95%`: CommonMark takes the sign for a quote, and a person means a bar."""
 _BULLET = re.compile(r"\s*[•·▪◦‣●○\u2013\u2014]\s*(?=\S)")
 _BOX = re.compile(r"\s{0,9}\[([ xX]?)\]\s{0,9}")
 _HEADING_MARK = re.compile(r"\s{0,9}(#{1,6})\s{0,9}(?=[^#\s])")
@@ -95,6 +97,7 @@ def read_lines(page: Page) -> Lines:
 class _Walk:
     def __init__(self, page: Page) -> None:
         text = "\n".join(page.lines)
+        self._raw = page.lines
         self._tokens = parser(front_matter=text.startswith("---")).parse(text)
         self._found: list[Line] = []
         self._items: list[Line | None] = []
@@ -149,7 +152,7 @@ class _Walk:
         return None
 
     def _add(self, line: Line) -> None:
-        line.quoted = self._quotes > 0
+        line.quoted = self._quotes > 0 and not line.text.startswith(">")
         line.text = line.text[:LONGEST_TEXT].strip()
         line.past = line.past or line.line + 1
         if line.text or line.cells:
@@ -175,6 +178,8 @@ class _Walk:
             self._items[-1] = line
         elif not self._items and not self._quotes and self._is_heading(line, entry):
             return line
+        if opens_item and self._quotes and (floor := _FLOOR.match(self._raw[number - 1])):
+            line.text = f"{floor[1]} {line.text.lstrip('= ')}"
         if bullet := _BULLET.match(line.text):
             line.kind, line.text = LineKind.ITEM, line.text[bullet.end() :]
         if box := _BOX.match(line.text):

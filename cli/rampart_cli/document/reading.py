@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import gc
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rampart_cli.document.checks import check_plan
-from rampart_cli.document.criteria import Criterion, CriterionKind, read_criteria
+from rampart_cli.document.criteria import (
+    Criterion,
+    CriterionKind,
+    begins_as_hint,
+    is_bar,
+    is_bar_only,
+    is_hint,
+    lists_stops,
+    read_criteria,
+)
 from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
 from rampart_cli.document.facts import gather_facts
-from rampart_cli.document.labels import Asks, answer, placeholder_in
+from rampart_cli.document.labels import Asks, answer, placeholder_in, what_is_asked
 from rampart_cli.document.lines import LineKind, Lines, read_lines
 from rampart_cli.document.page import Page, UnreadablePageError
 from rampart_cli.document.plan import PlanDocument, Said
@@ -24,7 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-_BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri")
+_BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
+_OPERATOR_COLUMN = re.compile(r"^(operators?|comparisons?|comparators?|direction|op|condition)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,7 @@ def _plan(roots: list[Section]) -> tuple[PlanDocument, Details]:
     plan = PlanDocument(_title(roots, statements), statements, roots)
     plan.stages = read_stages(roots, statements)
     details = give_details(plan.stages, statements, roots)
-    plan.criteria = [c for s in statements if s.is_criterion and not s.line.quoted for c in criteria_of(s)]
+    plan.criteria = _criteria(statements)
     gather_facts(plan)
     return plan, details
 
@@ -117,19 +128,72 @@ def _title(roots: list[Section], statements: list[Statement]) -> Said:
     return Said(first.title, first.line) if first else Said("", 1)
 
 
+def _criteria(statements: list[Statement]) -> list[Criterion]:
+    found: list[Criterion] = []
+    above: Statement | None = None
+    for statement in (s for s in statements if s.is_criterion and not s.line.quoted):
+        stated = criteria_of(statement)
+        # A bar may stand on the next line of the paragraph that names it: "Error rate" and then ": < 1%".
+        if above is not None and _goes_on(above, statement) and _is_name_only(found, above.number):
+            line = above.line
+            whole = read_criteria(f"{line.text} {statement.text}", line.line, under=_asked_by(above))
+            if len(whole) == 1 and whole[0].kind is CriterionKind.NUMERIC:
+                found, stated = [c for c in found if c.line != line.line], whole
+        found += stated
+        above = statement
+    return found
+
+
+def _goes_on(above: Statement, statement: Statement) -> bool:
+    line = statement.line
+    return (
+        line.kind is LineKind.TEXT
+        and line.line == above.line.line + 1
+        and above.line.kind in {LineKind.ITEM, LineKind.TEXT}
+        and (line.parent is above.line or line.parent is above.line.parent)
+    )
+
+
+def _is_name_only(found: list[Criterion], line: int) -> bool:
+    here = [criterion for criterion in found if criterion.line == line]
+    return all(criterion.kind is CriterionKind.NAMED for criterion in here)
+
+
 def criteria_of(statement: Statement) -> list[Criterion]:
     """The criteria that one line of a list of criteria states."""
     line, field = statement.line, statement.field
     if line.kind is LineKind.ROW:
         return _row_criteria(statement)
+    under = _asked_by(statement)
     if statement.asks is Asks.CRITERIA and field is not None:
-        parts = [part for part in read_criteria(field.value, line.line) if part.kind is not CriterionKind.NAMED]
+        under = f"{under}; {field.label}"
+        parts = read_criteria(field.value, line.line, under=under)
+        parts = [part for part in parts if part.kind is not CriterionKind.NAMED and not is_hint(field.value)]
         return parts or _listed(field.value, line.line)
-    found = read_criteria(line.text, line.line)
+    if begins_as_hint(line.text):
+        return []
+    found = read_criteria(_named_text(statement), line.line, under=under)
     if line.kind is LineKind.ITEM and not _is_at_the_end(statement.section):
         return found
     # A line of prose among the criteria, or of what is looked at once all is done, is one only when it states a bar.
-    return [criterion for criterion in found if criterion.kind is CriterionKind.NUMERIC]
+    if is_hint(line.text):
+        return []
+    return [c for c in found if c.kind is CriterionKind.NUMERIC and (c.op or field or lists_stops(line.text))]
+
+
+def _asked_by(statement: Statement) -> str:
+    """The heading and the list items that ask for this criterion."""
+    section = statement.section
+    titles = [section.title] if section.kind is not SectionKind.STAGE else []
+    return "; ".join([*titles, *(item.text for item in statement.line.ancestors)])
+
+
+def _named_text(statement: Statement) -> str:
+    """The line, led by the item above it when it holds a bar and no name: `Error rate:` and below it `< 1%`."""
+    line = statement.line
+    if line.parent is None or not is_bar_only(line.text) or what_is_asked(line.parent.text) is not Asks.OTHER:
+        return line.text
+    return f"{line.parent.text.rstrip(' :')}: {line.text}"
 
 
 def _is_at_the_end(section: Section) -> bool:
@@ -145,9 +209,13 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     heads = statement.line.header
     if len(cells) < 2 or not answer(cells[0]):
         return read_criteria(cells[0], statement.number) if cells else []
-    bars = [cell for head, cell in zip(heads[1:], statement.line.cells[1:], strict=False)
-            if any(word in head.casefold() for word in _BAR_COLUMNS)]  # fmt: skip
-    return read_criteria(f"{cells[0]}: {(bars or cells[1:])[0]}", statement.number)
+    others = list(zip(heads[1:], statement.line.cells[1:], strict=False))
+    bars = [cell for head, cell in others if any(word in head.casefold() for word in _BAR_COLUMNS)]
+    ops = [cell for head, cell in others if _OPERATOR_COLUMN.search(head)]
+    bar = (bars or [cell for _, cell in others if cell and cell not in ops] or ops)[0]
+    if ops and not is_bar(bar):
+        bar = f"{ops[0]} {bar}"
+    return read_criteria(f"{cells[0]}: {bar}", statement.number, under=statement.section.title)
 
 
 def _no_plan(plan: PlanDocument) -> str | None:

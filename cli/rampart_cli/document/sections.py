@@ -46,24 +46,32 @@ DECOYS = frozenset(
 _STAGE_NAME = (
     r"(stage|phase|step|wave|ramp|ring|round|tier|day|week)(?:[\s#-]{1,3}(?:[a-z]|[ivx]{1,5})|[\s#-]{0,3}\d{1,3})\b"
 )
-STAGE_TITLE = re.compile(_STAGE_NAME, re.IGNORECASE)
-"""`Stage B`, `Phase II`, `Step 3`: the word and its letter or number."""
+_ORNAMENT = r"[^\w~(\[\"'`<>%]{0,8}"
+_STAGE_TITLE = re.compile(rf"{_ORNAMENT}(?P<counted>{_STAGE_NAME})(?:\s(?:of|/)\s\d{{1,2}}\b)?", re.IGNORECASE)
+_GOES_TO = (
+    r"(?:(?:initial|first|second|third|fourth|next|full|final|limited|soft|partial|gradual|wide|wider|broad|broader)\s)?"
+    r"(?:roll-?out|roll out|launch|release|expansion|expand|ramp(?:[ -]up)?|increase|deploy(?:ment)?|go live|enable)"
+    r"(?: (?:to|at|for|with))?\s?[:(\u2013\u2014=-]?\s?~?\d{1,3}(?:\.\d+)?\s?(?:%|percent\b)"
+)
+"""`Rollout to 10%`, `Expansion (25%)`: a heading that says what is done and to how many."""
 
+_NOT_BUILT = (
+    r"(?!\s(?:page|list|screen|view|widget|form|table|card|tab|export|search|chat|forum|comment|content|message)s?\b)"
+)
+"""A word before these names something that is launched: a results page, moderated chat."""
 _KINDS = [
     (
         SectionKind.AFTER,
         r"post[- ]?launch|after (the )?launch|\b(\d+|one)[- ](week|month|day)s?[- ](results?|review|check)",
     ),
-    (
-        SectionKind.RESULTS,
-        r"^results?\b|\bresults?(\s*\([^)]*\))?$|\bresults?\s?[:-]|\bresults? (so far|to date|of|for|at|from|after)\b",
-    ),
+    (SectionKind.RESULTS, rf"^results?\b{_NOT_BUILT}|\bresults?(\s*\([^)]*\))?$|\bresults?\s?[:-]"),
+    (SectionKind.RESULTS, r"\bresults? (so far|to date|of|for|at|from|after)\b"),
     (SectionKind.RESULTS, r"^actuals?\b|\b(outcomes?|findings|learnings|actuals)$|what happened"),
-    (SectionKind.TESTING, r"\buat\b|user acceptance|\bmoderated\b|usability (test|research)"),
+    (SectionKind.TESTING, rf"\buat\b|user acceptance|\bmoderated\b{_NOT_BUILT}|usability (test|research)"),
     (SectionKind.ROLLBACK, r"\broll(ing)?[- ]?back|\bback(ing)?[- ]?out"),
     (SectionKind.GUIDE, r"do i need|how to use|when to use|contents|exceptions|\bquestions$|\bexamples?\b|template"),
-    (SectionKind.GUIDE, r"references?$|appendix|glossary|\bfaq|history|changelog"),
-    (SectionKind.STAGE, rf"^{_STAGE_NAME}|\bcanary\b|^~?\d{{1,3}}(\.\d+)?\s?%"),
+    (SectionKind.GUIDE, rf"references?$|appendix|glossary|\bfaqs?\b{_NOT_BUILT}|history|changelog"),
+    (SectionKind.STAGE, rf"^{_STAGE_NAME}|\bcanary\b|^~?\d{{1,3}}(\.\d+)?\s?%|^{_GOES_TO}"),
     (SectionKind.TIMELINE, r"time ?line|schedule|calendar|key dates|milestones"),
     (
         SectionKind.CRITERIA,
@@ -72,12 +80,37 @@ _KINDS = [
 ]
 _NO_TITLE = frozenset({SectionKind.STAGE, SectionKind.TIMELINE, SectionKind.RESULTS, SectionKind.AFTER})
 _COMPILED = [(kind, re.compile(pattern)) for kind, pattern in _KINDS]
+_LEADING = re.compile(_ORNAMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class StageName:
+    """How a page counts a stage: `Stage B`, the word `stage`, and what follows the name."""
+
+    counted: str
+    word: str
+    rest: str
+
+
+@lru_cache(maxsize=4096)
+def stage_name(text: str) -> StageName | None:
+    """The name that a text begins with: `Phase II`, `Step 3 of 4`; None when it begins otherwise."""
+    found = _STAGE_TITLE.match(text)
+    if found is None:
+        return None
+    return StageName(" ".join(found["counted"].split()), found[2].casefold(), text[found.end() :])
+
+
+def after_stage_name(text: str) -> str:
+    """What a heading says besides counting: ` - 10%` of `Stage 1 - 10%`, which is no range from 1 to 10."""
+    name = stage_name(text)
+    return name.rest if name else text
 
 
 @lru_cache(maxsize=4096)
 def kind_of(title: str) -> SectionKind:
     """The kind that a heading's words give to its section."""
-    words = " ".join(title[:200].casefold().split()).strip(" :.!-\u2013\u2014*_")
+    words = _LEADING.sub("", " ".join(title[:200].casefold().split()), count=1).strip(" :.!-\u2013\u2014*_")
     return next((kind for kind, pattern in _COMPILED if pattern.search(words)), SectionKind.OTHER)
 
 
@@ -149,6 +182,7 @@ def build_tree(lines: Sequence[Line], past: int) -> Section:
 
 _MOST_PLANS = 20
 _PLAN_TITLE = re.compile(r"\bplan\b", re.IGNORECASE)
+_LAUNCH_TITLE = re.compile(r"\b(?:launch|roll-?out|release)$", re.IGNORECASE)
 
 
 def plan_roots(root: Section, percents: Callable[[Section], list[float]]) -> list[list[Section]]:
@@ -175,13 +209,19 @@ def plan_roots(root: Section, percents: Callable[[Section], list[float]]) -> lis
 def _free_title(root: Section) -> None:
     # "Search results: rollout plan" is a title; its words must not make decoys of all that stands under it.
     tops = [section for section in root.walk() if section.level == 1]
-    if len(tops) == 1 and tops[0].kind is not SectionKind.STAGE and tops[0].children:
-        tops[0].kind = SectionKind.OTHER
+    for top in tops:
+        holds_stages = any(below.kind is SectionKind.STAGE for below in top.walk() if below is not top)
+        is_title = holds_stages and top.kind not in DECOYS and stage_name(top.title) is None
+        if is_title or (len(tops) == 1 and top.kind is not SectionKind.STAGE and top.children):
+            top.kind = SectionKind.OTHER
 
 
 def _titles(root: Section, percents: Callable[[Section], list[float]]) -> list[Section]:
     for parent in root.walk():
-        candidates = [child for child in parent.children if child.level == 1 or _PLAN_TITLE.search(child.title)]
+        candidates = [
+            child for child in parent.children
+            if child.level == 1 or _PLAN_TITLE.search(child.title) or _holds_rollout(child, percents)
+        ]  # fmt: skip
         candidates = [child for child in candidates if child.kind not in _NO_TITLE]
         if not 2 <= len(candidates) <= _MOST_PLANS:
             continue
@@ -191,3 +231,12 @@ def _titles(root: Section, percents: Callable[[Section], list[float]]) -> list[S
         ):
             return [child for child, _ in rises]
     return []
+
+
+def _holds_rollout(section: Section, percents: Callable[[Section], list[float]]) -> bool:
+    """Whether a section is a whole rollout of its own: `Web launch` with all its stages under it."""
+    stages = sum(1 for child in section.children if child.kind is SectionKind.STAGE)
+    if stages < 2 or not _LAUNCH_TITLE.search(section.title):
+        return False
+    found = percents(section)
+    return len(found) > 1 and found[-1] == 100

@@ -7,7 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rampart_cli.document.amounts import Length, length_in, users_in
+from rampart_cli.document.amounts import Length, length_in
+from rampart_cli.document.crowds import users_in
 from rampart_cli.document.dates import DateProblem, Dates, read_dates
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.sections import Section, SectionKind

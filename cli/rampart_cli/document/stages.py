@@ -14,11 +14,11 @@ from rampart_cli.document.amounts import (
     percents_in,
     range_in,
     steps_of,
-    users_beside,
 )
+from rampart_cli.document.crowds import users_beside
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.plan import Stage
-from rampart_cli.document.sections import STAGE_TITLE, Section, SectionKind
+from rampart_cli.document.sections import Section, SectionKind, after_stage_name, stage_name
 from rampart_cli.document.stage_details import add_details
 from rampart_cli.document.step_lines import read_steps
 
@@ -42,19 +42,21 @@ class _Frame:
     word: str = ""
     """How the heading counts: `stage`, `phase`."""
     letter: str | None = None
+    says: str = ""
+    """The heading without that."""
     percents: list[float] = field(default_factory=list)
     """The percentages of the heading."""
 
     def __post_init__(self) -> None:
         """Read the heading once."""
-        if found := STAGE_TITLE.match(self.section.title):
-            self.word, self.letter = found[1].casefold(), " ".join(found[0].split())
-        self.percents = percents_in(self.section.title)
+        if found := stage_name(self.section.title):
+            self.word, self.letter = found.word, found.counted
+        self.says = after_stage_name(self.section.title)
+        self.percents = percents_in(self.says)
 
     @property
     def name(self) -> str | None:
-        title = STAGE_TITLE.sub("", self.section.title, count=1)
-        rest = _REST.sub("", title.split("(")[0])
+        rest = _REST.sub("", self.says.split("(")[0])
         return rest if rest and "%" not in rest and "percent" not in rest else None
 
 
@@ -120,7 +122,7 @@ class _Told:
 
 
 def _stages_of(frame: _Frame, told: _Told) -> list[Stage]:
-    if range_in(frame.section.title) or len(frame.percents) > 1:
+    if range_in(frame.says) or len(frame.percents) > 1:
         return _of_range(frame)
     labels = [label for label in frame.labels if _value(label)]
     if len({id(label.section) for label in labels}) > 1 or _is_container(frame):
@@ -136,7 +138,7 @@ def _of_range(frame: _Frame) -> list[Stage]:
     """A phase of several stages: its dated steps, or the increments that its prose names, or nothing known."""
     if frame.steps:
         return [_in_frame(frame, step) for step in frame.steps]
-    limits = range_in(frame.section.title)
+    limits = range_in(frame.says)
     increment = next((i for statement in frame.own if (i := increment_in(statement.text))), None)
     percents = frame.percents if limits is None else steps_of(limits, increment or 0)
     if not percents:
@@ -168,7 +170,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage
         stage.dates, stage.dates_line = frame.steps[0].dates, frame.steps[0].dates_line
     for label in labels:
         stage.users, stage.users_line = users_beside(answer(label.field.value) if label.field else ""), label.number
-    stage.users = stage.users or users_beside(frame.section.title)
+    stage.users = stage.users or users_beside(frame.says)
     return stage
 
 
@@ -179,13 +181,13 @@ def _from_label(label: Statement) -> Stage:
     percents = _value(label)
     one = percents[0] if len(percents) == 1 or range_in(value) is None else None
     item = label.line.parent
-    named = STAGE_TITLE.match(item.text) if item else None
+    named = stage_name(item.text) if item else None
     return Stage(
         one,
         kind if one is not None else StageKind.UNKNOWN,
         item.line if item and named else label.number,
-        name=_REST.sub("", item.text[named.end() :]) or None if item and named else None,
-        letter=named[0] if named else None,
+        name=_REST.sub("", named.rest) or None if named else None,
+        letter=named.counted if named else None,
         percent_line=label.number,
         users=users_beside(value),
         users_line=label.number,

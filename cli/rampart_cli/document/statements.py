@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from rampart_cli.document.amounts import PERCENT
 from rampart_cli.document.labels import Asks, Field, read_field, what_is_asked
 from rampart_cli.document.lines import Line, LineKind
 from rampart_cli.document.sections import Section, SectionKind
@@ -69,7 +70,7 @@ class _Reader:
 
     def read(self, section: Section) -> list[Statement]:
         # A question may be answered under a heading of its own: "What metrics …?" and then "Backend:".
-        lists_criteria = _is_within(section, SectionKind.CRITERIA) or (self._unanswered and _may_answer(section))
+        lists_criteria = _lists_criteria(section) or (self._unanswered and _may_answer(section))
         self._criteria = lists_criteria and not section.is_decoy
         self._asked_by = section.heading
         is_result, section_is_decoy = False, section.is_decoy
@@ -130,8 +131,25 @@ def _has_value(field: Field | None) -> bool:
     return bool(field and field.value)
 
 
-def _is_within(section: Section, kind: SectionKind) -> bool:
-    return any(s.kind is kind for s in (section, *section.ancestors))
+def _lists_criteria(section: Section) -> bool:
+    """Whether a section or one around it lists criteria; a stage of the rollout within them is no part of the list."""
+    for around in (section, *section.ancestors):
+        if around.kind is SectionKind.CRITERIA:
+            return True
+        if around.kind is SectionKind.STAGE and _states_stage(around):
+            return False
+    return False
+
+
+_OF_STAGE = frozenset({Asks.PERCENT, Asks.DATES, Asks.USERS, Asks.ACTUAL})
+
+
+def _states_stage(section: Section) -> bool:
+    """Whether a stage's heading, or a label below it, says whom it reaches or when."""
+    if PERCENT.search(section.title):
+        return True
+    fields = (read_field(line.text) for below in section.walk() for line in below.lines)
+    return any(field is not None and field.asks in _OF_STAGE for field in fields)
 
 
 def _is_result(line: Line, field: Field | None) -> bool:

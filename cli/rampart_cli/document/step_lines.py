@@ -12,14 +12,13 @@ from rampart_cli.document.amounts import (
     length_in,
     names_audience,
     percents_in,
-    users_beside,
-    users_in,
 )
+from rampart_cli.document.crowds import users_beside, users_in
 from rampart_cli.document.dates import Dates, date_said, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.lines import LineKind
 from rampart_cli.document.plan import Stage
-from rampart_cli.document.sections import STAGE_TITLE, SectionKind
+from rampart_cli.document.sections import SectionKind, stage_name
 from rampart_cli.document.statements import Statement, has_bars
 from rampart_cli.document.steps import steps_in
 
@@ -93,7 +92,7 @@ def _is_about_rollout(statement: Statement) -> bool:
     """Whether a line without a day is a step all the same: by where it stands, or by how it begins."""
     if statement.section.kind is SectionKind.TIMELINE or statement.line.checked is not None:
         return True
-    if STAGE_TITLE.match(statement.text):
+    if stage_name(statement.text):
         return True
     if statement.line.kind is LineKind.TEXT and not PERCENT.match(statement.text):
         return False  # prose may tell of anything
@@ -104,14 +103,14 @@ def _is_about_rollout(statement: Statement) -> bool:
 
 
 def _step(statement: Statement, percent: float | None, text: str, dates: Dates) -> Stage:
-    letter = STAGE_TITLE.match(text)
+    letter = stage_name(text)
     kind = StageKind.TIME if is_of_time(text) else StageKind.ACTORS
     return Stage(
         percent,
         kind if percent is not None else StageKind.UNKNOWN,
         statement.number,
         name="Canary" if "canary" in text.casefold() else None,
-        letter=letter[0] if letter else None,
+        letter=letter.counted if letter else None,
         users=users_beside(text),
         users_line=statement.number,
         dates=dates,

@@ -6,8 +6,9 @@ from datetime import date
 
 import pytest
 
-from rampart_cli.document.amounts import length_in, users_beside, users_in
+from rampart_cli.document.amounts import length_in
 from rampart_cli.document.criteria import read_criteria
+from rampart_cli.document.crowds import users_beside, users_in
 from rampart_cli.document.dates import DateProblem, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer, placeholder_in, read_field
 from rampart_cli.document.steps import steps_in
@@ -81,6 +82,17 @@ def test_users_are_read_and_a_rate_is_no_number_of_users(text: str, users: tuple
     [
         ("1% (500)", (500,)),
         ("10% of users out of ~500 = ~50 applications (2 days)", (50,)),
+        ("500 users (1%)", (500,)),
+        ("1% (500, 2 days)", (500,)),
+        ("1% (1,000 - 2,000 Veterans)", (1000, 2000)),
+        ("2%, which targets about 500 users", (500,)),
+        ("5% = 1.2 million", (1_200_000,)),
+        ("5%, March 1 - March 2, 2027", None),
+        ("5% (March 1, 2027)", None),
+        ("5% (see #61318)", None),
+        ("5% (sprint 42)", None),
+        ("5% (9:00 AM)", None),
+        ("5% (v2.1, 3 regions)", None),
         ("25% (2 days)", None),
         ("25%", None),
     ],
@@ -146,12 +158,53 @@ def test_a_step_is_told_from_talk(text: str, steps: list[float]) -> None:
         ("400 errors (DataDog)", [("400 errors (DataDog)", "named", None, None, None)]),
         ("Speed as before", [("Speed as before", "relative", None, None, None)]),
         ("Is it fast?", [("Is it fast?", "yes-no", None, None, None)]),
+        ("Error rate: 1% or less", [("Error rate", "numeric", "<=", 1, "percent")]),
+        ("Uptime at least 99%", [("Uptime", "numeric", ">=", 99, "percent")]),
+        ("Uptime greater than or equal to 99%", [("Uptime", "numeric", ">=", 99, "percent")]),
+        ("Queue: < 2.5k", [("Queue", "numeric", "<", 2500, "count")]),
+        ("99% success rate", [("success rate", "numeric", None, 99, "percent")]),
+        ("under 5% increase in errors", [("under 5% increase in errors", "relative", None, None, None)]),
+        ("Applies for 6 months or more", [("Applies for 6 months or more", "named", None, None, None)]),
         ("[such as error rate < 5%]", []),
         ("[FILL_IN] : list", []),
     ],
 )
 def test_criteria_are_read_with_their_bar(text: str, read: list[tuple[object, ...]]) -> None:
     assert [(c.name, c.kind, c.op, c.value, c.unit) for c in read_criteria(text, 1)] == read
+
+
+@pytest.mark.parametrize(
+    ("text", "op"),
+    [
+        ("Roll back if error rate > 5%", "<="),
+        ("If the error rate exceeds 5%, we roll back", "<="),
+        ("We turn the flag off when success < 5%", ">="),
+        ("Stop on errors >= 5%", "<"),
+        ("Error rate < 5%, otherwise roll back", "<"),
+    ],
+)
+def test_a_condition_to_stop_is_the_opposite_of_a_bar_to_pass(text: str, op: str) -> None:
+    assert [(c.op, c.value) for c in read_criteria(text, 1)] == [(op, 5)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Roll back if errors > 5% and retries > 5%",
+        "Never roll back unless errors > 5%",
+        "Errors > 5%: back-out",
+    ],
+)
+def test_a_condition_to_stop_that_can_be_taken_in_two_ways_has_no_operator(text: str) -> None:
+    assert {c.op for c in read_criteria(text, 1)} == {None}
+
+
+def test_the_heading_says_whether_bars_are_to_pass_or_to_stop() -> None:
+    found = [
+        read_criteria("Errors > 5%", 1, under=under)[0].op for under in ("Abort criteria", "Success or abort criteria")
+    ]
+
+    assert found == ["<=", None]
 
 
 @pytest.mark.parametrize(
