@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -14,13 +13,9 @@ from pydantic import Field, ValidationError, field_validator
 from rampart.errors import RampartError
 from rampart.model import Model
 from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
+from rampart_cli.document.names import plain_name
 
 _SPECS: dict[str, type[Model]] = {"rate": RateSpec, "count": CountSpec, "value": ValueSpec, "reported": ReportedSpec}
-_SPELLINGS = {
-    "centre": "center", "colour": "color", "behaviour": "behavior", "favourite": "favorite", "programme": "program",
-    "catalogue": "catalog", "cancelled": "canceled", "licence": "license", "enrolment": "enrollment", "cheque": "check",
-}  # fmt: skip
-_APART = re.compile(r"[^\w*?\[\]!%]+|_+")
 
 
 class BindingsError(RampartError):
@@ -76,25 +71,15 @@ class Bindings:
 
     @cached_property
     def _same(self) -> list[tuple[str, str]]:
-        groups = [[_words(phrase) for phrase in group] for group in self.synonyms if group]
+        groups = [[plain_name(phrase) for phrase in group] for group in self.synonyms if group]
         pairs = [(phrase, group[0]) for group in groups for phrase in group[1:] if phrase]
         return sorted(pairs, key=lambda pair: -len(pair[0]))
 
     def _normal(self, name: str) -> str:
-        text = f" {_words(name)} "
+        text = f" {plain_name(name)} "
         for phrase, first in self._same:
             text = text.replace(f" {phrase} ", f" {first} ")
         return text.strip()
-
-
-def _words(text: str) -> str:
-    """A name without what people vary: case, punctuation, plural, British and American spelling."""
-    words = _APART.sub(" ", text.casefold()).split()
-    return " ".join(_singular(_SPELLINGS.get(word, word)) for word in words)
-
-
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
 def read_bindings(text: str) -> Bindings:

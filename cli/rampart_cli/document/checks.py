@@ -16,6 +16,7 @@ from rampart_cli.document.date_checks import check_dates
 from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
 from rampart_cli.document.facts import MOST_FLAGS, almost_same, flag_of
 from rampart_cli.document.labels import Asks, placeholder_in
+from rampart_cli.document.names import plain_name
 from rampart_cli.document.sections import SectionKind, after_stage_name
 
 if TYPE_CHECKING:
@@ -32,12 +33,20 @@ _OTHER_ENVIRONMENT = re.compile(
     r"(?:^|[.-])(?:staging|stage|stg|dev|development|sandbox|test|qa|review|localhost)(?:[.-]|$)"
 )
 _REPORTED = re.compile(
-    r"complaints?|call cent(?:er|re)|contact cent(?:er|re)|feedback"
-    r"|qualitative|social listening|survey|satisfaction|sentiment|interview",
+    r"complaints?|support (?:tickets?|calls?|requests?|cases?)|help ?desk|(?:call|contact) cent(?:er|re)"
+    r"|feedback|qualitative|social listening|survey|satisfaction|sentiment|interview",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"https?://\S{1,1000}")
+_FLAG_LIKE = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:[_-][a-z0-9]{1,40}){1,20}(?![\w/-]|\.\w)", re.IGNORECASE)
+_SWITCHES = re.compile(
+    r"\b(?:flags?|toggles?|flipper|enabl\w+|disabl\w+|activat\w+|deactivat\w+|(?:turn|switch)\w*.{1,120}\b(?:on|off))\b",
     re.IGNORECASE,
 )
 _MOST_LINES = 10
 """Lines that one message names."""
+_TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.IGNORECASE)
+_DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019]t\b", re.IGNORECASE)
 _TOO_DIFFERENT = 3.0
 """Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
 
@@ -53,7 +62,13 @@ def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) ->
     def say(code: Code, line: int, fragment: str, message: str) -> Diagnostic:
         return diagnose(code, page, line, fragment, message)
 
-    found = [*_missing(plan, say), *_flags(plan, say), *_criteria(plan, say), *_phases(plan, say)]
+    found = [
+        *_missing(plan, say),
+        *_flags(plan, say),
+        *_misspelt(plan, say),
+        *_criteria(plan, say),
+        *_phases(plan, say),
+    ]
     found += [*_stages(plan, say), *_users(plan, details, say), *_placeholders(plan, details, say)]
     return found + check_dates(plan, details, say, today)
 
@@ -95,6 +110,26 @@ def _flags(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             )  # fmt: skip
 
 
+def _misspelt(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    """Words that are almost a flag of the plan, where the page speaks of switching one."""
+    known = {flag.name for flag in plan.flags}
+    flags = plan.flags[:MOST_FLAGS]
+    for statement in plan.statements:
+        if statement.line.quoted or not _SWITCHES.search(statement.text):
+            continue
+        for word in dict.fromkeys([*statement.line.codes, *_FLAG_LIKE.findall(_ADDRESS.sub(" ", statement.text))]):
+            meant = next((flag for flag in flags if word not in known and _is_misspelt(word, flag.name)), None)
+            if meant is not None and statement.number != meant.line:
+                yield say(
+                    Code.INCONSISTENT_FLAG_NAME, statement.number, word,
+                    f"the flag is {word} here and {meant.name} at line {meant.line}",
+                )  # fmt: skip
+
+
+def _is_misspelt(word: str, flag: str) -> bool:
+    return bool(_FLAG_LIKE.fullmatch(word)) and almost_same(word, flag)
+
+
 def _other_host(link: Link) -> str | None:
     host = urlsplit(link.url).hostname or ""
     return host if _OTHER_ENVIRONMENT.search(host) else None
@@ -116,7 +151,7 @@ def _criteria(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} is only a name: no bar is given")
     by_name: dict[str, list[Criterion]] = defaultdict(list)
     for c in plan.distinct_criteria:
-        by_name[c.name.casefold()].append(c)
+        by_name[plain_name(c.name)].append(c)
     for first, *others in by_name.values():
         for c in others:
             if c.line != first.line and c.value is not None and first.value is not None:
@@ -139,9 +174,9 @@ def _phases(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             titles[section.line] = section.title
     for (first, listed), (second, others) in combinations(sorted(phases.items())[:20], 2):
         for here, mine, there, theirs in ((second, others, first, listed), (first, listed, second, others)):
-            names = {c.name.casefold() for c in mine}
+            names = {plain_name(c.name) for c in mine}
             for criterion in theirs:
-                if criterion.name.casefold() not in names:
+                if plain_name(criterion.name) not in names:
                     yield say(
                         Code.CRITERION_MISSING_IN_PHASE, here, "",
                         f"{titles[here]!r} does not look at {criterion.name!r}, "
@@ -167,6 +202,7 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
                 Code.PERCENTAGE_OF_TIME, stage.percent_line or stage.line, f"{stage.percent:g}%",
                 f"{stage.percent:g}% is a percentage of time or requests, not of users",
             )  # fmt: skip
+    yield from _time_gate(plan, say)
     numbered = [stage for stage in plan.stages if stage.percent is not None]
     for before, after in pairwise(numbered):
         if (after.percent or 0) <= (before.percent or 0):
@@ -181,6 +217,20 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
         )  # fmt: skip
     yield from _letters(plan, say)
     yield from _increments(plan, say)
+
+
+def _time_gate(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+    """The gate for a percentage of time, named in prose while the stages do not say whose percentages they are."""
+    if any(stage.kind is StageKind.TIME for stage in plan.stages):
+        return
+    for statement in plan.statements:
+        gate = _TIME_GATE.search(statement.text) if statement.is_plan else None
+        if gate is not None and not _DENIES.search(statement.text):
+            yield say(
+                Code.PERCENTAGE_OF_TIME, statement.number, gate[0],
+                "the page speaks of a percentage of time, and its stages do not say that theirs are of users",
+            )  # fmt: skip
+            return
 
 
 def _increments(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
@@ -252,9 +302,14 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Di
     dated = [stage.line for stage in plan.stages if stage.start]
     open_ranges = {calendar.line for calendar in details.calendars if not calendar.dates.start}
     for statement in plan.statements:
-        if statement.is_decoy or statement.line.quoted or statement.section.kind is SectionKind.GUIDE:
+        is_rollback = statement.section.kind is SectionKind.ROLLBACK
+        is_talk = statement.is_decoy and not is_rollback
+        if is_talk or statement.line.quoted or statement.section.kind is SectionKind.GUIDE:
             continue
-        value = statement.field.value if statement.field and statement.field.value else statement.text
+        # In a list the placeholder may stand before the colon: `[FILL_IN]: your metric`.
+        is_listed = statement.is_criterion or is_rollback
+        field = statement.field if not is_listed else None
+        value = field.value if field and field.value else statement.text
         if (missing := placeholder_in(value)) is None:
             continue
         message = f"{missing!r} stands for an answer that is not given yet"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rampart_cli.document.labels import answer, placeholder_in
+from rampart_cli.document.names import plain_name
 
 
 class CriterionKind(StrEnum):
@@ -38,7 +39,7 @@ class Criterion:
     @property
     def key(self) -> tuple[str, str | None, float | None, str | None]:
         """What two statements of the same criterion share."""
-        return " ".join(self.name.casefold().split()), self.op, self.value, self.unit
+        return plain_name(self.name), self.op, self.value, self.unit
 
 
 _OPS = {

@@ -13,6 +13,7 @@ import holidays
 
 from rampart_cli.document.dates import DateProblem, Dates, leading_date
 from rampart_cli.document.diagnostics import Code, Diagnostic
+from rampart_cli.document.labels import Asks
 from rampart_cli.document.lines import LineKind
 from rampart_cli.document.results import Results, is_measured
 from rampart_cli.document.sections import SectionKind
@@ -155,7 +156,11 @@ def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Diagnostic]:
     lines: dict[int, list[Statement]] = defaultdict(list)
     for statement in plan.statements:
         lines[id(statement.section)].append(statement)
+    labels = [s for s in plan.statements if s.asks is Asks.RESULTS and s.field and s.field.value and not s.line.quoted]
     for stage in plan.stages:
+        label = next((s for s in labels if _tells_of(s, stage)), None)
+        if label is not None and stage.start and stage.start > today and is_measured(label, criteria):
+            yield _too_early(stage, label, say, today)
         section = results.section_of(stage)
         if section is None or section.line in told or stage.start is None or stage.start <= today:
             continue
@@ -163,7 +168,15 @@ def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Diagnostic]:
         within = (statement for below in section.walk() for statement in lines[id(below)])
         written = next((s for s in within if is_measured(s, criteria)), None)
         if written is not None:
-            yield say(
-                Code.RESULT_BEFORE_LAUNCH, written.number, "",
-                f"{stage.label} starts on {stage.start}, after {today}, and has results already",
-            )  # fmt: skip
+            yield _too_early(stage, written, say, today)
+
+
+def _tells_of(label: Statement, stage: Stage) -> bool:
+    """Whether `Results: …` stands right under a stage: in its section, or in the list item that states it."""
+    own = stage.section is not None and label.section is stage.section and stage.source is None
+    return own or (stage.source is not None and stage.source.line in label.line.ancestors)
+
+
+def _too_early(stage: Stage, written: Statement, say: Say, today: date) -> Diagnostic:
+    message = f"{stage.label} starts on {stage.start}, after {today}, and has results already"
+    return say(Code.RESULT_BEFORE_LAUNCH, written.number, "", message)

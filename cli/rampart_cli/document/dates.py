@@ -56,12 +56,16 @@ _TOKEN = re.compile(
     rf"|(?P<dash>\d{{1,2}}-\d{{1,2}}-\d{{4}})(?!\d)"
     rf"|\b(?P<month>(?:{_MONTH})\.?\s{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?(?!\d)(?:,?\s{{1,3}}\d{{4}})?)"
     rf"|(?P<european>\b\d{{1,2}}(?:st|nd|rd|th)?\s{{1,3}}(?:{_MONTH})\b(?:,?\s{{1,3}}\d{{4}})?)"
-    r"|(?P<sep>\s{0,3}(?:-|\u2013|\u2014|→|\bto\b|\bthrough\b|\bthru\b|\buntil\b)\s{0,3})"
+    r"|(?P<sep>\s{0,3}(?:-|\u2013|\u2014|→|\bto\b|\bthrough\b|\bthru\b|\buntil\b)\s{0,3}"
+    r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b[.,]?\s{0,3})?)"
     r"|(?P<year>\b20\d\d\b)"
     r"|(?P<run>(?:\d[\d/.-]{0,30}\d|\d)(?!\d|\s?%))(?:st|nd|rd|th)?",
     re.IGNORECASE,
 )
 _VAGUE = re.compile(r"\b(?:sprint|iteration|quarter|q(?=[1-4]\b))\s?#?\d{1,4}\b", re.IGNORECASE)
+_UNTIL = re.compile(r"\s*(?:until|through|thru)\s*", re.IGNORECASE)
+_TURN = 6
+"""Months that a range's end may lie before its start, with the year written once, to be taken for the next year."""
 _WEEK = re.compile(r"\bweek (of|beginning|starting)\s{1,3}$", re.IGNORECASE)
 _ATOMS = frozenset({"iso", "us", "dash", "month", "european"})
 
@@ -100,6 +104,10 @@ def read_dates(text: str) -> Dates:
     """Read the first day or range in a text that is meant to hold one, such as `7/28-8/01 2025` or `July 7 - 11`."""
     tokens = _tokens(text)
     first = next((index for index, token in enumerate(tokens) if token.kind in _ATOMS), None)
+    if first == 1 and tokens[0].kind == "sep" and _UNTIL.fullmatch(tokens[0].text):
+        until = _day(tokens[1]).date()
+        if until is not None:
+            return Dates(None, until, text[tokens[1].start : tokens[1].end].strip())
     if first is None:
         broken = next((t for t in tokens if t.kind == "run" and sum(map(t.text.count, "/-.")) >= 2), None)
         if broken is not None:
@@ -135,6 +143,19 @@ def leading_date(text: str) -> tuple[Dates, str]:
     return found, text[after:].lstrip(" -\u2013\u2014:.)|")
 
 
+_CLOCK_ONLY = re.compile(
+    r"(?:\b(?:at|from|to|until|and|noon|midnight|[ecmp][sd]?t|utc|gmt|eastern|central|mountain|pacific|time)\b"
+    r"|\d{1,2}(?::\d{2})?\s?(?:[ap]\.?m\b\.?)?|[\s,().\u2013-])*",
+    re.IGNORECASE,
+)
+
+
+def is_day(text: str) -> bool:
+    """Whether a line holds a day or a range, perhaps with a time of day, and nothing else."""
+    dates, rest = leading_date(text[:80])
+    return dates.said and len(text) <= 80 and bool(_CLOCK_ONLY.fullmatch(rest))
+
+
 _BEFORE_DATE = re.compile(r"(?:\b(?:on|by|from|starting|start|begins?|beginning|week of|@)\s{0,3}|\()$", re.IGNORECASE)
 
 
@@ -146,6 +167,12 @@ def date_said(text: str) -> Dates:
             prefix = 8 if text[max(0, token.start - 8) : token.start].casefold() == "week of " else 0
             return read_dates(text[token.start - prefix :])
     return NOTHING
+
+
+def between(first: Dates, last: Dates) -> Dates:
+    """The range from one day to another that stands elsewhere, such as in the next column."""
+    problem = DateProblem.REVERSED if first.start and last.start and last.start < first.start else first.problem
+    return replace(first, end=last.start, problem=problem)
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -175,9 +202,12 @@ def _end(begin: _Day, first: _Token, tail: list[_Token]) -> tuple[_Day | None, l
 
 def _resolve(begin: _Day, end: _Day | None, text: str, *, is_week: bool) -> Dates:
     if end is not None:
-        # One year written once counts for both ends.
-        begin = replace(begin, year=begin.year or end.year)
-        end = replace(end, year=end.year or begin.year)
+        # One year written once counts for both ends, unless a new year lies between them: 12/29 - 1/2 2026.
+        turn = 1 if begin.month - end.month >= _TURN else 0
+        begin, end = (
+            replace(begin, year=begin.year or (end.year - turn if end.year else None)),
+            replace(end, year=end.year or (begin.year + turn if begin.year else None)),
+        )
     start, stop = begin.date(), end.date() if end else None
     if start is None:
         return Dates(text=text, problem=DateProblem.NO_YEAR, is_week=is_week)

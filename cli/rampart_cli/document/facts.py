@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from rampart_cli.document.inline import Link
-from rampart_cli.document.labels import Asks, answer, placeholder_in, what_is_asked
+from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, what_is_asked
 from rampart_cli.document.lines import LineKind
 from rampart_cli.document.plan import FlagName, PlanDocument, Said
 from rampart_cli.document.sections import Section, SectionKind
@@ -38,14 +38,27 @@ _NAMED_ZONE = re.compile(
     r"\b(?:America|Europe|Asia|Africa|Australia|Pacific|Atlantic|Etc)/[A-Za-z_]{2,30}(?:/[A-Za-z_]{2,30})?\b|\bUTC\b"
 )
 _CLOCK = re.compile(
-    r"\b\d{1,2}(?::\d{2})?\s?(?:a\.?m\.?|p\.?m\.?)?\s?\(?((?:[ECMP][SD]?T|UTC|GMT)|Eastern|Central|Mountain|Pacific)\b"
+    r"\b\d{1,2}(?::\d{2})?\s?(?i:a\.?m\.?|p\.?m\.?)?\s?\(?((?:[ECMP][SD]?T|UTC|GMT)|Eastern|Central|Mountain|Pacific)\b"
 )
+_SPOKEN_ZONE = re.compile(r"\b(Eastern|Central|Mountain|Pacific) (?:(?:Standard|Daylight) )?[Tt]ime\b")
 _WINDOW = re.compile(
     r"\b(?:over|within|in|for) (?:the |a |any )?(?:last |past |rolling )?\d{1,4}[ -]?(?:minutes?|mins?|hours?)\b"
     r"|\b(?:evaluation|rolling|sliding) window\b"
     r"|\bat least \d[\d,]* (?:requests|samples|users|downloads|submissions)\b",
     re.IGNORECASE,
 )
+_SIGN = re.compile(r"[<>≤≥]\s{0,2}[\d.]")
+_MEASURES = re.compile(
+    r"\b(?:rates?|errors?|failures?|latency|p\d\d|requests|samples|metrics?|criteri\w+|bars?|thresholds?|windows?"
+    r"|measure\w*|judged?|evaluat\w+|averaged?|downloads|submissions|users)\b",
+    re.IGNORECASE,
+)
+_HOLDS = re.compile(
+    r"\b(?:hold|held|wait|bake|soak|stay|remain|answer\w*|respon\w+|repl(?:y|ied|ies)|resolv\w+|page[ds]?"
+    r"|roll(?:ed|ing)?[ -]?back)\b",
+    re.IGNORECASE,
+)
+"""What a number of minutes or hours is about when it is no window: a stage that is held, a person who answers."""
 _MONITOR_PATH = re.compile(r"/monitors/(?:manage/)?(\d{1,15})(?:/|$)")
 _MONITOR_NAME = re.compile(
     r"\b(?:the|our|this|a|datadog(?:['\u2019]s)?) (?:datadog )?monitors?,? [\"\u201c][^\"\u201c\u201d]{2,200}[\"\u201d]"
@@ -72,9 +85,12 @@ def gather_facts(plan: PlanDocument) -> None:
 
 
 def _gather(plan: PlanDocument, statement: Statement) -> None:
-    text, field = statement.text, statement.field
+    text, field = statement.text, statement.field or _of_row(statement.line.cells)
     value = answer(field.value) if field else ""
-    match statement.asks:
+    asks = field.asks if field else None
+    if asks is None and what_is_asked(statement.section.title) is Asks.OWNER:
+        asks, value = Asks.OWNER, answer(text)  # the heading asks, and the line below it answers
+    match asks:
         case Asks.OWNER if value:
             plan.owner = plan.owner or Said(value, statement.number)
         case Asks.ROLLBACK if value:
@@ -85,17 +101,23 @@ def _gather(plan: PlanDocument, statement: Statement) -> None:
             plan.dashboard = plan.dashboard or Said(statement.line.links[0].url, statement.number)
         case Asks.MONITOR if value:
             plan.monitor = plan.monitor or Said(value, statement.number)
-    if statement.asks is Asks.TIMEZONE and value and (zone := _zone(text, value)):
+    if asks is Asks.TIMEZONE and value and (zone := _zone(text, value)):
         plan.timezone = plan.timezone or Said(zone, statement.number)
     for fact, said in _in_passing(text):
         if getattr(plan, fact) is None:
             setattr(plan, fact, Said(said, statement.number))
 
 
+def _of_row(cells: tuple[str, ...]) -> Field | None:
+    """A row of two cells is a label with its answer: `| Owner | claims-team |`."""
+    return Field(cells[0], cells[1], what_is_asked(cells[0])) if len(cells) == 2 else None
+
+
 @lru_cache(maxsize=4096)
 def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
     """What a sentence says besides: a time zone, a window, a monitor, business days; each by its name in a plan."""
-    window, monitor, business = _WINDOW.search(text), _MONITOR_NAME.search(text), _BUSINESS.search(text)
+    window = _WINDOW.search(text) if _is_of_measuring(text) else None
+    monitor, business = _MONITOR_NAME.search(text), _BUSINESS.search(text)
     found = {
         "timezone": _zone(text, ""),
         "window": window and window[0],
@@ -105,10 +127,15 @@ def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((fact, said) for fact, said in found.items() if said)
 
 
+def _is_of_measuring(text: str) -> bool:
+    """Whether minutes in a line are those of a measurement, not those of a stage that is held or of an answer."""
+    return bool(_SIGN.search(text) or (_MEASURES.search(text) and not _HOLDS.search(text)))
+
+
 def _zone(text: str, value: str) -> str | None:
     if named := _NAMED_ZONE.search(value or text):
         return named[0]
-    spoken = value or (clock[1] if (clock := _CLOCK.search(text)) else "")
+    spoken = value or next((found[1] for zone in (_CLOCK, _SPOKEN_ZONE) if (found := zone.search(text))), "")
     return next((zone for zone, words in _ZONES.items() if spoken and re.search(words, spoken, re.IGNORECASE)), None)
 
 
@@ -122,12 +149,16 @@ def _links(statement: Statement) -> list[Link]:
 
 def _rollback_section(roots: Iterable[Section]) -> Said | None:
     for section in (section for root in roots for section in root.walk()):
-        if section.kind is SectionKind.ROLLBACK:
-            for below in section.walk():
-                for line in below.lines:
-                    if not line.quoted and placeholder_in(line.text) is None and answer(line.text):
-                        return Said(section.title, section.line)
+        if section.kind is SectionKind.ROLLBACK and _is_filled(section):
+            return Said(section.title, section.line)
     return None
+
+
+def _is_filled(section: Section) -> bool:
+    """Whether a person wrote something, and no answer that the template asks for is left open."""
+    texts = [line.text for below in section.walk() for line in below.lines if not line.quoted]
+    is_open = any(text.startswith(missing) for text in texts if (missing := placeholder_in(text)))
+    return not is_open and any(answer(text) and placeholder_in(text) is None for text in texts)
 
 
 def _dashboard(plan: PlanDocument) -> Said | None:
@@ -208,7 +239,10 @@ def _spelling(name: str) -> str:
 
 
 def almost_same(first: str, second: str) -> bool:
-    """One letter apart, or the same but for case, hyphens and underscores; `_1` and `_2` are two flags."""
+    """One letter apart, two letters swapped, or the same but for case, hyphens and underscores.
+
+    `_1` and `_2` are two flags.
+    """
     one, two = _spelling(first), _spelling(second)
     if one == two:
         return True
@@ -218,6 +252,8 @@ def almost_same(first: str, second: str) -> bool:
     at = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
     if any(word[at : at + 1].isdigit() for word in (short, long)):
         return False
+    if len(short) == len(long) and short[at : at + 2] == long[at : at + 2][::-1]:
+        return short[at + 2 :] == long[at + 2 :]  # two letters changed places
     return short[at:] == long[at + 1 :] or short[at + 1 :] == long[at + 1 :]
 
 

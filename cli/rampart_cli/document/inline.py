@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from markdown_it import MarkdownIt
 from mdit_py_plugins.front_matter import front_matter_plugin
@@ -24,6 +24,10 @@ _LONGEST, _MOST_BRACKETS = 4000, 100
 _ATTRIBUTE = re.compile(r"""\bhref\s{0,9}=\s{0,9}["']?([^\s"'>]{1,2000})""", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-z]{1,10})\b", re.IGNORECASE)
 STRUCK = frozenset({"s", "del", "strike"})
+
+
+References: TypeAlias = dict[str, Any]
+"""What `[name]: address` lines define, by name."""
 
 
 @dataclass(slots=True)
@@ -64,16 +68,19 @@ def parser(*, front_matter: bool = False) -> MarkdownIt:
     return markdown
 
 
-def visible_lines(content: str) -> list[VisibleLine]:
-    """Read a paragraph's source; one entry for each source line that shows anything."""
+def visible_lines(content: str, references: References | None = None) -> list[VisibleLine]:
+    """Read a paragraph's source; one entry for each source line that shows anything.
+
+    `references` are the page's addresses by name, as the parser of blocks collects them: `[flag][f]`.
+    """
     if not _MARKED.search(content):
         return [_plain(number, line) for number, line in enumerate(content.split("\n"))]
     if _is_bounded(content):
-        return _Reader(content).lines
+        return _Reader(content, references).lines
     return [
         VisibleLine(number, entry.text, entry.links, entry.codes, entry.plain)
         for number, line in enumerate(content.split("\n"))
-        for entry in (_Reader(line).lines if _is_bounded(line) else [_plain(number, line)])
+        for entry in (_Reader(line, references).lines if _is_bounded(line) else [_plain(number, line)])
     ]
 
 
@@ -88,14 +95,14 @@ def _plain(number: int, line: str) -> VisibleLine:
 class _Reader:
     """Walks the inline tokens of one paragraph."""
 
-    def __init__(self, content: str) -> None:
+    def __init__(self, content: str, references: References | None = None) -> None:
         self._source = content.split("\n")
         self._entry = VisibleLine()
         self.lines = [self._entry]
         self._strong = self._struck = 0
         self._link: Link | None = None
         tokens: list[Token] = []
-        parser().inline.parse(content, parser(), {}, tokens)
+        parser().inline.parse(content, parser(), {"references": references or {}}, tokens)
         self._walk(tokens)
         if self._entry.line != len(self._source) - 1:
             self._resynchronise()

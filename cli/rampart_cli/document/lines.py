@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rampart_cli.document.inline import MAX_NESTING, Link, VisibleLine, parser, visible_lines
+from rampart_cli.document.inline import MAX_NESTING, Link, References, VisibleLine, parser, visible_lines
 from rampart_cli.document.markup import MarkupLine, markup_lines
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ class _Walk:
     def __init__(self, page: Page) -> None:
         text = "\n".join(page.lines)
         self._raw = page.lines
-        self._tokens = parser(front_matter=text.startswith("---")).parse(text)
+        defined: dict[str, Any] = {}
+        self._tokens = parser(front_matter=text.startswith("---")).parse(text, defined)
+        self._references: References = defined.get("references", {})
         self._found: list[Line] = []
         self._items: list[Line | None] = []
         self._quotes = 0
@@ -117,9 +119,9 @@ class _Walk:
                 self._deepest = first
             match token.type:
                 case "inline" if self._tokens[index - 1].type in {"th_open", "td_open"}:
-                    self._cells.append(_one(visible_lines(token.content)))
+                    self._cells.append(_one(visible_lines(token.content, self._references)))
                 case "inline":
-                    self._paragraph(first, visible_lines(token.content))
+                    self._paragraph(first, visible_lines(token.content, self._references))
                 case "tr_open":
                     self._cells, self._row_line = [], first
                 case "tr_close":

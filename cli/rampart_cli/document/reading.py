@@ -28,7 +28,7 @@ from rampart_cli.document.plan import PlanDocument, Said
 from rampart_cli.document.sections import Section, SectionKind, build_tree, plan_roots
 from rampart_cli.document.stage_details import Details, give_details
 from rampart_cli.document.stages import read_stages
-from rampart_cli.document.statements import Statement, statements_of
+from rampart_cli.document.statements import Statement, judged_by, statements_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +131,12 @@ def _title(roots: list[Section], statements: list[Statement]) -> Said:
 def _criteria(statements: list[Statement]) -> list[Criterion]:
     found: list[Criterion] = []
     above: Statement | None = None
-    for statement in (s for s in statements if s.is_criterion and not s.line.quoted):
+    for statement in (s for s in statements if not s.line.quoted):
+        if statement.is_plan and (judged := judged_by(statement.line.header)):
+            cells = [statement.line.cells[index] for index in judged if index < len(statement.line.cells)]
+            found += [c for cell in cells for c in read_criteria(cell, statement.number)]
+        if not statement.is_criterion:
+            continue
         stated = criteria_of(statement)
         # A bar may stand on the next line of the paragraph that names it: "Error rate" and then ": < 1%".
         if above is not None and _goes_on(above, statement) and _is_name_only(found, above.number):

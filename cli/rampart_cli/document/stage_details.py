@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import Length, length_in
-from rampart_cli.document.crowds import users_in
-from rampart_cli.document.dates import DateProblem, Dates, read_dates
+from rampart_cli.document.crowds import is_range, users_in
+from rampart_cli.document.dates import DateProblem, Dates, is_day, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.sections import Section, SectionKind
 
@@ -82,8 +82,10 @@ def give_details(stages: Sequence[Stage], statements: Sequence[Statement], roots
         reached = _reached(statement, by_section)
         if statement.asks is Asks.DATES:
             _date(statement, reached, details)
+        elif is_day(statement.text) and len(reached) == 1 and statement.stage_section is not None:
+            _give_dates(leading_date(statement.text)[0], statement.number, reached, details)
         elif statement.asks is Asks.USERS:
-            _count(statement, reached, details)
+            _count(statement, reached, stages, details)
         elif reached and _WAITS.search(statement.text) and (length := length_in(statement.text)):
             _hold(reached, length, statement.number, details)
     _dates_in_headings(stages, roots, details)
@@ -130,13 +132,21 @@ def _give_dates(dates: Dates, line: int, reached: tuple[Stage, ...], details: De
         details.calendars.append(Calendar(dates, line, reached))
 
 
-def _count(statement: Statement, reached: tuple[Stage, ...], details: Details) -> None:
+def _below(section: Section, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The stages of the sections within this one: a list of numbers above them is theirs."""
+    inside = {id(below) for below in section.walk()}
+    return tuple(stage for stage in stages if stage.section is not None and id(stage.section) in inside)
+
+
+def _count(statement: Statement, reached: tuple[Stage, ...], stages: Sequence[Stage], details: Details) -> None:
     numbers = users_in(answer(statement.field.value)) if statement.field else None
     if numbers is None:
         return
     if len(reached) == 1:
         reached[0].users, reached[0].users_line = numbers, statement.number
         return
+    if not reached and len(numbers) > 1 and not is_range(answer(statement.field.value if statement.field else "")):
+        reached = _below(statement.section, stages)
     details.crowds.append(Crowd(numbers, statement.number, reached))
     if len(numbers) == len(reached):
         for stage, number in zip(reached, numbers, strict=True):

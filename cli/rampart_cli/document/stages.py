@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rampart_cli.document.statements import Statement
 
 _CONTAINERS = frozenset({"phase", "step", "day", "week"})
+_BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
+_PERCENTAGE = re.compile(r"%|percent", re.IGNORECASE)
 _REST = re.compile(r"^[\s:\u2013\u2014.-]+|[\s:\u2013\u2014.-]+$")
 
 
@@ -94,7 +96,12 @@ def _frames(roots: Sequence[Section], planned: Sequence[Statement]) -> list[_Fra
 
 
 def _value(label: Statement) -> list[float]:
-    return percents_in(answer(label.field.value)) if label.field else []
+    if label.field is None:
+        return []
+    written = answer(label.field.value)
+    if _BARE.fullmatch(written) and _PERCENTAGE.search(label.field.label) and float(written) <= 100:
+        return [float(written)]  # the label says what the number is
+    return percents_in(written)
 
 
 def _spoken(frame: _Frame) -> list[float]:
@@ -129,6 +136,8 @@ def _stages_of(frame: _Frame, told: _Told) -> list[Stage]:
         return [_from_label(label) for label in labels]
     if frame.percents or labels:
         return [_of_one(frame, labels, told.percents)]
+    if len(frame.steps) == 1 and frame.word not in _CONTAINERS and not frame.steps[0].dates.said:
+        return [_of_one(frame, labels, told.percents)]
     if frame.steps:
         return [_in_frame(frame, step) for step in frame.steps]
     return _without_percent(frame, told)
@@ -156,7 +165,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage
     said = [(percent, frame.section.line) for percent in frame.percents]
     said += [(percent, label.number) for label in labels for percent in _value(label)[:1]]
     # A step towards another stage ("then move to 50%") is no contradiction.
-    others = stated - {percent for percent, _ in said}
+    others = stated - {percent for percent, _ in said} if said else set()
     if not labels and len(frame.steps) == 1:
         said += [(s.percent, s.line) for s in frame.steps if s.percent is not None and s.percent not in others]
     texts = [frame.section.title, *(label.field.value for label in labels if label.field)]
@@ -219,6 +228,9 @@ def _merge(by_heading: list[Stage], by_line: list[Stage]) -> list[Stage]:
     for stage in by_heading:
         _remember(stage, known)
     for stage in by_line:
+        if (named := _of_letter(stage, by_heading)) is not None:
+            _contradict(named, stage)
+            continue
         # The same list saying it twice is no repetition but a mistake, which is for the reader to see.
         places = known.get(stage.percent, {}) if stage.percent is not None else {}
         same = next((other for place, other in places.items() if place != _place(stage)), None)
@@ -228,6 +240,23 @@ def _merge(by_heading: list[Stage], by_line: list[Stage]) -> list[Stage]:
         else:
             add_details(same, stage)
     return sorted(found, key=lambda stage: stage.line)
+
+
+def _of_letter(step: Stage, by_heading: list[Stage]) -> Stage | None:
+    """The only heading's stage that a step names by its letter, and to which it gives another percentage."""
+    if step.letter is None or step.percent is None:
+        return None
+    letter = step.letter.casefold()
+    same = [s for s in by_heading if s.letter and s.letter.casefold() == letter and s.source is None]
+    if len(same) != 1 or same[0].stated or same[0].percent in {None, step.percent}:
+        return None
+    return same[0]
+
+
+def _contradict(stage: Stage, step: Stage) -> None:
+    said = [(percent, line) for percent, line in ((stage.percent, stage.line), (step.percent, step.line)) if percent]
+    stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
+    add_details(stage, step)
 
 
 def _remember(stage: Stage, known: dict[float, dict[int, Stage]]) -> None:

@@ -91,6 +91,8 @@ class _Reader:
         if asks is Asks.CRITERIA:
             self._criteria, self._asked_by = True, line
             return bool(field and field.value)
+        if line.kind is LineKind.ROW and judged_by(line.header):
+            return False
         if line.kind is LineKind.ROW:
             return self._criteria or has_bars(line.header)
         another = asks not in {None, Asks.OTHER, Asks.TITLE} and not self._is_below(line)
@@ -107,6 +109,19 @@ class _Reader:
         return (
             asked is not None and asked.kind is LineKind.ITEM and not self._is_below(line) and line.line != asked.line
         )
+
+
+_STAGE_COLUMN = re.compile(r"^(stage|phase|step|wave|percent|%|rollout|traffic|exposure)", re.IGNORECASE)
+_JUDGE_COLUMN = re.compile(r"criteri|^(advance|proceed|continue|move on|go on|guardrails?)\b", re.IGNORECASE)
+_METRIC_COLUMN = re.compile(r"metric|\bkpi|threshold|^(target|limit|bar)s?$", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
+    """The columns of a table of stages that say what each is judged by; none of a table of criteria."""
+    if not any(map(_STAGE_COLUMN.search, header)) or any(map(_METRIC_COLUMN.search, header)):
+        return ()
+    return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
 
 
 _BARS = re.compile(r"threshold|metric|criteri|\bkpi|guardrail|^(target|limit|bar|success)s?$", re.IGNORECASE)

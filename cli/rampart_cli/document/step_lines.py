@@ -14,13 +14,13 @@ from rampart_cli.document.amounts import (
     percents_in,
 )
 from rampart_cli.document.crowds import users_beside, users_in
-from rampart_cli.document.dates import Dates, date_said, leading_date, read_dates
+from rampart_cli.document.dates import Dates, between, date_said, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.lines import LineKind
 from rampart_cli.document.plan import Stage
 from rampart_cli.document.sections import SectionKind, stage_name
-from rampart_cli.document.statements import Statement, has_bars
-from rampart_cli.document.steps import steps_in
+from rampart_cli.document.statements import Statement, has_bars, judged_by
+from rampart_cli.document.steps import goes_to, is_series, steps_in, without_bars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,8 @@ _STAGE_COLUMN = re.compile(r"launch|percent|%|rollout|traffic|stage|phase|ramp|s
 _PERCENT_COLUMN = re.compile(r"%|percent", re.IGNORECASE)
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 _DATE_COLUMN = re.compile(r"date|when|start|range|week|schedule|planned", re.IGNORECASE)
+_OF_PEOPLE = re.compile(r"\s{0,2}of\s(?:(?:all|the|our)\s){0,2}[a-z]{3,20}", re.IGNORECASE)
+_END_COLUMN = re.compile(r"^(end|finish|until|through|last)(s|ed| date| day)?$", re.IGNORECASE)
 _ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
 _NAME_COLUMN = re.compile(r"^(stage|phase|step|name|wave)s?( name)?$", re.IGNORECASE)
 _USERS_COLUMN = re.compile(r"users|people|veterans|audience", re.IGNORECASE)
@@ -68,13 +70,15 @@ def _dated(statement: Statement) -> list[Stage]:
     """Several steps of one sentence, each with its day: "to 10% on 8/4, then to 50% on 8/6"."""
     if statement.text.count("%") + statement.text.count("percent") < 2:
         return []
-    found = list(PERCENT.finditer(statement.text))
+    text = without_bars(statement.text)
+    found = list(PERCENT.finditer(text))
     if len(found) < 2:
         return []
-    ends = [*(percent.start() for percent in found[1:]), len(statement.text)]
-    tails = [statement.text[percent.end() : end] for percent, end in zip(found, ends, strict=True)]
-    days = [date_said(tail) for tail in tails]
-    if not all(day.said for day in days) or not steps_in(statement.text):
+    cuts = [0, *(end for percent in found for end in (percent.start(), percent.end())), len(text)]
+    between = [text[start:end] for start, end in zip(cuts[::2], cuts[1::2], strict=True)]
+    before, after = ([date_said(part) for part in parts] for parts in (between[:-1], between[1:]))
+    days = next((days for days in (after, before) if all(day.said for day in days)), None)
+    if days is None or not steps_in(statement.text):
         return []
     return [_step(statement, float(p[1]), p[0], day) for p, day in zip(found, days, strict=True) if float(p[1]) <= 100]
 
@@ -85,7 +89,8 @@ def _date_in(text: str) -> Dates:
     behind = PERCENT.search(text)
     if said.said or behind is None:
         return said
-    return leading_date(text[behind.end() :].lstrip(" :(-\u2013\u2014"))[0]
+    people = _OF_PEOPLE.match(text, behind.end())
+    return leading_date(text[people.end() if people else behind.end() :].lstrip(" :(,-\u2013\u2014"))[0]
 
 
 def _is_about_rollout(statement: Statement) -> bool:
@@ -94,11 +99,13 @@ def _is_about_rollout(statement: Statement) -> bool:
         return True
     if stage_name(statement.text):
         return True
+    above = [item.text for item in statement.line.ancestors] + [statement.section.title]
     if statement.line.kind is LineKind.TEXT and not PERCENT.match(statement.text):
-        return False  # prose may tell of anything
+        # Prose may tell of anything, unless it moves the flag below a stage's heading or names all steps in a row.
+        in_stage = statement.stage_section is not None and goes_to(statement.text)
+        return in_stage or (is_series(statement.text) and any(map(_ROLLS.search, above)))
     if statement.section.kind is SectionKind.STAGE:
         return True
-    above = [item.text for item in statement.line.ancestors] + [statement.section.title]
     return any(map(_ROLLS.search, above))
 
 
@@ -121,10 +128,18 @@ def _step(statement: Statement, percent: float | None, text: str, dates: Dates) 
 
 def _row(statement: Statement) -> list[Stage]:
     row = dict(zip(statement.line.header, statement.line.cells, strict=False))
-    if has_bars(statement.line.header) or not any(map(_STAGE_COLUMN.search, row)):
+    judged = judged_by(statement.line.header)
+    if has_bars(statement.line.header) and not judged:
         return []
-    planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head)}
+    judges = {statement.line.header[index] for index in judged}
+    planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head) and head not in judges}
     said = [(cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := _percents(head, cell))]
+    if not said and any(map(_DATE_COLUMN.search, planned)):
+        # Whatever the column is called, "increase to 10%" beside a day is a step.
+        moves = [(cell, list(steps_in(cell))) for cell in planned.values() if goes_to(cell)]
+        said = [(cell, percents) for cell, percents in moves if percents]
+    if not said and not any(map(_STAGE_COLUMN.search, planned)):
+        return []
     if not said:
         return _audience_row(statement, planned)
     cell, percents = said[0]
@@ -132,7 +147,10 @@ def _row(statement: Statement) -> list[Stage]:
     title = _first(planned, _NAME_COLUMN)
     step.name = title if len(title) > 2 and not percents_in(title) else step.name
     numbers = _first({head: cell for head, cell in planned.items() if not _PERCENT_COLUMN.search(head)}, _USERS_COLUMN)
-    step.users = users_in(numbers) if numbers and not percents_in(numbers) else users_beside(cell)
+    if numbers and not percents_in(numbers):
+        step.users = users_in(numbers)
+    else:
+        step.users = next((users for cell in planned.values() if (users := users_beside(cell))), None)
     if length := length_in(_first(planned, _HOLD_COLUMN)):
         step.hold, step.hold_line = length, statement.number
     return [step]
@@ -148,6 +166,9 @@ def _percents(head: str, cell: str) -> list[float]:
 
 def _dates_of(row: dict[str, str]) -> Dates:
     written = [read_dates(cell) for head, cell in row.items() if _DATE_COLUMN.search(head)]
+    ends = [read_dates(cell) for head, cell in row.items() if _END_COLUMN.search(head)]
+    if written and ends and written[0].start and not written[0].end and ends[0].start and not ends[0].end:
+        return between(written[0], ends[0])
     return next((dates for dates in written if dates.said), date_said(" | ".join(row.values())))
 
 

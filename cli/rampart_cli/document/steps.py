@@ -19,8 +19,8 @@ _IS = re.compile(
     re.IGNORECASE,
 )
 _GOES = re.compile(
-    r"\b(?:(?:increase|ramp|expand|launch|move|release|enable|open|set|raise|bump|dial|scale|proceed|advance|deploy|widen"
-    r"|grow)s?|switch(?:es)?|go(?:es)?|roll(?:ed|s)?[ -]?out|turn(?: it| the flag)? on)\b"
+    r"\b(?:rolling out|(?:increase|ramp|expand|launch|move|release|enable|open|set|raise|bump|dial|scale|proceed"
+    r"|advance|deploy|widen|grow)s?|switch(?:es)?|go(?:es)?|roll(?:ed|s)?[ -]?out|turn(?: it| the flag)? on)\b"
     rf"[^%.;]{{0,80}}?\b(?:to|at|for)\s{{1,3}}{_N}",
     re.IGNORECASE,
 )
@@ -32,9 +32,35 @@ _TALK = re.compile(
     r"|\b(?:got|gave|showed|saw|had|were|was|reached)\b|roll(?:ed|ing)?[ -]?back|decrease|reduce|lower\b|back to",
     re.IGNORECASE,
 )
+_ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
+_SERIES = re.compile(
+    rf"{_N}(?:\s{{0,2}}(?:→|,|;|\band\b|\bthen\b|\bto\b)+\s{{0,2}}(?:(?:and|then|to)\s)?{_N}){{1,20}}", re.IGNORECASE
+)
+_LEAD_IN = re.compile(
+    r"^(?:(?:the |our )?(?:stages|steps|phases|ramp|ramp-up|schedule|rollout(?: stages)?|percentages|increments|plan)"
+    r"(?: are| is| goes)?\s?:?|(?:we|it|the (?:flag|rollout|feature|toggle)) (?:will |shall )?(?:then )?"
+    r"(?:go(?:es)?|ramps?(?: up)?|rolls?(?: it)? out|moves?|steps?|proceeds?)(?: from| to| through| up| in)*)\s*$",
+    re.IGNORECASE,
+)
 _BAR = re.compile(r"[<>≤≥]=?\s{0,3}%?\s?[\d.]{1,6}\s?%?")
 _CLAUSE = re.compile(r"[;.](?=\s|$)")
 _JOINTS = re.compile(r"\b(?:then|and|to|of users|users)\b|[-\u2013\u2014→>=,/|\s]", re.IGNORECASE)
+
+
+def without_bars(text: str) -> str:
+    """The text with its arrows as `→`, and without bars such as `< 5%`."""
+    return _BAR.sub(" ", _ARROW.sub("→", text))
+
+
+def is_series(text: str) -> bool:
+    """Whether a line names all steps in a row: `1% → 10% → 100%`, `Stages: 5%, 25% and 100%`."""
+    series = _SERIES.search(without_bars(text)) if "%" in text else None
+    return series is not None and bool(_LEAD_IN.match(text[: series.start()]))
+
+
+def goes_to(text: str) -> bool:
+    """Whether a sentence moves the flag: "we increase to 10% of users"."""
+    return bool(_GOES.search(text))
 
 
 @lru_cache(maxsize=4096)
@@ -47,12 +73,14 @@ def _steps_of(clause: str) -> list[float]:
     if "%" not in clause and "percent" not in clause:
         return []
     # "increase from 5% to 50%" is one step, where "5% to 50%" is what a whole phase goes through.
-    clause = _FROM.sub(r"\1", _BAR.sub(" ", clause).strip())
+    clause = _FROM.sub(r"\1", without_bars(clause).strip())
     percents = percents_in(clause)
     if _TALK.search(clause) or (len(percents) == 2 and range_in(clause)):
         return []
     if not _JOINTS.sub("", PERCENT.sub("", clause)):
         return percents  # 1% → 25% → 100%
+    if (series := _SERIES.search(clause)) and _LEAD_IN.match(clause[: series.start()]):
+        return percents_in(series[0])
     for pattern in (_LEADS, _IS, _GOES):
         if found := pattern.search(clause):
             return percents_in(found[0])[-1:]

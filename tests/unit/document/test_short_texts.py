@@ -26,10 +26,14 @@ from rampart_cli.document.steps import steps_in
         ("Aug 4th to Aug 6th 2025", date(2025, 8, 4), date(2025, 8, 6)),
         ("week of 8/7/2025", date(2025, 8, 7), None),
         ("8/1/2025 - TBD", date(2025, 8, 1), None),
+        ("12/29 - 1/2 2026", date(2025, 12, 29), date(2026, 1, 2)),
+        ("12/29/2025 - 1/2", date(2025, 12, 29), date(2026, 1, 2)),
+        ("Mon 8/4/2025 - Wed 8/6/2025", date(2025, 8, 4), date(2025, 8, 6)),
+        ("until 2025-08-08", None, date(2025, 8, 8)),
         ("8/1/2025 - 3 days at most", date(2025, 8, 1), None),
     ],
 )
-def test_dates_are_read_as_written(text: str, start: date, end: date | None) -> None:
+def test_dates_are_read_as_written(text: str, start: date | None, end: date | None) -> None:
     found = read_dates(text)
 
     assert (found.start, found.end, found.problem) == (start, end, None)
@@ -44,7 +48,7 @@ def test_dates_are_read_as_written(text: str, start: date, end: date | None) -> 
         ("Sprint 12", DateProblem.MALFORMED),
         ("July 7 - 11", DateProblem.NO_YEAR),
         ("week of 6/28", DateProblem.NO_YEAR),
-        ("12/28 - 1/5 2026", DateProblem.REVERSED),
+        ("8/6 - 8/4 2025", DateProblem.REVERSED),
         ("XX/XX/2026", DateProblem.PLACEHOLDER),
         ("TBD", DateProblem.PLACEHOLDER),
         ("2 business days", None),
@@ -127,7 +131,11 @@ def test_of_a_length_the_longer_end_is_held(text: str, hold: str | None) -> None
         ("Day 1: 1%", [1]),
         ("1% → 25% → 100%", [1, 25, 100]),
         ("if errors < 1% go to 50%", [50]),
+        ("We go 1% → 10% → 100%, a day each", [1, 10, 100]),
+        ("Stages: 5% -> 25% -> 100%", [5, 25, 100]),
+        ("Stages: 5%, 25%, 50% and 100%", [5, 25, 50, 100]),
         ("1% → 25% → 100% is recommended", []),
+        ("Stages such as 1% → 25% for example", []),
         ("or at most 10%", []),
         ("20% got us 500 users", []),
         ("error rate < 1%", []),
