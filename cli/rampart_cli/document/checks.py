@@ -14,6 +14,7 @@ from rampart_cli.document.amounts import StageKind, increment_in, range_in, step
 from rampart_cli.document.criteria import Criterion, CriterionKind
 from rampart_cli.document.date_checks import check_dates
 from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
+from rampart_cli.document.dilution_checks import check_dilution
 from rampart_cli.document.facts import MOST_FLAGS, almost_same, flag_of
 from rampart_cli.document.labels import Asks, placeholder_in
 from rampart_cli.document.names import plain_name
@@ -70,6 +71,7 @@ def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) ->
         *_phases(plan, say),
     ]
     found += [*_stages(plan, say), *_users(plan, details, say), *_placeholders(plan, details, say)]
+    found += check_dilution(plan, say)
     return found + check_dates(plan, details, say, today)
 
 
@@ -141,7 +143,7 @@ def _criteria(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured in Datadog")
         if c.kind is CriterionKind.NUMERIC and c.op is None:
             yield say(
-                Code.MISSING_OPERATOR, c.line, f"{c.value:g}", f"{c.name!r} has the number {c.value:g} and no operator"
+                Code.MISSING_OPERATOR, c.line, c.written, f"{c.name!r} has the number {c.value:g} and no operator"
             )
         if c.kind is CriterionKind.RELATIVE:
             yield say(

@@ -35,6 +35,8 @@ class Criterion:
     unit: str | None = None
     measure: str = ""
     text: str = ""
+    written: str = ""
+    """The number as written."""
 
     @property
     def key(self) -> tuple[str, str | None, float | None, str | None]:
@@ -216,7 +218,7 @@ def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterio
             name = found[-1].name
         name = name or _name(f"{_noun(bar['unit'])} {text[bar.end() :] if bar is bars[-1] else ''}")
         op = next(op for index, op in enumerate(_OPS) if bar[f"op{index}"])
-        found.append(_numeric(name, op, _amount(bar), bar["sign"] or bar["unit"], line))
+        found.append(_numeric(name, op, bar["number"], bar["sign"] or bar["unit"], line, _scale(bar)))
         last = bar.end()
     if more := _ONE_MORE.fullmatch(text[last:]):
         found.append(_read_bare(more["more"], line))
@@ -235,7 +237,7 @@ def _read_bare(text: str, line: int) -> Criterion:
     if only:
         # Zero needs no operator: there is nothing below it.
         op = "==" if float(only["number"].replace(",", "")) == 0 else None
-        return _numeric(_name(name), op, _amount(only), only["sign"] or only["unit"], line)
+        return _numeric(_name(name), op, only["number"], only["sign"] or only["unit"], line, _scale(only))
     if zero := _ZERO.match((value if colon else text).strip()):
         return _numeric(_name(name) if colon else _name(zero["name"]), "==", "0", None, line)
     if trailing := _TRAILING.fullmatch(text):
@@ -251,18 +253,18 @@ def _read_bare(text: str, line: int) -> Criterion:
     return Criterion(_name(text), CriterionKind.NAMED, line)
 
 
-def _amount(found: re.Match[str]) -> str:
-    return f"{float(found['number'].replace(',', '')) * 1000:g}" if found["thousands"] else found["number"]
+def _scale(found: re.Match[str]) -> int:
+    return 1000 if found["thousands"] else 1
 
 
-def _numeric(name: str, op: str | None, number: str, unit: str | None, line: int) -> Criterion:
+def _numeric(name: str, op: str | None, number: str, unit: str | None, line: int, scale: int = 1) -> Criterion:
     word = (unit or "").casefold()
     if word in {"%", "percent"}:
         kind: str | None = "percent"
     else:
         kind = None if word.split("/")[0] in _NO_COUNT and word else "count"
-    value = float(number.replace(",", ""))
-    return Criterion(name, CriterionKind.NUMERIC, line, op, value, kind, word)
+    value = float(number.replace(",", "")) * scale
+    return Criterion(name, CriterionKind.NUMERIC, line, op, value, kind, word, written=number)
 
 
 def _before_colon(text: str) -> str:

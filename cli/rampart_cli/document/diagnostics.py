@@ -52,6 +52,8 @@ class Code(StrEnum):
     """A criterion has no number, or there is no criterion."""
     MISSING_OPERATOR = "missing_operator"
     """A criterion's number has no direction."""
+    BAR_CANNOT_FIRE = "bar_cannot_fire"
+    """A bar that a stage is too small to break."""
     UNMEASURABLE_CRITERION = "unmeasurable_criterion"
     """A criterion that no metric shows."""
     CRITERION_MISSING_IN_PHASE = "criterion_missing_in_phase"
@@ -159,6 +161,11 @@ ADVICE: dict[Code, Advice] = {
     Code.MISSING_OPERATOR: Advice(
         _E, "It is not said on which side of the number is good.", "Write `<`, `<=`, `>` or `>=` before the number."
     ),
+    Code.BAR_CANNOT_FIRE: Advice(
+        _W,
+        "A metric of everybody hides the failures of a few: the stage would pass whatever happens.",
+        "Measure only the users who have the flag (`scope: cohort`), lower the bar, or start with a larger share.",
+    ),
     Code.UNMEASURABLE_CRITERION: Advice(
         _W,
         "Datadog holds no metric of it: a person has to report the number at each approval.",
@@ -265,6 +272,5 @@ class Diagnostic:
 
 def diagnose(code: Code, page: Page, line: int, fragment: str, message: str) -> Diagnostic:
     """Say `code` of `fragment` on `line`; of the whole line when the fragment is empty or not there."""
-    raw = page.raw[line - 1] if 0 < line <= len(page.raw) else ""
-    mark = len(fragment) if fragment and fragment in raw else max(1, len(raw.strip()))
-    return Diagnostic(code, line, page.column(line, fragment), message, min(mark, 120))
+    column, mark = page.place(line, fragment)
+    return Diagnostic(code, line, column, message, min(mark, 120))

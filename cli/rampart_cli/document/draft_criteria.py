@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rampart_cli.document.checks import is_reported_by_people
 from rampart_cli.document.criteria import Criterion, CriterionKind
+from rampart_cli.document.names import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ def criterion_entries(criteria: Sequence[Criterion], bindings: Bindings) -> list
     """The keys of each criterion, once for each name."""
     by_name: dict[str, list[Criterion]] = {}
     for criterion in criteria:
-        by_name.setdefault(" ".join(criterion.name.casefold().split()), []).append(criterion)
+        by_name.setdefault(plain_name(criterion.name), []).append(criterion)
     return [(same[0].name, _entries(same, bindings.find(same[0].name))) for same in by_name.values()]
 
 

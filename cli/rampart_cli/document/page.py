@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Self
 
 from rampart.errors import RampartError
@@ -12,6 +13,9 @@ from rampart_cli.document.marks import without_marked
 MAX_BYTES = 512 * 1024
 """The largest page that is read; plans are a few kilobytes, and a parser's time grows with the page."""
 
+_LONGEST_MARKED = 4000
+"""Characters of a line in which the place of a finding is looked for."""
+_MOST_WORDS = 40
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _UTF8_BOM = b"\xef\xbb\xbf"
 # Spaces that Word and web pages leave become plain ones; marks that nobody sees are dropped.
@@ -72,9 +76,19 @@ class Page:
 
     def column(self, line: int, fragment: str) -> int:
         """The one-based column of `fragment` on `line`; that of the line's first character when it is not there."""
+        return self.place(line, fragment)[0]
+
+    def place(self, line: int, fragment: str) -> tuple[int, int]:
+        """The one-based column and the length of `fragment` on `line`, as written there with marks and escapes.
+
+        `**Error** rate` is found for `Error rate`, `\\[FILL\\_IN\\]` for `[FILL_IN]`; a number only as a whole. The
+        whole line when the fragment is empty or not there.
+        """
         text = self.raw[line - 1] if 0 < line <= len(self.raw) else ""
-        found = text.find(fragment) if fragment else -1
-        return 1 + (found if found >= 0 else len(text) - len(text.lstrip()))
+        found = _pattern(fragment).search(text) if fragment and len(text) <= _LONGEST_MARKED else None
+        if found is not None:
+            return found.start() + 1, len(found[0])
+        return 1 + len(text) - len(text.lstrip()), max(1, len(text.strip()))
 
     def span(self, line: int, column: int, length: int) -> Span:
         """The bytes of `length` characters from `line` and `column` on."""
@@ -86,6 +100,18 @@ class Page:
     def block(self, first: int, past: int) -> Span:
         """The bytes of the whole lines from `first` up to, not including, `past`, with their line ends."""
         return Span(first, 1, self.starts[first - 1], self.starts[min(past, len(self.starts)) - 1])
+
+
+@lru_cache(maxsize=1024)
+def _pattern(fragment: str) -> re.Pattern[str]:
+    """A fragment of visible text as it may stand in the source: with emphasis, escapes and more than one space."""
+    marks = r"[\\*_`~\[]{0,4}"
+    words = fragment.split()[:_MOST_WORDS]
+    between = rf"{marks}\s{{1,9}}{marks}"
+    found = between.join(marks.join(map(re.escape, word)) for word in words)
+    before = r"(?<![\d.,])" if fragment[0].isdigit() else ""
+    after = r"(?!\d|[.,]\d)" if fragment[-1].isdigit() else ""
+    return re.compile(r"\\?" + before + found + after)
 
 
 def _decode(chunk: bytes, number: int) -> str:

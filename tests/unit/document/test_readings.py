@@ -76,3 +76,32 @@ def test_results_behind_a_label_are_seen_before_the_launch() -> None:
 
     assert Code.RESULT_BEFORE_LAUNCH in _codes(read(page.encode(), today=date(2026, 3, 1)))
     assert Code.RESULT_BEFORE_LAUNCH not in _codes(read(page.encode(), today=date(2027, 4, 1)))
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "column"),
+    [
+        (r"- Dates: \[FILL\_IN\]", Code.PLACEHOLDER_LEFT, 10),
+        ("- **Error** rate", Code.MISSING_THRESHOLD, 5),
+        ("- Calls: 1,000", Code.MISSING_OPERATOR, 10),
+        ("- Errors: .5%", Code.MISSING_OPERATOR, 11),
+        ("- 400 errors: 4%", Code.MISSING_OPERATOR, 15),
+        ("- Retries: < %9", Code.BAR_CANNOT_FIRE, 15),
+    ],
+)
+def test_a_finding_points_at_its_words_as_they_are_written(reading: Read, line: str, code: Code, column: int) -> None:
+    found = reading(f"# Intake\n\n## Success criteria\n\n{line}\n{STAGES}")
+
+    assert (5, column) in {(d.line, d.column) for d in found.diagnostics if d.code is code}
+
+
+@pytest.mark.parametrize(
+    ("bar", "stages"),
+    [("< 8%", ["1%", "5%"]), ("< 5%", ["1%"]), ("< 1%", []), ("> 80%", ["1%", "5%"]), ("> 99%", [])],
+)
+def test_a_bar_that_a_total_failure_leaves_whole_cannot_fire(reading: Read, bar: str, stages: list[str]) -> None:
+    page = f"# Intake\n\n## Success criteria\n\n- Rate: {bar}\n\n## Stage A: 1%\n\n## Stage B: 5%\n\n## Stage C: 100%\n"
+
+    told = [d.message for d in reading(page).diagnostics if d.code is Code.BAR_CANNOT_FIRE]
+
+    assert [" and ".join(stages) in message for message in told] == ([True] if stages else [])
