@@ -145,7 +145,7 @@ def leading_date(text: str) -> tuple[Dates, str]:
 
 _CLOCK_ONLY = re.compile(
     r"(?:\b(?:at|from|to|until|and|noon|midnight|[ecmp][sd]?t|utc|gmt|eastern|central|mountain|pacific|time)\b"
-    r"|\d{1,2}(?::\d{2})?\s?(?:[ap]\.?m\b\.?)?|[\s,().\u2013-])*",
+    r"|(?<!\d)\d{1,2}(?!\d)(?::\d{2}(?!\d))?(?:\s?[ap]\.?m\b)?|[\s,().\u2013-])*",
     re.IGNORECASE,
 )
 

@@ -73,15 +73,26 @@ def visible_lines(content: str, references: References | None = None) -> list[Vi
 
     `references` are the page's addresses by name, as the parser of blocks collects them: `[flag][f]`.
     """
-    if not _MARKED.search(content):
+    if _is_plain(content):
         return [_plain(number, line) for number, line in enumerate(content.split("\n"))]
     if _is_bounded(content):
         return _Reader(content, references).lines
     return [
         VisibleLine(number, entry.text, entry.links, entry.codes, entry.plain)
         for number, line in enumerate(content.split("\n"))
-        for entry in (_Reader(line, references).lines if _is_bounded(line) else [_plain(number, line)])
+        for entry in (
+            _Reader(line, references).lines if _is_bounded(line) and not _is_plain(line) else [_plain(number, line)]
+        )
     ]
+
+
+def _is_plain(content: str) -> bool:
+    """Whether no mark of the text can mean anything: each needs another that closes it, or something behind it."""
+    if not _MARKED.search(content):
+        return True
+    in_pairs = any(content.count(mark) > 1 for mark in "*_`~")
+    enclosed = any(first in content and last in content for first, last in ("[]", "<>", "&;"))
+    return not (in_pairs or enclosed or "\\" in content)
 
 
 def _is_bounded(content: str) -> bool:

@@ -6,6 +6,7 @@ import gc
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from rampart_cli.document.checks import check_plan
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 _BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
+_HAS_DIGIT = re.compile(r"\d")
 _OPERATOR_COLUMN = re.compile(r"^(operators?|comparisons?|comparators?|direction|op|condition)$", re.IGNORECASE)
 
 
@@ -113,8 +115,9 @@ def _plan(roots: list[Section]) -> tuple[PlanDocument, Details]:
     plan = PlanDocument(_title(roots, statements), statements, roots)
     plan.stages = read_stages(roots, statements)
     details = give_details(plan.stages, statements, roots)
-    plan.criteria = _criteria(statements)
-    gather_facts(plan)
+    if plan.stages:  # without one the page is no plan, and nothing else of it is told
+        plan.criteria = _criteria(statements)
+        gather_facts(plan)
     return plan, details
 
 
@@ -139,11 +142,18 @@ def _criteria(statements: list[Statement]) -> list[Criterion]:
             continue
         stated = criteria_of(statement)
         # A bar may stand on the next line of the paragraph that names it: "Error rate" and then ": < 1%".
-        if above is not None and _goes_on(above, statement) and _is_name_only(found, above.number):
+        if (
+            above is not None
+            and _HAS_DIGIT.search(statement.text)
+            and _goes_on(above, statement)
+            and _is_name_only(found, above.number)
+        ):
             line = above.line
             whole = read_criteria(f"{line.text} {statement.text}", line.line, under=_asked_by(above))
             if len(whole) == 1 and whole[0].kind is CriterionKind.NUMERIC:
-                found, stated = [c for c in found if c.line != line.line], whole
+                stated = whole
+                while found and found[-1].line == line.line:
+                    found.pop()
         found += stated
         above = statement
     return found
@@ -160,7 +170,7 @@ def _goes_on(above: Statement, statement: Statement) -> bool:
 
 
 def _is_name_only(found: list[Criterion], line: int) -> bool:
-    here = [criterion for criterion in found if criterion.line == line]
+    here = takewhile(lambda criterion: criterion.line == line, reversed(found))
     return all(criterion.kind is CriterionKind.NAMED for criterion in here)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rampart_cli.document import MAX_BYTES, Bindings, Code, Reading, draft, outline, read
+from rampart_cli.document.inline import visible_lines
 
 TODAY = date(2026, 3, 1)
 SIZE = 200_000
@@ -110,6 +111,12 @@ def test_no_percentage_of_a_results_section_becomes_a_stage_or_a_bar(lines: list
         "# P\n" + "## Stage A: 5% 8/7/2026\n### Results\n" * (SIZE // 36),
         "# P\n## Phase I: 1% - 100%\n" + "- increments of 5%\n- [ ] 8/8/2026 - 7%\n" * (SIZE // 40),
         "# P\n## Phase I: 1% - 100%\n" + "- Date range: 8/1/2026-8/2/2026\n- [ ] 9/9/2026 - 5%\n" * (SIZE // 55),
+        "[\n" * (SIZE // 2),
+        "- [\n" * (SIZE // 4),
+        "# P\n## Stage A: 1%\n## Success criteria\n" + "- a\n  b 1\n" * (SIZE // 10),
+        "# P\n## Stage A: 1%\n- 3/1/2027 " + "1 " * 34 + "x\n",
+        "# P\n" + "## S\nNumber of users: 1, 2\n### Stage A: 1%\n" * (SIZE // 45),
+        "# P\n" + "## Stage A: 1%\n- Dates: 8/1/2027\n- Results: 1 error\n" * (SIZE // 50),
         "# P\n## Timeline\n" + "- Date range: TBD\n- [ ] 8/8/2026 - 7%\n" * (SIZE // 40),
     ],
     ids=lambda text: repr(text[:20]),
@@ -153,3 +160,11 @@ def test_unseen_marks_do_not_hide_a_stage(mark: str) -> None:
 
 def test_an_empty_file_is_no_plan() -> None:
     assert [d.code for d in read(b"", today=TODAY).diagnostics] == [Code.NOT_A_PLAN]
+
+
+@pytest.mark.parametrize("text", ["[", "a * b", "a_b", "x < 5%", "5 > 3", "AT&T", "a ~ b", "`", "3 & 4", "![", "a; b"])
+def test_a_mark_without_its_other_half_is_read_as_it_stands(text: str) -> None:
+    """Such lines never reach the parser of inline text; what they show must be what it would have shown."""
+    parsed = visible_lines(f"{text} **b**")
+
+    assert [line.text.removesuffix(" b") for line in parsed] == [line.text for line in visible_lines(text)] == [text]
