@@ -30,6 +30,7 @@ from rampart_cli.document.sections import Section, SectionKind, build_tree, plan
 from rampart_cli.document.stage_details import Details, give_details
 from rampart_cli.document.stages import read_stages
 from rampart_cli.document.statements import Statement, judged_by, statements_of
+from rampart_cli.document.tables import upright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,7 @@ def _read(page: Page, today: date) -> Reading:
 
 
 def _roots(lines: Lines, page: Page) -> list[list[Section]]:
-    return plan_roots(build_tree(lines.lines, len(page.raw) + 1), _percents)
+    return plan_roots(build_tree(list(upright(lines.lines)), len(page.raw) + 1), _percents)
 
 
 def _percents(section: Section) -> list[float]:
