@@ -182,10 +182,10 @@ def _or_less(found: re.Match[str]) -> str:
 
 def _read_stop(text: str, line: int, under: str) -> list[Criterion]:
     """The criteria of a condition on which the rollout goes back: what must hold is its opposite."""
-    by_heading = any(map(lists_stops, under.split("; ")))
-    if not (_STOP_WORD.search(text) or by_heading) or _ELSE.search(text):
+    asked = [part for part in under.split("; ") if lists_stops(part)]
+    if not (_STOP_WORD.search(text) or asked) or _ELSE.search(text):
         return []
-    is_clear = bool(_STOPS_IF.search(text)) or (by_heading and not _GO_TOO.search(under))
+    is_clear = bool(_STOPS_IF.search(text)) or any(not _GO_TOO.search(part) for part in asked)
     unsure = not is_clear or bool(_UNSURE.search(text))
     return [
         replace(c, op=None if unsure or c.op is None else _OPPOSITE.get(c.op)) if c.kind is CriterionKind.NUMERIC else c

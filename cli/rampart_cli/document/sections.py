@@ -52,6 +52,7 @@ _GOES_TO = (
     r"(?:(?:initial|first|second|third|fourth|next|full|final|limited|soft|partial|gradual|wide|wider|broad|broader)\s)?"
     r"(?:roll-?out|roll out|launch|release|expansion|expand|ramp(?:[ -]up)?|increase|deploy(?:ment)?|go live|enable)"
     r"(?: (?:to|at|for|with))?\s?[:(\u2013\u2014=-]?\s?~?\d{1,3}(?:\.\d+)?\s?(?:%|percent\b)"
+    r"(?=\s?(?:$|[^\w\s]|(?:of|to|for|on|users|people|traffic|veterans|everyone)\b))"
 )
 """`Rollout to 10%`, `Expansion (25%)`: a heading that says what is done and to how many."""
 

@@ -42,7 +42,9 @@ _LEAD_IN = re.compile(
     r"(?:go(?:es)?|ramps?(?: up)?|rolls?(?: it)? out|moves?|steps?|proceeds?)(?: from| to| through| up| in)*)\s*$",
     re.IGNORECASE,
 )
-_BAR = re.compile(r"[<>≤≥]=?\s{0,3}%?\s?[\d.]{1,6}\s?%?")
+_BAR = re.compile(
+    r"(?:[<>≤≥]=?|\b(?:below|under|above|less than|more than|fewer than)\b)\s{0,3}%?\s?[\d.]{1,6}\s?%?", re.IGNORECASE
+)
 _CLAUSE = re.compile(r"[;.](?=\s|$)")
 _JOINTS = re.compile(r"\b(?:then|and|to|of users|users)\b|[-\u2013\u2014→>=,/|\s]", re.IGNORECASE)
 

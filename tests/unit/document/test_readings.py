@@ -32,6 +32,23 @@ def test_stages_that_are_only_told_of_stay_unread(reading: Read, title: str) -> 
     assert not reading(f"# Notes\n\n## {title}\n{STAGES.replace('## ', '### ')}").plans
 
 
+@pytest.mark.parametrize("title", ["Release 25% faster pages", "Increase conversion by 10%", "Launch plan, 5 pages"])
+def test_a_percentage_that_reaches_nobody_is_no_stage(reading: Read, title: str) -> None:
+    found = reading(f"# Notes\n\n## {title}\n\nWords.\n{STAGES}")
+
+    assert [stage.percent for stage in found.plans[0].stages] == [5, 100]
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Rollout to 10%", "🐤 Launch to 10% of users", "Initial release: 10%", "Expansion (10%)", "Stage 1 of 2 - 10%"],
+)
+def test_a_heading_that_says_to_how_many_the_flag_goes_is_a_stage(reading: Read, title: str) -> None:
+    found = reading(f"# Notes\n\n## {title}\n\n## Full rollout (100%)\n")
+
+    assert [stage.percent for stage in found.plans[0].stages] == [10, 100]
+
+
 @pytest.mark.parametrize("name", ["intake-form-v2", "intake_from_v2", "intake_forms_v2"])
 def test_a_flag_that_is_switched_under_a_misspelt_name_is_said(reading: Read, name: str) -> None:
     found = reading(f"# Intake\n\nFeature flag: `intake_form_v2`\n\nWe turn `{name}` on.\n{STAGES}")

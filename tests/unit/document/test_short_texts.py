@@ -140,6 +140,7 @@ def test_of_a_length_the_longer_end_is_held(text: str, hold: str | None) -> None
         ("20% got us 500 users", []),
         ("error rate < 1%", []),
         ("roll back to 0%", []),
+        ("Stage B starts, errors below 30%", []),
         ("25% - 100%", []),
     ],
 )
