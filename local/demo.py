@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
@@ -27,7 +28,7 @@ from local.ministack import ROOT, MiniStackNotStartedError
 from local.stack import LocalStack, monitor, running_stack, webhook
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import Event, EventKind, GateKind, RolloutState, Status
+from rampart.rollout.state import DOWN, Event, EventKind, GateKind, RolloutState, Status
 
 PAGE = ROOT / "events" / "claim-letters.md"
 BINDINGS = ROOT / "events" / "bindings.yaml"
@@ -35,6 +36,7 @@ OUT = ROOT / ".rampart"
 PLAN, FILLED, REPORT, SUMMARY = (
     OUT / name for name in ("claim-letters.yaml", "claim-letters.md", "claim-letters.html", "demo.json")
 )
+ROLLED_BACK = "the rollback"
 DOWNLOADS, COMPLAINTS = "Download error rate", "Call centre complaints"
 WEBHOOK = "rampart-claim-letters"
 BROKEN, MENDED, HEALTHY_INDEX = 0.6, 0.02, 0.001
@@ -141,9 +143,11 @@ class Demo:
             state = self.state()
             if state is not None and until(state):
                 return state
+            if state is not None and state.status in DOWN and what != ROLLED_BACK:
+                raise DemoFailedError(f"waited for {what}; {_shown(state)}: {self.events[-1].message}")
             self._check_start(state)
             time.sleep(0.1)
-        raise DemoFailedError(f"waited {_PATIENCE:g} s in vain for {what}; the record says {state}")
+        raise DemoFailedError(f"waited {_PATIENCE:g} s in vain for {what}; {_shown(state)}")
 
     def _check_start(self, state: RolloutState | None) -> None:
         if state is None:
@@ -187,6 +191,11 @@ class Demo:
             raise DemoFailedError(f"the decision was refused: {ended.get('error')}: {ended.get('cause')}")
 
 
+def _shown(state: RolloutState | None) -> str:
+    """The record in a few words; it holds a task token, which is nobody's to see."""
+    return "there is no record" if state is None else f"the record says {state.status.value} at {state.percent:g}%"
+
+
 def rampart(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> None:
     """Run the command line as a person does; raises DemoFailedError with what it said."""
     command = [Path(sys.executable).with_name("rampart"), *arguments]
@@ -226,7 +235,7 @@ def tick(stack: LocalStack, ended: threading.Event, failures: list[str]) -> None
     while not ended.wait(1.0):
         try:
             stack.evaluate()
-        except (RuntimeError, OSError) as error:
+        except (RuntimeError, OSError, BotoCoreError, ClientError) as error:
             failures.append(str(error))
 
 
@@ -237,7 +246,7 @@ def play(demo: Demo) -> None:
     demo.wait("50%", lambda s: s.percent == 50)
     demo.timeline.say(f"       (now the new path fails in {BROKEN:.0%} of downloads)", "magenta")
     demo.stack.datadog.change("download", new_error_rate=BROKEN)
-    demo.wait("the rollback", lambda s: s.status is Status.ROLLED_BACK)
+    demo.wait(ROLLED_BACK, lambda s: s.status is Status.ROLLED_BACK)
     demo.timeline.say("       (the fault is mended; Datadog's monitor recovers)", "magenta")
     demo.stack.datadog.change("download", new_error_rate=MENDED)
     _wait_for(lambda: all(m.state is MonitorState.OK for m in demo.stack.datadog.state.monitors.by_id.values()))
@@ -303,7 +312,14 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
     console.print()
     console.rule("[bold green]as it should be" if result["ok"] else "[bold red]NOT as it should be")
     console.print("percentages      ", " → ".join(f"{p:g}%" for p in result["percentages"]))
-    console.print("rolled back by   ", result["rollback"]["by"], "-", result["rollback"]["reason"], soft_wrap=True)
+    console.print(
+        "rolled back by   ",
+        result["rollback"]["by"],
+        "-",
+        result["rollback"]["reason"],
+        soft_wrap=True,
+        highlight=False,
+    )
     console.print("webhook to 0%    ", f"{result['webhook_to_zero_seconds']:.2f} s, flag written and read back")
     verdicts = ", ".join(f"{n} {name}" for name, n in result["verdicts"].items() if n)
     console.print("evaluations      ", f"{result['evaluations']} ({verdicts})")
@@ -313,7 +329,7 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
     for failure in result["failures"]:
         console.print("[red]failure:[/]         ", failure)
     written = (str(path.relative_to(ROOT)) for path in (SUMMARY, FILLED, REPORT))
-    console.print("written to       ", *written, soft_wrap=True)
+    console.print("written to       ", *written, soft_wrap=True, highlight=False)
 
 
 def explain(console: Console, demo: Demo) -> None:
@@ -325,11 +341,14 @@ def explain(console: Console, demo: Demo) -> None:
     console.print(f"\n[bold]The stack stays up, and {again} has started.[/] In another terminal:\n")
     commands = [
         f"rampart status {again}",
-        f'rampart approve {again} --by "your name" --reported "{COMPLAINTS}=0"',
-        f'rampart rollback {again} --by "your name" --note "only a try"',
+        f'rampart approve {again} --by "Robin Vale" --reported "{COMPLAINTS}=0"',
+        f'rampart rollback {again} --by "Robin Vale" --note "only a try"',
     ]
     console.print(
-        "\n".join([*lines, "", *(f".venv/bin/{command}" for command in commands)]), style="cyan", soft_wrap=True
+        "\n".join([*lines, "", *(f".venv/bin/{command}" for command in commands)]),
+        style="cyan",
+        soft_wrap=True,
+        highlight=False,
     )
     console.print(
         f"\nFlipper plays at {demo.stack.flipper.url}, Datadog at {demo.stack.datadog.url} (local/STANDINS.md).\n"
@@ -343,6 +362,7 @@ def run(console: Console, *, keep: bool) -> int:
     """Play the demo; the exit code."""
     plan = imported_plan(console)
     flag = plan["flags"][0]
+    SUMMARY.unlink(missing_ok=True)  # a run that fails must not leave the good news of the one before
     began = time.monotonic()
     console.print("Building the template with SAM, deploying it to a local AWS …", style="dim")
     with ExitStack() as ending:
@@ -381,7 +401,8 @@ def main() -> int:
         console.print("\nended")
         return 130
     except (DemoFailedError, SamFailedError, MiniStackNotStartedError) as error:
-        console.print(f"[bold red]The demo failed:[/] {escape(str(error))}", highlight=False)
+        console.print(f"[bold red]The demo failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        SUMMARY.write_text(json.dumps({"ok": False, "error": str(error)}, indent=2) + "\n")
         return 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rampart.rollout.state import DOWN
+from rampart.rollout.state import DOWN, Status
 from rampart_cli.failures import RefusedError, UnreachableError
 from rampart_cli.machines import AlreadyStartedError, Execution
 
@@ -40,10 +40,29 @@ def start_rollout(stack: Stack, document: Mapping[str, Any], plan: Plan) -> Star
             return Start(stack.machines.start(stack.rollout_machine, name, document))
         except AlreadyStartedError:
             earlier = stack.machines.describe(stack.machines.arn_of(stack.rollout_machine, name))
-            state = stack.records.state(plan.rollout)
-            if not earlier.is_over or earlier.succeeded or (state is not None and state.execution == earlier.arn):
+            if _stands(stack, earlier, plan):
                 return Start(earlier.arn, repeated=True)
     raise RefusedError(f"{plan.rollout} was started and refused {_MOST_STARTS} times", mend="Change the plan's name.")
+
+
+def _stands(stack: Stack, earlier: Execution, plan: Plan) -> bool:
+    """Whether an earlier start of the plan is this one; it was refused otherwise, and the next may begin.
+
+    Raises RefusedError where the rollout ran and is over: the record keeps what became of it.
+    """
+    state = stack.records.state(plan.rollout)
+    if state is None:
+        return not earlier.is_over or earlier.succeeded
+    if state.status is Status.LIVE:
+        return not earlier.is_over or earlier.succeeded or state.execution == earlier.arn
+    again = f"Give this run a name of its own, such as {state.rollout}-2."
+    resume = f"Go on with it: rampart resume {state.rollout} --stage …; or abandon it and choose another name."
+    raise RefusedError(
+        f"{state.rollout} was started before and is {state.status.value.replace('_', ' ')} since "
+        f"{state.updated:%Y-%m-%d}",
+        name="RolloutExists",
+        mend=resume if state.status in DOWN else again,
+    )
 
 
 def wait_for_first_stage(stack: Stack, rollout: str, execution: str, limit: float) -> RolloutState:

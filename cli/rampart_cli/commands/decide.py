@@ -11,7 +11,7 @@ from rich.text import Text
 from rampart.rollout.state import DecisionKind, GateKind, Status
 from rampart_cli.console import moment, say, show, stderr, table, verdict_text, words
 from rampart_cli.decisions import Decision, decide, parse_reported, stage_index, who_decides
-from rampart_cli.failures import InputError, RefusedError
+from rampart_cli.failures import CommandError, InputError, RefusedError, UnreachableError
 from rampart_cli.options import (
     DEFAULT_STACK,
     DEFAULT_TIMEOUT,
@@ -111,7 +111,26 @@ def rollback(
         note=note,
         flags=tuple(flags or ()),
     )
-    _tell(stack, decision, f"{rollout} was rolled back: its flags were read at 0%", as_json=as_json)
+    say(f"asked for; waiting until the flags of {rollout} are read at 0% …", as_json=as_json)
+    try:
+        _tell(stack, decision, f"{rollout} was rolled back: its flags were read at 0%", as_json=as_json)
+    except RefusedError as refused:
+        raise _not_yet(stack, rollout, refused) from refused
+
+
+def _not_yet(stack: Stack, rollout: str, refused: RefusedError) -> CommandError:
+    """What to say where a rollback is recorded and Rampart goes on with it, though the decision has given up."""
+    try:
+        state = stack.state(rollout)
+    except CommandError:
+        return refused
+    if state.status is not Status.HALTED:
+        return refused
+    return UnreachableError(
+        f"the rollback of {rollout} is recorded, but its flags are NOT yet read at 0%; Rampart keeps trying",
+        name="RollingBack",
+        mend=f"Turn {', '.join(state.plan.flags)} down in Flipper by hand. See how it stands: rampart status {rollout}",
+    )
 
 
 def resume(

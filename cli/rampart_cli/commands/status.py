@@ -87,7 +87,7 @@ def _render(seen: Sequence[_Seen]) -> RenderableType:
         return words(
             "nothing is watched: no rollout is live, and none was rolled back or completed a short while ago", "dim"
         )
-    return Group(*(_panel(each) for each in seen))
+    return Group(*(part for each in seen for part in (_panel(each), *_answering(each))))
 
 
 def _panel(seen: _Seen) -> Panel:
@@ -110,7 +110,7 @@ def _panel(seen: _Seen) -> Panel:
                 for c in view["criteria"]
             ],
         ),
-        *_answering(seen),
+        *_question(seen),
         Text(),
         table(
             ("when", "at", "who", "what"),
@@ -144,11 +144,10 @@ def _waiting(seen: _Seen) -> str:
     return told + (f" (hold ends {moment(ends, state.plan.zone)})" if ends else "")
 
 
-def _answering(seen: _Seen) -> list[RenderableType]:
+def _question(seen: _Seen) -> list[RenderableType]:
     gate = seen.view["gate"]
     if not gate or "answer_with" not in gate:
         return []
-    answer = gate["answer_with"]
     lapses = seen.gate.lapses if seen.gate else None
     until = f", open until {moment(lapses, seen.state.plan.zone)}" if lapses else ""
     return [
@@ -156,6 +155,18 @@ def _answering(seen: _Seen) -> list[RenderableType]:
             f"\nThe question: may it {gate['next']}? The evidence says {gate['verdict'].replace('_', ' ')}{until}.",
             "bold",
         ),
-        Text.assemble(("answer it  ", "dim"), (clean(answer["command"]), "bold green")),
-        Text.assemble(("or start `decision` in the console with\n", "dim"), json.dumps(answer["input"])),
+    ]
+
+
+def _answering(seen: _Seen) -> list[RenderableType]:
+    """What to copy: outside of the panel and on lines of their own, which no border and no break may part."""
+    gate = seen.view["gate"]
+    if not gate or "answer_with" not in gate:
+        return []
+    answer = gate["answer_with"]
+    return [
+        Text("answer it", style="dim"),
+        Text(clean(answer["command"]), style="bold green", no_wrap=True, overflow="ignore"),
+        Text("or start `decision` in the console with", style="dim"),
+        Text(json.dumps(answer["input"]), no_wrap=True, overflow="ignore"),
     ]

@@ -136,6 +136,15 @@ def test_a_rollback_needs_neither_the_table_nor_a_confirmation(terminal: Termina
     assert "flags" not in terminal.machines.input
 
 
+def test_a_rollback_that_is_recorded_and_not_done_is_no_refusal_and_says_what_to_do(terminal: Terminal) -> None:
+    terminal.records.states["letters"] = live(status=Status.HALTED, gate=None)
+    terminal.decisions_end("FAILED", error="States.Timeout", cause="Task timed out after 60 seconds")
+    code, shown = terminal.run_json("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
+    assert (code, shown["error"]["name"]) == (3, "RollingBack")
+    assert "NOT yet read at 0%" in shown["error"]["message"]
+    assert "letters_new_source" in shown["error"]["mend"]
+
+
 def test_a_rollback_may_name_the_flags_for_when_nobody_can_read_the_table(terminal: Terminal) -> None:
     terminal.decisions_end()
     code, _, _ = terminal.run(

@@ -42,6 +42,27 @@ def test_a_start_that_is_over_and_holds_the_record_is_not_started_again(terminal
     assert (code, shown["repeated"], terminal.machines.started) == (0, True, [])
 
 
+@pytest.mark.parametrize(
+    ("status", "way_on"),
+    [
+        (Status.ROLLED_BACK, "rampart resume letters"),
+        (Status.HALTED, "rampart resume letters"),
+        (Status.COMPLETED, "such as letters-2"),
+        (Status.ABANDONED, "such as letters-2"),
+    ],
+)
+def test_a_rollout_that_is_over_is_not_started_again_and_the_way_on_is_told(
+    terminal: Terminal, plan_file: Path, status: Status, way_on: str
+) -> None:
+    terminal.machines.taken = {FIRST}
+    terminal.machines.script = lambda arn: Execution(arn, "SUCCEEDED")
+    terminal.records.states["letters"] = live(execution=f"rollout:{FIRST}", status=status)
+    code, shown = terminal.run_json("start", str(plan_file), "--wait")
+    assert (code, shown["error"]["name"], terminal.machines.started) == (1, "RolloutExists", [])
+    assert status.value.replace("_", " ") in shown["error"]["message"]
+    assert way_on in shown["error"]["mend"]
+
+
 def test_after_a_refused_start_the_same_plan_can_be_started_again(terminal: Terminal, plan_file: Path) -> None:
     terminal.machines.taken = {FIRST, f"{FIRST}-2"}
     terminal.machines.script = lambda arn: Execution(arn, "FAILED", "FlagGateOpen")

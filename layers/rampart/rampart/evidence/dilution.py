@@ -5,15 +5,21 @@ At share s a rate over everyone reads (1-s)·baseline + s·new. All rates and sh
 
 from __future__ import annotations
 
+_ROUNDING = 1e-9
+
 
 def diluted(new: float, *, baseline: float, share: float) -> float:
     """The rate over everyone that the new path's rate becomes."""
     return (1 - share) * baseline + share * new
 
 
-def undiluted(limit: float, *, baseline: float, share: float) -> float:
-    """The new path's rate behind a rate over everyone, between 0 and 1: `diluted` the other way round."""
-    return min(1.0, max(0.0, (limit - (1 - share) * baseline) / share))
+def undiluted(limit: float, *, baseline: float, share: float) -> float | None:
+    """The new path's rate behind a rate over everyone, at most 1: `diluted` the other way round.
+
+    None where it would be below 0: then the baseline is not what everybody else has.
+    """
+    new = (limit - (1 - share) * baseline) / share
+    return None if new < -_ROUNDING else min(1.0, max(0.0, new))
 
 
 def least_share(bar: float, *, baseline: float, fails_high: bool) -> float:

@@ -80,10 +80,8 @@ def _undecided_or_passed(criterion: RateCriterion, decision: Decision, share: fl
     limits = decision.walk.interval
     passed = decision.walk.passes
     needed = None if passed else requests_to_decide(decision.walk)
-    limit = None
-    if criterion.scope == "everyone" and share < 1 and criterion.baseline is not None:
-        limit = undiluted(limits[1] if criterion.fails_high else limits[0], baseline=criterion.baseline, share=share)
-    told = (_passing(criterion) if passed else _pending(criterion, needed)) + _diluted(criterion, limit, share)
+    limit, diluted = _of_new_path(criterion, limits, share)
+    told = (_passing(criterion) if passed else _pending(criterion, needed)) + diluted
     return Judgement(
         name=criterion.name,
         kind=Kind.RATE,
@@ -124,9 +122,18 @@ def _pending(criterion: RateCriterion, needed: float | None) -> str:
     return f"is not decided against {bar}: about {count(math.ceil(needed))} more requests would decide, at this rate"
 
 
-def _diluted(criterion: RateCriterion, limit: float | None, share: float) -> str:
+def _of_new_path(criterion: RateCriterion, limits: tuple[float, float], share: float) -> tuple[float | None, str]:
+    """What a rate over everyone tells of the new path alone: its limit, and that in words."""
+    if criterion.scope != "everyone" or share >= 1 or criterion.baseline is None:
+        return None, ""
+    limit = undiluted(limits[1] if criterion.fails_high else limits[0], baseline=criterion.baseline, share=share)
     if limit is None:
-        return ""
+        baseline = percent(criterion.baseline, near=criterion.bar)
+        return None, (
+            f"; over everyone's requests, which are below the plan's baseline of {baseline}: "
+            "nothing can be said of the new path alone"
+        )
     worst = percent(limit, near=criterion.bar)
     most = "fail up to" if criterion.fails_high else "reach only"
-    return f"; over everyone's requests, so with the flag at {share * 100:g}% the new path alone may {most} {worst}"
+    told = f"; over everyone's requests, so with the flag at {share * 100:g}% the new path alone may {most} {worst}"
+    return limit, told

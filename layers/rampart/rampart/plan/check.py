@@ -82,7 +82,7 @@ def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[Pla
             f"read {_rate(broken, criterion)}, still {_bar(criterion)}; it can fire from a share of {enough} on"
         )
         yield PlanWarning("cannot_fire", path, told, f"{_COHORT}, or begin at {enough} or more")
-    worst = undiluted(criterion.bar, baseline=baseline, share=share)
+    worst = undiluted(criterion.bar, baseline=baseline, share=share) or 0.0
     if share < 1 and abs(worst - (0.0 if high else 1.0)) >= _WORTHLESS:
         told = (
             f"a pass of {criterion.name} at {stage.percent:g}% says only that the new path's own rate is "

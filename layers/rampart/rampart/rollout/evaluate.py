@@ -95,8 +95,10 @@ class Evaluate:
 
     def _see_completed(self, state: RolloutState, now: datetime) -> tuple[RolloutState, tuple[str, ...]]:
         """Tell once where the flags are not as the rollout left them: a rollback may have met its very end."""
+        if state.drift is not None:
+            return state, ()  # the flags are free, and what becomes of them later is another's story
         drift = sight_of(state, self.flags, now).drift
-        if drift is None or drift == state.drift:
+        if drift is None:
             return state, ()
         after = state.moved(now, drift=drift)
         self.store.commit(state, after, events=[_drifted(state, drift, now)])

@@ -84,7 +84,10 @@ class Prepare:
         if existing is not None and existing.execution == execution:
             return _ready(existing)  # a repetition of this very start
         problems = [*_name_problems(plan, existing), *_calendar_problems(plan, now)]
-        problems += [*self._claim_problems(plan), *self._flag_problems(plan)]
+        claims = [*self._claim_problems(plan)]
+        # Where a flag is another rollout's, or this very one is live, "set it to 0% first" would take that one down.
+        ours = not claims and (existing is None or existing.status in CLOSED)
+        problems += [*claims, *self._flag_problems(plan, must_be_off=ours)]
         history = self._history(plan, now)
         problems += [*_query_problems(plan, history), *self._monitor_problems(plan)]
         if problems:
@@ -180,7 +183,7 @@ class Prepare:
                     f"Complete or abandon {claim.rollout!r} first",
                 )
 
-    def _flag_problems(self, plan: Plan) -> Iterator[StartProblem]:
+    def _flag_problems(self, plan: Plan, *, must_be_off: bool = True) -> Iterator[StartProblem]:
         for flag in plan.flags:
             where = f"flags: {flag}"
             try:
@@ -200,7 +203,7 @@ class Prepare:
                         f"its {gates} gate is open, so a percentage would change nothing",
                         "Close it first: Rampart moves the percentage of actors only",
                     )
-                elif reading.percent > 0:
+                elif reading.percent > 0 and must_be_off:
                     yield StartProblem(
                         "FlagAlreadyOn",
                         where,
@@ -251,15 +254,14 @@ def with_measured_clumps(plan: Plan, history: Mapping[str, Measured]) -> Plan:
 def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[StartProblem]:
     if existing is None:
         return
-    closed = existing.status in CLOSED
-    yield StartProblem(
-        "RolloutExists",
-        "rollout",
-        f"{plan.rollout!r} is {existing.status.value} since {existing.updated:%Y-%m-%d}",
-        f"Give this run a name of its own, such as {plan.rollout}-2"
-        if closed
-        else "Resume it, or abandon it and choose another name",
-    )
+    if existing.status in CLOSED:
+        mend = f"Give this run a name of its own, such as {plan.rollout}-2"
+    elif existing.status is Status.LIVE:
+        mend = "It runs already: look at its status, or abandon it and choose another name"
+    else:
+        mend = "Resume it, or abandon it and choose another name"
+    since = f"{existing.updated:%Y-%m-%d}"
+    yield StartProblem("RolloutExists", "rollout", f"{plan.rollout!r} is {existing.status.value} since {since}", mend)
 
 
 def _calendar_problems(plan: Plan, now: datetime) -> Iterator[StartProblem]:
