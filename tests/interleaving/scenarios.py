@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from rampart.evidence.verdict import Verdict
-from rampart.plan.model import OnDrift, OnRise, Plan
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import (
     Answer,
@@ -16,8 +15,6 @@ from rampart.rollout.state import (
     EventKind,
     Gate,
     GateKind,
-    Latest,
-    OpenGate,
     Question,
     RolloutState,
     Status,
@@ -25,26 +22,19 @@ from rampart.rollout.state import (
 from tests.interleaving.explorer import Explored, explore
 from tests.interleaving.laws import always, at_the_end, said_is_so
 from tests.interleaving.moves import Moves
-from tests.interleaving.tape import Library
-from tests.interleaving.world import ERRORS, FLAG, ROLLOUT, START, Execution, Fault, Outside, World, in_order
-
-PLAN = Plan.model_validate(
-    {
-        "rollout": ROLLOUT,
-        "owner": "letters",
-        "flags": [FLAG],
-        "timezone": "UTC",
-        "settle": "1m",
-        "lag": "1m",
-        "bucket": "1m",
-        "criteria": {"errors": {"kind": "count", "query": "errors", "at_most": 0}},
-        "stages": [{"percent": 1, "hold": "5m"}, {"percent": 25, "hold": "5m"}],
-    }
+from tests.interleaving.records import (
+    ASKED,
+    AT_LAST_STAGE,
+    BAKING,
+    DUE,
+    FIRST,
+    LONG_AGO,
+    RESTORING,
+    ROLLED_BACK,
+    STARTING,
 )
-RESTORING = PLAN.model_copy(update={"on_drift": OnDrift(above=OnRise.RESTORE)})
-FIRST = "first"
-PASSED = Latest(id="e1", at=START, verdict=Verdict.PASS, verdicts={"errors": Verdict.PASS})
-_AN_HOUR_AGO = START - timedelta(hours=1)
+from tests.interleaving.tape import Library
+from tests.interleaving.world import ERRORS, FLAG, START, Execution, Fault, Outside, World, in_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,48 +63,6 @@ class Scenario:
 
     deep: bool = False
     """Whether it is too large for every run of the tests."""
-
-
-def _state(**changes: Any) -> RolloutState:
-    """A live rollout at its first stage, whose hold is over and whose evidence passes."""
-    known: dict[str, Any] = {
-        "rollout": ROLLOUT,
-        "status": Status.LIVE,
-        "plan": PLAN,
-        "plan_hash": PLAN.digest,
-        "execution": FIRST,
-        "stage": 0,
-        "percent": 1.0,
-        "stage_started": _AN_HOUR_AGO,
-        "hold_ends": _AN_HOUR_AGO + timedelta(minutes=5),
-        "latest": PASSED,
-        "gate": OpenGate(id="a1-g2", kind=GateKind.APPROVAL, token="a1-g2", opened=START),
-        "passed_gate": "start",
-        "started": _AN_HOUR_AGO,
-        "attempt_started": _AN_HOUR_AGO,
-        "updated": START,
-    }
-    return RolloutState.model_validate(known | changes)
-
-
-ASKED = _state()
-DUE = _state(latest=PASSED.model_copy(update={"at": START - timedelta(minutes=6)}))
-BAKING = _state(gate=OpenGate(id="a1-g1", kind=GateKind.BAKE, token="a1-g1", opened=START - timedelta(minutes=9)))
-LONG_AGO = BAKING.model_copy(
-    update={
-        "plan": PLAN.model_copy(update={"look_every": timedelta(hours=1)}),
-        "latest": PASSED.model_copy(update={"at": _AN_HOUR_AGO}),
-    }
-)
-"""It is looked at now, and then not for an hour."""
-AT_LAST_STAGE = BAKING.model_copy(update={"stage": 1, "percent": 25.0, "passed_gate": "a1-g0"})
-STARTING = _state(stage=None, percent=0.0, stage_started=None, hold_ends=None, latest=None, gate=None, passed_gate=None)
-ROLLED_BACK = _state(
-    status=Status.ROLLED_BACK,
-    percent=0.0,
-    halted_at=START,
-    watch_until=START + timedelta(minutes=15),
-)
 
 
 def _gate(scenario: Scenario) -> Gate | None:

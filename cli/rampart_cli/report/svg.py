@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET  # nosec B405 - reads what matplotlib wrote in this process, nothing else
+
+# It reads what matplotlib wrote in this process, and nothing else.
+from xml.etree import ElementTree as ET  # nosec B405
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +40,7 @@ def inline(figure: Figure, *, name: str, label: str) -> str:
     written = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
-    root = ET.fromstring(written.getvalue())  # noqa: S314 # nosec B314 - written by matplotlib a line above
+    root = ET.fromstring(written.getvalue())  # noqa: S314 # nosec B314  # written by matplotlib a line above
     _clean(root, name)
     for size in ("width", "height"):
         root.attrib.pop(size, None)

@@ -202,13 +202,14 @@ def test_a_body_that_cannot_be_understood_is_400_and_says_why(door: Door, body: 
         ({"flags": "$TAGS[flags]"}, "$TAGS[flags] was not substituted"),
         ({"flags": "$FLAGS_2"}, "$FLAGS_2 was not substituted"),
         ({"flags": "web,$FLAG"}, "flags.1"),
-        ({"flags": ""}, "flags"),
+        ({"flags": ""}, "flags: names no flag"),
         ({"flags": " , "}, "flags"),
         ({"flags": "../admin"}, "flags.0"),
         ({"flags": "a," * 25}, "flags"),
         ({"flags": None}, "flags"),
         ({"monitor": ["a"]}, "monitor"),
-        ({"title": "x" * 2001}, "title"),
+        ({"transition": None}, "transition: is no text"),
+        ({"flags": "a/b"}, "flags.0: is no flag's name"),
     ],
 )
 def test_a_field_that_cannot_be_understood_is_named(door: Door, changes: dict[str, Any], why: str) -> None:
@@ -216,6 +217,22 @@ def test_a_field_that_cannot_be_understood_is_named(door: Door, changes: dict[st
     assert status == 400
     assert why in answer["why"]
     assert door.asked == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": "x" * 3000},
+        {"title": ["no", "text"]},
+        {"title": "$EVENT_TITLE", "cycle": "$ALERT_CYCLE_KEY", "date": "$DATE"},
+        {"title": None, "cycle": {}, "date": []},
+    ],
+)
+def test_what_is_only_told_does_not_keep_an_alert_from_being_believed(door: Door, changes: dict[str, Any]) -> None:
+    """Datadog never sends again what was answered 400, and the flag would stay up for the sake of a title."""
+    assert door.post(**changes)[0] == 200
+    assert len(door.asked[0].reason) < 2100
+    assert "$" not in door.asked[0].reason
 
 
 def test_a_body_may_come_encoded(door: Door) -> None:

@@ -19,6 +19,15 @@ KNOWN = ROLLING_BACK | {"Warn", "Re-Warn", "No Data", "Re-No Data", "Recovered",
 MOST_BYTES = 64 * 1024
 _VARIABLE = re.compile(r"\$[A-Z][A-Z0-9_]*(?:\[[^\]]*\])?")
 _SKEW = timedelta(minutes=5)
+_MOST_WORDS = 2000
+_SAID = {
+    "missing": "is missing",
+    "too_short": "names no flag",
+    "too_long": "names too many flags",
+    "string_pattern_mismatch": "is no flag's name",
+    "string_type": "is no text",
+}
+"""The commonest of pydantic's errors in words of our own, by type."""
 
 
 def _substituted(value: object) -> object:
@@ -32,7 +41,23 @@ def _split(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
-Text = Annotated[str, BeforeValidator(_substituted), Field(max_length=2000)]
+def _words(value: object) -> object:
+    """What is only told: it must not keep an alert from being believed, so it is cut, or left out."""
+    is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+    text = str(value)[:_MOST_WORDS] if is_text else ""
+    return "" if _VARIABLE.fullmatch(text.strip()) else text
+
+
+def _milliseconds(value: object) -> int:
+    """A time in epoch milliseconds; 0 for what is none."""
+    try:
+        return int(value) if isinstance(value, str | int) else 0
+    except ValueError:
+        return 0
+
+
+Text = Annotated[str, BeforeValidator(_substituted), Field(max_length=_MOST_WORDS)]
+Words = Annotated[str, BeforeValidator(_words)]
 Flags = Annotated[tuple[FlagName, ...], BeforeValidator(_split), BeforeValidator(_substituted)]
 
 
@@ -47,18 +72,17 @@ class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
 
     transition: Annotated[Text, AfterValidator(_known)]
     monitor: Text
-    cycle: Text = ""
-    title: Text = ""
-    date: int | Text = 0
-    """When the monitor's event happened, epoch milliseconds."""
+    cycle: Words = ""
+    title: Words = ""
+    date: Annotated[int, BeforeValidator(_milliseconds)] = 0
+    """When the monitor's event happened, epoch milliseconds; 0 where Datadog did not say."""
     flags: Flags = Field(min_length=1, max_length=20)
 
     @property
     def happened(self) -> datetime | None:
         """When it happened; None when Datadog did not say."""
         try:
-            milliseconds = int(self.date)
-            return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+            return datetime.fromtimestamp(self.date / 1000, UTC) if self.date else None
         except (ValueError, OverflowError, OSError):
             return None
 
@@ -104,7 +128,8 @@ def read_alert(body: str | bytes) -> AlertPayload:
         return AlertPayload.model_validate_json(body)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg'].removeprefix('Value error, ')}"
+            f"{'.'.join(map(str, problem['loc'])) or 'body'}: "
+            + _SAID.get(problem["type"], problem["msg"].removeprefix("Value error, "))
             for problem in error.errors(include_url=False, include_input=False)[:5]
         ]
         raise AlertUnreadableError("; ".join(problems)) from error

@@ -1,0 +1,71 @@
+"""The records that scenarios begin with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from rampart.evidence.verdict import Verdict
+from rampart.plan.model import OnDrift, OnRise, Plan
+from rampart.rollout.state import GateKind, Latest, OpenGate, RolloutState, Status
+from tests.interleaving.world import FLAG, ROLLOUT, START
+
+PLAN = Plan.model_validate(
+    {
+        "rollout": ROLLOUT,
+        "owner": "letters",
+        "flags": [FLAG],
+        "timezone": "UTC",
+        "settle": "1m",
+        "lag": "1m",
+        "bucket": "1m",
+        "criteria": {"errors": {"kind": "count", "query": "errors", "at_most": 0}},
+        "stages": [{"percent": 1, "hold": "5m"}, {"percent": 25, "hold": "5m"}],
+    }
+)
+RESTORING = PLAN.model_copy(update={"on_drift": OnDrift(above=OnRise.RESTORE)})
+FIRST = "first"
+PASSED = Latest(id="e1", at=START, verdict=Verdict.PASS, verdicts={"errors": Verdict.PASS})
+_AN_HOUR_AGO = START - timedelta(hours=1)
+
+
+def _state(**changes: Any) -> RolloutState:
+    """A live rollout at its first stage, whose hold is over and whose evidence passes."""
+    known: dict[str, Any] = {
+        "rollout": ROLLOUT,
+        "status": Status.LIVE,
+        "plan": PLAN,
+        "plan_hash": PLAN.digest,
+        "execution": FIRST,
+        "stage": 0,
+        "percent": 1.0,
+        "stage_started": _AN_HOUR_AGO,
+        "hold_ends": _AN_HOUR_AGO + timedelta(minutes=5),
+        "latest": PASSED,
+        "gate": OpenGate(id="a1-g2", kind=GateKind.APPROVAL, token="a1-g2", opened=START),
+        "passed_gate": "start",
+        "started": _AN_HOUR_AGO,
+        "attempt_started": _AN_HOUR_AGO,
+        "updated": START,
+    }
+    return RolloutState.model_validate(known | changes)
+
+
+ASKED = _state()
+DUE = _state(latest=PASSED.model_copy(update={"at": START - timedelta(minutes=6)}))
+BAKING = _state(gate=OpenGate(id="a1-g1", kind=GateKind.BAKE, token="a1-g1", opened=START - timedelta(minutes=9)))
+LONG_AGO = BAKING.model_copy(
+    update={
+        "plan": PLAN.model_copy(update={"look_every": timedelta(hours=1)}),
+        "latest": PASSED.model_copy(update={"at": _AN_HOUR_AGO}),
+    }
+)
+"""It is looked at now, and then not for an hour."""
+AT_LAST_STAGE = BAKING.model_copy(update={"stage": 1, "percent": 25.0, "passed_gate": "a1-g0"})
+STARTING = _state(stage=None, percent=0.0, stage_started=None, hold_ends=None, latest=None, gate=None, passed_gate=None)
+ROLLED_BACK = _state(
+    status=Status.ROLLED_BACK,
+    percent=0.0,
+    halted_at=START,
+    watch_until=START + timedelta(minutes=15),
+)
