@@ -51,6 +51,24 @@ def test_a_count_without_data_is_no_zero(values: list[float | None]) -> None:
     assert look(COUNT, values).verdict is Verdict.NO_DATA
 
 
+def test_a_count_that_is_no_longer_measured_is_no_data_although_it_had_passed() -> None:
+    silent = look(COUNT, [0] + [None] * 500)
+    assert silent.verdict is Verdict.NO_DATA
+    assert silent.message == "lost letters has had no value since 1970-01-01 00:05 UTC: no data is not zero"
+    assert look(COUNT, [0], ends_after=500).verdict is Verdict.NO_DATA
+    assert look(COUNT, [0], ends_after=2).verdict is Verdict.NO_DATA
+
+
+def test_a_single_late_bucket_of_a_count_is_no_silence() -> None:
+    assert look(COUNT, [0], ends_after=1).verdict is Verdict.PASS
+    assert look(COUNT, [0] + [None] * 500 + [0, None]).verdict is Verdict.PASS
+
+
+def test_silence_takes_neither_a_failed_count_nor_an_impossible_one_back() -> None:
+    assert look(COUNT, [3], ends_after=500).verdict is Verdict.FAIL
+    assert look(COUNT, [-1], ends_after=500).verdict is Verdict.ERROR
+
+
 @pytest.mark.parametrize("bad", [-1, math.nan, math.inf, "1"])
 def test_an_impossible_count_is_an_error_unless_the_others_fail_anyhow(bad: float) -> None:
     assert look(COUNT, [1, bad]).verdict is Verdict.ERROR

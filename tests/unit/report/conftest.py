@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from rampart.adapters.memory import MemoryRolloutStore
+from rampart.evidence import RULE_VERSION
 from rampart.evidence.series import Series, to_stored
 from rampart.evidence.verdict import worst
 from rampart.evidence.window import Window
@@ -120,7 +121,7 @@ class Story:
             judgements=tuple(judgement.to_dict() for judgement in judgements),
             evidence={key: to_stored(series) for key, series in answers.items()},
             plan_hash=self.plan.digest,
-            rule_version="1",
+            rule_version=RULE_VERSION,
         )
         self.records.looks.append(evaluation)
 

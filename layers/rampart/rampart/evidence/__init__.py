@@ -5,5 +5,5 @@
 `clump` tell a plan beforehand what its criteria can decide.
 """
 
-RULE_VERSION = "1"
+RULE_VERSION = "2"
 """Changes whenever the same evidence could get another verdict; stored with every evaluation."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rampart.evidence.buckets import absence, is_number, judged_points
+from rampart.evidence.buckets import SILENCE_BUCKETS, absence, is_number, judged_points
 from rampart.evidence.judgement import Judgement, Kind
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.verdict import Verdict
@@ -20,7 +20,9 @@ Points = list[tuple[int, float]]
 def judge_count(criterion: CountCriterion, measured: Measured, window: Window) -> Judgement:
     """Judge a sum over the stage's buckets: more than `at_most` fails, and so far no more passes.
 
-    Silence is no zero: a query whose silence means zero must say so itself, in Datadog with `default_zero(...)`.
+    Silence is no zero, neither from the start nor from some bucket on: what counts rare events must itself show that
+    somebody was counting, by a zero in every bucket. A count has no pace of its own by which to tell a pause from the
+    end, so the newest buckets decide: two empty ones are silence, a single one may be merely late.
     """
 
     def say(verdict: Verdict, told: str, value: float | None = None) -> Judgement:
@@ -40,6 +42,9 @@ def judge_count(criterion: CountCriterion, measured: Measured, window: Window) -
         return say(Verdict.ERROR, f"cannot be trusted: at {moment(fault[0])} it reads {fault[1]!r}, which is no count")
     if not points:
         return say(Verdict.NO_DATA, "has nothing to judge yet: no data is not zero")
+    stopped = points[-1][0] + window.bucket
+    if window.end - stopped >= SILENCE_BUCKETS * window.bucket:
+        return say(Verdict.NO_DATA, f"has had no value since {moment(stopped)}: no data is not zero")
     return say(Verdict.PASS, f"{count(total)} is at most {count(criterion.at_most)}", total)
 
 
