@@ -66,7 +66,8 @@ def show_error(error: CommandError, *, as_json: bool) -> None:
     """Write an error: a panel on stderr, or `{"error": …}` on stdout."""
     if as_json:
         described = {"name": error.name, "message": str(error), "mend": error.mend, "problems": list(error.problems)}
-        sys.stdout.write(json.dumps({"error": described}, indent=2, ensure_ascii=False, default=str) + "\n")
+        # On one line, since it may follow lines of results.
+        sys.stdout.write(json.dumps({"error": described}, ensure_ascii=False, default=str) + "\n")
         return
     parts: list[RenderableType] = [words(str(error))]
     if error.problems:
@@ -100,8 +101,11 @@ def words(text: str, style: str = "") -> Text:
 
 
 def clean(text: str) -> str:
-    """Text without control characters but line ends: notes are other people's, and must not steer the terminal."""
-    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf"})
+    """Text without control characters but line ends: notes are other people's, and must not steer the terminal.
+
+    Lone surrogates go too: no terminal and no file can take them.
+    """
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
 
 
 def verdict_text(verdict: str) -> Text:
@@ -117,3 +121,10 @@ def moment(at: datetime, zone: ZoneInfo) -> str:
 def percent(value: float) -> str:
     """A percentage without needless decimals."""
     return f"{value:g}%"
+
+
+def chance(value: float) -> str:
+    """A chance as people take it: whole percents, and never quite 0 or 100 unless it is."""
+    if 0 < value < 0.01:
+        return "< 1%"
+    return "> 99%" if 0.99 < value < 1 else f"{value:.0%}"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import multiprocessing
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from itertools import chain, islice
@@ -20,10 +18,10 @@ from typing import Annotated, Any
 
 import typer
 
-from rampart.evidence.buckets import pair
+from rampart.evidence.buckets import Bucket, Judgeable, pair, silence
 from rampart.evidence.criteria import RateCriterion, Side
 from rampart.evidence.judgement import FiredBy
-from rampart.evidence.rule import RateRule, decide
+from rampart.evidence.rule import Counts, Decision, RateRule, decide
 from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
@@ -32,6 +30,8 @@ from rampart.plan.quantities import parse_fraction
 from rampart_cli.console import show, table, verdict_text
 from rampart_cli.failures import InputError
 from rampart_cli.options import AsJson
+from rampart_cli.plots.canvas import refuse_other_endings
+from rampart_cli.recorded import NumberedLine, Recorded, is_csv, lines_of, parse_line, read_csv
 
 _BAR = re.compile(r"\s*(<|>|below|above)\s*(\S+?\s*%)\s*\Z")
 _WORTH_A_POOL = 64
@@ -60,15 +60,6 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """One series as it was read: counts per bucket, None where nothing is known, and the times if there are any."""
-
-    id: Any
-    buckets: Sequence[tuple[float | None, float | None]]
-    times: Sequence[datetime] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
     """What the rule says of one series."""
 
@@ -80,10 +71,14 @@ class Result:
     errors: float
     requests: float
     interval: tuple[float, float] | None
+    reason: str = ""
+    """Why there is nothing to say, for people."""
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON; whole counts without a decimal point."""
-        return asdict(self) | {"errors": _whole(self.errors), "requests": _whole(self.requests)}
+        written = asdict(self) | {"errors": _whole(self.errors), "requests": _whole(self.requests)}
+        del written["reason"]
+        return written
 
 
 def backtest(
@@ -108,20 +103,20 @@ def backtest(
 ) -> None:
     """Replay recorded series through the rule: the first fail or pass of each, and at which bucket it came."""
     settings = Settings(criterion_for(bar, clump), planned_buckets, only)
-    if file.suffix == ".csv":
+    if plot is not None:
+        refuse_other_endings(plot)
+    if is_csv(file):
         series = read_csv(file)
-        _report((replay(series, settings) for series in [series]), as_json=as_json)
+        _report([Replay.of(series, settings).result], settings.criterion.bar, as_json=as_json)
     else:
-        lines = _lines(file)
-        first = next(lines, None)
-        if first is None:
-            raise InputError(f"{file} holds no series", mend='Write a line such as {"id": 1, "buckets": [[0, 10]]}.')
+        lines = lines_of(file)
+        first = next(lines)
         series = parse_line(first)
-        _report(judge_all(chain([first], lines), settings), as_json=as_json)
+        _report(judge_all(chain([first], lines), settings), settings.criterion.bar, as_json=as_json)
     if plot is not None:
         from rampart_cli.plots.series import draw_series
 
-        draw_series(plot, series.buckets, series.times, settings.rule(len(series.buckets)), replay(series, settings))
+        draw_series(plot, Replay.of(series, settings))
 
 
 def criterion_for(bar: str, clump: float) -> RateCriterion:
@@ -137,39 +132,78 @@ def criterion_for(bar: str, clump: float) -> RateCriterion:
         raise InputError(f"{bar!r} is no bar: {error}", mend=mend) from error
 
 
-def replay(series: Recorded, settings: Settings) -> Result:
-    """Judge one series: the first fail or pass, or what could be said at its end."""
-    length = len(series.buckets)
-    rule = settings.rule(length)
-    errors, total = (Series(tuple(enumerate(part))) for part in zip(*series.buckets, strict=True)) if length else _EMPTY
-    evidence = pair(errors, total, Window(start=0, end=length, bucket=1, planned_buckets=length))
-    counts = ((bucket.errors, bucket.requests) for bucket in evidence.buckets)
-    decision = decide(rule, counts, stop_at_pass=settings.only is None)
-    verdict, test = Verdict.INCONCLUSIVE, decision.walk.fired
-    if test is not None:
-        verdict = Verdict.FAIL
-    elif evidence.fault is not None:
-        verdict = Verdict.ERROR
-    elif not evidence.buckets:
-        verdict = Verdict.NO_DATA
-    elif decision.at is not None:
-        verdict, test = Verdict.PASS, FiredBy.MIXTURE
-    decided = verdict in {Verdict.FAIL, Verdict.PASS} and decision.at is not None
-    return Result(
-        id=series.id,
-        verdict=verdict,
-        at_bucket=evidence.buckets[decision.at].start if decided and decision.at is not None else None,
-        test=test,
-        errors=decision.errors,
-        requests=decision.requests,
-        interval=None if test is FiredBy.CHANGE_DETECTOR else decision.walk.interval,
-    )
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One series under the rule: what of it could be judged, and where that ended."""
+
+    series: Recorded
+    rule: RateRule
+    window: Window
+    """In buckets, counted from 0."""
+    evidence: Judgeable
+    decision: Decision
+
+    @classmethod
+    def of(cls, series: Recorded, settings: Settings) -> Replay:
+        """Walk one series to its first fail or pass, or to its end."""
+        length = len(series.buckets)
+        rule = settings.rule(length)
+        window = Window(start=0, end=length, bucket=1, planned_buckets=length)
+        errors, total = (Series(tuple((at, each[part]) for at, each in enumerate(series.buckets))) for part in (0, 1))
+        evidence = pair(errors, total, window)
+        return cls(series, rule, window, evidence, _decided(rule, evidence, settings.only))
+
+    @property
+    def result(self) -> Result:
+        """What the rule says: the first fail or pass, or what a look at the end says."""
+        decision, fired = self.decision, self.decision.walk.fired
+        decided = decision.at is not None
+        verdict, reason = (Verdict.FAIL if fired else Verdict.PASS, "") if decided else self._undecided()
+        return Result(
+            id=self.series.id,
+            verdict=verdict,
+            at_bucket=None if decision.at is None else self.evidence.buckets[decision.at].start,
+            test=FiredBy.MIXTURE if decided and fired is None else fired,
+            errors=decision.errors,
+            requests=decision.requests,
+            interval=None if fired is FiredBy.CHANGE_DETECTOR else decision.walk.interval,
+            reason=reason,
+        )
+
+    def _undecided(self) -> tuple[Verdict, str]:
+        """What a look at the end says of a series without a decision, in the order in which a stage is judged."""
+        fault, buckets = self.evidence.fault, self.evidence.buckets
+        if fault is not None:
+            return Verdict.ERROR, f"at bucket {fault.start} {fault.what}"
+        if not buckets:
+            return Verdict.NO_DATA, "there are no requests"
+        quiet = silence(buckets, self.window)
+        if quiet is not None:
+            stopped, missing = quiet
+            told = f"no requests from bucket {stopped} on, where about {count(round(missing))} were to be expected"
+            return Verdict.NO_DATA, told
+        return Verdict.INCONCLUSIVE, ""
 
 
-_EMPTY = (Series(()), Series(()))
+def _decided(rule: RateRule, evidence: Judgeable, only: Only | None) -> Decision:
+    """Where looks at every bucket would have ended: at the first fail or pass, else at the end.
+
+    From a faulty bucket on, every look is an error unless the sound buckets fail, so passes come before it or never.
+    """
+    fault, buckets = evidence.fault, evidence.buckets
+    if only is None:
+        sound = [bucket for bucket in buckets if fault is None or bucket.start < fault.start]
+        reached = decide(rule, _counts(sound), stop_at_pass=True)
+        if reached.at is not None or fault is None:
+            return reached
+    return decide(rule, _counts(buckets))
 
 
-def judge_all(lines: Iterable[tuple[int, str]], settings: Settings) -> Iterator[Result]:
+def _counts(buckets: Iterable[Bucket]) -> Iterator[Counts]:
+    return ((bucket.errors, bucket.requests) for bucket in buckets)
+
+
+def judge_all(lines: Iterable[NumberedLine], settings: Settings) -> Iterator[Result]:
     """Judge many lines in their order, on every core where that pays."""
     rest = iter(lines)
     few = list(islice(rest, _WORTH_A_POOL))
@@ -182,65 +216,11 @@ def judge_all(lines: Iterable[tuple[int, str]], settings: Settings) -> Iterator[
         yield from pool.map(judge_one, chain(few, rest), chunksize=_CHUNK)
 
 
-def _judge_line(numbered: tuple[int, str], settings: Settings) -> Result:
-    return replay(parse_line(numbered), settings)
+def _judge_line(numbered: NumberedLine, settings: Settings) -> Result:
+    return Replay.of(parse_line(numbered), settings).result
 
 
-def parse_line(numbered: tuple[int, str]) -> Recorded:
-    """Read one line of JSON; raises InputError that names the line."""
-    number, line = numbered
-    try:
-        document = json.loads(line)
-        return Recorded(document["id"], [(errors, total) for errors, total in document["buckets"]])
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"line {number} is no series: {error!r}", mend='A line looks like {"id": 1, "buckets": [[0, 10], [1, 12]]}.'
-        ) from error
-
-
-def read_csv(path: Path) -> Recorded:
-    """Read one series of time, errors, total; raises InputError that names the line."""
-    found: list[tuple[datetime, float | None, float | None]] = []
-    for number, row in enumerate(csv.reader(line for _, line in _lines(path)), start=1):
-        if number == 1 and not _is_row(row):
-            continue  # the names of the columns
-        try:
-            when, errors, total = row
-            found.append((_time(when), _cell(errors), _cell(total)))
-        except ValueError as error:
-            raise InputError(f"{path}, line {number}: {error}", mend="A line is time,errors,total.") from error
-    found.sort(key=lambda row: row[0])
-    return Recorded(path.stem, [(errors, total) for _, errors, total in found], [when for when, _, _ in found])
-
-
-def _is_row(row: list[str]) -> bool:
-    return any(cell.strip()[:1].isdigit() for cell in row)
-
-
-def _time(text: str) -> datetime:
-    text = text.strip()
-    if text.replace(".", "", 1).isdigit():
-        return datetime.fromtimestamp(float(text), UTC)
-    when = datetime.fromisoformat(text)
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def _cell(text: str) -> float | None:
-    return float(text) if text.strip() else None
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a file that hold something, numbered from 1."""
-    try:
-        with sys.stdin if str(path) == "-" else path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", mend="Mend the path, or save it as UTF-8.") from error
-
-
-def _report(results: Iterable[Result], *, as_json: bool) -> None:
+def _report(results: Iterable[Result], bar: float, *, as_json: bool) -> None:
     if as_json:
         for result in results:
             sys.stdout.write(json.dumps(result.to_dict()) + "\n")
@@ -252,11 +232,12 @@ def _report(results: Iterable[Result], *, as_json: bool) -> None:
             "" if r.at_bucket is None else str(r.at_bucket),
             r.test or "",
             f"{count(r.errors)} of {count(r.requests)}",
-            "" if r.interval is None else " to ".join(percent(limit, near=0.01) for limit in r.interval),
+            "" if r.interval is None else " to ".join(percent(limit, near=bar) for limit in r.interval),
+            r.reason,
         )
         for r in results
     ]
-    show(None, table(("id", "verdict", "at bucket", "test", "errors", "90% sure"), rows), as_json=False)
+    show(None, table(("id", "verdict", "at bucket", "test", "errors", "90% sure", "why"), rows), as_json=False)
 
 
 def _whole(number: float) -> float:

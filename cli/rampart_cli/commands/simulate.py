@@ -16,7 +16,7 @@ from rampart.evidence.words import count, plain
 from rampart.plan.check import rate_criteria, stage_traffic, warnings
 from rampart.plan.model import Plan
 from rampart.plan.quantities import parse_traffic
-from rampart_cli.console import show, table, words
+from rampart_cli.console import chance, show, table, words
 from rampart_cli.failures import InputError
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
@@ -107,21 +107,21 @@ def _row(each: Outlook, runs: int) -> Sequence[str]:
         count(round(each.requests)),
         plain(each.clump),
         _percent(each.healthy),
-        _chance(each.pass_chance),
+        chance(each.pass_chance),
         _simulated(each.false_rollback_chance, runs),
         *(_fault(fault) for fault in each.faults),
     )
 
 
 def _fault(fault: Fault) -> str:
-    told = f"reads {_percent(fault.observed)}: {_chance(fault.rollback_chance)} rolled back"
+    told = f"reads {_percent(fault.observed)}: {chance(fault.rollback_chance)} rolled back"
     return told if fault.rollback_seconds is None else f"{told} after {_duration(fault.rollback_seconds)}"
 
 
-def _false_rollbacks(chance: float, guarantee: float, stages: int) -> str:
+def _false_rollbacks(false: float, guarantee: float, stages: int) -> str:
     return (
-        f"A false rollback somewhere in the rollout: {_simulated(chance, stages)} for a healthy flag; "
-        f"never more than {_chance(guarantee)}, even if every rate in every stage sits right at its bar."
+        f"A false rollback somewhere in the rollout: {_simulated(false, stages)} for a healthy flag; "
+        f"never more than {chance(guarantee)}, even if every rate in every stage sits right at its bar."
     )
 
 
@@ -129,16 +129,9 @@ def _percent(fraction: float) -> str:
     return f"{fraction * 100:.3g}%"
 
 
-def _chance(chance: float) -> str:
-    """A chance as people take it: whole percents, and never quite 0 or 100 unless it is."""
-    if 0 < chance < 0.01:
-        return "< 1%"
-    return "> 99%" if 0.99 < chance < 1 else f"{chance:.0%}"
-
-
-def _simulated(chance: float, runs: int) -> str:
+def _simulated(found: float, runs: int) -> str:
     """A simulated chance; none in n runs says less than 3 in n (with 95% confidence)."""
-    return f"< {3 / runs:.1%}" if chance == 0 else f"{chance:.1%}"
+    return f"< {3 / runs:.1%}" if found == 0 else f"{found:.1%}"
 
 
 def _duration(seconds: float) -> str:

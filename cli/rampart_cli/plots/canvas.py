@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rampart_cli.console import clean
 from rampart_cli.failures import InputError
 
 if TYPE_CHECKING:
@@ -14,19 +17,34 @@ if TYPE_CHECKING:
 _FORMATS = {".svg", ".png"}
 
 
+def refuse_other_endings(path: Path) -> None:
+    """Raise InputError where a picture's name is neither .svg nor .png: better before the work than after it."""
+    if path.suffix.lower() not in _FORMATS:
+        raise InputError(f"{path} is neither .svg nor .png", mend="Give the picture one of these endings.")
+
+
 def canvas(*, height: float = 5.0) -> tuple[Figure, Axes]:
     """An empty picture, ten inches wide."""
-    from matplotlib.figure import Figure  # 0.3 s that only a picture is worth
+    import matplotlib as mpl  # 0.3 s that only a picture is worth
+    from matplotlib.figure import Figure
 
+    mpl.rcParams["text.parse_math"] = False  # names are the team's: a dollar sign in them begins no formula
     figure = Figure(figsize=(10, height), layout="constrained")  # no pyplot: it keeps global state and wants a display
     return figure, figure.add_subplot()
 
 
+def caption(text: str, *, most: int = 100) -> str:
+    """Other people's text as a picture can take it: one line, not too long, no control characters."""
+    return textwrap.shorten(clean(text), most, placeholder=" …")
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Write a picture; raises InputError where the name is neither .svg nor .png, or the place cannot be written."""
-    if path.suffix.lower() not in _FORMATS:
-        raise InputError(f"{path} is neither .svg nor .png", mend="Give the picture one of these endings.")
+    """Write a picture; raises InputError where its name has another ending, or the place cannot be written."""
+    refuse_other_endings(path)
     try:
-        figure.savefig(path, dpi=120)
+        with warnings.catch_warnings():
+            # What the font lacks is drawn as a box, and needs no words beside it.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+            figure.savefig(path, dpi=120)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}", mend="Mend the path.") from error

@@ -1,80 +1,142 @@
-"""Draw one series: its rate, the bar, the interval and the moment of the decision."""
+"""Draw one series as it was judged: its rate, the bar, the interval, and the moment and stretch of the decision."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rampart.evidence.rule import RateRule, Walk
-from rampart_cli.plots.canvas import canvas, save
+from rampart.evidence.judgement import FiredBy
+from rampart.evidence.rule import Walk
+from rampart_cli.plots.canvas import canvas, caption, save
 
 if TYPE_CHECKING:
-    from rampart_cli.commands.backtest import Result
+    from matplotlib.axes import Axes
+
+    from rampart_cli.commands.backtest import Replay
 
 _BANDS = 200
 """Points at which the interval is worked out: more would not be seen."""
 
+Limits = tuple[int, float, float]
+"""The index of a judged bucket, and the interval there."""
 
-def draw_series(
-    path: Path,
-    buckets: Sequence[tuple[float | None, float | None]],
-    times: Sequence[datetime],
-    rule: RateRule,
-    result: Result,
-) -> None:
+
+def draw_series(path: Path, replay: Replay) -> None:
     """Write the picture as .svg or .png, by the file's name; raises InputError for another ending."""
-    across: Sequence[Any] = times or range(len(buckets))
-    figure, axes = canvas()
-    filled = [(across[i], 100 * (k or 0) / n) for i, (k, n) in enumerate(buckets) if n]
-    axes.plot([x for x, _ in filled], [y for _, y in filled], ".", color="0.75", markersize=3, label="each bucket")
-    seen = _walk(buckets, rule)
-    axes.plot([across[i] for i, _, _ in seen], [100 * rate for _, rate, _ in seen], color="C0", label="all so far")
-    sure = [(across[i], limits) for i, _, limits in seen if limits is not None]
-    axes.fill_between(
-        [x for x, _ in sure],
-        [100 * lower for _, (lower, _) in sure],
-        [100 * upper for _, (_, upper) in sure],
-        color="C0",
-        alpha=0.2,
-        linewidth=0,
-        label="90% sure",
-    )
-    axes.axhline(100 * rule.bar, color="C3", linestyle="--", label=f"bar {100 * rule.bar:g}%")
-    if result.at_bucket is not None:
-        decided = f"{result.verdict} ({result.test})"
-        axes.axvline(across[result.at_bucket], color="black", linewidth=1, label=decided)
-    axes.set_ylim(*_range(rule.bar, [rate for _, rate, _ in seen]))
-    axes.set_xlabel("" if times else "bucket")
-    axes.set_ylabel("errors, %")
-    axes.set_title(f"{result.id}: {result.verdict}".replace("_", " "))
-    axes.legend(loc="upper right")
+    figure, axes = canvas(height=5.5)
+    result, buckets = replay.result, replay.evidence.buckets
+    across = _across(axes, replay)
+    limits = _limits(replay)
+    if buckets:
+        _draw_rates(axes, replay, across)
+        _draw_limits(axes, [(across[buckets[index].start], lower, upper) for index, lower, upper in limits])
+    axes.axhline(100 * replay.rule.bar, color="C3", linestyle="--", label=f"bar {100 * replay.rule.bar:g}%")
+    _draw_decision(axes, replay, across)
+    _draw_fault(axes, replay, across)
+    axes.set_ylim(*_range(replay, limits))
+    axes.set_ylabel("rate, %")
+    verdict = result.verdict.replace("_", " ") + (f": {result.reason}" if result.reason else "")
+    axes.set_title(f"{caption(str(result.id), most=40)}: {caption(verdict)}")
+    figure.legend(loc="outside lower center", ncols=3)
     save(figure, path)
 
 
-def _walk(
-    buckets: Sequence[tuple[float | None, float | None]], rule: RateRule
-) -> list[tuple[int, float, tuple[float, float] | None]]:
-    """Index, rate so far and, now and then, the interval; after a fail the rule's interval stands still."""
+def _across(axes: Axes, replay: Replay) -> list[float]:
+    """Where each bucket lies from left to right: at its time, or at its number where there are no times."""
+    from matplotlib import dates, ticker
+
+    times, length = replay.series.times, len(replay.series.buckets)
+    if times:
+        marks: Any = dates  # its classes are not typed
+        locator = marks.AutoDateLocator()
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(marks.ConciseDateFormatter(locator))
+        places = [when.timestamp() / 86_400 for when in times]  # as matplotlib counts: days since 1970
+    else:
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        places = [float(number) for number in range(length)]
+    axes.set_xlabel("UTC" if times else "bucket")
+    first, last = (places[0], places[-1]) if places else (0.0, 1.0)
+    room = (last - first) * 0.02 or (1 / 24 if times else 1.0)
+    axes.set_xlim(first - room, last + room)  # all buckets, judged or not: silence is to be seen
+    return places
+
+
+def _draw_rates(axes: Axes, replay: Replay, across: Sequence[float]) -> None:
+    buckets = replay.evidence.buckets
+    places = [across[bucket.start] for bucket in buckets]
+    each = [100 * bucket.errors / bucket.requests for bucket in buckets]
+    axes.plot(places, each, ".", color="0.7", markersize=3 if len(buckets) > 1 else 8, label="each bucket")
+    if len(buckets) > 1:
+        axes.plot(places, [100 * rate for rate in _so_far(replay)], color="C0", label="all so far")
+
+
+def _so_far(replay: Replay) -> list[float]:
+    buckets = replay.evidence.buckets
+    errors = accumulate(bucket.errors for bucket in buckets)
+    requests = accumulate(bucket.requests for bucket in buckets)
+    return [k / n for k, n in zip(errors, requests, strict=True)]
+
+
+def _limits(replay: Replay) -> list[Limits]:
+    """The interval now and then; after a fail there is none any more, for the rule stands still."""
+    buckets = replay.evidence.buckets
     every = max(1, len(buckets) // _BANDS)
-    walk = Walk(rule)
-    errors = requests = 0.0
-    seen: list[tuple[int, float, tuple[float, float] | None]] = []
-    for index, (k, n) in enumerate(buckets):
-        before = walk.fired
-        if not n:
-            continue
-        errors, requests = errors + (k or 0), requests + n
-        walk.step(k or 0, n)
-        wanted = before is None and (index % every == 0 or walk.fired is not None or index == len(buckets) - 1)
-        seen.append((index, errors / requests, walk.interval if wanted else None))
-    return seen
+    walk = Walk(replay.rule)
+    found: list[Limits] = []
+    for index, bucket in enumerate(buckets):
+        walk.step(bucket.errors, bucket.requests)
+        if walk.fired is FiredBy.CHANGE_DETECTOR:
+            break
+        if index % every == 0 or index in {len(buckets) - 1, replay.decision.at} or walk.fired:
+            found.append((index, *walk.interval))
+        if walk.fired:
+            break
+    return found
 
 
-def _range(bar: float, rates: Sequence[float]) -> tuple[float, float]:
-    """Limits that show the bar and the rate, and not the first buckets' leaps."""
-    settled = rates[len(rates) // 10 :] or [bar]
-    lower, upper = min(bar, *settled), max(bar, *settled)
-    margin = max(upper - lower, min(bar, 1 - bar)) * 0.75
-    return max(0.0, 100 * (lower - margin)), min(100.0, 100 * (upper + margin))
+def _draw_limits(axes: Axes, limits: Sequence[tuple[float, float, float]]) -> None:
+    places, lower, upper = ([limit[part] for limit in limits] for part in range(3))
+    lower, upper = [100 * each for each in lower], [100 * each for each in upper]
+    if len(limits) > 1:
+        axes.fill_between(places, lower, upper, color="C0", alpha=0.2, linewidth=0, label="90% sure")
+    elif limits:  # a band of one point could not be seen
+        axes.vlines(places, lower, upper, color="C0", alpha=0.3, linewidth=8, label="90% sure")
+
+
+def _draw_decision(axes: Axes, replay: Replay, across: Sequence[float]) -> None:
+    decision, buckets, result = replay.decision, replay.evidence.buckets, replay.result
+    if decision.at is None:
+        return
+    at = across[buckets[decision.at].start]
+    axes.axvline(at, color="black", linewidth=1.2, label=f"{result.verdict} ({result.test})")
+    if decision.walk.fired is FiredBy.CHANGE_DETECTOR:
+        since = across[buckets[decision.since].start]
+        rate = 100 * decision.errors / decision.requests
+        told = f"{rate:.3g}% since it most likely changed"
+        axes.axvspan(since, at, color="C1", alpha=0.25, linewidth=0)
+        axes.plot([since, at], [rate, rate], color="C1", linewidth=2.5, marker="o", markersize=4, label=told)
+
+
+def _draw_fault(axes: Axes, replay: Replay, across: Sequence[float]) -> None:
+    fault = replay.evidence.fault
+    if fault is not None:
+        told = caption(f"bucket {fault.start}: {fault.what}", most=80)
+        axes.axvline(across[fault.start], color="C4", linestyle=":", linewidth=2, label=told)
+
+
+def _range(replay: Replay, limits: Sequence[Limits]) -> tuple[float, float]:
+    """Percentages that show the bar, the rate and what decided, and not the first buckets' leaps."""
+    bar, decision = replay.rule.bar, replay.decision
+    rates = _so_far(replay)
+    shown = [bar, *rates[len(rates) // 10 :]]
+    if decision.at is not None:
+        shown.append(decision.errors / decision.requests)
+        shown += [end for index, lower, upper in limits if index == decision.at for end in (lower, upper)]
+    elif limits:
+        shown += limits[-1][1:]
+    lower, upper = min(shown), max(shown)
+    margin = max(upper - lower, min(bar, 1 - bar)) * 0.3
+    return max(-1.0, 100 * (lower - margin)), min(101.0, 100 * (upper + margin))

@@ -10,17 +10,22 @@ from typing import Any
 
 import pytest
 import typer
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from rampart.evidence.criteria import judge
+from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
-from rampart_cli.commands.backtest import Recorded, Settings, backtest, criterion_for, replay
+from rampart.evidence.window import Window
+from rampart_cli.commands.backtest import Replay, Settings, backtest, criterion_for
 from rampart_cli.failures import InputError
+from rampart_cli.recorded import Recorded
 
 Run = Callable[..., list[dict[str, Any]]]
 Buckets = list[list[float | None]]
 
+NAN = float("nan")
 HEALTHY = [[0, 10]] * 20
 BROKEN = [[9, 10]] * 20
 LATE = [[0, 10], [1, 10]] * 500 + [[5, 10]] * 30
@@ -96,8 +101,15 @@ def test_a_floor_is_written_with_its_sign(run: Run) -> None:
         ([[3, 0]], "error"),
         ([[11, 10]], "error"),
         ([[-1, 10]], "error"),
-        ([[float("nan"), 10]], "error"),
+        ([[NAN, 10]], "error"),
+        ([[1, -10]], "error"),
+        ([["3", 10]], "error"),
+        ([[[1], 10]], "error"),
         ([[9, 10], [11, 10], [9, 10], [9, 10]], "fail"),
+        ([[0, 10]] * 3 + [[NAN, 10]] + [[0, 10]] * 20, "error"),
+        ([[0, 10]] * 3 + [[NAN, 10]] + [[9, 10]] * 20, "fail"),
+        ([[0, 10]] * 3 + [[0, 0]] * 50, "no_data"),
+        ([[0, 10]] * 3 + [[NAN, 10]] + [[0, 0]] * 50, "error"),
     ],
 )
 def test_missing_and_contradictory_counts_are_judged_as_in_a_stage(run: Run, buckets: Buckets, verdict: str) -> None:
@@ -114,49 +126,60 @@ def test_many_series_are_judged_in_their_order_as_few_are(run: Run) -> None:
     assert {line["verdict"] for line in many} >= {"fail", "inconclusive"}
 
 
-@given(st.lists(st.tuples(st.integers(0, 10), st.integers(10, 20)), max_size=40), st.sampled_from(["< 8%", "> 60%"]))
-def test_the_first_decision_is_the_first_look_that_decides(buckets: list[tuple[int, int]], bar: str) -> None:
-    settings = Settings(criterion_for(bar, 1), planned_buckets=40)
-    whole = replay(Recorded("whole", buckets), settings)
-    looks = [replay(Recorded("part", buckets[: length + 1]), settings) for length in range(len(buckets))]
-    first = next((at for at, look in enumerate(looks) if look.verdict in {Verdict.FAIL, Verdict.PASS}), None)
-    assert whole.at_bucket == first
-    if first is not None:
-        assert whole.verdict is looks[first].verdict
+@pytest.mark.parametrize("tail", [[[NAN, 10]], [[0, 0]] * 50])
+def test_what_was_reached_stands_whatever_comes_after_it(run: Run, tail: Buckets) -> None:
+    passed, failed = run({"passed": HEALTHY + tail, "failed": BROKEN + tail})
+    assert (passed["verdict"], passed["at_bucket"]) == ("pass", 5)
+    assert (failed["verdict"], failed["at_bucket"]) == ("fail", 0)
 
 
-def test_a_csv_is_one_series_ordered_by_time(tmp_path: Path) -> None:
-    file = tmp_path / "downloads.csv"
-    rows = [
-        "time,errors,total",
-        *(f"2025-07-29T{hour:02}:00:00Z,9,10" for hour in (3, 1, 2)),
-        "2025-07-29T00:00:00,,40",
-    ]
-    file.write_text("\n".join(rows))
+COUNTS = st.tuples(st.sampled_from([0, 0, 0, 1, 8, None]), st.sampled_from([0, 10, 10, 10, 20, None]))
+FAULTS = st.sampled_from([(NAN, 10), (11, 10), (-1, 10), ("3", 10), (1, 0)])
+
+
+@given(st.lists(COUNTS | FAULTS, min_size=1, max_size=40), st.sampled_from(["< 8%", "> 60%"]))
+@example([(0, 10)] * 20 + [(NAN, 10)], "< 8%")
+@example([(0, 10)] * 3 + [(0, 0)] * 20, "< 8%")
+@example([(0, 10)] * 3 + [(NAN, 10)] + [(8, 10)] * 9, "< 8%")
+def test_the_verdict_is_the_first_that_a_stage_would_have_reached_or_else_its_last(
+    buckets: list[tuple[Any, Any]], bar: str
+) -> None:
+    rate = criterion_for(bar, 1)
+    looks: list[Verdict] = []
+    for length in range(1, len(buckets) + 1):
+        window = Window(start=0, end=length, bucket=1, planned_buckets=40)
+        errors, total = (Series(tuple((at, each[part]) for at, each in enumerate(buckets))) for part in (0, 1))
+        looks.append(judge(rate, measured={"errors": errors, "total": total}, window=window).verdict)
+    first = next((at for at, verdict in enumerate(looks) if verdict in {Verdict.FAIL, Verdict.PASS}), None)
+    found = Replay.of(Recorded("whole", buckets), Settings(rate, planned_buckets=40)).result
+    assert (found.verdict, found.at_bucket) == (looks[-1 if first is None else first], first)
+
+
+def tell(tmp_path: Path, buckets: Any, bar: str) -> str:
+    """What people are shown of one series, in one line."""
+    file = tmp_path / "series.jsonl"
+    file.write_text(json.dumps({"id": "told", "buckets": buckets}))
     app = typer.Typer()
     app.command()(backtest)
-    result = CliRunner().invoke(app, ["--bar", "< 8%", "--buckets", str(file), "--json"])
-    line = json.loads(result.stdout)
-    assert (line["id"], line["verdict"], line["at_bucket"]) == ("downloads", "fail", 1)
+    return " ".join(CliRunner().invoke(app, ["--bar", bar, "--buckets", str(file)]).stdout.split())
 
 
 def test_people_get_a_table(tmp_path: Path) -> None:
-    file = tmp_path / "series.jsonl"
-    file.write_text(json.dumps({"id": "broken", "buckets": BROKEN}))
-    app = typer.Typer()
-    app.command()(backtest)
-    result = CliRunner().invoke(app, ["--bar", "< 8%", "--buckets", str(file)])
-    assert "broken" in result.stdout
-    assert "9 of 10" in result.stdout
+    assert "told fail 0 mixture 9 of 10 50.1% to 100%" in tell(tmp_path, BROKEN, "< 8%")
 
 
-@pytest.mark.parametrize("ending", ["svg", "png"])
-@pytest.mark.parametrize("buckets", [HEALTHY, LATE, [], [[0, 0], [None, None]]])
-def test_the_series_can_be_drawn(run: Run, tmp_path: Path, ending: str, buckets: Buckets) -> None:
-    picture = tmp_path / f"picture.{ending}"
-    run({"drawn": buckets}, "--plot", str(picture))
-    start = picture.read_bytes()[:200]
-    assert start.startswith(b"\x89PNG") if ending == "png" else b"<?xml" in start
+def test_people_never_read_a_limit_that_is_rounded_onto_the_bar(tmp_path: Path) -> None:
+    told = tell(tmp_path, [[0, 10]] * 2000, "< 0.04%")
+    assert "0% to 0.03999%" in told
+
+
+def test_people_are_told_why_there_is_nothing_to_say(tmp_path: Path) -> None:
+    told = tell(tmp_path, [[0, 10], [11, 10]], "< 8%")
+    assert "error 0 of 10" in told
+    assert "at bucket 1 there were more errors (11) than requests (10)" in told
+    assert "there are no requests" in tell(tmp_path, [], "< 8%")
+    silent = tell(tmp_path, [[0, 10]] * 3 + [[0, 0]] * 50, "< 8%")
+    assert "no requests from bucket 3 on, where about 500 were to be expected" in silent
 
 
 @pytest.mark.parametrize("bar", ["1%", "< 1", "=< 1%", "< 0%", "> 100%", "< lots%"])
@@ -164,29 +187,3 @@ def test_a_bar_without_sign_or_sense_is_refused_with_an_example(bar: str) -> Non
     with pytest.raises(InputError) as refused:
         criterion_for(bar, 1)
     assert '"< 1%"' in str(refused.value.mend)
-
-
-@pytest.mark.parametrize(
-    "line", ["nonsense", "[1]", '{"id": 1}', '{"id": 1, "buckets": [[1]]}', '{"id": 1, "buckets": 3}']
-)
-def test_a_line_that_is_no_series_is_named_by_its_number(tmp_path: Path, line: str) -> None:
-    file = tmp_path / "series.jsonl"
-    file.write_text('{"id": 1, "buckets": []}\n\n' + line + "\n")
-    app = typer.Typer()
-    app.command()(backtest)
-    result = CliRunner().invoke(app, ["--bar", "< 1%", "--buckets", str(file), "--json"])
-    assert isinstance(result.exception, InputError)
-    assert str(result.exception).startswith("line 3 is no series")
-
-
-@pytest.mark.parametrize(
-    ("name", "text"), [("a.jsonl", ""), ("a.csv", "time,errors,total\nnever,1,2"), ("a.csv", "1,2")]
-)
-def test_a_file_that_holds_no_series_is_refused(tmp_path: Path, name: str, text: str) -> None:
-    (tmp_path / name).write_text(text)
-    app = typer.Typer()
-    app.command()(backtest)
-    result = CliRunner().invoke(app, ["--bar", "< 1%", "--buckets", str(tmp_path / name), "--json"])
-    assert isinstance(result.exception, InputError)
-    missing = CliRunner().invoke(app, ["--bar", "< 1%", "--buckets", str(tmp_path / "none.jsonl")])
-    assert isinstance(missing.exception, InputError)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
 from rampart.evidence.window import Window
-from rampart.evidence.words import count, moment
+from rampart.evidence.words import count
 
 LARGEST_COUNT = 2.0**53
 """Beyond this, floats do not count exactly any more."""
@@ -39,11 +39,19 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """A bucket whose counts cannot be: its start in epoch seconds, and what is wrong, in words."""
+
+    start: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Judgeable:
-    """The sound buckets of a window in ascending order, and what is wrong with the first of the others."""
+    """The sound buckets of a window in ascending order, and the first of the others."""
 
     buckets: tuple[Bucket, ...]
-    fault: str | None = None
+    fault: Fault | None = None
 
 
 def is_number(value: object) -> bool:
@@ -60,12 +68,12 @@ def pair(errors: Series, total: Series, window: Window) -> Judgeable:
     """Join the two series of a rate bucket by bucket."""
     spoiled, asked = dict(judged_points(errors, window)), dict(judged_points(total, window))
     buckets: list[Bucket] = []
-    fault = None
+    fault: Fault | None = None
     for start in sorted(spoiled.keys() | asked.keys()):
         bad, requests = spoiled.get(start, 0), asked.get(start, 0)
         wrong = _contradiction(bad, requests)
         if wrong is not None:
-            fault = fault or f"at {moment(start)} {wrong}"
+            fault = fault or Fault(start, wrong)
         elif requests > 0:
             buckets.append(Bucket(start, float(bad), float(requests)))
     return Judgeable(tuple(buckets), fault)

@@ -30,7 +30,8 @@ def judge_rate(criterion: RateCriterion, errors: Measured, total: Measured, wind
         since = buckets[decision.since].start
         return _failed(criterion, decision, since=since, at=buckets[decision.at].start + window.bucket)
     if evidence.fault is not None:
-        return _unjudged(criterion, Verdict.ERROR, f"cannot be trusted: {evidence.fault}")
+        fault = evidence.fault
+        return _unjudged(criterion, Verdict.ERROR, f"cannot be trusted: at {moment(fault.start)} {fault.what}")
     if not buckets:
         return _unjudged(criterion, Verdict.NO_DATA, "has no requests to judge yet")
     quiet = silence(buckets, window)

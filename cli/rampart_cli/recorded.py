@@ -1,0 +1,139 @@
+"""Reading recorded series: lines of JSON, or one series as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import reprlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rampart_cli.failures import InputError
+
+_EXAMPLE = '{"id": 1, "buckets": [[0, 10], [1, 12]]}'
+_COLUMNS: tuple[str, ...] = ("time", "errors", "total")
+_OTHER_NAMES = {"requests": "total"}
+
+NumberedLine = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One series as it was read: counts per bucket, None where nothing is known, and the times if there are any."""
+
+    id: Any
+    buckets: Sequence[tuple[float | None, float | None]]
+    times: Sequence[datetime] = ()
+
+
+def is_csv(path: Path) -> bool:
+    """Whether a file holds one series as CSV; every other holds lines of JSON."""
+    return path.suffix.lower() == ".csv"
+
+
+def lines_of(path: Path) -> Iterator[NumberedLine]:
+    """The lines of a file that hold something, numbered from 1.
+
+    Raises InputError where the file cannot be read, or holds nothing at all.
+    """
+    empty = True
+    try:
+        with sys.stdin if str(path) == "-" else path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    empty = False
+                    yield number, line
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}", mend="Mend the path, or save it as UTF-8.") from error
+    if empty:
+        raise InputError(f"{path} holds no series", mend=f"Write lines such as {_EXAMPLE}, or time,errors,total.")
+
+
+def parse_line(numbered: NumberedLine) -> Recorded:
+    """Read one line of JSON; raises InputError that names the line."""
+    number, line = numbered
+    try:
+        return _series_in(json.loads(line))
+    except RecursionError as error:
+        raise _no_series(number, "it is nested too deeply") from error
+    except ValueError as error:
+        raise _no_series(number, str(error)) from error
+
+
+def _no_series(number: int, why: str) -> InputError:
+    return InputError(f"line {number} is no series: {why}", mend=f"A line looks like {_EXAMPLE}.")
+
+
+def _series_in(document: object) -> Recorded:
+    if not isinstance(document, dict) or "id" not in document or not isinstance(document.get("buckets"), list):
+        raise ValueError('it has no "id" beside a list of "buckets"')
+    for index, bucket in enumerate(document["buckets"]):
+        if not (isinstance(bucket, list) and len(bucket) == 2):
+            raise ValueError(f"its bucket {index} is {reprlib.repr(bucket)}, and no pair of errors and total")
+    return Recorded(document["id"], [(errors, total) for errors, total in document["buckets"]])
+
+
+def read_csv(path: Path) -> Recorded:
+    """Read one series of time, errors, total, in the order of its times; raises InputError that names the line.
+
+    A first line of names says which column is which; others are left out. Without names there are just these three.
+    """
+    found: list[_Row] = []
+    columns = _COLUMNS
+    for index, (number, line) in enumerate(lines_of(path)):
+        try:
+            cells = next(csv.reader([line]))
+            names = _names(cells) if index == 0 else None
+            if names is None:
+                found.append(_row(cells, columns))
+            else:
+                columns = names
+        except (ValueError, csv.Error) as error:
+            raise InputError(f"{path}, line {number}: {error}", mend=_MEND_CSV) from error
+    found.sort(key=lambda row: row[0])
+    return Recorded(path.stem, [(errors, total) for _, errors, total in found], [when for when, _, _ in found])
+
+
+_Row = tuple[datetime, float | None, float | None]
+_MEND_CSV = "A line is time,errors,total; or name these three, in any order, in the first line."
+
+
+def _names(cells: Sequence[str]) -> tuple[str, ...] | None:
+    """What a first line calls the columns; None where it is a row of its own."""
+    names = tuple(_OTHER_NAMES.get(name, name) for name in (cell.strip().casefold() for cell in cells))
+    if not set(names) & set(_COLUMNS) and any(name[:1].isdigit() for name in names):
+        return None
+    wrong = [name for name in _COLUMNS if names.count(name) != 1]
+    if wrong:
+        raise ValueError(f"of the columns {', '.join(cells).strip()}, not exactly one is called {wrong[0]}")
+    return names
+
+
+def _row(cells: Sequence[str], columns: Sequence[str]) -> _Row:
+    if len(cells) != len(columns):
+        raise ValueError(f"{len(cells)} columns, where there should be {len(columns)}")
+    when, errors, total = (cells[columns.index(name)] for name in _COLUMNS)
+    return _time(when), _cell(errors), _cell(total)
+
+
+def _time(text: str) -> datetime:
+    text = text.strip()
+    try:
+        if text.replace(".", "", 1).isdigit():
+            return datetime.fromtimestamp(float(text), UTC)
+        when = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError) as error:  # what it is depends on how far beyond the calendar it lies
+        told = f"{text!r} is no time; write 2025-07-29T03:00:00Z, or seconds since 1970"
+        raise ValueError(told) from error
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _cell(text: str) -> float | None:
+    try:
+        return float(text) if text.strip() else None
+    except ValueError as error:
+        raise ValueError(f"{text.strip()!r} is no number") from error
