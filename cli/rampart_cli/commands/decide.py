@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import DecisionKind, GateKind, Status
 from rampart_cli.console import moment, say, show, stderr, table, verdict_text, words
 from rampart_cli.decisions import Decision, decide, parse_reported, stage_index, who_decides
@@ -212,10 +213,18 @@ def _answer(
     decision = Decision(
         rollout=rollout, kind=kind, by=who_decides(stack, by), note=note, gate=gate_id, reported=reported
     )
-    _tell(stack, decision, f"taken: {decision.by} {_SAID[kind]}; the advance follows", as_json=as_json)
+    said = _said(kind, stack.records.gate(rollout))
+    _tell(stack, decision, f"taken: {decision.by} {said}; the advance follows", as_json=as_json)
 
 
-_SAID = {DecisionKind.APPROVE: "approves", DecisionKind.OVERRIDE: "overrides"}
+def _said(kind: DecisionKind, gate: Gate | None) -> str:
+    """What an answer is, in the record's words: without a fail there is nothing to override, only no proof."""
+    if kind is DecisionKind.APPROVE:
+        return "approves"
+    verdict = gate.question.verdict if gate and gate.question else Verdict.FAIL
+    if verdict is Verdict.FAIL:
+        return "overrides a failing verdict"
+    return f"approves without proof ({verdict.value.replace('_', ' ')})"
 
 
 def _open_question(state: RolloutState, gate: Gate | None) -> Gate:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.text import Text
 
 from rampart.evidence.power import Fault, Outlook, any_of, outlook
 from rampart.evidence.words import count, plain
-from rampart.plan.check import rate_criteria, stage_traffic, warnings
+from rampart.plan.check import is_baseline_beyond_bar, rate_criteria, stage_traffic, warnings
 from rampart.plan.model import Plan
 from rampart.plan.quantities import parse_traffic
 from rampart_cli.console import chance, show, table, words
@@ -52,9 +53,12 @@ def plan_simulate(
         for criterion in rate_criteria(plan)
     ]
     false = any_of(each.false_rollback_chance for each in outlooks)
-    guarantee = min(1.0, sum(each.guarantee for each in outlooks))
+    beyond = [criterion.name for criterion in rate_criteria(plan) if is_baseline_beyond_bar(criterion)]
+    guarantee = None if beyond else min(1.0, sum(each.guarantee for each in outlooks))
     told = warnings(plan)
     if plot is not None:
+        if not outlooks:
+            raise InputError("there is nothing to draw", mend=_NOTHING)
         from rampart_cli.plots.power import draw_power
 
         draw_power(plot, plan.title or plan.rollout, outlooks)
@@ -69,12 +73,18 @@ def plan_simulate(
             "false_rollback_guarantee": guarantee,
             "warnings": [asdict(each) for each in told],
         },
-        table(_COLUMNS, [_row(each, runs) for each in outlooks]),
-        Text(),
-        words(_false_rollbacks(false, guarantee, len(outlooks) * runs)),
+        *(_shown(outlooks, false, guarantee, runs) if outlooks else [words(_NOTHING)]),
         *(Text.assemble(("\nwarning ", "bold yellow"), words(str(each))) for each in told),
         as_json=as_json,
     )
+
+
+_NOTHING = "The plan has no criterion of kind rate: what is counted, measured or reported is compared as it is."
+
+
+def _shown(outlooks: Sequence[Outlook], false: float, guarantee: float | None, runs: int) -> list[RenderableType]:
+    rows = [_row(each, runs) for each in outlooks]
+    return [table(_COLUMNS, rows), Text(), words(_false_rollbacks(false, guarantee, len(rows) * runs))]
 
 
 _COLUMNS = (
@@ -118,11 +128,11 @@ def _fault(fault: Fault) -> str:
     return told if fault.rollback_seconds is None else f"{told} after {_duration(fault.rollback_seconds)}"
 
 
-def _false_rollbacks(false: float, guarantee: float, stages: int) -> str:
-    return (
-        f"A false rollback somewhere in the rollout: {_simulated(false, stages)} for a healthy flag; "
-        f"never more than {chance(guarantee)}, even if every rate in every stage sits right at its bar."
-    )
+def _false_rollbacks(false: float, guarantee: float | None, stages: int) -> str:
+    told = f"A false rollback somewhere in the rollout: {_simulated(false, stages)} for a healthy flag"
+    if guarantee is None:  # no rate that fails without the flag already is ever within its bar
+        return f"{told}; nothing bounds it while a baseline is beyond its bar."
+    return f"{told}; never more than {chance(guarantee)}, even if every rate in every stage sits right at its bar."
 
 
 def _percent(fraction: float) -> str:

@@ -204,3 +204,21 @@ def test_an_inconclusive_gate_shows_the_command_that_overrides(terminal: Termina
     assert shown[0]["gate"]["answer_with"]["command"].startswith(
         "rampart override letters --gate a1-s0-1a2b --note WHY"
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (Verdict.INCONCLUSIVE, "Ada approves without proof (inconclusive)"),
+        (Verdict.NO_DATA, "Ada approves without proof (no data)"),
+        (Verdict.FAIL, "Ada overrides a failing verdict"),
+    ],
+)
+def test_an_undecided_stage_is_approved_without_proof_and_only_a_fail_is_overridden(
+    terminal: Terminal, verdict: Verdict, said: str
+) -> None:
+    state, gate = asked(verdict)
+    terminal.records.states["letters"], terminal.records.gates["letters"] = state, gate
+    terminal.decisions_end()
+    _, out, _ = terminal.run("override", "letters", "--gate", gate.id, "--note", "known", "--by", "Ada")
+    assert said in out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from rampart.plan.check import PlanWarning, warnings
@@ -84,6 +85,25 @@ def test_a_stage_that_could_prove_its_bar_but_hardly_will_is_told_its_chance() -
     assert found[0].message == (
         "with 480 requests in 1%, a healthy flag (a rate of 0.3%) passes index error rate with a chance of 24% only"
     )
+
+
+def test_a_baseline_beyond_its_bar_is_named_and_nothing_else_is_advised() -> None:
+    found = warnings(plan_with(stages=[CANARY, LAST], baseline="2%", below="1%"))
+    assert {each.code for each in found} == {"baseline_beyond_bar"}
+    assert found[0].path == "criteria.index error rate.baseline"
+    assert found[0].message == "the baseline of 2% is not below 1%: index error rate fails without the flag too"
+
+
+def test_a_floors_baseline_beyond_its_bar_is_named_too() -> None:
+    found = warnings(plan_with(stages=[LAST], baseline="90%", below=None, above="99%"))
+    assert {each.code for each in found} == {"baseline_beyond_bar"}
+
+
+def test_a_bucket_that_hardly_fits_into_the_hold_is_named() -> None:
+    stage = {"percent": 100, "hold": "90m"}
+    plan = plan_with(stages=[stage], traffic="40000/hour").model_copy(update={"bucket": timedelta(hours=1)})
+    assert coded(warnings(plan), "bucket_too_wide")
+    assert not coded(warnings(plan_with(stages=[stage], traffic="40000/hour")), "bucket_too_wide")
 
 
 def test_a_floor_is_diluted_in_the_same_way() -> None:

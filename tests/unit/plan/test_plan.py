@@ -83,6 +83,11 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
         ({"flags": ["a/b"]}, "flags.0", "another form than"),
         ({"flags": [".."]}, "flags.0", "another form than"),
         (
+            {"alpha_rollout": "5%", "criteria": {"errors": {**RATE, "alpha_fail": "1%"}}},
+            "criteria.errors",
+            "alpha_rollout sets alpha_fail",
+        ),
+        (
             {"stages": [{"percent": 25, "hold": "1d"}, {"percent": 1, "hold": "1d"}]},
             "stages.1.percent",
             "1% comes after 25%",
@@ -153,6 +158,14 @@ def test_the_digest_pins_the_content_and_not_the_way_it_is_written(document: Mak
     other = Plan.model_validate(document(look_every="6m"))
     assert plan.digest == same.digest
     assert plan.digest != other.digest
+
+
+@pytest.mark.parametrize("written", ["1%", 0.01])
+def test_a_chance_of_being_wrong_may_be_a_percentage_or_a_number(document: Make, written: object) -> None:
+    plan = Plan.model_validate(document(criteria={"errors": {**RATE, "alpha_fail": written}}))
+    spec = plan.criteria["errors"]
+    assert isinstance(spec, RateSpec)
+    assert spec.alpha_fail == 0.01
 
 
 def test_the_digest_does_not_change_from_release_to_release(document: Make) -> None:

@@ -8,7 +8,7 @@ from rampart.evidence.criteria import CountCriterion, RateCriterion, ReportedCri
 from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.series import Series
 from rampart.plan.model import Plan, RateSpec
-from rampart.plan.queries import criterion_of, measured_for, queries_of
+from rampart.plan.queries import criteria_of, criterion_of, measured_for, queries_of
 
 Make = Callable[..., dict[str, Any]]
 
@@ -57,3 +57,19 @@ def test_the_clump_says_where_it_comes_from(document: Make) -> None:
         assert isinstance(compiled, RateCriterion)
         sources.append((compiled.clump, compiled.clump_source))
     assert sources == [(DEFAULT_CLUMP, "default"), (4.0, "declared"), (2.5, "measured from 168 hours")]
+
+
+def test_a_bound_for_the_whole_rollout_is_shared_by_its_stages_rate_criteria_and_both_tests(document: Make) -> None:
+    rates = dict.fromkeys(("errors", "downloads"), CRITERIA["errors"])
+    stages = [{"percent": percent, "hold": "1d"} for percent in (1, 25, 50, 75, 100)]
+    plan = Plan.model_validate(document(criteria={**CRITERIA, **rates}, stages=stages, alpha_rollout="5%"))
+    criteria = [each for each in criteria_of(plan).values() if isinstance(each, RateCriterion)]
+    assert [(each.alpha_fail, round(each.detector)) for each in criteria] == [(0.8 * 0.005, 1000)] * 2
+    assert abs(sum(each.alpha_fail + 1 / each.detector for each in criteria) * len(stages) - 0.05) < 1e-12
+
+
+def test_without_such_a_bound_each_criterion_keeps_its_own_levels(document: Make) -> None:
+    own = {"errors": {**CRITERIA["errors"], "alpha_fail": "1%", "detector": 20}}
+    criterion = criteria_of(Plan.model_validate(document(criteria=own)))["errors"]
+    assert isinstance(criterion, RateCriterion)
+    assert (criterion.alpha_fail, criterion.alpha_pass, criterion.detector) == (0.01, 0.05, 20)

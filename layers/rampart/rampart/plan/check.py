@@ -13,12 +13,14 @@ from rampart.evidence.power import StageTraffic, healthy_rate, limit_without_err
 from rampart.evidence.rule import RateRule
 from rampart.evidence.words import count, percent
 from rampart.plan.model import Plan, Stage
-from rampart.plan.queries import criterion_of
+from rampart.plan.queries import criteria_of
 
 _LIKELY = 0.5
 """A healthy flag should pass at least this often, or people are asked about noughts."""
 _WORTHLESS = 0.5
 """A pass that lets the new path fail this often says nothing of it."""
+_LEAST_BUCKETS = 2
+"""Only whole buckets are judged, and they do not begin with the stage: of a length of two, one is whole for sure."""
 _BUSINESS_DAY = timedelta(days=1)
 
 _COHORT = "Measure only the requests that the flag is on for (scope: cohort)"
@@ -45,21 +47,38 @@ def warnings(plan: Plan) -> list[PlanWarning]:
 
 def _warnings(plan: Plan) -> Iterator[PlanWarning]:
     rates = rate_criteria(plan)
+    beyond = {criterion.name for criterion in rates if is_baseline_beyond_bar(criterion)}
+    for criterion in rates:
+        if criterion.name in beyond:
+            told = (
+                f"the baseline of {_rate(criterion.baseline or 0.0, criterion)} is not {_bar(criterion)}: "
+                f"{criterion.name} fails without the flag too"
+            )
+            path = f"criteria.{criterion.name}.baseline"
+            yield PlanWarning("baseline_beyond_bar", path, told, "Choose another bar, or mend what fails today first")
     if rates and plan.traffic is None:
         told = "without traffic nothing can be said about what the stages can decide"
         yield PlanWarning("no_traffic", "traffic", told, "Say how many requests come at 100%: traffic: 400/hour")
     for index, stage in enumerate(plan.stages):
         for criterion in rates:
+            if criterion.name in beyond:
+                continue  # no hold and no share helps
             path = f"stages.{index} / criteria.{criterion.name}"
             yield from _dilution(stage, criterion, path)
             if plan.traffic is not None:
                 yield from _power(plan, stage_traffic(plan, stage, plan.traffic), criterion, path)
 
 
+def is_baseline_beyond_bar(criterion: RateCriterion) -> bool:
+    """Whether a criterion fails without the flag already."""
+    if criterion.baseline is None:
+        return False
+    return criterion.baseline >= criterion.bar if criterion.fails_high else criterion.baseline <= criterion.bar
+
+
 def rate_criteria(plan: Plan) -> list[RateCriterion]:
     """The plan's criteria that are judged statistically."""
-    criteria = (criterion_of(name, spec) for name, spec in plan.criteria.items())
-    return [criterion for criterion in criteria if isinstance(criterion, RateCriterion)]
+    return [criterion for criterion in criteria_of(plan).values() if isinstance(criterion, RateCriterion)]
 
 
 def stage_traffic(plan: Plan, stage: Stage, requests_per_hour: float) -> StageTraffic:
@@ -97,6 +116,13 @@ def _power(plan: Plan, stage: StageTraffic, criterion: RateCriterion, path: str)
         yield PlanWarning("cannot_prove", path, unprovable, _LONGER + _fewer(criterion))
     everyone = criterion.scope == Scope.EVERYONE
     if unprovable is not None and not everyone:
+        return
+    if stage.hold_seconds < _LEAST_BUCKETS * plan.bucket.total_seconds():
+        told = (
+            f"{stage.name} has {stage.hold_seconds / 60:g} minutes to judge, and buckets of "
+            f"{plan.bucket.total_seconds() / 60:g} minutes: hardly one is whole when its hold ends"
+        )
+        yield PlanWarning("bucket_too_wide", path, told, "Hold it longer, or choose a finer bucket")
         return
     requests, healthy = stage.requests(everyone=everyone), healthy_rate(criterion)
     buckets = max(1, round(stage.hold_seconds / plan.bucket.total_seconds()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -19,7 +19,7 @@ from rampart.evidence.criteria import Scope
 from rampart.model import Model
 from rampart.plan.calendar import Calendar
 from rampart.plan.durations import Duration, Hold
-from rampart.plan.quantities import Fraction, Percent, Traffic
+from rampart.plan.quantities import Chance, Fraction, Percent, Traffic
 
 _LONGEST_PLAN = timedelta(days=300)  # a Step Functions execution ends after a year; what is left is for waiting people
 _SHORT_PLAN = timedelta(days=1)
@@ -104,6 +104,10 @@ def _bar_problems(below: float | None, above: float | None) -> Iterator[Problem]
         yield (), "give one bar: either below or above"
 
 
+_ALPHA = 0.05
+_DETECTOR = 100.0
+
+
 class RateSpec(_CriterionSpec):
     """Errors out of requests, judged statistically."""
 
@@ -118,9 +122,9 @@ class RateSpec(_CriterionSpec):
         None, ge=1, le=1000, description="requests that one cause can spoil; measured if absent"
     )
     clump_source: str | None = Field(None, description="where the clump comes from; filled in at the start")
-    alpha_fail: float = Field(0.05, gt=0, lt=0.5, description="chance of a false rollback, for a stage")
-    alpha_pass: float = Field(0.05, gt=0, lt=0.5, description="chance of a false pass, for a stage")
-    detector: float = Field(100.0, ge=1, le=1e6, description="the change detector's run length, in planned stages")
+    alpha_fail: Chance = Field(_ALPHA, description="chance of a false rollback, for a stage")
+    alpha_pass: Chance = Field(_ALPHA, description="chance of a false pass, for a stage")
+    detector: float = Field(_DETECTOR, ge=1, le=1e6, description="the change detector's run length, in planned stages")
 
     @model_validator(mode="after")
     def _can_be_judged(self) -> Self:
@@ -242,6 +246,13 @@ def _often_enough(look_every: timedelta) -> timedelta:
     return look_every
 
 
+def _level_problems(criteria: Mapping[str, CriterionSpec]) -> Iterator[Problem]:
+    for name, spec in criteria.items():
+        if isinstance(spec, RateSpec) and (spec.alpha_fail, spec.detector) != (_ALPHA, _DETECTOR):
+            told = "alpha_rollout sets alpha_fail and detector of every criterion; take either it or these away"
+            yield ("criteria", name), told
+
+
 FlagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:\-]*[A-Za-z0-9_:\-][A-Za-z0-9_.:\-]*$", max_length=200)]
 """A name that is a part of an address: `.` and `..` would lead elsewhere."""
 CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
@@ -266,6 +277,9 @@ class Plan(Model):
     approval_lapses: Duration = Field(timedelta(hours=24), description="how long a question to people stands")
     when_blind: WhenBlind = WhenBlind.HOLD
     on_drift: OnDrift = OnDrift()
+    alpha_rollout: Chance | None = Field(
+        None, description="chance of a false rollback of an attempt, shared by all its stages and rate criteria"
+    )
     monitors: tuple[int, ...] = Field((), description="ids of the Datadog monitors that guard this rollout")
     criteria: Annotated[dict[CriterionName, CriterionSpec], AfterValidator(_one_measured)] = Field(
         min_length=1, max_length=20
@@ -277,6 +291,18 @@ class Plan(Model):
         _all_or_raise("plan", _lapse_problems(self.approval_lapses, self.stages))
         return self
 
+    @model_validator(mode="after")
+    def _has_one_bound(self) -> Self:
+        if self.alpha_rollout is not None:
+            _all_or_raise("plan", _level_problems(self.criteria))
+        return self
+
+    @property
+    def alpha_share(self) -> float | None:
+        """What of `alpha_rollout` falls to one rate criterion in one stage; None where each has levels of its own."""
+        rates = sum(isinstance(spec, RateSpec) for spec in self.criteria.values())
+        return None if self.alpha_rollout is None or not rates else self.alpha_rollout / (rates * len(self.stages))
+
     @property
     def zone(self) -> ZoneInfo:
         """The plan's time zone."""
@@ -285,5 +311,8 @@ class Plan(Model):
     @property
     def digest(self) -> str:
         """SHA-256 of the plan's canonical JSON: what pins it."""
-        text = json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"))
+        # What came later, and is not used, leaves a plan the same.
+        unused = {"alpha_rollout"} if self.alpha_rollout is None else set()
+        document = self.model_dump(mode="json", by_alias=True, exclude=unused)
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

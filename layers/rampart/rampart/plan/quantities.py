@@ -66,6 +66,18 @@ Fraction = Annotated[
     PlainSerializer(format_fraction, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["1%", "0.3%"]}),
 ]
+Chance = Annotated[
+    float,
+    BeforeValidator(lambda value: parse_fraction(value) if isinstance(value, str) else value),
+    Field(gt=0, lt=0.5),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string"}, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5}],
+            "examples": ["5%", 0.05],
+        }
+    ),
+]
+"""A chance of being wrong, as a percentage or as a number below one half: 1% and 0.01 are never confused."""
 Traffic = Annotated[
     float,
     BeforeValidator(parse_traffic),

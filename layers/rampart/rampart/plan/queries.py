@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rampart.evidence.criteria import (
     CountCriterion,
@@ -39,8 +40,25 @@ def measured_for(name: str, answers: Mapping[str, Measured]) -> dict[str, Measur
     return {key.removeprefix(prefix): measured for key, measured in answers.items() if key.startswith(prefix)}
 
 
+_OF_MIXTURE = 0.8
+"""The mixture's part of a chance of a false rollback; the change detector has the rest, as 5% and 1% are by default."""
+
+
+def criteria_of(plan: Plan) -> dict[str, Criterion]:
+    """A plan's criteria as the rule takes them, with the levels that its bound for the whole rollout leaves each."""
+    share = plan.alpha_share
+    criteria = {name: criterion_of(name, spec) for name, spec in plan.criteria.items()}
+    if share is None:
+        return criteria
+    fail, detector = _OF_MIXTURE * share, 1 / ((1 - _OF_MIXTURE) * share)
+    return {
+        name: replace(each, alpha_fail=fail, detector=detector) if isinstance(each, RateCriterion) else each
+        for name, each in criteria.items()
+    }
+
+
 def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
-    """The criterion as the rule takes it."""
+    """One criterion as the rule takes it, with its own levels."""
     match spec:
         case RateSpec():
             return RateCriterion(

@@ -9,12 +9,12 @@ from typing import Any
 
 from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError
 from rampart.evidence import RULE_VERSION
-from rampart.evidence.criteria import Judgement, judge
+from rampart.evidence.criteria import Judgement, ReportedCriterion, judge
 from rampart.evidence.series import Measured, Series, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
-from rampart.plan.model import OnFail, Plan, ReportedSpec
-from rampart.plan.queries import criterion_of, measured_for, queries_of
+from rampart.plan.model import OnFail, Plan
+from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.advance import advances_alone, stale_after
 from rampart.rollout.drift import Sight, cause_of, exposures, sight_of
@@ -253,9 +253,9 @@ def window_of(state: RolloutState, now: datetime) -> Window:
 def judge_all(plan: Plan, answers: Mapping[str, Measured], window: Window, *, share: float) -> list[Judgement]:
     """Judge every criterion that is measured; what people report is judged when they answer."""
     return [
-        judge(criterion_of(name, spec), measured=measured_for(name, answers), window=window, share=share)
-        for name, spec in plan.criteria.items()
-        if not isinstance(spec, ReportedSpec)
+        judge(criterion, measured=measured_for(name, answers), window=window, share=share)
+        for name, criterion in criteria_of(plan).items()
+        if not isinstance(criterion, ReportedCriterion)
     ]
 
 
