@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rampart.adapters import wiring
@@ -16,43 +18,44 @@ from rampart.rollout.request import RollbackRequest
 from rampart.rollout.rollback import REPEAT_AFTER, RollbackResult
 
 logger = Logger(service="rollback")
-metrics = Metrics(namespace="Rampart", service="rollback")
+Do = Callable[[RollbackRequest], RollbackResult]
 
 
-@metrics.log_metrics(raise_on_empty_metrics=False)
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Turn whatever called into a request, and do it; an accident is raised, so that the caller calls again."""
-    metrics.add_dimension(name="function_name", value=context.function_name)  # tells stacks apart
+    do = partial(_do, function=context.function_name)
     match trigger_of(event):
         case Trigger.ALERT:
-            return _alert(event)
+            return _alert(event, do)
         case Trigger.QUEUE:
-            return _queue(event)
+            return _queue(event, do)
         case Trigger.EXECUTION:
             request = request_of_execution(event)
         case Trigger.DIRECT:
             request = RollbackRequest.model_validate({"asked_at": wiring.clock().now(), **event})
-    return _shown(_do(request)) if request else {"outcome": "nothing"}
+    return _shown(do(request)) if request else {"outcome": "nothing"}
 
 
-def _do(request: RollbackRequest) -> RollbackResult:
+def _do(request: RollbackRequest, *, function: str) -> RollbackResult:
     logger.info("asked", extra={"request": request.model_dump(mode="json")})
     try:
         result = wiring.rollback()(request)
     except RollbackUndoneError as error:
-        metrics.add_metric(name="RollbacksUndone", unit=MetricUnit.Count, value=1)
+        with single_metric(name="RollbacksUndone", unit=MetricUnit.Count, value=1, namespace="Rampart") as metric:
+            metric.add_dimension(name="service", value="rollback")
+            metric.add_dimension(name="function_name", value=function)  # tells stacks apart
         logger.warning("not done yet", extra={"rollout": request.rollout, "flags": request.flags, "why": str(error)})
         raise
     logger.info("done", extra=_shown(result))
     return result
 
 
-def _alert(event: dict[str, Any]) -> dict[str, Any]:
+def _alert(event: dict[str, Any], do: Do) -> dict[str, Any]:
     settings = wiring.rollback_settings()
     endpoint = AlertEndpoint(
         tokens=wiring.alert_tokens(),
-        rollback=_do,
+        rollback=do,
         clock=wiring.clock(),
         max_age_seconds=settings.alert_max_age_seconds,
         tell=logger.warning,
@@ -62,12 +65,12 @@ def _alert(event: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _queue(event: dict[str, Any]) -> dict[str, Any]:
+def _queue(event: dict[str, Any], do: Do) -> dict[str, Any]:
     failed = []
     for message in event["Records"]:
         request = request_of_message(message)
         try:
-            _do(request)
+            do(request)
         except RollbackUndoneError:
             if is_worn_out(message):  # a new message begins to count anew: nobody gives up while the flag is up
                 wiring.rollback().queue.put(request, REPEAT_AFTER)

@@ -118,7 +118,7 @@ def test_a_late_answer_is_refused_and_leaves_no_trace(decisions: Decisions, deci
         ({"kind": "blind"}, {}, "WrongGate"),
         ({}, {"gate": "a1-s1-1"}, "WrongGate"),
         ({}, {"gate": "a2-s0-1"}, "WrongGate"),
-        ({}, {"gate": None}, "WrongGate"),
+        ({}, {"gate": None}, "BadInput"),
     ],
 )
 def test_an_answer_that_the_gate_does_not_take_is_refused_by_name_and_leaves_no_trace(

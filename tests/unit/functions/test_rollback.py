@@ -54,9 +54,15 @@ def test_a_rollback_that_is_not_done_stays_in_the_queue(undone: Undone) -> None:
     assert undone.queue.waiting == []
 
 
-def test_a_rollback_that_is_not_done_is_counted_for_the_alarm(undone: Undone) -> None:
+def test_a_rollback_that_is_not_done_is_counted_for_the_alarm(
+    undone: Undone, capsys: pytest.CaptureFixture[str]
+) -> None:
     failed(received(1))
-    assert app.metrics.metric_set["RollbacksUndone"]["Value"][-1] == 1
+    [counted] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RollbacksUndone" in line]
+    assert counted["RollbacksUndone"] == [1.0]
+    assert (counted["service"], counted["function_name"]) == ("rollback", "rampart-function")
+    [metrics] = counted["_aws"]["CloudWatchMetrics"]
+    assert (metrics["Namespace"], set(metrics["Dimensions"][0])) == ("Rampart", {"service", "function_name"})
 
 
 def test_a_message_that_came_too_often_is_kept_anew_before_the_queue_gives_it_up(undone: Undone) -> None:
