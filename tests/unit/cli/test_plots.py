@@ -77,14 +77,13 @@ def test_the_axis_of_a_floor_does_not_speak_of_errors(tmp_path: Path) -> None:
     assert "rate, %" in texts(draw(tmp_path, *SERIES["a floor"]))
 
 
-@pytest.mark.parametrize("name", ["costs $5^ $", "a_b^{c", "x" * 500, "one\ntwo\x1b[31m", "\U0001f600 日本", "\ud800"])
+@pytest.mark.parametrize("name", ["costs $x^$", "a_b^{c", "x" * 500, "one\ntwo\x1b[31m", "\U0001f600 日本", "\ud800"])
 def test_a_name_is_written_as_it_is_and_never_read_as_a_formula(tmp_path: Path, name: str) -> None:
     shown = texts(draw(tmp_path, "< 8%", HEALTHY, name=name))
     title = next(text for text in shown if text.endswith("pass"))
     assert len(title) < 150
-    assert "$5^ $" not in name or title == "costs $5^ $: pass"
-    outlook = an_outlook(name)
-    draw_power(tmp_path / "power.svg", name, [outlook])
+    assert "$" not in name or title == "costs $x^$: pass"
+    draw_power(tmp_path / "power.svg", name, [an_outlook(name)])
 
 
 def an_outlook(name: str) -> Outlook:

@@ -95,7 +95,7 @@ def test_a_csv_that_is_no_series_names_the_line_and_says_why(csv: Csv, text: str
     assert refused.value.mend == "A line is time,errors,total; or name these three, in any order, in the first line."
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "missing.jsonl", "missing.csv"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.CSV", "missing.jsonl", "missing.csv"])
 def test_an_empty_file_and_a_missing_one_hold_no_series(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,6 +105,13 @@ def test_an_empty_file_and_a_missing_one_hold_no_series(
     assert code == ExitCode.USAGE
     told = json.loads(capsys.readouterr().out)["error"]["message"]
     assert told.endswith("holds no series") if name.startswith("a") else "cannot be read" in told
+
+
+@pytest.mark.parametrize("name", ["downloads.csv", "downloads.CSV"])
+def test_a_csv_is_known_by_its_ending(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_text("time,errors,total\n2025-07-29,9,10\n")
+    assert main(["backtest", "--bar", "< 1%", "--buckets", str(tmp_path / name), "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["id"] == "downloads"
 
 
 @pytest.mark.parametrize("good", [1, 100])
