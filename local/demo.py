@@ -22,7 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
-from local.datadog_standin import MonitorState, Scenario, Transition
+from local.claim_letters import compressed, scenario
+from local.datadog_standin import MonitorState, Transition
 from local.deployment import SamFailedError
 from local.ministack import ROOT, MiniStackNotStartedError
 from local.stack import LocalStack, monitor, running_stack, webhook
@@ -39,39 +40,13 @@ PLAN, FILLED, REPORT, SUMMARY = (
 ROLLED_BACK = "the rollback"
 DOWNLOADS, COMPLAINTS = "Download error rate", "Call centre complaints"
 WEBHOOK = "rampart-claim-letters"
-BROKEN, MENDED, HEALTHY_INDEX = 0.6, 0.02, 0.001
-_SECONDS = {"hold": "7s", "settle": "1s", "lag": "3s", "look_every": "1s", "bucket": "1s"}
-_HISTORY_SECONDS = 30
-"""A start looks at whole hours; so much of the last one has data."""
+BROKEN, MENDED = 0.6, 0.02
 _PATIENCE = 90.0
 """Seconds that one step may take before the demo gives up."""
 
 
 class DemoFailedError(Exception):
     """Something was not as it should be."""
-
-
-def compressed(plan: Mapping[str, Any], monitor_id: int) -> dict[str, Any]:
-    """The plan with its holds in seconds and no calendar; flags, criteria, bars and stages stay what they are."""
-    return {
-        **plan,
-        **{name: value for name, value in _SECONDS.items() if name != "hold"},
-        "calendar": {"advance_on": "any_day"},
-        "monitors": [monitor_id],
-        # The scenario draws every request by itself: one cause spoils one request.
-        "criteria": {name: {**c, "clump": 1} if c["kind"] == "rate" else c for name, c in plan["criteria"].items()},
-        "stages": [{**stage, "hold": _SECONDS["hold"]} for stage in plan["stages"]],
-    }
-
-
-def scenario() -> Scenario:
-    """The world of the claim letters, with enough traffic to decide in seconds."""
-    document = yaml.safe_load((ROOT / "local/datadog_standin/claim_letters.yaml").read_text())
-    for traffic in document["traffic"]:
-        traffic["per_second"] = 4000
-    index = document["traffic"][0]
-    index |= {"old_error_rate": HEALTHY_INDEX, "new_error_rate": HEALTHY_INDEX}
-    return Scenario.model_validate({**document, "begins": int(time.time()) // 3600 * 3600 - _HISTORY_SECONDS})
 
 
 @dataclass

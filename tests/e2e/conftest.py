@@ -13,7 +13,7 @@ import pytest
 import yaml
 from botocore.exceptions import BotoCoreError
 
-from local.demo import compressed, scenario
+from local.claim_letters import compressed, scenario
 from local.ministack import ROOT
 from local.stack import LocalStack, running_stack, webhook
 from tests.e2e.rollouts import Rollout
