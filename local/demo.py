@@ -37,7 +37,6 @@ OUT = ROOT / ".rampart"
 PLAN, FILLED, REPORT, SUMMARY = (
     OUT / name for name in ("claim-letters.yaml", "claim-letters.md", "claim-letters.html", "demo.json")
 )
-ROLLED_BACK = "the rollback"
 DOWNLOADS, COMPLAINTS = "Download error rate", "Call centre complaints"
 WEBHOOK = "rampart-claim-letters"
 BROKEN, MENDED = 0.6, 0.02
@@ -111,14 +110,17 @@ class Demo:
         text = f"{percent:>4g}%  {event.kind.value.replace('_', ' '):<16} {message}{who}"
         self.timeline.say(text, _STYLES.get(event.kind, ""))
 
-    def wait(self, what: str, until: Callable[[RolloutState], bool]) -> RolloutState:
-        """Wait until the record is as expected; raises DemoFailedError when it does not become so."""
+    def wait(self, what: str, until: Callable[[RolloutState], bool], *, while_down: bool = False) -> RolloutState:
+        """Wait until the record is as expected; raises DemoFailedError when it does not become so.
+
+        A rollback that nobody waits for ends the wait at once, unless it goes on `while_down`.
+        """
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             state = self.state()
             if state is not None and until(state):
                 return state
-            if state is not None and state.status in DOWN and what != ROLLED_BACK:
+            if state is not None and state.status in DOWN and not while_down:
                 raise DemoFailedError(f"waited for {what}; {_shown(state)}: {self.events[-1].message}")
             self._check_start(state)
             time.sleep(0.1)
@@ -157,8 +159,9 @@ class Demo:
         )
 
     def resume(self, stage: int, note: str) -> None:
-        """Resume as a person does."""
+        """Resume as a person does, and wait until the new attempt has begun."""
         self._decide(decision="resume", stage=stage, by="Robin Vale", note=note)
+        self.wait("the new attempt", lambda s: s.status is Status.LIVE, while_down=True)
 
     def _decide(self, **decision: Any) -> None:  # noqa: ANN401  a decision's fields are JSON
         ended = self.stack.decide(rollout=self.rollout, **decision)
@@ -221,7 +224,7 @@ def play(demo: Demo) -> None:
     demo.wait("50%", lambda s: s.percent == 50)
     demo.timeline.say(f"       (now the new path fails in {BROKEN:.0%} of downloads)", "magenta")
     demo.stack.datadog.change("download", new_error_rate=BROKEN)
-    demo.wait(ROLLED_BACK, lambda s: s.status is Status.ROLLED_BACK)
+    demo.wait("the rollback", lambda s: s.status is Status.ROLLED_BACK, while_down=True)
     demo.timeline.say("       (the fault is mended; Datadog's monitor recovers)", "magenta")
     demo.stack.datadog.change("download", new_error_rate=MENDED)
     _wait_for(lambda: all(m.state is MonitorState.OK for m in demo.stack.datadog.state.monitors.by_id.values()))
