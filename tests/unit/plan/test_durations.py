@@ -72,3 +72,8 @@ def test_a_hold_is_clock_time_or_business_days(text: str, hold: Hold) -> None:
 def test_any_other_hold_is_refused_with_both_forms(text: object) -> None:
     with pytest.raises(ValueError, match=r"4d, 1w, or 1 business day"):
         Hold.parse(text)
+
+
+def test_a_hold_that_is_too_long_is_told_so_and_not_how_to_write_one() -> None:
+    with pytest.raises(ValueError, match="'900d' is longer than 366 days"):
+        Hold.parse("900d")

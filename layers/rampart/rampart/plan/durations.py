@@ -27,13 +27,17 @@ def parse_duration(text: object) -> timedelta:
     """
     if isinstance(text, timedelta):
         return text
-    match = _WORDS.match(text.strip()) if isinstance(text, str) else None
+    match = _words(text)
     if match is None:
         raise ValueError(f"{text!r} is not a duration; {_HELP}")
     seconds = float(match[1]) * _UNITS[match[2][0].lower()]
     if seconds > _LONGEST.total_seconds():
         raise ValueError(f"{text!r} is longer than {_LONGEST.days} days")
     return timedelta(seconds=seconds)
+
+
+def _words(text: object) -> re.Match[str] | None:
+    return _WORDS.match(text.strip()) if isinstance(text, str) else None
 
 
 def format_duration(duration: timedelta) -> str:
@@ -71,10 +75,9 @@ class Hold:
         match = _BUSINESS.match(text.strip()) if isinstance(text, str) else None
         if match is not None:
             return cls(business_days=int(match[1]))
-        try:
-            return cls(clock=parse_duration(text))
-        except ValueError as error:
-            raise ValueError(f"{text!r} is not a hold; {_HELP}, or 1 business day") from error
+        if not isinstance(text, timedelta) and _words(text) is None:
+            raise ValueError(f"{text!r} is not a hold; {_HELP}, or 1 business day")
+        return cls(clock=parse_duration(text))
 
     def __str__(self) -> str:
         if self.clock is not None:
