@@ -45,7 +45,6 @@ def plan_simulate(
         outlook(
             criterion,
             stage_traffic(plan, stage, requests_per_hour),
-            bucket_seconds=plan.bucket.total_seconds(),
             runs=runs,
             seed=seed,
         )

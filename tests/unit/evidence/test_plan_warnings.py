@@ -57,7 +57,7 @@ def test_the_claim_letters_plan_hears_that_its_canary_cannot_prove_one_percent_e
     found = coded(warnings(plan_with(stages=[CANARY, *LATER, LAST], clump=1)), "cannot_prove")
     assert len(found) == 1
     assert found[0].message == (
-        "Canary (1%) expects 384 requests that the flag is on for: even without an error their index error rate may be "
+        "Canary (1%) expects 383 requests that the flag is on for: even without an error their index error rate may be "
         "up to 1.13% if every error has a cause of its own, so it cannot be proven there to be below 1%"
     )
 
@@ -83,7 +83,7 @@ def test_a_stage_that_could_prove_its_bar_but_hardly_will_is_told_its_chance() -
     found = warnings(plan_with(stages=[{"percent": 1, "hold": "5d"}], scope="cohort", clump=1))
     assert [each.code for each in found] == ["cannot_decide"]
     assert found[0].message == (
-        "with 480 requests in 1%, a healthy flag (a rate of 0.3%) passes index error rate with a chance of 24% only"
+        "with 479 requests in 1%, a healthy flag (a rate of 0.3%) passes index error rate with a chance of 24% only"
     )
 
 
@@ -99,11 +99,16 @@ def test_a_floors_baseline_beyond_its_bar_is_named_too() -> None:
     assert {each.code for each in found} == {"baseline_beyond_bar"}
 
 
-def test_a_bucket_that_hardly_fits_into_the_hold_is_named() -> None:
-    stage = {"percent": 100, "hold": "90m"}
-    plan = plan_with(stages=[stage], traffic="40000/hour").model_copy(update={"bucket": timedelta(hours=1)})
-    assert coded(warnings(plan), "bucket_too_wide")
-    assert not coded(warnings(plan_with(stages=[stage], traffic="40000/hour")), "bucket_too_wide")
+def test_a_stage_is_told_that_its_buckets_are_too_wide_and_nothing_else_of_its_requests() -> None:
+    plan = plan_with(stages=[{"percent": 1, "hold": "1h"}, {"percent": 2, "hold": "3h"}], scope="cohort")
+    found = warnings(plan.model_copy(update={"bucket": timedelta(hours=1)}))
+    assert [each.code for each in found] == ["bucket_too_wide", "bucket_too_wide"]
+    assert [each.path for each in found] == ["stages.0", "stages.1"]
+    assert found[0].message == (
+        "1% is held for 1h: less settle (2m) and lag (2m), no whole bucket of 1h may be left to judge"
+    )
+    assert "only one whole bucket of 1h may be left to judge" in found[1].message
+    assert coded(warnings(plan), "bucket_too_wide") == []
 
 
 def test_a_floor_is_diluted_in_the_same_way() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -21,10 +22,19 @@ from rampart.evidence.power import (
     rollbacks,
 )
 from rampart.evidence.rule import RateRule, Walk
+from rampart.evidence.window import Window
 
 DAY = 86_400
 INDEX = RateCriterion(name="index error rate", bar=0.01, side=Side.BELOW, clump=1, baseline=0.003)
-CANARY = StageTraffic("Canary (1%)", 1, 4 * DAY, 400)
+
+
+def stage(percent: float, seconds: int, *, bucket: int = 300) -> StageTraffic:
+    """A stage of 400 requests an hour at 100%, judged for so long."""
+    buckets = seconds // bucket
+    return StageTraffic("stage", percent, 400, Window(0, buckets * bucket, bucket, max(1, buckets)))
+
+
+CANARY = stage(1, 4 * DAY)
 
 
 def poisson(mean: float, chance: Random) -> int:
@@ -109,12 +119,12 @@ def test_a_canary_of_384_requests_cannot_prove_one_percent_even_without_an_error
 
 
 def test_a_cohort_metric_counts_only_the_flags_own_requests() -> None:
-    assert outlook(INDEX, CANARY, bucket_seconds=300, runs=10).requests == pytest.approx(384)
+    assert outlook(INDEX, CANARY, runs=10).requests == pytest.approx(384)
 
 
 def test_a_metric_over_everyone_sees_a_diluted_fault() -> None:
     everyone = RateCriterion(name="rate", bar=0.08, side=Side.BELOW, scope=Scope.EVERYONE, baseline=0.003)
-    found = outlook(everyone, CANARY, bucket_seconds=3600, runs=10)
+    found = outlook(everyone, stage(1, 4 * DAY, bucket=3600), runs=10)
     assert found.requests == pytest.approx(38_400)
     assert found.own_requests == pytest.approx(384)
     assert [fault.observed for fault in found.faults] == pytest.approx([0.00457, 0.00697])
@@ -123,7 +133,7 @@ def test_a_metric_over_everyone_sees_a_diluted_fault() -> None:
 
 
 def test_a_worse_fault_is_rolled_back_sooner() -> None:
-    found = outlook(INDEX, StageTraffic("all", 100, DAY, 400), bucket_seconds=300, runs=50)
+    found = outlook(INDEX, stage(100, DAY), runs=50)
     twice, five_times = found.faults
     assert twice.rollback_chance > 0.9
     assert five_times.rollback_chance == 1
@@ -134,10 +144,14 @@ def test_a_worse_fault_is_rolled_back_sooner() -> None:
 
 
 def test_the_same_seed_gives_the_same_outlook() -> None:
-    stage = StageTraffic("quarter", 25, DAY, 400)
-    assert outlook(INDEX, stage, bucket_seconds=600, runs=20, seed=4) == outlook(
-        INDEX, stage, bucket_seconds=600, runs=20, seed=4
-    )
+    quarter = stage(25, DAY, bucket=600)
+    assert outlook(INDEX, quarter, runs=20, seed=4) == outlook(INDEX, quarter, runs=20, seed=4)
+
+
+def test_a_stage_without_a_whole_bucket_decides_nothing() -> None:
+    found = outlook(INDEX, replace(stage(100, 0), requests_per_hour=1e6), runs=10)
+    assert (found.requests, found.pass_chance, found.false_rollback_chance) == (0, 0, 0)
+    assert [fault.rollback_chance for fault in found.faults] == [0, 0]
 
 
 def test_badness_is_measured_from_perfect() -> None:

@@ -18,6 +18,7 @@ from rampart.evidence.rule import RateRule, Walk
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import RateCriterion
+    from rampart.evidence.window import Window
 
 MULTIPLES = (2.0, 5.0)
 """The faults that a plan is measured by, in multiples of the bar."""
@@ -28,24 +29,28 @@ ASSUMED_HEALTHY = 0.25
 
 @dataclass(frozen=True, slots=True)
 class StageTraffic:
-    """One stage as the statistics see it."""
+    """One stage as the statistics see it: the buckets that it judges in its hold, and what comes in them."""
 
     name: str
     percent: float
     """The flag's percentage, 0 to 100."""
-    hold_seconds: float
     requests_per_hour: float
     """At 100%."""
+    window: Window
 
     @property
     def share(self) -> float:
         """The flag's share of requests, a fraction."""
         return self.percent / 100
 
-    def requests(self, *, everyone: bool) -> float:
-        """Requests of the whole hold: everyone's, or only those that the flag is on for."""
-        total = self.requests_per_hour * self.hold_seconds / 3600
+    def per_bucket(self, *, everyone: bool) -> float:
+        """Requests of a bucket: everyone's, or only those that the flag is on for."""
+        total = self.requests_per_hour * self.window.bucket / 3600
         return total if everyone else total * self.share
+
+    def requests(self, *, everyone: bool) -> float:
+        """Requests that are judged in the hold."""
+        return self.window.buckets * self.per_bucket(everyone=everyone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,9 @@ class Outlook:
     percent: float
     criterion: str
     requests: float
-    """Requests that the metric counts in the hold."""
+    """Requests that the metric counts and that are judged in the hold."""
     own_requests: float
-    """Requests of the hold that the flag is on for."""
+    """Those of them that the flag is on for."""
     healthy: float
     """The rate of a healthy flag that is reckoned with: the baseline, or a quarter of the bar."""
     pass_chance: float
@@ -84,18 +89,15 @@ class Outlook:
     """The chance of a false rollback is at most this, as long as the rate never exceeds its bar."""
 
 
-def outlook(
-    criterion: RateCriterion, stage: StageTraffic, *, bucket_seconds: float, runs: int = 400, seed: int = 1
-) -> Outlook:
+def outlook(criterion: RateCriterion, stage: StageTraffic, *, runs: int = 400, seed: int = 1) -> Outlook:
     """What a criterion can decide in a stage; the same seed gives the same numbers."""
     everyone = criterion.scope == "everyone"
-    buckets = max(1, round(stage.hold_seconds / bucket_seconds))
-    requests = stage.requests(everyone=everyone)
-    rule = RateRule.of(criterion, buckets)
+    per_bucket, buckets = stage.per_bucket(everyone=everyone), stage.window.buckets
+    rule = RateRule.of(criterion, stage.window.planned_buckets)
     healthy = healthy_rate(criterion)
 
     def rolled_back(rate: float) -> Rollbacks:
-        return rollbacks(rule, rate=rate, requests_per_bucket=requests / buckets, buckets=buckets, runs=runs, seed=seed)
+        return rollbacks(rule, rate=rate, requests_per_bucket=per_bucket, buckets=buckets, runs=runs, seed=seed)
 
     faults = []
     for multiple in MULTIPLES:
@@ -103,16 +105,16 @@ def outlook(
         baseline = criterion.baseline if criterion.baseline is not None else healthy
         observed = diluted(new, baseline=baseline, share=stage.share) if everyone else new
         found = rolled_back(observed)
-        seconds = None if found.mean_buckets is None else found.mean_buckets * bucket_seconds
+        seconds = None if found.mean_buckets is None else found.mean_buckets * stage.window.bucket
         faults.append(Fault(multiple, observed, found.chance, seconds))
     return Outlook(
         stage=stage.name,
         percent=stage.percent,
         criterion=criterion.name,
-        requests=requests,
+        requests=stage.requests(everyone=everyone),
         own_requests=stage.requests(everyone=False),
         healthy=healthy,
-        pass_chance=pass_chance(rule, rate=healthy, requests_per_bucket=requests / buckets, buckets=buckets),
+        pass_chance=pass_chance(rule, rate=healthy, requests_per_bucket=per_bucket, buckets=buckets),
         false_rollback_chance=rolled_back(healthy).chance,
         faults=tuple(faults),
         clump=criterion.clump,

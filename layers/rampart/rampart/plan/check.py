@@ -12,16 +12,17 @@ from rampart.evidence.dilution import diluted, least_share, undiluted
 from rampart.evidence.power import StageTraffic, healthy_rate, limit_without_errors, pass_chance
 from rampart.evidence.rule import RateRule
 from rampart.evidence.words import count, percent
+from rampart.plan.durations import format_duration
 from rampart.plan.model import Plan, Stage
 from rampart.plan.queries import criteria_of
+from rampart.plan.window import planned_window
 
 _LIKELY = 0.5
 """A healthy flag should pass at least this often, or people are asked about noughts."""
 _WORTHLESS = 0.5
 """A pass that lets the new path fail this often says nothing of it."""
 _LEAST_BUCKETS = 2
-"""Only whole buckets are judged, and they do not begin with the stage: of a length of two, one is whole for sure."""
-_BUSINESS_DAY = timedelta(days=1)
+"""With fewer, nobody can tell a stage that fell silent from one that is late."""
 
 _COHORT = "Measure only the requests that the flag is on for (scope: cohort)"
 _LONGER = "Hold it longer, raise its percentage, or expect to approve it undecided, with a note"
@@ -60,13 +61,14 @@ def _warnings(plan: Plan) -> Iterator[PlanWarning]:
         told = "without traffic nothing can be said about what the stages can decide"
         yield PlanWarning("no_traffic", "traffic", told, "Say how many requests come at 100%: traffic: 400/hour")
     for index, stage in enumerate(plan.stages):
+        yield from _too_wide(plan, stage, f"stages.{index}")
         for criterion in rates:
             if criterion.name in beyond:
                 continue  # no hold and no share helps
             path = f"stages.{index} / criteria.{criterion.name}"
             yield from _dilution(stage, criterion, path)
             if plan.traffic is not None:
-                yield from _power(plan, stage_traffic(plan, stage, plan.traffic), criterion, path)
+                yield from _power(stage_traffic(plan, stage, plan.traffic), criterion, path)
 
 
 def is_baseline_beyond_bar(criterion: RateCriterion) -> bool:
@@ -82,10 +84,21 @@ def rate_criteria(plan: Plan) -> list[RateCriterion]:
 
 
 def stage_traffic(plan: Plan, stage: Stage, requests_per_hour: float) -> StageTraffic:
-    """A stage as the statistics see it; a business day counts as 24 hours, what the calendar adds is not counted."""
-    hold = stage.hold.clock if stage.hold.clock is not None else (stage.hold.business_days or 0) * _BUSINESS_DAY
-    judged = max(timedelta(0), hold - plan.settle - plan.lag)
-    return StageTraffic(stage.label, stage.percent, judged.total_seconds(), requests_per_hour)
+    """A stage as the statistics see it."""
+    return StageTraffic(stage.label, stage.percent, requests_per_hour, planned_window(plan, stage))
+
+
+def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[PlanWarning]:
+    window = planned_window(plan, stage)
+    if window.buckets >= _LEAST_BUCKETS:
+        return
+    width = format_duration(timedelta(seconds=window.bucket))
+    told = (
+        f"{stage.label} is held for {stage.hold}: less settle ({format_duration(plan.settle)}) and lag "
+        f"({format_duration(plan.lag)}), {'only one' if window.buckets else 'no'} whole bucket of {width} may be left "
+        "to judge"
+    )
+    yield PlanWarning("bucket_too_wide", path, told, "Make the buckets smaller (bucket: 5m), or hold it longer")
 
 
 def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[PlanWarning]:
@@ -110,27 +123,22 @@ def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[Pla
         yield PlanWarning("pass_means_nothing", path, told, _COHORT)
 
 
-def _power(plan: Plan, stage: StageTraffic, criterion: RateCriterion, path: str) -> Iterator[PlanWarning]:
+def _power(stage: StageTraffic, criterion: RateCriterion, path: str) -> Iterator[PlanWarning]:
+    if stage.window.buckets < _LEAST_BUCKETS:
+        return  # more requests would not help
     unprovable = _unprovable(stage, criterion)
     if unprovable is not None:
         yield PlanWarning("cannot_prove", path, unprovable, _LONGER + _fewer(criterion))
     everyone = criterion.scope == Scope.EVERYONE
     if unprovable is not None and not everyone:
         return
-    if stage.hold_seconds < _LEAST_BUCKETS * plan.bucket.total_seconds():
-        told = (
-            f"{stage.name} has {stage.hold_seconds / 60:g} minutes to judge, and buckets of "
-            f"{plan.bucket.total_seconds() / 60:g} minutes: hardly one is whole when its hold ends"
-        )
-        yield PlanWarning("bucket_too_wide", path, told, "Hold it longer, or choose a finer bucket")
-        return
-    requests, healthy = stage.requests(everyone=everyone), healthy_rate(criterion)
-    buckets = max(1, round(stage.hold_seconds / plan.bucket.total_seconds()))
-    rule = RateRule.of(criterion, buckets)
-    chance = pass_chance(rule, rate=healthy, requests_per_bucket=requests / buckets, buckets=buckets)
+    healthy, per_bucket = healthy_rate(criterion), stage.per_bucket(everyone=everyone)
+    rule = RateRule.of(criterion, stage.window.planned_buckets)
+    chance = pass_chance(rule, rate=healthy, requests_per_bucket=per_bucket, buckets=stage.window.buckets)
     if chance < _LIKELY:
+        requests = count(round(stage.requests(everyone=everyone)))
         told = (
-            f"with {count(round(requests))} requests in {stage.name}, a healthy flag (a rate of "
+            f"with {requests} requests in {stage.name}, a healthy flag (a rate of "
             f"{_rate(healthy, criterion)}) passes {criterion.name} with a chance of {chance * 100:.0f}% only"
         )
         yield PlanWarning("cannot_decide", path, told, _LONGER + _fewer(criterion))

@@ -15,6 +15,7 @@ from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
 from rampart.plan.model import OnFail, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
+from rampart.plan.window import judged_window
 from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.advance import advances_alone, stale_after
 from rampart.rollout.drift import Sight, cause_of, exposures, sight_of
@@ -31,8 +32,6 @@ from rampart.rollout.state import (
     Status,
 )
 
-_MOST_BUCKETS = 1500
-"""Datadog coarsens a series beyond this many points."""
 _MOST_SLACK = timedelta(seconds=30)
 """Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
 
@@ -235,19 +234,9 @@ def _drifted(state: RolloutState, drift: str | None, now: datetime) -> Event:
 
 
 def window_of(state: RolloutState, now: datetime) -> Window:
-    """The judged window: from the stage's start plus `settle` up to now minus `lag`, in whole buckets."""
-    plan = state.plan
-    started = state.stage_started or now
-    planned = (state.hold_ends or now) - started - plan.settle
-    finest = max(1.0, plan.bucket.total_seconds())
-    bucket = int(finest * max(1, -(-planned.total_seconds() // (finest * _MOST_BUCKETS))))
-    while ((now - started).total_seconds() / bucket) > _MOST_BUCKETS:
-        bucket *= 2  # waiting people can keep a stage far beyond its hold
-    start = -int(-(started + plan.settle).timestamp() // bucket) * bucket
-    end = int((now - plan.lag).timestamp()) // bucket * bucket
-    return Window(
-        start=start, end=max(start, end), bucket=bucket, planned_buckets=max(1, round(planned.total_seconds() / bucket))
-    )
+    """The window that a look at `now` judges."""
+    started, hold_ends = state.stage_started or now, state.hold_ends or now
+    return judged_window(state.plan, started=started, hold_ends=hold_ends, now=now)
 
 
 def judge_all(plan: Plan, answers: Mapping[str, Measured], window: Window, *, share: float) -> list[Judgement]:
