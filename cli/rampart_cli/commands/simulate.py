@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ from rampart.evidence.words import count, plain
 from rampart.plan.check import is_baseline_beyond_bar, rate_criteria, stage_traffic, warnings
 from rampart.plan.model import Plan
 from rampart.plan.quantities import parse_traffic
-from rampart_cli.console import chance, show, table, words
+from rampart_cli.console import chance, say, show, table, words
 from rampart_cli.failures import InputError
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
@@ -30,7 +31,10 @@ def plan_simulate(
         str | None,
         typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour; else the plan's."),
     ] = None,
-    runs: Annotated[int, typer.Option("--runs", min=10, help="Simulated stages for each number.")] = 400,
+    runs: Annotated[
+        int | None,
+        typer.Option("--runs", min=10, metavar="N", help="Simulated stages for each number; 400, or fewer if many."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same numbers.")] = 1,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Draw the chances as .svg or .png.")
@@ -39,25 +43,22 @@ def plan_simulate(
 ) -> None:
     """Say what each stage can decide within its hold: for a healthy flag, and for one at 2 and 5 times the bar."""
     _, plan = read_plan(plan_file)
-    requests_per_hour = _traffic(plan, traffic)
+    rates = rate_criteria(plan)
+    if plot is not None and not rates:
+        raise InputError("there is nothing to draw", mend=_NOTHING)
+    requests_per_hour = _traffic(plan, traffic) if rates else plan.traffic
     plan = plan.model_copy(update={"traffic": requests_per_hour})
-    outlooks = [
-        outlook(
-            criterion,
-            stage_traffic(plan, stage, requests_per_hour),
-            runs=runs,
-            seed=seed,
-        )
-        for stage in plan.stages
-        for criterion in rate_criteria(plan)
-    ]
+    pairs = [(stage_traffic(plan, stage, requests_per_hour or 0.0), rate) for stage in plan.stages for rate in rates]
+    runs = runs or _affordable_runs(len(pairs))
+    if len(pairs) > _FEW_PAIRS:
+        say(f"simulating {count(len(pairs))} stages and rates, {runs} times each …", as_json=as_json)
+    seeds = Random(seed)  # noqa: S311 - a simulation that must be repeatable, no secret
+    outlooks = [outlook(rate, stage, runs=runs, seed=seeds.getrandbits(32)) for stage, rate in pairs]
     false = any_of(each.false_rollback_chance for each in outlooks)
-    beyond = [criterion.name for criterion in rate_criteria(plan) if is_baseline_beyond_bar(criterion)]
+    beyond = [rate.name for rate in rates if is_baseline_beyond_bar(rate)]
     guarantee = None if beyond else min(1.0, sum(each.guarantee for each in outlooks))
     told = warnings(plan)
     if plot is not None:
-        if not outlooks:
-            raise InputError("there is nothing to draw", mend=_NOTHING)
         from rampart_cli.plots.power import draw_power
 
         draw_power(plot, plan.title or plan.rollout, outlooks)
@@ -83,7 +84,17 @@ _NOTHING = "The plan has no criterion of kind rate: what is counted, measured or
 
 def _shown(outlooks: Sequence[Outlook], false: float, guarantee: float | None, runs: int) -> list[RenderableType]:
     rows = [_row(each, runs) for each in outlooks]
-    return [table(_COLUMNS, rows), Text(), words(_false_rollbacks(false, guarantee, len(rows) * runs))]
+    return [table(_COLUMNS, rows), Text(), words(_false_rollbacks(false, guarantee, runs))]
+
+
+_RUNS = 400
+_FEW_PAIRS = 20
+"""Stages and rates that are simulated so often; more share these runs out, so that nobody waits for many minutes."""
+_FEWEST_RUNS = 25
+
+
+def _affordable_runs(pairs: int) -> int:
+    return _RUNS if pairs <= _FEW_PAIRS else max(_FEWEST_RUNS, _RUNS * _FEW_PAIRS // pairs)
 
 
 _COLUMNS = (
@@ -127,8 +138,11 @@ def _fault(fault: Fault) -> str:
     return told if fault.rollback_seconds is None else f"{told} after {_duration(fault.rollback_seconds)}"
 
 
-def _false_rollbacks(false: float, guarantee: float | None, stages: int) -> str:
-    told = f"A false rollback somewhere in the rollout: {_simulated(false, stages)} for a healthy flag"
+def _false_rollbacks(false: float, guarantee: float | None, runs: int) -> str:
+    seen = _simulated(false, runs)
+    if false == 0 and guarantee is not None:
+        seen = f"< {min(3 / runs, guarantee):.1%}"
+    told = f"A false rollback somewhere in the rollout: {seen} for a healthy flag"
     if guarantee is None:  # no rate that fails without the flag already is ever within its bar
         return f"{told}; nothing bounds it while a baseline is beyond its bar."
     return f"{told}; never more than {chance(guarantee)}, even if every rate in every stage sits right at its bar."

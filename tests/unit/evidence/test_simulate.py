@@ -58,7 +58,7 @@ def test_each_stage_and_rate_gets_its_chances(plan: Path) -> None:
 
 def test_people_are_told_the_chance_of_a_false_rollback(plan: Path) -> None:
     told = " ".join(simulate(plan).stdout.split())
-    assert "A false rollback somewhere in the rollout: < 3.0% for a healthy flag; never more than 12%" in told
+    assert "A false rollback somewhere in the rollout: < 6.0% for a healthy flag; never more than 12%" in told
     assert "cannot be proven there to be below 1%" in told
 
 
@@ -75,3 +75,27 @@ def test_traffic_may_be_given_where_the_plan_has_none(tmp_path: Path) -> None:
     assert isinstance(simulate(file).exception, InputError)
     assert isinstance(simulate(file, "--traffic", "lots").exception, InputError)
     assert json.loads(simulate(file, "--traffic", "4000/hour", "--json").stdout)["outlooks"][0]["pass_chance"] > 0.5
+
+
+def test_a_plan_without_a_rate_has_nothing_to_simulate_and_needs_no_traffic(tmp_path: Path) -> None:
+    file, picture = tmp_path / "plan.yaml", tmp_path / "power.svg"
+    rate = "index error rate: {{kind: rate, errors: e, total: t, below: 1%, scope: cohort, baseline: 0.1%, clump: 1}}"
+    file.write_text(PLAN.replace(rate, "refunds: {{kind: count, query: c, at_most: 3}}").format(traffic=""))
+    assert "no criterion of kind rate" in " ".join(simulate(file).stdout.split())
+    document = json.loads(simulate(file, "--json").stdout)
+    assert (document["outlooks"], document["false_rollback_chance"], document["warnings"]) == ([], 0, [])
+    assert isinstance(simulate(file, "--plot", str(picture)).exception, InputError)
+    assert not picture.exists()
+
+
+def test_a_large_plan_is_simulated_less_often_and_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    stages = "".join(f"  - {{percent: {percent}, hold: 1d}}\n" for percent in range(1, 41))
+    before, _, _ = PLAN.format(traffic="traffic: 400/hour").partition("stages:")
+    file.write_text(f"{before}stages:\n{stages}")
+    app = typer.Typer()
+    app.command()(plan_simulate)
+    found = CliRunner().invoke(app, [str(file)])
+    assert "simulating 40 stages and rates, 200 times each" in found.stderr
+    assert json.loads(CliRunner().invoke(app, [str(file), "--json"]).stdout)["runs"] == 200
+    assert json.loads(CliRunner().invoke(app, [str(file), "--json", "--runs", "10"]).stdout)["runs"] == 10
