@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rampart.evidence.criteria import Judgement, RateCriterion, Side, judge
+from rampart.evidence.judgement import FiredBy
 from rampart.evidence.mixture import evidence
 from rampart.evidence.rule import RateRule, Walk, decide
 from rampart.evidence.series import Series
@@ -51,6 +52,29 @@ def judged(stage: list[tuple[int, int]], rate: RateCriterion, planned: int = 60)
     window = Window(start=0, end=len(stage) * 300, bucket=300, planned_buckets=planned)
     errors, total = (Series(tuple((i * 300, float(b[part])) for i, b in enumerate(stage))) for part in (0, 1))
     return judge(rate, measured={"errors": errors, "total": total}, window=window)
+
+
+@given(buckets(longest=30), BARS, SIDES, CLUMPS, st.data())
+def test_whichever_looks_are_made_each_says_what_looking_at_every_bucket_would_have_said(
+    stage: list[tuple[int, int]], bar: float, side: Side, clump: float, data: st.DataObject
+) -> None:
+    """One walk looks at every bucket as it comes; looks that are missed, repeated or late begin anew each time."""
+    rate = criterion(bar, side, clump)
+    walk = Walk(RateRule.of(rate, 60))
+    said: dict[int, tuple[Verdict, float, float, tuple[float, float]]] = {}
+    for length, bucket in enumerate(stage, start=1):
+        walk.step(*bucket)
+        verdict = Verdict.FAIL if walk.fired else Verdict.PASS if walk.passes else Verdict.INCONCLUSIVE
+        said[length] = (verdict, walk.errors, walk.requests, walk.interval)
+    for length in data.draw(st.lists(st.sampled_from(range(1, len(stage) + 1)), max_size=20)):
+        look = judged(stage[:length], rate)
+        verdict, *numbers = said[length]
+        if look.verdict is Verdict.NO_DATA:  # nothing came, or nothing comes any more: a fail is told all the same
+            assert verdict is not Verdict.FAIL
+            continue
+        assert look.verdict is verdict
+        if look.test is not FiredBy.CHANGE_DETECTOR:  # which tells the numbers since the change
+            assert [look.errors, look.requests, look.interval] == numbers
 
 
 @given(buckets(), BARS, SIDES, CLUMPS, st.data())
@@ -163,6 +187,8 @@ def test_above_mirrors_below(stage: list[tuple[int, int]], bar: float, clump: fl
 
 @given(buckets(), BARS, SIDES, CLUMPS, ALPHAS, ALPHAS)
 @example([(2, 2)], 0.0005, Side.BELOW, 1.0, 0.2, 0.2)
+@example([(9, 10)], 0.3, Side.BELOW, 1.0, 0.001, 0.2)
+@example([(1, 10)], 0.7, Side.ABOVE, 1.0, 0.2, 0.001)
 def test_fail_pass_and_interval_always_agree(
     stage: list[tuple[int, int]], bar: float, side: Side, clump: float, alpha_fail: float, alpha_pass: float
 ) -> None:
