@@ -373,6 +373,7 @@ def main() -> int:
     keep: bool = parser.parse_args().keep
     console = Console()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
     try:
         return run(console, keep=keep)
     except KeyboardInterrupt:

@@ -19,9 +19,10 @@ pytestmark = pytest.mark.skipif(not ministack.INTERPRETER.exists(), reason="no .
 PATIENCE_SECONDS = 60
 
 STARTER = """
-import sys, time
+import signal, sys, time
 sys.path[:0] = {paths!r}
 from local.ministack import running
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
 with running() as ministack:
     print(ministack.process_id, ministack.endpoint_url, flush=True)
     time.sleep(600)
