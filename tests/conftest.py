@@ -1,6 +1,11 @@
 """What all tests share: those that need the local stack run in one worker, where it is deployed once."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no finding; where CI is set, what is drawn is the same every time (Hypothesis's own profile).
+settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups in this hook too

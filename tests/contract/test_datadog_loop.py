@@ -45,7 +45,7 @@ def counts(datadog: DatadogStandIn, query: str, start: int, end: int, interval: 
     return {at // 1000: value for at, value in zip(answered["times"], values, strict=True)}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(start=st.integers(START - 5000, START), length=st.integers(1, 400), width=st.sampled_from([2, 5, 10, 60]))
 def test_a_second_has_the_same_counts_whatever_the_bucket(start: int, length: int, width: int) -> None:
     with DatadogStandIn(claim_letters(), tick_seconds=0, clock=lambda: START) as datadog:

@@ -116,7 +116,7 @@ def test_two_plans_give_two_documents(page: Callable[[str], bytes], today: date)
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_of_a_page_is_the_same_text_in_the_draft(text: str) -> None:
     line = scalar(text)
 

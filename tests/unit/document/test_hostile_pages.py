@@ -39,19 +39,19 @@ def _whole(source: bytes) -> Reading:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_random_bytes_are_read_or_refused_with_a_finding(source: bytes) -> None:
     _whole(source)
 
 
 @given(st.text(max_size=400))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_random_text_is_read(text: str) -> None:
     _whole(text.encode("utf-8", "surrogatepass"))
 
 
 @given(st.lists(PIECES, max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_shuffled_pieces_of_plans_are_read(pieces: list[str]) -> None:
     _whole("".join(pieces).encode())
 
@@ -71,7 +71,7 @@ LINES = st.lists(
 
 
 @given(LINES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_percentage_of_a_results_section_becomes_a_stage_or_a_bar(lines: list[str]) -> None:
     plan = (
         "# Plan\n\n## Stage A: 5% of users\n\n### Results\n\n" + "\n\n".join(lines) + "\n\n## Stage Z: 100% of users\n"

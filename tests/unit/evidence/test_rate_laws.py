@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rampart.evidence.criteria import Judgement, RateCriterion, Side, judge
@@ -216,7 +216,6 @@ def test_intervals_shrink_to_within_one_and_a_half_percent_of_the_rate(rate: flo
 EXTREME = st.sampled_from([0, 1, 2, 10**6, 10**12])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(EXTREME, EXTREME), min_size=1, max_size=30), st.sampled_from([1e-9, 1e-4, 0.5, 0.9999]), SIDES
 )
