@@ -74,9 +74,9 @@ def wait_until() -> WaitUntil:
     """Wait for a condition; give up, and fail, only when it is hopeless."""
 
     def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not condition():
-            assert time.monotonic() < deadline, "waited 30 s in vain"
+            assert time.monotonic() < deadline, "waited 120 s in vain"
             time.sleep(0.02)
 
     return wait

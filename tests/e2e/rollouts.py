@@ -15,19 +15,21 @@ from local.stack import LocalStack
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.rollout.state import EventKind, GateKind, RolloutState, Status
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds that anything may take on a busy machine before a test gives up."""
 Seen = TypeVar("Seen")
 
 
-def eventually(look: Callable[[], Seen | None], what: str, patience: float = PATIENCE) -> Seen:
-    """Look again and again until there is something; fail after a while and say what was waited for."""
+def eventually(
+    look: Callable[[], Seen | None], what: str, patience: float = PATIENCE, *, instead: Callable[[], str] = str
+) -> Seen:
+    """Look again and again until there is something; fail after a while and say what was waited for, and what is."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if seen := look():
             return seen
         time.sleep(0.1)
-    pytest.fail(f"waited {patience:g} s in vain for {what}")
+    pytest.fail(f"waited {patience:g} s in vain for {what}. {instead()}")
 
 
 @dataclass
@@ -68,7 +70,17 @@ class Rollout:
             state = self.store.state(self.name)
             return state if state is not None and condition(state) else None
 
-        return eventually(look, f"{what} of {self.name}")
+        return eventually(look, f"{what} of {self.name}", instead=self.told)
+
+    def told(self) -> str:
+        """What the record says, for a person to whom a test failed."""
+        state = self.store.state(self.name)
+        if state is None:
+            described = self.stack.machines.describe_execution(executionArn=self.executions[-1])
+            return f"There is no record of it; its execution: {described}"
+        record = f"{state.status.value} at {state.percent:g}%, attempt {state.attempt}, gate {state.gate}"
+        events = [f"{key} {event.kind.value}: {event.message}" for key, event in self.store.events(self.name).items()]
+        return "\n".join([record, *events])
 
     def at(self, percent: float) -> RolloutState:
         return self.until(

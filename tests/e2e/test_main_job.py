@@ -208,7 +208,7 @@ def test_the_schedule_itself_evaluates(stack: LocalStack) -> None:
         ticks = [json.loads(event["message"]) for event in events if '"tick"' in event["message"]]
         return any(tick.get("scheduled") for tick in ticks)
 
-    eventually(scheduled, "the schedule's first tick", patience=130)
+    eventually(scheduled, "the schedule's first tick", patience=300)
 
 
 def test_a_question_shows_the_evidence_and_the_exact_input_in_the_console(

@@ -19,7 +19,7 @@ from rampart.adapters import items
 pytestmark = pytest.mark.skipif(not ministack.INTERPRETER.exists(), reason="no .venv-aws: `make local-tools` makes it")
 
 TABLE = "rampart"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 _numbers = itertools.count(1)
 
 

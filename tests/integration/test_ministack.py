@@ -16,7 +16,7 @@ from local import ministack
 
 pytestmark = pytest.mark.skipif(not ministack.INTERPRETER.exists(), reason="no .venv-aws: `make local-tools` makes it")
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 STARTER = """
 import signal, sys, time

@@ -14,7 +14,7 @@ LEAST = 100_000
 """States; fewer would mean that the scenarios do not let much happen."""
 
 
-@pytest.mark.timeout(7200 if DEEP else 300)
+@pytest.mark.timeout(7200 if DEEP else 900)
 @pytest.mark.parametrize("scenarios", [WITHOUT_TICKS, WITH_TICKS], ids=["without ticks", "with ticks"])
 def test_no_order_of_calls_breaks_a_law(scenarios: tuple[Scenario, ...]) -> None:
     states = 0

@@ -144,7 +144,7 @@ def machine(definition: Mapping[str, Any]) -> str:
 
 
 def ended(machines: StepFunctionsMachines, arn: str) -> Execution:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         execution = machines.describe(arn)
         if execution.is_over:
