@@ -53,7 +53,8 @@ def show(document: object, *parts: RenderableType, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
     else:
-        stdout().print(Group(*parts))
+        # What is to be copied may be longer than the terminal is wide: it must not be cut there.
+        stdout().print(Group(*parts), crop=False)
 
 
 def say(text: str, *, as_json: bool) -> None:

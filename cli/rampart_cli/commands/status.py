@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Group
@@ -29,7 +29,7 @@ _FOR_EVER = float("inf")
 
 Rollouts = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ROLLOUT]...", help="Rollouts by name; all that are watched if none is given."),
+    typer.Argument(metavar="ROLLOUT", help="Rollouts by name; all that are watched if none is given."),
 ]
 Watch = Annotated[
     bool, typer.Option("--watch", help="Look again and again until Ctrl-C; with --json a line for each change.")
@@ -52,9 +52,9 @@ def status(
     elif as_json:
         _write_changes(stack, rollouts)
     else:
-        with Live(_render(_look(stack, rollouts)), console=stdout(), auto_refresh=False) as live:
+        with Live(_render(_look(stack, rollouts), in_place=True), console=stdout(), auto_refresh=False) as live:
             for _ in stack.patience.looks(_FOR_EVER):
-                live.update(_render(_look(stack, rollouts)), refresh=True)
+                live.update(_render(_look(stack, rollouts), in_place=True), refresh=True)
 
 
 class _Seen:
@@ -82,12 +82,12 @@ def _write_changes(stack: Stack, rollouts: Sequence[str] | None) -> None:
         before = line
 
 
-def _render(seen: Sequence[_Seen]) -> RenderableType:
+def _render(seen: Sequence[_Seen], *, in_place: bool = False) -> RenderableType:
     if not seen:
         return words(
             "nothing is watched: no rollout is live, and none was rolled back or completed a short while ago", "dim"
         )
-    return Group(*(part for each in seen for part in (_panel(each), *_answering(each))))
+    return Group(*(part for each in seen for part in (_panel(each), *_answering(each, in_place=in_place))))
 
 
 def _panel(seen: _Seen) -> Panel:
@@ -158,15 +158,19 @@ def _question(seen: _Seen) -> list[RenderableType]:
     ]
 
 
-def _answering(seen: _Seen) -> list[RenderableType]:
-    """What to copy: outside of the panel and on lines of their own, which no border and no break may part."""
+def _answering(seen: _Seen, *, in_place: bool) -> list[RenderableType]:
+    """What to copy: outside of the panel and on lines of their own, which no border and no break may part.
+
+    What is drawn again `in_place` may be no wider than the terminal: it is broken there, and never cut.
+    """
     gate = seen.view["gate"]
     if not gate or "answer_with" not in gate:
         return []
     answer = gate["answer_with"]
+    overflow: Literal["fold", "ignore"] = "fold" if in_place else "ignore"
     return [
         Text("answer it", style="dim"),
-        Text(clean(answer["command"]), style="bold green", no_wrap=True, overflow="ignore"),
+        Text(clean(answer["command"]), style="bold green", no_wrap=not in_place, overflow=overflow),
         Text("or start `decision` in the console with", style="dim"),
-        Text(json.dumps(answer["input"]), no_wrap=True, overflow="ignore"),
+        Text(json.dumps(answer["input"], ensure_ascii=False), no_wrap=not in_place, overflow=overflow),
     ]

@@ -113,3 +113,19 @@ def test_a_note_with_terminal_codes_or_markup_is_shown_as_text(terminal: Termina
     assert "[bold]fine[/bold]" in out
     assert "\x1b" not in out
     assert "\x07" not in out
+
+
+def test_what_is_to_be_copied_is_whole_however_narrow_the_output_is(terminal: Terminal) -> None:
+    """Half a command, or half of a JSON document, answers nothing."""
+    state, gate = asked()
+    flags = tuple(f"letters_new_source_{number}" for number in range(9))
+    reported = {f"complaints of the call centre in region {number}": 0.0 for number in range(9)}
+    question = gate.question.model_copy(update={"reported": reported}) if gate.question else None
+    terminal.records.states["letters"] = state.model_copy(
+        update={"plan": state.plan.model_copy(update={"flags": flags})}
+    )
+    terminal.records.gates["letters"] = gate.model_copy(update={"question": question})
+    answer = terminal.run_json("status", "letters")[1][0]["gate"]["answer_with"]
+    lines = terminal.run("status", "letters")[1].splitlines()
+    assert answer["command"] in lines
+    assert json.loads(lines[-1]) == answer["input"]
