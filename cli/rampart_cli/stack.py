@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from rampart_cli.failures import RefusedError, UnreachableError
+from rampart_cli.failures import InputError, RefusedError, UnreachableError
 from rampart_cli.machines import Machines, Patience, StepFunctionsMachines
 
 if TYPE_CHECKING:
@@ -74,13 +75,16 @@ Connect = Callable[[str], Stack]
 def connect(name: str, session: boto3.Session | None = None) -> Stack:
     """Find a deployed stack; credentials, region and endpoints are found as the AWS command line finds them.
 
-    Raises UnreachableError when there is no such stack, and botocore's errors when AWS cannot be asked.
+    Raises InputError for an empty name or an endpoint that is no address, UnreachableError when there is no such stack,
+    and botocore's errors when AWS cannot be asked.
     """
     import boto3  # costs 300 ms: commands that ask nobody do not pay it
 
     from rampart.adapters.dynamodb import DynamoRolloutStore
 
-    session = session or boto3.Session()
+    if not name.strip():
+        raise InputError("the stack has no name", mend="Name it with --stack or RAMPART_STACK.")
+    session = session or boto3.Session(region_name=_region_of_environment())
     outputs = _outputs(session, name)
     return Stack(
         name=name,
@@ -93,9 +97,20 @@ def connect(name: str, session: boto3.Session | None = None) -> Stack:
     )
 
 
+def _region_of_environment() -> str | None:
+    """What AWS_REGION says: the AWS command line looks at it first, boto3 at AWS_DEFAULT_REGION alone."""
+    return os.environ.get("AWS_REGION") or None
+
+
 def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
     try:
         found = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ValueError as error:  # botocore's word for an endpoint that is no URL
+        raise InputError(
+            f"AWS has no such address: {error}",
+            name="WrongEndpoint",
+            mend="Write AWS_ENDPOINT_URL whole, such as https://host:port, or leave it out.",
+        ) from error
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise

@@ -19,7 +19,7 @@ from rampart.adapters.items import event_of_image
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import EventKind
 from rampart_cli.dead_letters import DeadLetters, LetterKind, Redriven
-from rampart_cli.failures import UnreachableError
+from rampart_cli.failures import InputError, UnreachableError
 from rampart_cli.machines import AlreadyStartedError, Execution, StepFunctionsMachines
 from rampart_cli.main import main
 from rampart_cli.stack import connect
@@ -368,3 +368,32 @@ def test_times_of_messages_are_when_they_were_sent(queue: Queue) -> None:
     queue.put(TICK)
     (letter,) = queue.letters.take(1)
     assert before < letter.sent < before + timedelta(minutes=2)
+
+
+def test_the_region_of_the_aws_command_line_counts(outputs: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 alone would not look at AWS_REGION."""
+    asked_of: list[str | None] = []
+
+    class Recorded(SessionWith):
+        def __init__(self, *, region_name: str | None = None) -> None:
+            super().__init__({"rampart": outputs})
+            asked_of.append(region_name)
+
+    monkeypatch.setattr(boto3, "Session", Recorded)
+    connect("rampart")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    connect("rampart")
+    assert asked_of == [None, "eu-west-1"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:4566", "http://127.0.0.1:4566x"])
+def test_an_endpoint_that_is_no_address_is_wrong_input(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with pytest.raises(InputError, match="address"):
+        connect("rampart")
+
+
+def test_a_stack_without_a_name_is_not_the_first_that_there_is(outputs: dict[str, str]) -> None:
+    assert outputs
+    with pytest.raises(InputError, match="no name"):
+        connect(" ")
