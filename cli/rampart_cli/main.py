@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 from typer.exceptions import TyperException
 from typer.main import get_command
 
@@ -29,16 +32,34 @@ from rampart_cli.failures import CommandError, ExitCode, InputError, Unreachable
 from rampart_cli.stack import connect as connect_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rampart_cli.stack import Connect
 
 app = typer.Typer(rich_markup_mode=None, help="Guarded, phased rollouts of feature flags.")
-plan_app = typer.Typer(help="Plans: check them, describe them, make them from a Markdown page.")
-dead_letters_app = typer.Typer(help="What could not be done and waits.")
+_PLANS = "Plans: check them, describe them, make them from a Markdown page."
+_LETTERS = "What could not be done and waits."
+plan_app = typer.Typer(help=_PLANS, short_help=_PLANS)
+dead_letters_app = typer.Typer(help=_LETTERS, short_help=_LETTERS)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the option's value
+    if wanted:
+        sys.stdout.write(f"rampart {version('rampart')}\n")
+        raise typer.Exit
 
 
 @app.callback(invoke_without_command=True)
+def _root(
+    ctx: typer.Context,
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    _help_when_alone(ctx)
+
+
 @plan_app.callback(invoke_without_command=True)
 @dead_letters_app.callback(invoke_without_command=True)
 def _help_when_alone(ctx: typer.Context) -> None:
@@ -47,24 +68,33 @@ def _help_when_alone(ctx: typer.Context) -> None:
         raise typer.Exit(ExitCode.USAGE)
 
 
-plan_app.command("check")(plan_check.plan_check)
-plan_app.command("schema")(plan_check.plan_schema)
-plan_app.command("import")(plan_import.plan_import)
-plan_app.command("simulate")(simulate.plan_simulate)
+def _add(group: typer.Typer, command: Callable[..., None], name: str | None = None) -> None:
+    """Put a command into a group's list with the first sentence of what it says of itself, which typer would cut."""
+    sentence, stop, _ = (inspect.getdoc(command) or "").partition(". ")
+    group.command(name, short_help=" ".join(sentence.split()) + stop.strip())(command)
+
+
+_add(plan_app, plan_check.plan_check, "check")
+_add(plan_app, plan_check.plan_schema, "schema")
+_add(plan_app, plan_import.plan_import, "import")
+_add(plan_app, simulate.plan_simulate, "simulate")
+_add(dead_letters_app, dead_letters.list_letters, "list")
+_add(dead_letters_app, dead_letters.redrive, "redrive")
+for _command in (
+    start.start,
+    status.status,
+    decide.approve,
+    decide.override,
+    decide.rollback,
+    decide.resume,
+    decide.abandon,
+    history.events,
+    history.evaluations,
+    report.report,
+    backtest.backtest,
+):
+    _add(app, _command)
 app.add_typer(plan_app, name="plan")
-app.command()(start.start)
-app.command()(status.status)
-app.command()(decide.approve)
-app.command()(decide.override)
-app.command()(decide.rollback)
-app.command()(decide.resume)
-app.command()(decide.abandon)
-app.command()(history.events)
-app.command()(history.evaluations)
-app.command()(report.report)
-app.command()(backtest.backtest)
-dead_letters_app.command("list")(dead_letters.list_letters)
-dead_letters_app.command("redrive")(dead_letters.redrive)
 app.add_typer(dead_letters_app, name="dead-letters")
 
 
@@ -97,7 +127,7 @@ def in_words(error: Exception) -> CommandError:
         case CommandError():
             return error
         case TyperException():
-            return InputError(error.format_message(), name="Usage", mend="rampart --help, or rampart COMMAND --help")
+            return InputError(error.format_message(), name="Usage", mend=f"See {_help_of(error)}")
         case StoreError() | GateError():
             return UnreachableError(str(error), name=type(error).__name__.removesuffix("Error"), mend="Try again.")
         case RampartError():
@@ -105,7 +135,8 @@ def in_words(error: Exception) -> CommandError:
         case ClientError() | BotoCoreError():
             return _aws_in_words(error)
         case OSError():
-            return InputError(str(error), name="Unreadable", mend="Mend the path or its permissions.")
+            what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+            return InputError(what, name="Unreadable", mend="Mend the path or its permissions.")
     return _DefectError(
         f"{type(error).__name__}: {error}",
         name="Defect",
@@ -122,7 +153,15 @@ def _aws_in_words(error: ClientError | BotoCoreError) -> CommandError:
         code = error.response["Error"]["Code"]
         said = error.response["Error"].get("Message", "")
         return UnreachableError(f"AWS answers {code} to {error.operation_name}: {said}", name=code, mend=_AWS_MEND)
-    return UnreachableError(str(error), name=type(error).__name__.removesuffix("Error"), mend=_AWS_MEND)
+    mend = _ENDPOINT_MEND if isinstance(error, HTTPClientError | NoConnectionError) else _AWS_MEND
+    return UnreachableError(str(error), name=type(error).__name__.removesuffix("Error"), mend=mend)
 
 
+def _help_of(error: TyperException) -> str:
+    """The command whose help tells what was typed wrongly."""
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path} --help" if context else "rampart --help"
+
+
+_ENDPOINT_MEND = "Look at the network, at AWS_REGION and, where it is set, at AWS_ENDPOINT_URL; then try again."
 _AWS_MEND = "Look at AWS_PROFILE, AWS_REGION and your permissions: `aws sts get-caller-identity` says who you are."

@@ -67,8 +67,8 @@ def waits_for(state: RolloutState, gate: Gate | None) -> str:
 _WAITS = {
     Status.HALTED: "the rollback goes on until the flag is read at 0%",
     Status.ROLLED_BACK: "a person resumes or abandons it",
-    Status.COMPLETED: "nothing: it is complete, and its flags are free",
-    Status.ABANDONED: "nothing: it was abandoned, and its flags are free",
+    Status.COMPLETED: "nothing, since it is complete and its flags are free",
+    Status.ABANDONED: "nothing, since it was abandoned and its flags are free",
 }
 
 

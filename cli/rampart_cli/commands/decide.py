@@ -181,7 +181,7 @@ def abandon(
     """Take the flag to 0%, end the rollout for good and free its flags."""
     stack: Stack = ctx.obj(stack_name)
     _needs_note(note)
-    _confirm(f"End {rollout} for good and take its flags to 0%?", yes=yes, as_json=as_json)
+    _confirm(f"End {rollout} for good and take its flags to 0%?", mend="Say so with --yes.", yes=yes, as_json=as_json)
     decision = Decision(rollout=rollout, kind=DecisionKind.ABANDON, by=who_decides(stack, by), note=note)
     _tell(stack, decision, f"{rollout} was abandoned: its flags were read at 0% and are free", as_json=as_json)
 
@@ -209,7 +209,8 @@ def _answer(
             _show_question(state, gate)
         if kind is DecisionKind.APPROVE:
             reported |= _ask_for_reports(state, reported, yes=yes, as_json=as_json)
-        _confirm(f"{kind.value.capitalize()}?", yes=yes, as_json=as_json)
+        named = "Say so with --yes, or name the gate that you answer with --gate."
+        _confirm(f"{kind.value.capitalize()}?", mend=named, yes=yes, as_json=as_json)
     decision = Decision(
         rollout=rollout, kind=kind, by=who_decides(stack, by), note=note, gate=gate_id, reported=reported
     )
@@ -231,7 +232,7 @@ def _open_question(state: RolloutState, gate: Gate | None) -> Gate:
     asked = state.status is Status.LIVE and state.gate is not None and state.gate.kind is GateKind.APPROVAL
     if not asked or gate is None or gate.question is None or gate.answer is not None:
         raise RefusedError(
-            f"nobody is asked about {state.rollout} now; it waits: {waits_for(state, gate)}",
+            f"nobody is asked about {state.rollout} now; it waits for: {waits_for(state, gate)}",
             name="NoGate",
             mend=f"See how it stands: rampart status {state.rollout}",
         )
@@ -263,14 +264,11 @@ def _ask_for_reports(state: RolloutState, given: Mapping[str, float], *, yes: bo
     }
 
 
-def _confirm(question: str, *, yes: bool, as_json: bool) -> None:
+def _confirm(question: str, *, mend: str, yes: bool, as_json: bool) -> None:
     if yes:
         return
     if as_json or not sys.stdin.isatty():
-        raise InputError(
-            "nobody is there to be asked whether this is meant",
-            mend="Say so with --yes, or name the gate that you answer with --gate.",
-        )
+        raise InputError("nobody is there to be asked whether this is meant", mend=mend)
     typer.confirm(question, abort=True, err=True)
 
 

@@ -12,22 +12,35 @@ from rich.console import Console
 
 from rampart_cli.document import MAX_BYTES, Bindings, BindingsError, Reading, draft, read, read_bindings
 from rampart_cli.document.rendering import show_findings
+from rampart_cli.failures import InputError
 
 NO_PLAN = 2
 """The exit code for a page that holds no plan."""
 
 
 def plan_import(
-    doc: Annotated[Path, typer.Argument(help="The Markdown page.", exists=True, dir_okay=False, readable=True)],
+    doc: Annotated[
+        Path, typer.Argument(metavar="PAGE.md", help="The Markdown page.", exists=True, dir_okay=False, readable=True)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Write what was read and found, for machines.")] = False,  # noqa: FBT002 - typer makes a flag of it
     bindings: Annotated[
         Path | None,
-        typer.Option(help="The team's bindings.yaml: what its criteria mean in Datadog.", exists=True, dir_okay=False),
+        typer.Option(
+            metavar="FILE",
+            help="The team's bindings.yaml: what its criteria mean in Datadog.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     today: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day that counts as today.", show_default="today")
+        datetime | None,
+        typer.Option(
+            metavar="DATE", formats=["%Y-%m-%d"], help="The day that counts as today: 2026-03-04.", show_default="today"
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write here instead of to standard output.", dir_okay=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write here instead of to standard output.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Read a rollout plan from a Markdown page: a draft plan.yaml, and what the page lacks."""
     errors = Console(stderr=True, highlight=False)
@@ -36,8 +49,11 @@ def plan_import(
     try:
         bound = read_bindings(bindings.read_text(encoding="utf-8")) if bindings else Bindings()
     except (BindingsError, UnicodeDecodeError) as error:
-        errors.print(f"{bindings}: {error}", style="bold red", markup=False)
-        raise typer.Exit(NO_PLAN) from error
+        raise InputError(
+            f"{bindings} cannot be read as bindings: {error}",
+            name="UnreadableBindings",
+            mend="Write them as docs/plan-documents.md says; events/bindings.yaml is an example.",
+        ) from error
     if as_json:
         _write(json.dumps(reading.as_json(), indent=2, ensure_ascii=False) + "\n", out)
     else:

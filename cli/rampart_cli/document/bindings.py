@@ -18,6 +18,10 @@ from rampart_cli.document.names import plain_name
 _SPECS: dict[str, type[Model]] = {"rate": RateSpec, "count": CountSpec, "value": ValueSpec, "reported": ReportedSpec}
 
 
+_WORDS = {"extra_forbidden": "bindings know no such key", "missing": "it is missing"}
+"""What pydantic's types of problems mean in bindings."""
+
+
 class BindingsError(RampartError):
     """The bindings file cannot be used."""
 
@@ -125,5 +129,6 @@ def read_bindings(text: str) -> Bindings:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the file"
-        raise BindingsError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
+        said = _WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+        raise BindingsError(f"{place}: {said}") from error
     return Bindings(file.synonyms, file.criteria)

@@ -186,7 +186,8 @@ def test_resume_waits_until_the_flag_is_at_its_stage(terminal: Terminal) -> None
 
 def test_abandon_asks_first(terminal: Terminal) -> None:
     terminal.decisions_end()
-    assert terminal.run("abandon", "letters", "--note", "not wanted any more", "--by", "Ada")[0] == 2
+    code, answer = terminal.run_json("abandon", "letters", "--note", "not wanted any more", "--by", "Ada")
+    assert (code, answer["error"]["mend"]) == (2, "Say so with --yes.")
     assert terminal.run("abandon", "letters", "--note", "not wanted any more", "--by", "Ada", "--yes")[0] == 0
     assert terminal.machines.input["decision"] == "abandon"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from typer.main import get_command
 
 from rampart_cli.failures import ExitCode
 from rampart_cli.main import app
+
+from .conftest import Terminal
 
 DOCS = Path(__file__).parents[3] / "docs" / "cli.md"
 
@@ -58,3 +61,14 @@ def test_every_command_speaks_json(name: str) -> None:
 @pytest.mark.parametrize("code", list(ExitCode))
 def test_every_exit_code_is_documented(code: ExitCode) -> None:
     assert re.search(rf"^\| {code.value} \|", DOCS.read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("group", [(), ("plan",), ("dead-letters",)])
+def test_no_list_of_commands_is_cut(terminal: Terminal, group: tuple[str, ...]) -> None:
+    shown = terminal.run(*group, "--help")[1]
+    assert "Commands:" in shown
+    assert "..." not in shown.partition("Commands:")[2]
+
+
+def test_the_version_is_the_installed_one(terminal: Terminal) -> None:
+    assert terminal.run("--version")[:2] == (0, f"rampart {version('rampart')}\n")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError, NoCredentialsError, NoRegionError
 
 from rampart.errors import StoreError
 from rampart_cli.failures import ExitCode, RefusedError
@@ -70,3 +72,35 @@ def test_the_stack_is_named_by_option_or_environment(terminal: Terminal, monkeyp
 def test_an_unknown_rollout_is_told_with_those_that_are_watched(terminal: Terminal) -> None:
     code, shown = terminal.run_json("status", "nothing")
     assert (code, shown["error"]["name"]) == (ExitCode.REFUSED, "UnknownRollout")
+
+
+@pytest.mark.parametrize(
+    "failure", [EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), HTTPClientError(error="cut")]
+)
+def test_an_endpoint_that_does_not_answer_is_no_matter_of_permissions(terminal: Terminal, failure: Exception) -> None:
+    terminal.failure = failure
+    mend = terminal.run_json("status")[1]["error"]["mend"]
+    assert "AWS_ENDPOINT_URL" in mend
+    assert "permissions" not in mend
+
+
+def test_wrong_usage_names_the_help_of_the_very_command(terminal: Terminal) -> None:
+    assert terminal.run_json("plan", "check")[1]["error"]["mend"] == "See rampart plan check --help"
+    assert terminal.run_json("fly")[1]["error"]["mend"] == "See rampart --help"
+
+
+def test_a_file_that_cannot_be_written_is_named_without_the_systems_numbers(terminal: Terminal, tmp_path: Path) -> None:
+    away = tmp_path / "away" / "plan.yaml"
+    terminal.failure = FileNotFoundError(2, "No such file or directory", str(away))
+    code, answer = terminal.run_json("status")
+    assert (code, answer["error"]["message"]) == (2, f"{away}: No such file or directory")
+
+
+def test_bindings_that_cannot_be_used_are_an_error_for_machines_too(terminal: Terminal, tmp_path: Path) -> None:
+    page, bindings = tmp_path / "page.md", tmp_path / "bindings.yaml"
+    page.write_text("Stage A: 1% of users\n")
+    bindings.write_text("criteria: {}\nrollout: letters\n")
+    code, answer = terminal.run_json("plan", "import", str(page), "--bindings", str(bindings))
+    assert code == 2
+    assert answer["error"]["name"] == "UnreadableBindings"
+    assert "rollout: bindings know no such key" in answer["error"]["message"]

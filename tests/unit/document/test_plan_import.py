@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from rampart_cli.commands.plan_import import plan_import
 from rampart_cli.document.rendering import MOST_SHOWN
+from rampart_cli.failures import InputError
 
 PAGES = Path(__file__).parent / "pages"
 
@@ -88,8 +89,10 @@ def test_bindings_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 
     result = _run(PAGES / "template-form.md", "--bindings", bindings)
 
-    assert result.exit_code == 2
-    assert "'a' needs a kind" in result.stderr
+    assert isinstance(result.exception, InputError)
+    assert result.exception.exit_code == 2
+    assert str(bindings) in str(result.exception)
+    assert "'a' needs a kind" in str(result.exception)
 
 
 def test_what_would_act_on_a_terminal_is_not_printed(tmp_path: Path) -> None:
