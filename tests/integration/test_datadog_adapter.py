@@ -339,6 +339,14 @@ def test_a_monitor_that_cannot_be_read_is_not_taken_for_quiet(
         source().alerting_monitors([quiet])
 
 
+def test_a_monitor_that_was_asked_for_too_often_is_told_apart(source: Source, datadog: DatadogStandIn) -> None:
+    quiet = monitor(datadog, "OK")
+    datadog.faults.add(Fault(kind=FaultKind.STATUS, status=429))
+    with pytest.raises(MonitorsUnreadableError) as raised:
+        source().alerting_monitors([quiet])
+    assert raised.value.reason is AbsenceReason.RATE_LIMITED
+
+
 def test_asking_loads_no_catalogue_of_models() -> None:
     """`v2.models` takes more than a second and 90 MiB, which every cold start would pay."""
     script = """

@@ -21,6 +21,11 @@ RampartError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rampart.evidence.series import AbsenceReason
+
 
 class RampartError(Exception):
     """Anything that Rampart itself refuses or reports."""
@@ -71,7 +76,11 @@ class AnnouncementError(RampartError):
 
 
 class MonitorsUnreadableError(RampartError):
-    """The state of a monitor could not be read."""
+    """The state of a monitor could not be read; `reason` says why, where the source told."""
+
+    def __init__(self, message: str, *, reason: AbsenceReason | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class SecretUnavailableError(RampartError):

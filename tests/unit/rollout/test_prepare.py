@@ -175,6 +175,24 @@ def test_monitors_that_cannot_be_read_are_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("reason", "mend"),
+    [
+        (AbsenceReason.RATE_LIMITED, "Start again when the limit is over"),
+        (AbsenceReason.REFUSED_CREDENTIALS, "Mend Datadog's secret: API key, application key"),
+        (AbsenceReason.UNREACHABLE, "Start again when Datadog answers"),
+        (None, "Start again when Datadog answers"),
+    ],
+)
+def test_what_helps_against_an_unreadable_monitor_follows_from_why_it_is(
+    world: World, reason: AbsenceReason | None, mend: str
+) -> None:
+    """A limit is waited out: nobody has to look at the secret for it."""
+    world.metrics.failure = MonitorsUnreadableError("monitor 7 cannot be read", reason=reason)
+    outcome = world.start(monitors=[7])
+    assert [p["mend"] for p in outcome["problems"] if p["error"] == "MonitorsUnreadable"] == [mend]
+
+
+@pytest.mark.parametrize(
     ("failure", "error"),
     [
         (FlagCredentialsError("Flipper refused the token"), "FlagCredentialsRefused"),

@@ -103,7 +103,8 @@ class DatadogMetricSource:
         except RefusedError as error:
             if error.status == 404:
                 return "unknown"
-            raise MonitorsUnreadableError(f"monitor {monitor} cannot be read: {error}") from error
+            told = f"monitor {monitor} cannot be read: {error}"
+            raise MonitorsUnreadableError(told, reason=error.reason) from error
         state = answer.get("overall_state") if isinstance(answer, dict) else None
         if not isinstance(state, str):
             raise MonitorsUnreadableError(f"monitor {monitor} cannot be read: Datadog tells no state of it")

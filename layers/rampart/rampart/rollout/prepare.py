@@ -217,7 +217,8 @@ class Prepare:
         try:
             states = self.metrics.alerting_monitors(plan.monitors)
         except MonitorsUnreadableError as error:
-            yield StartProblem("MonitorsUnreadable", "monitors", str(error), "Mend Datadog's secret, or start later")
+            _, mend = _UNAVAILABLE.get(error.reason, _UNREADABLE)
+            yield StartProblem("MonitorsUnreadable", "monitors", str(error), mend)
             return
         for monitor, state in states.items():
             unknown = state == "unknown"
@@ -298,7 +299,7 @@ def _must_find_something(plan: Plan, name: str, part: str) -> bool:
 
 
 _UNREADABLE = ("MetricsUnreadable", "Start again when Datadog answers")
-_UNAVAILABLE = {
+_UNAVAILABLE: Mapping[AbsenceReason | None, tuple[str, str]] = {
     AbsenceReason.REFUSED_QUERY: ("QueryRefused", "Mend the query: Datadog does not accept it"),
     AbsenceReason.REFUSED_CREDENTIALS: ("DatadogCredentialsRefused", "Mend Datadog's secret: API key, application key"),
     AbsenceReason.RATE_LIMITED: ("DatadogRateLimited", "Start again when the limit is over"),
