@@ -59,9 +59,15 @@ def decide(stack: Stack, decision: Decision) -> Execution:
     return execution
 
 
+def left_open(done: Execution) -> dict[str, list[str]]:
+    """Hand-picked actors and groups that a rollback left in, by flag; empty where there are none."""
+    return dict((done.output or {}).get("left_open") or {})
+
+
 def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str, float]:
     """Read `criterion=number` pairs; raises InputError for another form, or a criterion that nobody reports."""
     reported = {}
+    spelt = {name.casefold(): name for name in known}
     for pair in pairs:
         name, separator, number = (part.strip() for part in pair.rpartition("="))
         try:
@@ -70,6 +76,7 @@ def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str
             value = float("nan")
         if not separator or not name or not 0 <= value < float("inf"):
             raise InputError(f'{pair!r} is no report; write it as --reported "call centre complaints=0"')
+        name = name if name in known else spelt.get(name.casefold(), name)
         if name not in known:
             names = ", ".join(repr(each) for each in known) or "none"
             raise InputError(f"{name!r} is no criterion that people report; in this plan: {names}")

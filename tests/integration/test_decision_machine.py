@@ -52,13 +52,17 @@ class Decisions:
 
     def decide(self, rollout: str, **changes: Any) -> str:
         """Start it and wait; the error that it ended with, empty where it succeeded."""
+        return str(self.end(rollout, **changes).get("error", ""))
+
+    def end(self, rollout: str, **changes: Any) -> dict[str, Any]:
+        """Start it and wait; how it ended."""
         said = {"rollout": rollout, "gate": "a1-s0-1", "decision": "approve", "by": "Robin Vale", "note": "looks good"}
         started = self.machines.start_execution(stateMachineArn=self.arn, input=json.dumps(said | changes))
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            ended = self.machines.describe_execution(executionArn=started["executionArn"])
+            ended: dict[str, Any] = self.machines.describe_execution(executionArn=started["executionArn"])
             if ended["status"] != "RUNNING":
-                return str(ended.get("error", ""))
+                return ended
             time.sleep(0.05)
         pytest.fail(f"waited {PATIENCE_SECONDS} s in vain for the decision's end")
 
@@ -137,3 +141,32 @@ def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> 
     rollout = decisions.gate(verdict="no_data")
     decisions.decide(rollout, decision="override", note="seen by hand")
     assert decisions.is_answered(rollout)
+
+
+@pytest.mark.parametrize("kind", ["bake", "blind"])
+def test_where_nobody_is_asked_there_is_no_evidence_to_be_read_first(decisions: Decisions, kind: str) -> None:
+    cause = decisions.end(decisions.gate(kind=kind, id="a1-s1-9"))["cause"]
+    assert cause == (
+        "The gate a1-s0-1 is no open question, and nobody is asked now: "
+        f"the rollout waits at a1-s1-9 ({kind}). Nothing was done; look at its status."
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({}, "complaints (at most 2; not reported)"),
+        ({"reported": {}}, "complaints (at most 2; not reported)"),
+        ({"reported": {"complaints": 3}}, "complaints (at most 2; reported: 3)"),
+        ({"reported": {"complaints": "how many?"}}, "complaints (at most 2; reported: how many?)"),
+    ],
+)
+def test_a_report_that_stands_in_the_way_is_told_with_both_numbers(
+    decisions: Decisions, said: dict[str, Any], told: str
+) -> None:
+    question = {"evaluation": "e-1", "verdict": "pass", "unmet": [], "reported": {"complaints": 2, "calls": 9}}
+    reported = {"reported": {"calls": 0} | said["reported"]} if "reported" in said else {}
+    ended = decisions.end(decisions.gate(question=json.dumps(question)), **reported)
+    assert ended["error"] == "NotPassing"
+    assert told in ended["cause"]
+    assert ("calls" in ended["cause"]) is (not said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from rich.text import Text
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import DecisionKind, GateKind, Status
 from rampart_cli.console import moment, say, show, stderr, table, verdict_text, words
-from rampart_cli.decisions import Decision, decide, parse_reported, stage_index, who_decides
+from rampart_cli.decisions import Decision, decide, left_open, parse_reported, stage_index, who_decides
 from rampart_cli.failures import CommandError, InputError, RefusedError, UnreachableError
 from rampart_cli.options import (
     DEFAULT_STACK,
@@ -123,8 +124,12 @@ def _not_yet(stack: Stack, rollout: str, refused: RefusedError) -> CommandError:
     """What to say where a rollback is recorded and Rampart goes on with it, though the decision has given up."""
     try:
         state = stack.state(rollout)
-    except CommandError:
+    except CommandError as unknown:
+        refused.mend = unknown.mend
         return refused
+    if state.status in (Status.COMPLETED, Status.ABANDONED):
+        over = f"{rollout} is {state.status.value}, so its flags are not Rampart's any more"
+        refused.mend = f"{over}: turn {', '.join(state.plan.flags)} down in Flipper by hand."
     if state.status is not Status.HALTED:
         return refused
     return UnreachableError(
@@ -215,7 +220,14 @@ def _answer(
         rollout=rollout, kind=kind, by=who_decides(stack, by), note=note, gate=gate_id, reported=reported
     )
     said = _said(kind, stack.records.gate(rollout))
-    _tell(stack, decision, f"taken: {decision.by} {said}; the advance follows", as_json=as_json)
+    try:
+        _tell(stack, decision, f"taken: {decision.by} {said}; the advance follows", as_json=as_json)
+    except RefusedError as refused:
+        missing = [name for name in state.reported_criteria if name not in reported]
+        if kind is DecisionKind.APPROVE and refused.name == "NotPassing" and missing:
+            options = " ".join(f"--reported {shlex.quote(f'{name}=NUMBER')}" for name in missing)
+            refused.mend = f"Say what people report: {options}"
+        raise
 
 
 def _said(kind: DecisionKind, gate: Gate | None) -> str:
@@ -280,4 +292,9 @@ def _needs_note(note: str) -> None:
 def _tell(stack: Stack, decision: Decision, told: str, *, as_json: bool) -> None:
     done = decide(stack, decision)
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn}
-    show(shown, words(told, "green"), as_json=as_json)
+    parts = [words(told, "green")]
+    if left := left_open(done):
+        shown |= {"left_open": left}
+        named = "; ".join(f"{flag}: {', '.join(who)}" for flag, who in left.items())
+        parts.append(words(f"still open, as hand-picked, for {named}; take them out in Flipper to close it", "yellow"))
+    show(shown, *parts, as_json=as_json)

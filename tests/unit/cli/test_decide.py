@@ -223,3 +223,49 @@ def test_an_undecided_stage_is_approved_without_proof_and_only_a_fail_is_overrid
     terminal.decisions_end()
     _, out, _ = terminal.run("override", "letters", "--gate", gate.id, "--note", "known", "--by", "Ada")
     assert said in out
+
+
+@pytest.mark.parametrize(("command", "more"), [("rollback", ()), ("abandon", ("--yes",))])
+def test_who_still_gets_in_after_a_rollback_is_named(terminal: Terminal, command: str, more: tuple[str, ...]) -> None:
+    """At 0% a flag may still be open for hand-picked actors: whoever took it down must not believe otherwise."""
+    left = {"letters_new_source": ["actor User;42", "group testers"]}
+    terminal.decisions_end(output={"accepted": True, "left_open": left})
+    arguments = (command, "letters", "--note", "pages are blank", "--by", "Ada", *more)
+    assert terminal.run_json(*arguments)[1]["left_open"] == left
+    assert "letters_new_source: actor User;42, group testers" in terminal.run(*arguments)[1]
+    terminal.decisions_end(output={"accepted": True, "left_open": {}})
+    assert "left_open" not in terminal.run_json(*arguments)[1]
+    assert "still open" not in terminal.run(*arguments)[1]
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.ABANDONED])
+def test_a_rollback_of_what_is_over_says_whose_turn_it_is(terminal: Terminal, status: Status) -> None:
+    terminal.records.states["letters"] = live(status=status, gate=None)
+    terminal.decisions_end(
+        "FAILED", error="NothingToRollBack", cause="There is no live or rolled-back rollout letters."
+    )
+    code, shown = terminal.run_json("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
+    assert (code, shown["error"]["name"]) == (1, "NothingToRollBack")
+    assert f"letters is {status.value}" in shown["error"]["mend"]
+    assert "turn letters_new_source down in Flipper" in shown["error"]["mend"]
+
+
+def test_a_rollback_of_an_unknown_rollout_lists_those_that_are_watched(terminal: Terminal) -> None:
+    terminal.records.states["letters"] = live()
+    terminal.decisions_end(
+        "FAILED", error="NothingToRollBack", cause="There is no live or rolled-back rollout lettres."
+    )
+    code, shown = terminal.run_json("rollback", "lettres", "--note", "pages are blank", "--by", "Ada")
+    assert code == 1
+    assert "watched now: letters" in shown["error"]["mend"]
+
+
+def test_an_approval_without_its_reports_is_told_how_to_say_them(waiting: Terminal) -> None:
+    waiting.decisions_end("FAILED", error="NotPassing", cause="These must be reported: complaints (at most 0).")
+    _, shown = waiting.run_json("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada")
+    assert shown["error"]["mend"] == "Say what people report: --reported complaints=NUMBER"
+
+
+def test_a_reported_criterion_is_known_in_any_case(waiting: Terminal) -> None:
+    waiting.run("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada", "--reported", "Complaints=0")
+    assert waiting.machines.input["reported"] == {"complaints": 0}
