@@ -322,8 +322,10 @@ def explain(console: Console, demo: Demo) -> None:
         f'rampart approve {again} --by "Robin Vale" --reported "{COMPLAINTS}=0"',
         f'rampart rollback {again} --by "Robin Vale" --note "only a try"',
     ]
+    alert = json.dumps({"transition": "Triggered", "monitor": "1", "title": "by hand", "flags": demo.flag})
+    curl = f"curl -H 'X-Rampart-Token: {demo.stack.alert_token}' -d '{alert}' {demo.stack.alert_url}"
     console.print(
-        "\n".join([*lines, "", *(f".venv/bin/{command}" for command in commands)]),
+        "\n".join([*lines, "", *(f".venv/bin/{command}" for command in commands), "", curl]),
         style="cyan",
         soft_wrap=True,
         highlight=False,
@@ -344,7 +346,7 @@ def run(console: Console, *, keep: bool) -> int:
     began = time.monotonic()
     console.print("Building the template with SAM, deploying it to a local AWS …", style="dim")
     with ExitStack() as ending:
-        stack = ending.enter_context(running_stack(scenario(), {flag: 0}, tick_seconds=0.5))
+        stack = ending.enter_context(running_stack(scenario(), {flag: 0}, tick_seconds=0.5, looks_per_minute=60))
         console.print(f"Deployed in {time.monotonic() - began:.0f} s: {len(stack.outputs)} outputs.", style="dim")
         webhook(stack, WEBHOOK, flag)
         errors, total = (plan["criteria"][DOWNLOADS][part] for part in ("errors", "total"))

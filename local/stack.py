@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
+from local.datadog_standin.server import QUERIES_PER_HOUR
 from local.deployment import deploy
 from local.flipper_standin import FlipperStandIn
 from local.ministack import MiniStack, running
@@ -145,16 +146,28 @@ def _parameters(flipper: FlipperStandIn, datadog: DatadogStandIn) -> dict[str, s
 
 @contextmanager
 def running_stack(
-    scenario: Scenario, flags: Mapping[str, float | None], *, tick_seconds: float = 1.0, retry_seconds: float = 5.0
+    scenario: Scenario,
+    flags: Mapping[str, float | None],
+    *,
+    tick_seconds: float = 1.0,
+    retry_seconds: float = 5.0,
+    looks_per_minute: int = 1,
 ) -> Iterator[LocalStack]:
     """Start the stand-ins and the local AWS, create the secrets, build and deploy the template; all ends with the run.
 
-    Raises what `local.ministack` and `local.deployment` raise.
+    Whoever looks more often than the schedule, `looks_per_minute`, may ask Datadog more often by as much: its limit
+    would stop a run of half an hour otherwise. Raises what `local.ministack` and `local.deployment` raise.
     """
     flipper_token, alert_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     with (
         FlipperStandIn(flags=flags, token=flipper_token) as flipper,
-        DatadogStandIn(scenario, flipper=flipper, tick_seconds=tick_seconds, retry_seconds=retry_seconds) as datadog,
+        DatadogStandIn(
+            scenario,
+            flipper=flipper,
+            tick_seconds=tick_seconds,
+            retry_seconds=retry_seconds,
+            queries_per_hour=QUERIES_PER_HOUR * looks_per_minute,
+        ) as datadog,
         running(enforce_iam=True) as ministack,
     ):
         vault = ministack.client("secretsmanager")
