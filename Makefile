@@ -96,16 +96,18 @@ PYTHON_OF_LAMBDA = $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/ver
 build: export RAMPART_LAYER_TARGET = --python-version 3.13 --python-platform $(PLATFORM_$(ARCHITECTURE))
 build: export RAMPART_LAYER_PYTHON = $(PYTHON_OF_LAMBDA)
 build: export PATH := $(CURDIR)/$(BIN):$(PATH)
-build: dev local-tools ## Build for Lambda into .aws-sam, for ENV's processor
+build: dev local-tools sbom ## Build for Lambda into .aws-sam, for ENV's processor, with its bill of materials
 	@$(RAMPART_LAYER_PYTHON) -c '' 2>/dev/null || echo "There is no python3.13 here, so the layers ship without bytecode and cold starts take longer (uv python install 3.13)"
 	$(AWS_BIN)/sam build --parallel --config-env $(ENV)
 
 deploy: build ## Build and deploy to AWS (ENV=default, staging or production); asks when it was never told
 	$(AWS_BIN)/sam deploy --config-env $(ENV) $(if $(findstring FlipperUrl,$(SECTION)),,--guided)
 
-sbom: dev ## Write the bill of materials of what Lambda gets: .rampart/sbom.json (CycloneDX)
-	@mkdir -p .rampart
-	$(BIN)/python -W ignore -m cyclonedx_py requirements layers/dependencies/requirements.txt --pyproject pyproject.toml --output-reproducible --output-file .rampart/sbom.json
+sbom: .rampart/sbom.json ## Write the bill of materials of what Lambda gets: .rampart/sbom.json (CycloneDX)
+
+.rampart/sbom.json: layers/dependencies/requirements.txt pyproject.toml .venv/ready
+	@mkdir -p $(@D)
+	$(BIN)/python -W ignore -m cyclonedx_py requirements $< --pyproject pyproject.toml --output-reproducible --output-file $@
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .venv-aws .venv-checkov .rampart .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
