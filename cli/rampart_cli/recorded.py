@@ -47,8 +47,10 @@ def lines_of(path: Path) -> Iterator[NumberedLine]:
                 if line.strip():
                     empty = False
                     yield number, line
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", mend="Mend the path, or save it as UTF-8.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", mend="Mend the path.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no UTF-8 text", mend="Save it as UTF-8.") from error
     if empty:
         raise InputError(f"{path} holds no series", mend=f"Write lines such as {_EXAMPLE}, or time,errors,total.")
 

@@ -52,8 +52,12 @@ def test_a_rollout_is_started_seen_approved_rolled_back_resumed_and_abandoned(
     assert code == 0
     assert '"percent": 25' in json.dumps(status)
 
-    assert rampart(rollout, "rollback", rollout.name, "--note", "blank letters")[0] == 0
+    rollout.stack.flipper.set_gates(rollout.flag, percentage_of_actors=25, actors=["User;42"])
+    code, down = rampart(rollout, "rollback", rollout.name, "--note", "blank letters")
+    assert code == 0
     assert rollout.percentage == 0
+    assert down["left_open"] == {rollout.flag: ["actor User;42"]}
+    rollout.stack.flipper.set_gates(rollout.flag, percentage_of_actors=0)
     assert rampart(rollout, "resume", rollout.name, "--stage", "25%", "--note", "mended", "--wait")[0] == 0
     assert rollout.percentage == 25
     rollout.at(25)

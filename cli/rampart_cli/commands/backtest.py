@@ -86,7 +86,9 @@ def backtest(
     file: Annotated[
         Path,
         typer.Option(
-            "--buckets", metavar="FILE", help="Lines of JSON, or a .csv with time, errors, total; - is stdin."
+            "--buckets",
+            metavar="FILE",
+            help="Lines of JSON, or a .csv with time, errors, total; - is lines of JSON on stdin.",
         ),
     ],
     *,

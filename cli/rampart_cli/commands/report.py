@@ -52,10 +52,10 @@ def report(
     if into is not None or html is not None:
         show({**document, "written": written}, words("\n".join(written)), as_json=as_json)
         return
-    from rampart_cli.report.results import results_of
+    from rampart_cli.report.results import plain, results_of
 
     lines = results_of(history, range(len(history.plan.stages))) or [f"{rollout}: the flag has not been moved"]
-    show(document, words("\n".join(lines)), as_json=as_json)
+    show(document, words("\n".join(map(plain, lines))), as_json=as_json)
 
 
 def _fill(path: Path, history: RolloutHistory) -> list[str]:
@@ -81,7 +81,8 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", name="UnreadablePage") from error
+        told = f"{path} cannot be read: {error.strerror}"
+        raise InputError(told, name="UnreadablePage", mend="Mend the path of the team's page.") from error
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -89,7 +90,8 @@ def _write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path.resolve(), content)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", name="UnwritablePage") from error
+        told = f"{path} cannot be written: {error.strerror}"
+        raise InputError(told, name="UnwritablePage", mend="Mend the path or its permissions.") from error
 
 
 def _replace(path: Path, content: bytes) -> None:

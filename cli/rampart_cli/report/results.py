@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ _SPECIAL = {ord(character): f"\\{character}" for character in "\\`*_[]#|~"} | {
     ord("<"): "&lt;",
     ord(">"): "&gt;",
 }
+_ESCAPED = re.compile(r"\\([\\`*_\[\]#|~])|&(?:amp|lt|gt);")
 
 ELSEWHERE = "Results of stages that have no place of their own on this page:"
 
@@ -83,6 +86,11 @@ def _ending(history: RolloutHistory, visit: Visit) -> Iterable[str]:
 
 def _because(reason: str) -> str:
     return f": {escape(reason)}" if reason else ""
+
+
+def plain(text: str) -> str:
+    """What `escape` was given, for a terminal: there nobody takes its marks away."""
+    return _ESCAPED.sub(lambda found: found[1] or html.unescape(found[0]), text)
 
 
 def escape(text: str) -> str:

@@ -104,7 +104,17 @@ def test_an_empty_file_and_a_missing_one_hold_no_series(
     code = main(["backtest", "--bar", "< 1%", "--buckets", str(tmp_path / name), "--json"])
     assert code == ExitCode.USAGE
     told = json.loads(capsys.readouterr().out)["error"]["message"]
-    assert told.endswith("holds no series") if name.startswith("a") else "cannot be read" in told
+    assert (
+        told.endswith("holds no series")
+        if name.startswith("a")
+        else told.endswith("cannot be read: No such file or directory")
+    )
+
+
+def test_a_file_of_other_bytes_is_told_as_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\xff\xfe\x00")
+    assert main(["backtest", "--bar", "< 1%", "--buckets", str(tmp_path / "a.jsonl"), "--json"]) == ExitCode.USAGE
+    assert json.loads(capsys.readouterr().out)["error"]["message"].endswith("a.jsonl is no UTF-8 text")
 
 
 @pytest.mark.parametrize("name", ["downloads.csv", "downloads.CSV"])

@@ -152,6 +152,11 @@ def test_what_is_no_plan_at_all_is_a_problem_and_no_accident(document: object) -
     assert problems_of(document)
 
 
+@pytest.mark.parametrize(("document", "path"), [([], "plan"), ("plan", "plan")])
+def test_what_has_no_keys_is_told_in_the_words_of_a_person(document: object, path: str) -> None:
+    assert problems_of(document)[path] == "it is no mapping of keys to values"
+
+
 def test_the_digest_pins_the_content_and_not_the_way_it_is_written(document: Make) -> None:
     plan = Plan.model_validate(document(look_every="5m"))
     same = Plan.model_validate(dict(reversed(document(look_every="300s").items())))

@@ -9,11 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 
 _Location = tuple[int | str, ...]
+_NO_KEYS = ("it is no mapping of keys to values", "Write keys with values, such as rollout: letters")
 _WORDS: Mapping[str, tuple[str, str]] = {
     # pydantic's type of a problem: what it means in a plan, and what to do
     "missing": ("it is missing", "Add it"),
     "extra_forbidden": ("a plan knows no such key", "Mend its spelling, or take it out"),
     "string_pattern_mismatch": ("{input!r} has another form than {pattern}", "Write it in that form"),
+    "model_type": _NO_KEYS,
+    "dict_type": _NO_KEYS,
     "too_short": ("{actual_length} given, at least {min_length} needed", "Add what is missing"),
     "too_long": ("{actual_length} given, at most {max_length} allowed", "Take some out"),
     "string_too_short": ("it is empty", "Fill it in"),
