@@ -80,8 +80,8 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
     [
         ({"flags": ["a", "a"]}, "flags", "a flag is named twice"),
         ({"flags": []}, "flags", "at least 1 needed"),
-        ({"flags": ["a/b"]}, "flags.0", "another form than"),
-        ({"flags": [".."]}, "flags.0", "another form than"),
+        ({"flags": ["a/b"]}, "flags.0", "not made of letters, digits"),
+        ({"flags": [".."]}, "flags.0", "not made of letters, digits"),
         (
             {"alpha_rollout": "5%", "criteria": {"errors": {**RATE, "alpha_fail": "1%"}}},
             "criteria.errors",
@@ -152,9 +152,17 @@ def test_what_is_no_plan_at_all_is_a_problem_and_no_accident(document: object) -
     assert problems_of(document)
 
 
-@pytest.mark.parametrize(("document", "path"), [([], "plan"), ("plan", "plan")])
-def test_what_has_no_keys_is_told_in_the_words_of_a_person(document: object, path: str) -> None:
-    assert problems_of(document)[path] == "it is no mapping of keys to values"
+@pytest.mark.parametrize("document", [[], "plan"])
+def test_what_has_no_keys_is_told_in_the_words_of_a_person(document: object) -> None:
+    assert problems_of(document)["plan"] == "it is no mapping of keys to values"
+
+
+def test_names_of_another_form_are_told_in_words_and_not_by_a_pattern(document: Make) -> None:
+    problems = problems_of(document(rollout="Letters_New", flags=["new source"]))
+    assert problems["rollout"].startswith("'Letters_New' is not made of 2 to 63 lower-case letters")
+    assert (
+        problems["flags.0"] == "'new source' is not made of letters, digits and _ : - . with more than dots among them"
+    )
 
 
 def test_the_digest_pins_the_content_and_not_the_way_it_is_written(document: Make) -> None:

@@ -253,7 +253,9 @@ def _level_problems(criteria: Mapping[str, CriterionSpec]) -> Iterator[Problem]:
             yield ("criteria", name), told
 
 
-FlagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:\-]*[A-Za-z0-9_:\-][A-Za-z0-9_.:\-]*$", max_length=200)]
+ROLLOUT_FORM = r"^[a-z0-9][a-z0-9\-]{1,62}$"
+FLAG_FORM = r"^[A-Za-z0-9_.:\-]*[A-Za-z0-9_:\-][A-Za-z0-9_.:\-]*$"
+FlagName = Annotated[str, Field(pattern=FLAG_FORM, max_length=200)]
 """A name that is a part of an address: `.` and `..` would lead elsewhere."""
 CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -261,7 +263,7 @@ CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
 class Plan(Model):
     """The document that a team writes, validated; times are durations, bars are fractions."""
 
-    rollout: str = Field(pattern=r"^[a-z0-9][a-z0-9\-]{1,62}$", description="the rollout's id: lower case, hyphens")
+    rollout: str = Field(pattern=ROLLOUT_FORM, description="the rollout's id: lower case, hyphens")
     title: str | None = None
     owner: str = Field(min_length=1)
     flags: Annotated[tuple[FlagName, ...], AfterValidator(_distinct)] = Field(min_length=1, max_length=20)

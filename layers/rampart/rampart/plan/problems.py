@@ -8,13 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rampart.plan.model import FLAG_FORM, ROLLOUT_FORM
+
 _Location = tuple[int | str, ...]
 _NO_KEYS = ("it is no mapping of keys to values", "Write keys with values, such as rollout: letters")
 _WORDS: Mapping[str, tuple[str, str]] = {
     # pydantic's type of a problem: what it means in a plan, and what to do
     "missing": ("it is missing", "Add it"),
     "extra_forbidden": ("a plan knows no such key", "Mend its spelling, or take it out"),
-    "string_pattern_mismatch": ("{input!r} has another form than {pattern}", "Write it in that form"),
     "model_type": _NO_KEYS,
     "dict_type": _NO_KEYS,
     "too_short": ("{actual_length} given, at least {min_length} needed", "Add what is missing"),
@@ -29,6 +30,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "union_tag_invalid": ("{tag!r} is no kind of criterion: {expected_tags}", "Choose one of them as its kind"),
     "union_tag_not_found": ("it has no kind", "Say kind: rate, count, value or reported"),
 }
+
+_FORMS = {
+    ROLLOUT_FORM: "made of 2 to 63 lower-case letters, digits and hyphens, with no hyphen in front",
+    FLAG_FORM: "made of letters, digits and _ : - . with more than dots among them",
+}
+"""What a pattern asks for, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,9 @@ def problems_of(error: ValidationError) -> Iterator[PlanProblem]:
 
 
 def _words(problem: Mapping[str, Any]) -> tuple[str, str]:
+    if problem["type"] == "string_pattern_mismatch":
+        pattern = problem["ctx"]["pattern"]
+        return f"{problem['input']!r} is not {_FORMS.get(pattern, f'of the form {pattern}')}", "Write it in that form"
     if problem["type"] in _WORDS:
         what, mend = _WORDS[problem["type"]]
         return what.format(**{"input": problem["input"], **problem.get("ctx", {})}), mend
