@@ -21,7 +21,7 @@ from tests.e2e.rollouts import Rollout
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    with running_stack(scenario(), {}, retry_seconds=2.0) as running:
+    with running_stack(scenario(), {}, retry_seconds=2.0, looks_per_minute=60) as running:
         ended = threading.Event()
         threading.Thread(target=_tick, args=(running, ended), daemon=True).start()
         yield running

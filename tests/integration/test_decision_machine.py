@@ -70,6 +70,16 @@ class Decisions:
         found = self.table.get_item(TableName=TABLE, Key=items.to_item(items.rollout_key(rollout, "GATE")))
         return "answer" in found["Item"]
 
+    def told(self, rollout: str) -> str:
+        """What the record says of the answer."""
+        found = self.table.query(
+            TableName=TABLE,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :event)",
+            ExpressionAttributeValues=items.to_item({":pk": f"ROLLOUT#{rollout}", ":event": "EVENT#"}),
+        )
+        [event] = map(items.to_attributes, found["Items"])
+        return str(event["message"])
+
 
 def text(later: timedelta) -> str:
     return items.time_text(datetime.now(UTC) + later)
@@ -141,6 +151,23 @@ def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> 
     rollout = decisions.gate(verdict="no_data")
     decisions.decide(rollout, decision="override", note="seen by hand")
     assert decisions.is_answered(rollout)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "decision", "told"),
+    [
+        ("pass", "approve", "approves"),
+        ("pass", "override", "approves, whatever people report"),
+        ("inconclusive", "override", "approves without proof (inconclusive)"),
+        ("fail", "override", "overrides a failing verdict"),
+    ],
+)
+def test_the_record_tells_what_an_answer_stood_against(
+    decisions: Decisions, verdict: str, decision: str, told: str
+) -> None:
+    rollout = decisions.gate(verdict=verdict)
+    decisions.decide(rollout, decision=decision, by="Robin Vale", note="seen by hand")
+    assert decisions.told(rollout) == f"Robin Vale {told}: seen by hand"
 
 
 @pytest.mark.parametrize("kind", ["bake", "blind"])

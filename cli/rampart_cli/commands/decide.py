@@ -237,6 +237,8 @@ def _said(kind: DecisionKind, gate: Gate | None) -> str:
     verdict = gate.question.verdict if gate and gate.question else Verdict.FAIL
     if verdict is Verdict.FAIL:
         return "overrides a failing verdict"
+    if verdict is Verdict.PASS:
+        return "approves, whatever people report"
     return f"approves without proof ({verdict.value.replace('_', ' ')})"
 
 

@@ -25,6 +25,7 @@ _DECISIONS = {
     "abandon": "abandoned",
 }
 _OVERRIDES: dict[str, str] = {
+    Verdict.PASS: "approved the advance, whatever people report",
     Verdict.INCONCLUSIVE: "approved without proof",
     Verdict.NO_DATA: "approved without data",
     Verdict.ERROR: "approved though the evidence could not be read",

@@ -213,6 +213,7 @@ def test_an_inconclusive_gate_shows_the_command_that_overrides(terminal: Termina
         (Verdict.INCONCLUSIVE, "Ada approves without proof (inconclusive)"),
         (Verdict.NO_DATA, "Ada approves without proof (no data)"),
         (Verdict.FAIL, "Ada overrides a failing verdict"),
+        (Verdict.PASS, "Ada approves, whatever people report"),
     ],
 )
 def test_an_undecided_stage_is_approved_without_proof_and_only_a_fail_is_overridden(

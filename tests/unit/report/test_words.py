@@ -14,6 +14,7 @@ from rampart_cli.report import words
     ("decision", "verdict", "said"),
     [
         ("approve", "pass", "approved the advance"),
+        ("override", "pass", "approved the advance, whatever people report"),
         ("override", "inconclusive", "approved without proof"),
         ("override", "no_data", "approved without data"),
         ("override", "error", "approved though the evidence could not be read"),
