@@ -185,6 +185,7 @@ def test_where_nobody_is_asked_there_is_no_evidence_to_be_read_first(decisions: 
         ({}, "complaints (at most 2; not reported)"),
         ({"reported": {}}, "complaints (at most 2; not reported)"),
         ({"reported": {"complaints": 3}}, "complaints (at most 2; reported: 3)"),
+        ({"reported": {"complaints": -1}}, "complaints (at most 2; reported: -1)"),
         ({"reported": {"complaints": "how many?"}}, "complaints (at most 2; reported: how many?)"),
     ],
 )
