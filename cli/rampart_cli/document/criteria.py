@@ -44,13 +44,19 @@ class Criterion:
         return plain_name(self.name), self.op, self.value, self.unit
 
 
+_NEVER = (
+    r"(?:never|not|cannot|(?:won|don|doesn|didn|shouldn|mustn|can)['\u2019]t)"
+    r"(?: (?:to|be|go(?:es)?|rises?|climbs?|gets?|falls?|drops?|sinks?))?"
+)
 _OPS = {
     "<=": (
         r"<\s?=|=\s?<|≤|\b(?:(?:less|fewer|lower) than or equal(?: to)?|(?:no|not) (?:higher|above|over)(?: than)?"
-        r"|at most|no more than|not more than|up to|maximum(?: of)?|max|not (?:to )?exceed(?:ing)?)\b"
+        r"|at most|no more than|not more than|up to|maximum(?: of)?|max"
+        rf"|{_NEVER} (?:exceed(?:ing)?|above|over|more than|greater than|higher than|larger than))\b"
     ),
     ">=": r">\s?=|=\s?>|≥|\b(?:(?:greater|more|higher) than or equal(?: to)?|(?:no|not) (?:lower|below)(?: than)?"
-    r"|at least|no less than|no fewer than|minimum(?: of)?|min)\b",
+    r"|at least|no less than|no fewer than|minimum(?: of)?|min"
+    rf"|{_NEVER} (?:below|under|less than|fewer than|lower than|smaller than))\b",
     "<": r"<|\b(?:less than|fewer than|lower than|smaller than|under|below)\b",
     ">": r">|\b(?:greater than|more than|higher than|larger than|above|over|exceeds)\b",
     "==": r"={1,2}|\b(?:equals?|exactly)\b",
@@ -64,7 +70,9 @@ _BAR = re.compile(
 )
 _OR_LESS = re.compile(
     rf"(?P<amount>(?<![\d.,])(?:{_NUMBER})\s?(?:%|percent\b)?(?:\s(?!(?:day|week|month|year)s?\b)[a-z]{{1,12}})?)\s(?:or|and)\s"
-    r"(?:(?P<less>less|lower|fewer|below|under)|(?P<more>more|higher|greater|above|over))\b",
+    r"(?:(?P<less>less|lower|fewer|below|under)|(?P<more>more|higher|greater|above|over))\b"
+    rf"|(?P<limit>(?<![\d.,])(?:{_NUMBER})\s?(?:%|[a-z]{{1,12}}\b)?)"
+    r"\s(?:(?P<most>max(?:imum)?|at most)|(?P<least>minimum|at least))(?=\s?(?:$|[.,;)]))",
     re.IGNORECASE,
 )
 _WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|weeks?)", re.IGNORECASE)
@@ -76,7 +84,9 @@ _ONLY_NUMBER = re.compile(
     rf"~?(?P<sign>%?)\s?(?P<number>{_NUMBER}){_UNIT}(?:\s{{1,3}}[^<>]{{0,80}})?\.?", re.IGNORECASE
 )
 _ONLY_PERCENT = re.compile(rf"~?(?:{_NUMBER})\s?(?:%|percent)", re.IGNORECASE)
-_TRAILING = re.compile(rf"(?P<name>[^:%\d]{{3,120}})\s(?P<number>{_NUMBER})\s?(?:%|percent)\.?", re.IGNORECASE)
+_TRAILING = re.compile(
+    rf"(?P<name>[^:%\d]{{3,120}})\s(?P<number>{_NUMBER})\s?(?:%|percent)(?:\sor better)?\.?", re.IGNORECASE
+)
 _LEADING = re.compile(
     rf"~?(?P<number>{_NUMBER})\s?(?:%|percent)\s(?:of\s)?(?P<name>[a-z][^%\d<>:]{{3,120}})", re.IGNORECASE
 )
@@ -118,7 +128,8 @@ _TO_STOP = re.compile(
     re.IGNORECASE,
 )
 _TALK = re.compile(
-    r"\b(?:(?:could|can|may|might) be|things like|such as|for example|for instance|recommend\w*)\b|\be\.g\.",
+    r"\b(?:(?:could|can|may|might) be|things like|such as|for example|for instance|recommend\w*)\b|\bexamples?:"
+    r"|\be\.g\.",
     re.IGNORECASE,
 )
 _YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|would)\b", re.IGNORECASE)
@@ -127,8 +138,15 @@ _NO_COUNT = frozenset(
     | {"minutes", "h", "hr", "hour", "hours", "day", "days", "week", "weeks", "mb", "kb", "gb", "point", "points", "x"}
     | {"star", "stars"}
 )
-_EDGE = " :,;-\u2013\u2014=.*_"
-_TAIL = re.compile(r"\s(?:is|are|be|stays?|remains?|must be|should be|rate of|of|and|or|has to be)$", re.IGNORECASE)
+_EDGE = " :,;-\u2013\u2014→=.*_"
+_TAIL = re.compile(
+    r"(?:\s(?:is|are|be|stays?|remains?|keeps?|must|shall|should|will|may|can|has to|have to|needs? to"
+    r"|do|does|did|at a rate of|of|and|or))+$",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(r"\s\([^()]{1,200}\)\.?$")
+_SENTENCE = re.compile(r"(?<=[\w%)])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bincl)(?<!\bno)\.\s{1,3}(?=[A-Z])")
+_CHOICE = re.compile(r"\?:?\s{1,3}yes\s?(?:/|\||or)\s?no$", re.IGNORECASE)
 _HEAD = re.compile(r"^(?:and|or|but|with|that|keep|the|of)\s", re.IGNORECASE)
 
 
@@ -176,8 +194,8 @@ def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
 
 
 def _or_less(found: re.Match[str]) -> str:
-    """`1% or less` as `<= 1%`."""
-    return f"{'<=' if found['less'] else '>='} {found['amount']}"
+    """`1% or less` and `1% max` as `<= 1%`."""
+    return f"{'<=' if found['less'] or found['most'] else '>='} {found['amount'] or found['limit']}"
 
 
 def _read_stop(text: str, line: int, under: str) -> list[Criterion]:
@@ -195,10 +213,22 @@ def _read_stop(text: str, line: int, under: str) -> list[Criterion]:
 
 def _parts(text: str) -> list[str]:
     # A semicolon separates; commas and "and" do so only before another bar, which the search for bars sees to.
-    return [part.strip() for part in text.split(";") if part.strip()]
+    # Of several sentences those are meant that state a bar: the others tell of it.
+    sentences = [part for part in _SENTENCE.split(text) if part.strip()]
+    stated = [part for part in sentences if _BAR.search(part)] if len(sentences) > 1 else []
+    return [part.strip() for sentence in stated or [text] for part in sentence.split(";") if part.strip()]
 
 
 def _read_part(text: str, line: int) -> list[Criterion]:
+    # "< 1% (last month 0.7%)": what a bracket behind a bar tells is no part of it.
+    told = _REMARK.search(text)
+    if (
+        told
+        and _RELATIVE.search(told[0])
+        and not _RELATIVE.search(text[: told.start()])
+        and is_bar(text[: told.start()])
+    ):
+        text = text[: told.start()]
     if _RELATIVE.search(text):
         return [Criterion(_name(_before_colon(text)), CriterionKind.RELATIVE, line)]
     if both := _BETWEEN.search(text):
@@ -274,7 +304,7 @@ def _before_colon(text: str) -> str:
 
 def _name(text: str) -> str:
     name = " ".join(text.split()).strip(_EDGE)
-    name = _HEAD.sub("", _TAIL.sub("", name))
+    name = _HEAD.sub("", _TAIL.sub("", name.partition("?")[0] if _CHOICE.search(name) else name))
     if name.count("(") != name.count(")"):
         name = name.strip("()")
     return name.strip(_EDGE)[:200]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
 _HAS_DIGIT = re.compile(r"\d")
+_UNIT_COLUMN = re.compile(r"^units?$", re.IGNORECASE)
 _OPERATOR_COLUMN = re.compile(r"^(operators?|comparisons?|comparators?|direction|op|condition)$", re.IGNORECASE)
 
 
@@ -231,6 +232,8 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     bar = (bars or [cell for _, cell in others if cell and cell not in ops] or ops)[0]
     if ops and not is_bar(bar):
         bar = f"{ops[0]} {bar}"
+    if units := [cell for head, cell in others if _UNIT_COLUMN.search(head) and cell[:1] not in {"", *bar[-1:]}]:
+        bar = f"{bar} {units[0]}" if bar[-1:].isdigit() else bar
     return read_criteria(f"{cells[0]}: {bar}", statement.number, under=statement.section.title)
 
 
