@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from rampart_cli.document.inline import Link
-from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, what_is_asked
+from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, read_field, what_is_asked
 from rampart_cli.document.lines import LineKind
 from rampart_cli.document.plan import FlagName, PlanDocument, Said
 from rampart_cli.document.sections import Section, SectionKind
@@ -16,6 +16,7 @@ from rampart_cli.document.sections import Section, SectionKind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rampart_cli.document.lines import Line
     from rampart_cli.document.statements import Statement
 
 MOST_FLAGS = 20
@@ -23,6 +24,7 @@ MOST_FLAGS = 20
 _ADDRESS = re.compile(r"https?://[^\s<>()\[\]\"']{3,1000}")
 _FLAG_PATH = re.compile(r"/flipper/features/([A-Za-z0-9_.:-]{1,200})/?$")
 _FLAG_WORD = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:_[a-z0-9]{1,40}){1,20}(?![\w/]|\.\w)", re.IGNORECASE)
+_KEBAB_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9]{0,60}(?:-[A-Za-z0-9]{1,60}){1,20}")
 _CODE_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{2,199}")
 _FLAG_COLUMN = re.compile(r"\b(toggle|flag|flipper|feature)s?( name)?s?$|^name$", re.IGNORECASE)
 _FLAG_TITLE = re.compile(r"\b(feature )?(flag|toggle|flipper)s?( names?)?$", re.IGNORECASE)
@@ -35,12 +37,20 @@ _ZONES = {
     "UTC": r"\b(?:utc|gmt)\b",
 }
 _NAMED_ZONE = re.compile(
-    r"\b(?:America|Europe|Asia|Africa|Australia|Pacific|Atlantic|Etc)/[A-Za-z_]{2,30}(?:/[A-Za-z_]{2,30})?\b|\bUTC\b"
+    r"\b(?:America|Europe|Asia|Africa|Australia|Pacific|Atlantic|Etc|US)/[A-Za-z_]{2,30}(?:/[A-Za-z_]{2,30})?\b|\bUTC\b"
 )
 _CLOCK = re.compile(
     r"\b\d{1,2}(?::\d{2})?\s?(?i:a\.?m\.?|p\.?m\.?)?\s?\(?((?:[ECMP][SD]?T|UTC|GMT)|Eastern|Central|Mountain|Pacific)\b"
 )
 _SPOKEN_ZONE = re.compile(r"\b(Eastern|Central|Mountain|Pacific) (?:(?:Standard|Daylight) )?[Tt]ime\b")
+_TIMES_ARE = re.compile(
+    r"(?i:\b(?:times?|hours|dates|days|timeline)(?:\s(?:are|is|shown|given|stated|written|in|below|here|all)){0,5}[\s:(,]{1,3})"
+    r"([ECMP][SD]?T|UTC|GMT|Eastern|Central|Mountain|Pacific)(?![\w/-]|\s[A-Za-z])"
+)
+_OWNED = re.compile(
+    r"\b(?:rollout|release|launch|plan|flag|feature|toggle) is owned by (?:the )?([^.;,()]{2,80}?)\s*(?:[.;,(]|$)",
+    re.IGNORECASE,
+)
 _WINDOW = re.compile(
     r"\b(?:over|within|in|for) (?:the |a |any )?(?:last |past |rolling )?\d{1,4}[ -]?(?:minutes?|mins?|hours?)\b"
     r"|\b(?:evaluation|rolling|sliding) window\b"
@@ -78,6 +88,7 @@ def gather_facts(plan: PlanDocument) -> None:
     plan.links += [(link, s.line) for root in plan.roots for s in root.walk() if s.heading for link in s.heading.links]
     plan.links = [(link, line) for link, line in plan.links if link.url.startswith(("http://", "https://"))]
     plan.links.sort(key=lambda found: found[1])
+    plan.timezone = plan.timezone or _zone_beside(plan)
     plan.rollback = plan.rollback or _rollback_section(plan.roots)
     plan.dashboard = plan.dashboard or _dashboard(plan)
     plan.monitor = plan.monitor or next((Said(str(number), line) for number, line in monitors_of(plan)), None)
@@ -88,8 +99,8 @@ def _gather(plan: PlanDocument, statement: Statement) -> None:
     text, field = statement.text, statement.field or _of_row(statement.line.cells)
     value = answer(field.value) if field else ""
     asks = field.asks if field else None
-    if asks is None and what_is_asked(statement.section.title) is Asks.OWNER:
-        asks, value = Asks.OWNER, answer(text)  # the heading asks, and the line below it answers
+    if asks is None and (asked := what_is_asked(statement.section.title)) in {Asks.OWNER, Asks.TIMEZONE}:
+        asks, value = asked, answer(text)  # the heading asks, and the line below it answers
     match asks:
         case Asks.OWNER if value:
             plan.owner = plan.owner or Said(value, statement.number)
@@ -117,9 +128,10 @@ def _of_row(cells: tuple[str, ...]) -> Field | None:
 def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
     """What a sentence says besides: a time zone, a window, a monitor, business days; each by its name in a plan."""
     window = _WINDOW.search(text) if _is_of_measuring(text) else None
-    monitor, business = _MONITOR_NAME.search(text), _BUSINESS.search(text)
+    monitor, business, owned = _MONITOR_NAME.search(text), _BUSINESS.search(text), _OWNED.search(text)
     found = {
         "timezone": _zone(text, ""),
+        "owner": owned and answer(owned[1]),
         "window": window and window[0],
         "monitor": monitor and monitor[0],
         "business_days": business and text,
@@ -135,8 +147,17 @@ def _is_of_measuring(text: str) -> bool:
 def _zone(text: str, value: str) -> str | None:
     if named := _NAMED_ZONE.search(value or text):
         return named[0]
-    spoken = value or next((found[1] for zone in (_CLOCK, _SPOKEN_ZONE) if (found := zone.search(text))), "")
+    spoken = value or next(
+        (found[1] for zone in (_CLOCK, _SPOKEN_ZONE, _TIMES_ARE) if (found := zone.search(text))), ""
+    )
     return next((zone for zone, words in _ZONES.items() if spoken and re.search(words, spoken, re.IGNORECASE)), None)
+
+
+def _zone_beside(plan: PlanDocument) -> Said | None:
+    """A zone that a heading or a table's head states for all that stands below it."""
+    heads = [(s.line, s.title) for root in plan.roots for s in root.walk() if not s.is_decoy]
+    heads += [(s.number, head) for s in plan.statements if s.is_plan for head in s.line.header]
+    return next((Said(zone, line) for line, head in sorted(heads) if (zone := _zone(head, ""))), None)
 
 
 def _links(statement: Statement) -> list[Link]:
@@ -189,24 +210,53 @@ def _path(link: Link) -> str:
 
 def _flags(plan: PlanDocument) -> list[FlagName]:
     found = [FlagName(name, line) for link, line in plan.links if (name := flag_of(link))]
+    asked = False
     for statement in plan.statements:
         if statement.line.quoted or statement.is_decoy:
             continue
-        found += [FlagName(name, statement.number) for name in _named(statement)]
+        # "Feature flags:" may be a line of its own, with a list below it.
+        is_listed = asked and statement.line.kind is LineKind.ITEM
+        asked = is_listed or (statement.asks is Asks.FLAG and not _value_of(statement))
+        found += [FlagName(name, statement.number) for name in _named(statement, is_listed=is_listed)]
+    headings = [s.heading for root in plan.roots for s in root.walk() if s.heading and not s.is_decoy]
+    found += [FlagName(name, line.line) for line in headings for name in _in_heading(line)]
     return sorted(found, key=lambda flag: flag.line)
 
 
-def _named(statement: Statement) -> list[str]:
+def _value_of(statement: Statement) -> str:
+    return statement.field.value if statement.field else ""
+
+
+def _in_heading(line: Line) -> list[str]:
+    """`## Feature flag: name`."""
+    field = read_field(line.text)
+    return _names_in(field.value, line.codes) if field is not None and field.asks is Asks.FLAG else []
+
+
+def _names_in(words: str, codes: list[str]) -> list[str]:
+    """The names in an answer that is meant to hold some; a single word of code letters is one too."""
+    shown = answer(words)
+    if found := [code for code in codes if _CODE_FLAG.fullmatch(code) and placeholder_in(code) is None]:
+        return found
+    if _KEBAB_FLAG.fullmatch(shown):
+        return [shown]
+    return [name for name in _FLAG_WORD.findall(_ADDRESS.sub(" ", shown)) if placeholder_in(name) is None]
+
+
+def _named(statement: Statement, *, is_listed: bool) -> list[str]:
     line = statement.line
+    if line.kind is LineKind.ROW and (row := _of_row(line.cells)) and row.asks is Asks.FLAG:
+        return _names_in(row.value, line.codes)
     if line.kind is LineKind.ROW:
         columns = [cell for head, cell in zip(line.header, line.cells, strict=False) if _FLAG_COLUMN.search(head)]
         about = any(_SPEAKS_OF_FLAG.search(head) for head in line.header) or _is_flag_section(statement.section)
         return [name for cell in columns[:1] if about and (name := _only_name(cell))]
-    if statement.asks is Asks.FLAG or _stands_under_flags(statement):
-        words = line.text.partition(":")[2] if statement.asks is Asks.FLAG else line.text
-        return [code for code in line.codes if _CODE_FLAG.fullmatch(code)] or _FLAG_WORD.findall(
-            _ADDRESS.sub(" ", words)
-        )
+    if statement.asks is Asks.FLAG:
+        return _names_in(_value_of(statement), line.codes)
+    if is_listed or _stands_under_flags(statement):
+        return _names_in(line.text, line.codes)
+    if _is_flag_section(statement.section) and (name := _only_name(line.text)) and not name.isalpha():
+        return [name]
     if _SPEAKS_OF_FLAG.search(line.text):
         return [code for code in line.codes if _FLAG_WORD.fullmatch(code)]
     return []

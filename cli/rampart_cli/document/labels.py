@@ -53,8 +53,9 @@ _ASKS = [
     (Asks.PERCENT, r"^percent(age)?s?( of)? ?(users|traffic|people|visitors|requests|actors)?( \(.*)?$"),
     (
         Asks.PERCENT,
-        r"^(rollout|exposure|traffic|ramp|launch|flag|target)( %| percent(age)?)?$|^percent(age)? of \w+ (and|\()",
+        r"^(rollout|exposure|traffic|ramp|launch|target)( %| percent(age)?)?$|^percent(age)? of \w+ (and|\()",
     ),
+    (Asks.PERCENT, r"^flag( %| percent(age)?)$"),
     (Asks.USERS, r"number of users|expected users|users expected|^users$|how many users|target users"),
     (Asks.WATCHERS, r"who is monitoring"),
     (Asks.DASHBOARD, r"dashboard"),
@@ -64,8 +65,9 @@ _ASKS = [
     ),
     (
         Asks.DATES,
-        r"date range|test duration|^dates?$|^when$|desired date|planned date|(start|launch|end) date|^starts?$",
+        r"date range|test duration|^dates?$|^when$|desired date|planned date|(start|launch|end) date|^(start|end)s?$",
     ),
+    (Asks.DATES, r"^(planned|scheduled)( (start|launch|for|on))?$"),
     (Asks.DATES, r"length of time|^duration|time ?frame|^hold|^bake"),
     (Asks.MONITOR, r"^(datadog )?(monitors?|alerts?)( ids?| links?)?$"),
     (Asks.ROLLBACK, r"\broll[- ]?back|\bback[- ]?out"),
@@ -76,7 +78,16 @@ _ASKS = [
     (Asks.TITLE, r"^title$"),
 ]
 _COMPILED = [(asks, re.compile(pattern)) for asks, pattern in _ASKS]
+_PERCENTAGE = re.compile(r"~?\d{1,3}(?:\.\d{1,3})?\s?%")
+_DAY = re.compile(r"\d[/-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d", re.IGNORECASE)
 _QUESTION = re.compile(r"^(how|what|who|when|which|was|were|any|if yes|types of|links? to|do|does|is|are)\b")
+
+
+_DASHES = (" \u2013 ", " \u2014 ", " - ")
+_DASHED = frozenset({Asks.OWNER, Asks.TIMEZONE, Asks.FLAG})
+_PLAIN_LABEL = re.compile(
+    r"\b(?:owners?|owned by|dri|contact|poc|time ?zone|tz|flags?|toggles?|flipper)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +104,25 @@ def read_field(text: str) -> Field | None:
     """Split a line at the colon that ends its label, or after its question mark; None when it has neither."""
     cut = _cut(text)
     if cut is None:
-        return None
+        return _dashed(text)
     label, value = text[:cut].strip(" ?:*_"), text[cut + 1 :].lstrip(" :").strip()
-    asks = what_is_asked(label)
-    return Field(label, value, asks) if label else None
+    return Field(label, value, _by_its_answer(what_is_asked(label), value)) if label else None
+
+
+def _by_its_answer(asks: Asks, value: str) -> Asks:
+    """`Flag` and `Launch` ask for what the answer is: a name or a percentage, a percentage or a day."""
+    if asks is Asks.FLAG and _PERCENTAGE.match(value):
+        return Asks.PERCENT
+    if asks is Asks.PERCENT and "%" not in value and _DAY.search(value):
+        return Asks.DATES
+    return asks
+
+
+def _dashed(text: str) -> Field | None:
+    """`Owner - Ann Lee`: a dash after words that ask for something, and for nothing else."""
+    label, dash, _ = text[:_LABEL_LENGTH].partition(next((d for d in _DASHES if d in text), "\n"))
+    asks = what_is_asked(label.strip()) if dash and _PLAIN_LABEL.search(label) else Asks.OTHER
+    return Field(label.strip(), text[len(label) + len(dash) :].strip(), asks) if asks in _DASHED else None
 
 
 @lru_cache(maxsize=4096)
@@ -134,6 +160,7 @@ def _is_clock_or_address(text: str, index: int) -> bool:
 
 _PLACEHOLDER = re.compile(
     r"\[[^\]]{0,20}(fill|pick|insert|enter|your|link|name|date|number|tbd)[^\]]{0,60}\]|\bfill[_ ]in\b|\btb[dac]\b"
+    r"|\bto[- ]be[- ](?:decided|determined|defined|announced|confirmed|named)\b"
     r"|\b(mm|xx|m|x)/(dd|xx|d|x)(/(yyyy|yy|xxxx|xx|\d{2,4}))?\b|\blorem ipsum\b|\bxx+\b|<[a-z _-]{2,30}>",
     re.IGNORECASE,
 )
@@ -148,7 +175,7 @@ _HINT = re.compile(
 @lru_cache(maxsize=4096)
 def placeholder_in(text: str) -> str | None:
     """The first thing in `text` that stands for an answer nobody gave yet, as written."""
-    if text.strip().casefold() in _UNANSWERED:
+    if text.strip().casefold() in _UNANSWERED or (text.strip() and not text.strip(" ?")):
         return text.strip() or None
     found = _PLACEHOLDER.search(text)
     return found[0] if found else None
@@ -161,4 +188,4 @@ def answer(text: str) -> str:
     if placeholder_in(shown) and _PLACEHOLDER.sub(" ", shown).strip(" .,:;*_/%-") == "":
         return ""
     shown = " ".join(shown.split())
-    return "" if shown.casefold() in _BLANKS or not shown.strip("%.,;:*_ ") else shown
+    return "" if shown.casefold() in _BLANKS or not shown.strip("%.,;:*_? ") else shown
