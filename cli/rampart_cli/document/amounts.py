@@ -6,7 +6,13 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-PERCENT = re.compile(r"(?<![\d.,/])(\d{1,3}(?:\.\d{1,3})?)\s?(?:%|percent\b)")
+NO_SHARE = (
+    r"(?!\s?(?:done|complete[d]?|finished|ready|faster|slower|smaller|larger|bigger|cheaper|fewer|less|more|higher|lower"
+    r"|better|worse|coverage|test|completion|adoption|uptime|availability|success|satisfaction|conversion|utili[sz]ation"
+    r"|errors?|failures?)\b)"
+)
+"""What makes a percentage one of progress or a comparison, and not a share of users."""
+PERCENT = re.compile(rf"(?<![\d.,/])(\d{{1,3}}(?:\.\d{{1,3}})?)\s?(?:%|percent\b){NO_SHARE}")
 _RANGE = re.compile(
     r"(?<![\d.,/])(\d{1,3}(?:\.\d{1,3})?)\s?%?\s{0,2}(?:-|\u2013|\u2014|to|through)\s{0,2}(\d{1,3}(?:\.\d{1,3})?)\s?%"
 )
@@ -22,7 +28,7 @@ _OF_TIME = re.compile(
 )
 _AUDIENCE = re.compile(
     r"\b(employees|internal|staff|testers|beta|pilot|colleagues|developers|dogfood|volunteers|allow-?list(ed)?|invited"
-    r"|(team|group|panel|cohort)( members)?|selected users|early access|by state"
+    r"|(team|group|panel|cohort)( members)?|canary (users|testers|group|list)|selected users|early access|by state"
     r"|single (site|facility)|facilit(y|ies))\b"
     r"|\b(veterans|users|people|members|customers|patients) (in|from) (?-i:[A-Z])"
     r"|\b(?-i:(?!(?:All|The|More|Most|Many|Our|Other|Remaining|Every|Some|To|For|Of)\b)[A-Z][a-z]+ Veterans\b)",
@@ -30,6 +36,20 @@ _AUDIENCE = re.compile(
 )
 
 
+_PEOPLE = r"(?:users|veterans|people|visitors|customers|members|patients|traffic|claimants|applicants|beneficiaries)"
+_BEFORE = (
+    r"(?:(?:we|it is|is|to be)\s)?(?:(?:enabled?|releas(?:e|ed)|launch(?:ed)?|open(?:ed)?|roll(?:ed)? ?out"
+    r"|turn(?:ed)? on|switch(?:ed)? on|live|available|increase|expand|ramp up|go live|go|on)\s"
+    r"(?:it\s|the (?:flag|feature)\s)?(?:for|to|with)\s)?"
+)
+_ALL = re.compile(rf"{_BEFORE}(?:everyone|everybody|all(?: the| our| of our| remaining)? {_PEOPLE})", re.IGNORECASE)
+_CHOSEN = re.compile(
+    rf"{_BEFORE}(?:(?:the|our|all|internal|va|chosen|selected|invited|some|a few|\d{{1,4}})\s){{0,3}}"
+    r"(?:employees|(?:internal|beta|pilot|canary|allow-?listed|early access)"
+    r" (?:users|staff|testers|teams?|groups?|sites?|facilit(?:y|ies))"
+    r"|staff(?: members)?|testers|beta testers|colleagues|developers|volunteers)(?:\s(?:only|first))?",
+    re.IGNORECASE,
+)
 _MOST_STEPS = 100
 """Steps that increments may make; nobody raises a flag more often."""
 
@@ -45,6 +65,32 @@ class StageKind(StrEnum):
     """Chosen people, no percentage."""
     UNKNOWN = "unknown"
     """The page does not say, or says two things."""
+
+
+_SPELT = {
+    word: number
+    for number, words in (
+        (1, "one"), (2, "two"), (3, "three"), (5, "five"), (10, "ten"), (15, "fifteen"), (20, "twenty"),
+        (25, "twenty-five, twenty five"), (30, "thirty"), (40, "forty"), (50, "fifty"), (60, "sixty"),
+        (75, "seventy-five, seventy five"), (80, "eighty"), (90, "ninety"), (100, "hundred, one hundred, a hundred"),
+    )
+    for word in words.split(", ")
+}  # fmt: skip
+_WORDS_FIRST = "|".join(sorted(_SPELT, key=len, reverse=True))
+_WRITTEN_OUT = re.compile(
+    r"(?:(?P<number>(?<!\d)\d{1,3}(?:\.\d{1,3})?)"
+    rf"|\b(?<!ty[ -])(?<!and )(?<!point )(?P<word>{_WORDS_FIRST}))"
+    r"[\s-]?(?:pct\b\.?|per\s?cent\b)",
+    re.IGNORECASE,
+)
+
+
+def with_signs(text: str) -> str:
+    """The text with every percentage written as one: `10%` for `10 percent`, `10 pct` and `ten per cent`."""
+    folded = text.casefold()
+    if "cent" not in folded and "pct" not in folded:
+        return text
+    return _WRITTEN_OUT.sub(lambda found: f"{found['number'] or _SPELT[found['word'].casefold()]}%", text)
 
 
 def percents_in(text: str) -> list[float]:
@@ -79,6 +125,16 @@ def steps_of(limits: tuple[float, float], increment: float) -> list[float]:
 def is_of_time(text: str) -> bool:
     """Whether a percentage is one of time or of requests, not of users."""
     return bool(_OF_TIME.search(text))
+
+
+def reaches_all(text: str) -> bool:
+    """Whether a text says that everybody is reached, and nothing else: "everyone", "enable for all users"."""
+    return bool(_ALL.fullmatch(text))
+
+
+def names_only_audience(text: str) -> bool:
+    """Whether a text names chosen people, and nothing else: "internal staff only", not "staff meeting"."""
+    return bool(_CHOSEN.fullmatch(text))
 
 
 def names_audience(text: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from rampart_cli.document.amounts import PERCENT
 
 _NUMBER = (
-    r"(?<![\d.,/:#])~?\s?(\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,9}(?!\d)(?:\.\d{1,3})?)"
+    r"(?<![\d.,/:#])~?\s?(\d{1,3}(?:,\d{3})+(?!,?\d)|\d{1,9}(?!\d)(?:\.\d{1,3})?)"
     r"\s?((?:k|thousand|million|mio)\b|M\b)?"
 )
 _NO_USERS = r"(?!\s?(?:%|percent|[/:.]\d|[ap]\.?m\b|(?:business |working )?(?:days?|hours?|weeks?|months?|minutes?)\b))"
@@ -87,6 +87,11 @@ def users_beside(text: str) -> tuple[int, ...] | None:
         return (_whole(before[1], before[2]),)
     beside = _BESIDE.search(text[:300])
     return _only_people(beside[1] or beside[2]) if beside else None
+
+
+def people_in(text: str) -> tuple[int, ...] | None:
+    """The numbers that are followed by the people whom they count: `500 users`; None without one."""
+    return tuple(_whole(found[1], found[2]) for found in _COUNTED.finditer(_NO_PEOPLE.sub(" ", text[:300]))) or None
 
 
 def _only_people(text: str) -> tuple[int, ...] | None:

@@ -55,8 +55,8 @@ _TOKEN = re.compile(
     rf"|(?P<us>\d{{1,2}}/\d{{1,2}}(?:/(?:\d{{4}}|\d{{2}}))?)(?![\d/])"
     rf"|(?P<dash>\d{{1,2}}-\d{{1,2}}-\d{{4}})(?!\d)"
     rf"|\b(?P<month>(?:{_MONTH})\.?\s{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?(?!\d)(?:,?\s{{1,3}}\d{{4}})?)"
-    rf"|(?P<european>\b\d{{1,2}}(?:st|nd|rd|th)?\s{{1,3}}(?:{_MONTH})\b(?:,?\s{{1,3}}\d{{4}})?)"
-    r"|(?P<sep>\s{0,3}(?:-|\u2013|\u2014|→|\bto\b|\bthrough\b|\bthru\b|\buntil\b)\s{0,3}"
+    rf"|(?P<european>\b\d{{1,2}}(?:st|nd|rd|th)?(?:\s{{1,3}}|-)(?:{_MONTH})\b(?:(?:,?\s{{1,3}}|-)\d{{4}})?)"
+    r"|(?P<sep>\s{0,3}(?:(?<=\d)/(?=20\d\d-)|-|\u2013|\u2014|→|\bto\b|\bthrough\b|\bthru\b|\buntil\b)\s{0,3}"
     r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b[.,]?\s{0,3})?)"
     r"|(?P<year>\b20\d\d\b)"
     r"|(?P<run>(?:\d[\d/.-]{0,30}\d|\d)(?!\d|\s?%))(?:st|nd|rd|th)?",
@@ -131,7 +131,8 @@ def leading_date(text: str) -> tuple[Dates, str]:
     """A date that a line begins with, and what follows it; nothing and the whole text when it begins otherwise."""
     tokens = _tokens(text[:80])
     plain = re.match(
-        r"\W{0,3}(?:week of\s|on\s|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|satur|sat|sun)(?:day)?\b,?\s{0,3})?\W{0,2}",
+        r"\W{0,3}(?:(?:starts?|starting|begins?|beginning|launch(?:es)?|from)\s(?:on\s)?)?"
+        r"(?:week of\s|on\s|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|satur|sat|sun)(?:day)?\b,?\s{0,3})?\W{0,2}",
         text,
         re.IGNORECASE,
     )
@@ -140,9 +141,14 @@ def leading_date(text: str) -> tuple[Dates, str]:
         return NOTHING, text
     found = read_dates(text[:80])
     after = text.find(found.text) + len(found.text)
-    return found, text[after:].lstrip(" -\u2013\u2014:.)|")
+    rest = text[after:].lstrip(" -\u2013\u2014:.)|,")
+    return found, _CLOCK.sub("", rest).lstrip(" -\u2013\u2014:.)|")
 
 
+_CLOCK = re.compile(
+    r"(?:at\s)?\d{1,2}(?::\d{2}(?:\s?[ap]\.?m\b\.?)?|\s?[ap]\.?m\b\.?)(?:\s?\(?(?:[ecmp][sd]?t|utc|gmt|eastern|central|mountain|pacific)\b\)?)?",
+    re.IGNORECASE,
+)
 _CLOCK_ONLY = re.compile(
     r"(?:\b(?:at|from|to|until|and|noon|midnight|[ecmp][sd]?t|utc|gmt|eastern|central|mountain|pacific|time)\b"
     r"|(?<!\d)\d{1,2}(?!\d)(?::\d{2}(?!\d))?(?:\s?[ap]\.?m\b)?|[\s,().\u2013-])*",

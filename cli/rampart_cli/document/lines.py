@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from rampart_cli.document.amounts import with_signs
 from rampart_cli.document.inline import MAX_NESTING, Link, References, VisibleLine, parser, visible_lines
 from rampart_cli.document.markup import MarkupLine, markup_lines
 
@@ -155,7 +156,8 @@ class _Walk:
 
     def _add(self, line: Line) -> None:
         line.quoted = self._quotes > 0 and not line.text.startswith(">")
-        line.text = line.text[:LONGEST_TEXT].strip()
+        line.text = with_signs(line.text[:LONGEST_TEXT].strip())
+        line.cells = tuple(map(with_signs, line.cells))
         line.past = line.past or line.line + 1
         if line.text or line.cells:
             self._found.append(line)

@@ -20,9 +20,21 @@ _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _UTF8_BOM = b"\xef\xbb\xbf"
 # Spaces that Word and web pages leave become plain ones; marks that nobody sees are dropped.
 _SPACES = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
-_UNSEEN = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F)])
+_UNSEEN = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0xFE0F, *range(0x202A, 0x202F)])
 _ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
-_SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, 0: "\ufffd"}
+# Hyphens that do not break, and the wide signs of an East Asian keyboard, are the plain ones.
+_PLAIN = {
+    0x2010: "-",
+    0x2011: "-",
+    0xFF05: "%",
+    0xFE6A: "%",
+    0xFF1A: ":",
+    0xFF1C: "<",
+    0xFF1E: ">",
+    0x2266: "≤",
+    0x2267: "≥",
+}
+_SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, **_PLAIN, 0: "\ufffd"}
 
 
 class UnreadablePageError(RampartError):

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from rampart_cli.document.dates import leading_date
 from rampart_cli.document.lines import Line, LineKind
 
 if TYPE_CHECKING:
@@ -69,9 +70,15 @@ _KINDS = [
     (SectionKind.RESULTS, r"\bresults? (so far|to date|of|for|at|from|after)\b"),
     (SectionKind.RESULTS, r"^actuals?\b|\b(outcomes?|findings|learnings|actuals)$|what happened"),
     (SectionKind.TESTING, rf"\buat\b|user acceptance|\bmoderated\b{_NOT_BUILT}|usability (test|research)"),
-    (SectionKind.ROLLBACK, r"\broll(ing)?[- ]?back|\bback(ing)?[- ]?out"),
+    (SectionKind.ROLLBACK, r"\broll(ing)?[- ]?back|\bback(ing)?[- ]?out|kill[- ]?switch|\bgoes wrong"),
     (SectionKind.GUIDE, r"do i need|how to use|when to use|contents|exceptions|\bquestions$|\bexamples?\b|template"),
     (SectionKind.GUIDE, rf"references?$|appendix|glossary|\bfaqs?\b{_NOT_BUILT}|history|changelog"),
+    (SectionKind.GUIDE, r"^(rejected )?(alternatives|options)( (we )?(considered|rejected|discussed))?$|lessons"),
+    (
+        SectionKind.GUIDE,
+        r"^(the )?(previous|last|earlier|past|former|old) (roll-?out|launch|release|attempt|plan|year)s?\b",
+    ),
+    (SectionKind.GUIDE, r"\b(sprint|capacity|staffing|budget) plan"),
     (SectionKind.STAGE, rf"^{_STAGE_NAME}|\bcanary\b|^~?\d{{1,3}}(\.\d+)?\s?%|^{_GOES_TO}"),
     (SectionKind.TIMELINE, r"time ?line|schedule|calendar|key dates|milestones"),
     (
@@ -81,7 +88,8 @@ _KINDS = [
 ]
 _NO_TITLE = frozenset({SectionKind.STAGE, SectionKind.TIMELINE, SectionKind.RESULTS, SectionKind.AFTER})
 _COMPILED = [(kind, re.compile(pattern)) for kind, pattern in _KINDS]
-_LEADING = re.compile(_ORNAMENT)
+_LEADING = re.compile(rf"{_ORNAMENT}(?:\d{{1,2}}(?:[.)]\s|\s?\u20e3\s?))?")
+_SHARE = re.compile(r"~?\d{1,3}(?:\.\d+)?\s?%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,9 @@ def after_stage_name(text: str) -> str:
 def kind_of(title: str) -> SectionKind:
     """The kind that a heading's words give to its section."""
     words = _LEADING.sub("", " ".join(title[:200].casefold().split()), count=1).strip(" :.!-\u2013\u2014*_")
-    return next((kind for kind, pattern in _COMPILED if pattern.search(words)), SectionKind.OTHER)
+    kind = next((kind for kind, pattern in _COMPILED if pattern.search(words)), SectionKind.OTHER)
+    # `3/1/2027 - 3/3/2027: 10% of users`
+    return SectionKind.STAGE if kind is SectionKind.OTHER and _SHARE.match(leading_date(title)[1]) else kind
 
 
 @dataclass(slots=True, eq=False)

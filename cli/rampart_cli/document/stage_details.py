@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import Length, length_in
 from rampart_cli.document.crowds import is_range, users_in
-from rampart_cli.document.dates import DateProblem, Dates, is_day, leading_date, read_dates
+from rampart_cli.document.dates import NOTHING, DateProblem, Dates, between, is_day, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.sections import Section, SectionKind
 
@@ -69,6 +69,7 @@ class Details:
     """The groups of stages (by id) that all know how long they are held."""
 
 
+_IS_END = re.compile(r"(?:planned )?(?:end|finish)", re.IGNORECASE)
 _WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
 
 
@@ -82,7 +83,7 @@ def give_details(stages: Sequence[Stage], statements: Sequence[Statement], roots
         reached = _reached(statement, by_section)
         if statement.asks is Asks.DATES:
             _date(statement, reached, details)
-        elif is_day(statement.text) and len(reached) == 1 and statement.stage_section is not None:
+        elif is_day(statement.text) and len(reached) == 1 and (statement.stage_section or statement.line.parent):
             _give_dates(leading_date(statement.text)[0], statement.number, reached, details)
         elif statement.asks is Asks.USERS:
             _count(statement, reached, stages, details)
@@ -98,7 +99,7 @@ def _by_section(stages: Sequence[Stage]) -> dict[int, tuple[Stage, ...]]:
     for stage in stages:
         around: set[object] = {stage.section}
         if stage.source is not None:
-            around |= {stage.source.section, stage.source.line.parent}
+            around |= {stage.source.section, stage.source.line, stage.source.line.parent}
         for place in around - {None}:
             found.setdefault(id(place), []).append(stage)
     return {place: tuple(stated) for place, stated in found.items()}
@@ -121,7 +122,10 @@ def _date(statement: Statement, reached: tuple[Stage, ...], details: Details) ->
     dates = read_dates(value)
     if length := length_in(answer(value)):
         _hold(reached, length, statement.number, details)
-    if dates.said:
+    begun = reached[0].dates if len(reached) == 1 else NOTHING
+    if statement.field and _IS_END.match(statement.field.label) and begun.start and not begun.end and dates.start:
+        reached[0].dates = between(begun, dates)
+    elif dates.said:
         _give_dates(dates, statement.number, reached, details)
 
 

@@ -13,14 +13,16 @@ from rampart_cli.document.amounts import (
     names_audience,
     percents_in,
     range_in,
+    reaches_all,
     steps_of,
 )
-from rampart_cli.document.crowds import users_beside
+from rampart_cli.document.crowds import people_in, users_beside
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.plan import Stage
 from rampart_cli.document.sections import Section, SectionKind, after_stage_name, stage_name
 from rampart_cli.document.stage_details import add_details
 from rampart_cli.document.step_lines import read_steps
+from rampart_cli.document.steps import steps_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +71,8 @@ def read_stages(roots: Sequence[Section], statements: Sequence[Statement]) -> li
     told = _Told.by(frames)
     by_heading = [stage for frame in frames for stage in _stages_of(frame, told)]
     loose = [statement for statement in planned if statement.stage_section is None]
-    by_line = [_from_label(label) for label in loose if label.asks is Asks.PERCENT and _value(label)]
+    labels = [label for label in loose if label.asks is Asks.PERCENT and _value(label)]
+    by_line = [stage for label in labels for stage in _series(label) or [_from_label(label)]]
     by_line += read_steps(loose)
     # Under a stage's heading, "then move to 50%" is talk; with a day or a box to tick it is a step.
     known = {id(stage) for stage in by_heading}
@@ -148,7 +151,8 @@ def _of_range(frame: _Frame) -> list[Stage]:
     if frame.steps:
         return [_in_frame(frame, step) for step in frame.steps]
     limits = range_in(frame.says)
-    increment = next((i for statement in frame.own if (i := increment_in(statement.text))), None)
+    texts = [frame.says, *(statement.text for statement in frame.own)]
+    increment = next((i for text in texts if (i := increment_in(text))), None)
     percents = frame.percents if limits is None else steps_of(limits, increment or 0)
     if not percents:
         return [_in_frame(frame, Stage(None, StageKind.UNKNOWN, frame.section.line))]
@@ -183,6 +187,15 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage
     return stage
 
 
+def _series(label: Statement) -> list[Stage]:
+    """`Rollout: 1% → 10% → 100%`: a label whose answer is all stages in a row; nothing for another answer."""
+    percents = _value(label)
+    if len(percents) < 2 or label.field is None or steps_in(label.field.value) != tuple(percents):
+        return []
+    kind = StageKind.TIME if is_of_time(label.text) else StageKind.ACTORS
+    return [Stage(percent, kind, label.number, section=label.section, source=label) for percent in percents]
+
+
 def _from_label(label: Statement) -> Stage:
     """A stage that only a label says, in a section that is no stage itself."""
     value = answer(label.field.value) if label.field else ""
@@ -213,23 +226,31 @@ def _is_container(frame: _Frame) -> bool:
 
 
 def _without_percent(frame: _Frame, told: _Told) -> list[Stage]:
-    """An audience, or a stage that does not say how many; a phase may be a mere heading over other stages."""
+    """Everybody, an audience, or a stage that does not say how many; a phase may be a mere heading over stages."""
+    if reaches_all(_REST.sub("", frame.says)):
+        return [Stage(100.0, StageKind.ACTORS, frame.section.line, frame.name, frame.letter, section=frame.section)]
     if frame.word in _CONTAINERS and (frame.word not in told.telling or told.words - _CONTAINERS):
         return []
     spoken = [frame.section.title, *(label.field.value for label in frame.labels if label.field)]
     kind = StageKind.AUDIENCE if any(map(names_audience, spoken)) else StageKind.UNKNOWN
-    return [Stage(None, kind, frame.section.line, frame.name, frame.letter, section=frame.section)]
+    users = people_in(frame.says)
+    return [Stage(None, kind, frame.section.line, frame.name, frame.letter, users=users, section=frame.section)]
 
 
 def _merge(by_heading: list[Stage], by_line: list[Stage]) -> list[Stage]:
     """One stage for each percentage that is said several times: in a heading, a table and a timeline."""
     found = list(by_heading)
-    known: dict[float, dict[int, Stage]] = {}
+    known: dict[float, dict[tuple[int, str], Stage]] = {}
     for stage in by_heading:
         _remember(stage, known)
     for stage in by_line:
         if (named := _of_letter(stage, by_heading)) is not None:
             _contradict(named, stage)
+            continue
+        if stage.kind is StageKind.AUDIENCE and (chosen := _audiences(by_heading)):
+            meant = [s for s in chosen if stage.letter and s.letter == stage.letter] or chosen
+            if len(meant) == 1:
+                add_details(meant[0], stage)
             continue
         # The same list saying it twice is no repetition but a mistake, which is for the reader to see.
         places = known.get(stage.percent, {}) if stage.percent is not None else {}
@@ -240,6 +261,10 @@ def _merge(by_heading: list[Stage], by_line: list[Stage]) -> list[Stage]:
         else:
             add_details(same, stage)
     return sorted(found, key=lambda stage: stage.line)
+
+
+def _audiences(stages: list[Stage]) -> list[Stage]:
+    return [stage for stage in stages if stage.kind is StageKind.AUDIENCE]
 
 
 def _of_letter(step: Stage, by_heading: list[Stage]) -> Stage | None:
@@ -259,11 +284,12 @@ def _contradict(stage: Stage, step: Stage) -> None:
     add_details(stage, step)
 
 
-def _remember(stage: Stage, known: dict[float, dict[int, Stage]]) -> None:
+def _remember(stage: Stage, known: dict[float, dict[tuple[int, str], Stage]]) -> None:
     for percent in [stage.percent, *(percent for percent, _ in stage.stated)]:
         if percent is not None:
             known.setdefault(percent, {}).setdefault(_place(stage), stage)
 
 
-def _place(stage: Stage) -> int:
-    return id(stage.source.section) if stage.source is not None else 0
+def _place(stage: Stage) -> tuple[int, str]:
+    """The list, the table or the prose of a section that states the stage; nowhere for a heading."""
+    return (id(stage.source.section), stage.source.line.kind) if stage.source is not None else (0, "")

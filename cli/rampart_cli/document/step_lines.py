@@ -11,7 +11,9 @@ from rampart_cli.document.amounts import (
     is_of_time,
     length_in,
     names_audience,
+    names_only_audience,
     percents_in,
+    reaches_all,
 )
 from rampart_cli.document.crowds import users_beside, users_in
 from rampart_cli.document.dates import Dates, between, date_said, leading_date, read_dates
@@ -20,7 +22,7 @@ from rampart_cli.document.lines import LineKind
 from rampart_cli.document.plan import Stage
 from rampart_cli.document.sections import SectionKind, stage_name
 from rampart_cli.document.statements import Statement, has_bars, judged_by
-from rampart_cli.document.steps import goes_to, is_series, steps_in, without_bars
+from rampart_cli.document.steps import clauses, goes_to, is_series, moves_on, steps_in, without_bars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,11 +34,17 @@ _NO_STEP = frozenset(Asks) - {Asks.OTHER, Asks.PERCENT, Asks.DATES}
 _STAGE_COLUMN = re.compile(r"launch|percent|%|rollout|traffic|stage|phase|ramp|step|exposure|users", re.IGNORECASE)
 _PERCENT_COLUMN = re.compile(r"%|percent", re.IGNORECASE)
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
-_DATE_COLUMN = re.compile(r"date|when|start|range|week|schedule|planned", re.IGNORECASE)
+_WHOM_COLUMN = re.compile(r"\b(who|whom|audience|share|reach|population)\b", re.IGNORECASE)
+_SHARE_COLUMN = re.compile(r"percent|%|rollout|traffic|exposure|share|reach|launch", re.IGNORECASE)
+_COUNTS_COLUMN = re.compile(r"^(stage|phase|step|wave|ring|round)\b", re.IGNORECASE)
+_DATE_COLUMN = re.compile(r"date|when|start|begin|range|week|schedule|planned", re.IGNORECASE)
 _OF_PEOPLE = re.compile(r"\s{0,2}of\s(?:(?:all|the|our)\s){0,2}[a-z]{3,20}", re.IGNORECASE)
 _END_COLUMN = re.compile(r"^(end|finish|until|through|last)(s|ed| date| day)?$", re.IGNORECASE)
 _ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
 _NAME_COLUMN = re.compile(r"^(stage|phase|step|name|wave)s?( name)?$", re.IGNORECASE)
+_SHORT = 160
+"""Characters of a line that names whom a step reaches, and nothing else."""
+_AROUND = re.compile(r"^\W+|\([^()]{0,60}\)|\W+$|,?\s(?:on|from|starting)\s*$")
 _USERS_COLUMN = re.compile(r"users|people|veterans|audience", re.IGNORECASE)
 _HOLD_COLUMN = re.compile(r"duration|time ?frame|hold|length|bake", re.IGNORECASE)
 
@@ -53,8 +61,8 @@ def _steps_of(statement: Statement) -> list[Stage]:
         return _row(statement)
     if statement.asks is Asks.PERCENT and statement.section.kind is not SectionKind.TIMELINE:
         return []
-    if "%" not in statement.text and "percent" not in statement.text:
-        return []
+    if "%" not in statement.text:
+        return _without_percent(statement)
     if dated := _dated(statement):
         return dated
     dates, rest = leading_date(statement.text)
@@ -63,7 +71,38 @@ def _steps_of(statement: Statement) -> list[Stage]:
     dates = dates if dates.said else _date_in(rest)
     if not (dates.said or _is_about_rollout(statement)):
         return []
-    return [_step(statement, percent, rest, dates if len(percents) == 1 else Dates()) for percent in percents]
+    if len(percents) == 1:
+        return [_step(statement, percents[0], rest, dates)]
+    return [
+        _step(statement, percent, clause, _day_of(clause) if len(found) == 1 else Dates())
+        for clause in clauses(rest)
+        for found in [steps_in(clause)]
+        for percent in found
+    ]
+
+
+def _day_of(sentence: str) -> Dates:
+    """The day of one sentence among several: "On 8/4 we go to 10%"."""
+    dates, rest = leading_date(sentence)
+    return dates if dates.said else _date_in(rest)
+
+
+def _without_percent(statement: Statement) -> list[Stage]:
+    """A line that says whom a step reaches without a percentage: `3/1/2027: internal staff`, `Stage C: everyone`."""
+    name = stage_name(statement.text)
+    dates, rest = leading_date(statement.text)
+    if not dates.said:
+        dates, rest = read_dates(statement.text[:_SHORT]), name.rest if name else statement.text
+    whom = " ".join(_AROUND.sub(" ", rest.replace(dates.text or "\n", " ", 1)).split())
+    if len(statement.text) > _SHORT or not (name or (dates.said and _is_about_rollout(statement))):
+        return []
+    if reaches_all(whom):
+        return [_step(statement, 100.0, statement.text, dates)]
+    if not names_only_audience(whom):
+        return []
+    step = _step(statement, None, statement.text, dates)
+    step.kind, step.name = StageKind.AUDIENCE, whom
+    return [step]
 
 
 def _dated(statement: Statement) -> list[Stage]:
@@ -103,7 +142,8 @@ def _is_about_rollout(statement: Statement) -> bool:
     if statement.line.kind is LineKind.TEXT and not PERCENT.match(statement.text):
         # Prose may tell of anything, unless it moves the flag below a stage's heading or names all steps in a row.
         in_stage = statement.stage_section is not None and goes_to(statement.text)
-        return in_stage or (is_series(statement.text) and any(map(_ROLLS.search, above)))
+        in_row = is_series(statement.text) or moves_on(statement.text)
+        return in_stage or (in_row and any(map(_ROLLS.search, above)))
     if statement.section.kind is SectionKind.STAGE:
         return True
     return any(map(_ROLLS.search, above))
@@ -134,6 +174,10 @@ def _row(statement: Statement) -> list[Stage]:
     judges = {statement.line.header[index] for index in judged}
     planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head) and head not in judges}
     said = [(cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := _percents(head, cell))]
+    if not said and any(map(_COUNTS_COLUMN.search, planned)):
+        said = [(cell, p) for head, cell in planned.items() if _WHOM_COLUMN.search(head) and (p := percents_in(cell))]
+    if not said:
+        said = [(cell, [100.0]) for head, cell in planned.items() if _SHARE_COLUMN.search(head) and reaches_all(cell)]
     if not said and any(map(_DATE_COLUMN.search, planned)):
         # Whatever the column is called, "increase to 10%" beside a day is a step.
         moves = [(cell, list(steps_in(cell))) for cell in planned.values() if goes_to(cell)]

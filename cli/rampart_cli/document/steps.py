@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
-from rampart_cli.document.amounts import PERCENT, percents_in, range_in
+from rampart_cli.document.amounts import NO_SHARE, PERCENT, percents_in, range_in
 
-_N = r"~?\d{1,3}(?:\.\d{1,3})?\s?(?:%|percent\b)"
+_N = rf"~?\d{{1,3}}(?:\.\d{{1,3}})?\s?(?:%|percent\b){NO_SHARE}"
+REACHED = (
+    r"(?:users?|people|persons?|veterans?|visitors?|traffic|customers?|members?|patients?|claimants?|applicants?"
+    r"|beneficiaries|employees|staff|actors?|accounts?|logins?|sessions?|requests?|calls|submissions|applications"
+    r"|devices?|clients?|browsers?|tenants?|organi[sz]ations?|facilities|sites|hosts|servers|population|audience"
+    r"|production|time)\b"
+)
+"""Whom or what a flag reaches: 10% of these is a stage, 90% of stories is none."""
+_TELL = (
+    r"(?:are|is|use|uses|come|comes|call|calls|need|needs|prefer|complain|fail|log|abandon|drop|open|click|finish|complete"
+    r"|submit|give|find|found|gave|say|said|may|might|could|would|do|did|don.t)\b"
+    r"(?!\s(?:moved|given|enabled|routed|switched|sent|on the new|in the (?:rollout|cohort|new)))"
+)
 _LEADS = re.compile(
     r"^(?:(?:stage|step|phase|wave|ramp|ring|round|tier|day|week|group)\s{0,3}#?\w{1,5}\b[^%:]{0,40}:?[^%:]{0,30}?"
     rf"|canary\b[^%]{{0,20}}?)\(?{_N}",
@@ -15,7 +28,8 @@ _LEADS = re.compile(
 )
 _IS = re.compile(
     rf"^{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
-    r"|(?:of|on|by|for|to|at|after|in|rollout|users|traffic|veterans|everyone|starting|canary|then|and)\b)",
+    rf"|of\s(?:[\w/-]+\s){{0,3}}?{REACHED}(?!\s{_TELL})"
+    r"|(?:on|by|for|to|at|after|in|rollout|users|traffic|veterans|everyone|starting|canary|then|and)\b)",
     re.IGNORECASE,
 )
 _GOES = re.compile(
@@ -25,10 +39,16 @@ _GOES = re.compile(
     re.IGNORECASE,
 )
 _FROM = re.compile(rf"^((?:increase|move|raise|bump|go|advance)\b[^%]{{0,40}}?)\bfrom {_N} (?=to {_N}$)", re.IGNORECASE)
+_CONDITION = re.compile(
+    rf"^(?:if|when|once|after|provided|as long as)\b[^%:]{{0,80}}?[:,]\s{{0,3}}(?:then\s)?(?={_N})", re.IGNORECASE
+)
 _TALK = re.compile(
     r"recommend|\bhop(?:e|ing)\b|\bgoals?\b|\baim(?:s|ing)?\b"
-    r"|at most|no more than|up to\b|\bexample|e\.g\.|for instance|%\s{0,2}(?:of )?(?:errors?|fail)"
+    r"|at most|no more than|(?<!ramp )(?<!ramps )(?<!step )(?<!scale )(?<!go )(?<!move )(?<!bump )up to\b"
+    r"|\bexample|e\.g\.|for instance|%\s{0,2}(?:of )?(?:errors?|fail)"
     r"|\berrors?(?: rates?)?\s{0,2}(?:of|at|is|:)?\s{0,2}~?[\d.]{1,6}\s?%"
+    r"|\b(?:we|they|it|team)\s(?:\w+ly\s)?(?:rolled|launched|increased|moved|went|raised|expanded|opened|enabled|deployed)\b"
+    r"|\b(?:might|could|would|may)\s(?:\w+\s)?(?:go|increase|ramp|expand|move|raise|launch|release|roll|turn|enable|open)\b"
     r"|\b(?:got|gave|showed|saw|had|were|was|reached)\b|roll(?:ed|ing)?[ -]?back|decrease|reduce|lower\b|back to",
     re.IGNORECASE,
 )
@@ -60,6 +80,12 @@ def is_series(text: str) -> bool:
     return series is not None and bool(_LEAD_IN.match(text[: series.start()]))
 
 
+def moves_on(text: str) -> bool:
+    """Whether a paragraph moves the flag several times, each time further: "we turn it on for 5% … then go to 50%"."""
+    moves = [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
+    return len(moves) > 1 and all(before < after for before, after in pairwise(moves))
+
+
 def goes_to(text: str) -> bool:
     """Whether a sentence moves the flag: "we increase to 10% of users"."""
     return bool(_GOES.search(text))
@@ -68,14 +94,19 @@ def goes_to(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def steps_in(text: str) -> tuple[float, ...]:
     """The percentages that a line says the flag goes to; none for a bar, a recommendation or a result."""
-    return tuple(percent for clause in _CLAUSE.split(text) for percent in _steps_of(clause.strip()))
+    return tuple(percent for clause in clauses(text) for percent in _steps_of(clause))
+
+
+def clauses(text: str) -> list[str]:
+    """A line's sentences and the parts between semicolons."""
+    return [clause.strip() for clause in _CLAUSE.split(text)]
 
 
 def _steps_of(clause: str) -> list[float]:
-    if "%" not in clause and "percent" not in clause:
+    if "%" not in clause:
         return []
     # "increase from 5% to 50%" is one step, where "5% to 50%" is what a whole phase goes through.
-    clause = _FROM.sub(r"\1", without_bars(clause).strip())
+    clause = _CONDITION.sub("", _FROM.sub(r"\1", without_bars(clause).strip()))
     percents = percents_in(clause)
     if _TALK.search(clause) or (len(percents) == 2 and range_in(clause)):
         return []

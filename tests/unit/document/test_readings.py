@@ -41,7 +41,16 @@ def test_a_percentage_that_reaches_nobody_is_no_stage(reading: Read, title: str)
 
 @pytest.mark.parametrize(
     "title",
-    ["Rollout to 10%", "🐤 Launch to 10% of users", "Initial release: 10%", "Expansion (10%)", "Stage 1 of 2 - 10%"],
+    [
+        "3/1/2027 - 3/3/2027: 10%",
+        "1. 10% of users",
+        "1\ufe0f\u20e3 10% of users",
+        "Rollout to 10%",
+        "🐤 Launch to 10% of users",
+        "Initial release: 10%",
+        "Expansion (10%)",
+        "Stage 1 of 2 - 10%",
+    ],
 )
 def test_a_heading_that_says_to_how_many_the_flag_goes_is_a_stage(reading: Read, title: str) -> None:
     found = reading(f"# Notes\n\n## {title}\n\n## Full rollout (100%)\n")
@@ -122,3 +131,79 @@ def test_a_bar_that_a_total_failure_leaves_whole_cannot_fire(reading: Read, bar:
     told = [d.message for d in reading(page).diagnostics if d.code is Code.BAR_CANNOT_FIRE]
 
     assert [" and ".join(stages) in message for message in told] == ([True] if stages else [])
+
+
+@pytest.mark.parametrize("title", ["Previous rollout", "Alternatives considered", "Sprint plan", "Lessons learned"])
+def test_a_plan_that_is_not_this_one_stays_unread(reading: Read, title: str) -> None:
+    found = reading(f"# Intake rollout\n\n## {title}\n\n- Stage A: 40% of users\n{STAGES}")
+
+    assert [stage.percent for stage in found.plans[0].stages] == [5, 100]
+
+
+@pytest.mark.parametrize(
+    "line", ["40% of users are on a phone", "Target: 60% completion", "We expect 20% fewer calls", "Build: 60% done"]
+)
+def test_what_is_told_under_a_stage_does_not_contradict_it(reading: Read, line: str) -> None:
+    found = reading(f"# Intake\n\n## Stage A: 5% of users\n\n- {line}\n\n## Stage B: 100% of users\n")
+
+    assert [stage.percent for stage in found.plans[0].stages] == [5, 100]
+
+
+def test_a_placeholder_is_no_flag_and_leaves_the_template_unfilled(reading: Read) -> None:
+    stages = "## Stage A: 5%\n- Dates: [FILL_IN]\n\n## Stage B: 100%\n- Dates: [FILL_IN]\n"
+
+    assert not reading(f"# Plan\n\nFeature toggle: [FILL_IN]\n\n{stages}").plans
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Flag: `intake_form`",
+        "Feature flag: intake-form",
+        "## Feature flag: `intake_form`",
+        "## Feature flags\n\nintake_form",
+        "Feature flags:\n\n- `intake_form`: the new form",
+        "| | |\n|---|---|\n| Feature flag | `intake_form` |",
+    ],
+)
+def test_a_flag_is_read_wherever_a_page_names_it(reading: Read, said: str) -> None:
+    assert [flag.name.replace("-", "_") for flag in reading(f"# Intake\n\n{said}\n{STAGES}").plans[0].flags] == [
+        "intake_form"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "zone"),
+    [
+        ("All times are ET.", "America/New_York"),
+        ("## Timeline (all times Pacific)", "America/Los_Angeles"),
+        ("## Time zone\n\nCentral", "America/Chicago"),
+        ("| What | When (America/Denver) |\n|---|---|\n| Talk | Monday |", "America/Denver"),
+        ("We meet at times that suit Mountain View; the Pacific region waits.", None),
+    ],
+)
+def test_a_zone_is_read_where_it_is_said_of_times_only(reading: Read, said: str, zone: str | None) -> None:
+    told = reading(f"# Intake\n\n{said}\n{STAGES}").plans[0].timezone
+
+    assert (told.value if told else None) == zone
+
+
+def test_a_heading_on_what_to_do_when_something_goes_wrong_is_about_going_back(reading: Read) -> None:
+    page = f"# Intake\n\n## If something goes wrong\n\nThe team turns it off.\n{STAGES}"
+
+    assert Code.MISSING_ROLLBACK not in _codes(reading(page))
+
+
+def test_a_series_behind_a_label_and_a_table_of_the_same_steps_are_one_plan(reading: Read) -> None:
+    table = "| Stage | Percent | Start |\n|---|---|---|\n| A | 5% | 2027-03-01 |\n| B | 100% | 2027-03-08 |\n"
+    found = reading(f"# Intake\n\nRollout: 5% -> 100%\n\n{table}")
+
+    assert [(s.percent, s.start) for s in found.plans[0].stages] == [(5, date(2027, 3, 1)), (100, date(2027, 3, 8))]
+
+
+def test_a_whole_column_of_units_counts(reading: Read) -> None:
+    page = "## Success criteria\n\n| Metric | Operator | Value | Unit |\n|---|---|---|---|\n| Errors | < | 1 | % |\n"
+
+    [criterion] = reading(f"# Intake\n{STAGES}\n{page}").plans[0].criteria
+
+    assert (criterion.op, criterion.value, criterion.unit) == ("<", 1, "percent")

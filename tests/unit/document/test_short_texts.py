@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from rampart_cli.document.amounts import length_in
+from rampart_cli.document.amounts import length_in, names_only_audience, reaches_all, with_signs
 from rampart_cli.document.criteria import read_criteria
 from rampart_cli.document.crowds import users_beside, users_in
 from rampart_cli.document.dates import DateProblem, leading_date, read_dates
@@ -31,6 +31,8 @@ from rampart_cli.document.steps import steps_in
         ("Mon 8/4/2025 - Wed 8/6/2025", date(2025, 8, 4), date(2025, 8, 6)),
         ("until 2025-08-08", None, date(2025, 8, 8)),
         ("8/1/2025 - 3 days at most", date(2025, 8, 1), None),
+        ("1-Mar-2027", date(2027, 3, 1), None),
+        ("2027-03-01/2027-03-03", date(2027, 3, 1), date(2027, 3, 3)),
     ],
 )
 def test_dates_are_read_as_written(text: str, start: date | None, end: date | None) -> None:
@@ -64,6 +66,12 @@ def test_a_percentage_after_a_leading_date_is_no_part_of_it() -> None:
     assert (dates.start, rest) == (date(2026, 6, 30), "1% of users")
 
 
+def test_a_time_of_day_behind_a_leading_date_belongs_to_it() -> None:
+    dates, rest = leading_date("Starts Monday, 3/1/2027 10:00 AM ET \u2014 10% of users")
+
+    assert (dates.start, rest) == (date(2027, 3, 1), "10% of users")
+
+
 @pytest.mark.parametrize(
     ("text", "users"),
     [
@@ -72,6 +80,7 @@ def test_a_percentage_after_a_leading_date_is_no_part_of_it() -> None:
         ("600,1000,1400", (600, 1000, 1400)),
         ("3000, 6000, 9000, 12,000", (3000, 6000, 9000, 12000)),
         ("1,000 - 10,000", (1000, 10000)),
+        ("3,000, 15,000, 30,000", (3000, 15000, 30000)),
         ("~52k", (52000,)),
         ("8 users per day", None),
         ("as many as we can get", None),
@@ -123,6 +132,33 @@ def test_of_a_length_the_longer_end_is_held(text: str, hold: str | None) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("10 pct of users", "10% of users"),
+        ("10 per cent, then 50 percent", "10%, then 50%"),
+        ("Twenty-five percent of users", "25% of users"),
+        ("thirty-five percent", "thirty-five percent"),
+        ("zero point five percent", "zero point five percent"),
+        ("5 percentage points", "5 percentage points"),
+    ],
+)
+def test_a_percentage_is_read_however_it_is_spelt_and_only_as_a_whole(text: str, shown: str) -> None:
+    assert with_signs(text) == shown
+
+
+@pytest.mark.parametrize("text", ["everyone", "all users", "enable for all Veterans", "roll out to everybody"])
+def test_everybody_is_a_hundred_percent(text: str) -> None:
+    assert reaches_all(text)
+    assert not reaches_all(f"{text} in Ohio")
+
+
+@pytest.mark.parametrize("text", ["internal staff only", "Beta testers", "enable for VA employees", "pilot sites"])
+def test_chosen_people_are_an_audience_and_what_they_do_is_none(text: str) -> None:
+    assert names_only_audience(text)
+    assert not names_only_audience(f"{text} meeting")
+
+
+@pytest.mark.parametrize(
     ("text", "steps"),
     [
         ("increase to 25%; watch the dashboard", [25]),
@@ -142,6 +178,16 @@ def test_of_a_length_the_longer_end_is_held(text: str, hold: str | None) -> None
         ("roll back to 0%", []),
         ("Stage B starts, errors below 30%", []),
         ("25% - 100%", []),
+        ("ramp up to 10%", [10]),
+        ("If errors stay low, 50% of users", [50]),
+        ("10% of eligible Veterans on 3/1/2027", [10]),
+        ("30% of users are on a phone", []),
+        ("90% of stories done", []),
+        ("100% of tests pass", []),
+        ("60% completion", []),
+        ("30% faster", []),
+        ("we rolled out to 25% of users", []),
+        ("we might go to 60% for an hour", []),
     ],
 )
 def test_a_step_is_told_from_talk(text: str, steps: list[float]) -> None:
@@ -174,6 +220,17 @@ def test_a_step_is_told_from_talk(text: str, steps: list[float]) -> None:
         ("99% success rate", [("success rate", "numeric", None, 99, "percent")]),
         ("under 5% increase in errors", [("under 5% increase in errors", "relative", None, None, None)]),
         ("Applies for 6 months or more", [("Applies for 6 months or more", "named", None, None, None)]),
+        ("Latency never above 800 ms", [("Latency", "numeric", "<=", 800, None)]),
+        ("Errors won't exceed 1%", [("Errors", "numeric", "<=", 1, "percent")]),
+        ("Success does not fall below 99%", [("Success", "numeric", ">=", 99, "percent")]),
+        ("Errors: 1% max", [("Errors", "numeric", "<=", 1, "percent")]),
+        ("Uptime is 99.5% or better", [("Uptime", "numeric", None, 99.5, "percent")]),
+        ("Errors: < 1% (last month 0.7%)", [("Errors", "numeric", "<", 1, "percent")]),
+        ("Error rate must stay below 1%", [("Error rate", "numeric", "<", 1, "percent")]),
+        (
+            "The error rate stays below 1%. Fewer than 5 complaints per day. We look each morning.",
+            [("error rate", "numeric", "<", 1, "percent"), ("complaints per day", "numeric", "<", 5, "count")],
+        ),
         ("[such as error rate < 5%]", []),
         ("[FILL_IN] : list", []),
     ],
@@ -222,6 +279,10 @@ def test_the_heading_says_whether_bars_are_to_pass_or_to_stop() -> None:
         ('Links to dashboard(s) showing "success criteria": here', Asks.DASHBOARD, "here"),
         ("Actual date range of test duration: ", Asks.ACTUAL, ""),
         ("Desired number of users: 9", Asks.USERS, "9"),
+        ("Flag: new_form", Asks.FLAG, "new_form"),
+        ("Flag: 10%", Asks.PERCENT, "10%"),
+        ("Launch: March 8, 2027", Asks.DATES, "March 8, 2027"),
+        ("Owner \u2013 Dana", Asks.OWNER, "Dana"),
     ],
 )
 def test_a_label_says_what_is_asked(text: str, asks: Asks, value: str) -> None:
@@ -231,12 +292,18 @@ def test_a_label_says_what_is_asked(text: str, asks: Asks, value: str) -> None:
     assert (field.asks, field.value) == (asks, value)
 
 
+def test_a_dash_ends_a_label_only_behind_words_that_can_be_nothing_else() -> None:
+    assert read_field("Team \u2013 meets on Mondays") is None
+
+
 def test_a_clock_and_an_address_are_no_labels() -> None:
     assert read_field("at 9:30 sharp") is None
     assert read_field("see https://example.com") is None
 
 
-@pytest.mark.parametrize("text", ["[FILL_IN]", "TBD", "mm/dd/yyyy", "XX/XX/2026", "x", "[PICK_ONE]: yes | no"])
+@pytest.mark.parametrize(
+    "text", ["[FILL_IN]", "TBD", "mm/dd/yyyy", "XX/XX/2026", "x", "???", "to be decided", "[PICK_ONE]: yes | no"]
+)
 def test_placeholders_are_seen(text: str) -> None:
     assert placeholder_in(text)
 
