@@ -9,8 +9,6 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import holidays
-
 from rampart_cli.document.dates import DateProblem, Dates, leading_date
 from rampart_cli.document.diagnostics import Code, Diagnostic
 from rampart_cli.document.labels import Asks
@@ -20,6 +18,8 @@ from rampart_cli.document.sections import SectionKind
 
 if TYPE_CHECKING:
     from datetime import date
+
+    from holidays import HolidayBase
 
     from rampart_cli.document.plan import PlanDocument, Stage
     from rampart_cli.document.stage_details import Calendar, Details
@@ -69,13 +69,28 @@ def _entries(plan: PlanDocument) -> list[Statement]:
     ]  # fmt: skip
 
 
+_NEAR_HOLIDAYS = (
+    (1, 1, 3), (1, 15, 21), (2, 15, 21), (5, 24, 31), (6, 17, 21), (7, 2, 6), (9, 1, 7), (10, 8, 14), (11, 9, 13),
+    (11, 22, 28), (12, 23, 27), (12, 30, 31),
+)  # fmt: skip
+"""Month, first and last day of the only times at which a federal holiday may fall or be observed."""
+
+
 @cache
-def _federal_holidays() -> holidays.HolidayBase:
+def _federal_holidays() -> HolidayBase:
+    import holidays  # only here: it loads the calendars of all countries, longer than a page takes to be read
+
     return holidays.country_holidays("US")
 
 
+def holiday_on(day: date) -> str | None:
+    """The name of the US federal holiday of a day; most days are answered without asking the calendar."""
+    if not any(month == day.month and first <= day.day <= last for month, first, last in _NEAR_HOLIDAYS):
+        return None
+    return _federal_holidays().get(day)
+
+
 def _days_off(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
-    calendar = _federal_holidays()
     days = [(stage.dates, stage.dates_line, f"{stage.label} starts") for stage in plan.stages]
     # A single day that a phase or the plan states is a day on which something happens; the ends of a range are not.
     days += [(c.dates, c.line, "the page plans to start") for c in details.calendars if c.dates.end is None]
@@ -90,11 +105,8 @@ def _days_off(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagno
                 Code.WEEKEND_DATE_VS_BUSINESS_DAY, line, dates.text,
                 f"{day.isoformat()}, when {what}, is a {day:%A}{against}",
             )  # fmt: skip
-        elif day in calendar:
-            yield say(
-                Code.HOLIDAY_DATE, line, dates.text,
-                f"{day.isoformat()}, when {what}, is {calendar[day]}",
-            )  # fmt: skip
+        elif holiday := holiday_on(day):
+            yield say(Code.HOLIDAY_DATE, line, dates.text, f"{day.isoformat()}, when {what}, is {holiday}")
 
 
 def _order(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
+import holidays
 import pytest
 
 from rampart_cli.document.amounts import length_in, names_only_audience, reaches_all, with_signs
 from rampart_cli.document.criteria import read_criteria
 from rampart_cli.document.crowds import users_beside, users_in
+from rampart_cli.document.date_checks import holiday_on
 from rampart_cli.document.dates import DateProblem, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer, placeholder_in, read_field
 from rampart_cli.document.steps import steps_in
@@ -64,6 +66,12 @@ def test_a_percentage_after_a_leading_date_is_no_part_of_it() -> None:
     dates, rest = leading_date("6/30/2026 - 1% of users")
 
     assert (dates.start, rest) == (date(2026, 6, 30), "1% of users")
+
+
+def test_every_federal_holiday_of_a_century_is_known() -> None:
+    days = holidays.country_holidays("US", years=range(2000, 2101))
+
+    assert {day: holiday_on(day) for day in days} == dict(days)
 
 
 def test_a_time_of_day_behind_a_leading_date_belongs_to_it() -> None:
