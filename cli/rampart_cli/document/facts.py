@@ -25,6 +25,7 @@ _ADDRESS = re.compile(r"https?://[^\s<>()\[\]\"']{3,1000}")
 _FLAG_PATH = re.compile(r"/flipper/features/([A-Za-z0-9_.:-]{1,200})/?$")
 _FLAG_WORD = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:_[a-z0-9]{1,40}){1,20}(?![\w/]|\.\w)", re.IGNORECASE)
 _KEBAB_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9]{0,60}(?:-[A-Za-z0-9]{1,60}){1,20}")
+_BESIDE = re.compile(r"\s\|\s|;\s|\s[\u00b7\u2022]\s")
 _CODE_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{2,199}")
 _FLAG_COLUMN = re.compile(r"\b(toggle|flag|flipper|feature)s?( name)?s?$|^name$", re.IGNORECASE)
 _FLAG_TITLE = re.compile(r"\b(feature )?(flag|toggle|flipper)s?( names?)?$", re.IGNORECASE)
@@ -96,7 +97,30 @@ def gather_facts(plan: PlanDocument) -> None:
 
 
 def _gather(plan: PlanDocument, statement: Statement) -> None:
-    text, field = statement.text, statement.field or _of_row(statement.line.cells)
+    fields = _fields_of(statement)
+    for field in fields:
+        _take(plan, statement, field)
+    if not fields:
+        _take(plan, statement, None)
+    for fact, said in _in_passing(statement.text):
+        if getattr(plan, fact) is None:
+            setattr(plan, fact, Said(said, statement.number))
+
+
+def _fields_of(statement: Statement) -> list[Field]:
+    """The label of a line with its answer; several where the line holds several: `Owner: … | Time zone: …`."""
+    if statement.line.kind is LineKind.ROW:
+        row = _of_row(statement.line.cells)
+        return [row] if row else []
+    parts = [read_field(part) for part in _BESIDE.split(statement.text)]
+    fields = [part for part in parts if part is not None and part.asks is not Asks.OTHER and part.value]
+    if len(fields) > 1 and len(fields) == len(parts):
+        return fields
+    return [statement.field] if statement.field else []
+
+
+def _take(plan: PlanDocument, statement: Statement, field: Field | None) -> None:
+    text = statement.text
     value = answer(field.value) if field else ""
     asks = field.asks if field else None
     if asks is None and (asked := what_is_asked(statement.section.title)) in {Asks.OWNER, Asks.TIMEZONE}:
@@ -114,9 +138,6 @@ def _gather(plan: PlanDocument, statement: Statement) -> None:
             plan.monitor = plan.monitor or Said(value, statement.number)
     if asks is Asks.TIMEZONE and value and (zone := _zone(text, value)):
         plan.timezone = plan.timezone or Said(zone, statement.number)
-    for fact, said in _in_passing(text):
-        if getattr(plan, fact) is None:
-            setattr(plan, fact, Said(said, statement.number))
 
 
 def _of_row(cells: tuple[str, ...]) -> Field | None:
@@ -245,14 +266,12 @@ def _names_in(words: str, codes: list[str]) -> list[str]:
 
 def _named(statement: Statement, *, is_listed: bool) -> list[str]:
     line = statement.line
-    if line.kind is LineKind.ROW and (row := _of_row(line.cells)) and row.asks is Asks.FLAG:
-        return _names_in(row.value, line.codes)
-    if line.kind is LineKind.ROW:
+    if line.kind is LineKind.ROW and not any(field.asks is Asks.FLAG for field in _fields_of(statement)):
         columns = [cell for head, cell in zip(line.header, line.cells, strict=False) if _FLAG_COLUMN.search(head)]
         about = any(_SPEAKS_OF_FLAG.search(head) for head in line.header) or _is_flag_section(statement.section)
         return [name for cell in columns[:1] if about and (name := _only_name(cell))]
-    if statement.asks is Asks.FLAG:
-        return _names_in(_value_of(statement), line.codes)
+    if values := [field.value for field in _fields_of(statement) if field.asks is Asks.FLAG]:
+        return _names_in(" ".join(values), line.codes)
     if is_listed or _stands_under_flags(statement):
         return _names_in(line.text, line.codes)
     if _is_flag_section(statement.section) and (name := _only_name(line.text)) and not name.isalpha():

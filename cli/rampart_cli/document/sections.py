@@ -85,6 +85,11 @@ _KINDS = [
         SectionKind.CRITERIA,
         r"criteria|criterion|data\s?dog|\bkpis?\b|\bmetrics?\b|guardrails?|analytics|grafana|medallia",
     ),
+    (
+        SectionKind.CRITERIA,
+        r"^((success|rollout|advance|error) )?(thresholds?|gates?)$|^what (good|success) looks like",
+    ),
+    (SectionKind.CRITERIA, r"^(advance|proceed|continue|move on|go on) (when|if|only)\b"),
 ]
 _NO_TITLE = frozenset({SectionKind.STAGE, SectionKind.TIMELINE, SectionKind.RESULTS, SectionKind.AFTER})
 _COMPILED = [(kind, re.compile(pattern)) for kind, pattern in _KINDS]
@@ -202,6 +207,8 @@ def plan_roots(root: Section, percents: Callable[[Section], list[float]]) -> lis
     Headings side by side are titles of plans when there are stages under each (`percents` tells) and the page starts
     from the bottom again, or the headings say that they are plans. What stands before the first is shared by all.
     """
+    if not percents(root):
+        _free_from_rollback(root, percents)
     titles = _titles(root, percents)
     if not titles:
         _free_title(root)
@@ -215,6 +222,25 @@ def plan_roots(root: Section, percents: Callable[[Section], list[float]]) -> lis
         [title, *(s for s in siblings if title.line < s.line < end), *shared]
         for title, end in zip(titles, ends, strict=True)
     ]
+
+
+def _free_from_rollback(root: Section, percents: Callable[[Section], list[float]]) -> None:
+    """Where every stage of a page stands a level below `Rollback`, the level is a slip: they are no way back."""
+    for section in [found for found in root.walk() if found.kind is SectionKind.ROLLBACK and found.parent]:
+        first = next((n for n, child in enumerate(section.children) if stage_name(child.title)), None)
+        if first is None or section.parent is None:
+            continue
+        around, slipped = section.parent, section.children[first:]
+        for child in slipped:
+            child.parent = around
+        found = [percent for child in slipped for percent in percents(child)]
+        if not found or any(later <= before for before, later in pairwise(found)):
+            for child in slipped:
+                child.parent = section
+            continue
+        section.past, section.children = slipped[0].line, section.children[:first]
+        after = around.children.index(section) + 1
+        around.children[after:after] = slipped
 
 
 def _free_title(root: Section) -> None:

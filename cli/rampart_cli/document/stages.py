@@ -245,7 +245,12 @@ def _merge(by_heading: list[Stage], by_line: list[Stage]) -> list[Stage]:
         _remember(stage, known)
     for stage in by_line:
         if (named := _of_letter(stage, by_heading)) is not None:
-            _contradict(named, stage)
+            if named.percent is None:
+                named.percent, named.kind, named.percent_line = stage.percent, stage.kind, stage.line
+                add_details(named, stage)
+                _remember(named, known)
+            else:
+                _contradict(named, stage)
             continue
         if stage.kind is StageKind.AUDIENCE and (chosen := _audiences(by_heading)):
             meant = [s for s in chosen if stage.letter and s.letter == stage.letter] or chosen
@@ -268,12 +273,12 @@ def _audiences(stages: list[Stage]) -> list[Stage]:
 
 
 def _of_letter(step: Stage, by_heading: list[Stage]) -> Stage | None:
-    """The only heading's stage that a step names by its letter, and to which it gives another percentage."""
+    """The only heading's stage that a step names by its letter, and whose percentage it does not repeat."""
     if step.letter is None or step.percent is None:
         return None
     letter = step.letter.casefold()
     same = [s for s in by_heading if s.letter and s.letter.casefold() == letter and s.source is None]
-    if len(same) != 1 or same[0].stated or same[0].percent in {None, step.percent}:
+    if len(same) != 1 or same[0].stated or same[0].percent == step.percent or same[0].kind is StageKind.AUDIENCE:
         return None
     return same[0]
 

@@ -42,6 +42,8 @@ _OF_PEOPLE = re.compile(r"\s{0,2}of\s(?:(?:all|the|our)\s){0,2}[a-z]{3,20}", re.
 _END_COLUMN = re.compile(r"^(end|finish|until|through|last)(s|ed| date| day)?$", re.IGNORECASE)
 _ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
 _NAME_COLUMN = re.compile(r"^(stage|phase|step|name|wave)s?( name)?$", re.IGNORECASE)
+_MOST_COUNTED = 4
+"""Characters of a stage's letter or number: `VIII`."""
 _SHORT = 160
 """Characters of a line that names whom a step reaches, and nothing else."""
 _AROUND = re.compile(r"^\W+|\([^()]{0,60}\)|\W+$|,?\s(?:on|from|starting)\s*$")
@@ -189,6 +191,8 @@ def _row(statement: Statement) -> list[Stage]:
     cell, percents = said[0]
     step = _step(statement, percents[-1], cell, _dates_of(planned))
     title = _first(planned, _NAME_COLUMN)
+    if step.letter is None and (counted := _counted(planned)):
+        step.letter = counted
     step.name = title if len(title) > 2 and not percents_in(title) else step.name
     numbers = _first({head: cell for head, cell in planned.items() if not _PERCENT_COLUMN.search(head)}, _USERS_COLUMN)
     if numbers and not percents_in(numbers):
@@ -198,6 +202,15 @@ def _row(statement: Statement) -> list[Stage]:
     if length := length_in(_first(planned, _HOLD_COLUMN)):
         step.hold, step.hold_line = length, statement.number
     return [step]
+
+
+def _counted(row: dict[str, str]) -> str | None:
+    """`Stage B`, where the column `Stage` holds `B`."""
+    found = ((head, cell.strip()) for head, cell in row.items() if _COUNTS_COLUMN.search(head))
+    named = next(
+        (stage_name(f"{head.split()[0]} {cell}") for head, cell in found if 0 < len(cell) <= _MOST_COUNTED), None
+    )
+    return named.counted if named and not named.rest else None
 
 
 def _percents(head: str, cell: str) -> list[float]:

@@ -207,3 +207,41 @@ def test_a_whole_column_of_units_counts(reading: Read) -> None:
     [criterion] = reading(f"# Intake\n{STAGES}\n{page}").plans[0].criteria
 
     assert (criterion.op, criterion.value, criterion.unit) == ("<", 1, "percent")
+
+
+@pytest.mark.parametrize("mark", [" | ", "; ", " \u00b7 "])
+def test_several_labels_on_one_line_are_answered_each(reading: Read, mark: str) -> None:
+    line = mark.join(["Owner: Dana Flores", "Time zone: ET", "Flag: intake_form"])
+    plan = reading(f"# Intake\n\n{line}\n{STAGES}").plans[0]
+
+    assert plan.owner is not None
+    assert plan.timezone is not None
+    assert (plan.owner.value, plan.timezone.value) == ("Dana Flores", "America/New_York")
+    assert [flag.name for flag in plan.flags] == ["intake_form"]
+
+
+def test_stages_that_slipped_below_the_heading_of_rollback_are_read(reading: Read) -> None:
+    stages = STAGES.replace("## ", "### ")
+    found = reading(f"# Intake\n\n## Rollback process\n\nDana turns it off.\n{stages}")
+
+    assert [stage.percent for stage in found.plans[0].stages] == [5, 100]
+    assert Code.MISSING_ROLLBACK not in _codes(found)
+
+
+def test_steps_of_going_back_stay_unread(reading: Read) -> None:
+    assert not reading("# Intake\n\n## Rollback\n\n### Step 1: 50% of users\n\n### Step 2: 10% of users\n").plans
+
+
+def test_a_table_says_the_percentage_of_a_stage_that_a_heading_names(reading: Read) -> None:
+    table = "| Stage | Percent |\n|---|---|\n| A | 5% |\n| B | 100% |\n"
+    found = reading(f"# Intake\n\n{table}\n## Stage A\n\nDates: 3/1/2027\n\n## Stage B\n\nDates: 3/8/2027\n")
+
+    assert [(s.percent, s.start) for s in found.plans[0].stages] == [(5, date(2027, 3, 1)), (100, date(2027, 3, 8))]
+    assert Code.STAGE_WITHOUT_PERCENT not in _codes(found)
+
+
+@pytest.mark.parametrize("title", ["Thresholds", "Gates", "Advance when", "What good looks like"])
+def test_a_heading_that_asks_for_bars_lists_criteria(reading: Read, title: str) -> None:
+    found = reading(f"# Intake\n{STAGES}\n## {title}\n\n- Error rate below 1%\n")
+
+    assert [(c.name, c.op, c.value) for c in found.plans[0].criteria] == [("Error rate", "<", 1)]
