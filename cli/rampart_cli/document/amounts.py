@@ -93,9 +93,22 @@ def with_signs(text: str) -> str:
     return _WRITTEN_OUT.sub(lambda found: f"{found['number'] or _SPELT[found['word'].casefold()]}%", text)
 
 
+_ASIDE = re.compile(
+    r"\((?:was|were|formerly|previously|originally|instead of|rather than|not|up from|down from|changed from|before)\b"
+    r"[^()]{0,80}\)"
+    r"|,?\s(?:not|instead of|rather than|up from|down from|formerly|previously)\s~?\d{1,3}(?:\.\d{1,3})?\s?%",
+    re.IGNORECASE,
+)
+
+
+def without_asides(text: str) -> str:
+    """The text without what it says is not meant: `(was 5%)`, `not 60%`."""
+    return _ASIDE.sub(" ", text) if text.count("%") > 1 else text
+
+
 def percents_in(text: str) -> list[float]:
-    """Every percentage of at most 100 in the text, in order."""
-    return [value for found in PERCENT.finditer(text) if (value := float(found[1])) <= 100]
+    """Every percentage of at most 100 that the text means, in order."""
+    return [value for found in PERCENT.finditer(without_asides(text)) if (value := float(found[1])) <= 100]
 
 
 def range_in(text: str) -> tuple[float, float] | None:

@@ -58,7 +58,7 @@ _OPS = {
     r"|at least|no less than|no fewer than|minimum(?: of)?|min"
     rf"|{_NEVER} (?:below|under|less than|fewer than|lower than|smaller than))\b",
     "<": r"<|\b(?:less than|fewer than|lower than|smaller than|under|below)\b",
-    ">": r">|\b(?:greater than|more than|higher than|larger than|above|over|exceeds)\b",
+    ">": r">|\b(?:greater than|more than|higher than|larger than|above|over|exceeds?)\b",
     "==": r"={1,2}|\b(?:equals?|exactly)\b",
 }
 _NUMBER = r"\d[\d,]{0,11}(?:\.\d{1,6})?|\.\d{1,6}"
@@ -102,7 +102,7 @@ _RELATIVE = re.compile(
     r"|existing|historical|unchanged|in line with|as before"
     r"|than (?:before|usual|today|now|the (?:old|current|existing))"
     r"|(?:no|not|without) (?:an? )?(?:significant |noticeable )?"
-    r"(?:increase|change|decrease|regression|drop|worse|degradation))\b",
+    r"(?:increase|change|decrease|regression|drop|worse|degradation)(?!\s(?:below|under|above|over)\s))\b",
     re.IGNORECASE,
 )
 _STOP = (

@@ -49,7 +49,8 @@ _TIMES_ARE = re.compile(
     r"([ECMP][SD]?T|UTC|GMT|Eastern|Central|Mountain|Pacific)(?![\w/-]|\s[A-Za-z])"
 )
 _OWNED = re.compile(
-    r"\b(?:rollout|release|launch|plan|flag|feature|toggle) is owned by (?:the )?([^.;,()]{2,80}?)\s*(?:[.;,(]|$)",
+    r"\b(?:rollout|release|launch|plan|flag|feature|toggle) is owned by (?!no ?-?(?:body|one)\b)(?:the )?"
+    r"([^.;,()]{2,80}?)\s*(?:[.;,(]|$)",
     re.IGNORECASE,
 )
 _WINDOW = re.compile(

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from rampart_cli.document.statements import Statement
 
 _CONTAINERS = frozenset({"phase", "step", "day", "week"})
+_WORK = re.compile(
+    r"(?:design|build|develop|discover|research|plan|prepar|test|qa\b|implement|migrat|review|clean|document|train)",
+    re.IGNORECASE,
+)
+"""What a phase of a project does that moves no flag."""
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 _PERCENTAGE = re.compile(r"%|percent", re.IGNORECASE)
 _REST = re.compile(r"^[\s:\u2013\u2014.-]+|[\s:\u2013\u2014.-]+$")
@@ -230,6 +235,8 @@ def _without_percent(frame: _Frame, told: _Told) -> list[Stage]:
     if reaches_all(_REST.sub("", frame.says)):
         return [Stage(100.0, StageKind.ACTORS, frame.section.line, frame.name, frame.letter, section=frame.section)]
     if frame.word in _CONTAINERS and (frame.word not in told.telling or told.words - _CONTAINERS):
+        return []
+    if frame.word in _CONTAINERS and _WORK.match(_REST.sub("", frame.says)):
         return []
     spoken = [frame.section.title, *(label.field.value for label in frame.labels if label.field)]
     kind = StageKind.AUDIENCE if any(map(names_audience, spoken)) else StageKind.UNKNOWN

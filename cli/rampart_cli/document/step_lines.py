@@ -31,10 +31,10 @@ _ROLLS = re.compile(
     r"rollout|roll-out|rolling|stage|phase|timeline|schedule|ramp|launch|release|deploy|steps|go live", re.IGNORECASE
 )
 _NO_STEP = frozenset(Asks) - {Asks.OTHER, Asks.PERCENT, Asks.DATES}
-_STAGE_COLUMN = re.compile(r"launch|percent|%|rollout|traffic|stage|phase|ramp|step|exposure|users", re.IGNORECASE)
+_STAGE_COLUMN = re.compile(r"launch|percent|%|rollout|traffic|stage|phase|ramp|step|exposure", re.IGNORECASE)
 _PERCENT_COLUMN = re.compile(r"%|percent", re.IGNORECASE)
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
-_WHOM_COLUMN = re.compile(r"\b(who|whom|audience|share|reach|population)\b", re.IGNORECASE)
+_WHOM_COLUMN = re.compile(r"\b(who|whom|audience|share|reach|population|users)\b", re.IGNORECASE)
 _SHARE_COLUMN = re.compile(r"percent|%|rollout|traffic|exposure|share|reach|launch", re.IGNORECASE)
 _COUNTS_COLUMN = re.compile(r"^(stage|phase|step|wave|ring|round)\b", re.IGNORECASE)
 _DATE_COLUMN = re.compile(r"date|when|start|begin|range|week|schedule|planned", re.IGNORECASE)
@@ -176,7 +176,7 @@ def _row(statement: Statement) -> list[Stage]:
     judges = {statement.line.header[index] for index in judged}
     planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head) and head not in judges}
     said = [(cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := _percents(head, cell))]
-    if not said and any(map(_COUNTS_COLUMN.search, planned)):
+    if not said and any(_COUNTS_COLUMN.search(head) or _DATE_COLUMN.search(head) for head in planned):
         said = [(cell, p) for head, cell in planned.items() if _WHOM_COLUMN.search(head) and (p := percents_in(cell))]
     if not said:
         said = [(cell, [100.0]) for head, cell in planned.items() if _SHARE_COLUMN.search(head) and reaches_all(cell)]

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from rampart_cli.document.amounts import NO_SHARE, PERCENT, percents_in, range_in
+from rampart_cli.document.amounts import NO_SHARE, PERCENT, percents_in, range_in, without_asides
 
 _N = rf"~?\d{{1,3}}(?:\.\d{{1,3}})?\s?(?:%|percent\b){NO_SHARE}"
 REACHED = (
@@ -94,7 +94,7 @@ def goes_to(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def steps_in(text: str) -> tuple[float, ...]:
     """The percentages that a line says the flag goes to; none for a bar, a recommendation or a result."""
-    return tuple(percent for clause in clauses(text) for percent in _steps_of(clause))
+    return tuple(percent for clause in clauses(without_asides(text)) for percent in _steps_of(clause))
 
 
 def clauses(text: str) -> list[str]:

@@ -245,3 +245,26 @@ def test_a_heading_that_asks_for_bars_lists_criteria(reading: Read, title: str) 
     found = reading(f"# Intake\n{STAGES}\n## {title}\n\n- Error rate below 1%\n")
 
     assert [(c.name, c.op, c.value) for c in found.plans[0].criteria] == [("Error rate", "<", 1)]
+
+
+@pytest.mark.parametrize("title", ["Stage A: 5% of users (was 10%)", "Stage A: 5% of users, not 10%"])
+def test_a_percentage_that_a_heading_takes_back_is_no_stage(reading: Read, title: str) -> None:
+    found = reading(f"# Intake\n\n## {title}\n\n- 5% (formerly 10%) on 3/1/2027\n\n## Stage B: 100% of users\n")
+
+    assert [stage.percent for stage in found.plans[0].stages] == [5, 100]
+
+
+def test_phases_of_work_before_the_rollout_are_no_stages(reading: Read) -> None:
+    phases = "## Phase 1: Design\n\n## Phase 2: Build\n\n## Phase 3: Rollout\n\n- 5% of users\n- 100% of users\n"
+
+    assert [stage.percent for stage in reading(f"# Intake\n\n{phases}").plans[0].stages] == [5, 100]
+
+
+def test_a_table_that_counts_users_of_something_else_holds_no_stages(reading: Read) -> None:
+    table = "| Browser | Users |\n|---|---|\n| Chrome | 70% |\n| Safari | 30% |\n"
+
+    assert [s.percent for s in reading(f"# Intake\n\n{table}{STAGES}").plans[0].stages] == [5, 100]
+
+
+def test_a_rollout_that_nobody_owns_has_no_owner(reading: Read) -> None:
+    assert Code.MISSING_OWNER in _codes(reading(f"# Intake\n\nThe flag is owned by nobody yet.\n{STAGES}"))

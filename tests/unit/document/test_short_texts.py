@@ -230,6 +230,7 @@ def test_a_step_is_told_from_talk(text: str, steps: list[float]) -> None:
         ("Applies for 6 months or more", [("Applies for 6 months or more", "named", None, None, None)]),
         ("Latency never above 800 ms", [("Latency", "numeric", "<=", 800, None)]),
         ("Errors won't exceed 1%", [("Errors", "numeric", "<=", 1, "percent")]),
+        ("Success must not drop below 98%", [("Success", "numeric", ">=", 98, "percent")]),
         ("Success does not fall below 99%", [("Success", "numeric", ">=", 99, "percent")]),
         ("Errors: 1% max", [("Errors", "numeric", "<=", 1, "percent")]),
         ("Uptime is 99.5% or better", [("Uptime", "numeric", None, 99.5, "percent")]),
@@ -254,6 +255,7 @@ def test_criteria_are_read_with_their_bar(text: str, read: list[tuple[object, ..
         ("If the error rate exceeds 5%, we roll back", "<="),
         ("We turn the flag off when success < 5%", ">="),
         ("Stop on errors >= 5%", "<"),
+        ("Roll back when errors exceed 5%", "<="),
         ("Error rate < 5%, otherwise roll back", "<"),
     ],
 )
