@@ -26,6 +26,7 @@ _FLAG_PATH = re.compile(r"/flipper/features/([A-Za-z0-9_.:-]{1,200})/?$")
 _FLAG_WORD = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:_[a-z0-9]{1,40}){1,20}(?![\w/]|\.\w)", re.IGNORECASE)
 _KEBAB_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9]{0,60}(?:-[A-Za-z0-9]{1,60}){1,20}")
 _BESIDE = re.compile(r"\s\|\s|;\s|\s[\u00b7\u2022]\s")
+_FACTS = frozenset({Asks.OWNER, Asks.TIMEZONE, Asks.FLAG, Asks.DASHBOARD, Asks.MONITOR})
 _CODE_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{2,199}")
 _FLAG_COLUMN = re.compile(r"\b(toggle|flag|flipper|feature)s?( name)?s?$|^name$", re.IGNORECASE)
 _FLAG_TITLE = re.compile(r"\b(feature )?(flag|toggle|flipper)s?( names?)?$", re.IGNORECASE)
@@ -112,7 +113,7 @@ def _fields_of(statement: Statement) -> list[Field]:
     """The label of a line with its answer; several where the line holds several: `Owner: … | Time zone: …`."""
     if statement.line.kind is LineKind.ROW:
         row = _of_row(statement.line.cells)
-        return [row] if row else []
+        return [row] if row else _of_columns(statement.line)
     parts = [read_field(part) for part in _BESIDE.split(statement.text)]
     fields = [part for part in parts if part is not None and part.asks is not Asks.OTHER and part.value]
     if len(fields) > 1 and len(fields) == len(parts):
@@ -139,6 +140,14 @@ def _take(plan: PlanDocument, statement: Statement, field: Field | None) -> None
             plan.monitor = plan.monitor or Said(value, statement.number)
     if asks is Asks.TIMEZONE and value and (zone := _zone(text, value)):
         plan.timezone = plan.timezone or Said(zone, statement.number)
+
+
+def _of_columns(line: Line) -> list[Field]:
+    """A row below heads that each ask for a fact of the whole plan: `| Owner | Time zone | Flag |`."""
+    asked = [what_is_asked(head) for head in line.header]
+    if not set(asked) <= _FACTS:
+        return []
+    return [Field(*column) for column in zip(line.header, line.cells, asked, strict=False)]
 
 
 def _of_row(cells: tuple[str, ...]) -> Field | None:

@@ -220,6 +220,16 @@ def test_several_labels_on_one_line_are_answered_each(reading: Read, mark: str) 
     assert [flag.name for flag in plan.flags] == ["intake_form"]
 
 
+def test_a_table_whose_heads_all_ask_for_facts_gives_them(reading: Read) -> None:
+    table = "| Owner | Time zone | Flag |\n|---|---|---|\n| Dana Flores | ET | `intake_form` |\n"
+    [plan] = reading(f"# Intake\n\n{table}{STAGES}").plans
+
+    assert plan.owner is not None
+    assert plan.timezone is not None
+    assert (plan.owner.value, plan.timezone.value) == ("Dana Flores", "America/New_York")
+    assert [flag.name for flag in plan.flags] == ["intake_form"]
+
+
 def test_stages_that_slipped_below_the_heading_of_rollback_are_read(reading: Read) -> None:
     stages = STAGES.replace("## ", "### ")
     found = reading(f"# Intake\n\n## Rollback process\n\nDana turns it off.\n{stages}")
