@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import PERCENT
+from rampart_cli.document.criteria import is_bar
 from rampart_cli.document.labels import Asks, Field, read_field, what_is_asked
 from rampart_cli.document.lines import Line, LineKind
 from rampart_cli.document.sections import Section, SectionKind
@@ -168,7 +169,8 @@ def _states_stage(section: Section) -> bool:
 
 
 def _is_result(line: Line, field: Field | None) -> bool:
-    if field and field.asks in _RESULTS:
+    # "Error rate < 1%, actual: 0.4%" states the bar too.
+    if field and field.asks in _RESULTS and not is_bar(field.label):
         return True
     return line.parent is not None and any(
         what_is_asked(item.text.split(":")[0]) in _RESULTS for item in line.ancestors

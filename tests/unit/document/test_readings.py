@@ -278,3 +278,12 @@ def test_a_table_that_counts_users_of_something_else_holds_no_stages(reading: Re
 
 def test_a_rollout_that_nobody_owns_has_no_owner(reading: Read) -> None:
     assert Code.MISSING_OWNER in _codes(reading(f"# Intake\n\nThe flag is owned by nobody yet.\n{STAGES}"))
+
+
+@pytest.mark.parametrize(
+    "line", ["Errors < 1%, actual: 0.4%", "Errors < 1% \u2014 actual: 0.4%", "Errors < 1% (we had 0.4%)"]
+)
+def test_a_bar_with_what_was_measured_beside_it_is_the_bar(reading: Read, line: str) -> None:
+    found = reading(f"# Intake\n{STAGES}\n## Success criteria\n\n- {line}\n")
+
+    assert [(c.name, c.op, c.value) for c in found.plans[0].criteria] == [("Errors", "<", 1)]
