@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from rampart_cli.document.labels import answer, placeholder_in
+from rampart_cli.document.labels import Asks, answer, placeholder_in, what_is_asked
 from rampart_cli.document.names import plain_name
 
 
@@ -250,7 +250,8 @@ def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterio
         op = next(op for index, op in enumerate(_OPS) if bar[f"op{index}"])
         found.append(_numeric(name, op, bar["number"], bar["sign"] or bar["unit"], line, _scale(bar)))
         last = bar.end()
-    if more := _ONE_MORE.fullmatch(text[last:]):
+    more = _ONE_MORE.fullmatch(text[last:])
+    if more and what_is_asked(more["more"].partition(":")[0]) not in {Asks.ACTUAL, Asks.RESULTS}:
         found.append(_read_bare(more["more"], line))
     return found
 

@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 
 _BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
 _HAS_DIGIT = re.compile(r"\d")
+_STOP_COLUMN = re.compile(r"^(fails?|failed|no[ -]?go|stop|abort|halt|red|critical|roll ?back|revert)\b", re.IGNORECASE)
+_NOW_COLUMN = re.compile(
+    r"baseline|current|today|\bnow\b|actual|\bresults?\b|last (week|month|year)|^before$", re.IGNORECASE
+)
+_GOES_BACK = "Roll back if"
 _UNIT_COLUMN = re.compile(r"^units?$", re.IGNORECASE)
 _OPERATOR_COLUMN = re.compile(r"^(operators?|comparisons?|comparators?|direction|op|condition)$", re.IGNORECASE)
 
@@ -226,10 +231,18 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     heads = statement.line.header
     if len(cells) < 2 or not answer(cells[0]):
         return read_criteria(cells[0], statement.number) if cells else []
-    others = list(zip(heads[1:], statement.line.cells[1:], strict=False))
-    bars = [cell for head, cell in others if any(word in head.casefold() for word in _BAR_COLUMNS)]
-    ops = [cell for head, cell in others if _OPERATOR_COLUMN.search(head)]
-    bar = (bars or [cell for _, cell in others if cell and cell not in ops] or ops)[0]
+    others = [(head, cell) for head, cell in zip(heads[1:], statement.line.cells[1:], strict=False) if cell]
+    stops = [(head, cell) for head, cell in others if _STOP_COLUMN.search(head) or lists_stops(head)]
+    # What is measured today is no bar, and where to stop is one only when nothing else is said.
+    meant = [(head, cell) for head, cell in others if not _NOW_COLUMN.search(head) and (head, cell) not in stops]
+    bars = [cell for head, cell in meant if any(word in head.casefold() for word in _BAR_COLUMNS)]
+    ops = [cell for head, cell in meant if _OPERATOR_COLUMN.search(head)]
+    told = [cell for _, cell in meant if cell not in ops]
+    if stops and not bars and not any(map(is_bar, told)):
+        head, bar = stops[0]
+        under = head if lists_stops(head) else _GOES_BACK
+        return read_criteria(f"{cells[0]}: {bar}", statement.number, under=under)
+    bar = next(iter(bars or [cell for cell in told if is_bar(cell)] or told or ops), "")
     if ops and not is_bar(bar):
         bar = f"{ops[0]} {bar}"
     if units := [cell for head, cell in others if _UNIT_COLUMN.search(head) and cell[:1] not in {"", *bar[-1:]}]:

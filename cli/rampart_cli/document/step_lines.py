@@ -37,7 +37,7 @@ _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 _WHOM_COLUMN = re.compile(r"\b(who|whom|audience|share|reach|population|users)\b", re.IGNORECASE)
 _SHARE_COLUMN = re.compile(r"percent|%|rollout|traffic|exposure|share|reach|launch", re.IGNORECASE)
 _COUNTS_COLUMN = re.compile(r"^(stage|phase|step|wave|ring|round)\b", re.IGNORECASE)
-_DATE_COLUMN = re.compile(r"date|when|start|begin|range|week|schedule|planned", re.IGNORECASE)
+_DATE_COLUMN = re.compile(r"date|when|start|begin|^from$|range|week|schedule|planned", re.IGNORECASE)
 _OF_PEOPLE = re.compile(r"\s{0,2}of\s(?:(?:all|the|our)\s){0,2}[a-z]{3,20}", re.IGNORECASE)
 _END_COLUMN = re.compile(r"^(end|finish|until|through|last)(s|ed| date| day)?$", re.IGNORECASE)
 _ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
@@ -194,11 +194,7 @@ def _row(statement: Statement) -> list[Stage]:
     if step.letter is None and (counted := _counted(planned)):
         step.letter = counted
     step.name = title if len(title) > 2 and not percents_in(title) else step.name
-    numbers = _first({head: cell for head, cell in planned.items() if not _PERCENT_COLUMN.search(head)}, _USERS_COLUMN)
-    if numbers and not percents_in(numbers):
-        step.users = users_in(numbers)
-    else:
-        step.users = next((users for cell in planned.values() if (users := users_beside(cell))), None)
+    step.users = _users_of(planned)
     if length := length_in(_first(planned, _HOLD_COLUMN)):
         step.hold, step.hold_line = length, statement.number
     return [step]
@@ -237,5 +233,15 @@ def _audience_row(statement: Statement, row: dict[str, str]) -> list[Stage]:
     if not any(map(names_audience, row.values())):
         return []
     step = _step(statement, None, statement.text, _dates_of(row))
-    step.kind, step.name = StageKind.AUDIENCE, next(iter(row.values())) or None
+    step.kind, step.name = StageKind.AUDIENCE, next(filter(names_audience, row.values()), None)
+    step.users = _users_of(row)
     return [step]
+
+
+def _users_of(row: dict[str, str]) -> tuple[int, ...] | None:
+    """The users of a row: what a column of users counts, else what stands beside its percentage."""
+    columns = [cell for head, cell in row.items() if _USERS_COLUMN.search(head) and not _PERCENT_COLUMN.search(head)]
+    counted = [cell for cell in columns if cell and not percents_in(cell)]
+    if counted:
+        return next((users for cell in counted if (users := users_in(cell))), None)
+    return next((users for cell in row.values() if (users := users_beside(cell))), None)

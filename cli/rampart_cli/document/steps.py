@@ -32,6 +32,8 @@ _IS = re.compile(
     r"|(?:on|by|for|to|at|after|in|rollout|users|traffic|veterans|everyone|starting|canary|then|and)\b)",
     re.IGNORECASE,
 )
+_COUNTS = re.compile(rf"^~?\d[\d,.]{{0,9}}\s?k?\s(?:\w+\s)?{REACHED}\s{{0,2}}[(=,]\s?{_N}", re.IGNORECASE)
+"""`500 users (1%)`."""
 _GOES = re.compile(
     r"\b(?:rolling out|(?:increase|ramp|expand|launch|move|release|enable|open|set|raise|bump|dial|scale|proceed"
     r"|advance|deploy|widen|grow)s?|switch(?:es)?|go(?:es)?|roll(?:ed|s)?[ -]?out|turn(?: it| the flag)? on)\b"
@@ -114,7 +116,7 @@ def _steps_of(clause: str) -> list[float]:
         return percents  # 1% → 25% → 100%
     if (series := _SERIES.search(clause)) and _LEAD_IN.match(clause[: series.start()]):
         return percents_in(series[0])
-    for pattern in (_LEADS, _IS, _GOES):
+    for pattern in (_LEADS, _IS, _COUNTS, _GOES):
         if found := pattern.search(clause):
             return percents_in(found[0])[-1:]
     return []

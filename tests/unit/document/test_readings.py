@@ -287,3 +287,33 @@ def test_a_bar_with_what_was_measured_beside_it_is_the_bar(reading: Read, line: 
     found = reading(f"# Intake\n{STAGES}\n## Success criteria\n\n- {line}\n")
 
     assert [(c.name, c.op, c.value) for c in found.plans[0].criteria] == [("Errors", "<", 1)]
+
+
+@pytest.mark.parametrize(
+    ("heads", "cells", "bar"),
+    [
+        ("Go if | No-go if", "< 1% | > 3%", ("<", 1)),
+        ("Fail if | Pass if", "> 3% | < 1%", ("<", 1)),
+        ("Baseline | Pass", "0.7% | < 1%", ("<", 1)),
+        ("Roll back if", "> 3%", ("<=", 3)),
+        ("Baseline | Fail", "0.7% | > 3%", ("<=", 3)),
+    ],
+)
+def test_a_column_says_whether_its_bars_are_to_pass_to_stop_or_what_is_measured_now(
+    reading: Read, heads: str, cells: str, bar: tuple[str, float]
+) -> None:
+    rule = "|".join(["---"] * (heads.count("|") + 2))
+    page = f"## Success criteria\n\n| Metric | {heads} |\n|{rule}|\n| Errors | {cells} |\n"
+
+    assert [(c.op, c.value) for c in reading(f"# Intake\n{STAGES}\n{page}").plans[0].criteria] == [bar]
+
+
+def test_the_users_of_a_row_are_those_that_are_counted_and_not_who_they_are(reading: Read) -> None:
+    head = "| Phase | Audience | Rollout % | From | Est. users |\n|---|---|---|---|---|\n"
+    rows = "| 0 | Internal testers | - | 4/5/2027 | 12 |\n| 1 | Veterans | 5% | 4/12/2027 | ~1,500 |\n"
+    stages = reading(f"# Intake\n\n{head}{rows}").plans[0].stages
+
+    assert [(s.name, s.percent, s.users, s.start) for s in stages] == [
+        ("Internal testers", None, (12,), date(2027, 4, 5)),
+        (None, 5, (1500,), date(2027, 4, 12)),
+    ]

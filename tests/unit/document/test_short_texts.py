@@ -187,6 +187,8 @@ def test_chosen_people_are_an_audience_and_what_they_do_is_none(text: str) -> No
         ("Stage B starts, errors below 30%", []),
         ("25% - 100%", []),
         ("ramp up to 10%", [10]),
+        ("500 users (1%) on 4/5/2027", [1]),
+        ("500 users gave up (1%)", []),
         ("If errors stay low, 50% of users", [50]),
         ("10% of eligible Veterans on 3/1/2027", [10]),
         ("30% of users are on a phone", []),
