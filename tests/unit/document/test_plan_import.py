@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,9 @@ def test_today_is_taken_from_the_command_line() -> None:
 
     assert "result_before_launch" in early.stderr
     assert "result_before_launch" not in late.stderr
+
+
+def test_the_calendars_of_all_countries_are_not_loaded_before_a_day_asks_for_them() -> None:
+    code = "import sys, rampart_cli.commands.plan_import; print('holidays' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
