@@ -306,6 +306,8 @@ def _before_colon(text: str) -> str:
 def _name(text: str) -> str:
     name = " ".join(text.split()).strip(_EDGE)
     name = _HEAD.sub("", _TAIL.sub("", name.partition("?")[0] if _CHOICE.search(name) else name))
-    if name.count("(") != name.count(")"):
-        name = name.strip("()")
+    if name.count("(") > name.count(")"):
+        name = name[: name.rindex("(")]  # "Error rate (target: < 1%)"
+    elif name.count("(") < name.count(")"):
+        name = name[name.index(")") + 1 :]
     return name.strip(_EDGE)[:200]

@@ -22,7 +22,7 @@ from rampart_cli.document.lines import LineKind
 from rampart_cli.document.plan import Stage
 from rampart_cli.document.sections import SectionKind, stage_name
 from rampart_cli.document.statements import Statement, has_bars, judged_by
-from rampart_cli.document.steps import clauses, goes_to, is_series, moves_on, steps_in, without_bars
+from rampart_cli.document.steps import clauses, goes_to, is_series, moves_on, names_step, steps_in, without_bars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +53,37 @@ _HOLD_COLUMN = re.compile(r"duration|time ?frame|hold|length|bake", re.IGNORECAS
 
 def read_steps(statements: Iterable[Statement]) -> list[Stage]:
     """The steps that lines, not headings or labels, state."""
-    return [step for statement in statements for step in _steps_of(statement)]
+    found: list[Stage] = []
+    before: Stage | None = None
+    for statement in statements:
+        steps = _steps_of(statement) or _goes_on(statement, before)
+        found += steps
+        if statement.line.kind is LineKind.ITEM and (steps or _stands_beside(statement, before)):
+            before = steps[0] if len(steps) == 1 else None
+    return found
+
+
+def _stands_beside(statement: Statement, before: Stage | None) -> bool:
+    """Whether a line is an item of the same list as an earlier step."""
+    source = before.source if before else None
+    return source is not None and (source.section, source.line.parent) == (statement.section, statement.line.parent)
+
+
+def _goes_on(statement: Statement, before: Stage | None) -> list[Stage]:
+    """An item with a name of its own, a later day and a higher percentage than the step before it in the same list."""
+    if before is None or statement.line.kind is not LineKind.ITEM or not _stands_beside(statement, before):
+        return []
+    dates, percents = read_dates(statement.text), percents_in(statement.text)
+    if len(percents) != 1 or not names_step(statement.text) or statement.asks in _NO_STEP:
+        return []
+    if (
+        dates.start is None
+        or before.start is None
+        or dates.start < before.start
+        or percents[0] <= (before.percent or 0)
+    ):
+        return []
+    return [_step(statement, percents[0], statement.text, dates)]
 
 
 def _steps_of(statement: Statement) -> list[Stage]:

@@ -40,6 +40,7 @@ _GOES = re.compile(
     rf"[^%.;]{{0,80}}?\b(?:to|at|for)\s{{1,3}}{_N}",
     re.IGNORECASE,
 )
+_NAMED = re.compile(rf"[\w ]{{2,30}}\s?[:(\u2013\u2014-]\s?{_N}\)?\s?(?:$|[,:(\u2013\u2014-])")
 _FROM = re.compile(rf"^((?:increase|move|raise|bump|go|advance)\b[^%]{{0,40}}?)\bfrom {_N} (?=to {_N}$)", re.IGNORECASE)
 _CONDITION = re.compile(
     rf"^(?:if|when|once|after|provided|as long as)\b[^%:]{{0,80}}?[:,]\s{{0,3}}(?:then\s)?(?={_N})", re.IGNORECASE
@@ -86,6 +87,12 @@ def moves_on(text: str) -> bool:
     """Whether a paragraph moves the flag several times, each time further: "we turn it on for 5% … then go to 50%"."""
     moves = [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
     return len(moves) > 1 and all(before < after for before, after in pairwise(moves))
+
+
+def names_step(text: str) -> bool:
+    """Whether a line gives a name and a percentage: `Small: 10%, 4/8/2027`; what it means its neighbours tell."""
+    shown = without_bars(text)
+    return bool(_NAMED.match(shown)) and not _TALK.search(shown)
 
 
 def goes_to(text: str) -> bool:

@@ -317,3 +317,25 @@ def test_the_users_of_a_row_are_those_that_are_counted_and_not_who_they_are(read
         ("Internal testers", None, (12,), date(2027, 4, 5)),
         (None, 5, (1500,), date(2027, 4, 12)),
     ]
+
+
+def test_a_list_of_steps_goes_on_under_names_of_its_own(reading: Read) -> None:
+    names = [
+        "**Canary** \u2014 1% \u2014 Tue 4/6/2027",
+        "**Small** \u2014 10% \u2014 4/8/2027",
+        "**All** \u2014 100% \u2014 4/15/2027",
+    ]
+    items = "".join(f"1. {name}\n" for name in names)
+
+    assert [(s.percent, s.start) for s in reading(f"# Intake\n\nStages:\n\n{items}").plans[0].stages] == [
+        (1, date(2027, 4, 6)), (10, date(2027, 4, 8)), (100, date(2027, 4, 15)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "item", ["Abandonment: 20%", "Done: 20%, 4/1/2027", "Goal: 20%, 4/20/2027", "Form: 3%, 4/20/2027"]
+)
+def test_another_thing_in_a_list_of_steps_is_none(reading: Read, item: str) -> None:
+    items = f"- Canary: 5%, 4/6/2027\n- {item}\n"
+
+    assert [stage.percent for stage in reading(f"# Intake\n\n{items}").plans[0].stages] == [5]
