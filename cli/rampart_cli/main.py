@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,32 +16,62 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from rampart.errors import GateError, RampartError, StoreError
-from rampart_cli.commands import (
-    backtest,
-    dead_letters,
-    decide,
-    history,
-    plan_check,
-    plan_import,
-    report,
-    simulate,
-    start,
-    status,
-)
 from rampart_cli.console import show_error, stderr
 from rampart_cli.failures import CommandError, ExitCode, InputError, UnreachableError
 from rampart_cli.stack import connect as connect_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rampart_cli.stack import Connect
 
-app = typer.Typer(rich_markup_mode=None, help="Guarded, phased rollouts of feature flags.")
-_PLANS = "Plans: check them, describe them, make them from a Markdown page."
-_LETTERS = "What could not be done and waits."
-plan_app = typer.Typer(help=_PLANS, short_help=_PLANS)
-dead_letters_app = typer.Typer(help=_LETTERS, short_help=_LETTERS)
+_GROUPS = {
+    "plan": "Plans: check them, describe them, make them from a Markdown page.",
+    "dead-letters": "What could not be done and waits.",
+}
+_COMMANDS = {
+    "plan check": "plan_check.plan_check",
+    "plan schema": "plan_check.plan_schema",
+    "plan import": "plan_import.plan_import",
+    "plan simulate": "simulate.plan_simulate",
+    "start": "start.start",
+    "status": "status.status",
+    "approve": "decide.approve",
+    "override": "decide.override",
+    "rollback": "decide.rollback",
+    "resume": "decide.resume",
+    "abandon": "decide.abandon",
+    "events": "history.events",
+    "evaluations": "history.evaluations",
+    "report": "report.report",
+    "backtest": "backtest.backtest",
+    "dead-letters list": "dead_letters.list_letters",
+    "dead-letters redrive": "dead_letters.redrive",
+}
+"""Each command with its function, as `module.function` of `rampart_cli.commands`."""
+
+
+def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line; with arguments that begin with a command, that command only.
+
+    The modules of all the others cost half a second, which whoever runs one command need not wait for.
+    """
+    begins = (" ".join(arguments[:2]), *arguments[:1])
+    wanted = next(([name] for name in begins if name in _COMMANDS), list(_COMMANDS))
+    app = typer.Typer(rich_markup_mode=None, help="Guarded, phased rollouts of feature flags.")
+    app.callback(invoke_without_command=True)(_root)
+    groups = {"": app}
+    for name in wanted:
+        group, _, command = name.rpartition(" ")
+        if group not in groups:
+            groups[group] = typer.Typer(help=_GROUPS[group], short_help=_GROUPS[group])
+            groups[group].callback(invoke_without_command=True)(_help_when_alone)
+            app.add_typer(groups[group], name=group)
+        module, _, function = _COMMANDS[name].partition(".")
+        run = getattr(import_module(f"rampart_cli.commands.{module}"), function)
+        sentence, stop, _ = (inspect.getdoc(run) or "").partition(". ")  # typer would cut it
+        groups[group].command(command, short_help=" ".join(sentence.split()) + stop.strip())(run)
+    return app
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the option's value
@@ -49,7 +80,6 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with th
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def _root(
     ctx: typer.Context,
     *,
@@ -60,49 +90,17 @@ def _root(
     _help_when_alone(ctx)
 
 
-@plan_app.callback(invoke_without_command=True)
-@dead_letters_app.callback(invoke_without_command=True)
 def _help_when_alone(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         sys.stdout.write(ctx.get_help() + "\n")
         raise typer.Exit(ExitCode.USAGE)
 
 
-def _add(group: typer.Typer, command: Callable[..., None], name: str | None = None) -> None:
-    """Put a command into a group's list with the first sentence of what it says of itself, which typer would cut."""
-    sentence, stop, _ = (inspect.getdoc(command) or "").partition(". ")
-    group.command(name, short_help=" ".join(sentence.split()) + stop.strip())(command)
-
-
-_add(plan_app, plan_check.plan_check, "check")
-_add(plan_app, plan_check.plan_schema, "schema")
-_add(plan_app, plan_import.plan_import, "import")
-_add(plan_app, simulate.plan_simulate, "simulate")
-_add(dead_letters_app, dead_letters.list_letters, "list")
-_add(dead_letters_app, dead_letters.redrive, "redrive")
-for _command in (
-    start.start,
-    status.status,
-    decide.approve,
-    decide.override,
-    decide.rollback,
-    decide.resume,
-    decide.abandon,
-    history.events,
-    history.evaluations,
-    report.report,
-    backtest.backtest,
-):
-    _add(app, _command)
-app.add_typer(plan_app, name="plan")
-app.add_typer(dead_letters_app, name="dead-letters")
-
-
 def main(arguments: Sequence[str] | None = None, *, connect: Connect = connect_stack) -> int:
     """Run one command and give its exit code; whatever goes wrong is told in words, on stderr or as JSON."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = get_command(app).main(args=given, prog_name="rampart", standalone_mode=False, obj=connect)
+        code = get_command(make_app(given)).main(args=given, prog_name="rampart", standalone_mode=False, obj=connect)
     except typer.Abort:
         stderr().print("nothing was done")
         return ExitCode.REFUSED

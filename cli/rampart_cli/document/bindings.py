@@ -1,4 +1,4 @@
-"""What a team's criteria mean in Datadog: one file, so that no query is typed again for the next plan."""
+"""What a team's criteria mean in Datadog: found by their names, so that no query is typed again for the next plan."""
 
 from __future__ import annotations
 
@@ -7,66 +7,12 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
-import yaml
-from pydantic import Field, ValidationError, field_validator
-
 from rampart.errors import RampartError
-from rampart.model import Model
-from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
 from rampart_cli.document.names import plain_name
-
-_SPECS: dict[str, type[Model]] = {"rate": RateSpec, "count": CountSpec, "value": ValueSpec, "reported": ReportedSpec}
-
-
-_WORDS = {"extra_forbidden": "bindings know no such key", "missing": "it is missing"}
-"""What pydantic's types of problems mean in bindings."""
 
 
 class BindingsError(RampartError):
     """The bindings file cannot be used."""
-
-
-class _File(Model):
-    synonyms: tuple[tuple[str, ...], ...] = Field((), max_length=200)
-    criteria: dict[str, dict[str, Any]] = Field(max_length=500)
-
-    @field_validator("criteria")
-    @classmethod
-    def _knows_each_key(cls, criteria: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        for pattern, spec in criteria.items():
-            model = _SPECS.get(str(spec.get("kind")))
-            if model is None:
-                raise ValueError(f"{pattern!r} needs a kind: one of {', '.join(_SPECS)}")
-            known = {info.alias or name for name, info in model.model_fields.items()}
-            if unknown := spec.keys() - known:
-                raise ValueError(f"{pattern!r} has keys that no {spec['kind']} has: {', '.join(sorted(unknown))}")
-            if wrong := _wrong_value(model, spec):
-                raise ValueError(f"{pattern!r}: {wrong}")
-        return criteria
-
-
-def _wrong_value(model: type[Model], spec: dict[str, Any]) -> str | None:
-    """What is wrong with a value that is given; what is left out is the page's to say, or a gap of the draft."""
-    try:
-        model.model_validate(spec)
-    except ValidationError as error:
-        for found in error.errors():
-            if found["loc"] and found["loc"][0] in spec:
-                return f"{'.'.join(map(str, found['loc']))}: {found['msg'].removeprefix('Value error, ')}"
-    return None
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads plain YAML and refuses a key that stands twice, of which YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the name and the place are PyYAML's
-        known: set[str] = set()
-        for key, _ in node.value:
-            name = str(key.value)
-            if name in known:
-                raise BindingsError(f"line {key.start_mark.line + 1}: {name!r} stands twice; keep one of the two")
-            known.add(name)
-        return super().construct_mapping(node, deep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +63,6 @@ def read_bindings(text: str) -> Bindings:
 
     Raises BindingsError, which names the place, when it is no YAML or binds something that no criterion is.
     """
-    try:
-        loaded = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that refuses to read a key twice
-        if loaded is None:
-            raise BindingsError("the file is empty; it needs `criteria:` with a criterion's name and its query")
-        if not isinstance(loaded, dict):
-            raise BindingsError(f"the file holds a {type(loaded).__name__}; it needs keys: `criteria:`, `synonyms:`")
-        file = _File.model_validate(loaded)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise BindingsError(f"the bindings are no YAML: {' '.join(str(error).split())[:300]}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        said = _WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
-        raise BindingsError(f"{place}: {said}") from error
-    return Bindings(file.synonyms, file.criteria)
+    from rampart_cli.document.bindings_file import parse  # costs 200 ms: whoever gives no file does not pay it
+
+    return Bindings(*parse(text))

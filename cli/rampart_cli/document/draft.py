@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import yaml
-
 from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.draft_criteria import Entry, Value, criterion_entries
 from rampart_cli.document.facts import MOST_FLAGS, almost_same, monitors_of
@@ -152,6 +150,8 @@ def _entry(key: str, value: Value | None, note: str | None, gap: str = "") -> st
 
 def scalar(value: Value) -> str:
     """A value as one line of YAML, quoted where it has to be."""
+    import yaml  # costs 50 ms: whoever asks for JSON does not pay it
+
     escapes = isinstance(value, str) and not value.isprintable()
     text = yaml.safe_dump(
         value,

@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 
 from rampart_cli.failures import ExitCode
-from rampart_cli.main import app
+from rampart_cli.main import make_app
 
 from .conftest import Terminal
 
@@ -27,7 +27,7 @@ def commands(group: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
             yield " ".join((*path, name)), command
 
 
-COMMANDS = dict(commands(get_command(app), ("rampart",)))
+COMMANDS = dict(commands(get_command(make_app()), ("rampart",)))
 
 
 def sections() -> dict[str, str]:

@@ -125,7 +125,14 @@ def test_today_is_taken_from_the_command_line() -> None:
     assert "result_before_launch" not in late.stderr
 
 
-def test_the_calendars_of_all_countries_are_not_loaded_before_a_day_asks_for_them() -> None:
-    code = "import sys, rampart_cli.commands.plan_import; print('holidays' in sys.modules)"
+def test_reading_a_page_loads_no_other_command_no_model_of_a_plan_and_no_calendars_of_all_countries() -> None:
+    """They cost more than the reading of a page does."""
+    slow = ["rampart_cli.commands.report", "rampart.plan.model", "holidays"]
+    code = (
+        "import sys; from rampart_cli.main import main; "
+        f"main(['plan', 'import', {str(PAGES / 'early-results.md')!r}, '--json']); "
+        f"print([name for name in {slow} if name in sys.modules], file=sys.stderr)"
+    )
 
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
