@@ -62,12 +62,22 @@ _OPS = {
     "==": r"={1,2}|\b(?:equals?|exactly)\b",
 }
 _NUMBER = r"\d[\d,]{0,11}(?:\.\d{1,6})?|\.\d{1,6}"
+_SPELT = {
+    word: str(number)
+    for number, word in enumerate(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    )
+}
+_DECIMAL_COMMA = re.compile(r"\d{1,3},(?:\d{1,2}|0\d{2}|\d{4,6})|0,\d{1,6}")
+"""`0,5`: a comma before anything but three digits, or behind a zero, is the decimal sign of other countries."""
 _UNIT = r"(?P<thousands>[kK]\b)?\s?(?P<unit>%|percent\b|[a-z]{1,12}\b(?:/[a-z]{1,6})?)?"
 _BAR = re.compile(
     "(?:" + "|".join(f"(?P<op{index}>{words})" for index, words in enumerate(_OPS.values())) + ")"
-    rf"\s{{0,3}}(?:of\s)?~?(?P<sign>%?)\s?(?P<number>{_NUMBER}){_UNIT}",
+    rf"\s{{0,3}}(?:of\s)?~?(?P<sign>%?)\s?(?P<number>{_NUMBER}|(?:{'|'.join(_SPELT)})\b){_UNIT}",
     re.IGNORECASE,
 )
+_OR_MORE = re.compile(rf"(?<![\w.,])({_NUMBER})\s?(%?)\+(?=\s{{0,3}}(?:$|[,;.)]))")
+"""`99.5%+`."""
 _OR_LESS = re.compile(
     rf"(?P<amount>(?<![\d.,])(?:{_NUMBER})\s?(?:%|percent\b)?(?:\s(?!(?:day|week|month|year)s?\b)[a-z]{{1,12}})?)\s(?:or|and)\s"
     r"(?:(?P<less>less|lower|fewer|below|under)|(?P<more>more|higher|greater|above|over))\b"
@@ -95,7 +105,8 @@ _ZERO = re.compile(
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(
-    r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|previous|prior|same as|similar to|normal"
+    r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|control (?:group|cohort|side)|previous|prior"
+    r"|same as|similar to|normal"
     r"|current(?:ly)? (?:rate|level|average)|last (?:day|week|month|quarter|year|release)(?:'s)?"
     r"|\d\s?(?:%|percent)\s(?:relative )?(?:increase|decrease|drop|rise|reduction|growth|change|regression)"
     r"|(?:increases?|decreases?|drops?|rises?|grows?|falls?)\s(?:by|of)\b"
@@ -132,6 +143,22 @@ _TALK = re.compile(
     r"|\be\.g\.",
     re.IGNORECASE,
 )
+_ASKS_YES_NO = re.compile(r"\s?\((?:y/n|yes/no|yes or no)\)$", re.IGNORECASE)
+_GOES_IF = re.compile(
+    r"^(?:(?:then|we|and)\s){0,2}(?:(?:only|will|can|may|shall)\s){0,2}"
+    r"(?:advance|proceed|continue|move on|go on|promote|expand|increase|go)\b"
+    r"[^.;:]{0,60}?\b(?:only\s)?(?:if|when|once|as long as|while):?\s",
+    re.IGNORECASE,
+)
+_BACK_IF = re.compile(
+    rf"^(?:(?:then|we|and|the team)\s){{0,2}}(?:(?:will|must|shall)\s)?{_STOP}\b[^.;:]{{0,60}}?"
+    r"\b(?:if|when|whenever|once)\b"
+    rf"|^(?:if|when|whenever|once|as soon as)\b[^.;]{{3,120}}?\b{_STOP}\b",
+    re.IGNORECASE,
+)
+"""A sentence that begins with going on, or back, and says on what condition; a tale of the past begins otherwise."""
+_HELD = re.compile(r"(?:we\s)?(?:(?:hold|wait|bake|soak)\b|~?\d[\d.]{0,5}\s?%)", re.IGNORECASE)
+_TIMES = frozenset({"hour", "hours", "hr", "hrs", "day", "days", "week", "weeks", "minutes", "mins"})
 _YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|would)\b", re.IGNORECASE)
 _NO_COUNT = frozenset(
     {"s", "sec", "secs", "second", "seconds", "ms", "msec", "millisecond", "milliseconds", "m", "min", "mins", "minute"}
@@ -147,7 +174,7 @@ _TAIL = re.compile(
 _REMARK = re.compile(r"\s\([^()]{1,200}\)\.?$")
 _SENTENCE = re.compile(r"(?<=[\w%)])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bincl)(?<!\bno)\.\s{1,3}(?=[A-Z])")
 _CHOICE = re.compile(r"\?:?\s{1,3}yes\s?(?:/|\||or)\s?no$", re.IGNORECASE)
-_HEAD = re.compile(r"^(?:and|or|but|with|that|keep|the|of)\s", re.IGNORECASE)
+_HEAD = re.compile(r"^(?:(?:and|or|but|with|that|keep|the|of|when|if|once)\s){1,3}", re.IGNORECASE)
 
 
 def is_hint(text: str) -> bool:
@@ -187,10 +214,21 @@ def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
         return []
     found = [
         criterion
-        for part in _parts(_OR_LESS.sub(_or_less, shown))
+        for part in _parts(_OR_MORE.sub(r">= \1\2", _OR_LESS.sub(_or_less, shown)))
         for criterion in (_read_stop(part, line, under) or _read_part(part, line))
     ]
     return [replace(criterion, text=shown) for criterion in found if criterion.name]
+
+
+def conditions_in(text: str, line: int) -> list[Criterion]:
+    """The bars of sentences that say when to go on or back, wherever they stand: `Advance only when errors < 1%`."""
+    if not is_bar(text) or is_hint(text):
+        return []
+    found: list[Criterion] = []
+    for sentence in _SENTENCE.split(text):
+        if (goes := _GOES_IF.match(sentence)) or _BACK_IF.match(sentence):
+            found += read_criteria(sentence[goes.end() :] if goes else sentence, line)
+    return [criterion for criterion in found if criterion.kind is CriterionKind.NUMERIC and criterion.op]
 
 
 def _or_less(found: re.Match[str]) -> str:
@@ -246,6 +284,8 @@ def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterio
         name = _name(text[last : bar.start()])
         if last and found and not name:
             name = found[-1].name
+        if (bar["unit"] or "").casefold() in _TIMES and _HELD.match(text[last : bar.start()].lstrip()):
+            continue  # how long a stage is held is nothing that is measured
         name = name or _name(f"{_noun(bar['unit'])} {text[bar.end() :] if bar is bars[-1] else ''}")
         op = next(op for index, op in enumerate(_OPS) if bar[f"op{index}"])
         found.append(_numeric(name, op, bar["number"], bar["sign"] or bar["unit"], line, _scale(bar)))
@@ -267,7 +307,7 @@ def _read_bare(text: str, line: int) -> Criterion:
     only = _ONLY_NUMBER.fullmatch(value.strip()) if colon else None
     if only:
         # Zero needs no operator: there is nothing below it.
-        op = "==" if float(only["number"].replace(",", "")) == 0 else None
+        op = "==" if _value(only["number"]) == 0 else None
         return _numeric(_name(name), op, only["number"], only["sign"] or only["unit"], line, _scale(only))
     if zero := _ZERO.match((value if colon else text).strip()):
         return _numeric(_name(name) if colon else _name(zero["name"]), "==", "0", None, line)
@@ -278,9 +318,10 @@ def _read_bare(text: str, line: int) -> Criterion:
     if (
         text.rstrip().endswith("?")
         or _YES_NO.match(text)
+        or _ASKS_YES_NO.search(text)
         or re.fullmatch(r"\s*(yes|no)\b.{0,20}", value, re.IGNORECASE)
     ):
-        return Criterion(_name(name if colon else text), CriterionKind.YES_NO, line)
+        return Criterion(_name(_ASKS_YES_NO.sub("", name if colon else text)), CriterionKind.YES_NO, line)
     return Criterion(_name(text), CriterionKind.NAMED, line)
 
 
@@ -294,8 +335,14 @@ def _numeric(name: str, op: str | None, number: str, unit: str | None, line: int
         kind: str | None = "percent"
     else:
         kind = None if word.split("/")[0] in _NO_COUNT and word else "count"
-    value = float(number.replace(",", "")) * scale
+    value = _value(number) * scale
     return Criterion(name, CriterionKind.NUMERIC, line, op, value, kind, word, written=number)
+
+
+def _value(number: str) -> float:
+    """A number as written: `1,000`, `0,5`, `five`."""
+    written = _SPELT.get(number.casefold(), number).rstrip(",")
+    return float(written.replace(",", "." if _DECIMAL_COMMA.fullmatch(written) else ""))
 
 
 def _before_colon(text: str) -> str:

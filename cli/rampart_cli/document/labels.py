@@ -47,6 +47,8 @@ class Asks(StrEnum):
     """Anything else that the template asks."""
 
 
+_GO = "(pass|advance|proceed|continue|move on|go on|go|expand)"
+_STOP = "(abort|stop|halt|pause|revert)"
 _ASKS = [
     (Asks.ACTUAL, r"\bactual\b"),
     (Asks.RESULTS, r"^(\w+ ){0,3}results?$|metrics at this stage|^number of unique|number of bugs"),
@@ -63,6 +65,12 @@ _ASKS = [
         Asks.CRITERIA,
         r"criteria|criterion|what metrics|^success metrics|^kpis?$|guardrails?|^metrics$|^(pass|advance) (if|when)",
     ),
+    (Asks.CRITERIA, rf"^({_GO}|{_STOP})( the \w+)?( only)? (if|when|once)$"),
+    (
+        Asks.CRITERIA,
+        r"^before (moving on|advancing|proceeding|continuing|going on|each (advance|stage)|the next stage)$",
+    ),
+    (Asks.CRITERIA, rf"^(before we {_GO}|when (do|will|can|should) (we|you) ({_GO}|{_STOP}))$"),
     (
         Asks.DATES,
         r"date range|test duration|^dates?$|^when$|desired date|planned date|(start|launch|end) date|^(start|end)s?$",
@@ -72,7 +80,7 @@ _ASKS = [
     (Asks.MONITOR, r"^(datadog )?(monitors?|alerts?)( ids?| links?)?$"),
     (Asks.ROLLBACK, r"\broll[- ]?back|\bback[- ]?out"),
     (Asks.TIMEZONE, r"time ?zone|^tz$"),
-    (Asks.OWNER, r"^(\w+ ){0,2}(owners?|owned by|dri|responsible|lead|team|point of contact|poc)$"),
+    (Asks.OWNER, r"^(\w+ ){0,2}(owners?|owned by|dri|responsible|lead|team|points? of contact|pocs?)$|^who owns\b"),
     (Asks.WINDOW, r"\bwindow\b|(minimum|least) (number of )?(sample|request)|sample size|evaluation (time|period)"),
     (Asks.FLAG, r"^(\w+ ){0,2}(flags?|toggles?|flippers?)( names?)?$|^feature (flag|toggle|flipper)"),
     (Asks.TITLE, r"^title$"),

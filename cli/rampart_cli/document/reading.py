@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from rampart_cli.document.criteria import (
     Criterion,
     CriterionKind,
     begins_as_hint,
+    conditions_in,
     is_bar,
     is_bar_only,
     is_hint,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 _BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
+_COUNTS_ROWS = re.compile(r"#?\s?\d{1,3}[.)]?")
 _HAS_DIGIT = re.compile(r"\d")
 _STOP_COLUMN = re.compile(r"^(fails?|failed|no[ -]?go|stop|abort|halt|red|critical|roll ?back|revert)\b", re.IGNORECASE)
 _NOW_COLUMN = re.compile(
@@ -146,6 +148,7 @@ def _criteria(statements: list[Statement]) -> list[Criterion]:
             cells = [statement.line.cells[index] for index in judged if index < len(statement.line.cells)]
             found += [c for cell in cells for c in read_criteria(cell, statement.number)]
         if not statement.is_criterion:
+            found += conditions_in(statement.text, statement.number) if _may_judge(statement) else []
             continue
         stated = criteria_of(statement)
         # A bar may stand on the next line of the paragraph that names it: "Error rate" and then ": < 1%".
@@ -164,6 +167,10 @@ def _criteria(statements: list[Statement]) -> list[Criterion]:
         found += stated
         above = statement
     return found
+
+
+def _may_judge(statement: Statement) -> bool:
+    return statement.is_plan and statement.line.kind in {LineKind.TEXT, LineKind.ITEM}
 
 
 def _goes_on(above: Statement, statement: Statement) -> bool:
@@ -204,10 +211,11 @@ def criteria_of(statement: Statement) -> list[Criterion]:
 
 
 def _asked_by(statement: Statement) -> str:
-    """The heading and the list items that ask for this criterion."""
+    """The heading, the label and the list items that ask for this criterion."""
     section = statement.section
     titles = [section.title] if section.kind is not SectionKind.STAGE else []
-    return "; ".join([*titles, *(item.text for item in statement.line.ancestors)])
+    labels = [statement.asked_by.text] if statement.asked_by is not None else []
+    return "; ".join([*titles, *labels, *(item.text for item in statement.line.ancestors)])
 
 
 def _named_text(statement: Statement) -> str:
@@ -227,11 +235,13 @@ def _listed(value: str, line: int) -> list[Criterion]:
 
 
 def _row_criteria(statement: Statement) -> list[Criterion]:
-    cells = [cell for cell in statement.line.cells if cell]
-    heads = statement.line.header
+    written, heads = statement.line.cells, statement.line.header
+    if len(written) > 2 and _COUNTS_ROWS.fullmatch(written[0]):
+        written, heads = written[1:], heads[1:]  # the first column only counts the rows
+    cells = [cell for cell in written if cell]
     if len(cells) < 2 or not answer(cells[0]):
         return read_criteria(cells[0], statement.number) if cells else []
-    others = [(head, cell) for head, cell in zip(heads[1:], statement.line.cells[1:], strict=False) if cell]
+    others = [(head, cell) for head, cell in zip(heads[1:], written[1:], strict=False) if cell]
     stops = [(head, cell) for head, cell in others if _STOP_COLUMN.search(head) or lists_stops(head)]
     # What is measured today is no bar, and where to stop is one only when nothing else is said.
     meant = [(head, cell) for head, cell in others if not _NOW_COLUMN.search(head) and (head, cell) not in stops]
@@ -247,7 +257,9 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
         bar = f"{ops[0]} {bar}"
     if units := [cell for head, cell in others if _UNIT_COLUMN.search(head) and cell[:1] not in {"", *bar[-1:]}]:
         bar = f"{bar} {units[0]}" if bar[-1:].isdigit() else bar
-    return read_criteria(f"{cells[0]}: {bar}", statement.number, under=statement.section.title)
+    found = read_criteria(f"{cells[0]}: {bar}", statement.number, under=statement.section.title)
+    # What stands beside a name and is no bar is no part of the name.
+    return [replace(c, name=cells[0]) if c.kind is CriterionKind.NAMED else c for c in found]
 
 
 def _no_plan(plan: PlanDocument) -> str | None:

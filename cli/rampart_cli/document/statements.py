@@ -32,6 +32,8 @@ class Statement:
     """It stands where criteria are listed."""
     stage_section: Section | None
     """The nearest section around the line that is a stage or a phase."""
+    asked_by: Line | None = None
+    """The label above a list of criteria that asks for them."""
 
     @property
     def asks(self) -> Asks | None:
@@ -82,7 +84,8 @@ class _Reader:
             is_result = is_result or (_opens(field, Asks.RESULTS) and not line.parent)
             decoy = section_is_decoy or is_result or _is_result(line, field)
             criterion = not decoy and self._lists(line, field, lists_criteria=lists_criteria)
-            found.append(Statement(line, section, field, decoy, criterion, stage))
+            asked = self._asked_by if criterion and self._asked_by is not section.heading else None
+            found.append(Statement(line, section, field, decoy, criterion, stage, asked))
             self._unanswered = _opens(field, Asks.CRITERIA) and not decoy
         return found
 
@@ -113,7 +116,9 @@ class _Reader:
 
 
 _STAGE_COLUMN = re.compile(r"^(stage|phase|step|wave|percent|%|rollout|traffic|exposure)", re.IGNORECASE)
-_JUDGE_COLUMN = re.compile(r"criteri|^(advance|proceed|continue|move on|go on|guardrails?)\b", re.IGNORECASE)
+_JUDGE_COLUMN = re.compile(
+    r"criteri|^go (if|when)$|^(advance|proceed|continue|move on|go on|guardrails?)\b", re.IGNORECASE
+)
 _METRIC_COLUMN = re.compile(r"metric|\bkpi|threshold|^(target|limit|bar)s?$", re.IGNORECASE)
 
 
