@@ -22,7 +22,7 @@ _INCREMENT = re.compile(
     re.IGNORECASE,
 )
 _OF_TIME = re.compile(
-    r"(?:%|percent)\s{0,3}of\s{1,3}(?:the\s{1,3})?(?:time|requests|calls)\b"
+    r"(?:%|percent)\s{0,3}of\s{1,3}(?:the\s{1,3})?(?:time|requests|calls|sessions|page ?(?:views|loads))\b"
     r"|percent(?:age)?[ _-]of[ _-](?:the[ _-])?time",
     re.IGNORECASE,
 )

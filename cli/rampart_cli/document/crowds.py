@@ -71,8 +71,16 @@ _BEFORE = re.compile(
 )
 _COUNTED = re.compile(rf"{_NUMBER}\s(?:[a-z]+\s)?{_PEOPLE}", re.IGNORECASE)
 _BARE = re.compile(
-    rf"[\s~]*(?:about |around |roughly |approximately )?{_NUMBER}(?:\s(?:[a-z]+\s)?{_PEOPLE})?[\s+.]*", re.IGNORECASE
+    rf"[\s~]*(?:about |around |roughly |approximately |approx\.? |(?:an )?estimated )?"
+    rf"{_NUMBER}(?:\s(?:[a-z]+\s)?{_PEOPLE})?[\s+.]*",
+    re.IGNORECASE,
 )
+_BEHIND = re.compile(
+    rf"(?:%|percent)(?:\sof\s(?:[a-z]{{2,20}}\s){{0,2}}?{_PEOPLE})?\s?[-\u2013\u2014/,;:]\s?"
+    rf"(?:about |around |roughly |approximately )?{_NUMBER}\s(?:[a-z]+\s)?{_PEOPLE}",
+    re.IGNORECASE,
+)
+"""`50% - 75,000 users`, `10% of users, roughly 15 thousand people`."""
 _PART = re.compile(r";|,(?!\d{3}(?!\d))|\band\b|\s(?:-|\u2013|to)\s", re.IGNORECASE)
 
 
@@ -86,7 +94,10 @@ def users_beside(text: str) -> tuple[int, ...] | None:
     if before := _BEFORE.search(text[:300]):
         return (_whole(before[1], before[2]),)
     beside = _BESIDE.search(text[:300])
-    return _only_people(beside[1] or beside[2]) if beside else None
+    found = _only_people(beside[1] or beside[2]) if beside else None
+    if found is None and (behind := _BEHIND.search(text[:300])) and not _RATE.search(text[:300]):
+        return (_whole(behind[1], behind[2]),)
+    return found
 
 
 def people_in(text: str) -> tuple[int, ...] | None:

@@ -53,9 +53,11 @@ _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _TOKEN = re.compile(
     rf"(?P<iso>\d{{4}}[/.-]\d{{1,2}}[/.-]\d{{1,2}})(?!\d)"
     rf"|(?P<us>\d{{1,2}}/\d{{1,2}}(?:/(?:\d{{4}}|\d{{2}}))?)(?![\d/])"
+    rf"|(?P<days>\b\d{{1,2}}\s?[-\u2013\u2014]\s?\d{{1,2}}(?:st|nd|rd|th)?\s{{1,3}}(?:{_MONTH})\b\.?(?:,?\s{{1,3}}\d{{4}})?)"
     rf"|(?P<dash>\d{{1,2}}-\d{{1,2}}-\d{{4}})(?!\d)"
     rf"|\b(?P<month>(?:{_MONTH})\.?\s{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?(?!\d)(?:,?\s{{1,3}}\d{{4}})?)"
-    rf"|(?P<european>\b\d{{1,2}}(?:st|nd|rd|th)?(?:\s{{1,3}}|-)(?:{_MONTH})\b(?:(?:,?\s{{1,3}}|-)\d{{4}})?)"
+    rf"|(?P<european>\b\d{{1,2}}(?:st|nd|rd|th)?(?:\s{{1,3}}(?:of\s)?|-)(?:{_MONTH})\b(?:(?:,?\s{{1,3}}|-)\d{{4}})?)"
+    r"|(?P<and>\s{1,3}and\s{1,3})"
     r"|(?P<sep>\s{0,3}(?:(?<=\d)/(?=20\d\d-)|-|\u2013|\u2014|→|\bto\b|\bthrough\b|\bthru\b|\buntil\b)\s{0,3}"
     r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b[.,]?\s{0,3})?)"
     r"|(?P<year>\b20\d\d\b)"
@@ -67,7 +69,8 @@ _UNTIL = re.compile(r"\s*(?:until|through|thru)\s*", re.IGNORECASE)
 _TURN = 6
 """Months that a range's end may lie before its start, with the year written once, to be taken for the next year."""
 _WEEK = re.compile(r"\bweek (of|beginning|starting)\s{1,3}$", re.IGNORECASE)
-_ATOMS = frozenset({"iso", "us", "dash", "month", "european"})
+_BETWEEN = re.compile(r"\bbetween\s{1,3}$", re.IGNORECASE)
+_ATOMS = frozenset({"iso", "us", "dash", "month", "european", "days"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,12 @@ def read_dates(text: str) -> Dates:
             return Dates(text=vague[0], problem=DateProblem.MALFORMED)
         missing = placeholder_in(text)
         return Dates(text=missing, problem=DateProblem.PLACEHOLDER) if missing else NOTHING
+    if tokens[first].kind == "days":
+        return _days_of_month(tokens[first].text)
     begin = _day(tokens[first])
     tail = tokens[first + 1 : first + 6]
+    if tail and tail[0].kind == "and" and not _BETWEEN.search(text[: tokens[first].start]):
+        tail = []  # two days, and no range
     end, used, broken_range = _end(begin, tokens[first], tail)
     last = used[-1] if used else tokens[first]
     written = text[tokens[first].start : last.end].strip()
@@ -187,7 +194,7 @@ def _tokens(text: str) -> list[_Token]:
 
 def _end(begin: _Day, first: _Token, tail: list[_Token]) -> tuple[_Day | None, list[_Token], bool]:
     """The range's end, the tokens that make it, and whether it is broken."""
-    if not tail or tail[0].kind != "sep" or tail[0].start != first.end:
+    if not tail or tail[0].kind not in {"sep", "and"} or tail[0].start != first.end:
         return None, [], False
     if len(tail) < 2 or tail[1].start != tail[0].end:
         return None, [], False  # an open range
@@ -204,6 +211,16 @@ def _end(begin: _Day, first: _Token, tail: list[_Token]) -> tuple[_Day | None, l
     if following is not None and following.kind == "year" and following.start - second.end <= 2 and end.year is None:
         end, used = replace(end, year=int(following.text)), tail[:3]
     return end, used, False
+
+
+def _days_of_month(text: str) -> Dates:
+    """`6-8 May 2026`: two days of one month, which stands behind them."""
+    first, rest = re.split(r"[-\u2013\u2014]", text, maxsplit=1)
+    end = _day(_Token("european", rest, 0, len(rest)))
+    begin = replace(end, day=int(first))
+    if not (begin.is_possible and end.is_possible):
+        return Dates(text=text, problem=DateProblem.MALFORMED)
+    return _resolve(begin, end, text, is_week=False)
 
 
 def _resolve(begin: _Day, end: _Day | None, text: str, *, is_week: bool) -> Dates:

@@ -36,6 +36,8 @@ _ZONES = {
     "America/Chicago": r"\b(?:central|ct|cst|cdt)\b",
     "America/Denver": r"\b(?:mountain|mt|mst|mdt)\b",
     "America/Los_Angeles": r"\b(?:pacific|pt|pst|pdt)\b",
+    "America/Anchorage": r"\b(?:alaska|akst|akdt)\b",
+    "Pacific/Honolulu": r"\b(?:hawaii|hst)\b",
     "UTC": r"\b(?:utc|gmt)\b",
 }
 _NAMED_ZONE = re.compile(

@@ -73,8 +73,9 @@ _ASKS = [
     (Asks.CRITERIA, rf"^(before we {_GO}|when (do|will|can|should) (we|you) ({_GO}|{_STOP}))$"),
     (
         Asks.DATES,
-        r"date range|test duration|^dates?$|^when$|desired date|planned date|(start|launch|end) date|^(start|end)s?$",
+        r"date range|test duration|^dates?$|^when$|desired date|planned date|(start|launch|end) date",
     ),
+    (Asks.DATES, r"^((desired|planned|expected|target) )?(start|end)s?$"),
     (Asks.DATES, r"^(planned|scheduled)( (start|launch|for|on))?$"),
     (Asks.DATES, r"length of time|^duration|time ?frame|^hold|^bake"),
     (Asks.MONITOR, r"^(datadog )?(monitors?|alerts?)( ids?| links?)?$"),

@@ -6,7 +6,7 @@ import gc
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any
 
 from rampart_cli.document.checks import check_plan
@@ -31,6 +31,7 @@ from rampart_cli.document.sections import Section, SectionKind, build_tree, plan
 from rampart_cli.document.stage_details import Details, give_details
 from rampart_cli.document.stages import read_stages
 from rampart_cli.document.statements import Statement, judged_by, statements_of
+from rampart_cli.document.steps import goes_to
 from rampart_cli.document.tables import upright
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ _STOP_COLUMN = re.compile(r"^(fails?|failed|no[ -]?go|stop|abort|halt|red|critic
 _NOW_COLUMN = re.compile(
     r"baseline|current|today|\bnow\b|actual|\bresults?\b|last (week|month|year)|^before$", re.IGNORECASE
 )
+_ROLLS = re.compile(r"roll-?out|release|launch|deploy|\bflag|toggle|\bplan\b", re.IGNORECASE)
+_OF_USERS = re.compile(
+    r"%\s(?:of\s(?:the |our |all )?)?(?:users|traffic|visitors|veterans|actors|customers|requests)\b|\bcanary\b"
+    r"|\b(?:number|percent\w*) of (?:users|traffic)\b",
+    re.IGNORECASE,
+)
+_USERS_COLUMN = re.compile(r"\b(?:users|traffic|visitors|veterans|customers|roll-?out)\b", re.IGNORECASE)
 _GOES_BACK = "Roll back if"
 _UNIT_COLUMN = re.compile(r"^units?$", re.IGNORECASE)
 _OPERATOR_COLUMN = re.compile(r"^(operators?|comparisons?|comparators?|direction|op|condition)$", re.IGNORECASE)
@@ -262,10 +270,26 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     return [replace(c, name=cells[0]) if c.kind is CriterionKind.NAMED else c for c in found]
 
 
+def _speaks_of_rollout(plan: PlanDocument) -> bool:
+    """Whether the page says in any way what its percentages are of; "Stage A: 5%" and a day beside 5% do."""
+    if plan.flags or any((stage.letter and stage.percent is not None) or stage.dates.said for stage in plan.stages):
+        return True
+    titles = (section.title for root in plan.roots for section in root.walk())
+    planned = [statement for statement in plan.statements if statement.is_plan]
+    if any(_USERS_COLUMN.search(head) for statement in planned for head in statement.line.header):
+        return True
+    said = chain([plan.title.value], titles, (statement.text for statement in planned))
+    return any(_ROLLS.search(text) or _OF_USERS.search(text) or goes_to(text) for text in said)
+
+
 def _no_plan(plan: PlanDocument) -> str | None:
     """Why a page is no plan; None when it is one."""
     if not plan.stages:
         return "no stage of a rollout is stated on this page: no percentage of users that a flag is taken to"
+    if not _speaks_of_rollout(plan):
+        return (
+            "nothing on this page speaks of a flag, a rollout or users: its stages and percentages are of another thing"
+        )
     blanks = sum(1 for s in plan.statements if s.is_plan and placeholder_in(s.text))
     filled = plan.flags or plan.criteria or any(s.dates.start or s.users or s.hold for s in plan.stages)
     if blanks >= 3 and not filled:

@@ -57,6 +57,14 @@ _GOES_TO = (
 )
 """`Rollout to 10%`, `Expansion (25%)`: a heading that says what is done and to how many."""
 
+_REACHES = (
+    r"(?:alpha|beta|pilot|early (?:adopters?|access)|(?:general|limited|full) availability|ga|everyone|all users"
+    r"|public)\b(?: (?:users|testers|group|launch|release|rollout))?\s?[:(\u2013\u2014-]\s?~?\d{1,3}(?:\.\d+)?\s?%"
+)
+"""`Pilot: 5%`, `General availability (100%)`: a heading that names who is reached, and how many that is."""
+_NAMED_STAGE = r"(?:stage|phase|step|wave|ring|round|tier)\s[\w-]{2,20}\s?[:(\u2013\u2014-]\s?~?\d{1,3}(?:\.\d+)?\s?%"
+"""`Stage Alpha - 5%`: a stage with a name in the place of its letter."""
+
 _NOT_BUILT = (
     r"(?!\s(?:page|list|screen|view|widget|form|table|card|tab|export|search|chat|forum|comment|content|message)s?\b)"
 )
@@ -79,7 +87,7 @@ _KINDS = [
         r"^(the )?(previous|last|earlier|past|former|old) (roll-?out|launch|release|attempt|plan|year)s?\b",
     ),
     (SectionKind.GUIDE, r"\b(sprint|capacity|staffing|budget) plan"),
-    (SectionKind.STAGE, rf"^{_STAGE_NAME}|\bcanary\b|^~?\d{{1,3}}(\.\d+)?\s?%|^{_GOES_TO}"),
+    (SectionKind.STAGE, rf"^{_STAGE_NAME}|\bcanary\b|^~?\d{{1,3}}(\.\d+)?\s?%|^{_GOES_TO}|^{_REACHES}|^{_NAMED_STAGE}"),
     (SectionKind.TIMELINE, r"time ?line|schedule|calendar|key dates|milestones"),
     (
         SectionKind.CRITERIA,

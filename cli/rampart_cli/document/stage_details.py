@@ -69,7 +69,7 @@ class Details:
     """The groups of stages (by id) that all know how long they are held."""
 
 
-_IS_END = re.compile(r"(?:planned )?(?:end|finish)", re.IGNORECASE)
+_IS_END = re.compile(r"(?:(?:desired|planned|expected|target) )?(?:end|finish)", re.IGNORECASE)
 _WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
 
 

@@ -234,7 +234,8 @@ def _without_percent(frame: _Frame, told: _Told) -> list[Stage]:
     """Everybody, an audience, or a stage that does not say how many; a phase may be a mere heading over stages."""
     if reaches_all(_REST.sub("", frame.says)):
         return [Stage(100.0, StageKind.ACTORS, frame.section.line, frame.name, frame.letter, section=frame.section)]
-    if frame.word in _CONTAINERS and (frame.word not in told.telling or told.words - _CONTAINERS):
+    is_named = names_audience(frame.says) and not _WORK.search(frame.says)
+    if frame.word in _CONTAINERS and not is_named and (frame.word not in told.telling or told.words - _CONTAINERS):
         return []
     if frame.word in _CONTAINERS and _WORK.match(_REST.sub("", frame.says)):
         return []

@@ -130,13 +130,16 @@ def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
 
 
+_STAGE_NAME = re.compile(r"^(stage|phase|step|wave)s?( name)?$", re.IGNORECASE)
+_TARGET = re.compile(r"^target$", re.IGNORECASE)
 _BARS = re.compile(r"threshold|metric|criteri|\bkpi|guardrail|^(target|limit|bar|success)s?$", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
 def has_bars(header: tuple[str, ...]) -> bool:
-    """Whether a table's head is that of a table of criteria."""
-    return any(map(_BARS.search, header))
+    """Whether a table's head is that of a table of criteria; beside a stage's name, a target is whom it reaches."""
+    shown = [head for head in header if not _TARGET.search(head)] if _STAGE_NAME.search(header[0]) else header
+    return any(map(_BARS.search, shown))
 
 
 def _opens(field: Field | None, asks: Asks) -> bool:

@@ -36,8 +36,9 @@ _PERCENT_COLUMN = re.compile(r"%|percent", re.IGNORECASE)
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 _WHOM_COLUMN = re.compile(r"\b(who|whom|audience|share|reach|population|users)\b", re.IGNORECASE)
 _SHARE_COLUMN = re.compile(r"percent|%|rollout|traffic|exposure|share|reach|launch", re.IGNORECASE)
+_TARGET = re.compile(r"^target$", re.IGNORECASE)
 _COUNTS_COLUMN = re.compile(r"^(stage|phase|step|wave|ring|round)\b", re.IGNORECASE)
-_DATE_COLUMN = re.compile(r"date|when|start|begin|^from$|range|week|schedule|planned", re.IGNORECASE)
+_DATE_COLUMN = re.compile(r"date|go[- ]?live|when|start|begin|^from$|range|week|schedule|planned", re.IGNORECASE)
 _OF_PEOPLE = re.compile(r"\s{0,2}of\s(?:(?:all|the|our)\s){0,2}[a-z]{3,20}", re.IGNORECASE)
 _END_COLUMN = re.compile(r"^(end|finish|until|through|last)(s|ed| date| day)?$", re.IGNORECASE)
 _ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
@@ -57,6 +58,8 @@ def read_steps(statements: Iterable[Statement]) -> list[Stage]:
     before: Stage | None = None
     for statement in statements:
         steps = _steps_of(statement) or _goes_on(statement, before)
+        # 0% reaches nobody: without a day it is only where the rollout starts from.
+        steps = [step for step in steps if step.percent != 0 or step.dates.said]
         found += steps
         if statement.line.kind is LineKind.ITEM and (steps or _stands_beside(statement, before)):
             before = steps[0] if len(steps) == 1 else None
@@ -149,7 +152,7 @@ def _dated(statement: Statement) -> list[Stage]:
     between = [text[start:end] for start, end in zip(cuts[::2], cuts[1::2], strict=True)]
     before, after = ([date_said(part) for part in parts] for parts in (between[:-1], between[1:]))
     days = next((days for days in (after, before) if all(day.said for day in days)), None)
-    if days is None or not steps_in(statement.text):
+    if days is None or not (steps_in(statement.text) or (statement.field and steps_in(statement.field.value))):
         return []
     return [_step(statement, float(p[1]), p[0], day) for p, day in zip(found, days, strict=True) if float(p[1]) <= 100]
 
@@ -206,6 +209,9 @@ def _row(statement: Statement) -> list[Stage]:
     judges = {statement.line.header[index] for index in judged}
     planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head) and head not in judges}
     said = [(cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := _percents(head, cell))]
+    if not said and _NAME_COLUMN.search(statement.line.header[0]):
+        # Beside a stage's name, a target that is a percentage and nothing else is the stage's.
+        said = [(cell, p) for head, cell in planned.items() if _TARGET.search(head) and (p := _share_only(cell))]
     if not said and any(_COUNTS_COLUMN.search(head) or _DATE_COLUMN.search(head) for head in planned):
         said = [(cell, p) for head, cell in planned.items() if _WHOM_COLUMN.search(head) and (p := percents_in(cell))]
     if not said:
@@ -245,6 +251,11 @@ def _percents(head: str, cell: str) -> list[float]:
     if _PERCENT_COLUMN.search(head) and _BARE.fullmatch(written) and float(written) <= 100:
         return [float(written)]
     return percents_in(written)
+
+
+def _share_only(cell: str) -> list[float]:
+    found = PERCENT.fullmatch(answer(cell))
+    return percents_in(found[0]) if found else []
 
 
 def _dates_of(row: dict[str, str]) -> Dates:

@@ -23,13 +23,17 @@ _TELL = (
 )
 _LEADS = re.compile(
     r"^(?:(?:stage|step|phase|wave|ramp|ring|round|tier|day|week|group)\s{0,3}#?\w{1,5}\b[^%:]{0,40}:?[^%:]{0,30}?"
-    rf"|canary\b[^%]{{0,20}}?)\(?{_N}",
+    r"|canary\b[^%]{0,20}?"
+    r"|(?:first|second|third|fourth|next|then|after that|last|lastly|finally|initially)[:,]?\s(?:with |at |to )?)"
+    rf"\(?{_N}",
     re.IGNORECASE,
 )
 _IS = re.compile(
     rf"^{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
     rf"|of\s(?:[\w/-]+\s){{0,3}}?{REACHED}(?!\s{_TELL})"
-    r"|(?:on|by|for|to|at|after|in|rollout|users|traffic|veterans|everyone|starting|canary|then|and)\b)",
+    r"|(?:on|by|for|to|at|after|in|rollout|users|traffic|veterans|everyone|starting|canary|then|and)\b"
+    r"|(?:\d{1,2}|an?|one|two|three|four|five)\s(?:business |working |full )?(?:hour|day|week|month)s?\s"
+    r"(?:later|after)\b)",
     re.IGNORECASE,
 )
 _COUNTS = re.compile(rf"^~?\d[\d,.]{{0,9}}\s?k?\s(?:\w+\s)?{REACHED}\s{{0,2}}[(=,]\s?{_N}", re.IGNORECASE)
@@ -50,9 +54,11 @@ _TALK = re.compile(
     r"|at most|no more than|(?<!ramp )(?<!ramps )(?<!step )(?<!scale )(?<!go )(?<!move )(?<!bump )up to\b"
     r"|\bexample|e\.g\.|for instance|%\s{0,2}(?:of )?(?:errors?|fail)"
     r"|\berrors?(?: rates?)?\s{0,2}(?:of|at|is|:)?\s{0,2}~?[\d.]{1,6}\s?%"
-    r"|\b(?:we|they|it|team)\s(?:\w+ly\s)?(?:rolled|launched|increased|moved|went|raised|expanded|opened|enabled|deployed)\b"
+    r"|\b(?:we|they|it|team)\s(?:\w+ly\s)?(?:rolled|launched|increased|moved|raised|expanded|opened|enabled|deployed)\b"
     r"|\b(?:might|could|would|may)\s(?:\w+\s)?(?:go|increase|ramp|expand|move|raise|launch|release|roll|turn|enable|open)\b"
-    r"|\b(?:got|gave|showed|saw|had|were|was|reached)\b|roll(?:ed|ing)?[ -]?back|decrease|reduce|lower\b|back to",
+    r"|\b(?:got|gave|showed|saw|had|were|was|went|reached)\b"
+    r"|\blast (?:year|month|week|quarter|spring|summer|autumn|fall|winter|time)\b(?! of\b)"
+    r"|roll(?:ed|ing)?[ -]?back|decrease|reduce|lower\b|back to",
     re.IGNORECASE,
 )
 _ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
@@ -121,7 +127,9 @@ def _steps_of(clause: str) -> list[float]:
         return []
     if not _JOINTS.sub("", PERCENT.sub("", clause)):
         return percents  # 1% → 25% → 100%
-    if (series := _SERIES.search(clause)) and _LEAD_IN.match(clause[: series.start()]):
+    if (series := _SERIES.search(clause)) and (
+        _LEAD_IN.match(clause[: series.start()]) or (series.start() == 0 and "→" in series[0])
+    ):
         return percents_in(series[0])
     for pattern in (_LEADS, _IS, _COUNTS, _GOES):
         if found := pattern.search(clause):
