@@ -301,6 +301,10 @@ def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnosti
 
 
 def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+    for section in (section for root in plan.roots for section in root.walk() if not section.is_decoy):
+        if missing := placeholder_in(section.title):
+            message = f"{missing!r} stands for an answer that is not given yet"
+            yield say(Code.PLACEHOLDER_LEFT, section.line, missing, message)
     dated = [stage.line for stage in plan.stages if stage.start]
     open_ranges = {calendar.line for calendar in details.calendars if not calendar.dates.start}
     for statement in plan.statements:

@@ -68,7 +68,7 @@ _SPELT = {
         ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     )
 }
-_DECIMAL_COMMA = re.compile(r"\d{1,3},(?:\d{1,2}|0\d{2}|\d{4,6})|0,\d{1,6}")
+_DECIMAL_COMMA = re.compile(r"\d{1,3},(?:\d{1,2}|\d{4,6})|0,\d{1,6}")
 """`0,5`: a comma before anything but three digits, or behind a zero, is the decimal sign of other countries."""
 _UNIT = r"(?P<thousands>[kK]\b)?\s?(?P<unit>%|percent\b|[a-z]{1,12}\b(?:/[a-z]{1,6})?)?"
 _BAR = re.compile(
@@ -165,6 +165,12 @@ _NO_COUNT = frozenset(
     | {"minutes", "h", "hr", "hour", "hours", "day", "days", "week", "weeks", "mb", "kb", "gb", "point", "points", "x"}
     | {"star", "stars"}
 )
+_CHOICE_ONLY = re.compile(r"\s*(?:y/n|(?:yes|no)\b.{0,20})", re.IGNORECASE)
+_MUST = re.compile(
+    r"^(?:(?:it|this|that|which)\s)?(?:must|should|shall|has to|have to|needs? to|is to|is|are|stays?|keep)\b"
+    r"(?:\s(?:be|stay|remain|it))?\s",
+    re.IGNORECASE,
+)
 _EDGE = " :,;-\u2013\u2014→=.*_"
 _TAIL = re.compile(
     r"(?:\s(?:is|are|be|stays?|remains?|keeps?|must|shall|should|will|may|can|has to|have to|needs? to"
@@ -194,7 +200,7 @@ def is_bar(text: str) -> bool:
 
 def is_bar_only(text: str) -> bool:
     """Whether a text is a bar without the name of what it is for: `< 1%`, `99.9%`, `2% or less`."""
-    shown = _OR_LESS.sub(_or_less, text).strip()
+    shown = _MUST.sub("", _OR_LESS.sub(_or_less, text).strip(), count=1)
     return bool(_BAR.fullmatch(shown) or _ONLY_PERCENT.fullmatch(shown))
 
 
@@ -304,6 +310,8 @@ def _noun(unit: str | None) -> str:
 def _read_bare(text: str, line: int) -> Criterion:
     """A criterion without an operator."""
     name, colon, value = text.partition(":")
+    if colon and placeholder_in(value) and not _CHOICE_ONLY.fullmatch(value):
+        return Criterion(_name(name), CriterionKind.NAMED, line)
     only = _ONLY_NUMBER.fullmatch(value.strip()) if colon else None
     if only:
         # Zero needs no operator: there is nothing below it.
@@ -315,12 +323,7 @@ def _read_bare(text: str, line: int) -> Criterion:
         return _numeric(_name(trailing["name"]), None, trailing["number"], "%", line)
     if leading := _LEADING.fullmatch(text):
         return _numeric(_name(leading["name"]), None, leading["number"], "%", line)
-    if (
-        text.rstrip().endswith("?")
-        or _YES_NO.match(text)
-        or _ASKS_YES_NO.search(text)
-        or re.fullmatch(r"\s*(yes|no)\b.{0,20}", value, re.IGNORECASE)
-    ):
+    if text.rstrip().endswith("?") or _YES_NO.match(text) or _ASKS_YES_NO.search(text) or _CHOICE_ONLY.fullmatch(value):
         return Criterion(_name(_ASKS_YES_NO.sub("", name if colon else text)), CriterionKind.YES_NO, line)
     return Criterion(_name(text), CriterionKind.NAMED, line)
 

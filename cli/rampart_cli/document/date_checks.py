@@ -64,11 +64,13 @@ def _entries(plan: PlanDocument) -> list[Statement]:
     """The entries of timelines."""
     return [
         s for s in plan.statements
-        if s.is_plan and s.line.kind in {LineKind.ITEM, LineKind.TEXT}
+        if s.is_plan and s.line.kind in {LineKind.ITEM, LineKind.TEXT, LineKind.ROW}
         and (s.section.kind is SectionKind.TIMELINE or s.line.checked is not None) and leading_date(s.text)[0].said
     ]  # fmt: skip
 
 
+FULL = 100
+"""The percentage after which nothing is waited for."""
 _NEAR_HOLIDAYS = (
     (1, 1, 3), (1, 15, 21), (2, 15, 21), (5, 24, 31), (6, 17, 21), (7, 2, 6), (9, 1, 7), (10, 8, 14), (11, 9, 13),
     (11, 22, 28), (12, 23, 27), (12, 30, 31),
@@ -152,8 +154,11 @@ def _line_of(stage: Stage) -> int:
 def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
     steps = {stage.source.number for stage in plan.stages if stage.source}
     steps |= {stage.dates_line for stage in plan.stages if stage.dates_line}
+    last = plan.stages[-1].start if plan.stages[-1].percent == FULL else None
     for entry in _entries(plan):
         dates, rest = leading_date(entry.text)
+        if last is not None and dates.start is not None and dates.start > last:
+            continue  # nothing waits for what comes after the last step
         if entry.number not in steps and "%" not in rest:
             yield say(
                 Code.DEPENDENCY_IN_TIMELINE, entry.number, dates.text,

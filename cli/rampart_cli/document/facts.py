@@ -26,6 +26,8 @@ _FLAG_PATH = re.compile(r"/flipper/features/([A-Za-z0-9_.:-]{1,200})/?$")
 _FLAG_WORD = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:_[a-z0-9]{1,40}){1,20}(?![\w/]|\.\w)", re.IGNORECASE)
 _KEBAB_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9]{0,60}(?:-[A-Za-z0-9]{1,60}){1,20}")
 _BESIDE = re.compile(r"\s\|\s|;\s|\s[\u00b7\u2022]\s")
+_GOES_BACK = re.compile(r"\broll(?:ing)?[- ]?back|\bback(?:ing)?[- ]?out", re.IGNORECASE)
+_CAMEL_FLAG = re.compile(r"[a-z][a-z0-9]{1,40}(?:[A-Z][a-z0-9]{0,40}){1,10}")
 _FACTS = frozenset({Asks.OWNER, Asks.TIMEZONE, Asks.FLAG, Asks.DASHBOARD, Asks.MONITOR})
 _CODE_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{2,199}")
 _FLAG_COLUMN = re.compile(r"\b(toggle|flag|flipper|feature)s?( name)?s?$|^name$", re.IGNORECASE)
@@ -127,7 +129,7 @@ def _take(plan: PlanDocument, statement: Statement, field: Field | None) -> None
     text = statement.text
     value = answer(field.value) if field else ""
     asks = field.asks if field else None
-    if asks is None and (asked := what_is_asked(statement.section.title)) in {Asks.OWNER, Asks.TIMEZONE}:
+    if asks is None and (asked := _asked_above(statement)) in {Asks.OWNER, Asks.TIMEZONE}:
         asks, value = asked, answer(text)  # the heading asks, and the line below it answers
     match asks:
         case Asks.OWNER if value:
@@ -142,6 +144,12 @@ def _take(plan: PlanDocument, statement: Statement, field: Field | None) -> None
             plan.monitor = plan.monitor or Said(value, statement.number)
     if asks is Asks.TIMEZONE and value and (zone := _zone(text, value)):
         plan.timezone = plan.timezone or Said(zone, statement.number)
+
+
+def _asked_above(statement: Statement) -> Asks:
+    """What the list item or the heading asks that stands above a line."""
+    item = statement.line.parent
+    return what_is_asked(item.text.rstrip(" :") if item is not None else statement.section.title)
 
 
 def _of_columns(line: Line) -> list[Field]:
@@ -203,7 +211,10 @@ def _links(statement: Statement) -> list[Link]:
 
 def _rollback_section(roots: Iterable[Section]) -> Said | None:
     for section in (section for root in roots for section in root.walk()):
-        if section.kind is SectionKind.ROLLBACK and _is_filled(section):
+        goes_back = section.kind is SectionKind.ROLLBACK or (
+            section.kind is SectionKind.CRITERIA and _GOES_BACK.search(section.title)
+        )
+        if goes_back and _is_filled(section):
             return Said(section.title, section.line)
     return None
 
@@ -271,7 +282,7 @@ def _names_in(words: str, codes: list[str]) -> list[str]:
     shown = answer(words)
     if found := [code for code in codes if _CODE_FLAG.fullmatch(code) and placeholder_in(code) is None]:
         return found
-    if _KEBAB_FLAG.fullmatch(shown):
+    if _KEBAB_FLAG.fullmatch(shown) or _CAMEL_FLAG.fullmatch(shown):
         return [shown]
     return [name for name in _FLAG_WORD.findall(_ADDRESS.sub(" ", shown)) if placeholder_in(name) is None]
 

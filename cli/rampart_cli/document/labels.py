@@ -170,7 +170,9 @@ def _is_clock_or_address(text: str, index: int) -> bool:
 _PLACEHOLDER = re.compile(
     r"\[[^\]]{0,20}(fill|pick|insert|enter|your|link|name|date|number|tbd)[^\]]{0,60}\]|\bfill[_ ]in\b|\btb[dac]\b"
     r"|\bto[- ]be[- ](?:decided|determined|defined|announced|confirmed|named)\b"
-    r"|\b(mm|xx|m|x)/(dd|xx|d|x)(/(yyyy|yy|xxxx|xx|\d{2,4}))?\b|\blorem ipsum\b|\bxx+\b|<[a-z _-]{2,30}>",
+    r"|\b(mm|xx|m|x)/(dd|xx|d|x)(/(yyyy|yy|xxxx|xx|\d{2,4}))?\b|\blorem ipsum\b|\bxx+\b|<[a-z _-]{2,30}>"
+    r"|(?-i:\bTODO\b)|(?<![\w)])\?{2,9}|(?<![\w.])(?:[xn?]|_{2,9})\s?%|(?<!\w)_{2,20}(?!\w)"
+    r"|@?\byour[_-](?:team|flag|toggle|feature|name|product|metric|dashboard|monitor|time)\w{0,40}",
     re.IGNORECASE,
 )
 _BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
 _COUNTS_ROWS = re.compile(r"#?\s?\d{1,3}[.)]?")
+_ONLY_ZERO = re.compile(r"(?:0|zero|none)\.?", re.IGNORECASE)
 _HAS_DIGIT = re.compile(r"\d")
 _STOP_COLUMN = re.compile(r"^(fails?|failed|no[ -]?go|stop|abort|halt|red|critical|roll ?back|revert)\b", re.IGNORECASE)
 _NOW_COLUMN = re.compile(
@@ -227,11 +228,19 @@ def _asked_by(statement: Statement) -> str:
 
 
 def _named_text(statement: Statement) -> str:
-    """The line, led by the item above it when it holds a bar and no name: `Error rate:` and below it `< 1%`."""
+    """The line, led by the item or heading above it when it holds a bar and no name: `Error rate:`, then `< 1%`."""
     line = statement.line
-    if line.parent is None or not is_bar_only(line.text) or what_is_asked(line.parent.text) is not Asks.OTHER:
+    above = line.parent.text if line.parent is not None else _named_by_heading(statement.section)
+    holds_bar = is_bar_only(line.text) or (line.parent is not None and bool(_ONLY_ZERO.fullmatch(line.text)))
+    if not above or not holds_bar or what_is_asked(above) is not Asks.OTHER:
         return line.text
-    return f"{line.parent.text.rstrip(' :')}: {line.text}"
+    return f"{above.rstrip(' :')}: {line.text}"
+
+
+def _named_by_heading(section: Section) -> str:
+    """The heading of one criterion below the heading of all."""
+    is_inside = section.kind is SectionKind.OTHER and section.parent is not None
+    return section.title if is_inside and section.parent and section.parent.kind is SectionKind.CRITERIA else ""
 
 
 def _is_at_the_end(section: Section) -> bool:

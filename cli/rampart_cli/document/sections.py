@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
@@ -69,6 +69,7 @@ _NOT_BUILT = (
     r"(?!\s(?:page|list|screen|view|widget|form|table|card|tab|export|search|chat|forum|comment|content|message)s?\b)"
 )
 """A word before these names something that is launched: a results page, moderated chat."""
+_BACK = r"(roll(ing)?[- ]?back|back[- ]?out|abort|stop|halt|kill)"
 _KINDS = [
     (
         SectionKind.AFTER,
@@ -78,6 +79,8 @@ _KINDS = [
     (SectionKind.RESULTS, r"\bresults? (so far|to date|of|for|at|from|after)\b"),
     (SectionKind.RESULTS, r"^actuals?\b|\b(outcomes?|findings|learnings|actuals)$|what happened"),
     (SectionKind.TESTING, rf"\buat\b|user acceptance|\bmoderated\b{_NOT_BUILT}|usability (test|research)"),
+    (SectionKind.CRITERIA, rf"\b{_BACK}( \w+)? (criteri(a|on)|triggers?|thresholds?|conditions?)$"),
+    (SectionKind.CRITERIA, rf"^when (to|do we|will we|we|should we) {_BACK}$"),
     (SectionKind.ROLLBACK, r"\broll(ing)?[- ]?back|\bback(ing)?[- ]?out|kill[- ]?switch|\bgoes wrong"),
     (SectionKind.GUIDE, r"do i need|how to use|when to use|contents|exceptions|\bquestions$|\bexamples?\b|template"),
     (SectionKind.GUIDE, rf"references?$|appendix|glossary|\bfaqs?\b{_NOT_BUILT}|history|changelog"),
@@ -225,6 +228,9 @@ def plan_roots(root: Section, percents: Callable[[Section], list[float]]) -> lis
         title.kind = SectionKind.OTHER
     siblings = titles[0].parent.children if titles[0].parent else []
     shared = [section for section in siblings if section.line < titles[0].line]
+    # What stands right under the page's own title, such as the time zone, holds for all of its plans.
+    around = [titles[0].parent, *titles[0].parent.ancestors] if titles[0].parent else []
+    shared += [replace(above, children=[]) for above in around if above.lines]
     ends = [title.line for title in titles[1:]] + [root.past + 1]
     return [
         [title, *(s for s in siblings if title.line < s.line < end), *shared]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import PERCENT
@@ -79,8 +80,9 @@ class _Reader:
         is_result, section_is_decoy = False, section.is_decoy
         stage = next((s for s in (section, *section.ancestors) if s.kind is SectionKind.STAGE), None)
         found = []
-        for line in section.lines:
+        for line, following in zip_longest(section.lines, section.lines[1:]):
             field = read_field(line.text) if line.kind is not LineKind.ROW else None
+            field = field or _over_list(line, following)
             is_result = is_result or (_opens(field, Asks.RESULTS) and not line.parent)
             decoy = section_is_decoy or is_result or _is_result(line, field)
             criterion = not decoy and self._lists(line, field, lists_criteria=lists_criteria)
@@ -140,6 +142,19 @@ def has_bars(header: tuple[str, ...]) -> bool:
     """Whether a table's head is that of a table of criteria; beside a stage's name, a target is whom it reaches."""
     shown = [head for head in header if not _TARGET.search(head)] if _STAGE_NAME.search(header[0]) else header
     return any(map(_BARS.search, shown))
+
+
+_NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)
+
+
+def _over_list(line: Line, following: Line | None) -> Field | None:
+    """`Success criteria` without a colon, right above a list: it asks as one with a colon does."""
+    if not _NAMES_CRITERIA.fullmatch(line.text) or what_is_asked(line.text) is not Asks.CRITERIA:
+        return None
+    is_above = line.has_items or (
+        line.kind is LineKind.TEXT and following is not None and following.kind is LineKind.ITEM
+    )
+    return Field(line.text, "", Asks.CRITERIA) if is_above else None
 
 
 def _opens(field: Field | None, asks: Asks) -> bool:

@@ -18,7 +18,7 @@ REACHED = (
 """Whom or what a flag reaches: 10% of these is a stage, 90% of stories is none."""
 _TELL = (
     r"(?:are|is|use|uses|come|comes|call|calls|need|needs|prefer|complain|fail|log|abandon|drop|open|click|finish|complete"
-    r"|submit|give|find|found|gave|say|said|may|might|could|would|do|did|don.t)\b"
+    r"|submit|answer(?:ed)?|repl(?:y|ied)|respond(?:ed)?|liked|give|find|found|gave|say|said|may|might|could|would|do|did|don.t)\b"
     r"(?!\s(?:moved|given|enabled|routed|switched|sent|on the new|in the (?:rollout|cohort|new)))"
 )
 _LEADS = re.compile(
