@@ -20,7 +20,7 @@ LONGEST_TEXT = 2000
 """Characters of one visible line that are looked at: what a person writes on a line of a plan is shorter."""
 
 STRONG_LEVEL = 7
-"""The level of a bold line that serves as a heading: below every real heading."""
+"""The level of a bold line, or of a fold's summary, that serves as a heading: below every real heading."""
 
 _FLOOR = re.compile(r"[\s>]*(?:[-*+]|\d{1,9}[.)])\s{1,9}(?:\[[ xX]?\]\s{1,9})?(>\s?=?)\s?(?=[\d.])")
 """`- > 95%`: CommonMark takes the sign for a quote, and a person means a bar."""
@@ -46,6 +46,10 @@ class LineKind(StrEnum):
     """A row of a table's body."""
     FRONT = "front"
     """A line of the front matter, `key: value`."""
+    FOLD = "fold"
+    """The summary of a `<details>`; a heading when it says what stands within."""
+    FOLD_END = "fold end"
+    """The end of a `<details>`: it shows nothing."""
 
 
 @dataclass(slots=True, eq=False)
@@ -159,7 +163,7 @@ class _Walk:
         line.text = with_signs(line.text[:LONGEST_TEXT].strip())
         line.cells = tuple(map(with_signs, line.cells))
         line.past = line.past or line.line + 1
-        if line.text or line.cells:
+        if line.text or line.cells or line.kind is LineKind.FOLD_END:
             self._found.append(line)
 
     def _paragraph(self, first: int, entries: list[VisibleLine]) -> None:
@@ -234,6 +238,8 @@ class _Walk:
                 line.kind, line.level = LineKind.HEADING, entry.heading
             elif entry.item:
                 line.kind = LineKind.ITEM
+            elif (entry.is_fold or entry.ends_fold) and not self._items and not self._quotes:
+                line.kind, line.level = LineKind.FOLD if entry.is_fold else LineKind.FOLD_END, STRONG_LEVEL
             if box := _BOX.match(line.text):
                 line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
             self._add(line)

@@ -25,6 +25,9 @@ class MarkupLine:
     cells: list[str] = field(default_factory=list)
     header: bool = False
     links: list[Link] = field(default_factory=list)
+    is_fold: bool = False
+    """Whether it is the summary of a `<details>`."""
+    ends_fold: bool = False
 
 
 class _Markup(HTMLParser):
@@ -48,6 +51,8 @@ class _Markup(HTMLParser):
             self._entry = None
         if tag == "li" or tag in _HEADINGS:
             self._start(item=tag == "li", heading=_HEADINGS.get(tag, 0))
+        elif tag == "summary":
+            self._start().is_fold = True
         elif tag == "tr":
             self._row = self._start()
         elif tag in {"td", "th"} and self._row is not None:
@@ -62,6 +67,9 @@ class _Markup(HTMLParser):
             self._entry = None
         if tag == "tr":
             self._row = None
+        elif tag == "details":
+            self._start().ends_fold = True
+            self._entry = None
         elif tag == "a":
             self._link = None
         self._count(tag, -1)
@@ -106,4 +114,4 @@ def markup_lines(content: str) -> list[MarkupLine]:
     reader = _Markup()
     reader.feed(content)
     reader.close()
-    return [line for line in reader.lines if line.text.strip() or line.cells]
+    return [line for line in reader.lines if line.text.strip() or line.cells or line.ends_fold]

@@ -192,19 +192,62 @@ class Section:
             waiting.extend(reversed(section.children))
 
 
+_MOST_FOLDS = 20
+"""Folds within each other that are told apart."""
+
+
 def build_tree(lines: Sequence[Line], past: int) -> Section:
     """Hang the lines under their headings; the root stands for the whole page, which ends before line `past`."""
     root = here = Section(None, 0, past=past)
+    folds: list[Section | None] = []
+    opened: set[int] = set()
+    closed = _closed_folds(lines)
     for line in lines:
+        if line.kind is LineKind.FOLD_END:
+            fold = folds.pop() if folds else None
+            opened.discard(id(fold))
+            here = _unfold(fold, here, line.line)
+            continue
+        is_fold = line.kind is LineKind.FOLD
+        if is_fold:
+            is_told = id(line) in closed and kind_of(line.text) is not SectionKind.OTHER
+            line.kind = LineKind.HEADING if is_told and len(folds) < _MOST_FOLDS else LineKind.TEXT
         if line.kind is not LineKind.HEADING:
+            folds += [None] if id(line) in closed else []
             here.lines.append(line)
             continue
-        while here.level >= line.level and here.parent is not None:
+        # A fold stands below all that is open where it begins, and whatever is headed within it stands below the fold.
+        while not is_fold and here.level >= line.level and here.parent is not None and id(here) not in opened:
             here.past, here = line.line, here.parent
         section = Section(line, line.level, kind_of(line.text), here, past=past)
         here.children.append(section)
         here = section
+        if is_fold:
+            folds.append(section)
+            opened.add(id(section))
     return root
+
+
+def _closed_folds(lines: Sequence[Line]) -> set[int]:
+    """The summaries (by id) whose fold is closed again; of one that is not, nobody knows how far it reaches."""
+    closed: set[int] = set()
+    waiting: list[Line] = []
+    for line in lines:
+        if line.kind is LineKind.FOLD:
+            waiting.append(line)
+        elif line.kind is LineKind.FOLD_END and waiting:
+            closed.add(id(waiting.pop()))
+    return closed
+
+
+def _unfold(fold: Section | None, here: Section, line: int) -> Section:
+    """The section that goes on after a fold is closed."""
+    if fold is None or fold.parent is None:
+        return here
+    while here is not fold and here.parent is not None:
+        here.past, here = line, here.parent
+    fold.past = max(line, fold.heading.past if fold.heading else line)
+    return fold.parent
 
 
 _MOST_PLANS = 20
