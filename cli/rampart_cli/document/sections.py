@@ -78,6 +78,7 @@ _KINDS = [
     (SectionKind.RESULTS, rf"^results?\b{_NOT_BUILT}|\bresults?(\s*\([^)]*\))?$|\bresults?\s?[:-]"),
     (SectionKind.RESULTS, r"\bresults? (so far|to date|of|for|at|from|after)\b"),
     (SectionKind.RESULTS, r"^actuals?\b|\b(outcomes?|findings|learnings|actuals)$|what happened"),
+    (SectionKind.TESTING, r"^(qa|tests?|testing)( plan| strategy)?$"),
     (SectionKind.TESTING, rf"\buat\b|user acceptance|\bmoderated\b{_NOT_BUILT}|usability (test|research)"),
     (SectionKind.CRITERIA, rf"\b{_BACK}( \w+)? (criteri(a|on)|triggers?|thresholds?|conditions?)$"),
     (SectionKind.CRITERIA, rf"^when (to|do we|will we|we|should we) {_BACK}$"),

@@ -109,7 +109,8 @@ def _value(label: Statement) -> list[float]:
     written = answer(label.field.value)
     if _BARE.fullmatch(written) and _PERCENTAGE.search(label.field.label) and float(written) <= 100:
         return [float(written)]  # the label says what the number is
-    return percents_in(written)
+    # "Percentage of users" asks for nothing else; "Traffic: 80% mobile" and "Target: 95% satisfaction" are no stages.
+    return percents_in(written) if _PERCENTAGE.search(label.field.label) else list(steps_in(written))
 
 
 def _spoken(frame: _Frame) -> list[float]:

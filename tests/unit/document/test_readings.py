@@ -40,6 +40,20 @@ def test_a_percentage_that_reaches_nobody_is_no_stage(reading: Read, title: str)
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        "Traffic: 80% mobile, 20% desktop",
+        "Target: 95% satisfaction",
+        "## Test plan\n\n- Stage 1: unit tests with a coverage of 90%\n- Stage 2: load test at 80% of the peak",
+    ],
+)
+def test_a_share_of_something_else_is_no_stage(reading: Read, told: str) -> None:
+    found = reading(f"# Rollout plan\n\n{told}\n{STAGES}")
+
+    assert [stage.percent for stage in found.plans[0].stages] == [5, 100]
+
+
+@pytest.mark.parametrize(
     "title",
     [
         "3/1/2027 - 3/3/2027: 10%",
