@@ -183,6 +183,7 @@ def _lists_criteria(section: Section) -> bool:
 _OF_STAGE = frozenset({Asks.PERCENT, Asks.DATES, Asks.USERS, Asks.ACTUAL})
 
 
+@lru_cache(maxsize=1024)  # each section below a stage asks the same of it
 def _states_stage(section: Section) -> bool:
     """Whether a stage's heading, or a label below it, says whom it reaches or when."""
     if PERCENT.search(section.title):
