@@ -107,6 +107,8 @@ def test_no_percentage_of_a_results_section_becomes_a_stage_or_a_bar(lines: list
         "# P\n## Stage A: 1%\n" + "".join(f"- Feature flag: `flag_{n}_x`\n" for n in range(SIZE // 30)),
         "# P\n## Timeline\n" + "- [ ] 8/7/2026 - increase to 25%\n" * (SIZE // 35),
         "# P\n" + "## Phase A\n" * (SIZE // 11),
+        "# P\n## Stage A\n" + "### Sub\nw\n" * (SIZE // 10),
+        "# P\n## Stage A\n" + "<details>\n<summary>Old</summary>\n\n### Sub\n\nw\n\n" * (SIZE // 45),
         "# P\n" + "## Stage A: 5%\n- 5%\n* 6%\n" * (SIZE // 25),
         "# P\n" + "## Stage A: 5% 8/7/2026\n### Results\n" * (SIZE // 36),
         "# P\n## Phase I: 1% - 100%\n" + "- increments of 5%\n- [ ] 8/8/2026 - 7%\n" * (SIZE // 40),
