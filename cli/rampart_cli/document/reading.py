@@ -152,6 +152,7 @@ def _title(roots: list[Section], statements: list[Statement]) -> Said:
 def _criteria(statements: list[Statement]) -> list[Criterion]:
     found: list[Criterion] = []
     above: Statement | None = None
+    barred: set[int] = set()
     for statement in (s for s in statements if not s.line.quoted):
         if statement.is_plan and (judged := judged_by(statement.line.header)):
             cells = [statement.line.cells[index] for index in judged if index < len(statement.line.cells)]
@@ -160,6 +161,9 @@ def _criteria(statements: list[Statement]) -> list[Criterion]:
             found += conditions_in(statement.text, statement.number) if _may_judge(statement) else []
             continue
         stated = criteria_of(statement)
+        if statement.line.parent is not None and statement.line.parent.line in barred:
+            stated = [c for c in stated if c.op]  # what stands below a bar explains it, unless it is another
+        barred |= {c.line for c in stated if c.op}
         # A bar may stand on the next line of the paragraph that names it: "Error rate" and then ": < 1%".
         if (
             above is not None

@@ -81,6 +81,7 @@ _KINDS = [
     (SectionKind.TESTING, r"^(qa|tests?|testing)( plan| strategy)?$"),
     (SectionKind.TESTING, rf"\buat\b|user acceptance|\bmoderated\b{_NOT_BUILT}|usability (test|research)"),
     (SectionKind.CRITERIA, rf"\b{_BACK}( \w+)? (criteri(a|on)|triggers?|thresholds?|conditions?)$"),
+    (SectionKind.CRITERIA, rf"^{_BACK} (the rollout )?(if|when|on)$"),
     (SectionKind.CRITERIA, rf"^when (to|do we|will we|we|should we) {_BACK}$"),
     (SectionKind.ROLLBACK, r"\broll(ing)?[- ]?back|\bback(ing)?[- ]?out|kill[- ]?switch|\bgoes wrong"),
     (SectionKind.GUIDE, r"do i need|how to use|when to use|contents|exceptions|\bquestions$|\bexamples?\b|template"),

@@ -104,7 +104,7 @@ class _Reader:
         another = asks not in {None, Asks.OTHER, Asks.TITLE} and not self._is_below(line)
         if another or self._has_left(line):
             self._criteria = lists_criteria
-        return self._criteria and not (line.has_items and not _has_value(field))
+        return self._criteria and not (line.has_items and not _has_value(field) and not is_bar(line.text))
 
     def _is_below(self, line: Line) -> bool:
         return self._asked_by is not None and self._asked_by in line.ancestors

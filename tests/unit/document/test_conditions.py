@@ -55,3 +55,16 @@ def test_a_column_that_counts_the_rows_names_no_criterion(reading: Read) -> None
     found = reading(_page(f"## Criteria\n\n| # | Metric | Target |\n|---|---|---|\n{rows}"))
 
     assert _bars(found) == [("Error rate", "<", 1), ("Mood", None, None)]
+
+
+def test_a_bar_keeps_its_number_whatever_is_remarked_below_it(reading: Read) -> None:
+    remarks = "- Error rate < 1%\n  - currently 0.4%\n  - last month 0.6%\n- Bounces < 20%\n"
+    found = reading(_page(f"## Success criteria\n\n{remarks}"))
+
+    assert _bars(found) == [("Error rate", "<", 1), ("Bounces", "<", 20)]
+
+
+def test_a_heading_that_says_when_to_go_back_heads_conditions(reading: Read) -> None:
+    found = reading(_page("## Roll back if\n\n- Error rate > 3%\n"))
+
+    assert _bars(found) == [("Error rate", "<=", 3)]
