@@ -13,13 +13,14 @@ from rampart.plan.model import Plan
 from rampart.rollout.prepare import plan_problems
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.machines import LONGEST_INPUT
+from rampart_cli.strict_yaml import UniqueKeyLoader, why_unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without anchors and without keys that stand twice: the second would silently replace the first."""
+class _StrictLoader(UniqueKeyLoader):
+    """YAML without anchors, too."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Refuse aliases: a few lines of them can stand for gigabytes."""
@@ -27,16 +28,6 @@ class _StrictLoader(yaml.SafeLoader):
             event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it open
             raise yaml.constructor.ConstructorError(None, None, "anchors and aliases are not read", event.start_mark)
         return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
-        """Refuse a key that stands twice."""
-        seen = set()
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)
-            if str(name) in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{name!r} stands here twice", key.start_mark)
-            seen.add(str(name))
-        return super().construct_mapping(node, deep)
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -49,7 +40,7 @@ def read_document(path: Path) -> dict[str, Any]:
         document = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - it is a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{path} is no YAML that can be read: {_why(error)}", name="UnreadablePlan", mend="Mend the file."
+            f"{path} is no YAML that can be read: {why_unreadable(error)}", name="UnreadablePlan", mend="Mend the file."
         ) from error
     if not isinstance(document, dict):
         raise InputError(
@@ -86,13 +77,6 @@ def _read(path: Path) -> str:
         raise InputError(
             f"{path} cannot be read: {error.strerror}", name="UnreadablePlan", mend="Mend the path."
         ) from error
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    return "it nests too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
 
 
 def _kind(document: object) -> str:

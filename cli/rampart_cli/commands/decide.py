@@ -207,11 +207,12 @@ def _answer(
         _needs_note(note)
     state = stack.state(rollout)
     reported = parse_reported(pairs, state.reported_criteria)
+    gate = stack.records.gate(rollout)
     if gate_id is None:
-        gate = _open_question(state, stack.records.gate(rollout))
-        gate_id = gate.id
+        question = _open_question(state, gate)
+        gate_id = question.id
         if not as_json:
-            _show_question(state, gate)
+            _show_question(state, question)
         if kind is DecisionKind.APPROVE:
             reported |= _ask_for_reports(state, reported, yes=yes, as_json=as_json)
         named = "Say so with --yes, or name the gate that you answer with --gate."
@@ -219,9 +220,8 @@ def _answer(
     decision = Decision(
         rollout=rollout, kind=kind, by=who_decides(stack, by), note=note, gate=gate_id, reported=reported
     )
-    said = _said(kind, stack.records.gate(rollout))
     try:
-        _tell(stack, decision, f"taken: {decision.by} {said}; the advance follows", as_json=as_json)
+        _tell(stack, decision, f"taken: {decision.by} {_said(kind, gate)}; the advance follows", as_json=as_json)
     except RefusedError as refused:
         missing = [name for name in state.reported_criteria if name not in reported]
         if kind is DecisionKind.APPROVE and refused.name == "NotPassing" and missing:

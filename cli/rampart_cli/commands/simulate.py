@@ -55,8 +55,7 @@ def plan_simulate(
     seeds = Random(seed)  # noqa: S311 - a simulation that must be repeatable, no secret
     outlooks = [outlook(rate, stage, runs=runs, seed=seeds.getrandbits(32)) for stage, rate in pairs]
     false = any_of(each.false_rollback_chance for each in outlooks)
-    beyond = [rate.name for rate in rates if is_baseline_beyond_bar(rate)]
-    guarantee = None if beyond else min(1.0, sum(each.guarantee for each in outlooks))
+    guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in outlooks))
     told = warnings(plan)
     if plot is not None:
         from rampart_cli.plots.power import draw_power

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from rampart.model import Model
 from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
 from rampart_cli.document.bindings import BindingsError
+from rampart_cli.strict_yaml import UniqueKeyLoader, why_unreadable
 
 _SPECS: dict[str, type[Model]] = {"rate": RateSpec, "count": CountSpec, "value": ValueSpec, "reported": ReportedSpec}
 
@@ -47,33 +48,20 @@ def _wrong_value(model: type[Model], spec: dict[str, Any]) -> str | None:
     return None
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads plain YAML and refuses a key that stands twice, of which YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the name and the place are PyYAML's
-        known: set[str] = set()
-        for key, _ in node.value:
-            name = str(key.value)
-            if name in known:
-                raise BindingsError(f"line {key.start_mark.line + 1}: {name!r} stands twice; keep one of the two")
-            known.add(name)
-        return super().construct_mapping(node, deep)
-
-
 def parse(text: str) -> tuple[tuple[tuple[str, ...], ...], dict[str, dict[str, Any]]]:
     """The synonyms and the criteria of a bindings file.
 
     Raises BindingsError, which names the place, when it is no YAML or binds something that no criterion is.
     """
     try:
-        loaded = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that refuses to read a key twice
+        loaded = yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506 - it is a SafeLoader
         if loaded is None:
             raise BindingsError("the file is empty; it needs `criteria:` with a criterion's name and its query")
         if not isinstance(loaded, dict):
             raise BindingsError(f"the file holds a {type(loaded).__name__}; it needs keys: `criteria:`, `synonyms:`")
         file = _File.model_validate(loaded)
     except (yaml.YAMLError, RecursionError) as error:
-        raise BindingsError(f"the bindings are no YAML: {' '.join(str(error).split())[:300]}") from error
+        raise BindingsError(f"the bindings are no YAML: {why_unreadable(error)}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the file"

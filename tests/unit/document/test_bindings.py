@@ -57,7 +57,7 @@ def test_a_name_is_matched_whatever_its_spelling(bindings: Bindings, name: str, 
         ("criteria: {a: {kind: rate, errors: [1, 2], total: t}}", "'a': errors: Input should be a valid string"),
         ("criteria: {a: {kind: rate, errors: e, total: t, scope: maybe}}", "'a': scope: Input should be 'everyone'"),
         ("criteria: {a: {kind: rate, errors: e, total: t, baseline: -3}}", "'a': baseline: -3 is not a percentage"),
-        ("criteria:\n  a: {kind: reported}\n  a: {kind: count}", "line 3: 'a' stands twice"),
+        ("criteria:\n  a: {kind: reported}\n  a: {kind: count}", "line 3, column 3: 'a' stands here twice"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(text: str, says: str) -> None:

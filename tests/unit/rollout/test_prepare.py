@@ -8,18 +8,21 @@ import pytest
 from rampart.adapters.memory import Moment
 from rampart.errors import FlagCredentialsError, FlagStoreError, MonitorsUnreadableError, StoreError
 from rampart.evidence.series import AbsenceReason, Series, Unavailable
-from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan, RateSpec
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.request import Cause
 from rampart.rollout.state import Claim, EventKind, Status
-from tests.unit.rollout.world import ERRORS, EXECUTION, FLAG, OFFICE_HOURS, PLAN, ROLLOUT, World, steady
-
-
-def errors_of(outcome: dict[str, Any]) -> dict[str, str]:
-    """The named problems of a refused start, by error."""
-    assert outcome["outcome"] == "refused"
-    return {problem["error"]: problem["where"] for problem in outcome["problems"]}
+from tests.unit.rollout.world import (
+    ERRORS,
+    EXECUTION,
+    FLAG,
+    OFFICE_HOURS,
+    PLAN,
+    ROLLOUT,
+    World,
+    assert_ready,
+    errors_of,
+    steady,
+)
 
 
 def leaves_nothing_behind(world: World) -> bool:
@@ -297,13 +300,6 @@ def test_a_race_that_left_no_trace_is_tried_again_by_hand(world: World) -> None:
     assert errors_of(world.start()) == {"Busy": "flags"}
 
 
-def assert_ready(outcome: dict[str, Any]) -> None:
-    assert outcome["outcome"] == "ready"
-
-
-# The clump.
-
-
 def test_a_clump_that_the_plan_leaves_out_is_measured_and_pinned_with_its_source(world: World) -> None:
     undeclared = {key: value for key, value in PLAN["criteria"][ERRORS].items() if key != "clump"}
     world.metrics.script |= {f"{ERRORS}/errors": steady(2), f"{ERRORS}/total": steady(100)}
@@ -329,87 +325,3 @@ def test_history_is_asked_in_one_request_by_the_hour_over_a_week(world: World) -
     assert queries == {f"{ERRORS}/errors": "e", f"{ERRORS}/total": "t"}
     assert (end - start, bucket) == (7 * 86_400, 3600)
     assert end <= world.clock.now().timestamp()
-
-
-# Resuming.
-
-
-@pytest.fixture
-def stopped(world: World) -> World:
-    world.climb(1)
-    world.roll_back()
-    world.store.told.clear()
-    return world
-
-
-def test_a_resume_begins_a_new_attempt_at_the_chosen_stage_with_nothing_of_the_old_one(stopped: World) -> None:
-    outcome = stopped.resume(1)
-    assert (outcome["outcome"], outcome["attempt"]) == ("ready", 2)
-    state = stopped.state
-    assert (state.status, state.attempt, state.target, state.stage) == (Status.LIVE, 2, 1, None)
-    assert (state.execution, state.next_stage) == ("second", 1)
-    assert state.gate is None
-    assert state.latest is None
-    assert state.overrides == ()
-    assert state.passed_gate is None
-    assert stopped.told == [EventKind.RESUMED]
-    assert "ann resumes at 25%: fixed" in stopped.store.told[0].message
-    assert stopped.percent == 0
-
-
-def test_the_pinned_plan_rules_a_resume_too(stopped: World) -> None:
-    pinned = stopped.state.plan
-    stopped.resume(0)
-    assert stopped.state.plan == pinned
-
-
-def test_a_repeated_resume_by_the_same_execution_is_the_same_resume(stopped: World) -> None:
-    assert stopped.resume(1) == stopped.resume(1)
-    assert stopped.state.attempt == 2
-    assert stopped.told == [EventKind.RESUMED]
-
-
-def test_of_two_runs_of_one_resume_both_are_ready(stopped: World) -> None:
-    stopped.hooks["store.commit", Moment.BEFORE] = lambda: assert_ready(stopped.resume(1))
-    assert_ready(stopped.resume(1))
-    assert stopped.state.attempt == 2
-
-
-def test_of_two_different_resumes_one_wins(stopped: World) -> None:
-    stopped.hooks["store.commit", Moment.BEFORE] = lambda: assert_ready(stopped.resume(0, execution="third"))
-    assert errors_of(stopped.resume(1)) == {"NotRolledBack": "rollout"}
-    assert (stopped.state.attempt, stopped.state.execution) == (2, "third")
-
-
-def test_an_unknown_rollout_cannot_be_resumed(world: World) -> None:
-    assert errors_of(world.resume(0)) == {"UnknownRollout": "rollout"}
-
-
-@pytest.mark.parametrize("status", [Status.LIVE, Status.HALTED, Status.COMPLETED, Status.ABANDONED])
-def test_only_a_rolled_back_rollout_can_be_resumed(stopped: World, status: Status) -> None:
-    stopped.store.states[ROLLOUT] = stopped.state.model_copy(update={"status": status})
-    assert errors_of(stopped.resume(0)) == {"NotRolledBack": "rollout"}
-
-
-def test_a_stage_that_does_not_exist_cannot_be_resumed_at(stopped: World) -> None:
-    outcome = stopped.resume(3)
-    assert errors_of(outcome) == {"UnknownStage": "stage"}
-    assert "from 0 to 2" in outcome["cause"]
-
-
-def test_a_resume_is_refused_for_what_a_start_would_be_refused_for(stopped: World) -> None:
-    stopped.flags.put(FlagReading(FLAG, percent=5))
-    assert errors_of(stopped.resume(1)) == {"FlagAlreadyOn": f"flags: {FLAG}"}
-    assert stopped.status is Status.ROLLED_BACK
-
-
-def test_a_resume_keeps_the_claim_that_the_rollout_never_lost(stopped: World) -> None:
-    assert stopped.store.owners[FLAG].rollout == ROLLOUT
-    stopped.resume(0)
-    assert stopped.store.owners[FLAG].rollout == ROLLOUT
-
-
-def test_an_abandoned_rollout_frees_its_flags_for_another(stopped: World) -> None:
-    stopped.roll_back(Cause.ABANDON, by="ann")
-    stopped.measure(Verdict.PASS)
-    assert_ready(stopped.prepare(PLAN | {"rollout": "letters-2"}, "other"))

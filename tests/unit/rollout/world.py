@@ -290,3 +290,16 @@ class World:
     def told(self) -> list[EventKind]:
         """What people were told of, oldest first."""
         return [event.kind for event in self.store.told]
+
+
+def errors_of(outcome: dict[str, Any]) -> dict[str, str]:
+    """The named problems of a refused start, by error."""
+    assert outcome["outcome"] == "refused"
+    return {problem["error"]: problem["where"] for problem in outcome["problems"]}
+
+
+def assert_ready(outcome: dict[str, Any]) -> None:
+    assert outcome["outcome"] == "ready"
+
+
+# The clump.
