@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pytest
+import requests
 
 from local.ministack import ROOT
 from local.stack import LocalStack
@@ -17,6 +18,8 @@ from rampart.rollout.state import EventKind, GateKind, RolloutState, Status
 
 PATIENCE = 180.0
 """Seconds that anything may take on a busy machine before a test gives up."""
+SENT_AGAIN = {429, 502, 503}
+"""What Datadog sends again; and 429, which the local AWS says where AWS says 503."""
 Seen = TypeVar("Seen")
 
 
@@ -108,6 +111,20 @@ class Rollout:
         gate = self.asked(percent).gate
         assert gate is not None
         return self.decide(decision="approve", gate=gate.id, reported={"call centre complaints": 0})
+
+    def alert(self, **changes: Any) -> dict[str, Any]:
+        """What the webhook of a monitor that guards this rollout's flag says."""
+        known = {"transition": "Triggered", "monitor": "4711", "cycle": "1", "title": "Download error rate"}
+        return {**known, "date": "0", "flags": self.flag, **changes}
+
+    def alerted(self, **changes: Any) -> requests.Response:
+        """Send an alert as Datadog does: again while it is not done, as when the table does not answer in time."""
+
+        def sent() -> requests.Response | None:
+            answer = self.stack.post_alert(self.alert(**changes))
+            return None if answer.status_code in SENT_AGAIN else answer
+
+        return eventually(sent, f"an alert about {self.name} to be done", instead=self.told)
 
     def events(self, kind: EventKind) -> list[Any]:
         return [event for event in self.store.events(self.name).values() if event.kind is kind]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
 
 import pytest
 
@@ -29,11 +28,6 @@ def _well_again(stack: LocalStack, new_rollout: NewRollout) -> Iterator[None]:
     stack.datadog.faults.clear()
 
 
-def alert(rollout: Rollout, **changes: Any) -> dict[str, Any]:
-    known = {"transition": "Triggered", "monitor": "4711", "cycle": "1", "title": "Download error rate", "date": "0"}
-    return {**known, "flags": rollout.flag, **changes}
-
-
 def flipper_refuses(rollout: Rollout) -> None:
     fault = Fault(kind=FaultKind.STATUS, status=503, path=rf"/features/{rollout.flag}(/|$)")
     rollout.stack.flipper.faults.add(fault)
@@ -48,7 +42,7 @@ def test_a_rollback_that_flipper_refuses_is_done_when_flipper_is_back_without_a_
     rollout.at(1)
     flipper_refuses(rollout)
 
-    answer = stack.post_alert(alert(rollout))
+    answer = stack.post_alert(rollout.alert())
 
     assert answer.status_code == 503, "Datadog sends it again"
     rollout.ended(Status.HALTED)
@@ -245,7 +239,7 @@ def test_an_alerts_token_is_rotated_without_a_moment_in_which_no_alert_is_believ
 ) -> None:
     """Both tokens are in the secret while Datadog is given the new one; caches follow by themselves."""
     rollout = new_rollout()
-    test = alert(rollout, title="[TEST] Download error rate")
+    test = rollout.alert(title="[TEST] Download error rate")
     old, new = stack.alert_token, "the-next-token-of-the-alerts"
     vault = stack.ministack.client("secretsmanager")
 

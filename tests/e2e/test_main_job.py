@@ -15,18 +15,6 @@ from tests.e2e.rollouts import Rollout, eventually
 NewRollout = Callable[..., Rollout]
 
 
-def alert(rollout: Rollout, **changes: Any) -> dict[str, Any]:
-    return {
-        "transition": "Triggered",
-        "monitor": "4711",
-        "cycle": "8122906711593452100",
-        "title": "Download error rate",
-        "date": "0",
-        "flags": rollout.flag,
-        **changes,
-    }
-
-
 def test_a_rollout_climbs_by_approvals_is_stopped_by_an_alert_and_goes_on(
     new_rollout: NewRollout, stack: LocalStack, notices: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -36,7 +24,7 @@ def test_a_rollout_climbs_by_approvals_is_stopped_by_an_alert_and_goes_on(
     rollout.asked(25)
     assert rollout.percentage == 25
 
-    answer = stack.post_alert(alert(rollout))
+    answer = rollout.alerted()
 
     assert answer.status_code == 200
     assert answer.json() == {"outcome": "rolled_back", "rollouts": [rollout.name]}
@@ -162,7 +150,7 @@ def test_a_flag_with_its_boolean_gate_open_is_really_down_after_a_rollback(
     rollout.at(1)
     stack.flipper.set_gates(rollout.flag, percentage_of_actors=1, boolean=True, actors=["tester@example.gov"])
 
-    stack.post_alert(alert(rollout))
+    rollout.alerted()
 
     rollout.ended(Status.ROLLED_BACK)
     assert stack.flipper.gates(rollout.flag).state == "off"
@@ -172,7 +160,7 @@ def test_another_writer_who_raises_a_rolled_back_flag_does_not_win(new_rollout: 
     rollout = new_rollout()
     rollout.start()
     rollout.at(1)
-    stack.post_alert(alert(rollout))
+    rollout.alerted()
     rollout.ended(Status.ROLLED_BACK)
 
     stack.flipper.set_gates(rollout.flag, percentage_of_actors=25)

@@ -118,8 +118,7 @@ def a_rollout_that_goes_wrong(
     rollout = new_rollout()
     rollout.start()
     rollout.at(1)
-    alert = {"transition": "Triggered", "monitor": "1", "title": "down", "flags": rollout.flag}
-    token = stack.alert_token
+    alert, token = rollout.alert(), stack.alert_token
     sent = {
         "a wrong token": stack.post_alert(alert, token=f"{token}x"),
         "a token without its end": stack.post_alert(alert, token=token[:-1]),
@@ -128,12 +127,12 @@ def a_rollout_that_goes_wrong(
         "no JSON": stack.post_alert("{"),
         "a recovery": stack.post_alert({**alert, "transition": "Recovered"}),
         "a test": stack.post_alert({**alert, "title": "[TEST] down"}),
-        "another's flag": stack.post_alert({**alert, "flags": "letters_of_nobody"}),
+        "another's flag": rollout.alerted(flags="letters_of_nobody"),
     }
     stack.flipper.set_gates(rollout.flag, percentage_of_actors=1, actors=["tester@example.gov"])
-    sent["an alert"] = stack.post_alert(alert)
+    sent["an alert"] = rollout.alerted()
     rollout.ended(Status.ROLLED_BACK)
-    sent["the same again"] = stack.post_alert(alert)
+    sent["the same again"] = rollout.alerted()
     statuses = {name: answer.status_code for name, answer in sent.items()}
     assert list(statuses.values()) == [401, 401, 400, 400, 400, 200, 200, 200, 200, 200], statuses
     assert rollout.decide(decision="resume", stage=0, note="mended")["status"] == "SUCCEEDED"
