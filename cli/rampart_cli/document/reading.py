@@ -32,7 +32,7 @@ from rampart_cli.document.stage_details import Details, give_details
 from rampart_cli.document.stages import read_stages
 from rampart_cli.document.statements import Statement, judged_by, statements_of
 from rampart_cli.document.steps import goes_to
-from rampart_cli.document.tables import upright
+from rampart_cli.document.tables import has_stage_columns, upright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -262,6 +262,8 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     cells = [cell for cell in written if cell]
     if len(cells) < 2 or not answer(cells[0]):
         return read_criteria(cells[0], statement.number) if cells else []
+    if has_stage_columns(heads):
+        return _criteria_by_stage(statement)
     others = [(head, cell) for head, cell in zip(heads[1:], written[1:], strict=False) if cell]
     stops = [(head, cell) for head, cell in others if _STOP_COLUMN.search(head) or lists_stops(head)]
     # What is measured today is no bar, and where to stop is one only when nothing else is said.
@@ -281,6 +283,17 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     found = read_criteria(f"{cells[0]}: {bar}", statement.number, under=statement.section.title)
     # What stands beside a name and is no bar is no part of the name.
     return [replace(c, name=cells[0]) if c.kind is CriterionKind.NAMED else c for c in found]
+
+
+def _criteria_by_stage(statement: Statement) -> list[Criterion]:
+    """The bars of a row that has one for each stage; a name alone when it has none."""
+    name, *bars = statement.line.cells
+    if _NOW_COLUMN.search(name):
+        return []
+    under = f"{statement.section.title}; {statement.line.header[0]}"
+    found = [c for bar in filter(answer, bars) for c in read_criteria(f"{name}: {bar}", statement.number, under=under)]
+    stated = [c for c in found if c.kind is not CriterionKind.NAMED]
+    return stated or read_criteria(name, statement.number)
 
 
 def _speaks_of_rollout(plan: PlanDocument) -> bool:

@@ -13,6 +13,7 @@ from rampart_cli.document.criteria import is_bar
 from rampart_cli.document.labels import Asks, Field, read_field, what_is_asked
 from rampart_cli.document.lines import Line, LineKind
 from rampart_cli.document.sections import Section, SectionKind
+from rampart_cli.document.tables import has_stage_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -129,6 +130,8 @@ def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
     """The columns of a table of stages that say what each is judged by; none of a table of criteria."""
     if not any(map(_STAGE_COLUMN.search, header)) or any(map(_METRIC_COLUMN.search, header)):
         return ()
+    if has_stage_columns(header):  # where such a table stands upright, its rows are criteria
+        return ()
     return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
 
 
@@ -141,7 +144,7 @@ _BARS = re.compile(r"threshold|metric|criteri|\bkpi|guardrail|^(target|limit|bar
 def has_bars(header: tuple[str, ...]) -> bool:
     """Whether a table's head is that of a table of criteria; beside a stage's name, a target is whom it reaches."""
     shown = [head for head in header if not _TARGET.search(head)] if _STAGE_NAME.search(header[0]) else header
-    return any(map(_BARS.search, shown))
+    return has_stage_columns(header) or any(map(_BARS.search, shown))
 
 
 _NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)

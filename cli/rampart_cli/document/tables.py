@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rampart_cli.document.amounts import percents_in
+from rampart_cli.document.amounts import length_in, percents_in
+from rampart_cli.document.criteria import is_bar, is_bar_only
+from rampart_cli.document.labels import Asks, what_is_asked
 from rampart_cli.document.lines import Line, LineKind
 from rampart_cli.document.sections import stage_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+_SHARES = re.compile(r"%|percent|share|roll-?out|traffic|exposure|reach|who|audience|users|people", re.IGNORECASE)
+"""What names a row of the shares that the stages reach."""
+_METRICS = re.compile(r"metric|criteri|\bkpi|guardrail|threshold", re.IGNORECASE)
 
 
 def upright(lines: Iterable[Line]) -> Iterator[Line]:
@@ -19,17 +27,46 @@ def upright(lines: Iterable[Line]) -> Iterator[Line]:
 
     A turned row stands at the line that gives the percentages, for there the stage is stated.
     """
-    for header, group in groupby(lines, key=lambda line: line.header if line.kind is LineKind.ROW else ()):
+    for header, group in groupby(lines, key=_head):
         rows = list(group)
-        yield from _turned(header, rows) if _lies(header) else rows
+        if not has_stage_columns(header):
+            yield from rows
+            continue
+        bars = [row for row in rows if _states_bars(row)]
+        if any(map(_describes, rows)) or (percents_in(" ".join(header)) and not _METRICS.search(header[0])):
+            yield from _turned(header, [row for row in rows if not _states_bars(row)], rows[0])
+            yield from bars
+        else:  # a table of nothing but bars is one of criteria, as is one whose head says so
+            yield from rows if bars or _METRICS.search(header[0]) else _turned(header, rows, rows[0])
 
 
-def _lies(header: tuple[str, ...]) -> bool:
+def _head(line: Line) -> tuple[str, ...]:
+    return line.header if line.kind is LineKind.ROW else ()
+
+
+@lru_cache(maxsize=4096)
+def has_stage_columns(header: tuple[str, ...]) -> bool:
+    """Whether every column but the first is headed by a stage."""
     return len(header) > 2 and all(stage_name(head) is not None for head in header[1:])
 
 
-def _turned(header: tuple[str, ...], rows: list[Line]) -> Iterator[Line]:
-    stated = next((row for row in rows if percents_in(" ".join(row.cells))), rows[0])
+def _describes(row: Line) -> bool:
+    """Whether a row says of each stage whom it reaches, when, or by what it is judged."""
+    if what_is_asked(row.cells[0]) in {Asks.DATES, Asks.USERS, Asks.CRITERIA}:
+        return True
+    return bool(_SHARES.search(row.cells[0])) and all(percents_in(cell) and not is_bar(cell) for cell in row.cells[1:])
+
+
+def _states_bars(row: Line) -> bool:
+    """Whether the cells hold bars that only the row's first cell names: `| Error rate | < 1% | < 0.5% |`."""
+    if what_is_asked(row.cells[0]) is not Asks.OTHER:
+        return False
+    # "At least 2 days" may be how long a stage is held.
+    return any(is_bar(cell) and is_bar_only(cell) and not length_in(cell) for cell in row.cells[1:])
+
+
+def _turned(header: tuple[str, ...], rows: Sequence[Line], first: Line) -> Iterator[Line]:
+    stated = next((row for row in rows if percents_in(" ".join(row.cells))), first)
     heads = ("Stage", *(row.cells[0] for row in rows))
     for column, name in enumerate(header[1:], start=1):
         cells = (name, *(row.cells[column] if column < len(row.cells) else "" for row in rows))

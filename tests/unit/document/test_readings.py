@@ -322,6 +322,26 @@ def test_a_column_says_whether_its_bars_are_to_pass_to_stop_or_what_is_measured_
     assert [(c.op, c.value) for c in reading(f"# Intake\n{STAGES}\n{page}").plans[0].criteria] == [bar]
 
 
+@pytest.mark.parametrize(
+    ("heads", "rows", "bars"),
+    [
+        ("| Metric | Stage A | Stage B |", "| Errors | < 1% | < 2% |", [("<", 1), ("<", 2)]),
+        ("| Stop if | Stage A | Stage B |", "| Errors | > 1% | |", [("<=", 1)]),
+        ("| | Stage A | Stage B |", "| Percent | 5% | 100% |\n| Errors | < 1% | < 2% |", [("<", 1), ("<", 2)]),
+        ("| | Stage A: 5% | Stage B: 100% |", "| Errors | < 1% | n/a |", [("<", 1)]),
+        ("| | Stage A | Stage B |", "| Time | at least 2 days | at least 1 week |\n| Who | 5% | 100% |", []),
+        ("| Metric | Stage A | Stage B |", "| Errors now | < 3% | < 2% |", []),
+    ],
+)
+def test_a_bar_for_each_stage_is_told_from_what_a_table_says_of_the_stages(
+    reading: Read, heads: str, rows: str, bars: list[tuple[str, float]]
+) -> None:
+    [plan] = reading(f"# Intake\n\n{heads}\n|---|---|---|\n{rows}\n{STAGES}").plans
+
+    assert [(c.name, c.op, c.value) for c in plan.criteria] == [("Errors", *bar) for bar in bars]
+    assert [stage.percent for stage in plan.stages] == [5, 100]
+
+
 def test_the_users_of_a_row_are_those_that_are_counted_and_not_who_they_are(reading: Read) -> None:
     head = "| Phase | Audience | Rollout % | From | Est. users |\n|---|---|---|---|---|\n"
     rows = "| 0 | Internal testers | - | 4/5/2027 | 12 |\n| 1 | Veterans | 5% | 4/12/2027 | ~1,500 |\n"
