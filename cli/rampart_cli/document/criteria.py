@@ -157,7 +157,13 @@ _BACK_IF = re.compile(
     re.IGNORECASE,
 )
 """A sentence that begins with going on, or back, and says on what condition; a tale of the past begins otherwise."""
+_IF_GOES = re.compile(
+    r"^(?:if|when|once|as long as)\s(?P<bar>[^;:]{3,120}?),\s(?:(?:then|we)\s){0,2}(?:(?:will|can|may)\s)?"
+    r"(?:advance|proceed|continue|move on|go on|promote|expand|increase|go to)\b",
+    re.IGNORECASE,
+)
 _HELD = re.compile(r"(?:we\s)?(?:(?:hold|wait|bake|soak)\b|~?\d[\d.]{0,5}\s?%)", re.IGNORECASE)
+_SAMPLES = frozenset({"request", "requests", "sample", "samples", "observations"})
 _TIMES = frozenset({"hour", "hours", "hr", "hrs", "day", "days", "week", "weeks", "minutes", "mins"})
 _YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|would)\b", re.IGNORECASE)
 _NO_COUNT = frozenset(
@@ -180,6 +186,8 @@ _TAIL = re.compile(
 _REMARK = re.compile(r"\s\([^()]{1,200}\)\.?$")
 _SENTENCE = re.compile(r"(?<=[\w%)])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bincl)(?<!\bno)\.\s{1,3}(?=[A-Z])")
 _CHOICE = re.compile(r"\?:?\s{1,3}yes\s?(?:/|\||or)\s?no$", re.IGNORECASE)
+_WE = re.compile(r"^we\s[^,:<>]{2,40}?\s(?:when|if|once)\s", re.IGNORECASE)
+"""What stands before a bar and names nothing: "We are happy when"."""
 _HEAD = re.compile(r"^(?:(?:and|or|but|with|that|keep|the|of|when|if|once)\s){1,3}", re.IGNORECASE)
 
 
@@ -232,7 +240,9 @@ def conditions_in(text: str, line: int) -> list[Criterion]:
         return []
     found: list[Criterion] = []
     for sentence in _SENTENCE.split(text):
-        if (goes := _GOES_IF.match(sentence)) or _BACK_IF.match(sentence):
+        if goes := _IF_GOES.match(sentence):
+            found += [c for c in read_criteria(goes["bar"], line) if c.measure not in _TIMES]
+        elif (goes := _GOES_IF.match(sentence)) or _BACK_IF.match(sentence):
             found += read_criteria(sentence[goes.end() :] if goes else sentence, line)
     return [criterion for criterion in found if criterion.kind is CriterionKind.NUMERIC and criterion.op]
 
@@ -292,6 +302,8 @@ def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterio
             name = found[-1].name
         if (bar["unit"] or "").casefold() in _TIMES and _HELD.match(text[last : bar.start()].lstrip()):
             continue  # how long a stage is held is nothing that is measured
+        if bar["op1"] and found and (bar["unit"] or "").casefold() in _SAMPLES:
+            continue  # nor is from how many requests on the bar before it counts
         name = name or _name(f"{_noun(bar['unit'])} {text[bar.end() :] if bar is bars[-1] else ''}")
         op = next(op for index, op in enumerate(_OPS) if bar[f"op{index}"])
         found.append(_numeric(name, op, bar["number"], bar["sign"] or bar["unit"], line, _scale(bar)))
@@ -354,7 +366,7 @@ def _before_colon(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    name = " ".join(text.split()).strip(_EDGE)
+    name = _WE.sub("", " ".join(text.split()).strip(_EDGE))
     name = _HEAD.sub("", _TAIL.sub("", name.partition("?")[0] if _CHOICE.search(name) else name))
     if name.count("(") > name.count(")"):
         name = name[: name.rindex("(")]  # "Error rate (target: < 1%)"

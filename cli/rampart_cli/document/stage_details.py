@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import Length, length_in
@@ -123,9 +123,15 @@ def _date(statement: Statement, reached: tuple[Stage, ...], details: Details) ->
     if length := length_in(answer(value)):
         _hold(reached, length, statement.number, details)
     begun = reached[0].dates if len(reached) == 1 else NOTHING
-    if statement.field and _IS_END.match(statement.field.label) and begun.start and not begun.end and dates.start:
-        reached[0].dates = between(begun, dates)
-    elif dates.said:
+    is_single = dates.start is not None and dates.end is None
+    if is_single and statement.field and _IS_END.match(statement.field.label):
+        if begun.start and not begun.end:
+            reached[0].dates = between(begun, dates)
+            return
+        dates = replace(dates, start=None, end=dates.start)
+    elif is_single and begun.end and not begun.start:  # the end was written first
+        reached[0].dates, dates = NOTHING, between(dates, Dates(begun.end))
+    if dates.said:
         _give_dates(dates, statement.number, reached, details)
 
 

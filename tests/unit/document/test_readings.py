@@ -373,3 +373,33 @@ def test_another_thing_in_a_list_of_steps_is_none(reading: Read, item: str) -> N
     items = f"- Canary: 5%, 4/6/2027\n- {item}\n"
 
     assert [stage.percent for stage in reading(f"# Intake\n\n{items}").plans[0].stages] == [5]
+
+
+@pytest.mark.parametrize(
+    ("labels", "start", "end"),
+    [
+        ("- End: 3/2/2027\n- Start: 3/1/2027", date(2027, 3, 1), date(2027, 3, 2)),
+        ("- Start: 3/1/2027\n- End: 3/2/2027", date(2027, 3, 1), date(2027, 3, 2)),
+        ("- End: 3/2/2027", None, date(2027, 3, 2)),
+    ],
+)
+def test_an_end_is_no_start_wherever_it_stands(
+    reading: Read, labels: str, start: date | None, end: date | None
+) -> None:
+    stage = reading(f"# Intake\n\n## Stage A: 5%\n\n{labels}\n\n## Stage B: 100%\n").plans[0].stages[0]
+
+    assert (stage.start, stage.end) == (start, end)
+
+
+@pytest.mark.parametrize(
+    ("said", "bars"),
+    [
+        ("If the error rate stays below 2% for a day, we proceed.", [("error rate", "<", 2)]),
+        ("Once 5% have had it for more than 3 days, we go to 50%.", []),
+        ("If errors are above 2%, we do not proceed.", []),
+    ],
+)
+def test_a_condition_before_going_on_is_a_bar(reading: Read, said: str, bars: list[tuple[str, str, float]]) -> None:
+    found = reading(f"# Intake\n\n{said}\n{STAGES}").plans[0]
+
+    assert [(c.name, c.op, c.value) for c in found.criteria] == bars

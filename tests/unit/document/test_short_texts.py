@@ -259,6 +259,8 @@ def test_a_step_is_told_from_talk(text: str, steps: list[float]) -> None:
             [("Sales no worse than in the control group", "relative", None, None, None)],
         ),
         ("The lead agrees (Y/N)", [("lead agrees", "yes-no", None, None, None)]),
+        ("We are happy when the error rate < 1%", [("error rate", "numeric", "<", 1, "percent")]),
+        ("errors < 1% with at least 500 requests", [("errors", "numeric", "<", 1, "percent")]),
         ("[such as error rate < 5%]", []),
         ("[FILL_IN] : list", []),
     ],
