@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import (
@@ -36,6 +37,8 @@ _WORK = re.compile(
 )
 """What a phase of a project does that moves no flag."""
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
+_JOINT = re.compile(r"\s{0,3}(?:→|-{1,2}>|=>|>|,(?=\s)|\b(?:and|then)\b)\s{0,3}")
+_BARE_SERIES = re.compile(rf"{_BARE.pattern}(?:{_JOINT.pattern}{_BARE.pattern}){{1,20}}")
 _PERCENTAGE = re.compile(r"%|percent", re.IGNORECASE)
 _REST = re.compile(r"^[\s:\u2013\u2014.-]+|[\s:\u2013\u2014.-]+$")
 
@@ -109,8 +112,20 @@ def _value(label: Statement) -> list[float]:
     written = answer(label.field.value)
     if _BARE.fullmatch(written) and _PERCENTAGE.search(label.field.label) and float(written) <= 100:
         return [float(written)]  # the label says what the number is
+    if series := _bare_series(label):
+        return series
     # "Percentage of users" asks for nothing else; "Traffic: 80% mobile" and "Target: 95% satisfaction" are no stages.
     return percents_in(written) if _PERCENTAGE.search(label.field.label) else list(steps_in(written))
+
+
+def _bare_series(label: Statement) -> list[float]:
+    """All steps in a row without their signs, behind a label that has one: `Rollout %: 5 → 25 → 100`."""
+    if label.field is None or not _PERCENTAGE.search(label.field.label):
+        return []
+    written = answer(label.field.value)
+    found = [float(part) for part in _JOINT.split(written)] if _BARE_SERIES.fullmatch(written) else []
+    rises = all(0 < before < after <= 100 for before, after in pairwise(found))
+    return found if rises and label.stage_section is None else []
 
 
 def _spoken(frame: _Frame) -> list[float]:
@@ -196,7 +211,9 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage
 def _series(label: Statement) -> list[Stage]:
     """`Rollout: 1% → 10% → 100%`: a label whose answer is all stages in a row; nothing for another answer."""
     percents = _value(label)
-    if len(percents) < 2 or label.field is None or steps_in(label.field.value) != tuple(percents):
+    if len(percents) < 2 or label.field is None:
+        return []
+    if not _bare_series(label) and steps_in(label.field.value) != tuple(percents):
         return []
     kind = StageKind.TIME if is_of_time(label.text) else StageKind.ACTORS
     return [Stage(percent, kind, label.number, section=label.section, source=label) for percent in percents]
