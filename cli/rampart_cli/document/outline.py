@@ -146,7 +146,9 @@ def _asked_in_lines(stage: Stage, plan: PlanDocument, page: Page, results: Secti
         if not (is_own or (results is not None and results in around)):
             continue
         if not any(section.kind in DECOYS - {SectionKind.RESULTS} for section in around):
-            yield Answer(_line(page, statement.number), part, field.value)
+            row = statement.line.kind is LineKind.ROW
+            places = _cells(page, statement.number)[1:2] if row else [_line(page, statement.number)]
+            yield from (Answer(place, part, field.value) for place in places)
 
 
 def _asked_in_rows(stage: Stage, page: Page) -> Iterator[Answer]:

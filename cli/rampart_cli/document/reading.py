@@ -204,7 +204,7 @@ def _is_name_only(found: list[Criterion], line: int) -> bool:
 def criteria_of(statement: Statement) -> list[Criterion]:
     """The criteria that one line of a list of criteria states."""
     line, field = statement.line, statement.field
-    if line.kind is LineKind.ROW:
+    if line.kind is LineKind.ROW and statement.asks is not Asks.CRITERIA:
         return _row_criteria(statement)
     under = _asked_by(statement)
     if statement.asks is Asks.CRITERIA and field is not None:

@@ -82,26 +82,26 @@ class _Reader:
         stage = next((s for s in (section, *section.ancestors) if s.kind is SectionKind.STAGE), None)
         found = []
         for line, following in zip_longest(section.lines, section.lines[1:]):
-            field = read_field(line.text) if line.kind is not LineKind.ROW else None
-            field = field or _over_list(line, following)
-            is_result = is_result or (_opens(field, Asks.RESULTS) and not line.parent)
+            row = line.kind is LineKind.ROW
+            field = _of_row(line) if row else read_field(line.text) or _over_list(line, following)
+            is_result = is_result or (_opens(field, Asks.RESULTS) and not (row or line.parent))
             decoy = section_is_decoy or is_result or _is_result(line, field)
             criterion = not decoy and self._lists(line, field, lists_criteria=lists_criteria)
             asked = self._asked_by if criterion and self._asked_by is not section.heading else None
             found.append(Statement(line, section, field, decoy, criterion, stage, asked))
-            self._unanswered = _opens(field, Asks.CRITERIA) and not decoy
+            self._unanswered = _opens(field, Asks.CRITERIA) and not (row or decoy)
         return found
 
     def _lists(self, line: Line, field: Field | None, *, lists_criteria: bool) -> bool:
         """Whether `line` is one of a list of criteria; keeps track of where such a list begins and ends."""
         asks = field.asks if field else None
-        if asks is Asks.CRITERIA:
+        if asks is Asks.CRITERIA and line.kind is not LineKind.ROW:
             self._criteria, self._asked_by = True, line
             return bool(field and field.value)
         if line.kind is LineKind.ROW and judged_by(line.header):
             return False
         if line.kind is LineKind.ROW:
-            return self._criteria or has_bars(line.header)
+            return self._criteria or has_bars(line.header) or (asks is Asks.CRITERIA and _has_value(field))
         another = asks not in {None, Asks.OTHER, Asks.TITLE} and not self._is_below(line)
         if another or self._has_left(line):
             self._criteria = lists_criteria
@@ -158,6 +158,19 @@ def _over_list(line: Line, following: Line | None) -> Field | None:
         line.kind is LineKind.TEXT and following is not None and following.kind is LineKind.ITEM
     )
     return Field(line.text, "", Asks.CRITERIA) if is_above else None
+
+
+_SAYS_NOTHING = frozenset(
+    {"", "field", "value", "item", "detail", "details", "key", "question", "answer", "topic", "what", "info"}
+)
+
+
+def _of_row(line: Line) -> Field | None:
+    """A row of two cells under a head that says nothing is a label with its answer: `| Start | 3/2/2026 |`."""
+    if len(line.cells) != 2 or not all(head.casefold() in _SAYS_NOTHING for head in line.header):
+        return None
+    label = line.cells[0].strip(" :?")
+    return Field(label, line.cells[1], what_is_asked(label))
 
 
 def _opens(field: Field | None, asks: Asks) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import length_in, percents_in
 from rampart_cli.document.criteria import is_bar, is_bar_only
+from rampart_cli.document.dates import is_day
 from rampart_cli.document.labels import Asks, what_is_asked
 from rampart_cli.document.lines import Line, LineKind
 from rampart_cli.document.sections import stage_name
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _SHARES = re.compile(r"%|percent|share|roll-?out|traffic|exposure|reach|who|audience|users|people", re.IGNORECASE)
 """What names a row of the shares that the stages reach."""
+_COMPARES = re.compile(r"\b(?:year|month|before|after|now|current|actual|results?|total|sum)\b", re.IGNORECASE)
+"""Heads of columns that are no steps of one rollout."""
+_MOST_FACTS = 20
+"""Rows of a table that tells of stages in columns."""
 _METRICS = re.compile(r"metric|criteri|\bkpi|guardrail|threshold", re.IGNORECASE)
 
 
@@ -30,7 +35,7 @@ def upright(lines: Iterable[Line]) -> Iterator[Line]:
     for header, group in groupby(lines, key=_head):
         rows = list(group)
         if not has_stage_columns(header):
-            yield from rows
+            yield from _turned(header, rows, rows[0]) if _names_stages(header, rows) else rows
             continue
         bars = [row for row in rows if _states_bars(row)]
         if any(map(_describes, rows)) or (percents_in(" ".join(header)) and not _METRICS.search(header[0])):
@@ -50,10 +55,26 @@ def has_stage_columns(header: tuple[str, ...]) -> bool:
     return len(header) > 2 and all(stage_name(head) is not None for head in header[1:])
 
 
+def _names_stages(header: tuple[str, ...], rows: Sequence[Line]) -> bool:
+    """Whether columns with names of their own are stages: each has a larger share than the last, to 100%, and a day."""
+    if len(header) < 3 or header[0] or len(rows) > _MOST_FACTS or any(map(_COMPARES.search, header)):
+        return False
+    shares = [[percents_in(cell) for cell in row.cells[1:]] for row in rows if _describes_shares(row)]
+    rises = any(
+        all(len(said) == 1 for said in row) and row[-1] == [100] and all(one < two for one, two in pairwise(row))
+        for row in shares
+    )
+    return rises and any(all(is_day(cell) for cell in row.cells[1:]) for row in rows)
+
+
 def _describes(row: Line) -> bool:
     """Whether a row says of each stage whom it reaches, when, or by what it is judged."""
     if what_is_asked(row.cells[0]) in {Asks.DATES, Asks.USERS, Asks.CRITERIA}:
         return True
+    return _describes_shares(row)
+
+
+def _describes_shares(row: Line) -> bool:
     return bool(_SHARES.search(row.cells[0])) and all(percents_in(cell) and not is_bar(cell) for cell in row.cells[1:])
 
 

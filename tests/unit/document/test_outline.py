@@ -81,6 +81,16 @@ def test_actual_days_that_a_person_filled_in_change_nothing_of_the_plan(today: d
     assert readings[0] == readings[1]
 
 
+def test_a_row_that_asks_for_the_actual_days_is_answered_in_its_cell(today: date) -> None:
+    source = b"# Plan\n\n## Stage A: 5%\n\n| | |\n|--|--|\n| Start | 3/2/2026 |\n| Actual dates | |\n"
+
+    [plan] = outline_of(source, today=today)
+
+    [asked] = plan.stages[0].actual
+    assert source[: asked.span.end].endswith(b"| Actual dates | ")
+    assert source[asked.span.end :] == b"|\n"
+
+
 def test_an_undated_row_takes_no_date_from_its_column_of_actual_dates(today: date) -> None:
     source = b"# Plan\n\n## Go live\n\n| Launch | Actual date |\n|--|--|\n| 5% | on 3/9/2026 |\n"
 

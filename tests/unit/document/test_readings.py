@@ -403,3 +403,24 @@ def test_a_condition_before_going_on_is_a_bar(reading: Read, said: str, bars: li
     found = reading(f"# Intake\n\n{said}\n{STAGES}").plans[0]
 
     assert [(c.name, c.op, c.value) for c in found.criteria] == bars
+
+
+@pytest.mark.parametrize(
+    ("heads", "cells"),
+    [("Web | Phone | Total", "20% | 80% | 100%"), ("Last year | This year", "20% | 100%"), ("Old | New", "20% | 80%")],
+)
+def test_columns_that_compare_shares_are_no_stages(reading: Read, heads: str, cells: str) -> None:
+    days = " | ".join(["3/1/2027"] * (heads.count("|") + 1))
+    rule = "|".join(["---"] * (heads.count("|") + 2))
+    table = f"| | {heads} |\n|{rule}|\n| Share of users | {cells} |\n| Date | {days} |\n"
+
+    assert [stage.percent for stage in reading(f"# Intake\n\n{table}{STAGES}").plans[0].stages] == [5, 100]
+
+
+def test_a_table_of_two_columns_asks_each_row_for_itself(reading: Read) -> None:
+    rows = "| Success criteria | errors < 1% |\n| Results | |\n| Start | 3/1/2027 |\n| Percentage of users | 10% |\n"
+    found = reading(f"# Intake\n\n## Stage A\n\n| Field | Value |\n|---|---|\n{rows}\n## Stage B: 100% of users\n")
+    [plan] = found.plans
+
+    assert [(c.name, c.op, c.value) for c in plan.criteria] == [("errors", "<", 1)]
+    assert [(stage.percent, stage.start) for stage in plan.stages] == [(10, date(2027, 3, 1)), (100, None)]
