@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -120,12 +121,16 @@ def _value(label: Statement) -> list[float]:
 
 def _bare_series(label: Statement) -> list[float]:
     """All steps in a row without their signs, behind a label that has one: `Rollout %: 5 → 25 → 100`."""
-    if label.field is None or not _PERCENTAGE.search(label.field.label):
+    field = label.field
+    if field is None or label.stage_section is not None or not _PERCENTAGE.search(field.label):
         return []
-    written = answer(label.field.value)
+    return list(_rising(answer(field.value)))
+
+
+@lru_cache(maxsize=4096)
+def _rising(written: str) -> tuple[float, ...]:
     found = [float(part) for part in _JOINT.split(written)] if _BARE_SERIES.fullmatch(written) else []
-    rises = all(0 < before < after <= 100 for before, after in pairwise(found))
-    return found if rises and label.stage_section is None else []
+    return tuple(found) if all(0 < before < after <= 100 for before, after in pairwise(found)) else ()
 
 
 def _spoken(frame: _Frame) -> list[float]:
@@ -213,7 +218,7 @@ def _series(label: Statement) -> list[Stage]:
     percents = _value(label)
     if len(percents) < 2 or label.field is None:
         return []
-    if not _bare_series(label) and steps_in(label.field.value) != tuple(percents):
+    if percents != (_bare_series(label) or list(steps_in(label.field.value))):
         return []
     kind = StageKind.TIME if is_of_time(label.text) else StageKind.ACTORS
     return [Stage(percent, kind, label.number, section=label.section, source=label) for percent in percents]
