@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 _WIDTH_OF_A_PIPE = 140
 """Columns where there is no terminal: wide enough that a sentence is seldom torn."""
 
-VERDICT_STYLES = {"pass": "green", "fail": "bold red", "error": "red", "no_data": "yellow", "inconclusive": "yellow"}
+VERDICT_STYLES = {
+    "pass": "green",
+    "fail": "bold red",
+    "error": "red",
+    "no_data": "yellow",
+    "inconclusive": "yellow",
+    "waived": "magenta",
+}
 STATUS_STYLES = {
     "live": "bold cyan",
     "halted": "bold red",

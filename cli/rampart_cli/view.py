@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from rampart.evidence.verdict import Verdict
 from rampart.plan.model import ReportedSpec
 from rampart.rollout.state import DecisionKind, GateKind, Status
+from rampart.rollout.waiver import LETS_ON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ def waits_for(state: RolloutState, gate: Gate | None) -> str:
     if state.gate is None:
         return "the state machine moves on" if state.stage is not None else "the flag is about to be set"
     if state.gate.kind is GateKind.BLIND:
-        return "evaluations stopped: Rampart waits until it can see again"
+        return "evaluations stopped, or the metrics can't be asked: Rampart waits until it can see again"
     if state.gate.kind is GateKind.BAKE:
         return "evidence gathers until the hold is over and the calendar is open"
     if gate is not None and gate.answer is not None:
@@ -77,13 +77,13 @@ def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
     if state.gate is None or state.status is not Status.LIVE:
         return None
     opened = {"id": state.gate.id, "kind": state.gate.kind.value, "opened": _iso(state.gate.opened)}
-    if state.gate.kind is not GateKind.APPROVAL or gate is None or gate.id != state.gate.id or gate.question is None:
+    if state.gate.kind is GateKind.BAKE or gate is None or gate.id != state.gate.id or gate.question is None:
         return opened
     answered = gate.answer.model_dump(mode="json") if gate.answer else None
     asked = {
         "next": _next(state),
         "lapses": _iso(gate.lapses),
-        "verdict": gate.question.verdict.value,
+        "verdict": str(gate.question.verdict),
         "unmet": list(gate.question.unmet),
         "reported": dict(gate.question.reported),
         "evaluation": gate.question.evaluation,
@@ -94,7 +94,7 @@ def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
 
 def answer_with(state: RolloutState, gate: Gate) -> dict[str, Any]:
     """The exact command, and the exact input of the state machine `decision`, that answer a gate."""
-    passes = gate.question is not None and gate.question.verdict is Verdict.PASS
+    passes = gate.question is not None and gate.question.verdict in LETS_ON
     reported = gate.question.reported if gate.question and passes else {}
     command = ["rampart", "approve" if passes else "override", state.rollout, "--gate", gate.id]
     for name in reported:
@@ -151,7 +151,7 @@ def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
 
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:
     verdicts = state.latest.verdicts if state.latest else {}
-    messages = state.latest.messages if state.latest else {}
+    messages = state.evidence_in_words(state.stage or 0)
     waived = state.waived(state.stage or 0)
     return [
         {

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import DecisionKind, GateKind, Status
+from rampart.rollout.waiver import LETS_ON, WAIVED
 from rampart_cli.console import moment, say, show, stderr, table, verdict_text, words
 from rampart_cli.decisions import Decision, decide, left_open, parse_reported, stage_index, who_decides
 from rampart_cli.failures import CommandError, InputError, RefusedError, UnreachableError
@@ -237,13 +238,13 @@ def _said(kind: DecisionKind, gate: Gate | None) -> str:
     verdict = gate.question.verdict if gate and gate.question else Verdict.FAIL
     if verdict is Verdict.FAIL:
         return "overrides a failing verdict"
-    if verdict is Verdict.PASS:
+    if verdict in LETS_ON:
         return "approves, whatever people report"
-    return f"approves without proof ({verdict.value.replace('_', ' ')})"
+    return f"approves without proof ({verdict.replace('_', ' ')})"
 
 
 def _open_question(state: RolloutState, gate: Gate | None) -> Gate:
-    asked = state.status is Status.LIVE and state.gate is not None and state.gate.kind is GateKind.APPROVAL
+    asked = state.status is Status.LIVE and state.gate is not None and state.gate.kind is not GateKind.BAKE
     if not asked or gate is None or gate.question is None or gate.answer is not None:
         raise RefusedError(
             f"nobody is asked about {state.rollout} now; it waits for: {waits_for(state, gate)}",
@@ -259,10 +260,12 @@ def _show_question(state: RolloutState, gate: Gate) -> None:
     nextly = "its end" if state.next_stage == len(state.plan.stages) else state.plan.stages[state.next_stage].label
     out.print(words(f"{state.rollout} at {state.percent:g}%, attempt {state.attempt}: may it go to {nextly}?", "bold"))
     if state.latest is not None:
-        rows = [(n, verdict_text(v), state.latest.messages.get(n, "")) for n, v in state.latest.verdicts.items()]
+        stage, told = state.stage or 0, state.evidence_in_words(state.stage or 0)
+        verdicts = state.latest.verdicts | dict.fromkeys(state.waived(stage), WAIVED)
+        rows = [(name, verdict_text(verdict), told.get(name, "")) for name, verdict in verdicts.items()]
         out.print(table(("criterion", "verdict", ""), rows))
     if question is not None:
-        out.print(Text.assemble("the gate's verdict: ", verdict_text(question.verdict.value)))
+        out.print(Text.assemble("the gate's verdict: ", verdict_text(question.verdict)))
     if gate.lapses is not None:
         out.print(words(f"gate {gate.id}, open until {moment(gate.lapses, state.plan.zone)}", "dim"))
 

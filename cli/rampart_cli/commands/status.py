@@ -104,8 +104,8 @@ def _panel(seen: _Seen) -> Panel:
             [
                 (
                     words(c["name"], "bold"),
-                    verdict_text(c["verdict"] or "-"),
-                    c["message"] + (" (waived)" if c["waived"] else ""),
+                    verdict_text("waived" if c["waived"] else c["verdict"] or "-"),
+                    c["message"],
                 )
                 for c in view["criteria"]
             ],

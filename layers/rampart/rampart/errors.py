@@ -4,7 +4,8 @@ RampartError
 ├── FlagStoreError               the flag store could not be asked or did not obey
 │   ├── UnknownFlagError         no such flag; a write would create it
 │   ├── FlagCredentialsError     the flag store refused the credentials
-│   └── FlagUnconfirmedError     a write was accepted, but the flag reads otherwise
+│   ├── FlagUnconfirmedError     a write was accepted, but the flag reads otherwise
+│   └── FlagsNotLoweredError     some flags are not confirmed at 0%
 ├── StoreError                   the table could not be asked
 │   └── ConflictError            somebody else wrote first; nothing was written
 ├── GateError                    the state machine could not be asked
@@ -45,6 +46,14 @@ class FlagCredentialsError(FlagStoreError):
 
 class FlagUnconfirmedError(FlagStoreError):
     """A write was accepted, but the flag does not read as it was written."""
+
+
+class FlagsNotLoweredError(FlagStoreError):
+    """Some flags, named by `flags`, are not confirmed at 0%."""
+
+    def __init__(self, message: str, *, flags: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.flags = flags
 
 
 class StoreError(RampartError):

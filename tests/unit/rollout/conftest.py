@@ -32,7 +32,7 @@ def baking(live: World) -> World:
 def in_flight(live: World) -> World:
     """An advance to 100% was cut off after its flag write."""
     gate = live.approved()
-    live.hooks["flags.read", Moment.BEFORE] = crash
+    live.hooks["flags.set_percentage", Moment.AFTER] = crash
     with pytest.raises(CrashError):
         live.advance(gate)
     assert live.state.intent is not None

@@ -63,6 +63,8 @@ def test_every_flag_of_a_rollout_moves_and_is_read_before_the_record_says_so(wor
     assert world.calls == [
         "store.state",
         "store.commit",
+        "flags.read",
+        "flags.read",
         "flags.set_percentage",
         "flags.set_percentage",
         "flags.read",
@@ -318,8 +320,7 @@ def test_an_advance_of_a_rollout_that_does_not_exist_does_nothing(world: World) 
 
 def test_a_stage_is_not_reached_while_another_gate_lets_everybody_in(live: World) -> None:
     gate = live.approved()
-    live.flags.put(FlagReading(FLAG, percent=1, percent_of_time=50))
-    live.flags.ignores_writes = True
+    live.hooks["flags.set_percentage", Moment.AFTER] = lambda: live.flags.put(FlagReading(FLAG, percent_of_time=50))
     with pytest.raises(FlagUnconfirmedError, match="was set to 100% but reads 50%"):
         live.advance(gate)
     assert live.state.percent == 25
@@ -329,7 +330,7 @@ def test_an_advance_that_was_cut_off_goes_back_when_the_stage_has_failed_since(w
     criteria = {**CRITERIA, ERRORS: {**CRITERIA[ERRORS], "on_fail": "hold"}}
     world.climb(1, criteria=criteria)
     gate = world.approved()
-    world.hooks["flags.read", Moment.BEFORE] = crash
+    world.hooks["flags.set_percentage", Moment.AFTER] = crash
     with pytest.raises(CrashError):
         world.advance(gate)
     world.measure(Verdict.FAIL)
@@ -346,7 +347,10 @@ def test_a_rollout_whose_flag_is_not_where_it_is_said_to_stay_does_not_end(world
     gate = world.baked()
     world.flags.put(FlagReading(FLAG, percent=0))
     outcome = world.advance(gate)
-    assert (outcome["outcome"], outcome["why"]) == ("stale", "letters_api reads 0%, not 100%")
+    assert (outcome["outcome"], outcome["why"]) == (
+        "stale",
+        "the flag is below its record of 100%: letters_api reads 0%",
+    )
     assert world.status is Status.LIVE
 
 

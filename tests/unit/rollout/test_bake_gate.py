@@ -100,6 +100,7 @@ def test_when_the_hold_is_over_people_are_asked_whatever_the_verdict(
         "evaluation": look.id,
         "verdict": verdict.value,
         "unmet": [] if verdict is Verdict.PASS else [ERRORS],
+        "shown": {} if verdict is Verdict.PASS else {ERRORS: {"verdict": verdict.value}},
         "reported": {},
     }
     assert asked["evidence"] == {ERRORS: look.judgements[0]["message"]}

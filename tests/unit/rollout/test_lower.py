@@ -9,11 +9,11 @@ from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import lower, lower_one
 
 
-def test_one_write_and_one_read_are_enough_for_a_flag_that_obeys() -> None:
+def test_one_write_between_two_reads_is_enough_for_a_flag_that_obeys() -> None:
     flags, calls = MemoryFlagStore.at(web=25), list[str]()
     flags.on_call = lambda call, moment: calls.append(call) if moment is Moment.BEFORE else None
     assert lower_one(flags, "web") == FlagReading("web")
-    assert calls == ["flags.set_percentage", "flags.read"]
+    assert calls == ["flags.read", "flags.set_percentage", "flags.read"]
 
 
 def test_a_write_that_was_overwritten_is_written_again() -> None:

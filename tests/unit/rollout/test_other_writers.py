@@ -40,20 +40,20 @@ def test_whoever_finds_a_rolled_back_flag_raised_takes_it_down_and_people_are_to
     live: World, cause: Cause, changes: dict[str, Any]
 ) -> None:
     live.roll_back()
-    live.flags.put(FlagReading(FLAG, percent=25))
+    live.flags.put(FlagReading(FLAG, percent=60))
     live.tick()  # sees it too, and its call is slower
     live.roll_back(cause, **changes)
     assert live.percent == 0
     live.deliver()
     assert live.told == [EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN]
-    assert live.store.told[-1].message == "another writer raised a rolled-back flag: it reads 25%"
+    assert live.store.told[-1].message == "another writer raised a rolled-back flag: it reads 60%"
 
 
 def test_a_rolled_back_flag_that_is_raised_and_does_not_obey_is_rolling_back_again_and_people_are_told(
     live: World,
 ) -> None:
     live.roll_back()
-    live.flags.put(FlagReading(FLAG, percent=25))
+    live.flags.put(FlagReading(FLAG, percent=60))
     live.flags.ignores_writes = True
     for _ in range(3):
         live.tick()
@@ -90,7 +90,7 @@ def test_what_is_rolled_back_and_cannot_be_read_is_looked_at_again(live: World) 
     with UNDONE:
         live.roll_back(Cause.EXECUTION)
     live.flags.failure = None
-    live.flags.put(FlagReading(FLAG, percent=25))
+    live.flags.put(FlagReading(FLAG, percent=60))
     live.redeliver()
     assert live.told == [EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN]
 
@@ -102,7 +102,7 @@ def test_a_repetition_leaves_the_flag_of_an_attempt_that_was_resumed_while_it_lo
         live.resume(1)
         live.advance(attempt=2, execution="second")
 
-    live.wait(minutes=1)
+    live.wait(minutes=3)
     live.hooks["flags.read", Moment.BEFORE] = resumed
     live.redeliver()
     assert (live.status, live.percent) == (Status.LIVE, 25)

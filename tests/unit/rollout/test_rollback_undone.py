@@ -99,9 +99,9 @@ def test_a_flag_that_cannot_be_read_does_not_keep_the_others_up_while_the_store_
         raise FlagStoreError("letters_api cannot be read")
 
     live.hooks["flags.read", Moment.BEFORE] = fails  # the first one, once
-    with pytest.raises(RollbackUndoneError, match="letters_api cannot be read"):
+    with UNDONE:
         live.roll_back(flags=(FLAG, "mobile"))
-    assert live.flags.flags["mobile"].percent == 0
+    assert {name: reading.percent for name, reading in live.flags.flags.items()} == {FLAG: 0, "mobile": 0}
 
 
 def test_an_alert_about_a_flag_that_does_not_exist_is_undone_while_nobody_can_tell(live: World) -> None:
@@ -183,7 +183,7 @@ def test_a_rollback_between_two_gates_leaves_no_gate_to_open(world: World) -> No
         world.open_gate(GateKind.APPROVAL)
 
 
-@pytest.mark.parametrize("moment", range(16))
+@pytest.mark.parametrize("moment", range(20))
 @pytest.mark.parametrize("cause", CAUSES)
 def test_a_rollback_cut_off_anywhere_is_finished_by_its_repetition(live: World, cause: Cause, moment: int) -> None:
     live.moments, live.crash_at = 0, moment
@@ -200,7 +200,7 @@ def test_a_rollback_cut_off_anywhere_is_finished_by_its_repetition(live: World, 
 def test_every_moment_of_a_rollback_was_cut_off_above(live: World) -> None:
     live.moments = 0
     live.roll_back(Cause.PERSON)
-    assert live.moments <= 16
+    assert live.moments <= 20
 
 
 @pytest.mark.parametrize("cause", CAUSES)

@@ -6,7 +6,8 @@ import pytest
 
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.rollout.state import Latest, Override, RolloutState, Status
+from rampart.rollout.state import Latest, RolloutState, Status
+from rampart.rollout.waiver import WAIVED, Override, Shown
 from tests.unit.rollout.world import EXECUTION, PLAN, ROLLOUT, START, World
 
 
@@ -29,7 +30,7 @@ def state_with(verdicts: dict[str, Verdict] | None, *overrides: Override) -> Rol
     )
 
 
-WAIVED = Override(criteria=("a",), by="ann", note="why", through_stage=1)
+WAIVER = Override(criteria=("a",), shown={"a": Shown(verdict=Verdict.NO_DATA)}, by="ann", note="why", through_stage=1)
 
 
 @pytest.mark.parametrize(
@@ -37,17 +38,18 @@ WAIVED = Override(criteria=("a",), by="ann", note="why", through_stage=1)
     [
         (None, 0, Verdict.NO_DATA),
         ({}, 0, Verdict.NO_DATA),
-        ({"a": Verdict.FAIL, "b": Verdict.PASS}, 0, Verdict.PASS),
-        ({"a": Verdict.FAIL, "b": Verdict.PASS}, 1, Verdict.PASS),
-        ({"a": Verdict.FAIL, "b": Verdict.PASS}, 2, Verdict.FAIL),
-        ({"a": Verdict.FAIL, "b": Verdict.NO_DATA}, 1, Verdict.NO_DATA),
-        ({"a": Verdict.FAIL}, 1, Verdict.PASS),
+        ({"a": Verdict.NO_DATA, "b": Verdict.PASS}, 0, WAIVED),
+        ({"a": Verdict.NO_DATA, "b": Verdict.PASS}, 1, WAIVED),
+        ({"a": Verdict.NO_DATA, "b": Verdict.PASS}, 2, Verdict.NO_DATA),
+        ({"a": Verdict.NO_DATA, "b": Verdict.INCONCLUSIVE}, 1, Verdict.INCONCLUSIVE),
+        ({"a": Verdict.NO_DATA}, 1, WAIVED),
+        ({"a": Verdict.PASS, "b": Verdict.PASS}, 1, Verdict.PASS),
     ],
 )
 def test_a_waived_criterion_does_not_count_for_as_long_as_it_is_waived(
-    verdicts: dict[str, Verdict] | None, stage: int, effective: Verdict
+    verdicts: dict[str, Verdict] | None, stage: int, effective: str
 ) -> None:
-    assert state_with(verdicts, WAIVED).effective_verdict(stage) is effective
+    assert state_with(verdicts, WAIVER).effective_verdict(stage) == effective
 
 
 def test_the_next_stage_is_the_attempts_target_until_it_has_one() -> None:

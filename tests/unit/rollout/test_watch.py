@@ -36,7 +36,7 @@ def test_a_rolled_back_flag_is_watched_and_then_left(down: World) -> None:
 def test_a_rolled_back_flag_that_somebody_raised_is_rolled_back_whatever_the_plan_says_of_drift(world: World) -> None:
     world.climb(1, on_drift={"above": "restore"})
     world.roll_back()
-    world.flags.put(FlagReading(FLAG, percent=1))
+    world.flags.put(FlagReading(FLAG, percent=50))
     world.tick()
     assert world.causes == [Cause.DRIFT]
 

@@ -24,6 +24,11 @@ class Verdict(StrEnum):
 _FROM_WORST = tuple(Verdict)
 
 
+def is_worse(one: Verdict, other: Verdict) -> bool:
+    """Whether one verdict says less good than another."""
+    return _FROM_WORST.index(one) < _FROM_WORST.index(other)
+
+
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The worst of some verdicts; of none it is `no_data`, since nothing passes without evidence."""
     return min(verdicts, key=_FROM_WORST.index, default=Verdict.NO_DATA)

@@ -10,15 +10,16 @@ from typing import Any
 from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.criteria import Judgement, ReportedCriterion, judge
-from rampart.evidence.series import Measured, Series, to_stored
+from rampart.evidence.series import Measured, Series, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
 from rampart.plan.model import OnFail, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
 from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
-from rampart.rollout.advance import advances_alone, stale_after
-from rampart.rollout.drift import Sight, cause_of, exposures, sight_of
+from rampart.rollout.drift import Sight, cause_of, is_echo, sight_of
+from rampart.rollout.lower import look_at_all
+from rampart.rollout.permission import advances_alone, is_fresh
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.state import (
     DOWN,
@@ -31,6 +32,7 @@ from rampart.rollout.state import (
     RolloutState,
     Status,
 )
+from rampart.rollout.waiver import LETS_ON, Shown, shown_of
 
 _MOST_SLACK = timedelta(seconds=30)
 """Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
@@ -74,20 +76,26 @@ class Evaluate:
     def _watch(self, state: RolloutState) -> Look:
         did: list[str] = []
         now = self.clock.now()
-        exposed: float | None = 0.0
+        unread = False
         if state.status in DOWN:
-            exposed = self._exposure(state)
+            found = look_at_all(self.flags, state.plan.flags)
+            unread = any(isinstance(each, FlagStoreError) for each in found)
+            up = [each for each in found if not isinstance(each, FlagStoreError) and each.exposure > 0]
             if state.status is Status.HALTED:
                 self._call(state, Cause.EXECUTION, "the rollback is not finished")
                 did.append("rollback called to finish")
-            elif exposed:
-                self._call(state, Cause.DRIFT, raised_again(exposed), epoch=state.epoch)
+            elif up and all(is_echo(each, state, now) for each in up):
+                self._call(state, Cause.EXECUTION, "a cache may still hold what was there before the rollback")
+                did.append("flag may be an echo: rollback called")
+            elif up:
+                raised = raised_again(max(each.exposure for each in up))
+                self._call(state, Cause.DRIFT, raised, epoch=state.epoch)
                 did.append("flag is up: rollback called")
         elif state.status is Status.COMPLETED:
             state, seen = self._see_completed(state, now)
             did.extend(seen)
         over = state.watch_until is not None and now >= state.watch_until
-        if over and state.intent is None and exposed is not None and not did:
+        if over and state.intent is None and not unread and not did:
             self.store.commit(state, state.moved(now, watched=False))
             did.append("no longer watched")
         return Look(state.rollout, tuple(did))
@@ -103,20 +111,13 @@ class Evaluate:
         self.store.commit(state, after, events=[_drifted(state, drift, now)])
         return after, ("drift: told",)
 
-    def _exposure(self, state: RolloutState) -> float | None:
-        """The highest exposure of the flags that answer; None where none is up but one cannot be read."""
-        read = exposures(state.plan.flags, self.flags)
-        highest = max((each for each in read if not isinstance(each, FlagStoreError)), default=0.0)
-        return highest if highest > 0 or not any(isinstance(each, FlagStoreError) for each in read) else None
-
     # A live rollout.
 
     def _live(self, state: RolloutState) -> Look:
         now = self.clock.now()
         if state.stage is None or state.stage_started is None:
             return Look(state.rollout, self._check_execution(state))
-        # While an advance is moving the flags, nothing can be said of where they are.
-        sight = Sight(state.drift, state.unread_since) if state.intent else sight_of(state, self.flags, now)
+        sight = sight_of(state, self.flags, now)
         drift = sight.drift
         told = [] if drift == state.drift else [_drifted(state, drift, now)]
         cause = cause_of(drift, state.plan.on_drift)
@@ -128,8 +129,9 @@ class Evaluate:
             after = state.moved(now, drift=drift, unread_since=sight.unread_since)
             self.store.commit(state, after, events=told)
             state = after
-        if _fails_hard(state):  # at each tick, for the call may have been lost
-            self._call(state, Cause.EVIDENCE, _why_failed(state))
+        if failing := _fails_hard(state):  # at each tick, for the call may have been lost
+            messages = state.latest.messages if state.latest else {}
+            self._call(state, Cause.EVIDENCE, "; ".join(messages.get(name, f"{name} fails") for name in failing))
             return Look(state.rollout, ("failed: rollback called",), verdict)
         if cause is not None:
             self._call(state, cause, f"the flag is {drift}")
@@ -167,10 +169,12 @@ class Evaluate:
             verdict=verdict,
             verdicts={j.name: j.verdict for j in judgements},
             messages={j.name: j.message for j in judgements},
+            fails={j.name: _shown(state, j) for j in judgements if j.verdict is Verdict.FAIL},
+            asked=not any(isinstance(measured, Unavailable) for measured in answers.values()),
         )
         after = state.moved(now, latest=latest, drift=sight.drift, unread_since=sight.unread_since)
         events = list(told)
-        if state.latest is None or state.latest.verdict is not verdict:
+        if _is_news(state.latest, latest):
             events.append(_event(after, now, EventKind.VERDICT_CHANGED, _say(verdict, judgements)))
         if _sight_is_back(after) and not _sight_is_back(state):
             events.append(_event(after, now, EventKind.SIGHTED, "evaluations are back"))
@@ -194,15 +198,17 @@ class Evaluate:
         if gate.kind is GateKind.BLIND and _sight_is_back(state):
             self.gates.succeed(gate.token, {"outcome": "sighted"})
             return ("sight is back",)
-        if gate.kind is not GateKind.BAKE or not sees(state, now):
+        if gate.kind is GateKind.APPROVAL or (gate.kind is GateKind.BAKE and not sees(state, now)):
             return self._check_execution(state)  # nothing to say at this gate, but somebody must be waiting there
         # What is asked about must have been judged while this gate was open: an answer counts for fresh evidence only.
         fresh = state.latest is not None and state.latest.at >= gate.opened
-        if not fresh or not may_ask(state, now):
-            self.gates.keep_alive(gate.token)
-            return ("kept alive",)
-        self.gates.succeed(gate.token, question(state, now))
-        return ("hold is over: asked",)
+        if fresh and may_ask(state, now):  # in the dark too: a person may go on where no machine can
+            self.gates.succeed(gate.token, question(state, now))
+            return ("hold is over: asked",)
+        if gate.kind is GateKind.BLIND:
+            return self._check_execution(state)
+        self.gates.keep_alive(gate.token)
+        return ("kept alive",)
 
     def _check_execution(self, state: RolloutState) -> tuple[str, ...]:
         """Notice an execution that died without telling: nobody would answer for the flag any more."""
@@ -249,9 +255,11 @@ def judge_all(plan: Plan, answers: Mapping[str, Measured], window: Window, *, sh
 
 
 def sees(state: RolloutState, now: datetime) -> bool:
-    """Whether evaluations work: the newest is fresh and no error. Silence is noticed by what this withholds."""
-    latest = state.latest
-    return latest is not None and latest.verdict is not Verdict.ERROR and now - latest.at <= stale_after(state)
+    """Whether evaluations work: the newest is fresh, and what it asked was answered, however little that says.
+
+    Silence is noticed by what this withholds. Numbers that contradict themselves are an answer.
+    """
+    return state.latest is not None and state.latest.asked and is_fresh(state, now)
 
 
 def _sight_is_back(state: RolloutState) -> bool:
@@ -259,7 +267,7 @@ def _sight_is_back(state: RolloutState) -> bool:
     gate, latest = state.gate, state.latest
     if gate is None or latest is None or gate.kind is not GateKind.BLIND:
         return False
-    return latest.at >= gate.opened and latest.verdict is not Verdict.ERROR
+    return latest.at >= gate.opened and latest.asked
 
 
 def may_ask(state: RolloutState, now: datetime) -> bool:
@@ -275,6 +283,8 @@ def question(state: RolloutState, now: datetime) -> dict[str, Any]:
     verdict = state.effective_verdict(stage)
     latest = state.latest
     verdicts = latest.verdicts if latest else {}
+    waived = state.waived(stage)
+    unmet = [n for n, v in verdicts.items() if v is not Verdict.PASS and n not in waived]
     if verdict is Verdict.PASS and advances_alone(state):
         return {"outcome": "advance"}
     upcoming = state.next_stage
@@ -285,18 +295,19 @@ def question(state: RolloutState, now: datetime) -> dict[str, Any]:
     lapses = min(lapses, closes) if closes else lapses
     asked = {
         "evaluation": latest.id if latest else "",
-        "verdict": verdict.value,
-        "unmet": [n for n, v in verdicts.items() if v is not Verdict.PASS and n not in state.waived(stage)],
+        "verdict": str(verdict),
+        "unmet": unmet,
+        "shown": {name: state.shown(name).model_dump(mode="json", exclude_defaults=True) for name in unmet},
         "reported": state.reported_criteria,
     }
     return {
         "outcome": "ask",
-        "verdict": verdict.value,
+        "verdict": str(verdict),
         "evaluation": asked["evaluation"],
         "question": asked,
-        "evidence": dict(latest.messages) if latest else {},
+        "evidence": state.evidence_in_words(stage),
         "next": "its end" if last else state.plan.stages[upcoming].label,
-        "decision": "approve" if verdict is Verdict.PASS else "override",
+        "decision": "approve" if verdict in LETS_ON else "override",
         "reported": dict.fromkeys(state.reported_criteria, "how many?"),
         "lapses": f"{lapses:%Y-%m-%dT%H:%M:%S}.{lapses.microsecond // 1000:03d}Z",
         "seconds": max(1, int((lapses - now).total_seconds())),
@@ -308,26 +319,38 @@ def _is_due(state: RolloutState, now: datetime) -> bool:
     slack = min(state.plan.look_every / 10, _MOST_SLACK)
     if state.latest is None or now - state.latest.at >= state.plan.look_every - slack:
         return True
+    if not is_fresh(state, now):  # it was looked at by a clock that is ahead
+        return True
     # A gate that opened after the last look wants fresh evidence when the hold is over.
     gate_is_newer = state.gate is not None and state.gate.opened > state.latest.at
     return gate_is_newer and may_ask(state, now)
 
 
-def _fails_hard(state: RolloutState) -> bool:
-    """Whether a criterion fails that rolls back and that nobody waived."""
+def _fails_hard(state: RolloutState) -> tuple[str, ...]:
+    """The criteria that fail and roll back, and that nobody waived."""
     if state.latest is None:
-        return False
+        return ()
     waived = state.waived(state.stage or 0)
-    return any(
-        verdict is Verdict.FAIL and name not in waived and state.plan.criteria[name].on_fail is OnFail.ROLL_BACK
+    return tuple(
+        name
         for name, verdict in state.latest.verdicts.items()
+        if verdict is Verdict.FAIL and name not in waived and state.plan.criteria[name].on_fail is OnFail.ROLL_BACK
     )
 
 
-def _why_failed(state: RolloutState) -> str:
-    if state.latest is None:
-        return "a criterion fails"
-    return "; ".join(state.latest.messages[n] for n, v in state.latest.verdicts.items() if v is Verdict.FAIL)
+def _shown(state: RolloutState, judgement: Judgement) -> Shown:
+    spec = state.plan.criteria.get(judgement.name)
+    return shown_of(judgement, falls=getattr(spec, "above", None) is not None)
+
+
+def _is_news(before: Latest | None, now: Latest) -> bool:
+    """Whether people must hear of an evaluation: it ends otherwise, or a criterion went wrong or silent."""
+    if before is None or before.verdict is not now.verdict:
+        return True
+    return any(v in _TOLD and before.verdicts.get(name) is not v for name, v in now.verdicts.items())
+
+
+_TOLD = frozenset({Verdict.FAIL, Verdict.ERROR, Verdict.NO_DATA})
 
 
 def _say(verdict: Verdict, judgements: list[Judgement]) -> str:

@@ -19,6 +19,8 @@ class FlagReading:
     percent_of_time: float = 0.0
     actors: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    exists: bool = True
+    """Whether there is such a flag; one that does not exist lets nobody in, and is never written to."""
 
     @property
     def open_gates(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Take flags to 0% and make it real: write, read back, close what a percentage cannot close, read back again."""
+"""Take flags to 0% and make it real: look, write, read back, close what a percentage cannot close, read back again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from rampart.errors import FlagUnconfirmedError
+from rampart.errors import FlagsNotLoweredError, FlagStoreError, FlagUnconfirmedError, UnknownFlagError
 from rampart.ports import FlagStore, Pace
 from rampart.rollout.flag import FlagReading
 
@@ -27,27 +27,61 @@ def for_each(names: Sequence[str], call: Callable[[str], _Result]) -> tuple[_Res
     return tuple(future.result() for future in pending)
 
 
+def look(flags: FlagStore, name: str) -> FlagReading:
+    """Read a flag; that it does not exist is a reading too. Raises FlagStoreError where the store cannot be asked."""
+    try:
+        return flags.read(name)
+    except UnknownFlagError:
+        return FlagReading(name, exists=False)
+
+
+def look_at_all(flags: FlagStore, names: Sequence[str]) -> tuple[FlagReading | FlagStoreError, ...]:
+    """What each flag reads, or why it cannot be read."""
+
+    def read(name: str) -> FlagReading | FlagStoreError:
+        try:
+            return look(flags, name)
+        except FlagStoreError as error:
+            return error
+
+    return for_each(names, read)
+
+
 def lower(flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE) -> tuple[FlagReading, ...]:
     """Take every flag to 0% and return what each reads afterwards; all are tried, whatever becomes of one.
 
-    Raises the first flag's FlagStoreError when any is not confirmed at 0%.
+    Raises FlagsNotLoweredError, which names the flags that are not confirmed at 0%.
     """
-    return for_each(names, lambda name: lower_one(flags, name, pace))
+
+    def try_one(name: str) -> FlagReading | FlagStoreError:
+        try:
+            return lower_one(flags, name, pace)
+        except FlagStoreError as error:
+            return error
+
+    outcomes = dict(zip(names, for_each(names, try_one), strict=True))
+    failures = {name: each for name, each in outcomes.items() if isinstance(each, FlagStoreError)}
+    if failures:
+        told = "; ".join(dict.fromkeys(str(error) for error in failures.values()))
+        raise FlagsNotLoweredError(told, flags=tuple(failures))
+    return tuple(each for each in outcomes.values() if isinstance(each, FlagReading))
 
 
 def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE) -> FlagReading:
-    """Take one flag to 0% and return what it reads afterwards.
+    """Take one flag to 0% and return what it reads afterwards; one that does not exist is down, and not written to.
 
     Raises FlagStoreError when the store does not answer and FlagUnconfirmedError when it does not obey.
     """
+    if not _may_exist(flags, name):
+        return FlagReading(name, exists=False)
     reading = None
     for _ in range(pace.read_back):
         flags.set_percentage(name, 0)
-        reading = flags.read(name)
+        reading = look(flags, name)
         if reading.open_gates:
             # Clearing takes hand-picked actors with it, so only where 0% cannot be real otherwise.
             flags.close_gates(name)
-            reading = flags.read(name)
+            reading = look(flags, name)
         if reading.is_down:
             return reading
     raise FlagUnconfirmedError(
@@ -55,3 +89,28 @@ def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE) -> FlagReadi
         + (f" with its {', '.join(reading.open_gates)} gate open" if reading and reading.open_gates else "")
         + "; Rampart keeps trying"
     )
+
+
+def _may_exist(flags: FlagStore, name: str) -> bool:
+    """Whether a write would not create the flag. One that cannot be read is written to: down comes before tidiness."""
+    try:
+        return look(flags, name).exists
+    except FlagStoreError:
+        return True
+
+
+def lower_to(flags: FlagStore, name: str, percent: float) -> tuple[FlagReading, FlagReading]:
+    """Take a flag that is above a percentage down to it; what it read before, and what it reads now.
+
+    One that is lower is left alone: nothing is raised here. Raises FlagStoreError.
+    """
+    before = look(flags, name)
+    if before.percent <= percent:
+        return before, before  # a percentage closes no other gate
+    flags.set_percentage(name, percent)
+    return before, look(flags, name)
+
+
+def lower_unseen(flags: FlagStore, names: Sequence[str]) -> None:
+    """Write 0% to flags that were just read, without reading back what a cache would only repeat."""
+    for_each(names, lambda name: flags.set_percentage(name, 0))

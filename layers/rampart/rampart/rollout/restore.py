@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rampart.errors import ConflictError, FlagUnconfirmedError
+from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError
 from rampart.ports import Clock, FlagStore, Pace, RolloutStore
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.lower import lower
+from rampart.rollout.lower import lower, lower_to
 from rampart.rollout.state import Event, EventKind, RolloutState, Status
 
 
@@ -23,30 +23,28 @@ class Restore:
     def __call__(self, rollout: str) -> tuple[FlagReading, ...]:
         """Lower the flags to the record and return what they read; nothing where nothing is to be restored.
 
-        Raises FlagUnconfirmedError where a percentage cannot lower them, and FlagStoreError and StoreError.
+        Raises FlagUnconfirmedError where a percentage cannot lower them, FlagStoreError where it is to be tried again,
+        and StoreError.
         """
         state = self.store.state(rollout)
         # While a drift is on record no advance begins, so what is above the record is another writer's.
         if state is None or state.status is not Status.LIVE or state.intent is not None or state.drift is None:
             return ()
-        readings = tuple(self._lower_to(flag, state.percent) for flag in state.plan.flags)
+        moves = [lower_to(self.flags, flag, state.percent) for flag in state.plan.flags]
+        readings = tuple(now for _, now in moves)
         above = [reading for reading in readings if reading.exposure > state.percent]
         if not above:
-            self._record(state)
+            self._record(state, tuple(before.exposure for before, _ in moves))
             return readings
         current = self.store.state(rollout)
         if current is None or current.epoch != state.epoch:
             return ()  # an advance may have raised it since: the next tick looks again
-        raise FlagUnconfirmedError(f"{above[0].flag} reads {above[0].exposure:g}%, above its {state.percent:g}%")
+        told = f"{above[0].flag} reads {above[0].exposure:g}%, above its {state.percent:g}%"
+        if any(reading.open_gates for reading in above):
+            raise FlagUnconfirmedError(told)
+        raise FlagStoreError(f"{told}: a cache may still hold it; it will be tried again")
 
-    def _lower_to(self, flag: str, percent: float) -> FlagReading:
-        reading = self.flags.read(flag)
-        if reading.percent <= percent:
-            return reading  # a percentage closes no other gate, and must not be raised here
-        self.flags.set_percentage(flag, percent)
-        return self.flags.read(flag)
-
-    def _record(self, state: RolloutState) -> None:
+    def _record(self, state: RolloutState, over: tuple[float, ...]) -> None:
         now = self.clock.now()
         event = Event(
             at=now,
@@ -58,7 +56,8 @@ class Restore:
             message=f"lowered to {state.percent:g}% again: another writer had raised it",
         )
         try:
-            self.store.commit(state, state.moved(now, drift=None), events=[event])
+            after = state.moved(now, drift=None, own_write=state.written(now, *over))
+            self.store.commit(state, after, events=[event])
         except ConflictError:
             current = self.store.state(state.rollout)
             if current is not None and current.status is not Status.LIVE:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from rampart.errors import (
     ConflictError,
+    FlagsNotLoweredError,
     FlagStoreError,
     FlagUnconfirmedError,
     GateClosedError,
@@ -18,11 +19,11 @@ from rampart.errors import (
     QueueError,
     RollbackUndoneError,
     StoreError,
-    UnknownFlagError,
 )
 from rampart.ports import Clock, FlagStore, Gates, Pace, RollbackQueue, RolloutStore
+from rampart.rollout.drift import is_echo
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.lower import USUAL_PACE, lower
+from rampart.rollout.lower import USUAL_PACE, for_each, look, look_at_all, lower, lower_unseen
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest, raised_again
 from rampart.rollout.restore import Restore
 from rampart.rollout.state import (
@@ -68,11 +69,11 @@ class _Work:
 
     flags: tuple[str, ...]
     rollouts: tuple[str, ...]
-    literal: bool = False
-    """The flags are known from an alert's text only: they must exist before they are written."""
     found: dict[str, RollbackRequest] = field(default_factory=dict)
     """What to tell of a rollout instead of what was asked: it was rolled back before, and its flag is up again."""
     readings: tuple[FlagReading, ...] | None = None
+    up: tuple[str, ...] = ()
+    """The flags that are not confirmed at 0%."""
     undone: list[str] = field(default_factory=list)
 
     def add(self, other: _Work) -> None:
@@ -142,7 +143,7 @@ class Rollback:
             state = self.store.state(request.rollout)
         except StoreError as error:
             if request.cause in FLAG_FIRST and request.flags:
-                return _Work(request.flags, (), literal=True, undone=[str(error)])
+                return _Work(request.flags, (), undone=[str(error)])
             self._keep(request)
             raise RollbackUndoneError(f"the record of {request.rollout} cannot be read: {error}") from error
         if state is not None and state.status is Status.ABANDONED and request.cause is Cause.ABANDON:
@@ -169,7 +170,7 @@ class Rollback:
             claims = self.claims.claims(request.flags).values()
         except StoreError as error:
             # The store is down: what the authenticated alert names is lowered, and the record made up for later.
-            return _Work(request.flags, (), literal=True, undone=[f"the record cannot be read: {error}"])
+            return _Work(request.flags, (), undone=[f"the record cannot be read: {error}"])
         rollouts = tuple(dict.fromkeys(claim.rollout for claim in claims))
         if not rollouts:
             return RollbackResult(Outcome.NOTHING)
@@ -201,16 +202,19 @@ class Rollback:
         """The work for what comes again or late; None where the record moved meanwhile and must be read anew.
 
         What was rolled back before is lowered only where another writer raised it since, and then people are told: the
-        repetition of an alert, or the end of an execution, may be faster than the next tick.
+        repetition of an alert, or the end of an execution, may be faster than the next tick. What a cache may still
+        hold of the time before the rollback is nobody's doing: it is lowered once more, and nobody is told.
         """
         if state.status is not Status.ROLLED_BACK or request.cause is Cause.ABANDON:
             return _Work(state.plan.flags, (state.rollout,))
         try:
-            readings = tuple(self.flags.read(flag) for flag in state.plan.flags)
+            readings = for_each(state.plan.flags, lambda flag: look(self.flags, flag))
+            up = [reading for reading in readings if not reading.is_down]
+            if all(is_echo(reading, state, self.clock.now()) for reading in up):
+                lower_unseen(self.flags, [reading.flag for reading in up])
+                return _Work((), (state.rollout,), readings=readings)
         except FlagStoreError as error:
             return _Work((), (state.rollout,), undone=[str(error)])
-        if all(reading.is_down for reading in readings):
-            return _Work((), (state.rollout,), readings=readings)
         now = self._state(state.rollout)
         if now is None or now.epoch != state.epoch:
             return None  # resumed, perhaps: then its own advance raised the flag
@@ -223,24 +227,11 @@ class Rollback:
 
     def _lower(self, work: _Work) -> None:
         try:
-            flags = self._existing(work) if work.literal else work.flags
-            lowered = lower(self.flags, flags, self.pace) if flags else ()
+            lowered = lower(self.flags, work.flags, self.pace) if work.flags else ()
             work.readings = (*(work.readings or ()), *lowered)
-        except FlagStoreError as error:
-            work.readings = None
+        except FlagsNotLoweredError as error:
+            work.readings, work.up = None, error.flags
             work.undone.append(str(error))
-
-    def _existing(self, work: _Work) -> tuple[str, ...]:
-        """The flags that exist; one that cannot be read does not keep the others up."""
-        existing = []
-        for flag in work.flags:
-            try:
-                existing.append(self.flags.read(flag).flag)
-            except UnknownFlagError:
-                pass  # a write would create it, and nobody is exposed by it
-            except FlagStoreError as error:
-                work.undone.append(str(error))
-        return tuple(existing)
 
     def _keep(self, request: RollbackRequest) -> None:
         if not request.queued:
@@ -280,7 +271,9 @@ class Rollback:
                 return None  # it was resumed since it was looked at
             readings = self._confirmed(before, work)
             now = self.clock.now()
-            after, events = halted(before, request, readings, now)
+            after, events = halted(
+                before, request, readings, now, up=[flag for flag in before.plan.flags if flag in work.up]
+            )
             closing = request.cause is Cause.ABANDON and after.status is Status.ROLLED_BACK and readings is not None
             if closing:
                 after = after.model_copy(update={"status": Status.ABANDONED, "epoch": before.epoch + 1, "updated": now})
@@ -300,21 +293,34 @@ class Rollback:
         Since they were lowered, an advance may have begun and ended. From here on none can unseen: its intent comes
         before its write to the flag, and moves the epoch that the record is written at.
         """
-        if work.readings is None or state.status not in (Status.LIVE, Status.HALTED):
+        if state.status not in (Status.LIVE, Status.HALTED):
             return work.readings  # nobody advances it, and the flags of a closed rollout may be another's by now
+        if set(state.plan.flags) & set(work.up):
+            return None
+        found = look_at_all(self.flags, state.plan.flags)
+        readings = tuple(each for each in found if not isinstance(each, FlagStoreError))
+        if len(readings) == len(found) and all(reading.is_down for reading in readings):
+            return readings
         try:
-            readings = tuple(self.flags.read(flag) for flag in state.plan.flags)
-            down = all(reading.is_down for reading in readings)
-            return readings if down else lower(self.flags, state.plan.flags, self.pace)
-        except FlagStoreError as error:
+            return lower(self.flags, state.plan.flags, self.pace)
+        except FlagsNotLoweredError as error:
+            work.up += error.flags
             work.undone.append(str(error))
             return None
 
 
 def halted(
-    before: RolloutState, request: RollbackRequest, readings: tuple[FlagReading, ...] | None, now: datetime
+    before: RolloutState,
+    request: RollbackRequest,
+    readings: tuple[FlagReading, ...] | None,
+    now: datetime,
+    *,
+    up: Sequence[str] = (),
 ) -> tuple[RolloutState, list[Event]]:
-    """The record after a rollback and what is to be told; `readings` is None where flags are not confirmed at 0%."""
+    """The record after a rollback and what is to be told.
+
+    `readings` is None where the flags named by `up` are not confirmed at 0%.
+    """
     writes = (before.intent.at if before.intent else None, before.cut_off)
     in_flight = any(at is not None and now - at < INTENT_EXPIRES for at in writes)
     done = readings is not None and not in_flight
@@ -328,14 +334,15 @@ def halted(
         if readings is None or before.percent == 0:
             return before, []
         # It was completed while its flags came down: the record must not go on saying that they are up.
-        after = before.moved(now, percent=0.0)
-        message = _message(before, request, readings, done=True)
+        after = before.moved(now, percent=0.0, own_write=before.written(now))
+        message = _message(before, request, readings)
         return after, [_event(after, request, now, EventKind.ROLLED_BACK, message)]
     after = before.moved(
         now,
         status=Status.ROLLED_BACK if done else Status.HALTED,
         percent=0.0 if readings is not None else before.percent,
         intent=None if done else before.intent,
+        own_write=before.written(now, *([before.intent.percent] if before.intent else [])),
         halted_at=before.halted_at or now,
         halted_by=None if done else request,
         watch_until=now + before.plan.watch,
@@ -343,20 +350,24 @@ def halted(
     )
     again = request.epoch is not None
     kind = (EventKind.TAKEN_DOWN_AGAIN if again else EventKind.ROLLED_BACK) if done else EventKind.ROLLING_BACK
-    message = request.reason if again and done else _message(before, request, readings, done=done)
-    return after, [_event(after, request, now, kind, message)]
+    pending = [flag for flag in before.plan.flags if flag in up]
+    message = _pending(before, request, pending) if not done else _message(before, request, readings or ())
+    return after, [_event(after, request, now, kind, request.reason if again and done else message)]
 
 
-def _message(
-    before: RolloutState, request: RollbackRequest, readings: tuple[FlagReading, ...] | None, *, done: bool
-) -> str:
-    flags = ", ".join(before.plan.flags)
-    if not done:
-        why = "an advance is in flight" if readings is not None else f"the flag is not yet confirmed at 0%: {flags}"
-        return f"rolling back from {before.percent:g}%: {request.reason} ({why}; Rampart keeps trying)"
-    left = [f"{reading.flag}: {', '.join(reading.left_open)}" for reading in readings or () if reading.left_open]
+def _pending(before: RolloutState, request: RollbackRequest, up: Sequence[str]) -> str:
+    why = f"not yet confirmed at 0%: {', '.join(up)}" if up else "an advance is in flight"
+    return f"rolling back from {before.percent:g}%: {request.reason} ({why}; Rampart keeps trying)"
+
+
+def _message(before: RolloutState, request: RollbackRequest, readings: tuple[FlagReading, ...]) -> str:
+    absent = [reading.flag for reading in readings if not reading.exists]
+    there = [flag for flag in before.plan.flags if flag not in absent]
+    left = [f"{reading.flag}: {', '.join(reading.left_open)}" for reading in readings if reading.left_open]
+    told = [f"{', '.join(there)} read at 0%"] if there else []
+    told += [f"{', '.join(absent)} did not exist, so nothing was written there"] if absent else []
     still = f"; still open for {'; '.join(left)}" if left else ""
-    return f"{flags} read at 0%: {request.reason}{still}"
+    return f"{'; '.join(told)}: {request.reason}{still}"
 
 
 def _event(state: RolloutState, request: RollbackRequest, now: datetime, kind: EventKind, message: str) -> Event:

@@ -12,12 +12,16 @@ from rampart.evidence.verdict import Verdict, worst
 from rampart.model import Model
 from rampart.plan.model import Plan, ReportedSpec, Stage
 from rampart.rollout.request import RollbackRequest
+from rampart.rollout.waiver import WAIVED, Override, Shown, Waived
 
 SCHEMA_VERSION = 1
 """Version of the stored items; a reader of a later one must understand the earlier ones."""
 
 INTENT_EXPIRES = timedelta(minutes=5)
 """Longer than `advance` can run (its time-out is a minute), retries of its HTTP calls included."""
+
+ECHO_LASTS = timedelta(seconds=90)
+"""How long a cache of the flag store may at least read back what was there before a write; a minute is usual."""
 
 
 class Status(StrEnum):
@@ -89,8 +93,10 @@ class Question(Model):
     """What an approval gate asks about: one evaluation and what it left open."""
 
     evaluation: str
-    verdict: Verdict
+    verdict: Verdict | Waived
     unmet: tuple[str, ...] = ()
+    shown: dict[str, Shown] = Field(default_factory=dict)
+    """What was shown of each unmet criterion: an override waives that, and no more."""
     reported: dict[str, float] = Field(default_factory=dict)
     """The reported criteria and their bars."""
 
@@ -118,13 +124,12 @@ class Intent(Model):
     at: datetime
 
 
-class Override(Model):
-    """Criteria that a person waived, through one stage."""
+class OwnWrite(Model):
+    """Rampart's own last write to the flags: for a while, caches may still read back what was there before it."""
 
-    criteria: tuple[str, ...]
-    by: str
-    note: str
-    through_stage: int
+    at: datetime
+    over: tuple[float, ...]
+    """The percentages that were there before."""
 
 
 class Latest(Model):
@@ -135,6 +140,10 @@ class Latest(Model):
     verdict: Verdict
     verdicts: dict[str, Verdict]
     messages: dict[str, str] = Field(default_factory=dict)
+    fails: dict[str, Shown] = Field(default_factory=dict)
+    """How badly each criterion fails that does."""
+    asked: bool = True
+    """Whether every question to the metric source was answered, however little the answers say."""
 
 
 class RolloutState(Model):
@@ -164,6 +173,7 @@ class RolloutState(Model):
     """The gate whose answer brought the rollout to its stage."""
     drift: str | None = None
     """What drift people were told of, so that they are told once."""
+    own_write: OwnWrite | None = None
     unread_since: datetime | None = None
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
     halted_at: datetime | None = None
@@ -191,15 +201,49 @@ class RolloutState(Model):
         """The criteria that people attest, and their bars."""
         return {n: spec.at_most for n, spec in self.plan.criteria.items() if isinstance(spec, ReportedSpec)}
 
-    def waived(self, stage: int) -> frozenset[str]:
-        """The criteria that an override covers in `stage`."""
-        return frozenset(name for o in self.overrides if stage <= o.through_stage for name in o.criteria)
+    def shown(self, name: str) -> Shown:
+        """What the newest evaluation shows of a criterion; none is no data."""
+        if self.latest is None:
+            return Shown(verdict=Verdict.NO_DATA)
+        verdict = self.latest.verdicts.get(name, Verdict.NO_DATA)
+        return self.latest.fails.get(name, Shown(verdict=verdict))
 
-    def effective_verdict(self, stage: int) -> Verdict:
-        """The newest evaluation's verdict without the criteria that are waived in `stage`; no evaluation is no data."""
+    def waiver(self, name: str, stage: int) -> Override | None:
+        """The newest override that covers in `stage` what the newest evaluation shows of a criterion."""
+        shown = self.shown(name)
+        lasting = (o for o in reversed(self.overrides) if stage <= o.through_stage)
+        return next((o for o in lasting if o.covers(name, shown)), None)
+
+    def waived(self, stage: int) -> frozenset[str]:
+        """The criteria that do not pass in the newest evaluation, and that an override covers in `stage`."""
         verdicts = self.latest.verdicts if self.latest else {}
+        return frozenset(n for n, v in verdicts.items() if v is not Verdict.PASS and self.waiver(n, stage) is not None)
+
+    def effective_verdict(self, stage: int) -> Verdict | Waived:
+        """The newest evaluation's verdict without what an override covers in `stage`: never `pass` where it covers any.
+
+        No evaluation is no data.
+        """
         waived = self.waived(stage)
-        return worst(Verdict.PASS if name in waived else verdict for name, verdict in verdicts.items())
+        verdicts = self.latest.verdicts if self.latest else {}
+        remaining = worst(verdict for name, verdict in verdicts.items() if name not in waived)
+        return WAIVED if waived and (remaining is Verdict.PASS or len(waived) == len(verdicts)) else remaining
+
+    def evidence_in_words(self, stage: int) -> dict[str, str]:
+        """What the newest evaluation says of each criterion, and who waived it, where an override covers that."""
+        messages = self.latest.messages if self.latest else {}
+        told = {name: self.waiver(name, stage) for name in messages}
+        return {n: f"waived by {by.by} ({by.note}): {messages[n]}" if by else messages[n] for n, by in told.items()}
+
+    def written(self, now: datetime, *over: float) -> OwnWrite:
+        """The write that Rampart has just made, over what the record says, and `over`; caches may hold any of it."""
+        return OwnWrite(at=now, over=tuple(sorted({self.percent, *over, *self.echoes(now)})))
+
+    def echoes(self, now: datetime) -> frozenset[float]:
+        """The percentages that caches of the flag store may still read back after Rampart's own last write."""
+        lasts = max(self.plan.settle, ECHO_LASTS)
+        is_recent = self.own_write is not None and now - self.own_write.at < lasts
+        return frozenset(self.own_write.over) if self.own_write is not None and is_recent else frozenset()
 
     def moved(self, now: datetime, **changes: object) -> RolloutState:
         """The next version of the record."""

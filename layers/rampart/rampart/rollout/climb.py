@@ -1,0 +1,52 @@
+"""Raise flags to a stage's percentage: only over what is expected there, and read back. Nothing else raises a flag."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rampart.errors import FlagStoreError, FlagUnconfirmedError
+from rampart.ports import FlagStore
+from rampart.rollout.drift import astray
+from rampart.rollout.flag import FlagReading
+from rampart.rollout.lower import for_each, look, look_at_all
+from rampart.rollout.state import Intent, RolloutState
+
+
+def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) -> str | None:
+    """Set every flag to the intent's percentage and read it back; all of them are looked at before the first write.
+
+    Returns where a flag is instead of at the record, in words, and then nothing was written; None when all are there.
+    Flipper has no conditional write, so a change between the look and the write, some milliseconds, goes unseen.
+    Raises FlagStoreError where a flag cannot be read or written, or reads otherwise: it is tried again.
+    """
+    found = look_at_all(flags, state.plan.flags)
+    for each in found:
+        if isinstance(each, FlagStoreError):
+            raise each
+    strayed = astray(state, found, now)
+    if strayed is not None:
+        return strayed
+    for_each(state.plan.flags, lambda name: flags.set_percentage(name, intent.percent))
+    for reading in for_each(state.plan.flags, lambda name: look(flags, name)):
+        _confirm(reading, intent.percent)
+    return None
+
+
+def step_down(flags: FlagStore, state: RolloutState, intent: Intent) -> None:
+    """Take back what an advance may have written: to the record again, and only where the flag reads one or the other.
+
+    What another writer did stays. Raises FlagStoreError where a flag is not confirmed: it is tried again.
+    """
+    for flag in state.plan.flags:
+        reading = look(flags, flag)
+        is_ours = reading.exposure in (state.percent, intent.percent) and not reading.open_gates
+        if reading.exists and is_ours:
+            flags.set_percentage(flag, state.percent)
+            _confirm(look(flags, flag), state.percent)
+
+
+def _confirm(reading: FlagReading, percent: float) -> None:
+    if reading.exposure != percent:  # whatever gate lets people in
+        raise FlagUnconfirmedError(
+            f"{reading.flag} was set to {percent:g}% but reads {reading.exposure:g}%; it will be tried again"
+        )

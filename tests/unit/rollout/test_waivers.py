@@ -1,0 +1,176 @@
+"""A waiver covers what the person saw, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rampart.evidence.series import Series
+from rampart.evidence.verdict import Verdict
+from rampart.rollout.request import Cause
+from rampart.rollout.state import DecisionKind, EventKind, Status
+from rampart.rollout.waiver import BY_NAME, Override, Shown
+from tests.unit.rollout.world import COMPLAINTS, ERRORS, PLAN, ROLLOUT, World, steady
+
+CRITERIA = PLAN["criteria"]
+HOLDS = {ERRORS: CRITERIA[ERRORS] | {"on_fail": "hold"}}
+UNPROVEN = [Verdict.INCONCLUSIVE, Verdict.NO_DATA]
+
+
+def override(world: World, **reported: float) -> None:
+    assert world.advance(world.approved(DecisionKind.OVERRIDE, **reported))["outcome"] == "advanced"
+
+
+def measure(world: World, errors: float, requests: float = 1000) -> None:
+    world.metrics.script |= {f"{ERRORS}/errors": steady(errors), f"{ERRORS}/total": steady(requests)}
+
+
+@pytest.mark.parametrize("verdict", UNPROVEN)
+def test_an_override_of_what_was_not_proven_never_silences_a_later_fail(world: World, verdict: Verdict) -> None:
+    world.climb(0)
+    world.measure(verdict)
+    override(world)
+    world.measure(Verdict.FAIL)
+    world.wait(minutes=15)
+    world.tick()
+    assert world.causes == [Cause.EVIDENCE]
+    world.deliver()
+    assert (world.percent, world.status) == (0, Status.ROLLED_BACK)
+
+
+@pytest.mark.parametrize("verdict", UNPROVEN)
+def test_what_is_not_proven_in_the_next_stage_either_reads_waived_and_never_pass(
+    world: World, verdict: Verdict
+) -> None:
+    world.climb(0)
+    world.measure(verdict)
+    override(world)
+    asked = world.bake()
+    assert (asked["verdict"], asked["decision"], asked["question"]["unmet"]) == ("waived", "approve", [])
+    assert asked["evidence"][ERRORS].startswith("waived by ann (why): download error rate")
+
+
+@pytest.mark.parametrize(("later", "decision"), [(100, "approve"), (115, "approve"), (200, "override")])
+def test_a_fail_that_was_overridden_stays_waived_while_it_is_no_worse_than_shown(
+    world: World, later: float, decision: str
+) -> None:
+    world.climb(0, criteria=HOLDS)
+    measure(world, 110)
+    override(world)
+    measure(world, later)
+    asked = world.bake()
+    assert asked["decision"] == decision
+    assert asked["verdict"] == ("waived" if decision == "approve" else "fail")
+    assert world.queue.called == [], "it holds, as the plan says"
+
+
+def test_a_fail_that_gets_worse_between_question_and_answer_is_asked_about_again(world: World) -> None:
+    world.climb(0, criteria=HOLDS)
+    measure(world, 110)
+    gate = world.approved(DecisionKind.OVERRIDE)
+    measure(world, 900)
+    world.wait(minutes=5)
+    world.tick()
+    assert world.advance(gate)["why"] == "the newest evaluation says fail"
+    assert world.told[-1] is EventKind.HELD
+
+
+def test_a_waived_count_may_not_rise_any_further(world: World) -> None:
+    count = {"crashes": {"kind": "count", "query": "c", "at_most": 0, "on_fail": "hold"}}
+    world.metrics.script["crashes/value"] = lambda start, end, bucket: Series(
+        tuple((at, 1.0 if at == start else 0.0) for at in range(start, end, bucket))
+    )
+    world.climb(0, criteria=CRITERIA | count)
+    override(world)
+    assert world.bake()["verdict"] == "waived"
+    world.metrics.script["crashes/value"] = steady(1)
+    world.wait(minutes=5)
+    world.tick()
+    assert world.state.effective_verdict(1) is Verdict.FAIL
+
+
+def test_a_value_that_may_not_fall_is_waived_down_to_what_was_shown(world: World) -> None:
+    share = {"success": {"kind": "value", "query": "v", "above": 90, "for": "5m", "on_fail": "hold"}}
+    world.metrics.script["success/value"] = steady(80)
+    world.climb(0, criteria=CRITERIA | share)
+    override(world)
+    assert world.bake()["verdict"] == "waived"
+    world.metrics.script["success/value"] = steady(79)
+    world.wait(minutes=15)
+    world.tick()
+    assert world.state.effective_verdict(1) is Verdict.FAIL
+
+
+def test_a_report_that_was_waived_missing_does_not_silence_a_bad_one(world: World) -> None:
+    world.climb(0, criteria=CRITERIA | COMPLAINTS)
+    override(world)
+    assert "5 is more than 0" in world.advance(world.approved(complaints=5))["why"]
+
+
+def test_a_report_that_was_waived_bad_is_waived_up_to_that_number(world: World) -> None:
+    world.climb(0, criteria=CRITERIA | COMPLAINTS)
+    override(world, complaints=2)
+    assert "3 is more than 0" in world.advance(world.approved(complaints=3))["why"]
+    assert world.advance(world.approved(complaints=2))["outcome"] == "advanced"
+
+
+def test_a_waiver_of_the_first_version_is_read_as_missing_or_undecided_and_covers_no_fail(world: World) -> None:
+    world.climb(0)
+    world.measure(Verdict.NO_DATA)
+    override(world)
+    old = Override.model_validate({"criteria": (ERRORS,), "by": "ann", "note": "why", "through_stage": 1})
+    world.store.states[ROLLOUT] = world.state.model_copy(update={"overrides": (old,)})
+    assert world.bake()["verdict"] == "waived"
+    world.measure(Verdict.FAIL)
+    world.wait(minutes=5)
+    world.tick()
+    assert world.causes == [Cause.EVIDENCE]
+
+
+def test_a_question_of_the_first_version_is_answered_by_the_narrowest_waiver(world: World) -> None:
+    world.climb(0)
+    world.measure(Verdict.NO_DATA)
+    asked = world.bake()
+    del asked["question"]["shown"]
+    gate = world.ask(asked)
+    world.answer(gate, DecisionKind.OVERRIDE)
+    assert world.advance(gate)["outcome"] == "advanced"
+    assert world.state.overrides[0].shown == {ERRORS: BY_NAME}
+
+
+SHOWN = st.builds(
+    Shown,
+    verdict=st.sampled_from(Verdict),
+    value=st.none() | st.floats(0, 1),
+    limit=st.none() | st.floats(0, 1),
+    falls=st.just(False),
+)
+
+
+@given(SHOWN, SHOWN)
+def test_only_a_fail_covers_a_fail_and_only_up_to_its_limit(seen: Shown, later: Shown) -> None:
+    override = Override(criteria=("a",), shown={"a": seen}, by="ann", note="", through_stage=0)
+    if override.covers("a", later) and later.verdict is Verdict.FAIL:
+        assert seen.verdict is Verdict.FAIL
+        assert (later.value is None and seen.limit is None) or (later.value or 0) <= (seen.limit or 0)
+
+
+@given(SHOWN, SHOWN)
+def test_a_pass_is_never_waived_and_nothing_covers_a_criterion_that_was_not_shown(seen: Shown, later: Shown) -> None:
+    override = Override(criteria=("a",), shown={"a": seen}, by="ann", note="", through_stage=0)
+    assert not override.covers("b", later)
+    assert not (later.verdict is Verdict.PASS and override.covers("a", later))
+
+
+def test_the_record_of_a_waiver_survives_being_stored(world: World) -> None:
+    world.climb(0, criteria=HOLDS)
+    measure(world, 110)
+    override(world)
+    kept: dict[str, Any] = world.state.model_dump(mode="json", by_alias=True)
+    assert type(world.state).model_validate(kept) == world.state
+    (given,) = world.state.overrides
+    assert given.shown[ERRORS].verdict is Verdict.FAIL
+    assert given.shown[ERRORS].limit > given.shown[ERRORS].value  # type: ignore[operator]  # both are numbers
