@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from rampart.ports import FlagStore, Pace
 from rampart.rollout import advance as advance_module
+from rampart.rollout import climb as climb_module
 from rampart.rollout import evaluate as evaluate_module
 from rampart.rollout import rollback as rollback_module
 from rampart.rollout.advance import Advance
@@ -19,6 +20,7 @@ from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Intent, RolloutState, Status
+from rampart.rollout.waiver import Shown
 from tests.interleaving.ports import TapedStore
 from tests.interleaving.tape import Kept
 from tests.interleaving.world import Outside, World
@@ -62,11 +64,10 @@ def _only_written(flags: FlagStore, names: Sequence[str], pace: Pace | None = No
     return tuple(FlagReading(name) for name in names)
 
 
-def _raised_unread(self: Any, state: RolloutState) -> Any:
-    assert state.intent is not None
+def _raised_unread(self: Any, state: RolloutState, intent: Intent) -> Any:
     for flag in state.plan.flags:
-        self.flags.set_percentage(flag, state.intent.percent)
-    return self._commit(state, state.intent)
+        self.flags.set_percentage(flag, intent.percent)
+    return self._commit(state, intent)
 
 
 def _halted_and_left(self: Advance, state: RolloutState | None, attempt: int, *_: object, **__: object) -> Any:
@@ -84,8 +85,8 @@ def _halted_with_any_intent(self: Advance, state: RolloutState | None, *args: An
     return _halted(self, state, *args, mine=state.intent if state else mine)
 
 
-def _halted_at_once(before: RolloutState, *args: Any) -> Any:
-    return _record_of(before.model_copy(update={"cut_off": None}), *args)
+def _halted_at_once(before: RolloutState, *args: Any, **also: Any) -> Any:
+    return _record_of(before.model_copy(update={"cut_off": None}), *args, **also)
 
 
 def _as_read_at_first(self: Rollback, state: RolloutState, work: Any) -> Any:
@@ -144,7 +145,7 @@ GUARDS = (
         "every commit holds only at its epoch",
         [(TapedStore, "is_conditional", _never)],
         "an alert meets an approval",
-        '"rolled back" was said',
+        "done and told twice",
     ),
     Guard(
         '"rolled back" is not said while an intent is open',
@@ -210,7 +211,7 @@ GUARDS = (
         "a failing stage asks for its rollback at each tick",
         [(Evaluate, "_call", _called_while_it_is_new)],
         "the stage fails, and the tick that sees it is cut off",
-        "the stage fails, and the rollout is live",
+        "the stage fails, nobody waived that, and the rollout is live",
     ),
     Guard(
         "a tick looks whether the execution still runs",
@@ -229,6 +230,18 @@ GUARDS = (
         [(Rollback, "_unhurried", _lowered_unseen)],
         "another writer raises a rolled-back flag before the end of its execution is told",
         "nobody was told",
+    ),
+    Guard(
+        "an advance looks at the flag before it writes",
+        [(climb_module, "astray", _nothing)],
+        "somebody turns the flag down before an approval is acted on",
+        "an advance raised it",
+    ),
+    Guard(
+        "a waiver covers what was seen",
+        [(Shown, "covers", _always)],
+        "what was not proven is overridden, and the next stage fails",
+        "nobody waived that",
     ),
     Guard("an advance that finds itself halted lowers the flag", [(Advance, "_halted", _halted_and_left)]),
     Guard("a repetition of a recorded advance is its end", [(advance_module, "_is_done", _never)]),

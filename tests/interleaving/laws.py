@@ -24,6 +24,8 @@ def always(world: World) -> str:
         return "two answers were taken at one gate"
     if any(event[0] is EventKind.ADVANCED and event[3] not in ("start", *world.answered) for event in world.log):
         return "it advanced without an approval"
+    if world.turned_down is not None and world.percent > world.turned_down:
+        return f"somebody turned the flag down to {world.turned_down:g}%, and an advance raised it"
     state = world.state
     if state.status in DOWN and state.attempt not in world.asked | world.excused:
         return f"attempt {state.attempt} was halted, and nobody asked for it"
@@ -43,7 +45,11 @@ def at_the_end(world: World) -> str:
     if state.status is Status.HALTED or (state.status is Status.LIVE and state.attempt in world.asked):
         return f"a rollback was asked for, and the rollout is {state.status} at the end"
     if state.status is Status.LIVE and state.latest is not None and state.latest.verdict is Verdict.FAIL:
-        return "the stage fails, and the rollout is live at the end"
+        count = max(shown.value or 0 for shown in state.latest.fails.values())
+        if world.waived is None:
+            return "the stage fails, nobody waived that, and the rollout is live at the end"
+        if count > world.waived:
+            return f"the stage fails with {count:g}, and nobody waived more than {world.waived:g}"
     if state.percent != world.percent and not state.drift:
         return f"the record says {state.percent:g}%, and the flag reads {world.percent:g}% at the end"
     if state.status in DOWN and world.percent > 0:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rampart.errors import FlagStoreError
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import CLOSED, GateKind, Status
+from rampart.rollout.state import CLOSED, DecisionKind, GateKind, Status
 from tests.interleaving import programs
 from tests.interleaving.tape import Call, Library, Node, Reply
 from tests.interleaving.world import (
@@ -249,7 +249,7 @@ class Moves:
             case ("execution ended", name):
                 yield from self._execution_ended(rest, name)
             case ("writer", percent):
-                written = rest._replace(percent=percent, raised=_must_be_told(world))
+                written = rest._replace(percent=percent, raised=_must_be_told(world), turned_down=_down(world, percent))
                 yield Step("another writer", "sets the flag to {:g}%", (percent,)), written
             case ("stage fails",):
                 yield Step("the service", "has errors from now on"), rest._replace(errors=1.0)
@@ -261,10 +261,10 @@ class Moves:
         gate = world.gate.model if world.gate else None
         waiting = [each for each in world.executions if each.at == "waiting"]
         match what:
-            case "approve" if gate is not None and gate.kind is GateKind.APPROVAL:
-                decision = programs.decision(gate.id, f"decision-{number}")
+            case "approve" | "override" if gate is not None and gate.kind is GateKind.APPROVAL:
+                decision = programs.decision(gate.id, f"decision-{number}", DecisionKind(what))
                 for after in self._start(world, ("decision", number), decision):
-                    yield Step("a person", "approves {}", (gate.id,)), after
+                    yield Step("a person", "answers {} with {}", (gate.id, what)), after
             case "resume" if world.state.status is Status.ROLLED_BACK:
                 resumed = move(world._replace(now=world.now + 1), Execution("second", 0, "preparing"))
                 for after in self._start(resumed, ("execution", "second"), programs.prepare("second", number)):
@@ -326,6 +326,12 @@ def _must_be_told(world: World) -> bool:
     """Whether people must hear of a flag that is raised now; an alert lowers it without looking at what it lowers."""
     alerted = any(run.caller[0] == "alert" for run in world.runs) or any(what[0] == "alert" for what in world.orders)
     return world.state.status is Status.ROLLED_BACK and not world.faults and not alerted
+
+
+def _down(world: World, percent: float) -> float | None:
+    """Where the flag is turned down to, if no advance is under way that may have looked at it before."""
+    advances = any(run.node.name == "advance" for run in world.runs) or world.late
+    return percent if percent < world.percent and not advances else world.turned_down
 
 
 def _ask(world: World) -> World:

@@ -123,7 +123,8 @@ class TapedMetrics:
 
     def read(self, queries: Mapping[str, str], *, start: int, end: int, bucket: int) -> Mapping[str, Measured]:
         errors = self.tape.ask("metrics.read")
-        return {key: Series(tuple((at, errors) for at in range(start, end, bucket))) for key in queries}
+        points = () if errors is None else tuple((at, errors) for at in range(start, end, bucket))
+        return dict.fromkeys(queries, Series(points))
 
     def alerting_monitors(self, monitors: Sequence[int]) -> Mapping[int, str]:
         return {}

@@ -10,6 +10,7 @@ from rampart.rollout.evaluate import Evaluate
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback
+from rampart.rollout.state import DecisionKind
 from rampart.rollout.tick import in_turn
 from tests.interleaving.ports import TapedClock, TapedFlags, TapedGates, TapedMetrics, TapedQueue, TapedStore
 from tests.interleaving.tape import Kept, Tape
@@ -79,11 +80,11 @@ def rollback(request: Kept) -> Start:
     return "rollback", program, request
 
 
-def decision(gate: str, me: str) -> Start:
+def decision(gate: str, me: str, kind: DecisionKind) -> Start:
     """`TakeAnswer` and `Answer` of the state machine `decision`, each repeated once."""
 
     def program(tape: Tape) -> str:
-        for call in (("decision.take", gate, me), ("gates.succeed", gate, tape.library.keep({}))):
+        for call in (("decision.take", gate, me, kind), ("gates.succeed", gate, tape.library.keep({}))):
             for _ in range(2):
                 try:
                     tape.ask(*call)
@@ -94,7 +95,7 @@ def decision(gate: str, me: str) -> Start:
                 break
         return "taken"
 
-    return "decision", program, gate, me
+    return "decision", program, gate, me, kind
 
 
 def alert(world: World) -> RollbackRequest:

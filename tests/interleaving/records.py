@@ -52,6 +52,9 @@ def _state(**changes: Any) -> RolloutState:
 
 
 ASKED = _state()
+_NO_DATA = {"verdict": Verdict.NO_DATA, "verdicts": {"errors": Verdict.NO_DATA}}
+UNPROVEN = _state(latest=PASSED.model_copy(update=_NO_DATA))
+"""It is asked about without data."""
 DUE = _state(latest=PASSED.model_copy(update={"at": START - timedelta(minutes=6)}))
 BAKING = _state(gate=OpenGate(id="a1-g1", kind=GateKind.BAKE, token="a1-g1", opened=START - timedelta(minutes=9)))
 LONG_AGO = BAKING.model_copy(

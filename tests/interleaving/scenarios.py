@@ -32,6 +32,7 @@ from tests.interleaving.records import (
     RESTORING,
     ROLLED_BACK,
     STARTING,
+    UNPROVEN,
 )
 from tests.interleaving.tape import Library
 from tests.interleaving.world import ERRORS, FLAG, START, Execution, Fault, Outside, World, in_order
@@ -65,6 +66,14 @@ class Scenario:
     """Whether it is too large for every run of the tests."""
 
 
+def _question(state: RolloutState) -> Question:
+    """What the approval gate of a record asks."""
+    verdicts = state.latest.verdicts if state.latest else {}
+    unmet = tuple(name for name, verdict in verdicts.items() if verdict is not Verdict.PASS)
+    shown = {name: state.shown(name) for name in unmet}
+    return Question(evaluation="e1", verdict=state.effective_verdict(state.stage or 0), unmet=unmet, shown=shown)
+
+
 def _gate(scenario: Scenario) -> Gate | None:
     gate = scenario.state.gate
     if gate is None:
@@ -79,7 +88,7 @@ def _gate(scenario: Scenario) -> Gate | None:
         token=gate.token,
         opened=gate.opened,
         lapses=START + timedelta(hours=24) if asks else None,
-        question=Question(evaluation="e1", verdict=Verdict.PASS) if asks else None,
+        question=_question(scenario.state) if asks else None,
         answer=answered if scenario.at == "advance" else None,
     )
 
@@ -102,6 +111,7 @@ def beginning(scenario: Scenario, library: Library) -> World:
         ticks=scenario.ticks or 0,
         tells=scenario.tells,
         queue=in_order(tuple(library.keep(request) for request in scenario.queued)),
+        errors=None if state.latest is not None and state.latest.verdict is Verdict.NO_DATA else 0.0,
         approved=100.0 if scenario.others else coming.percent if coming else state.percent,
         answered=(gate.id,) if gate and gate.answer else (),
         asked=frozenset({state.attempt}) if is_down else frozenset(),
@@ -317,6 +327,23 @@ WITH_TICKS = (
         orders=(("writer", 50.0), APPROVE),
         ticks=2,
         others=True,
+    ),
+    Scenario(
+        name="somebody turns the flag down before an approval is acted on",
+        state=ASKED,
+        orders=(("writer", 0.0), APPROVE),
+        ticks=1,
+        faults=frozenset({Fault.CRASH, Fault.LOST, Fault.REFUSED}),
+        where=frozenset({"flag", "store"}),
+        others=True,
+    ),
+    Scenario(
+        name="what was not proven is overridden, and the next stage fails",
+        state=UNPROVEN,
+        orders=(("override", 1), ("stage fails",)),
+        ticks=1,
+        faults=frozenset({Fault.CRASH}),
+        where=frozenset({"store"}),
     ),
     Scenario(
         name="another writer raises a rolled-back flag",

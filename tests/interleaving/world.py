@@ -34,6 +34,7 @@ from rampart.rollout.state import (
     RolloutState,
     Status,
 )
+from rampart.rollout.waiver import LETS_ON
 from tests.interleaving.tape import Call, Kept, Library, Node, Reply
 
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
@@ -117,8 +118,8 @@ class World(NamedTuple):
     late: tuple[LateWrite, ...] = ()
     orders: tuple[tuple[Any, ...], ...] = ()
     """What will still happen from outside, at any moment: alerts, decisions, ends of executions."""
-    errors: float = 0.0
-    """What the metrics show in each bucket; one is a failing stage."""
+    errors: float | None = 0.0
+    """What the metrics show in each bucket; one is a failing stage, None is no data."""
     down: str = ""
     """The port that answers nothing until time goes on."""
     faults: int = 0
@@ -140,6 +141,10 @@ class World(NamedTuple):
     """Gates whose answer was taken, once for each time."""
     asked: frozenset[int] = frozenset()
     """Attempts whose rollback was asked for."""
+    waived: float | None = None
+    """The highest count that a person saw fail and waived."""
+    turned_down: float | None = None
+    """Where another writer turned the flag down, while no advance was under way that could have looked before."""
     raised: bool = False
     """Whether another writer raised a rolled-back flag in a way that people must hear of."""
     excused: frozenset[int] = frozenset()
@@ -250,15 +255,18 @@ class Outside:
             return True
         return world.gate is not None and world.gate.model.id == gate and world.gate.model.answer is not None
 
-    def _take(self, world: World, gate_id: str, me: str) -> tuple[World, Reply]:
+    def _take(self, world: World, gate_id: str, me: str, kind: DecisionKind) -> tuple[World, Reply]:
         """`TakeAnswer` of the state machine `decision`."""
         gate: Gate | None = world.gate.model if world.gate else None
         if gate is None or gate.id != gate_id or gate.kind is not GateKind.APPROVAL or gate.question is None:
             return world, Reply(error=ConflictError)
         lapsed = gate.lapses is not None and gate.lapses <= moment(world.now)
-        if lapsed or not self.is_free(gate, me) or gate.question.verdict != Verdict.PASS:
+        allowed = gate.question.verdict in LETS_ON or kind is DecisionKind.OVERRIDE
+        if lapsed or not self.is_free(gate, me) or not allowed:
             return world, Reply(error=ConflictError)
-        answer = Answer(decision=DecisionKind.APPROVE, by="ana", execution=me, at=moment(world.now))
+        answer = Answer(decision=kind, by="ana", execution=me, at=moment(world.now))
+        seen = [shown.limit for shown in gate.question.shown.values() if shown.verdict is Verdict.FAIL]
+        waived = max([limit for limit in (world.waived, *seen) if limit is not None], default=None)
         upcoming = gate.stage + 1
         percent = self.plan.stages[upcoming].percent if upcoming < len(self.plan.stages) else world.approved
         known = () if gate.answer is not None and gate.answer.execution == me else (gate_id,)
@@ -267,6 +275,7 @@ class Outside:
                 gate=self.library.keep(gate.model_copy(update={"answer": answer})),
                 approved=max(world.approved, percent),
                 answered=world.answered + known,
+                waived=waived if kind is DecisionKind.OVERRIDE else world.waived,
             ),
             Reply(),
         )
