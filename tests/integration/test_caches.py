@@ -1,4 +1,4 @@
-"""A Flipper whose processes answer from old copies ends nothing wrongly and accuses nobody; `make bench-caches` shows more."""
+"""A Flipper whose processes answer from old copies ends nothing wrongly and accuses nobody."""
 
 from __future__ import annotations
 
