@@ -298,6 +298,7 @@ def question(state: RolloutState, now: datetime) -> dict[str, Any]:
         "verdict": str(verdict),
         "unmet": unmet,
         "shown": {name: state.shown(name).model_dump(mode="json", exclude_defaults=True) for name in unmet},
+        "waived": sorted(waived),
         "reported": state.reported_criteria,
     }
     return {
