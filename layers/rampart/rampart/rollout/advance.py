@@ -13,7 +13,7 @@ from rampart.evidence.criteria import ReportedCriterion
 from rampart.evidence.limits import judge_reported
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Approval
-from rampart.ports import Clock, FlagStore, Pace, RolloutStore
+from rampart.ports import Clock, FlagStore, MetricSource, Pace, RolloutStore
 from rampart.rollout.lower import USUAL_PACE, for_each, lower
 from rampart.rollout.state import (
     CLOSED,
@@ -59,6 +59,7 @@ class Advance:
 
     store: RolloutStore
     flags: FlagStore
+    metrics: MetricSource
     clock: Clock
     pace: Pace = USUAL_PACE
 
