@@ -130,7 +130,7 @@ class Played:
             self.calls += 1
             self.wait(_CALL)
             try:
-                use_case = Advance(store=self.store, flags=self.flag_store, clock=self.clock)
+                use_case = Advance(store=self.store, flags=self.flag_store, metrics=self.metrics, clock=self.clock)
                 outcome = use_case(rollout=self.name, attempt=1, execution="execution", gate=gate)
                 return bool(outcome["outcome"] == "advanced")
             except FlagStoreError:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from rampart.errors import ConflictError, FlagStoreError
-from rampart.ports import Clock, FlagStore, Pace, RolloutStore
+from rampart.ports import Clock, FlagStore, MetricSource, Pace, RolloutStore
 from rampart.rollout.climb import climb, step_down
 from rampart.rollout.drift import astray
 from rampart.rollout.lower import USUAL_PACE, look_at_all, lower
@@ -50,6 +50,7 @@ class Advance:
 
     store: RolloutStore
     flags: FlagStore
+    metrics: MetricSource
     clock: Clock
     pace: Pace = USUAL_PACE
 
