@@ -1,4 +1,4 @@
-"""Whether a plan's monitors guard a rollout from its start on: those that can't speak are refused first."""
+"""Whether a plan's monitors guard a rollout: at its start, at each look, and again before a step."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.criteria import Scope
-from rampart.evidence.monitor import MonitorReading, Trouble, findings_of
+from rampart.evidence.judgement import Judgement
+from rampart.evidence.monitor import MonitorReading, Trouble, findings_of, judge_monitor, unreadable_monitor
 from rampart.plan.model import Plan, RateSpec
+from rampart.ports import MetricSource
 
 _ERRORS: Mapping[Trouble, str] = {
     Trouble.ALERTING: "MonitorAlerting",
@@ -29,6 +32,19 @@ class Refusal(NamedTuple):
     error: str
     what: str
     fix: str
+
+
+def judge_monitors(metrics: MetricSource, plan: Plan, now: datetime, *, since: datetime | None) -> list[Judgement]:
+    """Ask all monitors of a plan in one request and judge them; `since` is when the flag was raised to its stage."""
+    if not plan.monitors:
+        return []
+    try:
+        readings = metrics.read_monitors(plan.monitors)
+    except MonitorsUnreadableError as error:
+        return [unreadable_monitor(monitor, str(error)) for monitor in plan.monitors]
+    return [
+        judge_monitor(readings[monitor], now=now, webhook=plan.webhook, data_since=since) for monitor in plan.monitors
+    ]
 
 
 def refusals(plan: Plan, reading: MonitorReading, now: datetime) -> Iterator[Refusal]:
