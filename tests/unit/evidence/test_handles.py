@@ -87,6 +87,7 @@ def test_a_comment_notifies_nobody_and_opens_nothing() -> None:
         (f"{{{{#is_recovery}}}} {HANDLE}", False),  # never closed
         (f"{{{{/is_recovery}}}} {HANDLE}", True),  # never opened
         (f"{{{{#is_recovery}}}}{{{{#is_match 'a' 'b'}}}}{{{{/is_recovery}}}} {HANDLE}", True),
+        (f"{{{{#is_alert}}}}{{{{#is_recovery}}}}{{{{/is_alert}}}} {HANDLE}", True),
         (f"{{{{else}}}} {HANDLE}", True),
         (f"{{{{#is_alert}}}} {HANDLE} {{{{", True),
         (f"{{{{!-- {HANDLE}", True),
