@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from rampart.evidence.window import Window
 from rampart.plan.model import ReportedSpec
 from rampart.rollout.state import DecisionKind, GateKind, Status
 from rampart.rollout.waiver import LETS_ON
@@ -129,7 +130,7 @@ def event_view(event: Event) -> dict[str, Any]:
 
 def evaluation_view(evaluation: Evaluation) -> dict[str, Any]:
     """One evaluation without the bulk of its evidence."""
-    start, end, bucket, planned = evaluation.window
+    window = Window(*evaluation.window)
     return {
         "id": evaluation.id,
         "at": _iso(evaluation.at),
@@ -137,11 +138,16 @@ def evaluation_view(evaluation: Evaluation) -> dict[str, Any]:
         "stage": evaluation.stage,
         "percent": evaluation.percent,
         "verdict": evaluation.verdict.value,
-        "window": {"start": start, "end": end, "bucket": bucket, "planned_buckets": planned},
+        "window": _window_view(window),
         "criteria": [_judgement_view(judgement) for judgement in evaluation.judgements],
         "plan_hash": evaluation.plan_hash,
         "rule_version": evaluation.rule_version,
     }
+
+
+def _window_view(window: Window) -> dict[str, int]:
+    fine = {n: getattr(window, n) for n in ("start", "end", "bucket", "planned_buckets")}
+    return fine | ({"coarse": window.coarse, "fine_from": window.fine_from} if window.coarse else {})
 
 
 def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:

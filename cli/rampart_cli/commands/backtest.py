@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import partial
 from itertools import chain, islice
@@ -18,11 +18,12 @@ from typing import Annotated, Any
 
 import typer
 
-from rampart.evidence.buckets import Bucket, Judgeable, pair, silence
-from rampart.evidence.criteria import RateCriterion, Side
+from rampart.evidence.buckets import Bucket, Judgeable, is_number, pair
+from rampart.evidence.criteria import RateCriterion, Side, judge
 from rampart.evidence.judgement import FiredBy
-from rampart.evidence.rule import Counts, Decision, RateRule, decide
+from rampart.evidence.rule import Counts, Decision, RateRule, Walk, decide
 from rampart.evidence.series import Series
+from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 from rampart.evidence.words import count, percent
@@ -140,31 +141,44 @@ class Replay:
 
     series: Recorded
     rule: RateRule
+    criterion: RateCriterion
     window: Window
     """In buckets, counted from 0."""
     evidence: Judgeable
     decision: Decision
+    at: int | None
+    """The bucket after which a look first fails or passes; None where none does."""
 
     @classmethod
     def of(cls, series: Recorded, settings: Settings) -> Replay:
-        """Walk one series to its first fail or pass, or to its end."""
+        """Look at one series after each bucket, up to the first fail or pass, or to its end."""
         length = len(series.buckets)
-        rule = settings.rule(length)
-        window = Window(start=0, end=length, bucket=1, planned_buckets=length)
+        rule, criterion = settings.rule(length), settings.criterion
         errors, total = (Series(tuple((at, each[part]) for at, each in enumerate(series.buckets))) for part in (0, 1))
+        window = Window(start=0, end=length, bucket=1, planned_buckets=settings.planned_buckets or length)
+        if settings.only is not None:
+            evidence = pair(errors, total, window)
+            decision = decide(rule, _counts(evidence.buckets))
+            at = None if decision.at is None else evidence.buckets[decision.at].start
+            return cls(series, rule, criterion, window, evidence, decision, at)
+        end = _first_decided(criterion, errors, total, window)
         evidence = pair(errors, total, window)
-        return cls(series, rule, window, evidence, _decided(rule, evidence, settings.only))
+        seen = evidence if end is None else pair(errors, total, replace(window, end=end + 1))
+        decision = decide(rule, _counts(seen.buckets))
+        if end is not None and decision.at is None:
+            decision = replace(decision, at=len(seen.buckets) - 1)
+        return cls(series, rule, criterion, window, evidence, decision, end)
 
     @property
     def result(self) -> Result:
         """What the rule says: the first fail or pass, or what a look at the end says."""
         decision, fired = self.decision, self.decision.walk.fired
-        decided = decision.at is not None
+        decided = self.at is not None
         verdict, reason = (Verdict.FAIL if fired else Verdict.PASS, "") if decided else self._undecided()
         return Result(
             id=self.series.id,
             verdict=verdict,
-            at_bucket=None if decision.at is None else self.evidence.buckets[decision.at].start,
+            at_bucket=self.at,
             test=FiredBy.MIXTURE if decided and fired is None else fired,
             errors=decision.errors,
             requests=decision.requests,
@@ -179,26 +193,53 @@ class Replay:
             return Verdict.ERROR, f"at bucket {fault.start} {fault.what}"
         if not buckets:
             return Verdict.NO_DATA, "there are no requests"
-        quiet = silence(buckets, self.window)
-        if quiet is not None:
-            stopped, missing = quiet
-            told = f"no requests from bucket {stopped} on, where about {count(round(missing))} were to be expected"
-            return Verdict.NO_DATA, told
+        if (quiet := requests_stopped(buckets, self.window)) is not None:
+            return Verdict.NO_DATA, f"no requests from {_expected(quiet)}"
+        if (silent := errors_stopped(self.criterion, buckets, self.window)) is not None:
+            return Verdict.NO_DATA, f"no errors from {_expected(silent)}"
         return Verdict.INCONCLUSIVE, ""
 
 
-def _decided(rule: RateRule, evidence: Judgeable, only: Only | None) -> Decision:
-    """Where looks at every bucket would have ended: at the first fail or pass, else at the end.
+def _expected(silence: Silence) -> str:
+    return f"bucket {silence.since} on, where about {count(round(silence.expected))} were to be expected"
 
-    From a faulty bucket on, every look is an error unless the sound buckets fail, so passes come before it or never.
+
+def _first_decided(criterion: RateCriterion, errors: Series, total: Series, window: Window) -> int | None:
+    """The first bucket after which a look fails or passes.
+
+    Where no bucket contradicts itself, what is judged of a bucket does not depend on what comes after it, and one walk
+    finds the place. Elsewhere each look is made as a stage makes it.
     """
-    fault, buckets = evidence.fault, evidence.buckets
-    if only is None:
-        sound = [bucket for bucket in buckets if fault is None or bucket.start < fault.start]
-        reached = decide(rule, _counts(sound), stop_at_pass=True)
-        if reached.at is not None or fault is None:
-            return reached
-    return decide(rule, _counts(buckets))
+    asked = dict(total.points)
+    bad = [start for start, errors_of in errors.points if _may_be_odd(errors_of, asked.get(start))]
+    clean_until = min(bad, default=window.end)
+    found = _walked(criterion, errors, total, replace(window, end=clean_until))
+    if found is not None or clean_until == window.end:
+        return found
+    measured = {"errors": errors, "total": total}
+    for end in range(clean_until + 1, window.end + 1):
+        verdict = judge(criterion, measured=measured, window=replace(window, end=end)).verdict
+        if verdict in {Verdict.FAIL, Verdict.PASS}:
+            return end - 1
+    return None
+
+
+def _may_be_odd(errors: float | None, requests: float | None) -> bool:
+    bad, asked = (0 if value is None else value for value in (errors, requests))
+    return not (is_number(bad) and is_number(asked) and 0 <= bad <= asked)
+
+
+def _walked(criterion: RateCriterion, errors: Series, total: Series, window: Window) -> int | None:
+    buckets = pair(errors, total, window).buckets
+    walk = Walk(RateRule.of(criterion, window.planned_buckets))
+    for index, bucket in enumerate(buckets):
+        if walk.step(bucket.errors, bucket.requests) is not None:
+            return bucket.start
+        if walk.passes:
+            seen = replace(window, end=bucket.start + 1)
+            if errors_stopped(criterion, buckets[: index + 1], seen) is None:
+                return bucket.start
+    return None
 
 
 def _counts(buckets: Iterable[Bucket]) -> Iterator[Counts]:

@@ -121,8 +121,7 @@ def _draw_decision(axes: Axes, replay: Replay, across: Sequence[float]) -> None:
 
 
 def _draw_fault(axes: Axes, replay: Replay, across: Sequence[float]) -> None:
-    fault = replay.evidence.fault
-    if fault is not None:
+    for fault in replay.evidence.odd[:1]:
         told = caption(f"bucket {fault.start}: {fault.what}", most=80)
         axes.axvline(across[fault.start], color="C4", linestyle=":", linewidth=2, label=told)
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rampart.evidence.window import Window
 from rampart.rollout.state import EventKind, Status
 from rampart_cli.commands.plan_check import bar_text
 from rampart_cli.report import words
@@ -199,22 +200,23 @@ def _telling_looks(history: RolloutHistory, visit: Visit) -> Iterable[dict[str, 
     for index, look in enumerate(visit.looks):
         verdicts = [judgement["verdict"] for judgement in look.judgements]
         if verdicts != before or index == len(visit.looks) - 1:
-            start, end, bucket, _ = look.window
             yield {
                 "when": words.when(look.at, history.plan.zone),
-                "window": _window(start, end, bucket),
+                "window": _window(Window(*look.window)),
                 "rows": [{"name": str(judgement["name"]), **_judgement(judgement)} for judgement in look.judgements],
             }
         before = verdicts
 
 
-def _window(start: int, end: int, bucket: int) -> str:
+def _window(window: Window) -> str:
     """What a look judged: how long, and in how many buckets where it is more than one."""
-    if end <= start:
+    if window.end <= window.start:
         return "nothing yet"
-    buckets = (end - start) // bucket
-    length = words.length(end - start)
-    return length if buckets == 1 else f"{length} ({buckets} times {words.length(bucket)})"
+    length = words.length(window.end - window.start)
+    if window.buckets == 1:
+        return length
+    parts = (f"{(span.end - span.start) // span.bucket} times {words.length(span.bucket)}" for span in window.spans)
+    return f"{length} ({', '.join(parts)})"
 
 
 def _event(history: RolloutHistory, event: Event) -> dict[str, str]:

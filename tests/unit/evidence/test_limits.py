@@ -120,7 +120,8 @@ def test_a_value_that_is_no_longer_measured_is_no_data() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, "1.2"])
 def test_a_value_that_is_no_number_is_an_error(bad: float) -> None:
-    assert look(LATENCY, [1.0] * 5 + [bad] + [1.0] * 5).verdict is Verdict.ERROR
+    assert look(LATENCY, [1.0] * 5 + [bad]).verdict is Verdict.ERROR
+    assert look(LATENCY, [1.0] * 5 + [bad, 1.0, bad, 1.0]).verdict is Verdict.ERROR
     assert look(LATENCY, [2.0] * 5 + [bad]).verdict is Verdict.FAIL
 
 

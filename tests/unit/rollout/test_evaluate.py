@@ -162,18 +162,22 @@ def test_a_window_is_always_whole_buckets_inside_the_stage_and_never_too_many(
     now = started + waited
     window = window_of(state, now)
     assert window.start % window.bucket == window.end % window.bucket == 0
+    assert all(span.start % span.bucket == span.end % span.bucket == 0 for span in window.spans)
     assert window.start >= (started + state.plan.settle).timestamp()
-    assert (window.end - window.start) / window.bucket <= 1500
+    assert all((span.end - span.start) / span.bucket <= 1500 for span in window.spans)
     assert window.end <= (now - state.plan.lag).timestamp() or window.end == window.start
-    assert window.bucket >= state.plan.bucket.total_seconds()
+    assert window.bucket == state.plan.bucket.total_seconds()
     assert window.planned_buckets >= 1
 
 
-def test_a_long_stage_is_judged_in_coarser_buckets_from_its_first_look(world: World) -> None:
+def test_a_long_stage_is_judged_in_coarse_buckets_but_for_its_newest_day(world: World) -> None:
     started = world.clock.now()
     state = state_at(started, started + timedelta(days=28))
     first, last = (window_of(state, started + timedelta(days=days)) for days in (1, 28))
-    assert first.bucket == last.bucket == 1800
+    assert [span.bucket for span in first.spans] == [300]
+    assert [span.bucket for span in last.spans] == [2400, 300]
+    assert timedelta(days=1) <= timedelta(seconds=last.end - last.fine_from) < timedelta(days=1, hours=1)
+    assert first.planned_buckets == last.planned_buckets == 8064
 
 
 # What it writes.

@@ -5,28 +5,32 @@ not answered (refused, limited, malformed ...)  error: nothing is known
 answered with no points, or only nulls          no_data; but an errors series without points is zero errors
 null or 0 requests in a bucket, no errors       the bucket says nothing and is left out
 null errors in a bucket with requests           zero errors: a counter that nobody raised sends nothing
-errors without requests, or more than requests  error, unless the sound buckets fail anyhow
-NaN, infinite, negative, not a number           error, unless the sound buckets fail anyhow
+more errors than requests                       what is too much is taken for errors of the bucket before, if they fit
+                                                there: a request is counted as it comes, an error as it ends
+still more errors than requests                 the bucket is odd: left out and counted
+NaN, infinite, negative, not a number           the bucket is odd: left out and counted
+odd buckets that are new or common              error, unless the sound buckets fail anyhow
 a bucket that is not whole yet, or too old      not judged
 requests that stopped coming                    no_data, whatever went before; but a fail stays a fail
+errors that stopped while requests go on        no_data, unless none were to be expected
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
 from rampart.evidence.window import Window
-from rampart.evidence.words import count
+from rampart.evidence.words import count, moment
 
 LARGEST_COUNT = 2.0**53
 """Beyond this, floats do not count exactly any more."""
 
-SILENCE_EXPECTS = 10.0
-"""Requests that must be missing before a pause is called silence: by chance alone that is 1 in 22,000 (e^-10)."""
-SILENCE_BUCKETS = 2
-"""A single empty bucket may be merely late."""
+MOST_ODD = 0.05
+"""The most of a stage's buckets that may be odd: beyond it, the metric contradicts itself more than now and then."""
+_NEWEST = 10
+"""Of the newest buckets only one may be odd, or what began just now would stay unseen for as long as it is rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,42 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Judgeable:
-    """The sound buckets of a window in ascending order, and the first of the others."""
+    """The sound buckets of a window in ascending order, and those that are left out because they cannot be."""
 
     buckets: tuple[Bucket, ...]
-    fault: Fault | None = None
+    odd: tuple[Fault, ...] = ()
+
+    @property
+    def fault(self) -> Fault | None:
+        """The first odd bucket, if the odd ones are new or common; None where they are left out and counted."""
+        return self.odd[0] if is_untrustworthy([b.start for b in self.buckets], [f.start for f in self.odd]) else None
+
+    @property
+    def remark(self) -> str:
+        """What was left out, in words that go on behind a verdict; empty where nothing was."""
+        return left_out(self.odd, len(self.buckets) + len(self.odd))
+
+
+def is_untrustworthy(sound: Sequence[int], odd: Sequence[int]) -> bool:
+    """Whether the odd buckets, by their starts, are new or common.
+
+    New is the newest of all, or two of the newest ten; common is more than one in twenty, and more than a single one. A
+    single one that is over says nothing of the others.
+    """
+    if not odd:
+        return False
+    newest = sorted([*sound, *odd])[-_NEWEST:]
+    among_newest = len(set(newest) & set(odd))
+    is_new = newest[-1] in odd or among_newest > 1
+    return not sound or is_new or (len(odd) > 1 and len(odd) > MOST_ODD * (len(sound) + len(odd)))
+
+
+def left_out(odd: Sequence[Fault], buckets: int) -> str:
+    """What is said of odd buckets that were left out."""
+    if not odd:
+        return ""
+    first = odd[0]
+    return f"; {len(odd)} of {count(buckets)} buckets left out: at {moment(first.start)} {first.what}"
 
 
 def is_number(value: object) -> bool:
@@ -67,37 +103,44 @@ def judged_points(series: Series, window: Window) -> Iterator[tuple[int, float]]
 def pair(errors: Series, total: Series, window: Window) -> Judgeable:
     """Join the two series of a rate bucket by bucket."""
     spoiled, asked = dict(judged_points(errors, window)), dict(judged_points(total, window))
-    buckets: list[Bucket] = []
-    fault: Fault | None = None
+    counts: dict[int, tuple[float, float]] = {}
+    odd: dict[int, Fault] = {}
     for start in sorted(spoiled.keys() | asked.keys()):
         bad, requests = spoiled.get(start, 0), asked.get(start, 0)
-        wrong = _contradiction(bad, requests)
+        wrong = _no_count(bad, requests)
         if wrong is not None:
-            fault = fault or Fault(start, wrong)
-        elif requests > 0:
-            buckets.append(Bucket(start, float(bad), float(requests)))
-    return Judgeable(tuple(buckets), fault)
+            odd[start] = Fault(start, wrong)
+        else:
+            counts[start] = (float(bad), float(requests))
+    _give_back(counts, window)
+    for start, (bad, requests) in counts.items():
+        if bad > requests:
+            told = f"there were more errors ({count(bad)}) than requests ({count(requests)})"
+            odd[start] = Fault(start, told)
+    sound = (Bucket(at, *each) for at, each in counts.items() if at not in odd and each[1] > 0)
+    return Judgeable(tuple(sound), tuple(odd[start] for start in sorted(odd)))
 
 
-def _contradiction(errors: float, requests: float) -> str | None:
+def _give_back(counts: dict[int, tuple[float, float]], window: Window) -> None:
+    """Take errors beyond a bucket's requests for errors of the bucket before, where all of them find room there."""
+    for start, (bad, requests) in counts.items():
+        before = start - window.width_at(start - 1)
+        if bad <= requests or before not in counts:
+            continue
+        earlier, room = counts[before]
+        if earlier + bad - requests <= room:
+            counts[before] = (earlier + bad - requests, room)
+            counts[start] = (requests, requests)
+
+
+def _no_count(errors: float, requests: float) -> str | None:
+    """Why one of two numbers is no count at all, in words."""
     for what, value in (("errors", errors), ("requests", requests)):
         if not is_number(value):
             return f"the number of {what} is {value!r}, which cannot be counted"
         if value < 0:
             return f"the number of {what} is negative ({count(value)})"
-    if errors > requests:
-        return f"there were more errors ({count(errors)}) than requests ({count(requests)})"
     return None
-
-
-def silence(buckets: tuple[Bucket, ...], window: Window) -> tuple[int, float] | None:
-    """Since when requests stay away, in epoch seconds, and how many were to be expected; None while they come."""
-    stopped = buckets[-1].start + window.bucket
-    quiet = (window.end - stopped) // window.bucket
-    pace = sum(bucket.requests for bucket in buckets) / ((stopped - window.start) / window.bucket)
-    if quiet < SILENCE_BUCKETS or quiet * pace < SILENCE_EXPECTS:
-        return None
-    return stopped, quiet * pace
 
 
 _ABSENCE = {

@@ -61,6 +61,8 @@ class RateCriterion:
     scope: str = Scope.COHORT
     baseline: float | None = None
     """The rate without the flag."""
+    usual: float | None = None
+    """The rate without the flag as it was measured, where it was; it counts more than what the plan says."""
     alpha_fail: float = 0.05
     """The most chance that the cumulative test ever fails a stage whose rate stays on the right side."""
     alpha_pass: float = 0.05
@@ -81,6 +83,14 @@ class RateCriterion:
     def fails_high(self) -> bool:
         """Whether it is high rates that fail."""
         return self.side is Side.BELOW
+
+    @property
+    def usually_wrong(self) -> float:
+        """The share of requests that usually speaks against a stage, without the flag; 0 where nobody knows of any."""
+        usual = self.usual if self.usual is not None else self.baseline
+        if usual is None:
+            return 0.0
+        return usual if self.fails_high else 1 - usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,8 @@ class Judgement:
     bar: float
     """A fraction for a rate, otherwise in the metric's own unit."""
     test: FiredBy | None = None
+    left_out: int = 0
+    """Buckets that contradict themselves and were not judged."""
     errors: float | None = None
     """What was judged: of the whole stage, or up to its failing, or since the change."""
     requests: float | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rampart.evidence.buckets import SILENCE_BUCKETS, absence, is_number, judged_points
+from rampart.evidence.buckets import Fault, absence, is_number, is_untrustworthy, judged_points, left_out
 from rampart.evidence.judgement import Judgement, Kind
 from rampart.evidence.series import Measured, Series
+from rampart.evidence.silence import SILENCE_BUCKETS, frozen
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.words import count, moment, plain
 
@@ -21,30 +23,38 @@ def judge_count(criterion: CountCriterion, measured: Measured, window: Window) -
     """Judge a sum over the stage's buckets: more than `at_most` fails, and so far no more passes.
 
     Silence is no zero, neither from the start nor from some bucket on: what counts rare events must itself show that
-    somebody was counting, by a zero in every bucket. A count has no pace of its own by which to tell a pause from the
-    end, so the newest buckets decide: two empty ones are silence, a single one may be merely late.
+    somebody was counting, by a zero in every bucket. Two empty buckets are silence, a single one may be merely late. A
+    count that used to change and reads one number only, be it zero, has stopped too; one that was always zero is zero.
     """
+    odd: tuple[Fault, ...] = ()
 
     def say(verdict: Verdict, told: str, value: float | None = None) -> Judgement:
-        message = f"{criterion.name} {told}"
         return Judgement(
-            name=criterion.name, kind=Kind.COUNT, verdict=verdict, message=message, bar=criterion.at_most, value=value
+            name=criterion.name,
+            kind=Kind.COUNT,
+            verdict=verdict,
+            message=f"{criterion.name} {told}" + _remark(verdict, points, odd),
+            bar=criterion.at_most,
+            value=value,
+            left_out=len(odd),
         )
 
+    points: Points = []
     if not isinstance(measured, Series):
         return say(Verdict.ERROR, f"could not be measured: {absence(measured)}")
-    points = list(judged_points(measured, window))
-    total = float(sum(value for _, value in points if is_number(value) and value > 0))
+    points, odd = _sound(measured, window, _is_count, "is no count")
+    total = float(sum(value for _, value in points))
     if total > criterion.at_most:
         return say(Verdict.FAIL, f"{count(total)} is more than {count(criterion.at_most)}", total)
-    fault = next((point for point in points if not (is_number(point[1]) and point[1] >= 0)), None)
-    if fault is not None:
-        return say(Verdict.ERROR, f"cannot be trusted: at {moment(fault[0])} it reads {fault[1]!r}, which is no count")
+    if (fault := _untrustworthy(points, odd)) is not None:
+        return say(Verdict.ERROR, fault)
     if not points:
         return say(Verdict.NO_DATA, "has nothing to judge yet: no data is not zero")
-    stopped = points[-1][0] + window.bucket
+    stopped = points[-1][0] + window.width_at(points[-1][0])
     if window.end - stopped >= SILENCE_BUCKETS * window.bucket:
         return say(Verdict.NO_DATA, f"has had no value since {moment(stopped)}: no data is not zero")
+    if (still := _still(points)) is not None:
+        return say(Verdict.NO_DATA, still)
     return say(Verdict.PASS, f"{count(total)} is at most {count(criterion.at_most)}", total)
 
 
@@ -53,59 +63,107 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
 
     A stretch is a run of judged points on one side, from the start of its first bucket to the end of its last; points
     that are further apart than `hold_for` belong to different stretches. One blip shorter than `hold_for` is no fail,
-    and a value that is right only since a moment ago is no pass.
+    and a value that is right only since a moment ago is no pass. One that used to change and reads one number only is
+    no data: whoever sends it may have died.
     """
+    odd: tuple[Fault, ...] = ()
+    points: Points = []
 
     def say(verdict: Verdict, told: str, value: float | None = None) -> Judgement:
-        message = f"{criterion.name} {told}"
         return Judgement(
-            name=criterion.name, kind=Kind.VALUE, verdict=verdict, message=message, bar=criterion.bar, value=value
+            name=criterion.name,
+            kind=Kind.VALUE,
+            verdict=verdict,
+            message=f"{criterion.name} {told}" + _remark(verdict, points, odd),
+            bar=criterion.bar,
+            value=value,
+            left_out=len(odd),
         )
 
     if not isinstance(measured, Series):
         return say(Verdict.ERROR, f"could not be measured: {absence(measured)}")
-    points = list(judged_points(measured, window))
+    points, odd = _sound(measured, window, is_number, "is no number")
     patience = max(int(criterion.hold_for.total_seconds()), window.bucket)
-    stretches = _stretches(criterion, [point for point in points if is_number(point[1])], window.bucket, patience)
+    stretches = _stretches(criterion, points, window, patience)
     side, other = ("below", "above") if criterion.fails_high else ("above", "below")
     bar, long = plain(criterion.bar), f"{patience / 60:g} minutes"
     for stretch in stretches:
-        if criterion.is_wrong(stretch[0][1]) and _length(stretch, window.bucket) >= patience:
+        if criterion.is_wrong(stretch[0][1]) and _length(stretch, window) >= patience:
             value = stretch[-1][1]
             return say(
                 Verdict.FAIL,
                 f"{plain(value)} is not {side} {bar}, since {moment(stretch[0][0])} ({long} or more)",
                 value,
             )
-    fault = next((point for point in points if not is_number(point[1])), None)
-    if fault is not None:
-        return say(Verdict.ERROR, f"cannot be trusted: at {moment(fault[0])} it reads {fault[1]!r}, which is no number")
-    if not stretches or window.end - (stretches[-1][-1][0] + window.bucket) > patience:
+    if (fault := _untrustworthy(points, odd)) is not None:
+        return say(Verdict.ERROR, fault)
+    if not stretches or window.end - _end(stretches[-1][-1][0], window) > patience:
         return say(Verdict.NO_DATA, f"has no value within the last {long}")
+    if (still := _still(points)) is not None:
+        return say(Verdict.NO_DATA, still)
     newest = stretches[-1]
     value = newest[-1][1]
     if criterion.is_wrong(value):
         told = f"{plain(value)} is {other} {bar}, but not yet for {long}"
-    elif _length(newest, window.bucket) < patience:
+    elif _length(newest, window) < patience:
         told = f"{plain(value)} is {side} {bar}, but not yet for {long}"
     else:
         return say(Verdict.PASS, f"{plain(value)} is {side} {bar}", value)
     return say(Verdict.INCONCLUSIVE, told, value)
 
 
-def _stretches(criterion: ValueCriterion, points: Points, bucket: int, patience: int) -> list[Points]:
+def _is_count(value: object) -> bool:
+    return isinstance(value, int | float) and is_number(value) and value >= 0
+
+
+def _sound(
+    series: Series, window: Window, is_sound: Callable[[object], bool], what: str
+) -> tuple[Points, tuple[Fault, ...]]:
+    """The points of a series that can be judged, and those that cannot be."""
+    every = list(judged_points(series, window))
+    points = [(start, float(value)) for start, value in every if is_sound(value)]
+    odd = (Fault(start, f"it reads {value!r}, which {what}") for start, value in every if not is_sound(value))
+    return points, tuple(odd)
+
+
+def _untrustworthy(points: Points, odd: Sequence[Fault]) -> str | None:
+    """Why a series cannot be trusted, in words; None where its odd points are left out, or where there are none."""
+    if not is_untrustworthy([start for start, _ in points], [fault.start for fault in odd]):
+        return None
+    return f"cannot be trusted: at {moment(odd[0].start)} {odd[0].what}"
+
+
+def _remark(verdict: Verdict, points: Points, odd: Sequence[Fault]) -> str:
+    return "" if verdict is Verdict.ERROR else left_out(odd, len(points) + len(odd))
+
+
+def _still(points: Points) -> str | None:
+    """That a series froze at one number, in words; None while it changes as it used to."""
+    found = frozen(points)
+    if found is None:
+        return None
+    since, times = found
+    told = f"has read {plain(points[-1][1])} and nothing else since {moment(since)} ({times} times)"
+    return f"{told}, and used to change: is it still measured, or is it fixed?"
+
+
+def _stretches(criterion: ValueCriterion, points: Points, window: Window, patience: int) -> list[Points]:
     stretches: list[Points] = []
     for point in points:
         last = stretches[-1][-1] if stretches else None
-        apart = last is None or point[0] - (last[0] + bucket) > patience
+        apart = last is None or point[0] - _end(last[0], window) > patience
         if last is None or apart or criterion.is_wrong(point[1]) != criterion.is_wrong(last[1]):
             stretches.append([])
         stretches[-1].append(point)
     return stretches
 
 
-def _length(stretch: Points, bucket: int) -> int:
-    return stretch[-1][0] + bucket - stretch[0][0]
+def _length(stretch: Points, window: Window) -> int:
+    return _end(stretch[-1][0], window) - stretch[0][0]
+
+
+def _end(start: int, window: Window) -> int:
+    return start + window.width_at(start)
 
 
 def judge_reported(criterion: ReportedCriterion, reported: float | None) -> Judgement:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rampart.evidence.buckets import absence, pair, silence
+from rampart.evidence.buckets import Judgeable, absence, pair
 from rampart.evidence.dilution import undiluted
 from rampart.evidence.judgement import FiredBy, Judgement, Kind
 from rampart.evidence.rule import Decision, RateRule, decide, requests_to_decide
 from rampart.evidence.series import Measured, Series
+from rampart.evidence.silence import errors_stopped, requests_stopped
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.words import count, moment, percent
 
@@ -27,19 +29,34 @@ def judge_rate(criterion: RateCriterion, errors: Measured, total: Measured, wind
     rule = RateRule.of(criterion, window.planned_buckets)
     decision = decide(rule, ((bucket.errors, bucket.requests) for bucket in buckets))
     if decision.walk.fired is not None and decision.at is not None:
-        since = buckets[decision.since].start
-        return _failed(criterion, decision, since=since, at=buckets[decision.at].start + window.bucket)
-    if evidence.fault is not None:
-        fault = evidence.fault
-        return _unjudged(criterion, Verdict.ERROR, f"cannot be trusted: at {moment(fault.start)} {fault.what}")
+        since, at = buckets[decision.since].start, buckets[decision.at].start
+        judged = _failed(criterion, decision, since=since, at=at + window.width_at(at))
+    elif (why_not := _why_unjudged(criterion, evidence, window)) is not None:
+        return _unjudged(criterion, *why_not)
+    else:
+        judged = _undecided_or_passed(criterion, decision, share)
+    return replace(judged, message=judged.message + evidence.remark, left_out=len(evidence.odd))
+
+
+def _why_unjudged(criterion: RateCriterion, evidence: Judgeable, window: Window) -> tuple[Verdict, str] | None:
+    """The verdict and the words where the evidence cannot be judged; None where it can."""
+    fault, buckets = evidence.fault, evidence.buckets
+    if fault is not None:
+        others = len(evidence.odd) - 1
+        and_more = f", and {others} more of {len(buckets) + len(evidence.odd)} buckets are odd" if others else ""
+        return Verdict.ERROR, f"cannot be trusted: at {moment(fault.start)} {fault.what}{and_more}"
     if not buckets:
-        return _unjudged(criterion, Verdict.NO_DATA, "has no requests to judge yet")
-    quiet = silence(buckets, window)
-    if quiet is not None:
-        stopped, missing = quiet
-        told = f"has had no requests since {moment(stopped)}, where about {count(round(missing))} were to be expected"
-        return _unjudged(criterion, Verdict.NO_DATA, told)
-    return _undecided_or_passed(criterion, decision, share)
+        return Verdict.NO_DATA, "has no requests to judge yet"
+    if (quiet := requests_stopped(buckets, window)) is not None:
+        expected = f"where about {count(round(quiet.expected))} were to be expected"
+        return Verdict.NO_DATA, f"has had no requests since {moment(quiet.since)}, {expected}"
+    if (silent := errors_stopped(criterion, buckets, window)) is not None:
+        what = "errors" if criterion.fails_high else "failures"
+        return Verdict.NO_DATA, (
+            f"has had no {what} since {moment(silent.since)}: {what} stopped: 0 where about "
+            f"{count(round(silent.expected))} were expected; was a tag renamed, or is it fixed?"
+        )
+    return None
 
 
 def _unjudged(criterion: RateCriterion, verdict: Verdict, told: str) -> Judgement:

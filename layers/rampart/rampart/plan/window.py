@@ -9,28 +9,57 @@ from rampart.plan.model import Plan, Stage
 
 _MOST_BUCKETS = 1500
 """Datadog coarsens a series beyond this many points."""
+_FINE = timedelta(days=1)
+"""What is newer is judged in buckets of the plan's own width, however long the stage lasts."""
 _BUSINESS_DAY = timedelta(days=1)
 _UNLUCKY = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
 """A second too late for a bucket of any width, since all are counted from 1970."""
 
 
 def judged_window(plan: Plan, *, started: datetime, hold_ends: datetime, now: datetime) -> Window:
-    """The judged window: from the stage's start plus `settle` up to now minus `lag`, in whole buckets."""
-    planned = (hold_ends - started - plan.settle).total_seconds()
-    finest = max(1.0, plan.bucket.total_seconds())
-    bucket = int(finest * max(1, -(-planned // (finest * _MOST_BUCKETS))))
-    while ((now - started).total_seconds() / bucket) > _MOST_BUCKETS:
-        bucket *= 2  # waiting people can keep a stage far beyond its hold
-    start = -int(-(started + plan.settle).timestamp() // bucket) * bucket
-    end = int((now - plan.lag).timestamp()) // bucket * bucket
-    return Window(start=start, end=max(start, end), bucket=bucket, planned_buckets=max(1, round(planned / bucket)))
+    """The judged window: from the stage's start plus `settle` up to now minus `lag`, in whole buckets.
+
+    A stage of more buckets than Datadog gives in one series is judged in two parts: the newest day in buckets of the
+    plan's width (or as much of it as one series holds), what is older in coarse ones, which double as it lasts.
+    """
+    bucket = _finest(plan)
+    planned_buckets = _planned_buckets(plan, hold_ends - started)
+    settled, newest = (started + plan.settle).timestamp(), (now - plan.lag).timestamp()
+    end = int(newest) // bucket * bucket
+    if newest - settled <= _MOST_BUCKETS * bucket:
+        start = _up(settled, bucket)
+        return Window(start=start, end=max(start, end), bucket=bucket, planned_buckets=planned_buckets)
+    coarse = bucket * 2
+    while newest - settled > _MOST_BUCKETS * coarse:
+        coarse *= 2
+    fine_from = int(end - _FINE.total_seconds()) // coarse * coarse
+    if end - fine_from > _MOST_BUCKETS * bucket:
+        fine_from = _up(end - _MOST_BUCKETS * bucket, coarse)
+    return Window(_up(settled, coarse), end, bucket, planned_buckets, coarse=coarse, fine_from=fine_from)
 
 
 def planned_window(plan: Plan, stage: Stage) -> Window:
     """The window at the end of a stage's hold, where the stage begins at the unluckiest second: no fewer are judged.
 
-    A business day counts as 24 hours; what the calendar adds is not counted.
+    It is of one width, so that whoever plans need not walk more buckets than one series holds. A business day counts as
+    24 hours; what the calendar adds is not counted.
     """
     hold = stage.hold.clock if stage.hold.clock is not None else (stage.hold.business_days or 0) * _BUSINESS_DAY
-    started = _UNLUCKY - plan.settle
-    return judged_window(plan, started=started, hold_ends=started + hold, now=started + hold)
+    judged = (hold - plan.settle - plan.lag).total_seconds()
+    bucket = int(_finest(plan) * max(1, -(-judged // (_finest(plan) * _MOST_BUCKETS))))
+    start = _up(_UNLUCKY.timestamp(), bucket)
+    end = int((_UNLUCKY - plan.settle + hold - plan.lag).timestamp()) // bucket * bucket
+    return Window(start, max(start, end), bucket, _planned_buckets(plan, hold))
+
+
+def _finest(plan: Plan) -> int:
+    return int(max(1.0, plan.bucket.total_seconds()))
+
+
+def _planned_buckets(plan: Plan, hold: timedelta) -> int:
+    return max(1, round((hold - plan.settle).total_seconds() / _finest(plan)))
+
+
+def _up(seconds: float, width: int) -> int:
+    """The first bucket that begins no earlier."""
+    return -int(-seconds // width) * width

@@ -10,7 +10,7 @@ from typing import Any
 from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.criteria import Judgement, ReportedCriterion, judge
-from rampart.evidence.series import Measured, Series, Unavailable, to_stored
+from rampart.evidence.series import Measured, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
 from rampart.plan.model import OnAlerting, OnFail, Plan
@@ -20,6 +20,7 @@ from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller,
 from rampart.rollout.drift import Sight, cause_of, is_echo, sight_of
 from rampart.rollout.guards import judge_monitors
 from rampart.rollout.lower import look_at_all
+from rampart.rollout.measure import measure
 from rampart.rollout.permission import advances_alone, is_fresh
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.state import (
@@ -142,12 +143,7 @@ class Evaluate:
     def _judge(self, state: RolloutState, sight: Sight, told: Sequence[Event], now: datetime) -> RolloutState:
         """Ask for the evidence, judge it, and write the evaluation with what else this look found, in one commit."""
         window = window_of(state, now)
-        queries = queries_of(state.plan)
-        answers: Mapping[str, Measured]
-        if window.end > window.start:
-            answers = self.metrics.read(queries, start=window.start, end=window.end, bucket=window.bucket)
-        else:
-            answers = {key: Series(()) for key in queries}  # the stage is younger than its settling time
+        answers = measure(self.metrics, queries_of(state.plan), window)
         monitors = judge_monitors(self.metrics, state.plan, now, since=state.stage_started)
         judgements = [*judge_all(state.plan, answers, window, share=state.percent / 100), *monitors]
         verdict = worst(j.verdict for j in judgements)
@@ -158,7 +154,7 @@ class Evaluate:
             attempt=state.attempt,
             stage=state.stage or 0,
             percent=state.percent,
-            window=(window.start, window.end, window.bucket, window.planned_buckets),
+            window=window.to_stored(),
             verdict=verdict,
             judgements=tuple(j.to_dict() for j in judgements),
             evidence={key: to_stored(measured) for key, measured in answers.items()},

@@ -312,8 +312,8 @@ class Evaluation(Model):
     attempt: int
     stage: int
     percent: float
-    window: tuple[int, int, int, int]
-    """Start, end, bucket width (epoch seconds) and planned buckets."""
+    window: tuple[int, ...] = Field(min_length=4, max_length=6)
+    """Start, end, bucket width (epoch seconds) and planned buckets; with coarse buckets, their width and their end."""
     verdict: Verdict
     judgements: tuple[dict[str, Any], ...]
     evidence: dict[str, Any]
