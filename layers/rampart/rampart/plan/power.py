@@ -8,6 +8,7 @@ from rampart.evidence.criteria import RateCriterion, Scope
 from rampart.evidence.dilution import diluted
 from rampart.evidence.power import MULTIPLES, fail_chance, healthy_rate, multiple_of_bar
 from rampart.evidence.rule import RateRule
+from rampart.evidence.words import count
 from rampart.plan.check import stage_traffic
 from rampart.plan.model import Plan, Stage
 
@@ -34,7 +35,7 @@ class PowerLeft:
         return self.multiple == MULTIPLES[-1] and self.chance < _BLIND
 
     def __str__(self) -> str:
-        clump = f"with clump {self.clump:.3g}"
+        clump = f"with clump {count(round(self.clump, 1))}"
         fault = f"a flag at {_TIMES[self.multiple]} the bar"
         if self.is_blind:
             return (

@@ -65,14 +65,28 @@ def with_measured_clumps(plan: Plan, history: Mapping[str, Measured]) -> Plan:
 
 
 def weeks_of(pinned: Plan, history: Mapping[str, Measured]) -> dict[str, Week]:
-    """How the week before is judged, for each rate over everyone's requests; the clumps must be pinned."""
+    """How the week before is judged, for each rate over everyone's requests; the clumps must be pinned.
+
+    A total that found nothing at all is a problem of its own, and no week.
+    """
     bucket = max(1, int(pinned.bucket.total_seconds()))
     weeks = {}
     for name, criterion in _rates(pinned).items():
         answers = _answers(name, history)
-        if criterion.scope == Scope.EVERYONE and answers is not None:
+        if criterion.scope == Scope.EVERYONE and answers is not None and _says_something(answers[1]):
             weeks[name] = judge_week(criterion, *answers, bucket=bucket)
     return weeks
+
+
+def week_in_words(spec: RateSpec) -> str | None:
+    """What the week before the start showed of a rate, beside the plan's baseline; None where nothing was kept."""
+    kept = spec.history
+    bar = spec.below if spec.below is not None else spec.above
+    if kept is None or bar is None or not kept.requests:
+        return None
+    rate = percent(kept.errors / kept.requests, near=bar)
+    says = "" if spec.baseline is None else f"; the plan says {percent(spec.baseline, near=bar)}"
+    return f"{rate} in the week before ({count(kept.errors)} of {count(kept.requests)}){says}"
 
 
 def refusals(weeks: Mapping[str, Week]) -> Iterator[Refusal]:
@@ -98,10 +112,12 @@ def notes(pinned: Plan, weeks: Mapping[str, Week]) -> list[str]:
     """What people should read at the start: surprising rates, hours that were left out, and the power that is left."""
     said = []
     for name, criterion in _rates(pinned).items():
-        week = weeks.get(name)
-        if week is not None and _is_surprising(criterion, week):
-            said.append(_surprise(criterion, week))
-        if week is not None and week.left_out:
+        week, spec = weeks.get(name), pinned.criteria[name]
+        if week is None or not isinstance(spec, RateSpec):
+            continue
+        if _is_surprising(criterion, week):
+            said.append(f"{name} was {week_in_words(spec)}")
+        if week.left_out:
             out = told(week.left_out, counts=outcome_of(criterion))
             said.append(f"{name}: left out of the week before, and of its clump: {out}")
     return said + [str(each) for each in power_of(pinned, weeks)]
@@ -117,12 +133,6 @@ def _is_surprising(criterion: RateCriterion, week: Week) -> bool:
     return rate >= _FAR * baseline or rate <= baseline / _FAR
 
 
-def _surprise(criterion: RateCriterion, week: Week) -> str:
-    rate, baseline = (percent(part or 0.0, near=criterion.bar) for part in (week.rate, criterion.baseline))
-    counts = f"{count(week.errors)} of {count(week.requests)}"
-    return f"{criterion.name} was {rate} in the week before ({counts}); the plan says {baseline}"
-
-
 def _rates(plan: Plan) -> dict[str, RateCriterion]:
     return {name: each for name, each in criteria_of(plan).items() if isinstance(each, RateCriterion)}
 
@@ -130,6 +140,10 @@ def _rates(plan: Plan) -> dict[str, RateCriterion]:
 def _answers(name: str, history: Mapping[str, Measured]) -> tuple[Series, Series] | None:
     errors, total = history.get(query_key(name, "errors")), history.get(query_key(name, "total"))
     return (errors, total) if isinstance(errors, Series) and isinstance(total, Series) else None
+
+
+def _says_something(series: Series) -> bool:
+    return any(value is not None for _, value in series.points)
 
 
 def _pinned(week: Week) -> RateHistory:
