@@ -74,6 +74,11 @@ def test_of_a_floor_it_is_the_hours_without_successes() -> None:
     assert 2 <= clump.clump <= 5
 
 
+def test_of_a_floor_an_hour_with_many_failures_is_left_out_though_most_requests_succeed() -> None:
+    even = [(n - k, n) for k, n in clumped_hours(0.002, 2400)]
+    assert left_out_of(with_hours(even, {14: (1700.0, 2400.0)})) == [14]
+
+
 def test_an_hour_that_lost_its_errors_is_left_out_too() -> None:
     counts = with_hours(clumped_hours(0.1, 5000), {20: (0.0, 5000.0)})
     assert left_out_of(counts) == [20]
@@ -85,6 +90,19 @@ def test_clumps_are_no_outages_however_few_errors_there_are(clump: int, a_week: 
     """A median of squares would be zero here, and a plain search for outliers would leave out every error."""
     for seed in range(8):
         assert not left_out_of(clumped_hours(a_week / WEEK / 120, 120, clump=clump, seed=seed))
+
+
+def test_a_burst_that_three_clumps_of_ten_explain_stays_in() -> None:
+    assert not left_out_of(with_hours(clumped_hours(0.005, 120), {20: (30.0, 120.0)}))
+
+
+def test_the_only_errors_of_a_week_are_no_outage_if_they_may_be_two_clumps() -> None:
+    """That nothing else failed in so short a history does not say that nothing can."""
+    assert not left_out_of(with_hours([(0.0, 120.0)] * WEEK, {20: (20.0, 120.0)}))
+
+
+def test_an_hour_of_half_as_many_errors_again_is_no_outage() -> None:
+    assert not left_out_of(with_hours([(2e4 + hour % 7, 2e6) for hour in range(WEEK)], {20: (3e4, 2e6)}))
 
 
 def test_what_comes_back_is_how_the_service_behaves() -> None:

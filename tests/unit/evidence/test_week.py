@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -67,8 +68,8 @@ def test_a_rate_that_does_not_exceed_its_bar_may_start(rate: float) -> None:
     assert judged(even(rate)).finding is None
 
 
-@pytest.mark.parametrize("hours", [1, 2, 6])
-@pytest.mark.parametrize("first", [0, 60, 150])
+@pytest.mark.parametrize("hours", [1, 2, 6, 20])
+@pytest.mark.parametrize("first", [0, 60, 140])
 def test_an_outage_of_the_past_refuses_no_start(hours: int, first: int) -> None:
     """At that moment a stage would have failed for good; a start is refused for what is so at its end only."""
     counts = with_hours(clumped_hours(0.003, 4800), dict.fromkeys(range(first, first + hours), (0.9 * N, N)))
@@ -141,6 +142,23 @@ def test_a_silence_that_a_stage_would_call_no_data_refuses_the_start(monkeypatch
     week = judged(clumped_hours(0.003, 4800))
     assert week.finding is not None
     assert (week.finding.trouble, week.finding.what) == (Trouble.STOPPED, "errors stopped")
+
+
+def test_hours_without_errors_are_never_left_out_of_the_search_for_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many errors an hour, twelve hours of none look like an outage of the metric: just what is searched for."""
+    from rampart.evidence import history
+
+    seen: list[Series] = []
+    judge_rate = history.judge_rate
+
+    def judging(criterion: Any, errors: Series, *others: Any, **more: Any) -> Any:
+        seen.append(errors)
+        return judge_rate(criterion, errors, *others, **more)
+
+    monkeypatch.setattr(history, "judge_rate", judging)
+    week = judged(with_hours(clumped_hours(0.05, 4800), dict.fromkeys(range(WEEK - 12, WEEK), (0.0, N))))
+    assert len(week.left_out) == 12
+    assert [len(each.points) for each in seen] == [WEEK]
 
 
 def test_requests_that_pause_at_night_are_no_silence() -> None:
