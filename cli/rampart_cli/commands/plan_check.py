@@ -30,14 +30,14 @@ History = Annotated[
 def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson = False) -> None:
     """Check a plan: every problem at once, each with its path; and what the plan cannot do."""
     from rampart.plan.check import warnings
-    from rampart.rollout.week import notes, refusals, weeks_of, with_measured_clumps
+    from rampart.rollout.week import notes, week_refusals, weeks_of, with_measured_clumps
     from rampart_cli.week import read_history
 
     _, submitted = read_plan(plan_file)
     answers = read_history(submitted, history or ())
     plan = with_measured_clumps(submitted, answers)
     weeks = weeks_of(plan, answers)
-    refused, said = list(refusals(weeks)), notes(plan, weeks)
+    refused, said = list(week_refusals(weeks)), notes(plan, weeks)
     told = warnings(plan)
     criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
     rows = [(words(each.path, "yellow"), each.message, each.help) for each in told]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rampart.evidence.criteria import RateCriterion, Side
 from rampart.evidence.history import Trouble, Week, judge_week
+from rampart.evidence.rate import judge_rate
 from rampart.evidence.series import Series
 
 from .weeks import HOUR, WEEK, Counts, as_series, clumped_hours, with_hours
@@ -149,7 +150,6 @@ def test_hours_without_errors_are_never_left_out_of_the_search_for_silence(monke
     from rampart.evidence import history
 
     seen: list[Series] = []
-    judge_rate = history.judge_rate
 
     def judging(criterion: Any, errors: Series, *others: Any, **more: Any) -> Any:
         seen.append(errors)

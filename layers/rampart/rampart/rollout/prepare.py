@@ -26,7 +26,7 @@ from rampart.plan.queries import queries_of
 from rampart.ports import Clock, FlagStore, MetricSource, RolloutStore
 from rampart.rollout.guards import refusals
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
-from rampart.rollout.week import refusals as week_refusals, notes, power_of, weeks_of, with_measured_clumps
+from rampart.rollout.week import notes, power_of, week_refusals, weeks_of, with_measured_clumps
 
 HISTORY = timedelta(days=7)
 """How far back a query must have found something, the clump is measured, and the criteria are judged."""

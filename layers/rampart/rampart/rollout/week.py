@@ -89,7 +89,7 @@ def week_in_words(spec: RateSpec) -> str | None:
     return f"{rate} in the week before ({count(kept.errors)} of {count(kept.requests)}){says}"
 
 
-def refusals(weeks: Mapping[str, Week]) -> Iterator[Refusal]:
+def week_refusals(weeks: Mapping[str, Week]) -> Iterator[Refusal]:
     """Every criterion whose week forbids the start."""
     for name, week in weeks.items():
         if week.finding is not None:
