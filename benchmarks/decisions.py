@@ -23,6 +23,7 @@ from benchmarks.measures import (
     MULTIPLES,
     RAMPART,
     RIVALS,
+    TRIES,
     Found,
     agreement,
     false_rollbacks,
@@ -33,6 +34,7 @@ from benchmarks.measures import (
     with_late_totals,
     with_wandering,
 )
+from benchmarks.outages import BUSY, OUTAGES, few_errors, with_outage
 from benchmarks.recursion import floor, rolled_back
 
 HELD = (0.5, 1.0)
@@ -93,6 +95,8 @@ def _report(all_of: Measure) -> Iterator[Bar]:
     yield from _speed(all_of)
     yield from _late_changes(all_of)
     yield from _clumps(all_of)
+    yield from _outages(all_of)
+    yield from _few_errors(all_of)
     _wandering_and_late_totals(all_of)
     found = all_of(agreement, size=5000)[()]
     yield Bar("series that the product's rule decides otherwise than the one measured here", found[RAMPART], 0)
@@ -178,6 +182,36 @@ def _clumps(all_of: Measure) -> Iterator[Bar]:
         if level == 0.5:
             yield Bar(f"measured clump: {where}", cell["measured clump"], 0.01)
     _table(("bar", "rate / bar", "clump", "errors come", "measured", "clump 1", *names[1:]), rows)
+
+
+def _outages(all_of: Measure) -> Iterator[Bar]:
+    print("\n## Clumps measured from a week with an outage, and false rollbacks at half the bar with them\n")
+    axes = BARS, (3, 5), (0.0, 6.0)
+    found = all_of(with_outage, *axes, (TRIES,), OUTAGES, size=1000)
+    found |= all_of(with_outage, *axes, (BUSY,), OUTAGES, size=500)
+    rows = []
+    for (bar, clump, spread, tries, outage), cell in found.items():
+        how = "at once" if spread == 0 else "over half an hour"
+        figures = (f"{cell['median']:.1f}", f"{cell['95%']:.1f}", f"{cell['left out']:.2f}")
+        rows.append((f"{bar:.0%}", f"{tries}", f"{clump}", how, str(outage), *figures, f"{cell['rolled back']:.2%}"))
+        where = f"half of {bar:.0%}, {tries} a bucket, clumps of {clump} {how}, outage of {outage}"
+        yield Bar(f"measured clump: {where}", cell["rolled back"], 0.01)
+        without = found[bar, clump, spread, tries, OUTAGES[0]]
+        yield Bar(f"median clump over the one without outage: {where}", cell["median"] / without["median"], 2.0)
+    header = ("bar", "a bucket", "clump", "errors come", "outage", "measured", "95%", "hours left out", "rolled back")
+    _table(header, rows)
+
+
+def _few_errors(all_of: Measure) -> Iterator[Bar]:
+    print("\n## Weeks of few errors and no outage: none of their hours should be left out\n")
+    found = all_of(few_errors, (20.0, 30.0, 50.0, 150.0), (1, 3, 5, 10), size=1000)
+    rows = []
+    for (expected, clump), cell in found.items():
+        rows.append((f"{expected}", f"{clump}", f"{cell['mean']:.2f}", f"{cell['left out']:.2%}"))
+        where = f"clumps of {clump}, {expected:g} errors a week"
+        yield Bar(f"weeks with hours left out for nothing: {where}", cell["left out"], 0.02)
+        yield Bar(f"clump over the mean measured: {where}", float(str(clump)) / cell["mean"], 1.1)
+    _table(("errors a week", "clump", "measured", "left out"), rows)
 
 
 def _wandering_and_late_totals(all_of: Measure) -> None:

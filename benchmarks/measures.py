@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.recursion import divergence, floor, rolled_back
 from benchmarks.rules import Cumulative, FailedWindows, Floats, PeekedZTest, Rampart, Rule
 from benchmarks.series import changing, clumped, pairs, recorded, run, steady, survivors, wandering
-from rampart.evidence.clump import estimate_clump
+from rampart.evidence.clump import Clump, measure_clump
 from rampart.evidence.criteria import RateCriterion, Side, judge
 from rampart.evidence.judgement import FiredBy
 from rampart.evidence.rule import RateRule, decide
@@ -107,10 +107,10 @@ def with_clumps(bar: float, level: float, clump: int, spread: float, size: int) 
     errors, requests = clumped(level * bar, TRIES, clump, looks=FOUR_DAYS, size=size, spread=spread, chance=chance)
     found = {}
     for name in RIVALS:
-        found[name] = _rolled_back(rule_named(name, size, bar, FOUR_DAYS), errors, requests)
+        found[name] = rolled_back_share(rule_named(name, size, bar, FOUR_DAYS), errors, requests)
     measured = _measured_clumps(level * bar, clump, spread, size, chance)
     for name, value in ((RAMPART, 1.0), ("its clump", float(clump)), ("measured clump", measured)):
-        found[name] = _rolled_back(Rampart(size, bar, clump=value, planned=FOUR_DAYS), errors, requests)
+        found[name] = rolled_back_share(Rampart(size, bar, clump=value, planned=FOUR_DAYS), errors, requests)
     found["median measured"] = float(np.median(measured))
     return found
 
@@ -123,8 +123,13 @@ def _measured_clumps(rate: float, clump: int, spread: float, size: int, chance: 
         history = clumped(rate, TRIES, clump, looks=WEEK * HOUR, size=some, spread=spread, chance=chance)
         hourly = (counts.reshape(WEEK, HOUR, some).sum(axis=1).T for counts in history)
         for errors, total in zip(*hourly, strict=True):
-            clumps.append(estimate_clump(_hourly(errors), _hourly(total))[0])
+            clumps.append(clump_of_hours(errors, total).clump)
     return np.array(clumps)
+
+
+def clump_of_hours(errors: Floats, total: Floats) -> Clump:
+    """What the product measures in a history of hourly counts."""
+    return measure_clump(_hourly(errors), _hourly(total))
 
 
 def _hourly(counts: Floats) -> Series:
@@ -137,8 +142,8 @@ def with_wandering(bar: float, level: float, deviation: float, size: int) -> Fou
     looks, requests = 24 * HOUR, 1e6
     errors = wandering(level * bar, requests, deviation, looks=looks, size=size, chance=chance)
     whole = np.full_like(errors, requests)
-    found = {name: _rolled_back(rule_named(name, size, bar, looks), errors, whole) for name in (RAMPART, *RIVALS)}
-    found["uncapped"] = _rolled_back(Rampart(size, bar, planned=looks, capped=False), errors, whole)
+    found = {name: rolled_back_share(rule_named(name, size, bar, looks), errors, whole) for name in (RAMPART, *RIVALS)}
+    found["uncapped"] = rolled_back_share(Rampart(size, bar, planned=looks, capped=False), errors, whole)
     return found
 
 
@@ -165,7 +170,8 @@ def _copy_state(source: Rule, target: Rule) -> None:
     )
 
 
-def _rolled_back(rule: Rule, errors: Floats, requests: Floats) -> float:
+def rolled_back_share(rule: Rule, errors: Floats, requests: Floats) -> float:
+    """The share of recorded series that a rule rolls back."""
     looks, size = errors.shape
     at = run(rule, recorded(errors, requests), looks=looks, size=size, chance=seeded(), drop=False)
     return float(np.isfinite(at).mean())

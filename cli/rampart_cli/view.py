@@ -6,9 +6,10 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
-from rampart.plan.model import ReportedSpec
+from rampart.plan.model import RateSpec, ReportedSpec
 from rampart.rollout.state import DecisionKind, GateKind, Status
 from rampart.rollout.waiver import LETS_ON
+from rampart.rollout.week import week_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,6 +170,7 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
                 f"at most {spec.at_most:g}; said when approving" if isinstance(spec, ReportedSpec) else "not judged yet"
             ),
             "waived": name in waived,
+            "week_before": week_in_words(spec) if isinstance(spec, RateSpec) else None,
         }
         for name, spec in state.plan.criteria.items()
     ] + [

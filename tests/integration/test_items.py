@@ -99,7 +99,19 @@ PLAN = Plan.model_validate(
         "timezone": "America/New_York",
         "traffic": "400/hour",
         "criteria": {
-            "rate": {"kind": "rate", "errors": "e", "total": "t", "below": "0.3%", "baseline": "0.1%"},
+            "rate": {
+                "kind": "rate",
+                "errors": "e",
+                "total": "t",
+                "below": "0.3%",
+                "baseline": "0.1%",
+                "history": {
+                    "errors": 12.5,
+                    "requests": 80_000.0,
+                    "hours": 167,
+                    "left_out": [{"start": 1_772_000_000, "errors": 708.0, "requests": 2400.0}],
+                },
+            },
             "slow": {"kind": "value", "query": "q", "above": 1.5, "for": "90s"},
         },
         "stages": [{"percent": 0.5, "hold": "2 business days"}, {"percent": 100, "hold": "36h", "approval": "none"}],

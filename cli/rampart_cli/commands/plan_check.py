@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.text import Text
 
 from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
@@ -16,33 +17,51 @@ from rampart_cli.plan_file import read_plan
 
 if TYPE_CHECKING:
     from rampart.plan.model import CriterionSpec, Plan
+    from rampart.rollout.week import Refusal
+
+History = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--history", metavar="NAME=FILE", help="The week before, of a rate criterion: a .csv of time, errors, total."
+    ),
+]
 
 
-def plan_check(plan_file: PlanFile, *, as_json: AsJson = False) -> None:
+def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson = False) -> None:
     """Check a plan: every problem at once, each with its path; and what the plan cannot do."""
     from rampart.plan.check import warnings
+    from rampart.rollout.week import notes, week_refusals, weeks_of, with_measured_clumps
+    from rampart_cli.week import read_history
 
-    _, plan = read_plan(plan_file)
+    _, submitted = read_plan(plan_file)
+    answers = read_history(submitted, history or ())
+    plan = with_measured_clumps(submitted, answers)
+    weeks = weeks_of(plan, answers)
+    refused, said = list(week_refusals(weeks)), notes(plan, weeks)
     told = warnings(plan)
     criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
     rows = [(words(each.path, "yellow"), each.message, each.help) for each in told]
     document = {
         "valid": True,
         "rollout": plan.rollout,
-        "plan_hash": plan.digest,
+        "plan_hash": submitted.digest,
         "stages": [{"label": s.label, "percent": s.percent, "hold": str(s.hold)} for s in plan.stages],
         "criteria": criteria,
         "warnings": [asdict(each) for each in told],
+        "refusals": [each._asdict() for each in refused],
+        "notes": said,
     }
     show(
         document,
-        Text.assemble(("valid ", "bold green"), words(_title(plan), "bold"), f"  {plan.digest[:12]}"),
+        Text.assemble(("valid ", "bold green"), words(_title(plan), "bold"), f"  {submitted.digest[:12]}"),
         words(" → ".join(f"{percent(s.percent)} for {s.hold}" for s in plan.stages)),
         Text(),
         table(
             ("criterion", "kind", "bar", "clump"),
             [(words(c["name"], "bold"), c["kind"], c["bar"], c["clump"] or "") for c in criteria],
         ),
+        *(words(each, "dim") for each in said),
+        *(Text.assemble(("\na start is refused ", "bold red"), words(_sentence(each))) for each in refused),
         Text(),
         table(("warning", "", "what helps"), rows) if rows else words("no warnings", "dim"),
         as_json=as_json,
@@ -79,4 +98,10 @@ def _clump(spec: CriterionSpec) -> str | None:
     """How many requests one cause can spoil, and who says so."""
     if not isinstance(spec, RateSpec):
         return None
-    return f"{spec.clump:g} (as the plan says)" if spec.clump is not None else "measured at the start, else 3"
+    if spec.clump is None:
+        return "measured at the start, else 3"
+    return f"{spec.clump:.4g} ({spec.clump_source or 'as the plan says'})"
+
+
+def _sentence(refusal: Refusal) -> str:
+    return f"{refusal.where}: {refusal.what}. {refusal.mend}."

@@ -105,7 +105,7 @@ def _panel(seen: _Seen) -> Panel:
                 (
                     words(c["name"], "bold"),
                     verdict_text("waived" if c["waived"] else c["verdict"] or "-"),
-                    c["message"],
+                    "\n".join(filter(None, (c["message"], c.get("week_before")))),
                 )
                 for c in view["criteria"]
             ],

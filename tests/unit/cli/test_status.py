@@ -8,6 +8,7 @@ import shlex
 import pytest
 
 from rampart.evidence.verdict import Verdict
+from rampart.plan.model import RateHistory
 from rampart.rollout.state import EventKind, Intent, Status
 
 from .conftest import NOON, Terminal, asked, event, live
@@ -140,3 +141,15 @@ def test_what_is_to_be_copied_is_whole_however_narrow_the_output_is(terminal: Te
     lines = terminal.run("status", "letters")[1].splitlines()
     assert answer["command"] in lines
     assert json.loads(lines[-1]) == answer["input"]
+
+
+def test_status_shows_what_the_week_before_the_start_was_like(terminal: Terminal) -> None:
+    state = live()
+    name, spec = next(iter(state.plan.criteria.items()))
+    kept = {"history": RateHistory(errors=2520, requests=806_400, hours=168)}
+    criteria = {**state.plan.criteria, name: spec.model_copy(update=kept)}
+    plan = state.plan.model_copy(update={"criteria": criteria})
+    terminal.records.states["letters"] = state.model_copy(update={"plan": plan})
+    told = "0.3% in the week before (2,520 of 806,400)"
+    assert terminal.run_json("status", "letters")[1][0]["criteria"][0]["week_before"].startswith(told)
+    assert told in terminal.run("status")[1]

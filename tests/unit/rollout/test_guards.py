@@ -90,7 +90,7 @@ def test_a_monitor_without_data_may_start_where_nobody_is_in_the_cohort_yet(
     world: World, criteria: dict[str, Any], notify_no_data: bool, is_refused: bool
 ) -> None:
     """What guards the flag's own requests has none to see before the start; its owners may know better."""
-    world.metrics.script = dict.fromkeys(["e", "t", "v"], steady(1000))
+    world.metrics.script = {"e": steady(10), "t": steady(1000), "v": steady(1000)}
     silent = MonitorReading(
         monitor=7, state="No Data", since=START - 99 * HOUR, reaches=LETTERS, notify_no_data=notify_no_data
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rampart.evidence.buckets import is_number
 from rampart.evidence.grid import DEFAULT_CLUMP
+from rampart.evidence.hours import HOUR, Hour, Hours, sums, told
+from rampart.evidence.outage import outages
 from rampart.evidence.series import Series
+from rampart.evidence.words import count
 
-_HOUR = 3600
 LEAST_ERRORS = 20
 """With fewer errors in the history, the measurement would be noise."""
 LEAST_PAIRS = 24
@@ -18,63 +20,79 @@ HOUR_BY_HOUR = (-1, 1)
 TWO_BY_TWO = (1, 1, -2, -2, 1, 1)
 
 
-def estimate_clump(errors: Series, total: Series) -> tuple[float, str]:
-    """The clump that a history of hourly counts shows, at least 1, and where the number comes from.
+@dataclass(frozen=True, slots=True)
+class Clump:
+    """How many requests one cause spoils, where the number comes from in words, and the hours that did not count."""
 
-    It is the variance of an hour's errors over what independent errors would have. Differences of neighbouring hours
+    clump: float
+    source: str
+    left_out: tuple[Hour, ...] = ()
+
+
+def estimate_clump(errors: Series, total: Series) -> tuple[float, str]:
+    """The clump that a history of hourly counts shows, at least 1, and where the number comes from."""
+    measured = measure_clump(errors, total)
+    return measured.clump, measured.source
+
+
+def measure_clump(errors: Series, total: Series, *, counts: str = "failed") -> Clump:
+    """The clump that a history of hourly counts shows, at least 1; `counts` says in a word what errors are.
+
+    It is the variance of an hour's errors over what independent errors would have. Differences of neighboring hours
     measure it, so that a rate that rises and falls with the day does not count as clumps; shorter buckets would tear
     clumps apart. A clump that is spread over half an hour is still torn by the full hour as often as not, so the same
     is measured of pairs of hours, in second differences, which a steady rise leaves at zero. The larger of the two
-    counts: to think clumps too small costs false rollbacks, too large only requests. Without enough history it is the
-    default, and the source says so.
+    counts: to think clumps too small costs false rollbacks, too large only requests. Outages do not count: one bad
+    hour would make the clump hundreds, and the rule blind. (A median of squares would not see them either, but of a
+    few errors an hour it is zero.) Without enough history the clump is the default, and the source says so.
     """
-    hours = _Hours.of(errors, total)
-    rarer = min(hours.errors, hours.requests - hours.errors)
+    sound = Hours.of(errors, total).sound
+    out = outages(sound)
+    clump, source = _of_even_hours([hour for hour in sound if hour not in out])
+    if out:
+        source += f"; left out {told(out, counts=counts)}"
+    return Clump(clump, source, out)
+
+
+def _of_even_hours(hours: list[Hour]) -> tuple[float, str]:
+    errors, requests = sums(hours)
+    rarer = min(errors, requests - errors)
     if rarer < LEAST_ERRORS:
-        return DEFAULT_CLUMP, f"default: only {rarer:g} errors in the history"
-    hourly, pairs = hours.dispersion(HOUR_BY_HOUR)
+        return DEFAULT_CLUMP, f"default: only {count(rarer)} errors in the history"
+    scatter = _Scatter.of(hours)
+    hourly, pairs = scatter.dispersion(HOUR_BY_HOUR)
     if pairs < LEAST_PAIRS:
-        return DEFAULT_CLUMP, f"default: only {pairs} pairs of neighbouring hours in the history"
-    paired, _ = hours.dispersion(TWO_BY_TWO)
-    return min(LARGEST, max(1.0, hourly, paired)), f"measured from {len(hours.excess)} hours"
+        return DEFAULT_CLUMP, f"default: only {pairs} pairs of neighboring hours in the history"
+    paired, _ = scatter.dispersion(TWO_BY_TWO)
+    return min(LARGEST, max(1.0, hourly, paired)), f"measured from {len(hours)} hours"
 
 
 @dataclass(frozen=True, slots=True)
-class _Hours:
-    """The hours of a history that had requests: by their start, errors beyond the mean rate, and their variance."""
+class _Scatter:
+    """By the start of each hour, errors beyond the mean rate, and their variance."""
 
-    errors: float
-    requests: float
     excess: dict[int, float]
     variance: dict[int, float]
     """What independent errors would have."""
 
     @classmethod
-    def of(cls, errors: Series, total: Series) -> _Hours:
-        """Join the two series; unsound hours are left out."""
-        bad = dict(errors.points)
-        sound: dict[int, tuple[float, float]] = {}
-        for start, n in total.points:
-            k = bad.get(start) or 0.0
-            if n is not None and is_number(n) and is_number(k) and 0 <= k <= n and n > 0:
-                sound[start] = (k, n)
-        k, n = (sum(each[part] for each in sound.values()) for part in (0, 1))
-        rate = k / n if n else 0.0
+    def of(cls, hours: Iterable[Hour]) -> _Scatter:
+        counted = list(hours)
+        errors, requests = sums(counted)
+        rate = errors / requests
         return cls(
-            errors=k,
-            requests=n,
-            excess={start: k - rate * n for start, (k, n) in sound.items()},
-            variance={start: rate * (1 - rate) * n for start, (_, n) in sound.items()},
+            excess={hour.start: hour.errors - rate * hour.requests for hour in counted},
+            variance={hour.start: rate * (1 - rate) * hour.requests for hour in counted},
         )
 
     def dispersion(self, contrast: tuple[int, ...]) -> tuple[float, int]:
         """Mean square of a contrast of successive hours over what independent errors would give, and from how many."""
         moved = expected = 0.0
-        count = 0
+        pairs = 0
         for start in self.excess:
-            weighed = [(start + index * _HOUR, weight) for index, weight in enumerate(contrast)]
+            weighed = [(start + index * HOUR, weight) for index, weight in enumerate(contrast)]
             if all(hour in self.excess for hour, _ in weighed):
                 moved += sum(weight * self.excess[hour] for hour, weight in weighed) ** 2
                 expected += sum(weight * weight * self.variance[hour] for hour, weight in weighed)
-                count += 1
-        return (moved / expected if expected > 0 else 0.0), count
+                pairs += 1
+        return (moved / expected if expected > 0 else 0.0), pairs

@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from rampart.evidence.dilution import diluted
+from rampart.evidence.grid import LEAST_ERRORS
 from rampart.evidence.interval import interval
 from rampart.evidence.mixture import evidence
 from rampart.evidence.rule import RateRule, Walk
@@ -162,6 +163,30 @@ def pass_chance(rule: RateRule, *, rate: float, requests_per_bucket: float, buck
         middle = (most + beyond) // 2
         most, beyond = (middle, beyond) if proven(middle) else (most, middle)
     return _poisson_at_most(most, requests_per_bucket * buckets * rate)
+
+
+def fail_chance(rule: RateRule, *, rate: float, requests_per_bucket: float, buckets: int) -> float:
+    """The chance that the mixture fails at the end of so many buckets of a steady rate; exact for Poisson errors.
+
+    Looks on the way, and the change detector, only add to it: a stage is rolled back at least this often.
+    """
+    if not rule.fails_high:
+        return fail_chance(rule.mirrored(), rate=1 - rate, requests_per_bucket=requests_per_bucket, buckets=buckets)
+    _, light = rule.tempered(0, requests_per_bucket)
+    if light <= 0:
+        return 0.0
+    divisor = requests_per_bucket / light
+
+    def failed(errors: int) -> bool:
+        return evidence(errors / divisor, light * buckets, rule.failing) * rule.alpha_fail >= 1
+
+    few, enough = LEAST_ERRORS - 1, max(LEAST_ERRORS, math.ceil(requests_per_bucket * buckets))
+    if not failed(enough):
+        return 0.0
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        few, enough = (few, middle) if failed(middle) else (middle, enough)
+    return 1 - _poisson_at_most(enough - 1, requests_per_bucket * buckets * rate)
 
 
 _NORMAL_FROM = 2000.0

@@ -153,7 +153,7 @@ def _unprovable(stage: StageTraffic, criterion: RateCriterion) -> str | None:
     best = limit_without_errors(replace(criterion, clump=1.0), own)
     limits = f"{_rate(best, criterion)} if every error has a cause of its own"
     if criterion.clump > 1:
-        limits += f", or {_rate(limit, criterion)} if one cause can spoil {criterion.clump:g} requests"
+        limits += f", or {_rate(limit, criterion)} if one cause can spoil {count(round(criterion.clump, 1))} requests"
     return (
         f"{stage.name} expects {count(round(own))} requests that the flag is on for: even without an error their "
         f"{criterion.name} may be {'up' if criterion.fails_high else 'down'} to {limits}, "
@@ -172,4 +172,5 @@ def _rate(rate: float, criterion: RateCriterion) -> str:
 def _fewer(criterion: RateCriterion) -> str:
     if criterion.clump <= 1:
         return ""
-    return f"; a metric that counts affected users (clump: 1) needs {criterion.clump:g} times fewer requests"
+    times = count(round(criterion.clump, 1))
+    return f"; a metric that counts affected users (clump: 1) needs {times} times fewer requests"

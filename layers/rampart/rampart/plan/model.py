@@ -117,6 +117,23 @@ _ALPHA = 0.05
 _DETECTOR = 100.0
 
 
+class HistoryHour(Model):
+    """Counts of one hour that was left out; `start` in epoch seconds."""
+
+    start: int
+    errors: float
+    requests: float
+
+
+class RateHistory(Model):
+    """What the week before the start showed of a rate; the counts are those of the hours that were not left out."""
+
+    errors: float = Field(description="errors in the hours that count")
+    requests: float = Field(description="requests in the hours that count")
+    hours: int = Field(description="how many hours count")
+    left_out: tuple[HistoryHour, ...] = Field((), description="outages, which count neither here nor for the clump")
+
+
 class RateSpec(_CriterionSpec):
     """Errors out of requests, judged statistically."""
 
@@ -131,6 +148,7 @@ class RateSpec(_CriterionSpec):
         None, ge=1, le=1000, description="requests that one cause can spoil; measured if absent"
     )
     clump_source: str | None = Field(None, description="where the clump comes from; filled in at the start")
+    history: RateHistory | None = Field(None, description="what the week before showed; filled in at the start")
     alpha_fail: Chance = Field(_ALPHA, description="chance of a false rollback, for a stage")
     alpha_pass: Chance = Field(_ALPHA, description="chance of a false pass, for a stage")
     detector: float = Field(_DETECTOR, ge=1, le=1e6, description="the change detector's run length, in planned stages")
@@ -335,5 +353,8 @@ class Plan(Model):
         # What came later, and is not used, leaves a plan the same.
         unused = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
         document = self.model_dump(mode="json", by_alias=True, exclude=unused)
+        for criterion in document["criteria"].values():
+            if criterion.get("history", ...) is None:
+                del criterion["history"]
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,19 +17,19 @@ from rampart.errors import (
     MonitorsUnreadableError,
     UnknownFlagError,
 )
-from rampart.evidence.clump import estimate_clump
 from rampart.evidence.criteria import Scope
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.evidence.series import AbsenceReason, Measured, Unavailable
 from rampart.model import Model
 from rampart.plan.model import Plan, RateSpec, ValueSpec
 from rampart.plan.problems import problems_of
-from rampart.plan.queries import queries_of, query_key
+from rampart.plan.queries import queries_of
 from rampart.ports import Clock, FlagStore, MetricSource, RolloutStore
 from rampart.rollout.guards import refusals
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
+from rampart.rollout.week import notes, power_of, week_refusals, weeks_of, with_measured_clumps
 
 HISTORY = timedelta(days=7)
-"""How far back a query must have found something, and the clump is measured."""
+"""How far back a query must have found something, the clump is measured, and the criteria are judged."""
 _HOUR = 3600
 _LEAST_HEARTBEAT = timedelta(minutes=3)
 
@@ -91,9 +91,11 @@ class Prepare:
         problems += [*claims, *self._flag_problems(plan, must_be_off=ours)]
         history = self._history(plan, now)
         problems += [*_query_problems(plan, history), *self._monitor_problems(plan, now)]
+        pinned = with_measured_clumps(plan, history)
+        weeks = weeks_of(pinned, history)
+        problems += [StartProblem(*refusal) for refusal in week_refusals(weeks)]
         if problems:
             return _refused(problems)
-        pinned = with_measured_clumps(plan, history)
         state = RolloutState(
             rollout=plan.rollout,
             status=Status.LIVE,
@@ -104,7 +106,9 @@ class Prepare:
             attempt_started=now,
             updated=now,
         )
-        event = _event(state, now, EventKind.STARTED, f"{plan.title or plan.rollout} starts: {_staircase(plan)}", "")
+        message = "; ".join((f"{plan.title or plan.rollout} starts: {_staircase(plan)}", *notes(pinned, weeks)))
+        power = [asdict(each) for each in power_of(pinned, weeks)]
+        event = _event(state, now, EventKind.STARTED, message, "", power=power)
         try:
             self.store.open(state, json.dumps(document, sort_keys=True), [event])
         except ConflictError:
@@ -234,18 +238,6 @@ def plan_problems(error: ValidationError) -> Iterator[StartProblem]:
     """Every problem of an invalid plan, as reasons why it may not start."""
     for problem in problems_of(error):
         yield StartProblem("InvalidPlan", problem.path, problem.what, problem.mend)
-
-
-def with_measured_clumps(plan: Plan, history: Mapping[str, Measured]) -> Plan:
-    """The plan with the clump of each rate criterion pinned: declared, else measured from hourly history, else 3."""
-    criteria = dict(plan.criteria)
-    for name, spec in plan.criteria.items():
-        if isinstance(spec, RateSpec) and spec.clump is None:
-            errors, total = history[query_key(name, "errors")], history[query_key(name, "total")]
-            if isinstance(errors, Series) and isinstance(total, Series):
-                clump, source = estimate_clump(errors, total)
-                criteria[name] = spec.model_copy(update={"clump": clump, "clump_source": source})
-    return plan.model_copy(update={"criteria": criteria})
 
 
 def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[StartProblem]:

@@ -1,0 +1,47 @@
+"""Reading the week before a start from files, for who wants to know before it what a start would measure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rampart.evidence.series import Measured, Series
+from rampart.plan.model import Plan, RateSpec
+from rampart.plan.queries import query_key
+from rampart_cli.failures import InputError
+from rampart_cli.recorded import read_csv
+
+if TYPE_CHECKING:
+    from rampart_cli.recorded import Recorded
+
+_HOUR = 3600
+_MEND = 'Write --history "download error rate=week.csv": a rate criterion of the plan, and time,errors,total in lines.'
+
+
+def read_history(plan: Plan, given: Sequence[str]) -> dict[str, Measured]:
+    """Hourly counts of rate criteria as a start asks for them; raises InputError for what is no `NAME=FILE.csv`."""
+    history: dict[str, Measured] = {}
+    for each in given:
+        name, _, file = each.rpartition("=")
+        if not isinstance(plan.criteria.get(name), RateSpec):
+            raise InputError(f"{name or each!r} is no rate criterion of the plan", mend=_MEND)
+        errors, total = _by_hour(read_csv(Path(file)))
+        history |= {query_key(name, "errors"): errors, query_key(name, "total"): total}
+    return history
+
+
+def _by_hour(recorded: Recorded) -> tuple[Series, Series]:
+    sums: tuple[dict[int, float | None], dict[int, float | None]] = ({}, {})
+    for when, bucket in zip(recorded.times, recorded.buckets, strict=True):
+        hour = math.floor(when.timestamp()) // _HOUR * _HOUR
+        for part, value in zip(sums, bucket, strict=True):
+            before = part.setdefault(hour, None)
+            part[hour] = before if value is None else value + (before or 0)
+    errors, total = (_series(part) for part in sums)
+    return errors, total
+
+
+def _series(sums: Mapping[int, float | None]) -> Series:
+    return Series(tuple(sorted(sums.items())))

@@ -1,0 +1,173 @@
+"""The week before a rollout, judged by the rule that will judge the rollout: does a criterion fail without the flag?
+
+what the week shows                               what becomes of it
+more than one hour in twenty contradicts itself   refused: what cannot be counted cannot be judged; a single odd hour
+                                                  is left out
+no errors, where the baseline expects ten clumps  refused: the query most likely counts nothing
+the rate is beyond the bar, outages left out      refused: it fails without the flag too
+the last three hours are, nothing left out        refused: it fails right now
+errors came and stopped, while requests go on     refused, in the words of a stage's judgement
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rampart.evidence.hours import HOUR, Hour, Hours, sums
+from rampart.evidence.outage import outages
+from rampart.evidence.rate import judge_rate
+from rampart.evidence.rule import RateRule, Walk
+from rampart.evidence.series import Series
+from rampart.evidence.verdict import Verdict
+from rampart.evidence.window import Window
+from rampart.evidence.words import count, moment, percent
+
+if TYPE_CHECKING:
+    from rampart.evidence.criteria import RateCriterion
+
+NOW = 3
+"""How many of the newest hours say what is so right now."""
+ODD_HOURS = 1 / 20
+"""Hours that contradict themselves are tolerated up to this part of all, and a single one always."""
+EXPECTED = 10.0
+"""Clumps that must be expected before none at all is called silence: by chance alone that is 1 in 22,000 (e^-10)."""
+
+
+class Trouble(StrEnum):
+    """Why a rollout may not start after such a week."""
+
+    CONTRADICTS = "contradicts"
+    """The counts cannot be."""
+    FINDS_NOTHING = "finds_nothing"
+    """The errors query counts nothing, or everything, where the baseline expects otherwise."""
+    FAILS = "fails"
+    """The criterion fails without the flag."""
+    STOPPED = "stopped"
+    """Errors came, and stopped, while requests go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a week, in words."""
+
+    trouble: Trouble
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """What the week before the start shows of one criterion; counts are those of the hours that were not left out."""
+
+    errors: float
+    requests: float
+    hours: int
+    left_out: tuple[Hour, ...]
+    limits: tuple[float, float]
+    """Between which rates the rule is sure that the week's lies."""
+    finding: Finding | None = None
+
+    @property
+    def rate(self) -> float | None:
+        """Errors over requests, a fraction; None without requests."""
+        return self.errors / self.requests if self.requests else None
+
+
+def judge_week(criterion: RateCriterion, errors: Series, total: Series, *, bucket: int = HOUR) -> Week:
+    """What hourly counts of the week before the start say of a criterion over everyone's requests.
+
+    `bucket` is the width in seconds of the buckets that the rollout will be judged in: no bucket weighs more than the
+    rule's cap, and an hour counts as so many of them.
+    """
+    hours = Hours.of(errors, total)
+    out = outages(hours.sound)
+    even = [hour for hour in hours.sound if hour not in out]
+    bad, requests = sums(even)
+    finding = (
+        _contradiction(hours)
+        or _nothing(criterion, hours.sound)
+        or _failure(criterion, hours.sound, even, bucket)
+        or _stopped(criterion, [hour for hour in hours.sound if hour not in out or hour.errors == 0])
+    )
+    limits = _limits(criterion, even, bucket) if even else (0.0, 1.0)
+    return Week(bad, requests, len(even), out, limits, finding)
+
+
+def outcome_of(criterion: RateCriterion) -> str:
+    """What the errors query counts, in a word: where a rate must stay above its bar, it is successes."""
+    return "failed" if criterion.fails_high else "succeeded"
+
+
+def _contradiction(hours: Hours) -> Finding | None:
+    odd, all_hours = len(hours.odd), len(hours.odd) + len(hours.sound)
+    if odd <= max(1, all_hours * ODD_HOURS):
+        return None
+    start, what = hours.odd[0]
+    where = f"in {odd} of {all_hours} hours of the week before the start"
+    return Finding(Trouble.CONTRADICTS, f"the counts contradict themselves {where}: at {moment(start)} {what}")
+
+
+def _nothing(criterion: RateCriterion, hours: Sequence[Hour]) -> Finding | None:
+    """None of what the baseline expects many of: errors of a rate that must stay low, or either of a floor."""
+    errors, requests = sums(hours)
+    baseline = criterion.baseline
+    if not requests or baseline is None:
+        return None
+    near = percent(baseline, near=criterion.bar)
+    if errors == 0 and baseline * requests / criterion.clump >= EXPECTED:
+        what = "errors" if criterion.fails_high else "successes"
+        told_none = f"0 {what} in {count(requests)} requests, where the plan's baseline of {near} expects about "
+        expected = count(round(baseline * requests))
+        return Finding(Trouble.FINDS_NOTHING, f"{told_none}{expected}: is the errors query misspelled?")
+    failures = (1 - baseline) * requests
+    if not criterion.fails_high and errors == requests and failures / criterion.clump >= EXPECTED:
+        told_all = f"all of {count(requests)} requests succeeded, where the plan's baseline of {near} expects about "
+        return Finding(
+            Trouble.FINDS_NOTHING, f"{told_all}{count(round(failures))} failures: does the errors query count them too?"
+        )
+    return None
+
+
+def _failure(criterion: RateCriterion, hours: Sequence[Hour], even: Sequence[Hour], bucket: int) -> Finding | None:
+    """Whether the rule is sure at the end of the week, outages aside, or of the newest hours as they are."""
+    newest = [hour for hour in hours if hour.start >= hours[-1].start - (NOW - 1) * HOUR] if hours else []
+    for judged, when in ((even, "in the week before the start"), (newest, f"in the newest {NOW} hours")):
+        if judged and _fails(criterion, judged, bucket):
+            errors, requests = sums(judged)
+            rate, bar = (percent(part, near=criterion.bar) for part in (errors / requests, criterion.bar))
+            seen = f"{rate} of requests {outcome_of(criterion)} {when}, with the flag off"
+            counts = f"({count(errors)} of {count(requests)})"
+            return Finding(Trouble.FAILS, f"{seen} {counts}, and the bar is {bar}: it fails without the flag too")
+    return None
+
+
+def _fails(criterion: RateCriterion, hours: Sequence[Hour], bucket: int) -> bool:
+    lower, upper = _limits(criterion, hours, bucket)
+    return lower > criterion.bar if criterion.fails_high else upper < criterion.bar
+
+
+def _limits(criterion: RateCriterion, hours: Sequence[Hour], bucket: int) -> tuple[float, float]:
+    """The rule's interval of some hours together: beyond the bar where it fails at the end, not at any moment."""
+    rule = RateRule.of(criterion, len(hours))
+    walk, parts = Walk(rule), max(1, HOUR // bucket)
+    for hour in hours:
+        errors, requests = rule.tempered(hour.errors / parts, hour.requests / parts)
+        walk.errors += hour.errors
+        walk.requests += hour.requests
+        walk.weighed_errors += errors * parts
+        walk.weighed_requests += requests * parts
+    return walk.interval
+
+
+def _stopped(criterion: RateCriterion, even: Sequence[Hour]) -> Finding | None:
+    """What a stage's judgement calls silence, though there are requests to the end: then it is the errors' silence."""
+    if not even:
+        return None
+    start, end = even[0].start, even[-1].start + HOUR
+    errors = Series(tuple((hour.start, hour.errors) for hour in even))
+    total = Series(tuple((hour.start, hour.requests) for hour in even))
+    window = Window(start=start, end=end, bucket=HOUR, planned_buckets=max(1, (end - start) // HOUR))
+    judgement = judge_rate(criterion, errors, total, window, share=1.0)
+    return Finding(Trouble.STOPPED, judgement.message) if judgement.verdict is Verdict.NO_DATA else None

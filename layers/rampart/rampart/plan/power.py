@@ -1,0 +1,79 @@
+"""What power a plan has left with the clumps that are pinned: at which stage it would find a fault, and how surely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rampart.evidence.criteria import RateCriterion, Scope
+from rampart.evidence.dilution import diluted
+from rampart.evidence.power import MULTIPLES, fail_chance, healthy_rate, multiple_of_bar
+from rampart.evidence.rule import RateRule
+from rampart.evidence.words import count
+from rampart.plan.check import stage_traffic
+from rampart.plan.model import Plan, Stage
+
+_SURE = 0.8
+"""A stage that finds a fault this often is said to find it."""
+_BLIND = 0.5
+"""If no stage finds five times the bar this often, the criterion is as good as blind."""
+_TIMES = dict(zip(MULTIPLES, ("twice", "five times"), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLeft:
+    """Where one criterion would find a fault of so many times the bar; the chance is that within the stage's hold."""
+
+    criterion: str
+    clump: float
+    multiple: float
+    stage: str
+    chance: float
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether even the worst fault that is asked about would not be found at any stage."""
+        return self.multiple == MULTIPLES[-1] and self.chance < _BLIND
+
+    def __str__(self) -> str:
+        clump = f"with clump {count(round(self.clump, 1))}"
+        fault = f"a flag at {_TIMES[self.multiple]} the bar"
+        if self.is_blind:
+            return (
+                f"{clump}, {self.criterion} is nearly blind: in no stage is {fault} rolled back within the hold with a "
+                f"chance above {self._percent}; count affected users (clump: 1), or hold longer"
+            )
+        where = f"in {self.stage} with a chance of {self._percent} or more"
+        return f"{self.criterion}: {clump}, {fault} is rolled back {where}"
+
+    @property
+    def _percent(self) -> str:
+        return f"{min(99.0, self.chance * 100):.0f}%"
+
+
+def power_left(plan: Plan, criterion: RateCriterion, requests_per_hour: float) -> PowerLeft:
+    """The first stage that surely finds twice the bar; else five times; else the stage that does best."""
+    for multiple in MULTIPLES:
+        best: tuple[float, Stage] = (-1.0, plan.stages[0])
+        for stage in plan.stages:
+            chance = _chance(plan, stage, criterion, requests_per_hour, multiple)
+            if chance > best[0]:
+                best = (chance, stage)
+            if chance >= _SURE:
+                break
+        if best[0] >= _SURE:
+            break
+    return PowerLeft(criterion.name, criterion.clump, multiple, best[1].label, best[0])
+
+
+def _chance(plan: Plan, stage: Stage, criterion: RateCriterion, requests_per_hour: float, multiple: float) -> float:
+    traffic = stage_traffic(plan, stage, requests_per_hour)
+    everyone = criterion.scope == Scope.EVERYONE
+    rate = multiple_of_bar(criterion, multiple)
+    if everyone:
+        rate = diluted(rate, baseline=healthy_rate(criterion), share=traffic.share)
+    return fail_chance(
+        RateRule.of(criterion, traffic.window.planned_buckets),
+        rate=rate,
+        requests_per_bucket=traffic.per_bucket(everyone=everyone),
+        buckets=traffic.window.buckets,
+    )
