@@ -131,7 +131,7 @@ def test_without_a_live_rollout_an_alert_is_answered_logged_and_does_nothing(fun
 
     answer = function.alert()
 
-    assert answer == {"status": 200, "outcome": "nothing", "why": "no live rollout holds these flags"}
+    assert answer == {"status": 200, "outcome": "nothing", "why": f"no live rollout holds {FLAG}"}
     assert (world.flags.flags, world.flags.history) == (flags, [])
     assert (world.store.states, world.store.owners, world.store.told) == (states, owners, [])
     assert (world.queue.waiting, world.queue.called) == ([], [])
@@ -152,7 +152,7 @@ def test_with_a_live_rollout_the_same_alert_takes_it_down_so_that_nothing_means_
 # Recovered, replayed, in another order.
 
 REPEATED = ["Triggered", "Re-Triggered", "Renotify"]
-HARMLESS = ["Recovered", "Warn", "Re-Warn", "No Data", "Re-No Data", "Warn Recovered"]
+HARMLESS = ["Recovered", "Warn", "Re-Warn", "No Data", "Re-No Data", "Warn Recovered", "Null"]
 
 
 @pytest.mark.parametrize("transition", HARMLESS)
