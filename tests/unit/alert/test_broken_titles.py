@@ -72,6 +72,12 @@ def test_a_title_that_names_any_number_of_flags_crowds_none_out(order: str, betw
     assert len(alert.flags) <= 100, "one answer of the table"
 
 
+@pytest.mark.parametrize("order", PUBLISHED)
+def test_a_title_that_holds_one_long_list_of_flags_crowds_none_out(order: str) -> None:
+    names = ",".join(f"f{n}" for n in range(2000))
+    assert set(read_alert(body(order, f'", "flags": "{names}')).flags) >= set(FLAGS)
+
+
 @settings(max_examples=500)
 @given(st.sampled_from(PUBLISHED), titles, st.sampled_from(["Triggered", "Recovered", "Warn", "Re-Triggered"]))
 @example("the title last", '\\"', "Triggered")
@@ -143,17 +149,35 @@ def test_of_two_transitions_and_monitors_the_first_counts_and_of_flags_all() -> 
     assert (alert.transition, alert.monitor, set(alert.flags)) == ("Triggered", "1", {"a", "b"})
 
 
+@pytest.mark.parametrize("order", PUBLISHED)
+def test_a_key_that_a_title_spells_with_escapes_does_not_count(order: str) -> None:
+    """JSON's own rule is that the last one of equal keys wins."""
+    text = body(order, '", "transi\\u0074ion": "Recovered", "mon\\u0069tor": "666')
+    assert json.loads(text)["transition"] == "Recovered"
+    alert = read_alert(text)
+    assert (alert.transition, alert.monitor) == ("Triggered", "12345")
+
+
+def test_a_readable_document_is_held_to_its_form_though_its_title_has_line_breaks() -> None:
+    text = body("the title last", "two\nlines").replace(", ".join(FLAGS), "web,$FLAG")
+    assert Door().post_text(text)[1]["why"] == "flags.1: isn't a valid flag name"
+
+
 def test_fields_that_a_title_moves_into_an_object_are_found_there() -> None:
     text = START + '"tags": "a", "x": {"b": "c", "flags": "FLAG", "scope": "d"}, "e": "f", "title": "g"}'
     alert = read_alert(text.replace("TRANSITION", "Triggered").replace("FLAG", "letters_api"))
     assert alert.flags == ("letters_api",)
 
 
-def test_one_who_names_no_valid_flag_is_told_so_whatever_the_title_does() -> None:
-    for flags, why in (("not a flag", "flags.0: isn't a valid flag name"), ("$FLAGS", "$FLAGS was not substituted")):
-        status, answer = Door().post_text(START + f'"flags": "{flags}", "title": "say "x""}}')
-        assert status == 400
-        assert why in answer["why"] or "transition" in answer["why"]
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [("not a flag", "flags.0: isn't a valid flag name"), ("$FLAGS", "$FLAGS was not substituted"), ("", "no flag")],
+)
+def test_one_who_names_no_valid_flag_is_told_so_whatever_the_title_does(flags: str, why: str) -> None:
+    text = body("the title last", 'say "x"').replace(", ".join(FLAGS), flags)
+    status, answer = Door().post_text(text)
+    assert status == 400
+    assert why in answer["why"]
 
 
 @pytest.mark.parametrize("missing", ["transition", "monitor", "flags"])

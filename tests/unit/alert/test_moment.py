@@ -44,6 +44,10 @@ def test_what_is_no_time_counts_as_not_said(value: object) -> None:
     assert rolls_back(value)
 
 
+def test_yes_is_no_time() -> None:
+    assert epoch_milliseconds(True) == 0
+
+
 @pytest.mark.parametrize("unit", sorted(UNITS))
 @pytest.mark.parametrize("is_text", [True, False])
 @pytest.mark.parametrize(
