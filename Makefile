@@ -78,10 +78,13 @@ test: lint types local-tools ## Lint, types and all tests: unit, integration, co
 demo: dev local-tools ## Play the main job on this machine (KEEP=1 leaves the stack up)
 	@$(BIN)/python -m local.demo $(if $(KEEP),--keep)
 
-bench: bench-decisions ## Run every measurement
+bench: bench-decisions bench-caches ## Run every measurement
 
 bench-decisions: dev ## Measure how often the rate rule decides rightly, and how soon
 	@$(BIN)/python -m benchmarks.decisions
+
+bench-caches: dev ## Measure how advances and rollbacks end on a Flipper behind caches of a minute
+	@$(BIN)/python -m benchmarks.caches
 
 # ── Lambda ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

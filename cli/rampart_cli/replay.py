@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence import RULE_VERSION
+from rampart.evidence.judgement import Kind
 from rampart.evidence.series import from_stored
 from rampart.evidence.window import Window
 from rampart.rollout.evaluate import judge_all
@@ -67,7 +68,9 @@ def replay(plan: Plan, plan_hash: str, evaluation: Evaluation) -> Replay:
     answers = {key: from_stored(stored) for key, stored in evaluation.evidence.items()}
     judgements = judge_all(plan, answers, Window(*evaluation.window), share=evaluation.percent / 100)
     now = {judgement.name: judgement.verdict.value for judgement in judgements}
-    stored = {str(each["name"]): str(each["verdict"]) for each in evaluation.judgements}
+    # A monitor's judgement is what Datadog said of it at that moment: there is no evidence to judge again.
+    judged = [each for each in evaluation.judgements if each.get("kind") != Kind.MONITOR]
+    stored = {str(each["name"]): str(each["verdict"]) for each in judged}
     names = sorted(now.keys() | stored.keys())
     differences = tuple(
         Difference(name, stored.get(name, "nothing"), now.get(name, "nothing"))

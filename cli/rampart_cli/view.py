@@ -150,6 +150,7 @@ def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:
+    """The criteria of the plan, and what else was judged: its monitors."""
     verdicts = state.latest.verdicts if state.latest else {}
     messages = state.evidence_in_words(state.stage or 0)
     waived = state.waived(state.stage or 0)
@@ -164,6 +165,10 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
             "waived": name in waived,
         }
         for name, spec in state.plan.criteria.items()
+    ] + [
+        {"name": name, "verdict": verdict.value, "message": messages.get(name, ""), "waived": name in waived}
+        for name, verdict in verdicts.items()
+        if name not in state.plan.criteria
     ]
 
 

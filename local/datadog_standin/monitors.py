@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from local.datadog_standin.downtimes import Downtimes, is_silent
 from local.datadog_standin.expression import Node, QueryError, parse
 from local.datadog_standin.reading import MetricReader
 from local.exchange import Json, Refusal
@@ -17,7 +18,8 @@ ORG_ID = 1
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 2592000}
 _WINDOWED = re.compile(r"\s*(?P<aggregator>avg|sum|min|max)\((?:last|current)_(?P<n>\d+)(?P<unit>mo|[smhdw])\)\s*:")
 _COMPARED = re.compile(r"(?P<body>.*[^<>=])(?P<sign>>=|<=|>|<)\s*(?P<bar>-?\d+(?:\.\d+)?)\s*", re.DOTALL)
-_EDITABLE = ("name", "message", "tags", "query", "priority", "restricted_roles")
+_EDITABLE = ("name", "message", "tags", "query", "priority", "restricted_roles", "draft_status")
+_PAGE_SIZE, _LARGEST_PAGE = 100, 1000
 _DEFAULT_OPTIONS = {"notify_no_data": False, "notify_audit": False, "include_tags": True}
 METRIC_TYPE = "query alert"
 
@@ -141,6 +143,7 @@ class Monitors:
 
     def __init__(self) -> None:
         self.by_id: dict[int, Monitor] = {}
+        self.downtimes = Downtimes()
         self._last_id = 100_000
 
     def get(self, monitor_id: int) -> Monitor:
@@ -175,6 +178,8 @@ class Monitors:
             "overall_state": MonitorState.NO_DATA.value,
             "creator": {"name": None, "handle": "local@example.gov", "email": "local@example.gov", "id": 1},
         }
+        if "draft_status" in body:  # in preview: accounts without it do not show it
+            shown["draft_status"] = body["draft_status"]
         self.by_id[shown["id"]] = Monitor(shown)
         return shown
 
@@ -202,20 +207,35 @@ class Monitors:
         del self.by_id[monitor_id]
         return {"deleted_monitor_id": monitor_id}
 
-    def listing(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
-        """List monitors, filtered by `name`, `monitor_tags` and `tags` (those of the query's scope), page by page."""
+    def show(self, monitor_id: int, query: Mapping[str, str], now: float) -> dict[str, Any]:
+        """Show one monitor, with its downtimes where they are asked for."""
+        body = self.get(monitor_id).body
+        return body | self._downtimes(body, now) if _wants_downtimes(query) else body
+
+    def listing(self, query: Mapping[str, str], now: float) -> list[dict[str, Any]]:
+        """List monitors by id, filtered by `name`, `monitor_tags` and `tags` (those of the query's scope).
+
+        Page by page where `page` is given; where `id_offset` is, the first `page_size` of those with an id above it.
+        """
         found = [
-            monitor.body | {"matching_downtimes": []}
-            for monitor in self.by_id.values()
-            if query.get("name", "").lower() in monitor.body["name"].lower()
+            monitor.body
+            | (self._downtimes(monitor.body, now) if _wants_downtimes(query) else {"matching_downtimes": []})
+            for number, monitor in sorted(self.by_id.items())
+            if number > int(query.get("id_offset", 0))
+            and query.get("name", "").lower() in monitor.body["name"].lower()
             and set(_listed(query.get("monitor_tags"))) <= set(monitor.body["tags"])
             and all(tag in monitor.body["query"] for tag in _listed(query.get("tags")))
         ]
-        if "page" not in query:
+        if "page" not in query and not ("id_offset" in query and "page_size" in query):
             return found
-        size = int(query.get("page_size", 100))
-        start = int(query["page"]) * size
+        size = int(query.get("page_size", _PAGE_SIZE))
+        if size > _LARGEST_PAGE:
+            raise Refusal(400, {"errors": [f"page_size is at most {_LARGEST_PAGE}"]})
+        start = int(query.get("page", 0)) * size
         return found[start : start + size]
+
+    def _downtimes(self, body: Mapping[str, Any], now: float) -> dict[str, Any]:
+        return {"matching_downtimes": self.downtimes.matching(body, now)}
 
     def look(self, reader: MetricReader, now: float, minute: float) -> Iterator[tuple[Monitor, Transition]]:
         """Look at every metric monitor once: move its state, and yield whatever people are to be told."""
@@ -233,7 +253,9 @@ class Monitors:
                 if monitor.told is MonitorState.OK:
                     monitor.cycle = uuid.uuid4().hex
                 monitor.told, monitor.told_at = state, now
-                yield monitor, transition
+                # What happens while a monitor is silent is not told later either.
+                if not is_silent(monitor.body, self.downtimes, now):
+                    yield monitor, transition
 
 
 def _state_now(monitor: Monitor, reader: MetricReader, now: float) -> MonitorState | None:
@@ -283,6 +305,10 @@ def _options(given: Json, kind: str, *, new: bool) -> dict[str, Any]:
 
 def _is_multi(query: str) -> bool:
     return re.search(r"\bby\s*\{|\.by\(", query) is not None
+
+
+def _wants_downtimes(query: Mapping[str, str]) -> bool:
+    return query.get("with_downtimes", "").lower() == "true"
 
 
 def _listed(text: str | None) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from local.datadog_standin.boards import Dashboards, Events
+from local.datadog_standin.downtimes import Downtimes, mute, unmute
 from local.datadog_standin.expression import QueryError
 from local.datadog_standin.monitors import Monitor, Monitors, Transition, validate
 from local.datadog_standin.reading import MetricReader
@@ -166,7 +167,7 @@ class DatadogStandIn(StandIn[Account]):
         add("POST", "/change", self._control_change)
         add("POST", "/tick", self._control_tick)
         add("GET", "/deliveries", lambda _: Answer(body=self.deliverer.shown()))
-        add("GET", "/monitors", lambda _: Answer(body=self.state.monitors.listing({})))
+        add("GET", "/monitors", lambda _: Answer(body=self.state.monitors.listing({}, self.clock())))
         add("POST", "/monitors/:monitor/notify", self._control_notify)
         add("GET", "/events", lambda _: Answer(body=self.state.events.posted))
 
@@ -244,13 +245,40 @@ class DatadogStandIn(StandIn[Account]):
         add, one = self.routes.add, "/api/v1/monitor/:monitor"
         add("POST", "/api/v1/monitor/validate", _validated)
         add("POST", f"{one}/validate", lambda asked, monitor: _validated(asked))  # noqa: ARG005 -- named by the route
-        add("GET", "/api/v1/monitor", lambda asked: Answer(body=self.state.monitors.listing(asked.query)))
+        add("GET", "/api/v1/monitor", lambda asked: Answer(body=self._monitors.listing(asked.query, self.clock())))
         add(
             "POST", "/api/v1/monitor", lambda asked: Answer(body=self.state.monitors.create(asked.json(), self.clock()))
         )
-        add("GET", one, lambda _, monitor: Answer(body=self.state.monitors.get(int(monitor)).body))
+        add("GET", one, self._show_monitor)
         add("PUT", one, self._edit_monitor)
-        add("DELETE", one, lambda _, monitor: Answer(body=self.state.monitors.delete(int(monitor))))
+        add("DELETE", one, lambda _, monitor: Answer(body=self._monitors.delete(int(monitor))))
+        add("POST", f"{one}/mute", lambda asked, monitor: Answer(body=mute(self._body(monitor), asked.json())))
+        add("POST", f"{one}/unmute", lambda asked, monitor: Answer(body=unmute(self._body(monitor), asked.json())))
+        downtime = "/api/v1/downtime/:downtime"
+        add("POST", "/api/v1/downtime", self._schedule_downtime)
+        add("GET", downtime, lambda _, downtime: Answer(body=self._downtimes.shown(int(downtime), self.clock())))
+        add("DELETE", downtime, self._cancel_downtime)
+
+    @property
+    def _monitors(self) -> Monitors:
+        return self.state.monitors
+
+    @property
+    def _downtimes(self) -> Downtimes:
+        return self.state.monitors.downtimes
+
+    def _body(self, monitor: str) -> dict[str, Any]:
+        return self._monitors.get(int(monitor)).body
+
+    def _schedule_downtime(self, request: Request) -> Answer:
+        return Answer(body=self._downtimes.schedule(request.json(), self.clock()))
+
+    def _cancel_downtime(self, _: Request, downtime: str) -> Answer:
+        self._downtimes.cancel(int(downtime), self.clock())
+        return Answer(204)
+
+    def _show_monitor(self, request: Request, monitor: str) -> Answer:
+        return Answer(body=self._monitors.show(int(monitor), request.query, self.clock()))
 
     def _edit_monitor(self, request: Request, monitor: str) -> Answer:
         return Answer(body=self.state.monitors.edit(int(monitor), request.json(), self.clock()))

@@ -2,6 +2,7 @@
 
 import argparse
 
+from local.flipper_standin.caches import Caches
 from local.flipper_standin.gates import ruby_number
 from local.flipper_standin.server import DEFAULT_PREFIX, FlipperStandIn
 from local.standin import run_as_process
@@ -16,6 +17,8 @@ def main() -> None:
     parser.add_argument("--basic", help="user:password that every request must carry")
     parser.add_argument("--flag", action="append", default=[], help="NAME or NAME=PERCENT, a feature that exists")
     parser.add_argument("--group", action="append", default=[], help="a registered group")
+    parser.add_argument("--processes", type=int, default=0, help="answer reads from the copies of so many processes")
+    parser.add_argument("--cache-seconds", type=float, default=60.0, help="how old a copy may be")
     args = parser.parse_args()
     named = (flag.partition("=") for flag in args.flag)
     run_as_process(
@@ -26,6 +29,7 @@ def main() -> None:
             token=args.token,
             basic=args.basic,
             groups=args.group,
+            caches=Caches(args.processes, args.cache_seconds) if args.processes else None,
         ),
         api="{url}" + args.prefix.rstrip("/"),
     )

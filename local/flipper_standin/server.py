@@ -10,6 +10,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from local.exchange import Answer, Json, Refusal, Request
+from local.flipper_standin.caches import Caches
 from local.flipper_standin.gates import Features, Gates, Write, ruby_number
 from local.standin import StandIn
 
@@ -38,7 +39,8 @@ def _as_param(value: Json) -> Json:
 class FlipperStandIn(StandIn[Features]):
     """Flipper's API at `api`, in front of gates held in memory; `flags` maps names to a percentage of actors or None.
 
-    With a `token` or `basic` ("user:password") a request without it gets a 401, as from a host's own middleware.
+    With a `token` or `basic` ("user:password") a request without it gets a 401, as from a host's own middleware. With
+    `caches`, reads are answered from copies that may be old.
     """
 
     name = "flipper"
@@ -52,11 +54,13 @@ class FlipperStandIn(StandIn[Features]):
         token: str | None = None,
         basic: str | None = None,
         groups: Collection[str] = (),
+        caches: Caches | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(Features(), port=port, clock=clock)
         self.prefix = prefix.rstrip("/")
         self.groups = frozenset(groups)
+        self.caches = caches
         self._accepted = {f"Bearer {token}"} if token else set()
         if basic:
             self._accepted.add("Basic " + base64.b64encode(basic.encode()).decode())
@@ -180,6 +184,8 @@ class FlipperStandIn(StandIn[Features]):
         return params
 
     def _record(self, flag: str, operation: str) -> None:
+        if self.caches is not None:
+            self.caches.keep(self.state.gates, self.clock())
         gates = self.state.gates.get(flag, Gates())
         self.state.writes.append(
             Write(
@@ -199,16 +205,22 @@ class FlipperStandIn(StandIn[Features]):
         """Give the gates of a flag to write to; one that was unknown is made, as Flipper does."""
         return self.state.gates.setdefault(flag, Gates())
 
-    def _shown(self, flag: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        gates = self.state.gates[flag]
+    def _seen(self) -> Mapping[str, Gates]:
+        """The features as a read is shown them."""
+        gates = self.state.gates
+        return gates if self.caches is None else self.caches.seen(gates, self.clock())
+
+    def _shown(self, flag: str, params: Mapping[str, Any], seen: Mapping[str, Gates] | None = None) -> dict[str, Any]:
+        gates = (self.state.gates if seen is None else seen)[flag]
         body: dict[str, Any] = {"key": flag, "state": gates.state}
         if params.get("exclude_gates") != "true":
             body["gates"] = gates.shown(names=params.get("exclude_gate_names") != "true")
         return body
 
     def _list(self, params: Mapping[str, Any]) -> Answer:
-        wanted = params["keys"].split(",") if "keys" in params else list(self.state.gates)
-        return Answer(body={"features": [self._shown(flag, params) for flag in wanted if flag in self.state.gates]})
+        seen = self._seen()
+        wanted = params["keys"].split(",") if "keys" in params else list(seen)
+        return Answer(body={"features": [self._shown(flag, params, seen) for flag in wanted if flag in seen]})
 
     def _create(self, params: Mapping[str, Any]) -> Answer:
         if not params.get("name"):
@@ -217,9 +229,10 @@ class FlipperStandIn(StandIn[Features]):
         return self._written(params["name"], "create")
 
     def _read(self, params: Mapping[str, Any], flag: str) -> Answer:
-        if flag not in self.state.gates:
+        seen = self._seen()
+        if flag not in seen:
             raise _error(404, 1, "Feature not found.")
-        return Answer(body=self._shown(flag, params))
+        return Answer(body=self._shown(flag, params, seen))
 
     def _remove(self, _: Mapping[str, Any], flag: str) -> Answer:
         self.state.gates.pop(flag, None)

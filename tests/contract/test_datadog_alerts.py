@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -203,6 +203,77 @@ def test_sums_are_taken_before_dividing(datadog: DatadogStandIn, clock: Clock) -
     datadog.scenario = Scenario(points=[errors, total])
     monitor(datadog, query="sum(last_1m):( sum:e{*}.as_count() / sum:t{*}.as_count() ) * 100 > 8")
     assert after(datadog, clock, 30) is MonitorState.OK
+
+
+# --- silence ---
+
+
+def mute(datadog: DatadogStandIn, number: int) -> None:
+    post(datadog, f"/api/v1/monitor/{number}/mute")
+
+
+def mute_another_scope(datadog: DatadogStandIn, number: int) -> None:
+    post(datadog, f"/api/v1/monitor/{number}/mute", scope="env:staging")
+
+
+def mute_until_just_now(datadog: DatadogStandIn, number: int) -> None:
+    post(datadog, f"/api/v1/monitor/{number}/mute", end=int(datadog.clock()))
+
+
+def downtime(datadog: DatadogStandIn, number: int) -> None:
+    post(datadog, "/api/v1/downtime", scope="*", monitor_id=number)
+
+
+def downtime_of_its_tag(datadog: DatadogStandIn, number: int) -> None:
+    post(datadog, "/api/v1/downtime", scope=["env:eks-prod"], monitor_tags=["rollout:Claim-Letters"])
+
+
+def downtime_of_others(datadog: DatadogStandIn, number: int) -> None:
+    post(datadog, "/api/v1/downtime", scope="*", monitor_tags=["rollout:other"])
+    post(datadog, "/api/v1/downtime", scope="*", monitor_id=number + 1)
+    post(datadog, "/api/v1/downtime", scope="*", start=int(datadog.clock()) + 3600)
+
+
+def draft(datadog: DatadogStandIn, number: int) -> None:
+    body = {"draft_status": "draft"}
+    requests.put(f"{datadog.url}/api/v1/monitor/{number}", json=body, headers=KEYS, timeout=10).raise_for_status()
+
+
+@pytest.mark.parametrize(
+    ("silence", "told"),
+    [
+        (mute, []),
+        (downtime, []),
+        (downtime_of_its_tag, []),
+        (draft, []),
+        (mute_another_scope, ["Triggered"]),
+        (mute_until_just_now, ["Triggered"]),
+        (downtime_of_others, ["Triggered"]),
+    ],
+)
+def test_a_silent_monitor_turns_red_and_tells_nobody(
+    datadog: DatadogStandIn,
+    receiver: Receiver,
+    clock: Clock,
+    silence: Callable[[DatadogStandIn, int], None],
+    told: list[str],
+) -> None:
+    silence(datadog, monitor(datadog))
+    datadog.change("download", old_error_rate=0.5)
+    assert after(datadog, clock) is MonitorState.ALERT
+    assert [body["transition"] for body in receiver.bodies()] == told
+
+
+def test_what_turned_red_in_silence_is_not_told_when_the_silence_is_over(
+    datadog: DatadogStandIn, receiver: Receiver, clock: Clock
+) -> None:
+    number = monitor(datadog)
+    scheduled = post(datadog, "/api/v1/downtime", scope="*", monitor_id=number)
+    datadog.change("download", old_error_rate=0.5)
+    after(datadog, clock)
+    requests.delete(f"{datadog.url}/api/v1/downtime/{scheduled['id']}", headers=KEYS, timeout=10).raise_for_status()
+    assert after(datadog, clock) is MonitorState.ALERT
+    assert receiver.bodies() == []
 
 
 # --- delivery ---

@@ -220,7 +220,7 @@ def _prepare(scene: Scene, parts: Parts) -> str:
 
 
 def _advance(scene: Scene, parts: Parts) -> str:
-    use_case = Advance(store=parts.store, flags=parts.flags, clock=scene.world.clock)
+    use_case = Advance(store=parts.store, flags=parts.flags, metrics=parts.metrics, clock=scene.world.clock)
     gate = scene.world.store.gates[ROLLOUT].id
     return str(use_case(rollout=ROLLOUT, attempt=1, execution=EXECUTION, gate=gate)["outcome"])
 

@@ -156,7 +156,7 @@ class TableMachines:
             asked = gate.question
             texts |= {
                 "evaluation": asked.evaluation,
-                "verdict": asked.verdict.value,
+                "verdict": str(asked.verdict),
                 "question": asked.model_dump_json(),
             }
         numbers = {"attempt": gate.attempt, "stage": gate.stage, "schema_version": 1}

@@ -32,6 +32,11 @@ from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Te
 
 FLIPPER_TOKEN = "flipper-token"
 ALERT_TOKEN = "alert-token"
+MONITOR = {
+    "type": "query alert",
+    "query": "sum(last_5m):sum:blanks.errors{*}.as_count() > 1000000",
+    "message": "{{#is_alert}}@webhook-rampart-letters{{/is_alert}}",
+}
 Story = dict[str, Any]
 """What was seen of a run, without its times."""
 _MINUTE = 60
@@ -92,7 +97,7 @@ class World:
 
     def begin(self, rollout: str, percent: float = 1.0, *, metric: str = "letters", **fields: Any) -> RolloutState:
         """Put a rollout on record at its first stage for two hours, with its claim, its flag and a bake gate."""
-        plan = Plan.model_validate(plan_of(rollout, metric))
+        plan = Plan.model_validate(self.plan_of(rollout, metric))
         since = self.now - timedelta(hours=2)
         known = {
             "rollout": rollout,
@@ -113,6 +118,10 @@ class World:
         dynamodb.DynamoRolloutStore("Table", self.tables).open(state, "{}", [])
         self.flipper.set_gates(rollout, percentage_of_actors=state.percent)
         return state
+
+    def plan_of(self, rollout: str, metric: str = "letters") -> dict[str, Any]:
+        """A plan for one flag, which is named as the rollout is, and with the monitors that Datadog has."""
+        return plan_of(rollout, metric) | {"monitors": sorted(self.datadog.state.monitors.by_id)}
 
     def approve(self, state: RolloutState) -> str:
         """Let a person have approved at a rollout's approval gate; the gate's id."""
@@ -201,7 +210,7 @@ def prepare(world: World) -> Story:
     world.begin("fallen", 0, status=Status.ROLLED_BACK, gate=None)
     wish = {"rollout": "fallen", "stage": 0, "by": "Ada", "note": "mended", "decision": "decision"}
     return {
-        "start": world.call("prepare", {"input": plan_of("new"), "execution": execution("new")}),
+        "start": world.call("prepare", {"input": world.plan_of("new"), "execution": execution("new")}),
         "resume": world.call("prepare", {"input": {"resume": wish}, "execution": execution("again")}),
     }
 
@@ -277,6 +286,10 @@ def run(function: str, allowed: Sequence[Permission], flipper: FlipperStandIn, d
     guard = Guard(template, list(allowed))
     flipper.state.gates.clear()
     datadog.state.events.posted.clear()
+    datadog.state.monitors.by_id.clear()
+    for _ in range(2):
+        number = datadog.state.monitors.create(MONITOR, time.time())["id"]
+        datadog.state.monitors.get(number).body["overall_state"] = "OK"
     with _aws(template, guard, template.environment(f"{function}Function")) as parts:
         world = World(flipper, datadog, guard, *parts, now=datetime.now(UTC))
         story = DUTIES[function](world) | world.seen()

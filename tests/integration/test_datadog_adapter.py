@@ -14,7 +14,7 @@ from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.faults import Fault, FaultKind, rate_limited
 from rampart.adapters.datadog import DatadogMetricSource, bucketed
 from rampart.adapters.secrets import FixedSecret, Secret
-from rampart.errors import MonitorsUnreadableError, SecretUnavailableError
+from rampart.errors import SecretUnavailableError
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
 
 START = 1_764_000_000
@@ -298,55 +298,6 @@ def test_a_secret_that_cannot_be_read_is_said_so(source: Source) -> None:
     assert "AccessDeniedException" in str(answers)
 
 
-# Monitors.
-
-
-def monitor(datadog: DatadogStandIn, state: str) -> int:
-    body = {
-        "name": "m",
-        "type": "query alert",
-        "query": "sum(last_5m):sum:letters.errors{*}.as_count() > 8",
-        "message": "",
-    }
-    created: int = datadog.state.monitors.create(body, NOW)["id"]
-    datadog.state.monitors.get(created).body["overall_state"] = state
-    return created
-
-
-def test_quiet_monitors_are_not_named(source: Source, datadog: DatadogStandIn) -> None:
-    states = ["OK", "No Data", "Alert", "Warn"]
-    ids = {state: monitor(datadog, state) for state in states}
-    found = source().alerting_monitors([*ids.values(), 987])
-    assert found == {ids["Alert"]: "Alert", ids["Warn"]: "Warn", 987: "unknown"}
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault(kind=FaultKind.STATUS, status=403, body={"errors": ["Forbidden"]}),
-        Fault(kind=FaultKind.STATUS, status=500),
-        Fault(kind=FaultKind.STATUS, status=200, body={"id": 1}),
-        Fault(kind=FaultKind.STATUS, status=200, body=[]),
-        Fault(kind=FaultKind.EMPTY_BODY),
-    ],
-)
-def test_a_monitor_that_cannot_be_read_is_not_taken_for_quiet(
-    source: Source, datadog: DatadogStandIn, fault: Fault
-) -> None:
-    quiet = monitor(datadog, "OK")
-    datadog.faults.add(fault)
-    with pytest.raises(MonitorsUnreadableError, match=str(quiet)):
-        source().alerting_monitors([quiet])
-
-
-def test_a_monitor_that_was_asked_for_too_often_is_told_apart(source: Source, datadog: DatadogStandIn) -> None:
-    quiet = monitor(datadog, "OK")
-    datadog.faults.add(Fault(kind=FaultKind.STATUS, status=429))
-    with pytest.raises(MonitorsUnreadableError) as raised:
-        source().alerting_monitors([quiet])
-    assert raised.value.reason is AbsenceReason.RATE_LIMITED
-
-
 def test_asking_loads_no_catalogue_of_models() -> None:
     """`v2.models` takes more than a second and 90 MiB, which every cold start would pay."""
     script = """
@@ -357,7 +308,7 @@ before = [name for name in sys.modules if name.startswith("datadog_api_client")]
 source = DatadogMetricSource("datadoghq.com", FixedSecret({"api_key": "a", "app_key": "b"}), url="http://127.0.0.1:1")
 source.read({"q": "sum:a{*}.as_count()"}, start=0, end=600, bucket=300)
 try:
-    source.alerting_monitors([1])
+    source.read_monitors([1])
 except Exception:
     pass
 loaded = [name for name in sys.modules if name.startswith("datadog_api_client")]

@@ -46,7 +46,8 @@ class Decisions:
             "question": json.dumps(question),
             "lapses": text(timedelta(hours=1)),
         }
-        item = items.rollout_key(rollout, "GATE") | gate | changes
+        given = items.rollout_key(rollout, "GATE") | gate | changes
+        item = {name: value for name, value in given.items() if value is not None}
         self.table.put_item(TableName=TABLE, Item=items.to_item(item))
         return rollout
 
@@ -170,13 +171,39 @@ def test_the_record_tells_what_an_answer_stood_against(
     assert decisions.told(rollout) == f"Robin Vale {told}: seen by hand"
 
 
-@pytest.mark.parametrize("kind", ["bake", "blind"])
-def test_where_nobody_is_asked_there_is_no_evidence_to_be_read_first(decisions: Decisions, kind: str) -> None:
-    cause = decisions.end(decisions.gate(kind=kind, id="a1-s1-9"))["cause"]
+def test_where_nobody_is_asked_there_is_no_evidence_to_be_read_first(decisions: Decisions) -> None:
+    cause = decisions.end(decisions.gate(kind="bake", id="a1-s1-9"))["cause"]
     assert cause == (
         "The gate a1-s0-1 is no open question, and nobody is asked now: "
-        f"the rollout waits at a1-s1-9 ({kind}). Nothing was done; look at its status."
+        "the rollout waits at a1-s1-9 (bake). Nothing was done; look at its status."
     )
+
+
+def test_where_nothing_can_be_judged_a_person_is_told_how_to_go_on(decisions: Decisions) -> None:
+    cause = decisions.end(decisions.gate(kind="blind", id="a1-s1-9", verdict="error"))["cause"]
+    assert cause == (
+        "The gate a1-s0-1 is no open question: nothing can be judged now, and the rollout waits at a1-s1-9. "
+        "Nothing was done; override that gate with a note once the hold is over, or wait."
+    )
+
+
+BLIND = {
+    "today": {"kind": "blind", "verdict": "error"},
+    "of the first version": {"kind": "blind", "verdict": None, "question": None, "lapses": None, "evaluation": None},
+}
+
+
+@pytest.mark.parametrize("gate", BLIND.values(), ids=BLIND)
+def test_an_override_is_taken_where_nothing_can_be_judged(decisions: Decisions, gate: dict[str, Any]) -> None:
+    rollout = decisions.gate(**gate)
+    decisions.decide(rollout, decision="override", note="seen by hand")
+    assert decisions.is_answered(rollout)
+
+
+def test_what_was_waived_can_be_approved(decisions: Decisions) -> None:
+    rollout = decisions.gate(verdict="waived")
+    decisions.decide(rollout)
+    assert decisions.is_answered(rollout)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rampart.adapters import items
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.rollout.state import Intent, Latest, Override, RolloutState, Status
+from rampart.rollout.state import Intent, Latest, RolloutState, Status
+from rampart.rollout.waiver import Override
 
 NOW = datetime(2026, 11, 23, 20, 33, 12, 123_000, tzinfo=UTC)
 

@@ -35,6 +35,8 @@ scalar = {"type": "scalar_request", "attributes": window | {"queries": [total | 
 
 with ApiClient(Configuration(host="HOST", api_key={"apiKeyAuth": "k", "appKeyAuth": "a"})) as client:
     assert str(MonitorsApi(client).get_monitor(7).overall_state) == "OK"
+    listed = MonitorsApi(client).list_monitors(id_offset=6, page_size=1, with_downtimes=True)
+    assert [each.id for each in listed] == [7]
     assert EventsApi(client).create_event(body={"title": "t", "text": "x"}).status == "ok"
     answer = MetricsApi(client).query_timeseries_data(body={"data": series}).to_dict()
     assert answer["data"]["attributes"]["values"] == [[5.0, None]]
@@ -42,8 +44,10 @@ with ApiClient(Configuration(host="HOST", api_key={"apiKeyAuth": "k", "appKeyAut
     assert answer["data"]["attributes"]["columns"][0]["values"] == [5.0]
 """
 
+MONITOR = {"id": 7, "query": "q", "type": "query alert", "overall_state": "OK", "options": {}}
 DATADOG_ANSWERS: dict[str, Any] = {
-    "/api/v1/monitor/7": {"id": 7, "query": "q", "type": "query alert", "overall_state": "OK", "options": {}},
+    "/api/v1/monitor": [MONITOR],
+    "/api/v1/monitor/7": MONITOR,
     "/api/v1/events": {"status": "ok", "event": {"id": 1, "title": "t", "text": "x"}},
     "/api/v2/query/timeseries": {
         "data": {

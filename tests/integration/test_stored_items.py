@@ -32,11 +32,11 @@ from rampart.rollout.state import (
     GateKind,
     Intent,
     OpenGate,
-    Override,
     Question,
     RolloutState,
     Status,
 )
+from rampart.rollout.waiver import Override
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -24,7 +24,9 @@ def advance(execution: Execution) -> Start:
     """`advance`, as the state machine `rollout` calls it."""
 
     def program(tape: Tape) -> object:
-        use_case = Advance(store=TapedStore(tape), flags=TapedFlags(tape), clock=TapedClock(tape))
+        use_case = Advance(
+            store=TapedStore(tape), flags=TapedFlags(tape), metrics=TapedMetrics(tape), clock=TapedClock(tape)
+        )
         return use_case(rollout=ROLLOUT, attempt=execution.attempt, execution=execution.name, gate=execution.gate)
 
     return "advance", program, execution.name, execution.attempt, execution.gate

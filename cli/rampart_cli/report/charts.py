@@ -30,9 +30,16 @@ _MARK_INCHES = 0.24
 """The same, across."""
 _TIMES = ["%Y", "%b %Y", "%b %d", "%b %d %H:%M", "%H:%M", "%H:%M:%S"]
 """How a mark of the time axis is written: years, months, days, hours, minutes, seconds."""
-_VERDICT_MARKS = {"pass": "o", "fail": "X", "error": "X", "no_data": "s", "inconclusive": "s"}
+_VERDICT_MARKS = {"pass": "o", "fail": "X", "error": "X", "no_data": "s", "inconclusive": "s", "waived": "s"}
 """A verdict is told by its mark's shape, too: not everybody sees the colours."""
-_VERDICT_COLORS = {"pass": "pass", "fail": "fail", "error": "fail", "no_data": "warn", "inconclusive": "warn"}
+_VERDICT_COLORS = {
+    "pass": "pass",
+    "fail": "fail",
+    "error": "fail",
+    "no_data": "warn",
+    "inconclusive": "warn",
+    "waived": "warn",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rampart.rollout.state import EventKind
+from rampart.evidence.verdict import Verdict
+from rampart.rollout.state import DecisionKind, EventKind
+from rampart.rollout.waiver import WAIVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,13 +57,25 @@ class Visit:
 
     @property
     def judgements(self) -> list[Mapping[str, Any]]:
-        """The newest judgement of each criterion."""
-        return list(self.looks[-1].judgements) if self.looks else []
+        """The newest judgement of each criterion; what people let be reads `waived`."""
+        newest = self.looks[-1].judgements if self.looks else ()
+        return [self._as_decided(judgement) for judgement in newest]
+
+    def _as_decided(self, judgement: Mapping[str, Any]) -> Mapping[str, Any]:
+        is_waived = judgement["name"] in self.waived and judgement["verdict"] != Verdict.PASS
+        return {**judgement, "verdict": WAIVED} if is_waived else judgement
 
     @property
     def reported(self) -> dict[str, float]:
         """What people attested in this stay."""
         return {name: value for event in self.decisions for name, value in event.details.get("reported", {}).items()}
+
+    @property
+    def waived(self) -> frozenset[str]:
+        """The criteria that people let be when they decided in this stay, although they did not pass."""
+        overridden = [e for e in self.decisions if e.details.get("decision") == DecisionKind.OVERRIDE]
+        names = [name for event in overridden for name in event.details.get("unmet", ())]
+        return frozenset(names + [name for event in self.decisions for name in event.details.get("waived", ())])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rampart.evidence.judgement import Kind
 from rampart.evidence.verdict import Verdict
-from rampart.evidence.words import count, percent, plain
+from rampart.evidence.words import count, moment, percent, plain
 from rampart.rollout.state import EventKind
 
 if TYPE_CHECKING:
@@ -92,9 +93,11 @@ def verdict(word: str) -> str:
 
 
 def number(judgement: Mapping[str, Any], value: float | None) -> str:
-    """A value in its criterion's own unit; a dash where there is none."""
+    """A value in its criterion's own unit; a dash where there is none. A monitor's is the time since when it alerts."""
     if value is None:
         return NONE
+    if judgement["kind"] == Kind.MONITOR:
+        return moment(int(value))
     return percent(value, near=judgement["bar"]) if judgement["kind"] == "rate" else plain(round(value, 6))
 
 

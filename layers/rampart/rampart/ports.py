@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import RollbackRequest
@@ -39,8 +40,11 @@ class MetricSource(Protocol):
     def read(self, queries: Mapping[str, str], *, start: int, end: int, bucket: int) -> Mapping[str, Measured]:
         """Ask all queries in one request, in buckets of `bucket` seconds over [start, end); raises for no answer."""
 
-    def alerting_monitors(self, monitors: Sequence[int]) -> Mapping[int, str]:
-        """The monitors that are not quiet, with the state of each; an unknown monitor reads `unknown`."""
+    def read_monitors(self, ids: Sequence[int]) -> Mapping[int, MonitorReading]:
+        """What each of these monitors says of itself, in one request where it can be; raises MonitorsUnreadableError.
+
+        Every id has its reading: a monitor that does not exist reads so.
+        """
 
 
 class RolloutStore(Protocol):

@@ -7,6 +7,7 @@ import shlex
 
 import pytest
 
+from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import EventKind, Intent, Status
 
 from .conftest import NOON, Terminal, asked, event, live
@@ -43,6 +44,16 @@ def test_status_shows_stage_verdicts_gate_and_the_exact_answer(terminal: Termina
     }
     assert shlex.split(answer["command"])[:5] == ["rampart", "approve", "letters", "--gate", "a1-s0-1a2b"]
     assert seen["events"][-1]["message"] == "may it go to 25%?"
+
+
+def test_status_shows_what_the_monitors_said_below_the_criteria(terminal: Terminal) -> None:
+    state, told = live(), "monitor 77 is muted (env:prod): unmute it, or override with a note"
+    assert state.latest is not None
+    verdicts = {**state.latest.verdicts, "monitor 77": Verdict.NO_DATA}
+    latest = state.latest.model_copy(update={"verdicts": verdicts, "messages": {"monitor 77": told}})
+    terminal.records.states["letters"] = state.model_copy(update={"latest": latest})
+    shown = terminal.run_json("status", "letters")[1][0]["criteria"][-1]
+    assert shown == {"name": "monitor 77", "verdict": "no_data", "message": told, "waived": False}
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])

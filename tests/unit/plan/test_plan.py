@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from rampart.plan.model import Approval, OnFail, OnFall, OnRise, Plan, RateSpec, WhenBlind
+from rampart.plan.model import Approval, OnAlerting, OnFail, OnFall, OnRise, Plan, RateSpec, WhenBlind
 from rampart.rollout.prepare import plan_problems
 
 Make = Callable[..., dict[str, Any]]
@@ -28,6 +28,7 @@ def test_what_a_team_leaves_out_has_careful_defaults(document: Make) -> None:
     plan = Plan.model_validate(document())
     assert plan.when_blind is WhenBlind.HOLD
     assert (plan.on_drift.above, plan.on_drift.below) == (OnRise.ROLL_BACK, OnFall.HOLD)
+    assert (plan.on_alerting, plan.webhook) == (OnAlerting.ROLL_BACK, None)
     assert plan.criteria["index error rate"].on_fail is OnFail.ROLL_BACK
     assert {stage.approval for stage in plan.stages} == {Approval.REQUIRED}
     assert plan.environment == "production"
@@ -119,6 +120,9 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
         ({"calendar": {"between": "09:00-25:00"}}, "calendar.between", "no clock shows"),
         ({"calendar": {"between": "16:00-09:00"}}, "calendar.between", "ends before it begins"),
         ({"look_every": "25h"}, "look_every", "at least once a day"),
+        ({"webhook": "@webhook-rampart"}, "webhook", "without @webhook- in front"),
+        ({"webhook": ""}, "webhook", "a webhook's name"),
+        ({"on_alerting": "ignore"}, "on_alerting", "'ignore' is none of 'roll_back' or 'hold'"),
         ({"timezone": "../etc/passwd"}, "timezone", "not a time zone"),
         (
             {"approval_lapses": "1h", "stages": [{"percent": 1, "hold": "25h"}]},
@@ -187,10 +191,19 @@ def test_the_digest_does_not_change_from_release_to_release(document: Make) -> N
     assert Plan.model_validate(document()).digest[:16] == "4113785266892982"
 
 
+@pytest.mark.parametrize("later", [{"on_alerting": "hold"}, {"webhook": "rampart-letters"}, {"alpha_rollout": "5%"}])
+def test_what_came_later_pins_a_plan_only_where_it_is_used(document: Make, later: dict[str, Any]) -> None:
+    before = Plan.model_validate(document())
+    as_before = {"on_alerting": "roll_back", "webhook": None, "alpha_rollout": None}
+    assert Plan.model_validate(document(**as_before)).digest == before.digest
+    assert Plan.model_validate(document(**later)).digest != before.digest
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {},
+        {"monitors": [77], "on_alerting": "hold", "webhook": "rampart-letters"},
         {"traffic": "1000000/s"},
         {"traffic": "100/day"},
         {"calendar": {"advance_on": "business_days", "holidays": "US-federal", "between": "09:00-16:00"}},

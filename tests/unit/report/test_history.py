@@ -7,7 +7,7 @@ from datetime import timedelta
 from rampart.rollout.state import Event, EventKind, Status
 from rampart_cli.report.history import Ending, RolloutHistory, gather
 
-from .conftest import START, Story
+from .conftest import BAD, START, Story
 
 
 def history_of(story: Story) -> RolloutHistory:
@@ -91,3 +91,20 @@ def test_events_of_other_kinds_end_no_stay() -> None:
         told.records.told.append(Event(at=told.at, kind=kind, rollout="letters", attempt=1, stage=0, message="…"))
     told.close(Status.LIVE)
     assert [visit.ending for visit in history_of(told).visits] == [Ending.GOING_ON]
+
+
+def test_what_people_let_be_reads_waived_and_never_pass() -> None:
+    told = Story()
+    told.tell(EventKind.STARTED, "starts")
+    told.advance(0)
+    told.bake(3, BAD)
+    unmet = ["download error rate"]
+    told.advance(1, approved_by="Grace Hopper", decision="override", verdict="inconclusive", unmet=unmet, note="known")
+    told.bake(3, BAD)
+    told.advance(2, approved_by="Ada Lovelace", verdict="waived", unmet=[], waived=["download error rate"])
+    told.bake(3, BAD)
+    told.close(Status.LIVE)
+    verdicts = [{j["name"]: j["verdict"] for j in visit.judgements} for visit in history_of(told).visits]
+    assert verdicts[0] == {"index error rate": "pass", "download error rate": "waived"}
+    assert verdicts[1]["download error rate"] == "waived"
+    assert verdicts[2]["download error rate"] not in {"waived", "pass"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rampart.evidence.monitor import MonitorReading, judge_monitor
 from rampart.rollout.state import Evaluation
 from rampart_cli.replay import replay, replay_all
 
@@ -35,6 +36,12 @@ def test_another_rule_or_another_plan_is_named_as_the_reason(story: Story) -> No
     assert (
         "judged by rule 0" in replay(story.plan, story.plan.digest, look.model_copy(update={"rule_version": "0"})).why
     )
+
+
+def test_what_monitors_said_is_no_evidence_and_is_not_judged_again(story: Story) -> None:
+    look = story.records.looks[-1]
+    said = judge_monitor(MonitorReading(monitor=77, state="Alert"), now=look.at).to_dict()
+    assert replay(story.plan, story.plan.digest, look.model_copy(update={"judgements": (*look.judgements, said)})).same
 
 
 def test_a_criterion_that_was_not_judged_then_is_a_difference(story: Story) -> None:

@@ -6,8 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from rampart.evidence.monitor import MonitorReading, judge_monitor
 from rampart.rollout.state import Event, EventKind
 from rampart_cli.report import words
+
+
+def test_the_value_of_a_monitor_is_the_time_since_when_it_alerts() -> None:
+    since = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    alerting = MonitorReading(monitor=77, state="Alert", since=since)
+    judgement = judge_monitor(alerting, now=since).to_dict()
+    assert words.number(judgement, judgement["value"]) == "2026-03-02 09:30 UTC"
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def test_when_the_hold_is_over_people_are_asked_whatever_the_verdict(
         "verdict": verdict.value,
         "unmet": [] if verdict is Verdict.PASS else [ERRORS],
         "shown": {} if verdict is Verdict.PASS else {ERRORS: {"verdict": verdict.value}},
+        "waived": [],
         "reported": {},
     }
     assert asked["evidence"] == {ERRORS: look.judgements[0]["message"]}

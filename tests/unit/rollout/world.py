@@ -139,7 +139,7 @@ class World:
         )
 
     def advance(self, gate: str | None = None, *, attempt: int = 1, execution: str = EXECUTION) -> dict[str, Any]:
-        use_case = Advance(store=self.store, flags=self.flags, clock=self.clock)
+        use_case = Advance(store=self.store, flags=self.flags, metrics=self.metrics, clock=self.clock)
         return use_case(rollout=ROLLOUT, attempt=attempt, execution=execution, gate=gate)
 
     def tick(self) -> Look:

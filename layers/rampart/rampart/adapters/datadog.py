@@ -11,18 +11,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 from rampart.adapters.datadog_api import DatadogApi, RefusedError, errors_in
-from rampart.errors import MonitorsUnreadableError
+from rampart.adapters.datadog_monitors import readings_of
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
 
     from rampart.adapters.secrets import Secret
+    from rampart.evidence.monitor import MonitorReading
 
 _MOST_POINTS = 1500
 """Datadog makes the buckets of a series wider rather than show more of them."""
 _COUNTER = re.compile(r"\.as_count\(\)(?!\s*\.rollup\()")
-_QUIET = frozenset({"OK", "No Data"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class DatadogMetricSource:
             detail = f"{buckets:.0f} buckets are too many: beyond {_MOST_POINTS} Datadog makes them wider"
             return dict.fromkeys(queries, Unavailable(AbsenceReason.MALFORMED, detail))
         try:
-            answer = self._ask(list(queries.values()), window)
+            answer = self._patiently(lambda client: _timeseries(client, list(queries.values()), window))
         except RefusedError as error:
             if self._split_refused and len(queries) > 1 and error.reason is AbsenceReason.REFUSED_QUERY:
                 return {
@@ -80,35 +80,22 @@ class DatadogMetricSource:
             return dict.fromkeys(queries, Unavailable(error.reason, str(error)))
         return dict(zip(queries, measured_in(answer, len(queries), window), strict=True))
 
-    def alerting_monitors(self, monitors: Sequence[int]) -> Mapping[int, str]:
-        """The monitors that are not quiet, with the state of each; an unknown monitor reads `unknown`.
+    def read_monitors(self, ids: Sequence[int]) -> Mapping[int, MonitorReading]:
+        """What each of these monitors says of itself; one that Datadog doesn't know reads as not existing.
 
-        Raises MonitorsUnreadableError when the state of one cannot be read.
+        One request for monitors whose ids are near each other, one more for each that is far away or unknown. Raises
+        MonitorsUnreadableError when one of them could not be read.
         """
-        states = {monitor: self._state_of(monitor) for monitor in monitors}
-        return {monitor: state for monitor, state in states.items() if state not in _QUIET}
+        return readings_of(ids, ask=self._patiently)
 
-    def _ask(self, queries: Sequence[str], window: Window) -> object:
+    def _patiently(self, ask: Callable[[ApiClient], object]) -> object:
         try:
-            return self._api.call(lambda client: _timeseries(client, queries, window))
+            return self._api.call(ask)
         except RefusedError as error:
             if error.reset_seconds is None or error.reset_seconds > self._patience:
                 raise
             self._pause(error.reset_seconds)
-            return self._api.call(lambda client: _timeseries(client, queries, window))
-
-    def _state_of(self, monitor: int) -> str:
-        try:
-            answer = self._api.call(lambda client: _monitor(client, monitor))
-        except RefusedError as error:
-            if error.status == 404:
-                return "unknown"
-            told = f"monitor {monitor} cannot be read: {error}"
-            raise MonitorsUnreadableError(told, reason=error.reason) from error
-        state = answer.get("overall_state") if isinstance(answer, dict) else None
-        if not isinstance(state, str):
-            raise MonitorsUnreadableError(f"monitor {monitor} cannot be read: Datadog tells no state of it")
-        return state
+            return self._api.call(ask)
 
 
 def _timeseries(client: ApiClient, queries: Sequence[str], window: Window) -> object:
@@ -128,13 +115,6 @@ def _timeseries(client: ApiClient, queries: Sequence[str], window: Window) -> ob
     body = {"data": {"type": "timeseries_request", "attributes": attributes}}
     api = MetricsApi(client)  # type: ignore[no-untyped-call]  # its constructors are untyped
     return api.query_timeseries_data(body=cast("Any", body))  # plain dicts are accepted and checked
-
-
-def _monitor(client: ApiClient, monitor: int) -> object:
-    from datadog_api_client.v1.api.monitors_api import MonitorsApi
-
-    api = MonitorsApi(client)  # type: ignore[no-untyped-call]  # its constructors are untyped
-    return api.get_monitor(monitor)
 
 
 def bucketed(query: str, bucket: int) -> str:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from rampart.errors import ConflictError, FlagStoreError, GateClosedError, QueueError, StoreError, UnknownFlagError
+from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.state import Answer, Claim, Evaluation, Event, Gate, OpenGate, RolloutState, Status
@@ -333,10 +334,10 @@ class ScriptedMetricSource:
     """Answers by a query's key, then by its text; what no script knows is an empty series, as Datadog has it."""
 
     script: dict[str, Script] = field(default_factory=dict)
-    monitors: dict[int, str] = field(default_factory=dict)
-    """Monitors that are not quiet, by id."""
+    monitors: dict[int, str | MonitorReading] = field(default_factory=dict)
+    """What monitors say, by id; a text is the state of one that is well otherwise, and what is missing is quiet."""
     failure: Exception | None = None
-    """Raised by `alerting_monitors`."""
+    """Raised by `read_monitors`."""
     asked: list[tuple[dict[str, str], int, int, int]] = field(default_factory=list)
     """Queries, start, end and bucket of each request."""
     on_call: OnCall = _nothing
@@ -348,12 +349,19 @@ class ScriptedMetricSource:
             scripts = {key: self.script.get(key, self.script.get(text, Series(()))) for key, text in queries.items()}
             return {key: each(start, end, bucket) if callable(each) else each for key, each in scripts.items()}
 
-    def alerting_monitors(self, monitors: Sequence[int]) -> Mapping[int, str]:
-        """The named monitors that are not quiet."""
-        with _around(self.on_call, "metrics.alerting_monitors"):
+    def read_monitors(self, ids: Sequence[int]) -> Mapping[int, MonitorReading]:
+        """What each of these monitors says of itself."""
+        with _around(self.on_call, "metrics.monitors"):
             if self.failure is not None:
                 raise self.failure
-            return {monitor: self.monitors[monitor] for monitor in monitors if monitor in self.monitors}
+            return {monitor: monitor_that_says(monitor, self.monitors.get(monitor, "OK")) for monitor in ids}
+
+
+def monitor_that_says(monitor: int, said: str | MonitorReading) -> MonitorReading:
+    """A monitor that notifies this stack's webhook and is in a state; `unknown` is one that does not exist."""
+    if isinstance(said, MonitorReading):
+        return said
+    return MonitorReading(monitor=monitor, exists=said != "unknown", state=said, reaches=("webhook-rampart",))
 
 
 @dataclass(slots=True)

@@ -43,7 +43,7 @@ class PrepareSettings(TableSettings, FlagSettings, DatadogSettings):
     """Settings of `prepare`."""
 
 
-class AdvanceSettings(TableSettings, FlagSettings):
+class AdvanceSettings(TableSettings, FlagSettings, DatadogSettings):
     """Settings of `advance`."""
 
 

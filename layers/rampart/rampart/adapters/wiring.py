@@ -117,7 +117,12 @@ def advance() -> Advance:
     from rampart.rollout.advance import Advance
 
     settings = AdvanceSettings.from_environment()
-    return Advance(store=_store(settings.table_name), flags=_flags(settings), clock=SystemClock())
+    return Advance(
+        store=_store(settings.table_name),
+        flags=_flags(settings),
+        metrics=_metrics(settings, patience_seconds=5),  # the state machine tries again
+        clock=SystemClock(),
+    )
 
 
 @cache

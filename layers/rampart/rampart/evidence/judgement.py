@@ -20,6 +20,8 @@ class Kind(StrEnum):
     """A gauge or a percentile."""
     REPORTED = "reported"
     """A number that a person attests."""
+    MONITOR = "monitor"
+    """What a monitor that guards the rollout says of itself."""
 
 
 class FiredBy(StrEnum):

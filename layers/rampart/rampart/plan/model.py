@@ -79,6 +79,15 @@ class OnFall(StrEnum):
     """The flag goes to 0% and the attempt ends."""
 
 
+class OnAlerting(StrEnum):
+    """What happens when one of the plan's monitors is found to be alerting."""
+
+    ROLL_BACK = "roll_back"
+    """The flag goes to 0%, as the monitor's webhook would have had it."""
+    HOLD = "hold"
+    """The stage is held until the monitor is quiet or a person decides; people are told."""
+
+
 class Approval(StrEnum):
     """Who lets a stage begin."""
 
@@ -257,7 +266,13 @@ ROLLOUT_FORM = r"^[a-z0-9][a-z0-9\-]{1,62}$"
 FLAG_FORM = r"^[A-Za-z0-9_.:\-]*[A-Za-z0-9_:\-][A-Za-z0-9_.:\-]*$"
 FlagName = Annotated[str, Field(pattern=FLAG_FORM, max_length=200)]
 """A name that is a part of an address: `.` and `..` would lead elsewhere."""
+WEBHOOK_FORM = r"^[A-Za-z0-9_.\-]+$"
+WebhookName = Annotated[str, Field(pattern=WEBHOOK_FORM, max_length=200)]
 CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+_LATER = ("alpha_rollout", "on_alerting", "webhook")
+"""What plans could not say from the beginning."""
 
 
 class Plan(Model):
@@ -283,6 +298,10 @@ class Plan(Model):
         None, description="chance of a false rollback of an attempt, shared by all its stages and rate criteria"
     )
     monitors: tuple[int, ...] = Field((), description="ids of the Datadog monitors that guard this rollout")
+    on_alerting: OnAlerting = OnAlerting.ROLL_BACK
+    webhook: WebhookName | None = Field(
+        None, description="name of the Datadog webhook that calls this stack; any that begins with rampart if absent"
+    )
     criteria: Annotated[dict[CriterionName, CriterionSpec], AfterValidator(_one_measured)] = Field(
         min_length=1, max_length=20
     )
@@ -314,7 +333,7 @@ class Plan(Model):
     def digest(self) -> str:
         """SHA-256 of the plan's canonical JSON: what pins it."""
         # What came later, and is not used, leaves a plan the same.
-        unused = {"alpha_rollout"} if self.alpha_rollout is None else set()
+        unused = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
         document = self.model_dump(mode="json", by_alias=True, exclude=unused)
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rampart.plan.model import FLAG_FORM, ROLLOUT_FORM
+from rampart.plan.model import FLAG_FORM, ROLLOUT_FORM, WEBHOOK_FORM
 
 _Location = tuple[int | str, ...]
 _NO_KEYS = ("it is no mapping of keys to values", "Write keys with values, such as rollout: letters")
@@ -34,6 +34,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 _FORMS = {
     ROLLOUT_FORM: "made of 2 to 63 lower-case letters, digits and hyphens, with no hyphen in front",
     FLAG_FORM: "made of letters, digits and _ : - . with more than dots among them",
+    WEBHOOK_FORM: "a webhook's name, made of letters, digits and _ - . without @webhook- in front",
 }
 """What a pattern asks for, in words."""
 

@@ -10,11 +10,13 @@ from enum import StrEnum
 from typing import Any
 
 from rampart.errors import ConflictError, FlagStoreError
-from rampart.ports import Clock, FlagStore, Pace, RolloutStore
+from rampart.evidence.verdict import Verdict
+from rampart.ports import Clock, FlagStore, MetricSource, Pace, RolloutStore
 from rampart.rollout.climb import climb, step_down
 from rampart.rollout.drift import astray
+from rampart.rollout.guards import judge_monitors
 from rampart.rollout.lower import USUAL_PACE, look_at_all, lower
-from rampart.rollout.permission import Refusal, has_turned, permit
+from rampart.rollout.permission import Refusal, has_turned, is_waived, permit
 from rampart.rollout.state import (
     CLOSED,
     Event,
@@ -24,6 +26,7 @@ from rampart.rollout.state import (
     RolloutState,
     Status,
 )
+from rampart.rollout.waiver import Override
 
 _START = "start"
 """Stands for the gate of an attempt's first stage, whose approval is the start itself."""
@@ -50,6 +53,7 @@ class Advance:
 
     store: RolloutStore
     flags: FlagStore
+    metrics: MetricSource
     clock: Clock
     pace: Pace = USUAL_PACE
 
@@ -85,8 +89,9 @@ class Advance:
         gate = self.store.gate(state.rollout) if gate_id else None
         permitted = permit(state, gate_id, gate, now)
         is_end = state.next_stage == len(state.plan.stages)
-        if is_end and not isinstance(permitted, Refusal):
-            permitted = self._away_from_record(state, now) or permitted
+        if not isinstance(permitted, Refusal):
+            away = self._away_from_record(state, now) if is_end else None
+            permitted = away or self._unguarded(state, permitted, now) or permitted
         if isinstance(permitted, Refusal):
             if state.gate is not None and state.gate.id == gate_id:  # a repetition tells nothing twice
                 return self._hold(state.moved(now), state, permitted.why, now)
@@ -165,6 +170,15 @@ class Advance:
             return Refusal(f"the flag cannot be read: {unread}")
         strayed = astray(state, found, now)
         return None if strayed is None else Refusal(f"the flag is {strayed}")
+
+    def _unguarded(self, state: RolloutState, overrides: tuple[Override, ...], now: datetime) -> Refusal | None:
+        """Why a step may not be made beside the plan's monitors as they are now; the first was asked at the start."""
+        if state.stage is None:
+            return None
+        for judgement in judge_monitors(self.metrics, state.plan, now, since=state.stage_started):
+            if judgement.verdict is not Verdict.PASS and not is_waived(judgement, overrides, state.stage):
+                return Refusal(judgement.message)
+        return None
 
     def _complete(self, state: RolloutState, answered: str | None, wanted: str, now: datetime) -> dict[str, Any]:
         after = state.moved(

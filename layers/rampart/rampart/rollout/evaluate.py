@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,11 +13,12 @@ from rampart.evidence.criteria import Judgement, ReportedCriterion, judge
 from rampart.evidence.series import Measured, Series, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
-from rampart.plan.model import OnFail, Plan
+from rampart.plan.model import OnAlerting, OnFail, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
 from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.drift import Sight, cause_of, is_echo, sight_of
+from rampart.rollout.guards import judge_monitors
 from rampart.rollout.lower import look_at_all
 from rampart.rollout.permission import advances_alone, is_fresh
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
@@ -147,7 +148,8 @@ class Evaluate:
             answers = self.metrics.read(queries, start=window.start, end=window.end, bucket=window.bucket)
         else:
             answers = {key: Series(()) for key in queries}  # the stage is younger than its settling time
-        judgements = judge_all(state.plan, answers, window, share=state.percent / 100)
+        monitors = judge_monitors(self.metrics, state.plan, now, since=state.stage_started)
+        judgements = [*judge_all(state.plan, answers, window, share=state.percent / 100), *monitors]
         verdict = worst(j.verdict for j in judgements)
         evaluation = Evaluation(
             id=f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
@@ -170,7 +172,7 @@ class Evaluate:
             verdicts={j.name: j.verdict for j in judgements},
             messages={j.name: j.message for j in judgements},
             fails={j.name: _shown(state, j) for j in judgements if j.verdict is Verdict.FAIL},
-            asked=not any(isinstance(measured, Unavailable) for measured in answers.values()),
+            asked=_was_asked(answers.values(), monitors),
         )
         after = state.moved(now, latest=latest, drift=sight.drift, unread_since=sight.unread_since)
         events = list(told)
@@ -298,6 +300,7 @@ def question(state: RolloutState, now: datetime) -> dict[str, Any]:
         "verdict": str(verdict),
         "unmet": unmet,
         "shown": {name: state.shown(name).model_dump(mode="json", exclude_defaults=True) for name in unmet},
+        "waived": sorted(waived),
         "reported": state.reported_criteria,
     }
     return {
@@ -334,8 +337,20 @@ def _fails_hard(state: RolloutState) -> tuple[str, ...]:
     return tuple(
         name
         for name, verdict in state.latest.verdicts.items()
-        if verdict is Verdict.FAIL and name not in waived and state.plan.criteria[name].on_fail is OnFail.ROLL_BACK
+        if verdict is Verdict.FAIL and name not in waived and _rolls_back(state.plan, name)
     )
+
+
+def _rolls_back(plan: Plan, name: str) -> bool:
+    """What a plan does when a criterion fails, or a monitor of it alerts."""
+    spec = plan.criteria.get(name)
+    return plan.on_alerting is OnAlerting.ROLL_BACK if spec is None else spec.on_fail is OnFail.ROLL_BACK
+
+
+def _was_asked(answers: Iterable[Measured], monitors: Iterable[Judgement]) -> bool:
+    """Whether every question to the metric source was answered; a monitor errs only where it was not."""
+    unread = any(monitor.verdict is Verdict.ERROR for monitor in monitors)
+    return not unread and not any(isinstance(measured, Unavailable) for measured in answers)
 
 
 def _shown(state: RolloutState, judgement: Judgement) -> Shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -110,13 +111,16 @@ def advances_alone(state: RolloutState) -> bool:
 
 def missing_reports(state: RolloutState, answer: Answer) -> str | None:
     """Why the reported numbers do not pass, in words; None when they do. Missing means not passed."""
-    stage = state.stage or 0
-    lasting = [override for override in state.overrides if stage <= override.through_stage]
     for judgement in _reports(state, answer):
-        shown = shown_of(judgement, falls=False)
-        if judgement.verdict is not Verdict.PASS and not any(o.covers(judgement.name, shown) for o in lasting):
+        if judgement.verdict is not Verdict.PASS and not is_waived(judgement, state.overrides, state.stage or 0):
             return judgement.message
     return None
+
+
+def is_waived(judgement: Judgement, overrides: Sequence[Override], stage: int) -> bool:
+    """Whether an override that lasts through `stage` covers what a judgement shows; for what fails by being high."""
+    shown = shown_of(judgement, falls=False)
+    return any(stage <= override.through_stage and override.covers(judgement.name, shown) for override in overrides)
 
 
 def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:

@@ -25,6 +25,7 @@ from rampart.plan.model import Plan, RateSpec, ValueSpec
 from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_key
 from rampart.ports import Clock, FlagStore, MetricSource, RolloutStore
+from rampart.rollout.guards import refusals
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
 
 HISTORY = timedelta(days=7)
@@ -89,7 +90,7 @@ class Prepare:
         ours = not claims and (existing is None or existing.status in CLOSED)
         problems += [*claims, *self._flag_problems(plan, must_be_off=ours)]
         history = self._history(plan, now)
-        problems += [*_query_problems(plan, history), *self._monitor_problems(plan)]
+        problems += [*_query_problems(plan, history), *self._monitor_problems(plan, now)]
         if problems:
             return _refused(problems)
         pinned = with_measured_clumps(plan, history)
@@ -130,7 +131,7 @@ class Prepare:
         problems = problems or [
             *_calendar_problems(plan, now),
             *self._flag_problems(plan),
-            *self._monitor_problems(plan),
+            *self._monitor_problems(plan, now),
         ]
         if problems:
             return _refused(problems)
@@ -211,23 +212,18 @@ class Prepare:
                         "Set it to 0% first: a rollout begins where nobody is exposed",
                     )
 
-    def _monitor_problems(self, plan: Plan) -> Iterator[StartProblem]:
+    def _monitor_problems(self, plan: Plan, now: datetime) -> Iterator[StartProblem]:
         if not plan.monitors:
             return
         try:
-            states = self.metrics.alerting_monitors(plan.monitors)
+            readings = self.metrics.read_monitors(plan.monitors)
         except MonitorsUnreadableError as error:
             _, mend = _UNAVAILABLE.get(error.reason, _UNREADABLE)
             yield StartProblem("MonitorsUnreadable", "monitors", str(error), mend)
             return
-        for monitor, state in states.items():
-            unknown = state == "unknown"
-            yield StartProblem(
-                "UnknownMonitor" if unknown else "MonitorAlerting",
-                f"monitors: {monitor}",
-                "there is no such monitor" if unknown else f"the monitor is already in state {state!r}",
-                "Mend its id" if unknown else "Wait until it is quiet: it could not tell a new fault from the old one",
-            )
+        for monitor, reading in readings.items():
+            for refusal in refusals(plan, reading, now):
+                yield StartProblem(refusal.error, f"monitors: {monitor}", refusal.what, refusal.fix)
 
     def _history(self, plan: Plan, now: datetime) -> Mapping[str, Measured]:
         end = int(now.timestamp()) // _HOUR * _HOUR

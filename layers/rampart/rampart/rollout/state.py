@@ -97,6 +97,8 @@ class Question(Model):
     unmet: tuple[str, ...] = ()
     shown: dict[str, Shown] = Field(default_factory=dict)
     """What was shown of each unmet criterion: an override waives that, and no more."""
+    waived: tuple[str, ...] = ()
+    """What does not pass and an earlier override covers."""
     reported: dict[str, float] = Field(default_factory=dict)
     """The reported criteria and their bars."""
 

@@ -1,0 +1,70 @@
+"""Whether a plan's monitors guard a rollout: at its start, at each look, and again before a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from rampart.errors import MonitorsUnreadableError
+from rampart.evidence.criteria import Scope
+from rampart.evidence.judgement import Judgement
+from rampart.evidence.monitor import MonitorReading, Trouble, findings_of, judge_monitor, unreadable_monitor
+from rampart.plan.model import Plan, RateSpec
+from rampart.ports import MetricSource
+
+_ERRORS: Mapping[Trouble, str] = {
+    Trouble.ALERTING: "MonitorAlerting",
+    Trouble.UNKNOWN: "UnknownMonitor",
+    Trouble.DRAFT: "MonitorIsDraft",
+    Trouble.MUTED: "MonitorMuted",
+    Trouble.IN_DOWNTIME: "MonitorInDowntime",
+    Trouble.NO_DATA: "MonitorHasNoData",
+    Trouble.NOT_JUDGING: "MonitorNotJudging",
+    Trouble.REACHES_NOBODY: "MonitorReachesNobody",
+}
+_WAIT = "Wait until it is quiet: it could not tell a new fault from the old one"
+
+
+class Refusal(NamedTuple):
+    """One reason why a monitor keeps a rollout from starting: its name, what, and what to do."""
+
+    error: str
+    what: str
+    fix: str
+
+
+def judge_monitors(metrics: MetricSource, plan: Plan, now: datetime, *, since: datetime | None) -> list[Judgement]:
+    """Ask all monitors of a plan in one request and judge them; `since` is when the flag was raised to its stage."""
+    if not plan.monitors:
+        return []
+    try:
+        readings = metrics.read_monitors(plan.monitors)
+    except MonitorsUnreadableError as error:
+        return [unreadable_monitor(monitor, str(error)) for monitor in plan.monitors]
+    return [
+        judge_monitor(readings[monitor], now=now, webhook=plan.webhook, data_since=since) for monitor in plan.monitors
+    ]
+
+
+def refusals(plan: Plan, reading: MonitorReading, now: datetime) -> Iterator[Refusal]:
+    """Every reason why a monitor keeps a rollout from starting or resuming, the worst first.
+
+    A start wants more than a look does: a monitor that warns could not tell a new fault from the old one either.
+    """
+    if reading.exists and reading.state.casefold() == "warn":
+        yield Refusal(_ERRORS[Trouble.ALERTING], "it is already in state 'Warn'", _WAIT)
+    for finding in findings_of(reading, now=now, webhook=plan.webhook):
+        if finding.trouble is Trouble.NO_DATA and _may_lack_data(plan, reading):
+            continue
+        fix = _WAIT if finding.trouble is Trouble.ALERTING else finding.fix[:1].upper() + finding.fix[1:]
+        yield Refusal(_ERRORS[finding.trouble], f"it {finding.what}", fix)
+
+
+def _may_lack_data(plan: Plan, reading: MonitorReading) -> bool:
+    """Whether a monitor may have nothing to judge before the start: nobody is in a cohort while the flag is at 0%.
+
+    Unless its owners say that missing data is a fault.
+    """
+    has_cohort = any(isinstance(spec, RateSpec) and spec.scope is Scope.COHORT for spec in plan.criteria.values())
+    return has_cohort and not reading.notify_no_data
