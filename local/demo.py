@@ -322,7 +322,7 @@ def explain(console: Console, demo: Demo) -> None:
         f'rampart approve {again} --by "Robin Vale" --reported "{COMPLAINTS}=0"',
         f'rampart rollback {again} --by "Robin Vale" --note "only a try"',
     ]
-    alert = json.dumps({"transition": "Triggered", "monitor": "1", "title": "by hand", "flags": demo.flag})
+    alert = json.dumps({"transition": "Triggered", "monitor": "1", "flags": demo.flag, "title": "by hand"})
     curl = f"curl -H 'X-Rampart-Token: {demo.stack.alert_token}' -d '{alert}' {demo.stack.alert_url}"
     console.print(
         "\n".join([*lines, "", *(f".venv/bin/{command}" for command in commands), "", curl]),

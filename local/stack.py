@@ -86,24 +86,28 @@ class LocalStack:
                 return ended
 
 
+def webhook_payload(flags: str) -> dict[str, str]:
+    """The webhook's payload as the README has it."""
+    return {
+        "transition": "$ALERT_TRANSITION",
+        "monitor": "$ALERT_ID",
+        "date": "$DATE",
+        "flags": flags,
+        "cycle": "$ALERT_CYCLE_KEY",
+        "title": "$EVENT_TITLE",
+    }
+
+
 def webhook(stack: LocalStack, name: str, flags: str) -> None:
     """Set up Datadog's webhook as the README says: the token as a secret variable, flags by name in the payload."""
     _post(stack, "/integration/webhooks/configuration/custom-variables",
           {"name": "RAMPART_TOKEN", "value": stack.alert_token, "is_secret": True})  # fmt: skip
-    payload = {
-        "transition": "$ALERT_TRANSITION",
-        "monitor": "$ALERT_ID",
-        "cycle": "$ALERT_CYCLE_KEY",
-        "title": "$EVENT_TITLE",
-        "date": "$DATE",
-        "flags": flags,
-    }
     document = {
         "name": name,
         "url": stack.alert_url,
         "encode_as": "json",
         "custom_headers": json.dumps({"X-Rampart-Token": "$RAMPART_TOKEN"}),
-        "payload": json.dumps(payload),
+        "payload": json.dumps(webhook_payload(flags)),
     }
     _post(stack, "/integration/webhooks/configuration/webhooks", document)
 

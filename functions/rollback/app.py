@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from rampart.alert.endpoint import AlertEndpoint
 from rampart.errors import RollbackUndoneError
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.rollback import REPEAT_AFTER, RollbackResult
+from rampart.rollout.state import Claim
 
 logger = Logger(service="rollback")
 Do = Callable[[RollbackRequest], RollbackResult]
@@ -58,11 +59,17 @@ def _alert(event: dict[str, Any], do: Do) -> dict[str, Any]:
         rollback=do,
         clock=wiring.clock(),
         max_age_seconds=settings.alert_max_age_seconds,
+        holders=_holders,
         tell=logger.warning,
     )
     answer = endpoint(event)
     logger.info("alert answered", extra={"status": answer["statusCode"], "answer": answer["body"]})
     return answer
+
+
+def _holders(flags: Sequence[str]) -> Mapping[str, Claim]:
+    """Who holds each flag, by the patient store: no flag waits while a test notification is answered."""
+    return wiring.rollback().store.claims(flags)
 
 
 def _queue(event: dict[str, Any], do: Do) -> dict[str, Any]:

@@ -20,13 +20,13 @@ RATE = f"sum(last_1m):( {ERRORS} / {TOTAL} ) * 100 > 8"
 PAYLOAD = {
     "transition": "$ALERT_TRANSITION",
     "monitor": "$ALERT_ID",
-    "cycle": "$ALERT_CYCLE_KEY",
-    "title": "$EVENT_TITLE",
     "date": "$DATE",
+    "cycle": "$ALERT_CYCLE_KEY",
     "rollout": "$TAGS[rollout]",
     "team": "$TEAM",
     "unknown": "$NOT_THERE",
     "message": "$EVENT_MSG",
+    "title": "$EVENT_TITLE",
 }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from local.datadog_standin.webhooks import substitute
+from local.stack import webhook_payload
 from rampart.adapters.items import event_of_image
 from rampart.adapters.trigger import Trigger, request_of_execution, request_of_message, trigger_of
 from rampart.alert.payload import read_alert
@@ -18,6 +21,7 @@ from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import DecisionKind, EventKind
 
 EVENTS = Path(__file__).parents[2] / "events"
+README = EVENTS.parent / "README.md"
 ROLLOUT = "claim-letters-lighthouse"
 USED_BY_OTHER_TESTS = {
     "decision-approve.json",  # the end-to-end tests decide with these
@@ -49,6 +53,37 @@ def test_the_webhooks_body_is_understood_alone_and_inside_the_gateways_event() -
 
     assert read_alert(event["body"]) == alone
     assert trigger_of(event) is Trigger.ALERT
+
+
+def test_the_readmes_payload_has_the_title_last_and_is_the_one_that_is_used_everywhere() -> None:
+    payload = payload_of_the_readme()
+    used = webhook_payload("cst_claim_letters_use_lighthouse_api_provider")
+
+    assert list(json.loads(payload).items()) == list(used.items())
+    assert list(used)[-1] == "title"
+    assert list(sample("datadog-webhook.json")) == list(used)
+
+
+@pytest.mark.parametrize("title", ["down", 'index "letters"', "two\nlines", "\\", '<a href="x">', '", "flags": "x'])
+@pytest.mark.parametrize("in_json", [True, False], ids=["escaped", "as it is"])
+def test_the_readmes_payload_is_read_whether_or_not_datadog_escapes_what_it_fills_in(title: str, in_json: bool) -> None:
+    told = {
+        "ALERT_TRANSITION": "Triggered",
+        "ALERT_ID": "4711",
+        "ALERT_CYCLE_KEY": "81",
+        "DATE": "1795446300000",
+        "EVENT_TITLE": title,
+    }
+
+    alert = read_alert(substitute(payload_of_the_readme(), told, in_json=in_json))
+
+    assert (alert.transition, alert.monitor, alert.date) == ("Triggered", "4711", 1_795_446_300_000)
+    assert "cst_claim_letters_use_lighthouse_api_provider" in alert.flags
+
+
+def payload_of_the_readme() -> str:
+    [payload] = re.findall(r"```json\n(.*?)```", README.read_text(), re.DOTALL)
+    return str(payload)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from random import Random
 from typing import Any
 
 TOKEN_HEADER = "X-Rampart-Token"
+DAY = 80_000_000
+YEAR = 31 * 10**9
+"""Milliseconds, nearly: beyond them no alert can be, and its time counts as not said."""
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -43,8 +46,8 @@ class Attacker:
 
     def alert(self, **changes: Any) -> dict[str, Any]:
         """What would take the flag down."""
-        known = {"transition": "Triggered", "monitor": "4711", "cycle": "1", "title": "down", "date": "0"}
-        return {**known, "flags": self.flag, **changes}
+        known = {"transition": "Triggered", "monitor": "4711", "date": "0", "flags": self.flag}
+        return {**known, "cycle": "1", "title": "down", **changes}
 
     def true_alert(self) -> Attack:
         """What Datadog sends when it is bad."""
@@ -97,12 +100,23 @@ class Attacker:
         """A true alert that is no reason to roll back."""
         now = int(time.time() * 1000)
         changes: list[dict[str, Any]] = [
-            {"date": str(now - self.random.randrange(1_000_000, 10**12))},
-            {"date": now + self.random.randrange(1_000_000, 10**12)},
-            {"transition": self.random.choice(["Recovered", "Warn", "No Data", "Re-Warn", "Warn Recovered"])},
+            {"date": str(now - self.random.randrange(1_000_000, YEAR))},
+            {"date": (now - self.random.randrange(1_000_000, YEAR)) // 1000},
+            {"date": now + self.random.randrange(1_000_000, DAY)},
+            {"transition": self.random.choice(["Recovered", "Warn", "No Data", "Re-Warn", "WARN recovered ", "Null"])},
             {"title": f"[TEST] {self._text(20)}"},
         ]
-        return Attack("harmless", 200, self._known(), json.dumps(self.alert(**self.random.choice(changes))).encode())
+        body = json.dumps(self.alert(title="TITLE") | self.random.choice(changes))
+        return Attack("harmless", 200, self._known(), body.replace("TITLE", self._broken_title()).encode())
+
+    def _broken_title(self) -> str:
+        """What stands in a title as it is, and may break the JSON around it."""
+        titles = [
+            "down", 'the "letters" are down', "\\", "two\nlines", "\x00", "\\u12", "{", '"}', '<a href="x">', "[TEST",
+            '", "transition": "Triggered', '"transition": "Triggered"', '", "date": "0', '", "flags": "a',
+            '", "x": {"y": "z',
+        ]  # fmt: skip
+        return self.random.choice(titles)
 
     def _known(self) -> Headers:
         return ((self._cased(TOKEN_HEADER), self.token.encode()), *self._noise())
@@ -112,8 +126,9 @@ class Attacker:
         makers: list[Callable[[], bytes]] = [
             lambda: b"",
             lambda: self.random.randbytes(self.random.randrange(1, 2000)),
-            lambda: whole[: self.random.randrange(1, len(whole))],
-            lambda: whole + self._text_bytes(5).replace(b" ", b"") + b"]",
+            # What comes after the flags is the title, which may be anything.
+            lambda: whole[: self.random.randrange(1, whole.index(self.flag.encode()) + len(self.flag))],
+            lambda: self._text_bytes(5) + json.dumps([*self.alert().values()]).encode(),
             lambda: gzip.compress(whole),
             lambda: whole.decode().encode("utf-16"),
             lambda: json.dumps([self.alert()]).encode(),
@@ -139,8 +154,8 @@ class Attacker:
         ]  # fmt: skip
         transition: list[Any] = [
             "$ALERT_TRANSITION",
-            "triggered",
-            "TRIGGERED ",
+            "triggering",
+            "TRIGGERED !",
             "",
             None,
             [],

@@ -114,8 +114,8 @@ class Rollout:
 
     def alert(self, **changes: Any) -> dict[str, Any]:
         """What the webhook of a monitor that guards this rollout's flag says."""
-        known = {"transition": "Triggered", "monitor": "4711", "cycle": "1", "title": "Download error rate"}
-        return {**known, "date": "0", "flags": self.flag, **changes}
+        known = {"transition": "Triggered", "monitor": "4711", "date": "0", "flags": self.flag}
+        return {**known, "cycle": "1", "title": "Download error rate", **changes}
 
     def alerted(self, **changes: Any) -> requests.Response:
         """Send an alert as Datadog does: again while it is not done, as when the table does not answer in time."""

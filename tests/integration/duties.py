@@ -244,7 +244,7 @@ def rollback(world: World) -> Story:
     """Take flags down for an alert, a person who abandons, the queue, and an execution that was stopped."""
     for rollout in ("alerted", "abandoned", "queued", "stopped"):
         world.begin(rollout)
-    alert = {"transition": "Triggered", "monitor": "4711", "title": "blank letters", "flags": "alerted"}
+    alert = {"transition": "Triggered", "monitor": "4711", "flags": "alerted", "title": "blank letters"}
     headers = {"X-Rampart-Token": ALERT_TOKEN}
     person = {"by": "Ada", "reason": "blank letters", "asked_at": world.now.isoformat()}
     kept = {"cause": "person", "rollout": "queued", "queued": True, **person}

@@ -2,82 +2,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.adapters.memory import FixedClock
-from rampart.alert.endpoint import AlertEndpoint
 from rampart.alert.payload import KNOWN, MOST_BYTES, ROLLING_BACK
 from rampart.errors import RollbackUndoneError, SecretUnavailableError
-from rampart.rollout.request import Cause, RollbackRequest
+from rampart.rollout.request import Cause
 from rampart.rollout.rollback import Outcome, RollbackResult
-
-NOW = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
-TOKEN = "a-long-shared-token"
-
-BODY: dict[str, Any] = {
-    "transition": "Triggered",
-    "monitor": "12345",
-    "cycle": "987654",
-    "title": "[Triggered] download error rate is high",
-    "date": str(int(NOW.timestamp() * 1000)),
-    "flags": "letters_api",
-}
-
-
-@dataclass
-class Tokens:
-    """Tokens as they are cached, and as they really are."""
-
-    known: Sequence[str] = (TOKEN,)
-    real: Sequence[str] = (TOKEN,)
-    down: bool = False
-    refreshes: int = 0
-
-    def current(self) -> Sequence[str]:
-        if self.down:
-            raise SecretUnavailableError("down")
-        return self.known
-
-    def refreshed(self) -> Sequence[str]:
-        self.refreshes += 1
-        return self.real
-
-
-@dataclass
-class Door:
-    """The endpoint, with what came through it."""
-
-    tokens: Tokens = field(default_factory=Tokens)
-    asked: list[RollbackRequest] = field(default_factory=list)
-    result: RollbackResult = field(default_factory=lambda: RollbackResult(Outcome.ROLLED_BACK, (), ("letters",)))
-    failure: Exception | None = None
-
-    def _roll_back(self, request: RollbackRequest) -> RollbackResult:
-        self.asked.append(request)
-        if self.failure is not None:
-            raise self.failure
-        return self.result
-
-    def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        endpoint = AlertEndpoint(
-            tokens=self.tokens, rollback=self._roll_back, clock=FixedClock(NOW), max_age_seconds=900
-        )
-        return endpoint(event)
-
-    def post(
-        self, token: str | None = TOKEN, header: str = "X-Rampart-Token", **changes: Any
-    ) -> tuple[int, dict[str, Any]]:
-        """Post an alert; the status and what was answered."""
-        headers = {} if token is None else {header: token}
-        answer = self.event({"headers": headers, "body": json.dumps(BODY | changes)})
-        return answer["statusCode"], json.loads(answer["body"])
+from tests.unit.alert.door import BODY, NOW, TOKEN, Door
 
 
 @pytest.fixture
@@ -119,7 +55,8 @@ def test_what_datadog_adds_one_day_is_no_reason_to_stay_up(door: Door) -> None:
 
 def test_nothing_live_is_200_so_that_datadog_is_satisfied(door: Door) -> None:
     door.result = RollbackResult(Outcome.NOTHING)
-    assert door.post() == (200, {"outcome": "nothing", "why": "no live rollout holds these flags"})
+    assert door.post() == (200, {"outcome": "nothing", "why": "no live rollout holds letters_api"})
+    assert door.post(flags="a, b")[1]["why"] == "no live rollout holds a, b"
 
 
 # Who may speak.
@@ -195,8 +132,10 @@ def test_a_body_that_cannot_be_understood_is_400_and_says_why(door: Door, body: 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"transition": "Exploded"}, "no transition of a Datadog monitor"),
-        ({"transition": "triggered"}, "no transition of a Datadog monitor"),
+        ({"transition": "Exploded"}, "transition: unknown transition 'Exploded'"),
+        ({"transition": ""}, "transition: unknown transition"),
+        ({"transition": "Triggered Recovered"}, "transition: unknown transition"),
+        ({"transition": "x" * 3000}, "transition: is too long"),
         ({"transition": "$ALERT_TRANSITION"}, "$ALERT_TRANSITION was not substituted"),
         ({"monitor": "$ALERT_ID"}, "$ALERT_ID was not substituted"),
         ({"flags": "$TAGS[flags]"}, "$TAGS[flags] was not substituted"),
@@ -208,8 +147,8 @@ def test_a_body_that_cannot_be_understood_is_400_and_says_why(door: Door, body: 
         ({"flags": "a," * 25}, "flags"),
         ({"flags": None}, "flags"),
         ({"monitor": ["a"]}, "monitor"),
-        ({"transition": None}, "transition: is no text"),
-        ({"flags": "a/b"}, "flags.0: is no flag's name"),
+        ({"transition": None}, "transition: must be text"),
+        ({"flags": "a/b"}, "flags.0: isn't a valid flag name"),
     ],
 )
 def test_a_field_that_cannot_be_understood_is_named(door: Door, changes: dict[str, Any], why: str) -> None:
@@ -328,7 +267,7 @@ def test_an_old_alert_that_is_played_again_moves_nothing(door: Door, age: timede
     status, answer = door.post(date=str(int((NOW - age).timestamp() * 1000)))
     assert status == 200
     assert bool(door.asked) is rolls_back
-    assert rolls_back or "the alert is of" in answer["why"]
+    assert rolls_back or "the alert is from" in answer["why"]
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", 0, "0", "9" * 400, 10**300, "NaN"])

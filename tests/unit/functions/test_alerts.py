@@ -17,6 +17,7 @@ from aws_lambda_powertools import Logger
 from functions.rollback import app
 from rampart.adapters import wiring
 from rampart.adapters.settings import RollbackSettings
+from rampart.errors import StoreError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.state import EventKind, Status
@@ -50,6 +51,12 @@ class Function:
         happened = int((self.world.clock.now() - age).timestamp() * 1000)
         body = {**json.loads(EVENT["body"]), "transition": transition, "date": str(happened), "flags": FLAG} | changes
         answer = call(app.lambda_handler, {**EVENT, "body": json.dumps(body)})
+        return {"status": answer["statusCode"], **json.loads(answer["body"])}
+
+    def alert_as_it_is(self, title: str) -> dict[str, Any]:
+        """An alert with a title that nobody escaped arrives; what is answered."""
+        body = json.dumps({**json.loads(EVENT["body"]), "date": "0", "flags": FLAG, "title": "TITLE"})
+        answer = call(app.lambda_handler, {**EVENT, "body": body.replace("TITLE", title)})
         return {"status": answer["statusCode"], **json.loads(answer["body"])}
 
     @property
@@ -131,7 +138,7 @@ def test_without_a_live_rollout_an_alert_is_answered_logged_and_does_nothing(fun
 
     answer = function.alert()
 
-    assert answer == {"status": 200, "outcome": "nothing", "why": "no live rollout holds these flags"}
+    assert answer == {"status": 200, "outcome": "nothing", "why": f"no live rollout holds {FLAG}"}
     assert (world.flags.flags, world.flags.history) == (flags, [])
     assert (world.store.states, world.store.owners, world.store.told) == (states, owners, [])
     assert (world.queue.waiting, world.queue.called) == ([], [])
@@ -152,7 +159,7 @@ def test_with_a_live_rollout_the_same_alert_takes_it_down_so_that_nothing_means_
 # Recovered, replayed, in another order.
 
 REPEATED = ["Triggered", "Re-Triggered", "Renotify"]
-HARMLESS = ["Recovered", "Warn", "Re-Warn", "No Data", "Re-No Data", "Warn Recovered"]
+HARMLESS = ["Recovered", "Warn", "Re-Warn", "No Data", "Re-No Data", "Warn Recovered", "Null"]
 
 
 @pytest.mark.parametrize("transition", HARMLESS)
@@ -256,6 +263,33 @@ def test_an_alert_that_cannot_be_done_is_sent_again_and_then_done_once(live: Fun
     live.world.flags.ignores_writes = False
     assert live.alert()["status"] == 200
     assert live.world.told == [EventKind.ROLLING_BACK, EventKind.ROLLED_BACK]
+
+
+# What a title does to the JSON, and what a test shows.
+
+
+@pytest.mark.parametrize("title", ['the "letters" are slow', "two\nlines", "\\", '<a href="x">', '", "flags": "other'])
+def test_an_alert_whose_title_breaks_the_json_takes_its_flag_down(live: Function, title: str) -> None:
+    answer = live.alert_as_it_is(title)
+    assert answer == {"status": 200, "outcome": "rolled_back", "rollouts": [ROLLOUT]}
+    assert (live.world.percent, live.rolled_back) == (0, 1)
+
+
+def test_a_test_notification_names_the_rollout_that_it_would_roll_back_or_the_flag_that_none_holds(
+    live: Function,
+) -> None:
+    assert live.alert(title="[TEST] down")["why"] == f"a test notification: it would roll back {ROLLOUT}"
+    misspelled = live.alert(title="[TEST] down", flags="lettres_api")
+    assert (misspelled["status"], misspelled["outcome"]) == (200, "ignored")
+    assert misspelled["why"].startswith("a test notification: no live rollout holds lettres_api: check")
+    assert (live.world.percent, live.world.status) == (25, Status.LIVE)
+    assert live.world.queue.waiting == []
+
+
+def test_a_test_notification_is_503_while_the_table_cannot_be_read(live: Function) -> None:
+    live.world.store.failure = StoreError("the table is throttled")
+    assert live.alert(title="[TEST] down")["status"] == 503
+    assert "the table is throttled" in live.log.getvalue()
 
 
 # A token where it does not belong.

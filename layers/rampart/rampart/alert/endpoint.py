@@ -12,14 +12,22 @@ import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from rampart.alert.payload import read_alert
-from rampart.errors import AlertCredentialsError, AlertUnreadableError, RollbackUndoneError, SecretUnavailableError
+from rampart.alert.payload import AlertPayload, read_alert
+from rampart.alert.reading import text_of, unescaped
+from rampart.errors import (
+    AlertCredentialsError,
+    AlertUnreadableError,
+    RollbackUndoneError,
+    SecretUnavailableError,
+    StoreError,
+)
 from rampart.ports import Clock
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.rollback import Outcome, RollbackResult
+from rampart.rollout.state import Claim
 
 TOKEN_HEADER = "x-rampart-token"  # noqa: S105  the header's name, not a token
 
@@ -42,6 +50,8 @@ class AlertEndpoint:
     rollback: Callable[[RollbackRequest], RollbackResult]
     clock: Clock
     max_age_seconds: int
+    holders: Callable[[Sequence[str]], Mapping[str, Claim]] | None = None
+    """Who holds each flag, so that a test notification shows what it would do; raises StoreError."""
     tell: Callable[[str], object] = lambda _: None
     """Where the reason of a 503 goes: into the log, since nobody outside needs to know our parts."""
 
@@ -51,7 +61,7 @@ class AlertEndpoint:
             self._authenticate(event.get("headers"))
             alert = read_alert(_without_tokens(_body(event), self.tokens.current()))
             now = self.clock.now()
-            ignored = alert.ignored(now, timedelta(seconds=self.max_age_seconds))
+            ignored = self._ignored(alert, now)
             if ignored is not None:
                 return _answer(200, {"outcome": "ignored", "why": ignored})
             result = self.rollback(alert.request(now))
@@ -59,12 +69,16 @@ class AlertEndpoint:
             return _answer(401, {"error": "unauthorized"})
         except AlertUnreadableError as error:
             return _answer(400, {"error": "unreadable", "why": str(error)})
-        except (RollbackUndoneError, SecretUnavailableError) as error:
+        except (RollbackUndoneError, SecretUnavailableError, StoreError) as error:
             self.tell(str(error))
             return _answer(503, {"error": "not done yet", "what": "send it again"})
         if result.outcome is Outcome.NOTHING:
-            return _answer(200, {"outcome": "nothing", "why": "no live rollout holds these flags"})
+            return _answer(200, {"outcome": "nothing", "why": f"no live rollout holds {', '.join(alert.flags)}"})
         return _answer(200, {"outcome": result.outcome.value, "rollouts": list(result.rollouts)})
+
+    def _ignored(self, alert: AlertPayload, now: datetime) -> str | None:
+        why = alert.ignored(now, timedelta(seconds=self.max_age_seconds))
+        return alert.tested(self.holders(alert.flags)) if alert.is_test and self.holders is not None else why
 
     def _authenticate(self, headers: object) -> None:
         given = _header(headers)
@@ -99,16 +113,13 @@ def _body(event: Mapping[str, Any]) -> str | bytes:
         raise AlertUnreadableError("the body is not what its encoding says") from error
 
 
-def _without_tokens(body: str | bytes, tokens: Sequence[str]) -> str | bytes:
-    """The body, which is logged and told of, and so must hold no token, escaped or not."""
-    text = body if isinstance(body, str) else body.decode("utf-8", "replace")
-    try:
-        plain = json.dumps(json.loads(text), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        plain = ""  # it is refused for that as soon as it is read
+def _without_tokens(body: str | bytes, tokens: Sequence[str]) -> str:
+    """The body, which is logged and told of, and so must hold no token, escaped or not, valid JSON or not."""
+    text = text_of(body)
+    plain = unescaped(text)
     if any(token in text or token in plain for token in tokens if token):
         raise AlertUnreadableError("it carries a token: take $RAMPART_TOKEN out of the webhook's payload")
-    return body
+    return text
 
 
 def _answer(status: int, body: Mapping[str, Any]) -> dict[str, Any]:

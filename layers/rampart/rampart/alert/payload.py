@@ -1,90 +1,95 @@
-"""The payload of the Datadog webhook that the runbook sets up, read strictly and answered in plain words."""
+"""The payload of the Datadog webhook that the README sets up, in fields, and what it asks for in plain words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
+from rampart.alert.moment import epoch_milliseconds, is_plausible
+from rampart.alert.reading import MOST_BYTES, MOST_FLAGS, MOST_FOUND, fields_of, text_of
+from rampart.alert.transition import KNOWN, ROLLING_BACK, transition_named
 from rampart.errors import AlertUnreadableError
 from rampart.model import Model
 from rampart.plan.model import FlagName
 from rampart.rollout.request import Cause, RollbackRequest
+from rampart.rollout.state import Claim
 
-ROLLING_BACK = frozenset({"Triggered", "Re-Triggered", "Renotify"})
-"""Transitions that mean: it is bad now."""
-KNOWN = ROLLING_BACK | {"Warn", "Re-Warn", "No Data", "Re-No Data", "Recovered", "Warn Recovered"}
-MOST_BYTES = 64 * 1024
+__all__ = ["KNOWN", "MOST_BYTES", "ROLLING_BACK", "AlertPayload", "read_alert"]
+
 _VARIABLE = re.compile(r"\$[A-Z][A-Z0-9_]*(?:\[[^\]]*\])?")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
+"""What no notice can show, and what a queue refuses."""
 _SKEW = timedelta(minutes=5)
 _MOST_WORDS = 2000
+_MOST_SHOWN = 100
 _SAID = {
     "missing": "is missing",
     "too_short": "names no flag",
-    "too_long": "names too many flags",
-    "string_pattern_mismatch": "is no flag's name",
-    "string_type": "is no text",
+    "string_pattern_mismatch": "isn't a valid flag name",
+    "string_too_long": "is too long",
+    "string_type": "must be text",
+    "string_unicode": "must be text",
+    "tuple_type": "must be text or a list",
 }
 """The commonest of pydantic's errors in words of our own, by type."""
 
 
 def _substituted(value: object) -> object:
     if isinstance(value, str) and _VARIABLE.fullmatch(value.strip()):
-        raise ValueError(f"{value} was not substituted by Datadog; look at the webhook's payload")
+        raise ValueError(f"{value} was not substituted by Datadog; check the webhook's payload")
     return value
 
 
 def _split(value: object) -> object:
     # One string field is all that a webhook's template can fill from a monitor's message.
-    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+    names = [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+    if isinstance(names, list) and len(names) > MOST_FLAGS:  # what was found in several places is a tuple
+        raise ValueError(f"names too many flags: {len(names)}, more than {MOST_FLAGS}")
+    return names
+
+
+def _printable(value: object) -> object:
+    return _UNPRINTABLE.sub(" ", value) if isinstance(value, str) else value
 
 
 def _words(value: object) -> object:
     """What is only told: it must not keep an alert from being believed, so it is cut, or left out."""
     is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
     text = str(value)[:_MOST_WORDS] if is_text else ""
-    return "" if _VARIABLE.fullmatch(text.strip()) else text
-
-
-def _milliseconds(value: object) -> int:
-    """A time in epoch milliseconds; 0 for what is none."""
-    try:
-        return int(value) if isinstance(value, str | int) else 0
-    except ValueError:
-        return 0
-
-
-Text = Annotated[str, BeforeValidator(_substituted), Field(max_length=_MOST_WORDS)]
-Words = Annotated[str, BeforeValidator(_words)]
-Flags = Annotated[tuple[FlagName, ...], BeforeValidator(_split), BeforeValidator(_substituted)]
+    return "" if _VARIABLE.fullmatch(text.strip()) else _printable(text)
 
 
 def _known(transition: str) -> str:
-    if transition not in KNOWN:
-        raise ValueError(f"{transition!r} is no transition of a Datadog monitor")
-    return transition
+    named = transition_named(transition)
+    if named is None:
+        raise ValueError(f"unknown transition {transition[:_MOST_SHOWN]!r}")
+    return named
+
+
+Text = Annotated[str, Field(max_length=_MOST_WORDS), BeforeValidator(_substituted)]
+Words = Annotated[str, BeforeValidator(_words)]
+Flags = Annotated[tuple[FlagName, ...], BeforeValidator(_split), BeforeValidator(_substituted)]
 
 
 class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
     """What the webhook posts; names of flags travel here because Datadog lower-cases tags."""
 
     transition: Annotated[Text, AfterValidator(_known)]
-    monitor: Text
+    monitor: Annotated[Text, BeforeValidator(_printable)]
     cycle: Words = ""
     title: Words = ""
-    date: Annotated[int, BeforeValidator(_milliseconds)] = 0
+    date: Annotated[int, BeforeValidator(epoch_milliseconds)] = 0
     """When the monitor's event happened, epoch milliseconds; 0 where Datadog did not say."""
-    flags: Flags = Field(min_length=1, max_length=20)
+    flags: Flags = Field(min_length=1, max_length=MOST_FOUND)
 
     @property
     def happened(self) -> datetime | None:
         """When it happened; None when Datadog did not say."""
-        try:
-            return datetime.fromtimestamp(self.date / 1000, UTC) if self.date else None
-        except (ValueError, OverflowError, OSError):
-            return None
+        return datetime.fromtimestamp(self.date / 1000, UTC) if self.date else None
 
     @property
     def is_test(self) -> bool:
@@ -92,16 +97,31 @@ class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
         return self.title.lstrip().startswith("[TEST]")
 
     def ignored(self, now: datetime, most: timedelta) -> str | None:
-        """Why this alert moves nothing, in words; None when it must."""
+        """Why this alert moves nothing, in words; None when it must. A time that cannot be true counts as not said."""
         if self.is_test:
             return "a test notification: the endpoint works; nothing was rolled back"
         if self.transition not in ROLLING_BACK:
-            return f"{self.transition} is no reason to roll back"
-        if self.happened is not None and now - self.happened > most:
-            return f"the alert is of {self.happened:%Y-%m-%d %H:%M:%S} UTC, older than {most.total_seconds():g} s"
-        if self.happened is not None and self.happened - now > _SKEW:
-            return f"the alert is of {self.happened:%Y-%m-%d %H:%M:%S} UTC, which lies ahead"
+            return f"{self.transition} isn't a reason to roll back"
+        at = self.happened
+        if at is None or not is_plausible(at, now):
+            return None
+        if now - at > most:
+            return f"the alert is from {at:%Y-%m-%d %H:%M:%S} UTC, older than {most.total_seconds():g} s"
+        if at - now > _SKEW:
+            return f"the alert is from {at:%Y-%m-%d %H:%M:%S} UTC, which is in the future"
         return None
+
+    def tested(self, holders: Mapping[str, Claim]) -> str:
+        """What a test notification shows, in words: who would be rolled back, and which flags nobody holds."""
+        rollouts = dict.fromkeys(holders[flag].rollout for flag in self.flags if flag in holders)
+        unheld = [flag for flag in self.flags if flag not in holders]
+        is_bad = self.transition in ROLLING_BACK
+        would = (
+            "it would roll back" if is_bad else f"{self.transition} isn't a reason to, but Triggered would roll back"
+        )
+        shown = [f"{would} {', '.join(rollouts)}"] if rollouts else []
+        shown += [f"no live rollout holds {', '.join(unheld)}: check the flag's spelling"] if unheld else []
+        return f"a test notification: {'; '.join(shown)}"
 
     def request(self, now: datetime) -> RollbackRequest:
         """The rollback that this alert asks for."""
@@ -121,11 +141,8 @@ def read_alert(body: str | bytes) -> AlertPayload:
 
     Raises AlertUnreadableError, in words, when it can never be understood.
     """
-    size = len(body.encode("utf-8", "replace") if isinstance(body, str) else body)
-    if size > MOST_BYTES:
-        raise AlertUnreadableError(f"the body has {size} bytes, more than {MOST_BYTES}")
     try:
-        return AlertPayload.model_validate_json(body)
+        return AlertPayload.model_validate(fields_of(text_of(body)))
     except ValidationError as error:
         problems = [
             f"{'.'.join(map(str, problem['loc'])) or 'body'}: "
