@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, FiniteFloat, ValidationError, model_validator
@@ -18,6 +18,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from rampart.evidence.criteria import Scope
 from rampart.model import Model
 from rampart.plan.calendar import Calendar
+from rampart.plan.closed import count_days
 from rampart.plan.durations import Duration, Hold
 from rampart.plan.quantities import Chance, Fraction, Percent, Traffic
 
@@ -240,6 +241,16 @@ def _lapse_problems(lapses: timedelta, stages: Sequence[Stage]) -> Iterator[Prob
         yield ("approval_lapses",), what
 
 
+def _closed_problems(calendar: Calendar, stages: Sequence[Stage]) -> Iterator[Problem]:
+    closed, holds = count_days(calendar.closed), _total_hold(stages)
+    if closed and timedelta(days=closed) + holds > _LONGEST_PLAN:
+        what = (
+            f"{closed} closed days and {holds / timedelta(days=1):g} days of holds may take longer than the longest "
+            f"plan, {_LONGEST_PLAN.days} days; name only the days that fall into the rollout"
+        )
+        yield ("calendar", "closed"), what
+
+
 def _often_enough(look_every: timedelta) -> timedelta:
     if look_every > _LONGEST_LOOK:
         raise ValueError("look at least once a day: a flag that nobody looks at is not guarded")
@@ -290,7 +301,8 @@ class Plan(Model):
 
     @model_validator(mode="after")
     def _fits_into_an_execution(self) -> Self:
-        _all_or_raise("plan", _lapse_problems(self.approval_lapses, self.stages))
+        problems = (*_lapse_problems(self.approval_lapses, self.stages), *_closed_problems(self.calendar, self.stages))
+        _all_or_raise("plan", iter(problems))
         return self
 
     @model_validator(mode="after")
@@ -314,7 +326,8 @@ class Plan(Model):
     def digest(self) -> str:
         """SHA-256 of the plan's canonical JSON: what pins it."""
         # What came later, and is not used, leaves a plan the same.
-        unused = {"alpha_rollout"} if self.alpha_rollout is None else set()
+        unused: dict[str, Any] = {} if self.alpha_rollout is not None else {"alpha_rollout": True}
+        unused |= {} if self.calendar.closed else {"calendar": {"closed"}}
         document = self.model_dump(mode="json", by_alias=True, exclude=unused)
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
