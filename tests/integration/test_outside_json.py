@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 from datadog_api_client.exceptions import ApiException
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rampart.adapters import flipper
@@ -215,10 +215,8 @@ def secret(text: str) -> Mapping[str, Any]:
     return SecretsManagerSecrets(cast("Any", client)).get("rampart/flipper")
 
 
-@pytest.mark.parametrize("text", [*ODD, "", "{", '{"token": '], ids=ids)
+@pytest.mark.parametrize("text", [*(each for each in ODD if each[0] != "{"), "", "{", '{"token": '], ids=ids)
 def test_a_secret_that_is_no_object_is_refused_without_its_text(text: str) -> None:
-    if text.startswith('{"a"'):
-        pytest.skip("it is an object")
     with pytest.raises(SecretUnavailableError) as refused:
         secret(text)
     assert refused.value.__cause__ is None
@@ -259,6 +257,11 @@ def test_an_execution_with_any_input_asks_for_nothing_or_for_its_rollout(text: s
 
 
 @given(json_values | st.dictionaries(st.sampled_from(["points", "unavailable", "detail"]), json_values))
+@example({"points": [[0, 10**400]]})
+@example({"points": [[float("inf"), 1]]})
+@example({"points": [[1, 2, 3]]})
+@example({"unavailable": "weather", "detail": ""})
+@example({"unavailable": "malformed"})
 def test_stored_evidence_is_an_answer_or_a_value_error(stored: Any) -> None:
     with contextlib.suppress(ValueError):
         assert isinstance(from_stored(stored), Series | Unavailable)

@@ -137,6 +137,7 @@ calendars = st.builds(
 
 
 @given(moments_there, calendars)
+@example((ZoneInfo("America/St_Johns"), datetime(2010, 11, 7, 2, 45, tzinfo=UTC)), Calendar())  # 23:15 once more
 def test_it_is_open_exactly_when_the_next_opening_is_now(there: tuple[ZoneInfo, datetime], calendar: Calendar) -> None:
     zone, now = there
     opening = calendar.next_opening(now, zone).astimezone(UTC)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -170,9 +169,11 @@ def test_a_number_in_quotes_is_that_number(document: Make) -> None:
 
 
 @pytest.mark.parametrize("way", EVERYWHERE, ids=lambda way: ".".join(map(str, way)))
-@pytest.mark.parametrize("opening", ["[", '{"a":'])
-def test_what_nests_without_end_is_a_problem_and_no_accident(way: Way, opening: str) -> None:
-    deep = json.loads(opening * 400 + "0" + {"[": "]", '{"a":': "}"}[opening] * 400)
+@pytest.mark.parametrize("in_a_list", [True, False])
+def test_what_nests_without_end_is_a_problem_and_no_accident(way: Way, in_a_list: bool) -> None:
+    deep: object = 0
+    for _ in range(3000):
+        deep = [deep] if in_a_list else {"a": deep}
     assert all(len(problem.what) < 500 for problem in problems(with_value(way, deep)))
 
 

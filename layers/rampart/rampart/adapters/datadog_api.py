@@ -125,7 +125,7 @@ def _refusals() -> Iterator[None]:
         yield
     except ApiException as error:
         raise _refused(error.status or 0, error.body, error.headers or {}) from error
-    except (OpenApiException, TypeError, UnicodeDecodeError, RecursionError) as error:
+    except (OpenApiException, TypeError, UnicodeDecodeError) as error:
         raise RefusedError(AbsenceReason.MALFORMED, f"Datadog's client gave up: {type(error).__name__}") from error
     except ValueError:
         # The original names the header's value, which is the key.

@@ -108,8 +108,7 @@ class Calendar(Model):
 
     def _to_come(self, now: datetime, zone: ZoneInfo) -> Iterator[tuple[date, datetime, datetime]]:
         """The days whose windows are open at `now` or open later, in order, with the ends of the windows in UTC."""
-        # A day may go on after midnight: where clocks are turned back over it, the day before comes again.
-        first = now.astimezone(zone).date() - _DAY
+        first = now.astimezone(zone).date()
         for offset in range(_SEARCH_DAYS):
             day = first + offset * _DAY
             if self._allows(day):
@@ -121,7 +120,8 @@ class Calendar(Model):
         """Whether an advance may happen at `now`."""
         now = now.astimezone(UTC)
         day = now.astimezone(zone).date()
-        windows = (self._window(near, zone) for near in (day - _DAY, day, day + _DAY) if self._allows(near))
+        # Where clocks are turned back over midnight, the evening comes again while the next day has begun.
+        windows = (self._window(near, zone) for near in (day, day + _DAY) if self._allows(near))
         return any(opens <= now < closes for opens, closes in windows)
 
     def next_opening(self, now: datetime, zone: ZoneInfo) -> datetime:

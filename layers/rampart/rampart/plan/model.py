@@ -12,11 +12,12 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from rampart.evidence.criteria import Scope
 from rampart.model import Model
+from rampart.numbers import shown
 from rampart.plan.calendar import Calendar
 from rampart.plan.closed import count_days
 from rampart.plan.durations import Duration, Hold
@@ -172,7 +173,15 @@ class ReportedSpec(_CriterionSpec):
     at_most: FiniteFloat = Field(ge=0)
 
 
-CriterionSpec = Annotated[RateSpec | CountSpec | ValueSpec | ReportedSpec, Field(discriminator="kind")]
+def _kind_as_text(spec: object) -> object:
+    # pydantic writes a kind that it doesn't know into its error, however deep that nests.
+    is_odd = isinstance(spec, Mapping) and "kind" in spec and not isinstance(spec["kind"], str)
+    return {**spec, "kind": shown(spec["kind"])} if isinstance(spec, Mapping) and is_odd else spec
+
+
+CriterionSpec = Annotated[
+    RateSpec | CountSpec | ValueSpec | ReportedSpec, Field(discriminator="kind"), BeforeValidator(_kind_as_text)
+]
 
 
 class Stage(Model):
