@@ -92,7 +92,8 @@ def stage_index(wanted: str, stages: Sequence[Stage]) -> int:
         return names.index(text.casefold())
     share = _PERCENT.match(text)
     for index, stage in enumerate(stages):
-        if (share and float(share[1]) == stage.percent) or (text.isdecimal() and int(text) == index):
+        is_number = text.isdecimal() and (text.lstrip("0") or "0") == str(index)
+        if (share and float(share[1]) == stage.percent) or is_number:
             return index
     listed = ", ".join(f"{index}: {stage.label}" for index, stage in enumerate(stages))
     raise InputError(f"there is no stage {wanted!r}; the plan's stages are {listed}")

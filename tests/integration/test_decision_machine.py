@@ -214,6 +214,8 @@ def test_what_was_waived_can_be_approved(decisions: Decisions) -> None:
         ({"reported": {"complaints": 3}}, "complaints (at most 2; reported: 3)"),
         ({"reported": {"complaints": -1}}, "complaints (at most 2; reported: -1)"),
         ({"reported": {"complaints": "how many?"}}, "complaints (at most 2; reported: how many?)"),
+        ({"reported": {"complaints": True}}, "complaints (at most 2; reported: true)"),
+        ({"reported": {"complaints": "1"}}, "complaints (at most 2; reported: 1)"),
     ],
 )
 def test_a_report_that_stands_in_the_way_is_told_with_both_numbers(
@@ -225,3 +227,22 @@ def test_a_report_that_stands_in_the_way_is_told_with_both_numbers(
     assert ended["error"] == "NotPassing"
     assert told in ended["cause"]
     assert ("calls" in ended["cause"]) is (not said)
+
+
+@pytest.mark.parametrize("said", [True, "1", None, [1], {"n": 1}], ids=str)
+def test_an_override_reports_numbers_or_nothing(decisions: Decisions, said: object) -> None:
+    rollout = decisions.gate(verdict="no_data")
+    reported = {"complaints": said, "calls": 3}
+    ended = decisions.end(rollout, decision="override", note="seen by hand", reported=reported)
+    assert ended["error"] == "NoNumbers"
+    assert "complaints" in ended["cause"]
+    assert "calls" not in ended["cause"]
+    assert not decisions.is_answered(rollout)
+
+
+@pytest.mark.parametrize("reported", [{"complaints": "how many?", "calls": 3}, {"calls": 0.5}, {}], ids=str)
+def test_an_override_may_leave_open_what_it_was_asked(decisions: Decisions, reported: dict[str, Any]) -> None:
+    """The input that people are shown asks "how many?": an override copies it, and has not reported anything."""
+    rollout = decisions.gate(verdict="no_data")
+    decisions.decide(rollout, decision="override", note="seen by hand", reported=reported)
+    assert decisions.is_answered(rollout)

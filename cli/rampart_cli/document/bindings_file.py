@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from rampart.model import Model
+from rampart.model import Model, Unmeant
 from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
 from rampart_cli.document.bindings import BindingsError
 from rampart_cli.strict_yaml import UniqueKeyLoader, why_unreadable
@@ -44,7 +44,9 @@ def _wrong_value(model: type[Model], spec: dict[str, Any]) -> str | None:
     except ValidationError as error:
         for found in error.errors():
             if found["loc"] and found["loc"][0] in spec:
-                return f"{'.'.join(map(str, found['loc']))}: {found['msg'].removeprefix('Value error, ')}"
+                given = found["input"]
+                what = given.what if isinstance(given, Unmeant) else found["msg"].removeprefix("Value error, ")
+                return f"{'.'.join(map(str, found['loc']))}: {what}"
     return None
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rampart.adapters.datadog_api import DatadogApi, RefusedError, errors_in
 from rampart.adapters.datadog_monitors import readings_of
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.numbers import finite, shown
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -158,7 +159,7 @@ def _measured_in(answer: object, queries: int, window: Window) -> list[Measured]
     for described, row in zip(series, values, strict=True):
         index = _mapping(described, "a series").get("query_index")
         if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < queries:
-            raise _Unreadable(f"it has a series of query {index!r}")
+            raise _Unreadable(f"it has a series of query {shown(index)}")
         grouped = bool(described.get("group_tags")) or found[index] is not None
         found[index] = _GROUPED if grouped else _series(times, row)
     return [Series(()) if each is None else each for each in found]
@@ -186,16 +187,20 @@ def _series(times: Sequence[int], row: object) -> Series:
 def _number(value: object) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(value):
-        raise _Unreadable(f"{value!r} is no number")
-    return float(value)  # a NaN too: the rule answers it with an error, where an absence could pass for no errors
+    if isinstance(value, float) and math.isnan(value):
+        return value  # for the rule, which answers it with an error: an absence could pass for no errors
+    try:
+        return finite(value)
+    except ValueError as error:
+        raise _Unreadable(str(error)) from None
 
 
 def _time(value: object, window: Window) -> int:
     """A bucket's start in epoch seconds; wider buckets than asked for begin elsewhere, or before the window."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Unreadable(f"{value!r} is no time")
-    at = value / 1000
+    try:
+        at = finite(value) / 1000
+    except ValueError:
+        raise _Unreadable(f"{shown(value)} is no time") from None
     if at % window.bucket or not window.start - window.bucket < at < window.end:
         raise _Unreadable(
             f"{at:g} begins no bucket of {window.bucket} s from {window.start} to {window.end}; were they made wider?"

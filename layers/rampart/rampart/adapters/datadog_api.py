@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from rampart.adapters.deadline import within
+from rampart.adapters.json_text import read_json
 from rampart.errors import SecretUnavailableError
 from rampart.evidence.series import AbsenceReason
+from rampart.numbers import shown
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -66,10 +67,9 @@ class DatadogApi:
         if len(content) > _MOST_BYTES:
             raise RefusedError(AbsenceReason.MALFORMED, f"Datadog's answer is larger than {_MOST_BYTES} bytes")
         try:
-            answer: object = json.loads(content)
+            return read_json(content)
         except ValueError as error:
-            raise RefusedError(AbsenceReason.MALFORMED, "Datadog's answer is no JSON") from error
-        return answer
+            raise RefusedError(AbsenceReason.MALFORMED, f"Datadog's answer is no JSON: {error}") from error
 
     def _client_for(self, secret: Mapping[str, Any]) -> ApiClient:
         if self._client is not None and self._client[0] == secret:
@@ -91,15 +91,16 @@ class DatadogApi:
 
 def _keys_of(secret: Mapping[str, Any]) -> dict[str, str]:
     # Both must be there: the client puts the environment's in the place of an empty one.
-    keys = {
-        "apiKeyAuth": str(secret.get("api_key") or "").strip(),
-        "appKeyAuth": str(secret.get("app_key") or "").strip(),
-    }
+    keys = {"apiKeyAuth": _text(secret.get("api_key")), "appKeyAuth": _text(secret.get("app_key"))}
     if not all(keys.values()):
         raise RefusedError(
             AbsenceReason.REFUSED_CREDENTIALS, 'Datadog\'s secret is incomplete; store {"api_key": "…", "app_key": "…"}'
         )
     return keys
+
+
+def _text(value: object) -> str:
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 class RefusedError(Exception):
@@ -160,7 +161,7 @@ def errors_in(body: object) -> str:
     if not errors:
         return "status: error" if body.get("status") == "error" else ""
     each = errors if isinstance(errors, list) else [errors]
-    return "; ".join(str(error) for error in each)[:500]
+    return "; ".join(error[:500] if isinstance(error, str) else shown(error) for error in each[:20])[:500]
 
 
 def _seconds(text: str | None) -> float | None:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from rampart.adapters.deadline import within
+from rampart.adapters.json_text import read_json
 from rampart.errors import FlagCredentialsError, FlagStoreError, SecretUnavailableError, UnknownFlagError
+from rampart.numbers import finite, shown
 from rampart.rollout.flag import FlagReading
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class FlipperFlagStore:
         """Read a flag's gates; raises UnknownFlagError when there is no such flag."""
         answer = self._call("GET", _path(flag))
         try:
-            return reading_of(flag, json.loads(answer.body))
+            return reading_of(flag, read_json(answer.body))
         except (ValueError, TypeError, KeyError) as error:
             raise FlagStoreError(f"Flipper's answer for {flag} cannot be understood: {error}") from error
 
@@ -159,15 +161,22 @@ def headers_of(secret: Mapping[str, Any]) -> dict[str, str]:
     given = secret.get("headers") or {}
     if not isinstance(given, Mapping):
         raise FlagCredentialsError('Flipper\'s secret has headers that are no object; store {"headers": {"NAME": "…"}}')
-    headers = {str(name): str(value).strip() for name, value in given.items()}
+    headers = {str(name): _text(value).strip() for name, value in given.items()}
     if token := secret.get("token"):
-        headers["Authorization"] = f"Bearer {str(token).strip()}"
-    elif secret.get("username"):
-        pair = f"{secret['username']}:{secret.get('password', '')}"
+        headers["Authorization"] = f"Bearer {_text(token).strip()}"
+    elif username := secret.get("username"):
+        pair = f"{_text(username)}:{_text(secret.get('password', ''))}"
         headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
     if not all(text.isprintable() and text.isascii() for pair in headers.items() for text in pair):
         raise FlagCredentialsError(_UNSENDABLE)
     return headers
+
+
+def _text(value: object) -> str:
+    """A secret's text; a number is one too. The refusal never shows it."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise FlagCredentialsError("Flipper's secret has a value that is neither text nor a number; fix the secret")
+    return str(value)
 
 
 def reading_of(flag: str, body: object) -> FlagReading:
@@ -178,9 +187,9 @@ def reading_of(flag: str, body: object) -> FlagReading:
     if not isinstance(body, Mapping) or body.get("key") != flag or not isinstance(body.get("gates"), list):
         raise ValueError("it is not the feature with its gates")
     gates = {gate["key"]: gate["value"] for gate in body["gates"]}
-    unknown = sorted(name for name in gates.keys() - _GATES if gates[name] not in _CLOSED)
+    unknown = sorted(str(name) for name in gates.keys() - _GATES if gates[name] not in _CLOSED)
     if unknown:
-        raise ValueError(f"it has gates that are not known here: {', '.join(unknown)}")
+        raise ValueError(f"it has gates that are not known here: {shown(', '.join(unknown))}")
     if not {"boolean", "percentage_of_actors"} <= gates.keys():
         raise ValueError("its gates are incomplete")
     return FlagReading(
@@ -201,11 +210,12 @@ _CLOSED: tuple[object, ...] = (None, False, "", "0", 0, "false", [], {})
 def _percentage(value: object) -> float:
     if value is None:
         return 0.0
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise TypeError(f"{value!r} is no percentage")
-    number = float(value)
-    if not (math.isfinite(number) and 0 <= number <= 100):
-        raise ValueError(f"{value!r} is no percentage")
+    try:
+        number = finite(float(value) if isinstance(value, str) else value)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 100:
+        raise ValueError(f"{shown(value)} isn't a percentage")
     return number
 
 
@@ -213,7 +223,7 @@ def _names(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise TypeError(f"{value!r} is no list of names")
+        raise TypeError(f"{shown(value)} isn't a list of names")
     return tuple(value)
 
 
@@ -247,9 +257,10 @@ def _refusal(answer: _Answer, method: str, path: str) -> FlagStoreError:
 def _error_of(body: bytes) -> tuple[object, str]:
     """The code and message of Flipper's own errors; others have neither."""
     try:
-        error = json.loads(body)
+        error = read_json(body)
     except ValueError:
         return None, ""
     if not isinstance(error, Mapping):
         return None, ""
-    return error.get("code"), str(error.get("message", ""))[:200]
+    message = error.get("message", "")
+    return error.get("code"), message[:200] if isinstance(message, str) else shown(message)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -27,9 +28,11 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from rampart.adapters.json_text import read_json
 from rampart.errors import StoreError
 from rampart.evidence.series import AbsenceReason, Unavailable, to_stored
 from rampart.model import Model
+from rampart.numbers import finite
 from rampart.plan.model import Plan
 from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, Gate, Question, RolloutState
 
@@ -111,8 +114,20 @@ def gate_from(attributes: Mapping[str, Any]) -> Gate:
         given["question"] = Question.model_validate_json(given["question"])
     if "answer" in given:
         answer = dict(given["answer"])
-        given["answer"] = answer | {"reported": json.loads(answer.get("reported") or "{}")}
+        given["answer"] = answer | {"reported": _reported(answer.get("reported"))}
     return Gate.model_validate(given)
+
+
+def _reported(text: str | None) -> dict[str, float]:
+    """What a person reported, where it is a number: anything else was not reported, and must not end the attempt."""
+    said: object = None
+    with suppress(ValueError):
+        said = read_json(text or "{}")
+    found: dict[str, float] = {}
+    for name, value in said.items() if isinstance(said, dict) else ():
+        with suppress(ValueError):
+            found[name] = finite(value)
+    return found
 
 
 def event_attributes(event: Event, number: str) -> Attributes:

@@ -6,7 +6,6 @@ often a secret is read anew nor what to do with an old value while Secrets Manag
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rampart.adapters.deadline import within
+from rampart.adapters.json_text import read_json
 from rampart.errors import SecretUnavailableError
 
 if TYPE_CHECKING:
@@ -157,9 +157,9 @@ class SecretsManagerSecrets:
         except KeyError:
             raise SecretUnavailableError(f"secret {name!r} is binary; store a JSON object as text") from None
         try:
-            content = json.loads(text)
+            content = read_json(text)
         except ValueError:
-            content = None  # the parser's error would carry the secret's text along
+            content = None
         if not isinstance(content, dict):
             raise SecretUnavailableError(f"secret {name!r} is no JSON object; store one")
         return content

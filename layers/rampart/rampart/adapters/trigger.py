@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from rampart.adapters.json_text import read_json
 from rampart.rollout.request import Cause, RollbackRequest
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def request_of_execution(event: Mapping[str, Any]) -> RollbackRequest | None:
 
 def _rollout_of(text: object) -> str | None:
     try:
-        document = json.loads(text) if isinstance(text, str) else None
-    except json.JSONDecodeError:
+        document = read_json(text) if isinstance(text, str) else None
+    except ValueError:
         return None
     if not isinstance(document, dict):
         return None

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from rampart.numbers import shown
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -57,7 +59,13 @@ def to_stored(measured: Measured) -> dict[str, Any]:
 
 
 def from_stored(stored: Mapping[str, Any]) -> Measured:
-    """The answer that `to_stored` kept; judging it again is how an evaluation is replayed."""
-    if "unavailable" in stored:
-        return Unavailable(AbsenceReason(stored["unavailable"]), stored["detail"])
-    return Series(tuple((int(start), None if value is None else float(value)) for start, value in stored["points"]))
+    """The answer that `to_stored` kept; judging it again is how an evaluation is replayed.
+
+    Raises ValueError for what `to_stored` never wrote.
+    """
+    try:
+        if "unavailable" in stored:
+            return Unavailable(AbsenceReason(stored["unavailable"]), str(stored["detail"]))
+        return Series(tuple((int(start), None if value is None else float(value)) for start, value in stored["points"]))
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"stored evidence can't be understood: {shown(stored)}") from error

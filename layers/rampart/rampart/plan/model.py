@@ -9,15 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from rampart.evidence.criteria import Scope
 from rampart.model import Model
+from rampart.numbers import shown
 from rampart.plan.calendar import Calendar
+from rampart.plan.closed import count_days
 from rampart.plan.durations import Duration, Hold
 from rampart.plan.quantities import Chance, Fraction, Percent, Traffic
 
@@ -198,7 +200,15 @@ class ReportedSpec(_CriterionSpec):
     at_most: FiniteFloat = Field(ge=0)
 
 
-CriterionSpec = Annotated[RateSpec | CountSpec | ValueSpec | ReportedSpec, Field(discriminator="kind")]
+def _kind_as_text(spec: object) -> object:
+    # pydantic writes a kind that it doesn't know into its error, however deep that nests.
+    is_odd = isinstance(spec, Mapping) and "kind" in spec and not isinstance(spec["kind"], str)
+    return {**spec, "kind": shown(spec["kind"])} if isinstance(spec, Mapping) and is_odd else spec
+
+
+CriterionSpec = Annotated[
+    RateSpec | CountSpec | ValueSpec | ReportedSpec, Field(discriminator="kind"), BeforeValidator(_kind_as_text)
+]
 
 
 class Stage(Model):
@@ -267,6 +277,16 @@ def _lapse_problems(lapses: timedelta, stages: Sequence[Stage]) -> Iterator[Prob
         yield ("approval_lapses",), what
 
 
+def _closed_problems(calendar: Calendar, stages: Sequence[Stage]) -> Iterator[Problem]:
+    closed, holds = count_days(calendar.closed), _total_hold(stages)
+    if closed and timedelta(days=closed) + holds > _LONGEST_PLAN:
+        what = (
+            f"{closed} closed days and {holds / timedelta(days=1):g} days of holds may take longer than the longest "
+            f"plan, {_LONGEST_PLAN.days} days; name only the days that fall into the rollout"
+        )
+        yield ("calendar", "closed"), what
+
+
 def _often_enough(look_every: timedelta) -> timedelta:
     if look_every > _LONGEST_LOOK:
         raise ValueError("look at least once a day: a flag that nobody looks at is not guarded")
@@ -327,7 +347,8 @@ class Plan(Model):
 
     @model_validator(mode="after")
     def _fits_into_an_execution(self) -> Self:
-        _all_or_raise("plan", _lapse_problems(self.approval_lapses, self.stages))
+        problems = (*_lapse_problems(self.approval_lapses, self.stages), *_closed_problems(self.calendar, self.stages))
+        _all_or_raise("plan", iter(problems))
         return self
 
     @model_validator(mode="after")
@@ -351,7 +372,9 @@ class Plan(Model):
     def digest(self) -> str:
         """SHA-256 of the plan's canonical JSON: what pins it."""
         # What came later, and is not used, leaves a plan the same.
-        unused = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        fields = type(self).model_fields
+        unused: dict[str, Any] = {name: True for name in _LATER if getattr(self, name) == fields[name].default}
+        unused |= {} if self.calendar.closed else {"calendar": {"closed"}}
         document = self.model_dump(mode="json", by_alias=True, exclude=unused)
         for criterion in document["criteria"].values():
             if criterion.get("history", ...) is None:

@@ -289,7 +289,7 @@ def question(state: RolloutState, now: datetime) -> dict[str, Any]:
     last = upcoming == len(state.plan.stages)
     # The end raises nothing, so it may be answered at any hour.
     closes = None if last else state.plan.calendar.closes(now, state.plan.zone)
-    lapses = (now + state.plan.approval_lapses).astimezone(UTC)
+    lapses = now.astimezone(UTC) + state.plan.approval_lapses
     lapses = min(lapses, closes) if closes else lapses
     asked = {
         "evaluation": latest.id if latest else "",
