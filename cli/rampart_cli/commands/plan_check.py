@@ -6,16 +6,22 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.text import Text
 
 from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
 from rampart.plan.quantities import format_fraction
-from rampart_cli.console import percent, show, table, words
+from rampart.rollout.prepare import lint_problems
+from rampart_cli.console import percent, problem_table, show, table, words
+from rampart_cli.failures import ExitCode
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
 
 if TYPE_CHECKING:
     from rampart.plan.model import CriterionSpec, Plan
+
+_VALID = ("valid ", "bold green")
+_REFUSED = ("a start refuses ", "bold red")
 
 
 def plan_check(plan_file: PlanFile, *, as_json: AsJson = False) -> None:
@@ -24,19 +30,21 @@ def plan_check(plan_file: PlanFile, *, as_json: AsJson = False) -> None:
 
     _, plan = read_plan(plan_file)
     told = warnings(plan)
+    problems = [{"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in lint_problems(plan)]
     criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
-    rows = [(words(each.path, "yellow"), each.message, each.help) for each in told]
+    rows = [(words(each.path, "yellow"), each.message, each.help) for each in told if not each.refused]
     document = {
-        "valid": True,
+        "valid": not problems,
         "rollout": plan.rollout,
         "plan_hash": plan.digest,
         "stages": [{"label": s.label, "percent": s.percent, "hold": str(s.hold)} for s in plan.stages],
         "criteria": criteria,
         "warnings": [asdict(each) for each in told],
+        "problems": problems,
     }
     show(
         document,
-        Text.assemble(("valid ", "bold green"), words(_title(plan), "bold"), f"  {plan.digest[:12]}"),
+        Text.assemble(_REFUSED if problems else _VALID, words(_title(plan), "bold"), f"  {plan.digest[:12]}"),
         words(" → ".join(f"{percent(s.percent)} for {s.hold}" for s in plan.stages)),
         Text(),
         table(
@@ -44,9 +52,12 @@ def plan_check(plan_file: PlanFile, *, as_json: AsJson = False) -> None:
             [(words(c["name"], "bold"), c["kind"], c["bar"], c["clump"] or "") for c in criteria],
         ),
         Text(),
+        *((problem_table(problems), Text()) if problems else ()),
         table(("warning", "", "what helps"), rows) if rows else words("no warnings", "dim"),
         as_json=as_json,
     )
+    if problems:
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 def plan_schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 - a schema is JSON with and without the option
