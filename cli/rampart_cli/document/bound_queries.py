@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rampart.plan.query_lint import QueryFinding, lint_count, lint_rate, lint_value
-from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
+from rampart_cli.document.diagnostics import Advice, Diagnostic, Severity
 from rampart_cli.document.draft_criteria import criterion_entries
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rampart_cli.document.draft_criteria import Value
     from rampart_cli.document.plan import PlanDocument
     from rampart_cli.document.reading import Reading
+
+_WHY = "Datadog answers it, and it doesn't mean what the criterion takes it for: a start is refused."
 
 
 def with_bound_queries(reading: Reading, bindings: Bindings) -> Reading:
@@ -32,9 +34,11 @@ def _diagnostics(plan: PlanDocument, reading: Reading, bindings: Bindings) -> It
         if binding is None:
             continue
         line = next(criterion.line for criterion in criteria if criterion.name == name)
+        column, mark = reading.page.place(line, name)
         for finding in _findings(name, {entry.key: entry.value for entry in entries if entry.value is not None}):
-            told = f"{finding.part} of {binding.pattern!r} in the bindings, {finding.message}. {finding.fix}"
-            yield diagnose(Code(finding.fault.value), reading.page, line, "", told)
+            told = f"{finding.part} of {binding.pattern!r} in the bindings, {finding.message}"
+            advice = Advice(Severity.ERROR, _WHY, f"{finding.fix} in the bindings.")
+            yield Diagnostic(finding.fault, line, column, told, mark, advice)
 
 
 def _findings(name: str, spec: dict[str, Value]) -> list[QueryFinding]:

@@ -94,18 +94,6 @@ class Code(StrEnum):
     """Results are written for a stage that has not started."""
     PLACEHOLDER_LEFT = "placeholder_left"
     """An answer is still a placeholder."""
-    NOT_A_COUNT = "not_a_count"
-    """A bound query gives a rate, an average or something else."""
-    RATIO_NOT_COUNT = "ratio_not_count"
-    """A bound query is a ratio or a percentage."""
-    GROUPED_QUERY = "grouped_query"
-    """A bound query gives a series for each group."""
-    SAME_QUERY = "same_query"
-    """Bound errors and total count the same."""
-    DIFFERENT_UNITS = "different_units"
-    """Of bound errors and total, one is a count and the other isn't."""
-    DIFFERENT_FILTERS = "different_filters"
-    """Bound errors and total ask for different tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +106,6 @@ class Advice:
 
 
 _E, _W, _N = Severity.ERROR, Severity.WARNING, Severity.NOTE
-_IN_BINDINGS = "Write the query that the finding gives into the bindings file."
 ADVICE: dict[Code, Advice] = {
     Code.NOT_A_PLAN: Advice(
         _E,
@@ -243,20 +230,6 @@ ADVICE: dict[Code, Advice] = {
         _W, "Results of something that has not happened were copied or guessed.", "Empty the results, or mend the date."
     ),
     Code.PLACEHOLDER_LEFT: Advice(_W, "Nothing is guessed in its place.", "Fill it in, or take the line out."),
-    Code.NOT_A_COUNT: Advice(
-        _E, "Rampart judges how many requests failed; a rate or an average looks like fewer or more.", _IN_BINDINGS
-    ),
-    Code.RATIO_NOT_COUNT: Advice(
-        _E, "Rampart divides errors by total itself; of a ratio it can't tell how much evidence there is.", _IN_BINDINGS
-    ),
-    Code.GROUPED_QUERY: Advice(
-        _E, "A criterion is judged by one series; of several, every look would be refused.", _IN_BINDINGS
-    ),
-    Code.SAME_QUERY: Advice(_E, "The rate would always read 100%.", _IN_BINDINGS),
-    Code.DIFFERENT_UNITS: Advice(
-        _E, "The rate would be wrong by the seconds in a bucket: 100% of failures can read 0.3%.", _IN_BINDINGS
-    ),
-    Code.DIFFERENT_FILTERS: Advice(_E, "Errors would be counted of requests that total leaves out.", _IN_BINDINGS),
 }
 
 
@@ -264,26 +237,32 @@ ADVICE: dict[Code, Advice] = {
 class Diagnostic:
     """One finding; line and column are one-based, `mark` is how many characters it is about."""
 
-    code: Code
+    code: StrEnum
+    """A `Code`; of what isn't about the page itself, a code that comes with its own advice."""
     line: int
     column: int
     message: str
     mark: int = 1
+    own_advice: Advice | None = None
 
     @property
     def severity(self) -> Severity:
         """How much it weighs."""
-        return ADVICE[self.code].severity
+        return self._advice.severity
 
     @property
     def why(self) -> str:
         """Why it matters."""
-        return ADVICE[self.code].why
+        return self._advice.why
 
     @property
     def help(self) -> str:
         """How to mend it."""
-        return ADVICE[self.code].help
+        return self._advice.help
+
+    @property
+    def _advice(self) -> Advice:
+        return self.own_advice or ADVICE[Code(self.code)]
 
     def as_json(self) -> dict[str, str | int]:
         """The finding in the published form."""
