@@ -134,7 +134,7 @@ def _flaws(node: Node, *, summed: bool, scalable: bool) -> Iterator[Flaw]:
             for _, term in terms:
                 if value := value_of(term):
                     yield Flaw(f"it adds {value:g} to each bucket")
-                elif not is_weightless(term):
+                else:
                     yield from _flaws(term, summed=summed, scalable=scalable)
         case Product() if not is_weightless(node):
             yield from _of_product(node, scalable=scalable)
