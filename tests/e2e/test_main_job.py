@@ -94,7 +94,7 @@ def test_a_fault_seen_by_its_own_evidence_takes_the_flag_down_and_voids_the_ques
     """Nobody answers, no monitor alerts, the approval gate is open: the evidence alone acts."""
     bad = {
         "kind": "rate",
-        "errors": "sum:vets_api.statsd.api_rack_request{action:show}.as_count()",
+        "errors": "sum:vets_api.statsd.api_rack_request{action:show,status:*}.as_count()",
         "total": "sum:vets_api.statsd.api_rack_request{action:show}.as_count()",
         "below": "8%",
         "scope": "cohort",

@@ -183,7 +183,7 @@ def test_whatever_datadog_answers_it_is_not_available(status: int, body: str) ->
         assert len(answer.detail) < 700
     if status != 404:
         with pytest.raises(MonitorsUnreadableError):
-            source.alerting_monitors([77])
+            source.read_monitors([77])
 
 
 KEYS = ("data", "attributes", "times", "values", "series", "query_index", "group_tags", "errors", "error", "status")
@@ -194,7 +194,7 @@ def test_whatever_json_datadog_answers_only_named_errors_come_out(body: str, sta
     source = Datadog(body.encode(), status)
     assert isinstance(source.one(), Series | Unavailable)
     with contextlib.suppress(MonitorsUnreadableError):
-        source.alerting_monitors([77])
+        source.read_monitors([77])
 
 
 @given(json_values.map(json.dumps), json_values.map(json.dumps), json_values.map(json.dumps))

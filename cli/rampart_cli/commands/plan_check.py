@@ -11,7 +11,9 @@ from rich.text import Text
 
 from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
 from rampart.plan.quantities import format_fraction
-from rampart_cli.console import percent, show, table, words
+from rampart.rollout.prepare import lint_problems
+from rampart_cli.console import percent, problem_table, show, table, words
+from rampart_cli.failures import ExitCode
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
 
@@ -26,6 +28,9 @@ History = Annotated[
     ),
 ]
 
+_VALID = ("valid ", "bold green")
+_REFUSED = ("a start refuses ", "bold red")
+
 
 def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson = False) -> None:
     """Check a plan: every problem at once, each with its path; and what the plan cannot do."""
@@ -39,10 +44,11 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     weeks = weeks_of(plan, answers)
     refused, said = list(week_refusals(weeks)), notes(plan, weeks)
     told = warnings(plan)
+    problems = [{"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in lint_problems(plan)]
     criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
-    rows = [(words(each.path, "yellow"), each.message, each.help) for each in told]
+    rows = [(words(each.path, "yellow"), each.message, each.help) for each in told if not each.refused]
     document = {
-        "valid": True,
+        "valid": not problems,
         "rollout": plan.rollout,
         "plan_hash": submitted.digest,
         "stages": [{"label": s.label, "percent": s.percent, "hold": str(s.hold)} for s in plan.stages],
@@ -50,10 +56,11 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
         "warnings": [asdict(each) for each in told],
         "refusals": [each._asdict() for each in refused],
         "notes": said,
+        "problems": problems,
     }
     show(
         document,
-        Text.assemble(("valid ", "bold green"), words(_title(plan), "bold"), f"  {submitted.digest[:12]}"),
+        Text.assemble(_REFUSED if problems else _VALID, words(_title(plan), "bold"), f"  {submitted.digest[:12]}"),
         words(" → ".join(f"{percent(s.percent)} for {s.hold}" for s in plan.stages)),
         Text(),
         table(
@@ -63,9 +70,12 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
         *(words(each, "dim") for each in said),
         *(Text.assemble(("\na start is refused ", "bold red"), words(_sentence(each))) for each in refused),
         Text(),
+        *((problem_table(problems), Text()) if problems else ()),
         table(("warning", "", "what helps"), rows) if rows else words("no warnings", "dim"),
         as_json=as_json,
     )
+    if problems:
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 def plan_schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 - a schema is JSON with and without the option

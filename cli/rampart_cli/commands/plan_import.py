@@ -54,6 +54,10 @@ def plan_import(
             name="UnreadableBindings",
             mend="Write them as docs/plan-documents.md says; events/bindings.yaml is an example.",
         ) from error
+    if bindings:
+        from rampart_cli.document.bound_queries import with_bound_queries  # whoever binds nothing does not pay for it
+
+        reading = with_bound_queries(reading, bound)
     if as_json:
         _write(json.dumps(reading.as_json(), indent=2, ensure_ascii=False) + "\n", out)
     else:

@@ -237,26 +237,32 @@ ADVICE: dict[Code, Advice] = {
 class Diagnostic:
     """One finding; line and column are one-based, `mark` is how many characters it is about."""
 
-    code: Code
+    code: StrEnum
+    """A `Code`; of what isn't about the page itself, a code that comes with its own advice."""
     line: int
     column: int
     message: str
     mark: int = 1
+    own_advice: Advice | None = None
 
     @property
     def severity(self) -> Severity:
         """How much it weighs."""
-        return ADVICE[self.code].severity
+        return self._advice.severity
 
     @property
     def why(self) -> str:
         """Why it matters."""
-        return ADVICE[self.code].why
+        return self._advice.why
 
     @property
     def help(self) -> str:
         """How to mend it."""
-        return ADVICE[self.code].help
+        return self._advice.help
+
+    @property
+    def _advice(self) -> Advice:
+        return self.own_advice or ADVICE[Code(self.code)]
 
     def as_json(self) -> dict[str, str | int]:
         """The finding in the published form."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from enum import StrEnum
 
 import pytest
 
@@ -13,7 +14,7 @@ STAGES = "\n## Stage A: 5% of users\n\n## Stage B: 100% of users\n"
 Read = Callable[[str | bytes], Reading]
 
 
-def _codes(found: Reading) -> set[Code]:
+def _codes(found: Reading) -> set[StrEnum]:
     return {diagnostic.code for diagnostic in found.diagnostics}
 
 

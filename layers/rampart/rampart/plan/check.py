@@ -14,7 +14,7 @@ from rampart.evidence.rule import RateRule
 from rampart.evidence.words import count, percent
 from rampart.plan.durations import format_duration
 from rampart.plan.model import Plan, Stage
-from rampart.plan.queries import criteria_of
+from rampart.plan.queries import criteria_of, query_findings
 from rampart.plan.window import planned_window
 
 _LIKELY = 0.5
@@ -36,17 +36,21 @@ class PlanWarning:
     path: str
     message: str
     help: str
+    refused: bool = False
+    """Whether a start is refused for it."""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}. {self.help}."
 
 
 def warnings(plan: Plan) -> list[PlanWarning]:
-    """Every stage and rate criterion that cannot decide, or that is diluted until it cannot tell."""
+    """Every query that means something else, and every stage and rate criterion that cannot decide or tell."""
     return list(_warnings(plan))
 
 
 def _warnings(plan: Plan) -> Iterator[PlanWarning]:
+    for found in query_findings(plan):
+        yield PlanWarning(found.fault.value, found.path, found.message, found.fix, refused=True)
     rates = rate_criteria(plan)
     beyond = {criterion.name for criterion in rates if is_baseline_beyond_bar(criterion)}
     for criterion in rates:

@@ -135,6 +135,11 @@ class RateHistory(Model):
     hours: int = Field(description="how many hours count")
     left_out: tuple[HistoryHour, ...] = Field((), description="outages, which count neither here nor for the clump")
 
+    @property
+    def rate(self) -> float | None:
+        """Errors out of requests, a fraction; None without requests."""
+        return self.errors / self.requests if self.requests > 0 else None
+
 
 class RateSpec(_CriterionSpec):
     """Errors out of requests, judged statistically."""

@@ -16,6 +16,7 @@ from rampart.evidence.criteria import (
 from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.series import Measured
 from rampart.plan.model import CountSpec, CriterionSpec, Plan, RateSpec, ReportedSpec, ValueSpec
+from rampart.plan.query_lint import QueryFinding, lint_count, lint_rate, lint_value
 
 
 def query_key(name: str, part: str) -> str:
@@ -32,6 +33,25 @@ def queries_of(plan: Plan) -> dict[str, str]:
         elif isinstance(spec, CountSpec | ValueSpec):
             queries[query_key(name, "value")] = spec.query
     return queries
+
+
+def query_findings(plan: Plan) -> list[QueryFinding]:
+    """Every query that Datadog would answer and that doesn't mean what its criterion takes it for.
+
+    It is asked before a start, and not part of the plan's validation: the plans of live rollouts are read anew at each
+    look, and must stay readable.
+    """
+    findings: list[QueryFinding] = []
+    for name, spec in plan.criteria.items():
+        match spec:
+            case RateSpec():
+                queries = {"errors": spec.errors, "total": spec.total}
+                findings += lint_rate(name, queries, above=spec.above is not None, bucket=plan.bucket)
+            case CountSpec():
+                findings += lint_count(name, spec.query, bucket=plan.bucket)
+            case ValueSpec():
+                findings += lint_value(name, spec.query)
+    return findings
 
 
 def measured_for(name: str, answers: Mapping[str, Measured]) -> dict[str, Measured]:
@@ -69,6 +89,7 @@ def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
                 clump_source=spec.clump_source or ("default" if spec.clump is None else "declared"),
                 scope=spec.scope.value,
                 baseline=spec.baseline,
+                usual=spec.history.rate if spec.history is not None else None,
                 alpha_fail=spec.alpha_fail,
                 alpha_pass=spec.alpha_pass,
                 detector=spec.detector,

@@ -22,7 +22,8 @@ from rampart.evidence.series import AbsenceReason, Measured, Unavailable
 from rampart.model import Model
 from rampart.plan.model import Plan, RateSpec, ValueSpec
 from rampart.plan.problems import problems_of
-from rampart.plan.queries import queries_of
+from rampart.plan.queries import queries_of, query_findings
+from rampart.plan.query_lint import QueryFault
 from rampart.ports import Clock, FlagStore, MetricSource, RolloutStore
 from rampart.rollout.guards import refusals
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
@@ -90,7 +91,7 @@ class Prepare:
         ours = not claims and (existing is None or existing.status in CLOSED)
         problems += [*claims, *self._flag_problems(plan, must_be_off=ours)]
         history = self._history(plan, now)
-        problems += [*_query_problems(plan, history), *self._monitor_problems(plan, now)]
+        problems += [*_query_problems(plan, history), *lint_problems(plan), *self._monitor_problems(plan, now)]
         pinned = with_measured_clumps(plan, history)
         weeks = weeks_of(pinned, history)
         problems += [StartProblem(*refusal) for refusal in week_refusals(weeks)]
@@ -276,6 +277,22 @@ def _query_problems(plan: Plan, history: Mapping[str, Measured]) -> Iterator[Sta
                 f"the query found nothing in the last {HISTORY.days} days",
                 "Mend the metric's name and tags: a metric without data can never pass",
             )
+
+
+def lint_problems(plan: Plan) -> Iterator[StartProblem]:
+    """Every query that Datadog would answer and that doesn't mean what its criterion takes it for."""
+    for found in query_findings(plan):
+        yield StartProblem(_FAULTS[found.fault], found.path, found.message, found.fix)
+
+
+_FAULTS: Mapping[QueryFault, str] = {
+    QueryFault.NOT_A_COUNT: "QueryIsNotACount",
+    QueryFault.RATIO: "QueryIsARatio",
+    QueryFault.GROUPED: "QueryIsGrouped",
+    QueryFault.SAME: "QueriesAreTheSame",
+    QueryFault.DIFFERENT_UNITS: "QueryUnitsDiffer",
+    QueryFault.DIFFERENT_FILTERS: "QueryFiltersDiffer",
+}
 
 
 def _must_find_something(plan: Plan, name: str, part: str) -> bool:

@@ -26,6 +26,7 @@ from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import USUAL_PACE, for_each, look, look_at_all, lower, lower_unseen
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest, raised_again
 from rampart.rollout.restore import Restore
+from rampart.rollout.rollback_words import pending, rolled_back
 from rampart.rollout.state import (
     CLOSED,
     INTENT_EXPIRES,
@@ -335,7 +336,7 @@ def halted(
             return before, []
         # It was completed while its flags came down: the record must not go on saying that they are up.
         after = before.moved(now, percent=0.0, own_write=before.written(now))
-        message = _message(before, request, readings)
+        message = rolled_back(before, request, readings)
         return after, [_event(after, request, now, EventKind.ROLLED_BACK, message)]
     after = before.moved(
         now,
@@ -350,24 +351,9 @@ def halted(
     )
     again = request.epoch is not None
     kind = (EventKind.TAKEN_DOWN_AGAIN if again else EventKind.ROLLED_BACK) if done else EventKind.ROLLING_BACK
-    pending = [flag for flag in before.plan.flags if flag in up]
-    message = _pending(before, request, pending) if not done else _message(before, request, readings or ())
+    unconfirmed = [flag for flag in before.plan.flags if flag in up]
+    message = pending(before, request, unconfirmed) if not done else rolled_back(before, request, readings or ())
     return after, [_event(after, request, now, kind, request.reason if again and done else message)]
-
-
-def _pending(before: RolloutState, request: RollbackRequest, up: Sequence[str]) -> str:
-    why = f"not yet confirmed at 0%: {', '.join(up)}" if up else "an advance is in flight"
-    return f"rolling back from {before.percent:g}%: {request.reason} ({why}; Rampart keeps trying)"
-
-
-def _message(before: RolloutState, request: RollbackRequest, readings: tuple[FlagReading, ...]) -> str:
-    absent = [reading.flag for reading in readings if not reading.exists]
-    there = [flag for flag in before.plan.flags if flag not in absent]
-    left = [f"{reading.flag}: {', '.join(reading.left_open)}" for reading in readings if reading.left_open]
-    told = [f"{', '.join(there)} read at 0%"] if there else []
-    told += [f"{', '.join(absent)} did not exist, so nothing was written there"] if absent else []
-    still = f"; still open for {'; '.join(left)}" if left else ""
-    return f"{'; '.join(told)}: {request.reason}{still}"
 
 
 def _event(state: RolloutState, request: RollbackRequest, now: datetime, kind: EventKind, message: str) -> Event:

@@ -1,0 +1,269 @@
+"""Queries that Datadog answers and that don't mean what their criterion takes them for, each with what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Self
+
+from rampart.plan.durations import format_duration
+from rampart.plan.metric_query import Node, parse, write
+from rampart.plan.metric_scope import Clause
+from rampart.plan.query_pairs import Pair
+from rampart.plan.query_units import Flaw, counting, flaws, groups_in, ungrouped
+
+_LONGEST_SHOWN = 300
+_BUCKET = timedelta(minutes=5)
+
+
+class QueryFault(StrEnum):
+    """What can be wrong with a query that Datadog answers."""
+
+    NOT_A_COUNT = "not_a_count"
+    """It gives a rate, an average or something else, not how many there were."""
+    RATIO = "ratio_not_count"
+    """It is a ratio or a percentage already."""
+    GROUPED = "grouped_query"
+    """It gives a series for each group."""
+    SAME = "same_query"
+    """Errors and total count the same requests."""
+    DIFFERENT_UNITS = "different_units"
+    """One of errors and total is a count, the other isn't."""
+    DIFFERENT_FILTERS = "different_filters"
+    """Total asks for tags that errors doesn't ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFinding:
+    """One query that doesn't mean what its criterion takes it for; `fixed` is the whole query to write in its place."""
+
+    fault: QueryFault
+    criterion: str
+    part: str
+    """The criterion's key: errors, total or query."""
+    query: str
+    what: str
+    """What is wrong, and what it does to the reading."""
+    fixed: str
+
+    @property
+    def path(self) -> str:
+        """Where the query stands in the plan."""
+        return f"criteria.{self.criterion}.{self.part}"
+
+    @property
+    def message(self) -> str:
+        """The query and what is wrong with it."""
+        query = self.query if len(self.query) <= _LONGEST_SHOWN else self.query[:_LONGEST_SHOWN] + "…"
+        return f"`{query}`: {self.what}"
+
+    @property
+    def fix(self) -> str:
+        """What to do about it."""
+        if self.fault is QueryFault.SAME and self.part == "errors":
+            return f"Add the tag that tells them in your metric, as in `{self.fixed}`"
+        return f"Write `{self.fixed}`"
+
+
+def lint_rate(
+    criterion: str, queries: Mapping[str, str], *, above: bool = False, bucket: timedelta = _BUCKET
+) -> list[QueryFinding]:
+    """Find what is wrong with the queries of a `rate`: `errors` (`above` a bar: the successes) and `total`.
+
+    `bucket` is the width of a judged bucket. A query that isn't a metric query is left to Datadog, which refuses it at
+    the start.
+    """
+    parts = [_Part.read(part, queries[part]) for part in ("errors", "total") if part in queries]
+    known = [part for part in parts if part is not None]
+    rate = _Rate({part.name: part for part in known}, "succeeded" if above else "failed", bucket)
+    fixed = rate.fixed
+    return [
+        QueryFinding(fault, criterion, part.name, part.query, what, fixed[part.name])
+        for part in known
+        for fault, what in rate.faults_of(part)
+    ]
+
+
+def lint_count(criterion: str, query: str, *, bucket: timedelta = _BUCKET) -> list[QueryFinding]:
+    """Find what is wrong with the query of a `count`, which may be scaled by a constant."""
+    part = _Part.read("query", query, scalable=True)
+    if part is None:
+        return []
+    faults = []
+    if part.flaws:
+        fault = QueryFault.RATIO if part.is_ratio else QueryFault.NOT_A_COUNT
+        faults.append((fault, f"{part.reasons}; {_of_sum(part.seconds, bucket)}"))
+    if part.groups:
+        faults.append((QueryFault.GROUPED, part.grouped))
+    return [QueryFinding(fault, criterion, "query", query, what, write(part.counting)) for fault, what in faults]
+
+
+def lint_value(criterion: str, query: str) -> list[QueryFinding]:
+    """Find what is wrong with the query of a `value`: groups, since one series is judged."""
+    part = _Part.read("query", query)
+    if part is None or not part.groups:
+        return []
+    return [QueryFinding(QueryFault.GROUPED, criterion, "query", query, part.grouped, write(ungrouped(part.node)))]
+
+
+def _of_sum(seconds: float | None, bucket: timedelta) -> str:
+    """What it does to the sum over a stage that a query gives no count."""
+    if seconds is None:
+        return "`at_most` is held against the sum over the stage, and the sum of these is no number of events"
+    units = bucket.total_seconds() / seconds
+    return f"in buckets of {format_duration(bucket)}, {_times(units)}, so `at_most` is reached at another number"
+
+
+_Fault = tuple[QueryFault, str]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One query of a criterion that is a metric query."""
+
+    name: str
+    query: str
+    node: Node
+    flaws: tuple[Flaw, ...]
+    groups: tuple[str, ...]
+    scalable: bool
+
+    @classmethod
+    def read(cls, name: str, query: str, *, scalable: bool = False) -> Self | None:
+        node = parse(query)
+        if node is None:
+            return None
+        return cls(name, query, node, tuple(flaws(node, scalable=scalable)), tuple(groups_in(node)), scalable)
+
+    @property
+    def is_ratio(self) -> bool:
+        return any(flaw.is_ratio for flaw in self.flaws)
+
+    @property
+    def seconds(self) -> float | None:
+        """The seconds that one unit spans, where the query gives a rate and nothing else is wrong with it."""
+        first, *others = self.flaws
+        return None if any(flaw.seconds != first.seconds for flaw in others) else first.seconds
+
+    @property
+    def reasons(self) -> str:
+        return "; ".join(dict.fromkeys(flaw.words for flaw in self.flaws if flaw.is_ratio or not self.is_ratio))
+
+    @property
+    def grouped(self) -> str:
+        by = ", ".join(f"`{each}`" for each in dict.fromkeys(self.groups))
+        return (
+            f"{by} gives a series for each group; a criterion is judged by one series, so every look would be refused"
+        )
+
+    @cached_property
+    def counting(self) -> Node:
+        """The query as a count of one series; the same where it is one."""
+        if not self.flaws and not self.groups:
+            return self.node
+        return counting(self.node, denominator=self.name == "total", scalable=self.scalable)
+
+
+@dataclass(frozen=True)
+class _Rate:
+    """Errors and total of a rate, as far as they are metric queries."""
+
+    parts: Mapping[str, _Part]
+    happened: str
+    """What the requests did that `errors` counts: failed, or succeeded."""
+    bucket: timedelta
+
+    def faults_of(self, part: _Part) -> Iterator[_Fault]:
+        if part.is_ratio:
+            yield QueryFault.RATIO, f"{part.reasons}; Rampart divides errors by total itself, and needs both as counts"
+        elif part.flaws:
+            yield self._fault_of_units(part)
+        if part.groups:
+            yield QueryFault.GROUPED, part.grouped
+        if len(self.parts) < 2:
+            return
+        if write(getattr(self._counting, part.name)) != write(getattr(self._aligned, part.name)):
+            yield QueryFault.DIFFERENT_FILTERS, self._foreign_to(part)
+        if write(getattr(self._aligned, part.name)) != write(getattr(self._distinguished, part.name)):
+            yield QueryFault.SAME, self._same()
+
+    @cached_property
+    def fixed(self) -> dict[str, str]:
+        """Each query as it should be written; those without a finding as they are."""
+        return {
+            name: write(getattr(self._distinguished, name) if len(self.parts) == 2 else part.counting)
+            for name, part in self.parts.items()
+        }
+
+    @cached_property
+    def _counting(self) -> Pair:
+        return Pair(self.parts["errors"].counting, self.parts["total"].counting)
+
+    @cached_property
+    def _aligned(self) -> Pair:
+        return self._counting.aligned()
+
+    @cached_property
+    def _distinguished(self) -> Pair:
+        if not self._aligned.are_the_same:
+            return self._aligned
+        return self._aligned.distinguished("status:5*" if self.happened == "failed" else "status:2*")
+
+    def _fault_of_units(self, part: _Part) -> _Fault:
+        others = [other for other in self.parts.values() if other is not part]
+        if not others or others[0].flaws:
+            return QueryFault.NOT_A_COUNT, f"{part.reasons}; {self._weight(part.seconds)}"
+        return QueryFault.DIFFERENT_UNITS, f"{part.reasons}, while {others[0].name} is a count: {self._skew(part)}"
+
+    def _skew(self, part: _Part) -> str:
+        """What it does to the rate that one part is a count and the other isn't."""
+        if part.seconds is None:
+            return "the rate would be no share of requests"
+        units = self.bucket.total_seconds() / part.seconds
+        width = format_duration(self.bucket)
+        if part.name == "errors":
+            return (
+                f"if 100% of requests {self.happened}, the rate would read {_percent(1 / units)} in buckets of {width}"
+            )
+        return (
+            f"if 0.1% of requests {self.happened}, the rate would read {_percent(0.001 * units)} in buckets of {width}"
+        )
+
+    def _weight(self, seconds: float | None) -> str:
+        """What it does to the evidence that neither part is a count."""
+        if seconds is None:
+            return "the rate would be no share of requests"
+        units = self.bucket.total_seconds() / seconds
+        effect = "a failing flag may never be found" if units > 1 else "chance is taken for evidence"
+        return f"in buckets of {format_duration(self.bucket)}, {_times(units)}, so {effect}"
+
+    def _foreign_to(self, part: _Part) -> str:
+        tags = ", ".join(f"`{_tag(clause)}`" for clause in self._foreign(part))
+        if part.name == "total":
+            return f"{tags} stands in total and not in errors: total leaves out requests that errors counts"
+        return f"total asks for {tags} and errors doesn't: it counts requests that total leaves out"
+
+    def _foreign(self, part: _Part) -> list[Clause]:
+        return [each for each in self._counting.foreign if each.tells_outcomes is (part.name == "total")]
+
+    def _same(self) -> str:
+        return (
+            "errors and total count the same requests, so the rate would always read 100%; "
+            f"nothing tells the requests that {self.happened} from the others"
+        )
+
+
+def _times(units: float) -> str:
+    return f"{units:,.0f} of them read as 1" if units >= 1 else f"1 of them reads as {1 / units:,.0f}"
+
+
+def _tag(clause: Clause) -> str:
+    return f"!{clause.text}" if clause.negated else clause.text
+
+
+def _percent(share: float) -> str:
+    value = 100 * share
+    return f"{value:.2g}%" if value < 100 else f"{value:,.0f}%"
