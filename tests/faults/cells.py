@@ -39,7 +39,7 @@ from tests.unit.rollout.world import EXECUTION, FLAG, PLAN, ROLLOUT, World
 
 FUNCTIONS: dict[str, Sequence[str]] = {
     "prepare": ("Flipper", "Datadog", "DynamoDB", "Secrets Manager"),
-    "advance": ("Flipper", "DynamoDB", "Secrets Manager"),
+    "advance": ("Flipper", "Datadog", "DynamoDB", "Secrets Manager"),
     "evaluate": ("Flipper", "Datadog", "DynamoDB", "Step Functions", "Lambda", "Secrets Manager"),
     "rollback": ("Flipper", "DynamoDB", "Step Functions", "SQS", "Secrets Manager"),
     "notify": ("DynamoDB", "SNS", "EventBridge", "Datadog", "Secrets Manager"),
@@ -281,9 +281,11 @@ def _set(arrange: Callable[[World], object]) -> Callable[[Scene, str], None]:
     return arranged
 
 
-def _asked_and_approved(world: World) -> None:
-    world.climb(0)
-    world.approved()
+def _asked_and_approved(scene: Scene, system: str) -> None:
+    """At the canary, with an approval; a plan with monitors asks Datadog before the step."""
+    scene.world.climb(0, **({"monitors": [77]} if system == "Datadog" else {}))
+    scene.world.approved()
+    scene.set()
 
 
 def _up(world: World) -> None:
@@ -298,7 +300,7 @@ def _hold_over(scene: Scene, system: str) -> None:
 
 PLAYS = {
     "prepare": Play(_set(lambda world: world.gates.running.add(EXECUTION)), _prepare),
-    "advance": Play(_set(_asked_and_approved), _advance),
+    "advance": Play(_asked_and_approved, _advance),
     "evaluate": Play(_hold_over, _evaluate, timedelta(minutes=5)),
     "rollback": Play(_set(_up), _roll_back, timedelta(minutes=1)),
     "notify": Play(_with_an_event, _notify, LEASE),

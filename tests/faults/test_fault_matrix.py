@@ -61,7 +61,11 @@ def _prepare(system: str, result: Result, scene: Scene, case: str) -> None:
 
 
 def _advance(system: str, result: Result, scene: Scene, case: str) -> None:
-    _done_once("advance", result, scene, case)
+    if system == "Datadog":  # the monitors cannot be read: the step is held, and people are asked again
+        assert (result.outcome, result.flag) == ("stale", "1%"), case
+        assert result.told == EventKind.HELD.value, case
+    else:
+        _done_once("advance", result, scene, case)
 
 
 def _evaluate(system: str, result: Result, scene: Scene, case: str) -> None:

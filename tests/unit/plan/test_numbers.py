@@ -44,6 +44,8 @@ WHOLE: dict[str, Any] = {
     "approval_lapses": "24h",
     "when_blind": "hold",
     "on_drift": {"above": "restore", "below": "hold"},
+    "on_alerting": "hold",
+    "webhook": "rampart-letters",
     "alpha_rollout": "5%",
     "monitors": [77],
     "criteria": {
