@@ -87,7 +87,7 @@ def override(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Advance although the evidence does not pass; waives what did not pass through the next stage."""
+    """Advance although the evidence does not pass; waives what was shown, and no more, through the next stage."""
     _answer(
         ctx.obj(stack_name), rollout, DecisionKind.OVERRIDE, gate, reported or [], note, by, yes=yes, as_json=as_json
     )
