@@ -137,3 +137,17 @@ def test_an_echo_outlives_a_quick_second_write(live: World) -> None:
     live.tick()
     live.deliver()
     assert live.told == [EventKind.ROLLED_BACK]
+
+
+def test_a_resume_right_after_a_rollback_is_not_refused_for_what_a_cache_shows(live: World) -> None:
+    live.roll_back()
+    shows(live, 25)
+    assert live.resume(0)["outcome"] == "ready"
+    assert live.advance(attempt=2, execution="second")["outcome"] == "advanced"
+    assert live.percent == 1
+
+
+def test_a_resume_over_a_flag_that_somebody_raised_is_refused(live: World) -> None:
+    live.roll_back()
+    shows(live, 60)
+    assert live.resume(0)["outcome"] == "refused"

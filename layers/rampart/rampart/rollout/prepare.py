@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -135,7 +135,7 @@ class Prepare:
         plan = before.plan
         problems = problems or [
             *_calendar_problems(plan, now),
-            *self._flag_problems(plan),
+            *self._flag_problems(plan, echoes=before.echoes(now)),
             *self._monitor_problems(plan, now),
         ]
         if problems:
@@ -189,7 +189,10 @@ class Prepare:
                     f"Complete or abandon {claim.rollout!r} first",
                 )
 
-    def _flag_problems(self, plan: Plan, *, must_be_off: bool = True) -> Iterator[StartProblem]:
+    def _flag_problems(
+        self, plan: Plan, *, must_be_off: bool = True, echoes: Container[float] = ()
+    ) -> Iterator[StartProblem]:
+        """What is wrong with the flags; `echoes` are percentages that a cache may still show of Rampart's own time."""
         for flag in plan.flags:
             where = f"flags: {flag}"
             try:
@@ -209,7 +212,7 @@ class Prepare:
                         f"its {gates} gate is open, so a percentage would change nothing",
                         "Close it first: Rampart moves the percentage of actors only",
                     )
-                elif reading.percent > 0 and must_be_off:
+                elif reading.percent > 0 and must_be_off and reading.percent not in echoes:
                     yield StartProblem(
                         "FlagAlreadyOn",
                         where,

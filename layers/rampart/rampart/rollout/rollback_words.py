@@ -17,6 +17,7 @@ def pending(before: RolloutState, request: RollbackRequest, up: Sequence[str]) -
 
 def rolled_back(before: RolloutState, request: RollbackRequest, readings: Sequence[FlagReading]) -> str:
     """What every flag was read at, what did not exist, and what stays open on purpose."""
+    readings = [reading for reading in readings if reading.flag in before.plan.flags]
     absent = [reading.flag for reading in readings if not reading.exists]
     there = [flag for flag in before.plan.flags if flag not in absent]
     left = [f"{reading.flag}: {', '.join(reading.left_open)}" for reading in readings if reading.left_open]
