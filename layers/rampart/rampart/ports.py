@@ -34,17 +34,21 @@ class FlagStore(Protocol):
         """Clear every gate of a flag, hand-picked actors and groups included."""
 
 
-class MetricSource(Protocol):
-    """Where evidence comes from."""
-
-    def read(self, queries: Mapping[str, str], *, start: int, end: int, bucket: int) -> Mapping[str, Measured]:
-        """Ask all queries in one request, in buckets of `bucket` seconds over [start, end); raises for no answer."""
+class MonitorSource(Protocol):
+    """Where monitors say how they are."""
 
     def read_monitors(self, ids: Sequence[int]) -> Mapping[int, MonitorReading]:
         """What each of these monitors says of itself, in one request where it can be; raises MonitorsUnreadableError.
 
         Every id has its reading: a monitor that does not exist reads so.
         """
+
+
+class MetricSource(MonitorSource, Protocol):
+    """Where evidence comes from."""
+
+    def read(self, queries: Mapping[str, str], *, start: int, end: int, bucket: int) -> Mapping[str, Measured]:
+        """Ask all queries in one request, in buckets of `bucket` seconds over [start, end); raises for no answer."""
 
 
 class RolloutStore(Protocol):

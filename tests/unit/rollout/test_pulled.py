@@ -10,9 +10,10 @@ import pytest
 from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.monitor import MonitorReading, Silence
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.advance import Advance
 from rampart.rollout.request import Cause
 from rampart.rollout.state import DecisionKind, EventKind, GateKind, Status
-from tests.unit.rollout.world import PLAN, World
+from tests.unit.rollout.world import EXECUTION, PLAN, ROLLOUT, World
 
 GUARDED: dict[str, Any] = {"monitors": [77, 78]}
 ALONE = [PLAN["stages"][0], {"percent": 25, "hold": "1h", "approval": "none"}]
@@ -157,3 +158,12 @@ def test_a_plan_without_monitors_asks_for_none(world: World) -> None:
     world.climb(1)
     look(world)
     assert "metrics.monitors" not in world.calls
+
+
+def test_an_advance_that_nobody_gave_a_metric_source_refuses_where_monitors_are_named(world: World) -> None:
+    world.climb(0, **GUARDED)
+    gate = world.approved()
+    blind = Advance(store=world.store, flags=world.flags, clock=world.clock)
+    outcome = blind(rollout=ROLLOUT, attempt=1, execution=EXECUTION, gate=gate)
+    assert "there is no metric source to ask" in outcome["why"]
+    assert world.percent == 1

@@ -11,10 +11,10 @@ from typing import Any
 
 from rampart.errors import ConflictError, FlagStoreError
 from rampart.evidence.verdict import Verdict
-from rampart.ports import Clock, FlagStore, MetricSource, Pace, RolloutStore
+from rampart.ports import Clock, FlagStore, MonitorSource, Pace, RolloutStore
 from rampart.rollout.climb import climb, step_down
 from rampart.rollout.drift import astray
-from rampart.rollout.guards import judge_monitors
+from rampart.rollout.guards import NOBODY_TO_ASK, judge_monitors
 from rampart.rollout.lower import USUAL_PACE, look_at_all, lower
 from rampart.rollout.permission import Refusal, has_turned, is_waived, permit
 from rampart.rollout.state import (
@@ -53,7 +53,7 @@ class Advance:
 
     store: RolloutStore
     flags: FlagStore
-    metrics: MetricSource
+    metrics: MonitorSource = NOBODY_TO_ASK
     clock: Clock
     pace: Pace = USUAL_PACE
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from rampart.evidence.criteria import Scope
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.monitor import MonitorReading, Trouble, findings_of, judge_monitor, unreadable_monitor
 from rampart.plan.model import Plan, RateSpec
-from rampart.ports import MetricSource
+from rampart.ports import MonitorSource
 
 _ERRORS: Mapping[Trouble, str] = {
     Trouble.ALERTING: "MonitorAlerting",
@@ -34,12 +35,24 @@ class Refusal(NamedTuple):
     fix: str
 
 
-def judge_monitors(metrics: MetricSource, plan: Plan, now: datetime, *, since: datetime | None) -> list[Judgement]:
+@dataclass(frozen=True, slots=True)
+class NobodyToAsk:
+    """Stands for a monitor source where none was given: whatever names monitors is refused, never let through."""
+
+    def read_monitors(self, ids: Sequence[int]) -> Mapping[int, MonitorReading]:
+        """Raise MonitorsUnreadableError."""
+        raise MonitorsUnreadableError(f"there is no metric source to ask about {len(ids)} monitors")
+
+
+NOBODY_TO_ASK = NobodyToAsk()
+
+
+def judge_monitors(source: MonitorSource, plan: Plan, now: datetime, *, since: datetime | None) -> list[Judgement]:
     """Ask all monitors of a plan in one request and judge them; `since` is when the flag was raised to its stage."""
     if not plan.monitors:
         return []
     try:
-        readings = metrics.read_monitors(plan.monitors)
+        readings = source.read_monitors(plan.monitors)
     except MonitorsUnreadableError as error:
         return [unreadable_monitor(monitor, str(error)) for monitor in plan.monitors]
     return [
