@@ -212,6 +212,37 @@ def test_a_heartbeat_that_lapses_makes_the_attempt_blind_and_people_are_told(mac
     assert [call.get("cause") for call in machine.called()] == [None, None], "no function was called to roll back"
 
 
+def test_a_blind_gate_that_asks_leads_to_a_question(machine: Machine) -> None:
+    """The hold is over, and nothing can be judged: a person decides."""
+    machine.start(machine.ready(), ADVANCED)
+    blind = machine.gate(GateKind.BLIND)
+    asks = QUESTION | {"verdict": "error", "decision": "override", "seconds": 60}
+    machine.machines.send_task_success(taskToken=blind["token"], output=json.dumps(asks))
+
+    assert machine.gate(GateKind.APPROVAL)["verdict"] == "error"
+    assert machine.events() == [EventKind.BLIND.value, EventKind.ASKED.value]
+
+
+def test_a_person_who_goes_on_unseen_is_taken_to_the_advance_with_that_very_gate(machine: Machine) -> None:
+    machine.start(machine.ready(), ADVANCED, {"outcome": "advanced", "stage": 0})
+    blind = machine.gate(GateKind.BLIND)
+    said = {"decision": "override", "by": "ann", "gate": blind["id"]}
+    machine.machines.send_task_success(taskToken=blind["token"], output=json.dumps(said))
+
+    eventually(lambda: machine.entered().count("Bake") == 2, "the bake gate of the next stage")
+    assert machine.called()[-1]["gate"] == blind["id"]
+    assert blind["verdict"] == "error"
+
+
+def test_a_first_stage_whose_flag_is_elsewhere_is_rolled_back(machine: Machine) -> None:
+    machine.start(machine.ready(), {"outcome": "astray", "stage": None}, {"outcome": "rolled_back"})
+
+    assert machine.ended()["error"] == "RolledBack"
+    rollback = machine.called()[-1]
+    assert rollback["cause"] == "execution"
+    assert "a flag was not at 0%" in rollback["reason"]
+
+
 def test_a_gate_that_is_kept_alive_does_not_lapse(machine: Machine) -> None:
     machine.start(machine.ready(heartbeat_seconds=8), ADVANCED)
     token = machine.gate(GateKind.BAKE)["token"]
