@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from local.claim_letters import compressed, scenario
 from local.datadog_standin import MonitorState, Transition
 from local.deployment import SamFailedError
 from local.ministack import ROOT, MiniStackNotStartedError
+from local.muted_guard import refused_start
 from local.stack import LocalStack, monitor, running_stack, webhook
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.evidence.verdict import Verdict
@@ -39,7 +40,7 @@ PLAN, FILLED, REPORT, SUMMARY = (
 )
 DOWNLOADS, COMPLAINTS = "Download error rate", "Call centre complaints"
 WEBHOOK = "rampart-claim-letters"
-BROKEN, MENDED = 0.6, 0.02
+BROKEN, FIXED = 0.6, 0.02
 _PATIENCE = 90.0
 """Seconds that one step may take before the demo gives up."""
 
@@ -80,6 +81,8 @@ class Demo:
     plan: dict[str, Any]
     timeline: Timeline
     events: list[Event] = field(default_factory=list)
+    execution: str = ""
+    """The start's, by its ARN."""
 
     @property
     def rollout(self) -> str:
@@ -128,15 +131,9 @@ class Demo:
 
     def _check_start(self, state: RolloutState | None) -> None:
         if state is None:
-            for execution in self._executions("FAILED"):
-                raise DemoFailedError(f"the start failed: {execution.get('error')}: {execution.get('cause')}")
-
-    def _executions(self, status: str) -> Iterator[dict[str, Any]]:
-        listed = self.stack.machines.list_executions(
-            stateMachineArn=self.stack.outputs["RolloutMachine"], statusFilter=status
-        )
-        for execution in listed["executions"]:
-            yield self.stack.machines.describe_execution(executionArn=execution["executionArn"])
+            ended = self.stack.machines.describe_execution(executionArn=self.execution)
+            if ended["status"] == "FAILED":
+                raise DemoFailedError(f"the start failed: {ended.get('error')}: {ended.get('cause')}")
 
     def asked(self, percent: float) -> RolloutState:
         """Wait until people are asked at `percent`, and show the evidence as numbers."""
@@ -208,6 +205,16 @@ def check_endpoint(stack: LocalStack, console: Console, monitor_id: int) -> None
     console.print("Datadog's webhook is set up; its test notification was answered 200.", style="dim")
 
 
+def refuse_beside_a_muted_monitor(demo: Demo, monitor_id: int) -> None:
+    """A guard that cannot speak is said so: silence is not health."""
+    demo.timeline.say("       (somebody muted the monitor that guards this rollout)", "magenta")
+    refusal = refused_start(demo.stack, demo.plan, monitor_id)
+    if not refusal or demo.stack.flipper.percentage(demo.flag) != 0:
+        raise DemoFailedError("a start beside a muted monitor was not refused")
+    demo.timeline.say(f"   0%  start refused    {refusal}", "yellow")
+    demo.timeline.say("       (it's unmuted)", "magenta")
+
+
 def tick(stack: LocalStack, ended: threading.Event, failures: list[str]) -> None:
     """Evaluate every second, as the schedule does every minute."""
     while not ended.wait(1.0):
@@ -218,17 +225,17 @@ def tick(stack: LocalStack, ended: threading.Event, failures: list[str]) -> None
 
 
 def play(demo: Demo) -> None:
-    """The story: up to 50%, broken, rolled back by the monitor's webhook, mended, resumed at 25%, up to 100%."""
+    """The story: up to 50%, broken, rolled back by the monitor's webhook, fixed, resumed at 25%, up to 100%."""
     for percent in (1, 25):
         demo.approve(demo.asked(percent))
     demo.wait("50%", lambda s: s.percent == 50)
     demo.timeline.say(f"       (now the new path fails in {BROKEN:.0%} of downloads)", "magenta")
     demo.stack.datadog.change("download", new_error_rate=BROKEN)
     demo.wait("the rollback", lambda s: s.status is Status.ROLLED_BACK, while_down=True)
-    demo.timeline.say("       (the fault is mended; Datadog's monitor recovers)", "magenta")
-    demo.stack.datadog.change("download", new_error_rate=MENDED)
+    demo.timeline.say("       (the fault is fixed; Datadog's monitor recovers)", "magenta")
+    demo.stack.datadog.change("download", new_error_rate=FIXED)
     _wait_for(lambda: all(m.state is MonitorState.OK for m in demo.stack.datadog.state.monitors.by_id.values()))
-    demo.resume(1, "the new API's time-out is mended")
+    demo.resume(1, "the new API's time-out is fixed")
     for percent in (25, 50, 75, 100):
         demo.approve(demo.asked(percent))
     demo.wait("the end", lambda s: s.status is Status.COMPLETED)
@@ -353,10 +360,11 @@ def run(console: Console, *, keep: bool) -> int:
         monitor_id = monitor(stack, f"sum(last_3s):( {errors} / {total} ) * 100 > 8", DOWNLOADS, WEBHOOK)
         check_endpoint(stack, console, monitor_id)
         demo = Demo(stack, compressed(plan, monitor_id), Timeline(console))
+        refuse_beside_a_muted_monitor(demo, monitor_id)
         ended, failures = threading.Event(), list[str]()
         threading.Thread(target=tick, args=(stack, ended, failures), daemon=True).start()
         ending.callback(ended.set)
-        stack.start(demo.plan, f"{demo.rollout}-demo")
+        demo.execution = stack.start(demo.plan, f"{demo.rollout}-demo")
         play(demo)
         result = summary(demo, failures)
         write_report(demo)

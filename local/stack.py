@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,10 +81,15 @@ class LocalStack:
         started = self.machines.start_execution(
             stateMachineArn=self.outputs["DecisionMachine"], input=json.dumps(decision)
         )
+        return self.ended(str(started["executionArn"]))
+
+    def ended(self, execution: str) -> dict[str, Any]:
+        """Wait for the end of an execution, by its ARN; how it ended."""
         while True:
-            ended: dict[str, Any] = self.machines.describe_execution(executionArn=started["executionArn"])
+            ended: dict[str, Any] = self.machines.describe_execution(executionArn=execution)
             if ended["status"] != "RUNNING":
                 return ended
+            time.sleep(0.05)
 
 
 def webhook_payload(flags: str) -> dict[str, str]:
@@ -129,6 +135,16 @@ def monitor(stack: LocalStack, query: str, name: str, webhook_name: str) -> int:
         },
     }
     return int(_post(stack, "/monitor", document)["id"])
+
+
+def mute(stack: LocalStack, monitor_id: int) -> None:
+    """Mute a Datadog monitor: it goes on judging, and tells nobody."""
+    _post(stack, f"/monitor/{monitor_id}/mute", {})
+
+
+def unmute(stack: LocalStack, monitor_id: int) -> None:
+    """Let a Datadog monitor speak again."""
+    _post(stack, f"/monitor/{monitor_id}/unmute", {})
 
 
 def _post(stack: LocalStack, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
