@@ -71,7 +71,7 @@ def test_a_start_that_would_be_refused_is_said_in_words(terminal: Terminal, tmp_
 
 def test_the_power_that_is_left_is_said_without_a_history_too(terminal: Terminal, plan_file: str) -> None:
     assert (
-        "front: with clump 3, a flag at twice the bar is rolled back in 100% with a chance of 99% or more"
+        "front: with clump 3, a flag at twice the bar is rolled back at 100% with a chance of 99% or more"
         in (checked(terminal, plan_file)["notes"])
     )
 

@@ -42,7 +42,7 @@ class PowerLeft:
                 f"{clump}, {self.criterion} is nearly blind: in no stage is {fault} rolled back within the hold with a "
                 f"chance above {self._percent}; count affected users (clump: 1), or hold longer"
             )
-        where = f"in {self.stage} with a chance of {self._percent} or more"
+        where = f"at {self.stage} with a chance of {self._percent} or more"
         return f"{self.criterion}: {clump}, {fault} is rolled back {where}"
 
     @property
