@@ -143,8 +143,26 @@ def test_a_resume_right_after_a_rollback_is_not_refused_for_what_a_cache_shows(l
     live.roll_back()
     shows(live, 25)
     assert live.resume(0)["outcome"] == "ready"
+    with pytest.raises(FlagUnconfirmedError, match="reads 25%, as before"):
+        live.advance(attempt=2, execution="second")
+    shows(live, 0)
     assert live.advance(attempt=2, execution="second")["outcome"] == "advanced"
     assert live.percent == 1
+
+
+def test_an_advance_never_writes_over_what_may_be_an_echo_or_a_hand(world: World) -> None:
+    """Somebody turned the flag back to the stage before, seconds after it was left: caches show just that too."""
+    quick = [{**stage, "hold": "30s"} for stage in PLAN["stages"]]
+    world.climb(1, stages=quick, bucket="5s", settle="0s", lag="0s", look_every="5s")
+    gate = world.approved()
+    shows(world, 1)
+    with pytest.raises(FlagUnconfirmedError):
+        world.advance(gate)
+    world.wait(seconds=90)
+    world.tick()
+    assert world.advance(gate)["outcome"] == "stale"
+    assert world.percent == 1
+    assert EventKind.DRIFTED in world.told
 
 
 def test_a_resume_over_a_flag_that_somebody_raised_is_refused(live: World) -> None:

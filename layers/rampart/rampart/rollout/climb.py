@@ -20,12 +20,17 @@ def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) 
     Raises FlagStoreError where a flag cannot be read or written, or reads otherwise: it is tried again.
     """
     found = look_at_all(flags, state.plan.flags)
+    readings = [each for each in found if not isinstance(each, FlagStoreError)]
     for each in found:
         if isinstance(each, FlagStoreError):
             raise each
     strayed = astray(state, found, now)
     if strayed is not None:
         return strayed
+    for reading in readings:
+        if reading.exposure not in (state.percent, intent.percent):
+            # A cache may still hold it, or somebody turned the flag down just now: in a moment that shows.
+            raise FlagUnconfirmedError(f"{reading.flag} reads {reading.exposure:g}%, as before; it will be tried again")
     for_each(state.plan.flags, lambda name: flags.set_percentage(name, intent.percent))
     for reading in for_each(state.plan.flags, lambda name: look(flags, name)):
         _confirm(reading, intent.percent)
