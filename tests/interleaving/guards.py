@@ -233,7 +233,7 @@ GUARDS = (
     ),
     Guard(
         "an advance looks at the flag before it writes",
-        [(climb_module, "astray", _nothing)],
+        [(climb_module, "look_at_all", lambda *_: ())],
         "somebody turns the flag down before an approval is acted on",
         "an advance raised it",
     ),
