@@ -35,7 +35,8 @@ def judged_window(plan: Plan, *, started: datetime, hold_ends: datetime, now: da
     fine_from = int(end - _FINE.total_seconds()) // coarse * coarse
     if end - fine_from > _MOST_BUCKETS * bucket:
         fine_from = _up(end - _MOST_BUCKETS * bucket, coarse)
-    return Window(_up(settled, coarse), end, bucket, planned_buckets, coarse=coarse, fine_from=fine_from)
+    start = _up(settled, coarse)
+    return Window(start, end, bucket, planned_buckets, coarse=coarse, fine_from=max(start, fine_from))
 
 
 def planned_window(plan: Plan, stage: Stage) -> Window:
