@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rampart.evidence.buckets import pair
 from rampart.evidence.criteria import CountCriterion, Judgement, RateCriterion, Side, ValueCriterion, judge
+from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 
@@ -59,6 +60,17 @@ def test_errors_that_find_no_room_there_make_the_bucket_odd(errors: Values, tota
     sound, found = paired(errors, total)
     assert found == odd
     assert all(0 <= bad <= requests for bad, requests in sound)
+
+
+def test_the_bucket_before_may_be_of_another_width() -> None:
+    window = Window(0, 85, 1, planned_buckets=85, coarse=8, fine_from=80)
+    total = Series(((64, 4.0), (72, 4.0), (80, 0.0), (81, 4.0), (82, 0.0)))
+    found = pair(Series(((72, 5.0), (80, 1.0), (82, 2.0))), total, window)
+    assert [fault.start for fault in found.odd] == [80], "its error finds no room there any more"
+    assert {b.start: (b.errors, b.requests) for b in found.buckets} == {64: (1, 4), 72: (4, 4), 81: (2, 4)}
+    found = pair(Series(((80, 1.0),)), total, window)
+    assert not found.odd
+    assert [b.errors for b in found.buckets] == [0, 1, 0]
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=30))
@@ -144,6 +156,11 @@ def test_odd_buckets_are_an_error_while_they_are_new_or_common(
 ) -> None:
     judgement = judge_rate(with_odd(GOOD, *odd, reads=50.0), TEN)
     assert (judgement.verdict, judgement.left_out) == (verdict, len(odd))
+
+
+def test_a_single_odd_bucket_is_left_out_however_few_there_are(judge_rate: JudgeRate) -> None:
+    assert judge_rate(with_odd(GOOD[:8], 2, reads=50.0), TEN[:8]).verdict is Verdict.PASS
+    assert judge_rate(with_odd(GOOD[:8], 7, reads=50.0), TEN[:8]).verdict is Verdict.ERROR
 
 
 def test_an_error_says_which_bucket_is_odd_and_how_many_are(judge_rate: JudgeRate) -> None:

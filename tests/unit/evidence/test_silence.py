@@ -306,18 +306,29 @@ def test_frozen_numbers_take_no_fail_back() -> None:
     assert value([*noise(72, 3), *[2000] * 300]).verdict is Verdict.FAIL
 
 
-def test_a_count_that_never_changed_is_not_frozen_by_its_coarse_buckets() -> None:
-    """One event in each fine bucket is eight in each coarse one: that is the same number."""
-    coarse, fine_from, end = 8, 800, 1100
-    window = Window(0, end, 1, planned_buckets=end, coarse=coarse, fine_from=fine_from)
-    points = [(at, 8.0) for at in range(0, fine_from, coarse)] + [(at, 1.0) for at in range(fine_from, end)]
+LONG = Window(0, 8140, 1, planned_buckets=9000, coarse=8, fine_from=8000)
+"""A stage of 1,000 coarse buckets and 140 fine ones."""
+STARTS = [*range(0, 8000, 8), *range(8000, 8140)]
+
+
+def in_long_stage(values: Callable[[int], float]) -> Verdict:
+    """Judge a count by what each fine bucket adds; a coarse bucket reads eight times as much."""
+    points = ((at, values(at) * LONG.width_at(at)) for at in STARTS)
     criterion = CountCriterion(name="letters", at_most=1e9)
+    return judge(criterion, measured={"value": Series(tuple(points))}, window=LONG).verdict
 
-    def look_at(values: Sequence[tuple[int, float]]) -> Verdict:
-        return judge(criterion, measured={"value": Series(tuple(values))}, window=window).verdict
 
-    assert look_at(points) is Verdict.PASS
-    rests = [(at, 1.0 if at == 400 else 0.0) for at, _ in points]  # 50 coarse rests before, and longer ones since
-    assert look_at(rests) is Verdict.PASS
-    moving = [(at, float(at % 3)) for at, _ in points[:50]] + [(at, 0.0) for at, _ in points[50:]]
-    assert look_at(moving) is Verdict.NO_DATA
+@pytest.mark.parametrize("always", [0, 1, 7])
+def test_a_count_that_never_changed_is_not_frozen_by_its_coarse_buckets(always: int) -> None:
+    assert in_long_stage(lambda _: always) is Verdict.PASS
+
+
+@pytest.mark.parametrize("last", [0, 3])
+def test_a_count_that_froze_long_ago_is_seen_through_its_coarse_buckets(last: int) -> None:
+    """At one number for the newest 4,140 buckets, which are 500 coarse points and 140 fine ones."""
+    assert in_long_stage(lambda at: at // 8 % 5 if at < 4000 else last) is Verdict.NO_DATA
+
+
+def test_rests_are_as_long_as_their_buckets_not_as_many() -> None:
+    """A spike every 80 buckets, which is every ten coarse ones: 140 buckets of rest are not twice as long as 72."""
+    assert in_long_stage(lambda at: 1 if at < 8000 and at // 8 % 10 == 9 else 0) is Verdict.PASS

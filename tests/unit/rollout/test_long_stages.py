@@ -170,6 +170,19 @@ def test_later_looks_judge_what_earlier_ones_judged(
         assert after.fine_from >= earlier.fine_from or after.coarse > earlier.coarse
 
 
+@pytest.mark.parametrize("seconds", [1, 10, 57])
+def test_a_stage_that_just_becomes_long_has_no_part_that_ends_before_it_begins(seconds: int) -> None:
+    """1,500 of such buckets are less than a day: whether a part is left before them depends on the second."""
+    plan = plan_of("299d", bucket=f"{seconds}s", settle="0s", lag="0s")
+    for second in range(120):
+        started = START + timedelta(seconds=second)
+        now = started + timedelta(seconds=1500 * seconds + 1)
+        window = judged_window(plan, started=started, hold_ends=started + timedelta(days=299), now=now)
+        assert window.coarse
+        assert all(0 <= (span.end - span.start) / span.bucket <= MOST_POINTS for span in window.spans)
+        assert window.spans[-1].start >= started.timestamp()
+
+
 @given(
     counts=st.lists(st.tuples(st.integers(0, 9), st.just(10)), min_size=20, max_size=150),
     healthy=st.integers(0, 100),

@@ -79,7 +79,7 @@ def is_untrustworthy(sound: Sequence[int], odd: Sequence[int]) -> bool:
     newest = sorted([*sound, *odd])[-_NEWEST:]
     among_newest = len(set(newest) & set(odd))
     is_new = newest[-1] in odd or among_newest > 1
-    return not sound or is_new or (len(odd) > 1 and len(odd) > MOST_ODD * (len(sound) + len(odd)))
+    return is_new or (len(odd) > 1 and len(odd) > MOST_ODD * (len(sound) + len(odd)))
 
 
 def distrusted(odd: Sequence[Fault], buckets: int) -> str:
