@@ -166,7 +166,7 @@ def test_a_window_is_always_whole_buckets_inside_the_stage_and_never_too_many(
     assert window.start >= (started + state.plan.settle).timestamp()
     assert all((span.end - span.start) / span.bucket <= 1500 for span in window.spans)
     assert window.end <= (now - state.plan.lag).timestamp() or window.end == window.start
-    assert window.bucket == state.plan.bucket.total_seconds()
+    assert window.bucket == state.plan.bucket.total_seconds() or (bucket == "1s" and waited > timedelta(days=8))
     assert window.planned_buckets >= 1
 
 

@@ -79,7 +79,14 @@ def is_untrustworthy(sound: Sequence[int], odd: Sequence[int]) -> bool:
     newest = sorted([*sound, *odd])[-_NEWEST:]
     among_newest = len(set(newest) & set(odd))
     is_new = newest[-1] in odd or among_newest > 1
-    return not sound or is_new or (len(odd) > 1 and len(odd) > MOST_ODD * (len(sound) + len(odd)))
+    return is_new or (len(odd) > 1 and len(odd) > MOST_ODD * (len(sound) + len(odd)))
+
+
+def distrusted(odd: Sequence[Fault], buckets: int) -> str:
+    """What is said where the odd ones of so many buckets are new or common."""
+    others = len(odd) - 1
+    and_more = f", and {count(others)} more of {count(buckets)} buckets are odd" if others else ""
+    return f"cannot be trusted: at {moment(odd[0].start)} {odd[0].what}{and_more}"
 
 
 def left_out(odd: Sequence[Fault], buckets: int) -> str:

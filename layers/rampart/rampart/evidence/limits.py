@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rampart.evidence.buckets import Fault, absence, is_number, is_untrustworthy, judged_points, left_out
+from rampart.evidence.buckets import Fault, absence, distrusted, is_number, is_untrustworthy, judged_points, left_out
 from rampart.evidence.judgement import Judgement, Kind
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.silence import SILENCE_BUCKETS, frozen
@@ -53,7 +53,8 @@ def judge_count(criterion: CountCriterion, measured: Measured, window: Window) -
     stopped = points[-1][0] + window.width_at(points[-1][0])
     if window.end - stopped >= SILENCE_BUCKETS * window.bucket:
         return say(Verdict.NO_DATA, f"has had no value since {moment(stopped)}: no data is not zero")
-    if (still := _still(points)) is not None:
+    per_bucket = [(start, value * window.bucket / window.width_at(start)) for start, value in points]
+    if (still := _still(per_bucket, window)) is not None:
         return say(Verdict.NO_DATA, still)
     return say(Verdict.PASS, f"{count(total)} is at most {count(criterion.at_most)}", total)
 
@@ -84,7 +85,7 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
         return say(Verdict.ERROR, f"could not be measured: {absence(measured)}")
     points, odd = _sound(measured, window, is_number, "is no number")
     patience = max(int(criterion.hold_for.total_seconds()), window.bucket)
-    stretches = _stretches(criterion, points, window, patience)
+    stretches = _stretches(criterion, _fine_enough(points, window, patience), window, patience)
     side, other = ("below", "above") if criterion.fails_high else ("above", "below")
     bar, long = plain(criterion.bar), f"{patience / 60:g} minutes"
     for stretch in stretches:
@@ -99,7 +100,7 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
         return say(Verdict.ERROR, fault)
     if not stretches or window.end - _end(stretches[-1][-1][0], window) > patience:
         return say(Verdict.NO_DATA, f"has no value within the last {long}")
-    if (still := _still(points)) is not None:
+    if (still := _still(points, window)) is not None:
         return say(Verdict.NO_DATA, still)
     newest = stretches[-1]
     value = newest[-1][1]
@@ -130,21 +131,32 @@ def _untrustworthy(points: Points, odd: Sequence[Fault]) -> str | None:
     """Why a series cannot be trusted, in words; None where its odd points are left out, or where there are none."""
     if not is_untrustworthy([start for start, _ in points], [fault.start for fault in odd]):
         return None
-    return f"cannot be trusted: at {moment(odd[0].start)} {odd[0].what}"
+    return distrusted(odd, len(points) + len(odd))
 
 
 def _remark(verdict: Verdict, points: Points, odd: Sequence[Fault]) -> str:
     return "" if verdict is Verdict.ERROR else left_out(odd, len(points) + len(odd))
 
 
-def _still(points: Points) -> str | None:
+def _still(points: Points, window: Window) -> str | None:
     """That a series froze at one number, in words; None while it changes as it used to."""
-    found = frozen(points)
+    found = frozen(points, window)
     if found is None:
         return None
     since, times = found
     told = f"has read {plain(points[-1][1])} and nothing else since {moment(since)} ({times} times)"
     return f"{told}, and used to change: is it still measured, or is it fixed?"
+
+
+def _fine_enough(points: Points, window: Window, patience: int) -> Points:
+    """The points that tell a stretch from a blip.
+
+    A coarse bucket holds a mean, so that one blip of minutes can put hours on the wrong side. Those buckets are judged
+    only by a patience for which what is fine would be too short: more than half of it.
+    """
+    if not window.coarse or 2 * patience > window.end - window.fine_from:
+        return points
+    return [(start, value) for start, value in points if start >= window.fine_from]
 
 
 def _stretches(criterion: ValueCriterion, points: Points, window: Window, patience: int) -> list[Points]:

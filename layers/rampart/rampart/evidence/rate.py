@@ -6,12 +6,12 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rampart.evidence.buckets import Judgeable, absence, pair
+from rampart.evidence.buckets import Judgeable, absence, distrusted, pair
 from rampart.evidence.dilution import undiluted
 from rampart.evidence.judgement import FiredBy, Judgement, Kind
 from rampart.evidence.rule import Decision, RateRule, decide, requests_to_decide
 from rampart.evidence.series import Measured, Series
-from rampart.evidence.silence import errors_stopped, requests_stopped
+from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.words import count, moment, percent
 
@@ -32,31 +32,36 @@ def judge_rate(criterion: RateCriterion, errors: Measured, total: Measured, wind
         since, at = buckets[decision.since].start, buckets[decision.at].start
         judged = _failed(criterion, decision, since=since, at=at + window.width_at(at))
     elif (why_not := _why_unjudged(criterion, evidence, window)) is not None:
-        return _unjudged(criterion, *why_not)
+        judged = _unjudged(criterion, *why_not)
     else:
         judged = _undecided_or_passed(criterion, decision, share)
-    return replace(judged, message=judged.message + evidence.remark, left_out=len(evidence.odd))
+    remark = "" if judged.verdict is Verdict.ERROR else evidence.remark  # an error speaks of them itself
+    return replace(judged, message=judged.message + remark, left_out=len(evidence.odd))
 
 
 def _why_unjudged(criterion: RateCriterion, evidence: Judgeable, window: Window) -> tuple[Verdict, str] | None:
     """The verdict and the words where the evidence cannot be judged; None where it can."""
-    fault, buckets = evidence.fault, evidence.buckets
-    if fault is not None:
-        others = len(evidence.odd) - 1
-        and_more = f", and {others} more of {len(buckets) + len(evidence.odd)} buckets are odd" if others else ""
-        return Verdict.ERROR, f"cannot be trusted: at {moment(fault.start)} {fault.what}{and_more}"
+    buckets = evidence.buckets
+    if evidence.fault is not None:
+        return Verdict.ERROR, distrusted(evidence.odd, len(buckets) + len(evidence.odd))
     if not buckets:
         return Verdict.NO_DATA, "has no requests to judge yet"
     if (quiet := requests_stopped(buckets, window)) is not None:
         expected = f"where about {count(round(quiet.expected))} were to be expected"
         return Verdict.NO_DATA, f"has had no requests since {moment(quiet.since)}, {expected}"
     if (silent := errors_stopped(criterion, buckets, window)) is not None:
-        what = "errors" if criterion.fails_high else "failures"
-        return Verdict.NO_DATA, (
-            f"has had no {what} since {moment(silent.since)}: {what} stopped: 0 where about "
-            f"{count(round(silent.expected))} were expected; was a tag renamed, or is it fixed?"
-        )
+        return Verdict.NO_DATA, _silent(criterion, silent, window)
     return None
+
+
+def _silent(criterion: RateCriterion, silent: Silence, window: Window) -> str:
+    what = "errors" if criterion.fails_high else "failures"
+    missing = f"0 where about {count(round(silent.expected))} were expected"
+    if silent.since == window.start:
+        usual = percent(criterion.usually_wrong, near=criterion.bar)
+        return f"has had no {what} at all: {missing}, at the usual {usual}; does the query find them, or is it fixed?"
+    since = moment(silent.since)
+    return f"has had no {what} since {since}: {what} stopped: {missing}; was a tag renamed, or is it fixed?"
 
 
 def _unjudged(criterion: RateCriterion, verdict: Verdict, told: str) -> Judgement:

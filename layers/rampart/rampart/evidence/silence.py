@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rampart.evidence.buckets import Bucket
@@ -41,7 +41,11 @@ def weight(events: float, quiet: float, before: float) -> float:
 
 
 def requests_stopped(buckets: Sequence[Bucket], window: Window) -> Silence | None:
-    """Since when requests stay away; None while they come."""
+    """Since when requests stay away; None while they come.
+
+    Their pace is taken as it was, however short it was known: few requests prove nothing, so nothing is lost by calling
+    their silence early.
+    """
     stopped = buckets[-1].start + window.width_at(buckets[-1].start)
     quiet = window.end - stopped
     expected = quiet * sum(bucket.requests for bucket in buckets) / (stopped - window.start)
@@ -72,17 +76,41 @@ def errors_stopped(criterion: RateCriterion, buckets: Sequence[Bucket], window: 
     return Silence(since, pace * requests) if missing >= SILENCE_EXPECTS else None
 
 
-def frozen(points: Sequence[tuple[int, float]]) -> tuple[int, int] | None:
-    """Since when a series that used to change reads one number only, in epoch seconds, and how often it did.
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """A stretch of points that read one number."""
 
-    What stopped are its changes. One that never changed has none to miss; and a stretch that is not twice as long as
-    the longest before it is nothing new, as with a gauge that mostly rests.
+    value: float
+    since: int
+    seconds: int
+    times: int
+
+
+def frozen(points: Sequence[tuple[int, float]], window: Window) -> tuple[int, int] | None:
+    """Since when a series that used to change reads one number only, in epoch seconds, and how many points do.
+
+    What stopped are its changes. Where it rested at that number before, they are the times when it left it, for one
+    spike makes many changes; elsewhere they are all of its changes. A series that never changed has none to miss; and a
+    rest that is not twice as long as the longest before it is nothing new, as with a gauge that rests every night.
     """
-    runs = [len(list(run)) for _, run in groupby(value for _, value in points)]
-    if len(runs) < SILENCE_BUCKETS:
+    rests = _rests(points, window)
+    if len(rests) < 2:
         return None
-    newest, before = runs[-1], runs[:-1]
-    changes = sum(1 for (_, one), (_, other) in pairwise(points) if one != other)
-    if newest < 2 * max(before) or weight(changes, newest - 1, sum(before)) < SILENCE_EXPECTS:
+    newest, before = rests[-1], rests[:-1]
+    if newest.seconds < 2 * max(rest.seconds for rest in before):
         return None
-    return points[-newest][0], newest
+    like_it = [rest for rest in before if rest.value == newest.value]
+    has_rested_there = any(rest.times >= SILENCE_BUCKETS for rest in like_it)
+    left = like_it if has_rested_there else before
+    quiet = newest.seconds - window.width_at(newest.since)
+    if weight(len(left), quiet, sum(rest.seconds for rest in left)) < SILENCE_EXPECTS:
+        return None
+    return newest.since, newest.times
+
+
+def _rests(points: Sequence[tuple[int, float]], window: Window) -> list[_Rest]:
+    """The stretches in their order; their lengths are those of their buckets, for those of a long stage differ."""
+    stretches = (list(stretch) for _, stretch in groupby(points, key=lambda point: point[1]))
+    return [
+        _Rest(each[0][1], each[0][0], sum(window.width_at(start) for start, _ in each), len(each)) for each in stretches
+    ]

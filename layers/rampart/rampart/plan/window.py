@@ -11,6 +11,8 @@ _MOST_BUCKETS = 1500
 """Datadog coarsens a series beyond this many points."""
 _FINE = timedelta(days=1)
 """What is newer is judged in buckets of the plan's own width, however long the stage lasts."""
+_MOST_COARSE = 512
+"""Fine buckets in a coarse one, for a series of fine ones must reach over it: beyond 8.9 days of 1 s, or 533 of 1 m."""
 _BUSINESS_DAY = timedelta(days=1)
 _UNLUCKY = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
 """A second too late for a bucket of any width, since all are counted from 1970."""
@@ -20,11 +22,14 @@ def judged_window(plan: Plan, *, started: datetime, hold_ends: datetime, now: da
     """The judged window: from the stage's start plus `settle` up to now minus `lag`, in whole buckets.
 
     A stage of more buckets than Datadog gives in one series is judged in two parts: the newest day in buckets of the
-    plan's width (or as much of it as one series holds), what is older in coarse ones, which double as it lasts.
+    plan's width (or as much of it as one series holds), what is older in coarse ones, which double as it lasts. What
+    lies before the first whole coarse bucket is no longer judged then.
     """
     bucket = _finest(plan)
     planned_buckets = _planned_buckets(plan, hold_ends - started)
     settled, newest = (started + plan.settle).timestamp(), (now - plan.lag).timestamp()
+    while newest - settled > _MOST_COARSE * _MOST_BUCKETS * bucket:
+        bucket *= 2
     end = int(newest) // bucket * bucket
     if newest - settled <= _MOST_BUCKETS * bucket:
         start = _up(settled, bucket)
@@ -35,7 +40,8 @@ def judged_window(plan: Plan, *, started: datetime, hold_ends: datetime, now: da
     fine_from = int(end - _FINE.total_seconds()) // coarse * coarse
     if end - fine_from > _MOST_BUCKETS * bucket:
         fine_from = _up(end - _MOST_BUCKETS * bucket, coarse)
-    return Window(_up(settled, coarse), end, bucket, planned_buckets, coarse=coarse, fine_from=fine_from)
+    start = _up(settled, coarse)
+    return Window(start, end, bucket, planned_buckets, coarse=coarse, fine_from=max(start, fine_from))
 
 
 def planned_window(plan: Plan, stage: Stage) -> Window:
