@@ -138,7 +138,15 @@ def test_errors_that_come_in_clumps_stop_for_longer_before_it_counts(clump: floa
     """One error a bucket on average, but several of one cause at once: a pause of 25 buckets misses few causes."""
     clumped = [clump if index % int(clump) == 0 else 0 for index in range(900)]
     assert look(clumped + [0] * 25, 2000, clump=clump).verdict is Verdict.PASS
-    assert look(clumped + [0] * 25, 2000, clump=1).verdict is Verdict.NO_DATA
+    assert look([1] * 900 + [0] * 25, 2000, clump=1).verdict is Verdict.NO_DATA
+    assert look([1] * 900 + [0] * 25, 2000, clump=clump).verdict is Verdict.PASS
+
+
+def test_one_incident_among_good_buckets_is_no_pace() -> None:
+    """Forty errors within a quarter of an hour, in a service that has none otherwise: nobody waits for the next."""
+    incident = [0] * 10 * HOUR + [15, 20, 5]
+    assert look(incident + [0] * 100 * HOUR).verdict is Verdict.PASS
+    assert look(incident + [0] * 100 * HOUR, baseline=0.003).verdict is Verdict.NO_DATA, "but for a baseline that is"
 
 
 # No errors from the beginning, or too few to have a pace.

@@ -66,14 +66,29 @@ def errors_stopped(criterion: RateCriterion, buckets: Sequence[Bucket], window: 
     if len(quiet) < SILENCE_BUCKETS:
         return None
     since = window.start if last < 0 else buckets[last].start + window.width_at(buckets[last].start)
-    errors, before = sum(wrong), sum(bucket.requests for bucket in buckets[: last + 1])
-    requests = sum(bucket.requests for bucket in quiet)
-    if errors >= _LEAST_CLUMPS * criterion.clump:
-        missing, pace = weight(errors / criterion.clump, requests, before), errors / before
+    asked = [bucket.requests for bucket in buckets[: last + 1]]
+    before, requests = sum(asked), sum(bucket.requests for bucket in quiet)
+    causes = _causes(wrong[: last + 1], asked, criterion.clump)
+    if causes >= _LEAST_CLUMPS:
+        missing, pace = weight(causes, requests, before), sum(wrong) / before
     else:
         pace = criterion.usually_wrong
         missing = pace * requests / criterion.clump
     return Silence(since, pace * requests) if missing >= SILENCE_EXPECTS else None
+
+
+def _causes(wrong: Sequence[float], requests: Sequence[float], clump: float) -> float:
+    """How many causes the errors of some buckets have: fewer where they came in bursts than where they came steadily.
+
+    A cause makes `clump` errors, or as many as the buckets differ by more than independent errors would (the index of
+    dispersion). One incident in a day of good buckets has hardly a cause of its own, and nobody waits for the next.
+    """
+    errors, asked = sum(wrong), sum(requests)
+    rate = errors / asked if asked > 0 else 0.0
+    if not 0 < rate < 1:
+        return errors / clump
+    apart = sum((bad - rate * n) ** 2 for bad, n in zip(wrong, requests, strict=True))
+    return errors / max(clump, apart / (rate * (1 - rate) * asked))
 
 
 @dataclass(frozen=True, slots=True)
