@@ -9,13 +9,11 @@ from datetime import datetime, timedelta
 from rampart.evidence.criteria import ReportedCriterion
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.limits import judge_reported
+from rampart.evidence.monitor import name_of
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Approval
-from rampart.rollout.state import Answer, DecisionKind, Gate, GateKind, Intent, RolloutState
+from rampart.rollout.state import CLOCK_SKEW, Answer, DecisionKind, Gate, GateKind, Intent, RolloutState
 from rampart.rollout.waiver import BY_NAME, LETS_ON, Override, Shown, shown_of
-
-_SKEW = timedelta(minutes=1)
-"""How far clocks may differ; an evaluation of a later time was made by a clock that is wrong, and proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def _with_pass(state: RolloutState, overrides: tuple[Override, ...]) -> tuple[Ov
 
 def is_fresh(state: RolloutState, now: datetime) -> bool:
     """Whether the newest evaluation is of now: not too old, and not of a time that has not come yet."""
-    return state.latest is not None and -_SKEW <= now - state.latest.at <= stale_after(state)
+    return state.latest is not None and -CLOCK_SKEW <= now - state.latest.at <= stale_after(state)
 
 
 def stale_after(state: RolloutState) -> timedelta:
@@ -136,7 +134,9 @@ def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:
 def _shown_at(state: RolloutState, gate: Gate) -> dict[str, Shown]:
     if gate.kind is GateKind.BLIND:
         measured = state.plan.criteria.keys() - state.reported_criteria.keys()
-        return dict.fromkeys(sorted(measured | (state.latest.verdicts.keys() if state.latest else set())), _UNJUDGED)
+        monitors = {name_of(monitor) for monitor in state.plan.monitors}
+        judged = state.latest.verdicts.keys() if state.latest else set()
+        return dict.fromkeys(sorted(measured | monitors | judged), _UNJUDGED)
     question = gate.question
     return {n: question.shown.get(n, BY_NAME) for n in question.unmet} if question else {}
 
