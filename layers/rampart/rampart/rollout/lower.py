@@ -47,15 +47,18 @@ def look_at_all(flags: FlagStore, names: Sequence[str]) -> tuple[FlagReading | F
     return for_each(names, read)
 
 
-def lower(flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE) -> tuple[FlagReading, ...]:
+def lower(
+    flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE, *, over: set[float] | None = None
+) -> tuple[FlagReading, ...]:
     """Take every flag to 0% and return what each reads afterwards; all are tried, whatever becomes of one.
 
+    `over` takes the percentages that were there before: a cache may show them for a while yet.
     Raises FlagsNotLoweredError, which names the flags that are not confirmed at 0%.
     """
 
     def try_one(name: str) -> FlagReading | FlagStoreError:
         try:
-            return lower_one(flags, name, pace)
+            return lower_one(flags, name, pace, over=over)
         except FlagStoreError as error:
             return error
 
@@ -67,13 +70,17 @@ def lower(flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE) -> tu
     return tuple(each for each in outcomes.values() if isinstance(each, FlagReading))
 
 
-def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE) -> FlagReading:
+def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE, *, over: set[float] | None = None) -> FlagReading:
     """Take one flag to 0% and return what it reads afterwards; one that does not exist is down, and not written to.
 
-    Raises FlagStoreError when the store does not answer and FlagUnconfirmedError when it does not obey.
+    `over` takes what it was at before. Raises FlagStoreError when the store does not answer and FlagUnconfirmedError
+    when it does not obey.
     """
-    if not _may_exist(flags, name):
-        return FlagReading(name, exists=False)
+    before = _look_before(flags, name)
+    if before is not None and not before.exists:
+        return before
+    if before is not None and over is not None and not before.open_gates:
+        over.add(before.exposure)
     reading = None
     for _ in range(pace.read_back):
         flags.set_percentage(name, 0)
@@ -91,12 +98,12 @@ def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE) -> FlagReadi
     )
 
 
-def _may_exist(flags: FlagStore, name: str) -> bool:
-    """Whether a write would not create the flag. One that cannot be read is written to: down comes before tidiness."""
+def _look_before(flags: FlagStore, name: str) -> FlagReading | None:
+    """What a flag reads before it is written. One that cannot be read is written to: down comes before tidiness."""
     try:
-        return look(flags, name).exists
+        return look(flags, name)
     except FlagStoreError:
-        return True
+        return None
 
 
 def lower_to(flags: FlagStore, name: str, percent: float) -> tuple[FlagReading, FlagReading]:
