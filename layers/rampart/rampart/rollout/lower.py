@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rampart.errors import FlagsNotLoweredError, FlagStoreError, FlagUnconfirmedError, UnknownFlagError
@@ -47,18 +48,41 @@ def look_at_all(flags: FlagStore, names: Sequence[str]) -> tuple[FlagReading | F
     return for_each(names, read)
 
 
-def lower(
-    flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE, *, over: set[float] | None = None
-) -> tuple[FlagReading, ...]:
+@dataclass(frozen=True, slots=True)
+class Remembering:
+    """A flag store that remembers at which percentages flags were before they were written: caches may show them."""
+
+    flags: FlagStore
+    over: set[float]
+    written: set[str] = field(default_factory=set)
+
+    def read(self, flag: str) -> FlagReading:
+        """Read a flag's gates."""
+        reading = self.flags.read(flag)
+        if flag not in self.written and not reading.open_gates:
+            self.over.add(reading.exposure)
+        return reading
+
+    def set_percentage(self, flag: str, percent: float) -> None:
+        """Write a flag's percentage of actors."""
+        self.written.add(flag)
+        self.flags.set_percentage(flag, percent)
+
+    def close_gates(self, flag: str) -> None:
+        """Clear every gate of a flag."""
+        self.written.add(flag)
+        self.flags.close_gates(flag)
+
+
+def lower(flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE) -> tuple[FlagReading, ...]:
     """Take every flag to 0% and return what each reads afterwards; all are tried, whatever becomes of one.
 
-    `over` takes the percentages that were there before: a cache may show them for a while yet.
     Raises FlagsNotLoweredError, which names the flags that are not confirmed at 0%.
     """
 
     def try_one(name: str) -> FlagReading | FlagStoreError:
         try:
-            return lower_one(flags, name, pace, over=over)
+            return lower_one(flags, name, pace)
         except FlagStoreError as error:
             return error
 
@@ -70,17 +94,13 @@ def lower(
     return tuple(each for each in outcomes.values() if isinstance(each, FlagReading))
 
 
-def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE, *, over: set[float] | None = None) -> FlagReading:
+def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE) -> FlagReading:
     """Take one flag to 0% and return what it reads afterwards; one that does not exist is down, and not written to.
 
-    `over` takes what it was at before. Raises FlagStoreError when the store does not answer and FlagUnconfirmedError
-    when it does not obey.
+    Raises FlagStoreError when the store does not answer and FlagUnconfirmedError when it does not obey.
     """
-    before = _look_before(flags, name)
-    if before is not None and not before.exists:
-        return before
-    if before is not None and over is not None and not before.open_gates:
-        over.add(before.exposure)
+    if not _may_exist(flags, name):
+        return FlagReading(name, exists=False)
     reading = None
     for _ in range(pace.read_back):
         flags.set_percentage(name, 0)
@@ -98,12 +118,12 @@ def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE, *, over: set
     )
 
 
-def _look_before(flags: FlagStore, name: str) -> FlagReading | None:
-    """What a flag reads before it is written. One that cannot be read is written to: down comes before tidiness."""
+def _may_exist(flags: FlagStore, name: str) -> bool:
+    """Whether a write would not create the flag. One that cannot be read is written to: down comes before tidiness."""
     try:
-        return look(flags, name)
+        return look(flags, name).exists
     except FlagStoreError:
-        return None
+        return True
 
 
 def lower_to(flags: FlagStore, name: str, percent: float) -> tuple[FlagReading, FlagReading]:

@@ -23,7 +23,7 @@ from rampart.errors import (
 from rampart.ports import Clock, FlagStore, Gates, Pace, RollbackQueue, RolloutStore
 from rampart.rollout.drift import is_echo
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.lower import USUAL_PACE, for_each, look, look_at_all, lower, lower_unseen
+from rampart.rollout.lower import USUAL_PACE, Remembering, for_each, look, look_at_all, lower, lower_unseen
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest, raised_again
 from rampart.rollout.restore import Restore
 from rampart.rollout.rollback_words import pending, rolled_back
@@ -231,7 +231,7 @@ class Rollback:
 
     def _lower(self, work: _Work) -> None:
         try:
-            lowered = lower(self.flags, work.flags, self.pace, over=work.over) if work.flags else ()
+            lowered = lower(Remembering(self.flags, work.over), work.flags, self.pace) if work.flags else ()
             work.readings = (*(work.readings or ()), *lowered)
         except FlagsNotLoweredError as error:
             work.readings, work.up = None, error.flags
@@ -305,7 +305,7 @@ class Rollback:
         if len(readings) == len(found) and all(reading.is_down for reading in readings):
             return readings
         try:
-            return lower(self.flags, state.plan.flags, self.pace, over=work.over)
+            return lower(Remembering(self.flags, work.over), state.plan.flags, self.pace)
         except FlagsNotLoweredError as error:
             work.up += error.flags
             work.undone.append(str(error))
