@@ -226,3 +226,21 @@ def test_a_person_rolls_back_what_a_clock_ahead_began_naming_the_rollout_only(wo
     world.store.states[ROLLOUT] = world.state.model_copy(update={"attempt_started": ahead})
     world.roll_back(Cause.PERSON, attempt=None, execution=None)
     assert (world.percent, world.status) == (0, Status.ROLLED_BACK)
+
+
+@pytest.mark.parametrize("decision", [DecisionKind.APPROVE, DecisionKind.OVERRIDE])
+def test_a_question_that_a_clock_ahead_asked_too_early_is_not_acted_on_before_the_hold_is_over(
+    world: World, decision: DecisionKind
+) -> None:
+    world.climb(0)
+    gate = world.open_gate()
+    world.wait(minutes=40)
+    now = world.clock.now()
+    world.clock.at = now + timedelta(minutes=30)
+    world.tick()
+    world.clock.at = now
+    gate = world.ask(world.gates.succeeded[gate])
+    world.answer(gate, decision)
+    world.tick()
+    assert world.advance(gate)["why"] == "the hold is not over"
+    assert world.percent == 1

@@ -38,7 +38,7 @@ def permit(
         return Refusal(f"the flag is {state.drift}")
     if gate.kind is GateKind.BLIND:
         return _blindly(state, gate, now)
-    overrides = _answered(state, gate) if gate.kind is GateKind.APPROVAL else _unasked(state, gate, now)
+    overrides = _answered(state, gate, now) if gate.kind is GateKind.APPROVAL else _unasked(state, gate, now)
     return overrides if isinstance(overrides, Refusal) else _with_fresh_pass(state, overrides, now)
 
 
@@ -48,10 +48,12 @@ def has_turned(state: RolloutState, intent: Intent) -> bool:
     return is_newer and state.effective_verdict(state.stage or 0) is Verdict.FAIL
 
 
-def _answered(state: RolloutState, gate: Gate) -> tuple[Override, ...] | Refusal:
+def _answered(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, ...] | Refusal:
     """The overrides after a person's answer, or why it is none that advances."""
     if gate.answer is None or gate.answer.decision not in (DecisionKind.APPROVE, DecisionKind.OVERRIDE):
         return Refusal("nobody approved at this gate")
+    if state.hold_ends is None or now < state.hold_ends - CLOCK_SKEW:  # whoever asked had a clock that was ahead
+        return Refusal("the hold is not over")
     if gate.answer.decision is DecisionKind.OVERRIDE:
         return (*state.overrides, override_of(state, gate, gate.answer))
     unreported = missing_reports(state, gate.answer)
