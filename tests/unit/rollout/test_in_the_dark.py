@@ -220,6 +220,16 @@ def test_an_attempt_that_a_clock_ahead_began_can_be_rolled_back_at_once(
     assert world.status is (Status.ABANDONED if cause is Cause.ABANDON else Status.ROLLED_BACK)
 
 
+def test_what_was_asked_of_an_attempt_that_a_clock_ahead_began_is_not_lost_when_it_comes_late(world: World) -> None:
+    world.climb(0)
+    ahead = world.clock.now() + timedelta(minutes=30)
+    world.store.states[ROLLOUT] = world.state.model_copy(update={"attempt_started": ahead})
+    asked = world.request(Cause.EVIDENCE)
+    world.wait(minutes=40)
+    world.rollback(asked)
+    assert (world.percent, world.status) == (0, Status.ROLLED_BACK)
+
+
 def test_a_person_rolls_back_what_a_clock_ahead_began_naming_the_rollout_only(world: World) -> None:
     world.climb(0)
     ahead = world.clock.now() + timedelta(minutes=30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from typing import Any
 
@@ -249,6 +250,21 @@ def test_what_is_asked_about_is_as_bad_as_it_is_by_now_and_that_is_what_is_waive
     measure(world, 890)
     look(world, hours=1)
     assert world.state.effective_verdict(1) == "waived"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_person_can_let_a_noisy_value_be_though_its_newest_number_is_another_at_each_look(
+    world: World, seed: int
+) -> None:
+    noise, numbers = random.Random(seed), dict[int, float]()
+    world.metrics.script["latency/value"] = lambda start, end, bucket: Series(
+        tuple((at, numbers.setdefault(at, noise.gauss(110, 4))) for at in range(start, end, bucket))
+    )
+    value = {"latency": {"kind": "value", "query": "v", "below": 100, "for": "15m", "on_fail": "hold"}}
+    world.climb(0, criteria=CRITERIA | value, stages=[{"percent": 1, "hold": "6h"}, *LONG[1:]])
+    gate = world.approved(DecisionKind.OVERRIDE)
+    look(world, minutes=5)
+    assert world.advance(gate)["outcome"] == "advanced"
 
 
 def test_people_hear_that_what_was_waived_is_worse_by_now(world: World) -> None:

@@ -7,12 +7,14 @@ comes later is judged again with the bar where that number ends: what fails ther
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from rampart.evidence.buckets import is_number, judged_points
 from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, ReportedCriterion, ValueCriterion, judge
 from rampart.evidence.judgement import Judgement
-from rampart.evidence.series import Measured
+from rampart.evidence.series import Measured, Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 
@@ -40,6 +42,10 @@ def at_its_worst(
     It is worse where it fails beyond what it showed, or beyond one of `limits`, in the criterion's own unit, that it
     had not reached.
     """
+    if judged.verdict is not Verdict.FAIL:
+        return judged
+    if isinstance(criterion, ValueCriterion):
+        return _value_at_its_worst(criterion, judged, measured, window)
     falls = _falls(criterion)
     worst, limits = judged, tuple(limits)
     for _ in range(_MOST_STEPS):
@@ -58,8 +64,33 @@ def at_its_worst(
     return replace(judged, message=told, value=worst.value, interval=worst.interval)
 
 
+def _value_at_its_worst(
+    criterion: ValueCriterion, judged: Judgement, measured: Mapping[str, Measured], window: Window
+) -> Judgement:
+    """A value's fail with the worst number that it kept to for `hold_for`: one blip is no fail, and none is worse.
+
+    Its interval reaches from that number to the one that is shown, if that is worse still.
+    """
+    series, seen = measured.get("value"), judged.value
+    if not isinstance(series, Series) or seen is None:
+        return judged
+    points = (float(value) for _, value in judged_points(series, window) if is_number(value))
+    levels = sorted({value for value in points if criterion.is_wrong(value)}, reverse=not criterion.fails_high)
+
+    def keeps(level: float) -> Judgement | None:
+        again = judge(replace(criterion, bar=level), measured=measured, window=window)
+        return again if again.verdict is Verdict.FAIL else None
+
+    worst = levels[max(0, bisect_left(levels, 1, key=lambda level: int(keeps(level) is None)) - 1)]
+    interval = (min(worst, seen), max(worst, seen))
+    beyond = math.nextafter(seen, math.inf if criterion.fails_high else -math.inf)
+    later = keeps(beyond) if _is_worse(worst, seen, falls=not criterion.fails_high) else None
+    told = f"{judged.message}; it became worse: {later.message}" if later else judged.message
+    return replace(judged, message=told, value=worst, interval=interval)
+
+
 def _falls(criterion: Criterion) -> bool:
-    return isinstance(criterion, RateCriterion | ValueCriterion) and not criterion.fails_high
+    return isinstance(criterion, RateCriterion) and not criterion.fails_high
 
 
 def _is_worse(value: float | None, than: float | None, *, falls: bool) -> bool:
@@ -73,9 +104,7 @@ def _beyond(criterion: Criterion, limit: float) -> Criterion | None:
     match criterion:
         case RateCriterion():
             return replace(criterion, bar=limit) if 0 < limit < 1 else None
-        case ValueCriterion():  # the bar itself is wrong, and the limit is not
-            return replace(criterion, bar=math.nextafter(limit, math.inf if criterion.fails_high else -math.inf))
         case CountCriterion():
             return replace(criterion, at_most=limit)
-        case ReportedCriterion():
+        case ValueCriterion() | ReportedCriterion():
             return None
