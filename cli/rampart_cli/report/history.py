@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DecisionKind, EventKind
+from rampart.rollout.state import DecisionKind, EventKind, Status
 from rampart.rollout.waiver import WAIVED
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Visit:
     looks: list[Evaluation] = field(default_factory=list)
     decisions: list[Event] = field(default_factory=list)
     rollback: Event | None = None
+    waived_now: frozenset[str] = frozenset()
+    """The criteria that an earlier override covers in this stay, while it goes on."""
 
     def holds(self, evaluation: Evaluation) -> bool:
         """Whether an evaluation judged this stay."""
@@ -62,8 +64,19 @@ class Visit:
         return [self._as_decided(judgement) for judgement in newest]
 
     def _as_decided(self, judgement: Mapping[str, Any]) -> Mapping[str, Any]:
-        is_waived = judgement["name"] in self.waived and judgement["verdict"] != Verdict.PASS
+        name, verdict = judgement["name"], judgement["verdict"]
+        is_waived = verdict != Verdict.PASS and (name in self.waived_now or self._let_be(name, verdict))
         return {**judgement, "verdict": WAIVED} if is_waived else judgement
+
+    def _let_be(self, name: str, verdict: str) -> bool:
+        """Whether somebody let a criterion be; a fail only who was shown one, or nobody knows what they were shown."""
+        events = [event for event in self.decisions if name in _waived_by(event)]
+        return any(verdict != Verdict.FAIL or self._shown(name, event) in {Verdict.FAIL, None} for event in events)
+
+    def _shown(self, name: str, event: Event) -> str | None:
+        """What the evaluation that a decision answered said of a criterion; None where it is not kept."""
+        looks = (look for look in self.looks if look.id == event.details.get("evaluation"))
+        return next((each["verdict"] for look in looks for each in look.judgements if each["name"] == name), None)
 
     @property
     def reported(self) -> dict[str, float]:
@@ -73,9 +86,7 @@ class Visit:
     @property
     def waived(self) -> frozenset[str]:
         """The criteria that people let be when they decided in this stay, although they did not pass."""
-        overridden = [e for e in self.decisions if e.details.get("decision") == DecisionKind.OVERRIDE]
-        names = [name for event in overridden for name in event.details.get("unmet", ())]
-        return frozenset(names + [name for event in self.decisions for name in event.details.get("waived", ())])
+        return frozenset(name for event in self.decisions for name in _waived_by(event)) | self.waived_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,8 @@ class RolloutHistory:
             visit = next((each for each in reversed(visits) if each.holds(evaluation)), None)
             if visit is not None:
                 visit.looks.append(evaluation)
+        if visits and self.state.status is Status.LIVE and visits[-1].stage == self.state.stage:
+            visits[-1].waived_now = self.state.waived(visits[-1].stage)
         return visits
 
     @cached_property
@@ -167,6 +180,12 @@ _ACTS = frozenset(
         EventKind.ABANDONED,
     }
 )
+
+
+def _waived_by(event: Event) -> tuple[str, ...]:
+    """What a decision let be: what it overrode, and what an earlier override covered."""
+    overridden = event.details.get("unmet", ()) if event.details.get("decision") == DecisionKind.OVERRIDE else ()
+    return (*overridden, *event.details.get("waived", ()))
 
 
 def gather(records: Records, state: RolloutState) -> RolloutHistory:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from rampart.rollout.state import Event, EventKind, Status
+from rampart.evidence.verdict import Verdict
+from rampart.rollout.state import Event, EventKind, Latest, Status
+from rampart.rollout.waiver import Override, Shown
 from rampart_cli.report.history import Ending, RolloutHistory, gather
 
 from .conftest import BAD, START, Story
@@ -108,3 +110,44 @@ def test_what_people_let_be_reads_waived_and_never_pass() -> None:
     assert verdicts[0] == {"index error rate": "pass", "download error rate": "waived"}
     assert verdicts[1]["download error rate"] == "waived"
     assert verdicts[2]["download error rate"] not in {"waived", "pass"}
+
+
+def test_a_fail_after_an_override_of_what_was_not_proven_reads_fail_in_the_report_too() -> None:
+    told = Story()
+    told.tell(EventKind.STARTED, "starts")
+    told.advance(0)
+    told.bake(1, {"index error rate": 0.003, "download error rate": 0.08})
+    shown = told.records.looks[-1]
+    assert {j["name"]: j["verdict"] for j in shown.judgements}["download error rate"] == "inconclusive"
+    unmet = ["download error rate"]
+    answer = {
+        "decision": "override",
+        "verdict": "inconclusive",
+        "unmet": unmet,
+        "evaluation": shown.id,
+        "note": "known",
+    }
+    told.tell(EventKind.DECIDED, "Ada Lovelace decides", by="Ada Lovelace", **answer)
+    told.bake(3, {"index error rate": 0.003, "download error rate": 0.5})
+    told.roll_back("download error rate 50% is above 8%")
+    told.close(Status.ROLLED_BACK)
+    (visit,) = history_of(told).visits
+    assert {j["name"]: j["verdict"] for j in visit.judgements}["download error rate"] == "fail"
+
+
+def test_what_was_waived_in_the_stage_before_reads_waived_while_the_next_one_goes_on() -> None:
+    told = Story()
+    told.tell(EventKind.STARTED, "starts")
+    told.advance(1)
+    told.bake(1, {"index error rate": 0.003, "download error rate": 0.08})
+    name = "download error rate"
+    waived = Override(
+        criteria=(name,), shown={name: Shown(verdict=Verdict.INCONCLUSIVE)}, by="Ada", note="known", through_stage=1
+    )
+    state = told.close(Status.LIVE)
+    look = told.records.looks[-1]
+    verdicts = {j["name"]: j["verdict"] for j in look.judgements}
+    latest = Latest(id=look.id, at=look.at, verdict=look.verdict, verdicts=verdicts)
+    told.records.states["letters"] = state.model_copy(update={"overrides": (waived,), "latest": latest})
+    (visit,) = history_of(told).visits
+    assert {j["name"]: j["verdict"] for j in visit.judgements}[name] == "waived"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from rampart.errors import FlagUnconfirmedError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.state import EventKind, Status
-from tests.unit.rollout.world import FLAG, PLAN, World
+from tests.unit.rollout.world import FLAG, PLAN, ROLLOUT, World
 
 
 def shows(world: World, percent: float) -> None:
@@ -169,3 +171,49 @@ def test_a_resume_over_a_flag_that_somebody_raised_is_refused(live: World) -> No
     live.roll_back()
     shows(live, 60)
     assert live.resume(0)["outcome"] == "refused"
+
+
+def test_what_another_writer_left_there_before_a_rollback_is_an_echo_too_and_told_once(live: World) -> None:
+    live.wait(minutes=5)
+    live.flags.put(FlagReading(FLAG, percent=60))
+    live.tick()
+    live.deliver()
+    live.forget()
+    live.wait(seconds=40)
+    shows(live, 60)
+    live.tick()
+    live.deliver()
+    assert (live.percent, live.told) == (0, [])
+
+
+def test_what_was_taken_down_again_is_told_once_while_a_cache_still_shows_it(live: World) -> None:
+    live.roll_back()
+    live.wait(minutes=5)
+    live.flags.put(FlagReading(FLAG, percent=60))
+    live.tick()
+    live.deliver()
+    assert live.told[-1] is EventKind.TAKEN_DOWN_AGAIN
+    live.forget()
+    live.wait(seconds=40)
+    shows(live, 60)
+    live.tick()
+    live.redeliver()
+    live.deliver()
+    assert (live.percent, live.told) == (0, [])
+    live.wait(seconds=80)
+    live.flags.put(FlagReading(FLAG, percent=60))
+    live.tick()
+    live.deliver()
+    assert live.told == [EventKind.TAKEN_DOWN_AGAIN], "longer than any cache lasts, it is somebody's doing again"
+
+
+def test_a_write_by_a_clock_that_is_ahead_hides_no_drift(world: World) -> None:
+    world.climb(1)
+    written = world.state.own_write
+    assert written is not None
+    ahead = written.model_copy(update={"at": written.at + timedelta(minutes=30)})
+    world.store.states[ROLLOUT] = world.state.model_copy(update={"own_write": ahead})
+    world.wait(minutes=5)
+    shows(world, 1)
+    world.tick()
+    assert world.state.drift == "below its record of 25%: letters_api reads 1%"

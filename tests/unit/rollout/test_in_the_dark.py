@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.series import AbsenceReason, Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.evaluate import sees
-from rampart.rollout.state import DecisionKind, EventKind, GateKind, Latest
+from rampart.rollout.request import Cause
+from rampart.rollout.state import DecisionKind, EventKind, GateKind, Latest, Status
 from tests.unit.rollout.world import ERRORS, EXECUTION, ROLLOUT, World, steady
 
 
@@ -98,6 +100,26 @@ def test_a_person_goes_on_at_a_blind_gate_where_no_machine_can_ask(world: World)
     assert given.shown[ERRORS].verdict is Verdict.ERROR
 
 
+def test_a_person_goes_on_in_the_dark_beside_monitors_that_nobody_could_ever_read(world: World) -> None:
+    world.climb(0, monitors=[77, 78])
+    world.gates.running.add(EXECUTION)
+    blind = world.open_gate(GateKind.BLIND)
+    world.wait(hours=1)
+    world.answer(blind, DecisionKind.OVERRIDE)
+    world.metrics.failure = MonitorsUnreadableError("Datadog did not answer in 10 s")
+    assert world.advance(blind)["outcome"] == "advanced"
+
+
+def test_a_person_who_goes_on_in_the_dark_waived_no_monitor_that_turns_out_to_be_red(world: World) -> None:
+    world.climb(0, monitors=[77, 78])
+    world.gates.running.add(EXECUTION)
+    blind = world.open_gate(GateKind.BLIND)
+    world.wait(hours=1)
+    world.answer(blind, DecisionKind.OVERRIDE)
+    world.metrics.monitors[77] = "Alert"
+    assert world.advance(blind)["outcome"] == "stale"
+
+
 @pytest.mark.parametrize("decision", [DecisionKind.APPROVE, None])
 def test_only_an_override_goes_on_at_a_blind_gate(world: World, decision: DecisionKind | None) -> None:
     world.climb(0)
@@ -172,3 +194,63 @@ def test_an_advance_needs_evidence_that_is_not_of_tomorrow(world: World) -> None
     tomorrow = latest.model_copy(update={"at": world.clock.now() + timedelta(days=1)})
     world.store.states[ROLLOUT] = world.state.model_copy(update={"latest": tomorrow})
     assert world.advance(gate)["why"] == "the newest evaluation is too old"
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.RESTORE])
+@pytest.mark.parametrize("resumed", [False, True])
+def test_an_attempt_that_a_clock_ahead_began_can_be_rolled_back_at_once(
+    world: World, cause: Cause, *, resumed: bool
+) -> None:
+    world.climb(0)
+    if resumed:
+        world.roll_back()
+    now = world.clock.now()
+    world.clock.at = now + timedelta(minutes=30)
+    if resumed:
+        assert world.resume(0)["outcome"] == "ready"
+    else:
+        started = world.state.model_copy(update={"attempt_started": world.clock.at})
+        world.store.states[ROLLOUT] = started
+    world.clock.at = now + timedelta(minutes=3)
+    if resumed:
+        assert world.advance(attempt=2, execution="second")["outcome"] == "advanced"
+    for_this = {} if cause is Cause.ALERT else {"attempt": 1 + resumed, "execution": world.state.execution}
+    world.roll_back(cause, **for_this)
+    assert world.percent == 0
+    assert world.status is (Status.ABANDONED if cause is Cause.ABANDON else Status.ROLLED_BACK)
+
+
+def test_what_was_asked_of_an_attempt_that_a_clock_ahead_began_is_not_lost_when_it_comes_late(world: World) -> None:
+    world.climb(0)
+    ahead = world.clock.now() + timedelta(minutes=30)
+    world.store.states[ROLLOUT] = world.state.model_copy(update={"attempt_started": ahead})
+    asked = world.request(Cause.EVIDENCE)
+    world.wait(minutes=40)
+    world.rollback(asked)
+    assert (world.percent, world.status) == (0, Status.ROLLED_BACK)
+
+
+def test_a_person_rolls_back_what_a_clock_ahead_began_naming_the_rollout_only(world: World) -> None:
+    world.climb(0)
+    ahead = world.clock.now() + timedelta(minutes=30)
+    world.store.states[ROLLOUT] = world.state.model_copy(update={"attempt_started": ahead})
+    world.roll_back(Cause.PERSON, attempt=None, execution=None)
+    assert (world.percent, world.status) == (0, Status.ROLLED_BACK)
+
+
+@pytest.mark.parametrize("decision", [DecisionKind.APPROVE, DecisionKind.OVERRIDE])
+def test_a_question_that_a_clock_ahead_asked_too_early_is_not_acted_on_before_the_hold_is_over(
+    world: World, decision: DecisionKind
+) -> None:
+    world.climb(0)
+    gate = world.open_gate()
+    world.wait(minutes=40)
+    now = world.clock.now()
+    world.clock.at = now + timedelta(minutes=30)
+    world.tick()
+    world.clock.at = now
+    gate = world.ask(world.gates.succeeded[gate])
+    world.answer(gate, decision)
+    world.tick()
+    assert world.advance(gate)["why"] == "the hold is not over"
+    assert world.percent == 1

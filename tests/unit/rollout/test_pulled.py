@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from rampart.adapters.memory import Moment
 from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.monitor import MonitorReading, Silence
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance
 from rampart.rollout.request import Cause
 from rampart.rollout.state import DecisionKind, EventKind, GateKind, Status
-from tests.unit.rollout.world import EXECUTION, PLAN, ROLLOUT, World
+from tests.unit.rollout.world import EXECUTION, PLAN, ROLLOUT, CrashError, World, crash
 
 GUARDED: dict[str, Any] = {"monitors": [77, 78]}
 ALONE = [PLAN["stages"][0], {"percent": 25, "hold": "1h", "approval": "none"}]
@@ -89,6 +90,21 @@ def test_a_monitor_is_asked_again_before_the_step(world: World, said: Any) -> No
     assert outcome["outcome"] == "stale"
     assert outcome["why"].startswith("monitor 77")
     assert (world.percent, world.told[-1]) == (1, EventKind.HELD)
+
+
+@pytest.mark.parametrize("said", ["Alert", "Skipped", "unknown", MUTED])
+@pytest.mark.parametrize("moment", list(Moment))
+def test_a_step_that_is_repeated_asks_the_monitors_again(world: World, moment: Moment, said: Any) -> None:
+    world.climb(0, **GUARDED)
+    gate = world.approved()
+    world.hooks["flags.set_percentage", moment] = crash
+    with pytest.raises(CrashError):
+        world.advance(gate)
+    world.metrics.monitors[77] = said
+    outcome = world.advance(gate)
+    assert (outcome["outcome"], world.percent) == ("stale", 1)
+    assert outcome["why"].startswith("monitor 77")
+    assert world.state.intent is None
 
 
 def test_a_step_without_approval_and_the_end_ask_again_too(world: World) -> None:

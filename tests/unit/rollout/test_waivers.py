@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.evidence.series import Series
+from rampart.evidence.series import Measured, Series
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.request import Cause
 from rampart.rollout.state import DecisionKind, EventKind, Status
@@ -139,6 +141,169 @@ def test_a_question_of_the_first_version_is_answered_by_the_narrowest_waiver(wor
     world.answer(gate, DecisionKind.OVERRIDE)
     assert world.advance(gate)["outcome"] == "advanced"
     assert world.state.overrides[0].shown == {ERRORS: BY_NAME}
+
+
+# A fail is for good, and what comes after it may be far worse.
+
+LONG = [{"percent": 1, "hold": "1h"}, {"percent": 25, "hold": "2d"}, {"percent": 100, "hold": "1h"}]
+
+
+def turns(world: World, key: str, *numbers: float, every: timedelta = timedelta(hours=2)) -> None:
+    """From now on other numbers come, each for a while; what came before stays."""
+    began, script = world.clock.now().timestamp(), world.metrics.script[key]
+
+    def now(start: int, end: int, bucket: int) -> Measured:
+        told = script(start, end, bucket) if callable(script) else script
+        assert isinstance(told, Series)
+        later = [int((at - began) // every.total_seconds()) for at, _ in told.points]
+        return Series(
+            tuple(
+                (at, value if at < began else numbers[min(step, len(numbers) - 1)])
+                for (at, value), step in zip(told.points, later, strict=True)
+            )
+        )
+
+    world.metrics.script[key] = now
+
+
+def look(world: World, **time: float) -> None:
+    until = world.clock.now() + timedelta(**time)
+    while world.clock.now() < until:
+        world.wait(minutes=5)
+        world.tick()
+
+
+@pytest.mark.parametrize("quiet", [timedelta(0), timedelta(hours=6)], ids=["at once", "after hours as shown"])
+@pytest.mark.parametrize("worse", [200, 500, 900, 1000])
+def test_a_waived_fail_that_becomes_worse_later_in_the_stage_is_no_longer_waived_and_told(
+    world: World, quiet: timedelta, worse: float
+) -> None:
+    world.climb(0, criteria=HOLDS, stages=LONG)
+    measure(world, 110)
+    override(world)
+    look(world, hours=1)
+    look(world, seconds=quiet.total_seconds())
+    assert world.state.effective_verdict(1) == "waived"
+    turns(world, f"{ERRORS}/errors", worse)
+    world.forget()
+    look(world, hours=1 if worse > 200 else 4)
+    assert world.state.effective_verdict(1) is Verdict.FAIL
+    (told,) = [event.message for event in world.store.told]
+    assert "it became worse: download error rate" in told
+    assert f"({worse:,}" in told or "is above 1" in told
+    assert world.queue.called == [], "it holds, as the plan says"
+
+
+def test_a_waived_fail_that_stays_as_it_was_shown_stays_waived_for_days(world: World) -> None:
+    world.climb(0, criteria=HOLDS, stages=LONG)
+    measure(world, 110)
+    override(world)
+    turns(world, f"{ERRORS}/errors", 110, 112, 108, 110)
+    look(world, hours=2)
+    world.forget()
+    look(world, days=1)
+    assert world.state.effective_verdict(1) == "waived"
+    assert world.told == []
+
+
+def test_a_waived_floor_that_falls_further_is_no_longer_waived(world: World) -> None:
+    floor = {ERRORS: {"kind": "rate", "errors": "e", "total": "t", "above": "90%", "clump": 1, "on_fail": "hold"}}
+    floor[ERRORS] |= {"scope": "cohort"}
+    world.climb(0, criteria=floor, stages=LONG)
+    measure(world, 800)
+    override(world)
+    look(world, hours=2)
+    assert world.state.effective_verdict(1) == "waived"
+    turns(world, f"{ERRORS}/errors", 200)
+    look(world, hours=1)
+    assert world.state.effective_verdict(1) is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("bar", "shown", "fine", "worse"), [("below", 110, 50, 900), ("above", 80, 120, 5)])
+def test_a_waived_value_that_recovers_and_then_is_worse_than_shown_is_no_longer_waived(
+    world: World, bar: str, shown: float, fine: float, worse: float
+) -> None:
+    value = {"latency": {"kind": "value", "query": "v", bar: 100, "for": "10m", "on_fail": "hold"}}
+    world.metrics.script["latency/value"] = steady(shown)
+    world.climb(0, criteria=CRITERIA | value, stages=LONG)
+    override(world)
+    look(world, hours=1)
+    assert world.state.effective_verdict(1) == "waived"
+    turns(world, "latency/value", fine, worse)
+    look(world, hours=1)
+    assert world.state.effective_verdict(1) == "waived"
+    look(world, hours=2)
+    assert world.state.effective_verdict(1) is Verdict.FAIL
+
+
+def test_what_is_asked_about_is_as_bad_as_it_is_by_now_and_that_is_what_is_waived(world: World) -> None:
+    world.climb(0, criteria=HOLDS, stages=[{"percent": 1, "hold": "6h"}, *LONG[1:]])
+    measure(world, 110)
+    look(world, hours=2)
+    turns(world, f"{ERRORS}/errors", 900)
+    asked = world.bake()
+    assert "it became worse: download error rate 90%" in asked["evidence"][ERRORS]
+    assert asked["question"]["shown"][ERRORS]["value"] > 0.8
+    gate = world.ask(asked)
+    world.answer(gate, DecisionKind.OVERRIDE)
+    assert world.advance(gate)["outcome"] == "advanced"
+    measure(world, 890)
+    look(world, hours=1)
+    assert world.state.effective_verdict(1) == "waived"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_person_can_let_a_noisy_value_be_though_its_newest_number_is_another_at_each_look(
+    world: World, seed: int
+) -> None:
+    noise, numbers = random.Random(seed), dict[int, float]()
+    world.metrics.script["latency/value"] = lambda start, end, bucket: Series(
+        tuple((at, numbers.setdefault(at, noise.gauss(110, 4))) for at in range(start, end, bucket))
+    )
+    value = {"latency": {"kind": "value", "query": "v", "below": 100, "for": "15m", "on_fail": "hold"}}
+    world.climb(0, criteria=CRITERIA | value, stages=[{"percent": 1, "hold": "6h"}, *LONG[1:]])
+    gate = world.approved(DecisionKind.OVERRIDE)
+    look(world, minutes=5)
+    assert world.advance(gate)["outcome"] == "advanced"
+
+
+def test_people_hear_that_what_was_waived_is_worse_by_now(world: World) -> None:
+    world.climb(0, criteria=HOLDS, stages=LONG)
+    measure(world, 110)
+    override(world)
+    look(world, hours=1)
+    world.forget()
+    measure(world, 900)
+    look(world, minutes=10)
+    assert world.told == [EventKind.VERDICT_CHANGED]
+    assert world.store.told[0].message.startswith("fail: download error rate 90%")
+
+
+@pytest.mark.parametrize("verdict", UNPROVEN)
+def test_a_notice_of_what_was_waived_says_so(world: World, verdict: Verdict) -> None:
+    world.climb(0)
+    world.measure(verdict)
+    override(world)
+    look(world, minutes=5)  # before the first bucket there is nothing to judge, and that was waived or not
+    world.forget()
+    world.measure(Verdict.PASS)
+    look(world, minutes=30)
+    world.measure(verdict)
+    look(world, minutes=5)
+    assert world.store.told[-1].message.startswith("waived by ann (why): download error rate")
+
+
+def test_a_notice_names_what_went_silent_beside_what_fails(world: World) -> None:
+    count = {"crashes": {"kind": "count", "query": "c", "at_most": 0}}
+    world.metrics.script["crashes/value"] = steady(0)
+    world.climb(0, criteria=HOLDS | count, stages=LONG)
+    measure(world, 500)
+    look(world, hours=1)
+    world.forget()
+    world.metrics.script["crashes/value"] = Series(())
+    look(world, hours=1)
+    (told,) = [event.message for event in world.store.told]
+    assert "crashes has nothing to judge yet" in told
 
 
 SHOWN = st.builds(

@@ -83,6 +83,9 @@ class Advance:
                 return self._take_back(state, state.intent, "the newest evaluation says fail", now)
             if state.drift is not None:
                 return self._take_back(state, state.intent, f"the flag is {state.drift}", now)
+            unguarded = self._unguarded(state, state.overrides, now)
+            if unguarded is not None:
+                return self._take_back(state, state.intent, unguarded.why, now)
             again = state.moved(now, intent=state.intent.model_copy(update={"at": now}), cut_off=now)
             self.store.commit(state, again)
             return self._raise_flags(again, again.intent or state.intent)

@@ -18,6 +18,7 @@ from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
 from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.drift import Sight, cause_of, is_echo, sight_of
+from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to
 from rampart.rollout.guards import judge_monitors
 from rampart.rollout.lower import look_at_all
 from rampart.rollout.measure import measure
@@ -34,7 +35,7 @@ from rampart.rollout.state import (
     RolloutState,
     Status,
 )
-from rampart.rollout.waiver import LETS_ON, Shown, shown_of
+from rampart.rollout.waiver import LETS_ON
 
 _MOST_SLACK = timedelta(seconds=30)
 """Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
@@ -146,6 +147,7 @@ class Evaluate:
         answers = measure(self.metrics, queries_of(state.plan), window)
         monitors = judge_monitors(self.metrics, state.plan, now, since=state.stage_started)
         judgements = [*judge_all(state.plan, answers, window, share=state.percent / 100), *monitors]
+        by_now = as_bad_as_they_became(state, judgements, answers, window)
         verdict = worst(j.verdict for j in judgements)
         evaluation = Evaluation(
             id=f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
@@ -166,14 +168,14 @@ class Evaluate:
             at=now,
             verdict=verdict,
             verdicts={j.name: j.verdict for j in judgements},
-            messages={j.name: j.message for j in judgements},
-            fails={j.name: _shown(state, j) for j in judgements if j.verdict is Verdict.FAIL},
+            messages={j.name: j.message for j in by_now},
+            fails={j.name: shown_to(state, j) for j in by_now if j.verdict is Verdict.FAIL},
             asked=_was_asked(answers.values(), monitors),
         )
         after = state.moved(now, latest=latest, drift=sight.drift, unread_since=sight.unread_since)
         events = list(told)
-        if _is_news(state.latest, latest):
-            events.append(_event(after, now, EventKind.VERDICT_CHANGED, _say(verdict, judgements)))
+        if (news := news_of(state, after)) is not None:
+            events.append(_event(after, now, EventKind.VERDICT_CHANGED, news))
         if _sight_is_back(after) and not _sight_is_back(state):
             events.append(_event(after, now, EventKind.SIGHTED, "evaluations are back"))
         self.store.commit(state, after, events=events, evaluation=evaluation)
@@ -347,26 +349,6 @@ def _was_asked(answers: Iterable[Measured], monitors: Iterable[Judgement]) -> bo
     """Whether every question to the metric source was answered; a monitor errs only where it was not."""
     unread = any(monitor.verdict is Verdict.ERROR for monitor in monitors)
     return not unread and not any(isinstance(measured, Unavailable) for measured in answers)
-
-
-def _shown(state: RolloutState, judgement: Judgement) -> Shown:
-    spec = state.plan.criteria.get(judgement.name)
-    return shown_of(judgement, falls=getattr(spec, "above", None) is not None)
-
-
-def _is_news(before: Latest | None, now: Latest) -> bool:
-    """Whether people must hear of an evaluation: it ends otherwise, or a criterion went wrong or silent."""
-    if before is None or before.verdict is not now.verdict:
-        return True
-    return any(v in _TOLD and before.verdicts.get(name) is not v for name, v in now.verdicts.items())
-
-
-_TOLD = frozenset({Verdict.FAIL, Verdict.ERROR, Verdict.NO_DATA})
-
-
-def _say(verdict: Verdict, judgements: list[Judgement]) -> str:
-    telling = [j.message for j in judgements if j.verdict is verdict] or [j.message for j in judgements]
-    return f"{verdict.value}: {'; '.join(telling)}"
 
 
 def _event(state: RolloutState, now: datetime, kind: EventKind, message: str) -> Event:

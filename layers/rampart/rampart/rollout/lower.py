@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rampart.errors import FlagsNotLoweredError, FlagStoreError, FlagUnconfirmedError, UnknownFlagError
@@ -45,6 +46,32 @@ def look_at_all(flags: FlagStore, names: Sequence[str]) -> tuple[FlagReading | F
             return error
 
     return for_each(names, read)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembering:
+    """A flag store that remembers at which percentages flags were before they were written: caches may show them."""
+
+    flags: FlagStore
+    over: set[float]
+    written: set[str] = field(default_factory=set)
+
+    def read(self, flag: str) -> FlagReading:
+        """Read a flag's gates."""
+        reading = self.flags.read(flag)
+        if flag not in self.written and not reading.open_gates:
+            self.over.add(reading.exposure)
+        return reading
+
+    def set_percentage(self, flag: str, percent: float) -> None:
+        """Write a flag's percentage of actors."""
+        self.written.add(flag)
+        self.flags.set_percentage(flag, percent)
+
+    def close_gates(self, flag: str) -> None:
+        """Clear every gate of a flag."""
+        self.written.add(flag)
+        self.flags.close_gates(flag)
 
 
 def lower(flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE) -> tuple[FlagReading, ...]:

@@ -9,13 +9,11 @@ from datetime import datetime, timedelta
 from rampart.evidence.criteria import ReportedCriterion
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.limits import judge_reported
+from rampart.evidence.monitor import name_of
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Approval
-from rampart.rollout.state import Answer, DecisionKind, Gate, GateKind, Intent, RolloutState
+from rampart.rollout.state import CLOCK_SKEW, Answer, DecisionKind, Gate, GateKind, Intent, RolloutState
 from rampart.rollout.waiver import BY_NAME, LETS_ON, Override, Shown, shown_of
-
-_SKEW = timedelta(minutes=1)
-"""How far clocks may differ; an evaluation of a later time was made by a clock that is wrong, and proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def permit(
         return Refusal(f"the flag is {state.drift}")
     if gate.kind is GateKind.BLIND:
         return _blindly(state, gate, now)
-    overrides = _answered(state, gate) if gate.kind is GateKind.APPROVAL else _unasked(state, gate, now)
+    overrides = _answered(state, gate, now) if gate.kind is GateKind.APPROVAL else _unasked(state, gate, now)
     return overrides if isinstance(overrides, Refusal) else _with_fresh_pass(state, overrides, now)
 
 
@@ -50,10 +48,12 @@ def has_turned(state: RolloutState, intent: Intent) -> bool:
     return is_newer and state.effective_verdict(state.stage or 0) is Verdict.FAIL
 
 
-def _answered(state: RolloutState, gate: Gate) -> tuple[Override, ...] | Refusal:
+def _answered(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, ...] | Refusal:
     """The overrides after a person's answer, or why it is none that advances."""
     if gate.answer is None or gate.answer.decision not in (DecisionKind.APPROVE, DecisionKind.OVERRIDE):
         return Refusal("nobody approved at this gate")
+    if state.hold_ends is None or now < state.hold_ends - CLOCK_SKEW:  # whoever asked had a clock that was ahead
+        return Refusal("the hold is not over")
     if gate.answer.decision is DecisionKind.OVERRIDE:
         return (*state.overrides, override_of(state, gate, gate.answer))
     unreported = missing_reports(state, gate.answer)
@@ -90,7 +90,7 @@ def _with_pass(state: RolloutState, overrides: tuple[Override, ...]) -> tuple[Ov
 
 def is_fresh(state: RolloutState, now: datetime) -> bool:
     """Whether the newest evaluation is of now: not too old, and not of a time that has not come yet."""
-    return state.latest is not None and -_SKEW <= now - state.latest.at <= stale_after(state)
+    return state.latest is not None and -CLOCK_SKEW <= now - state.latest.at <= stale_after(state)
 
 
 def stale_after(state: RolloutState) -> timedelta:
@@ -136,7 +136,9 @@ def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:
 def _shown_at(state: RolloutState, gate: Gate) -> dict[str, Shown]:
     if gate.kind is GateKind.BLIND:
         measured = state.plan.criteria.keys() - state.reported_criteria.keys()
-        return dict.fromkeys(sorted(measured | (state.latest.verdicts.keys() if state.latest else set())), _UNJUDGED)
+        monitors = {name_of(monitor) for monitor in state.plan.monitors}
+        judged = state.latest.verdicts.keys() if state.latest else set()
+        return dict.fromkeys(sorted(measured | monitors | judged), _UNJUDGED)
     question = gate.question
     return {n: question.shown.get(n, BY_NAME) for n in question.unmet} if question else {}
 

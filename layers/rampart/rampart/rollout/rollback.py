@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,11 +23,12 @@ from rampart.errors import (
 from rampart.ports import Clock, FlagStore, Gates, Pace, RollbackQueue, RolloutStore
 from rampart.rollout.drift import is_echo
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.lower import USUAL_PACE, for_each, look, look_at_all, lower, lower_unseen
+from rampart.rollout.lower import USUAL_PACE, Remembering, for_each, look, look_at_all, lower, lower_unseen
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest, raised_again
 from rampart.rollout.restore import Restore
 from rampart.rollout.rollback_words import pending, rolled_back
 from rampart.rollout.state import (
+    CLOCK_SKEW,
     CLOSED,
     INTENT_EXPIRES,
     Event,
@@ -75,6 +76,8 @@ class _Work:
     readings: tuple[FlagReading, ...] | None = None
     up: tuple[str, ...] = ()
     """The flags that are not confirmed at 0%."""
+    over: set[float] = field(default_factory=set)
+    """The percentages that were there before: what caches may show for a while yet."""
     undone: list[str] = field(default_factory=list)
 
     def add(self, other: _Work) -> None:
@@ -149,7 +152,7 @@ class Rollback:
             raise RollbackUndoneError(f"the record of {request.rollout} cannot be read: {error}") from error
         if state is not None and state.status is Status.ABANDONED and request.cause is Cause.ABANDON:
             return self._abandoned(state, request)
-        if state is None or state.status in CLOSED or _is_past(request, state):
+        if state is None or state.status in CLOSED or _is_past(request, state, self.clock.now()):
             return RollbackResult(Outcome.NOTHING)
         if request.cause not in FLAG_FIRST and not _is_believed(request, state):
             return RollbackResult(Outcome.NOT_BELIEVED)
@@ -186,7 +189,7 @@ class Rollback:
             part = None
             while part is None:
                 state = self._state(rollout)
-                if state is None or state.status in CLOSED or _is_past(request, state):
+                if state is None or state.status in CLOSED or _is_past(request, state, self.clock.now()):
                     break
                 part = self._unhurried(state, request)
             else:
@@ -228,7 +231,7 @@ class Rollback:
 
     def _lower(self, work: _Work) -> None:
         try:
-            lowered = lower(self.flags, work.flags, self.pace) if work.flags else ()
+            lowered = lower(Remembering(self.flags, work.over), work.flags, self.pace) if work.flags else ()
             work.readings = (*(work.readings or ()), *lowered)
         except FlagsNotLoweredError as error:
             work.readings, work.up = None, error.flags
@@ -266,15 +269,14 @@ class Rollback:
     def _record(self, rollout: str, request: RollbackRequest, work: _Work) -> RolloutState | None:
         for _ in range(_TRIES):
             before = self.store.state(rollout)
-            if before is None or _is_past(request, before):
+            if before is None or _is_past(request, before, self.clock.now()):
                 return None
             if request.cause not in FLAG_FIRST and not _is_believed(request, before):
                 return None  # it was resumed since it was looked at
             readings = self._confirmed(before, work)
             now = self.clock.now()
-            after, events = halted(
-                before, request, readings, now, up=[flag for flag in before.plan.flags if flag in work.up]
-            )
+            up = [flag for flag in before.plan.flags if flag in work.up]
+            after, events = halted(before, request, readings, now, up=up, over=work.over)
             closing = request.cause is Cause.ABANDON and after.status is Status.ROLLED_BACK and readings is not None
             if closing:
                 after = after.model_copy(update={"status": Status.ABANDONED, "epoch": before.epoch + 1, "updated": now})
@@ -303,7 +305,7 @@ class Rollback:
         if len(readings) == len(found) and all(reading.is_down for reading in readings):
             return readings
         try:
-            return lower(self.flags, state.plan.flags, self.pace)
+            return lower(Remembering(self.flags, work.over), state.plan.flags, self.pace)
         except FlagsNotLoweredError as error:
             work.up += error.flags
             work.undone.append(str(error))
@@ -317,10 +319,11 @@ def halted(
     now: datetime,
     *,
     up: Sequence[str] = (),
+    over: Collection[float] = (),
 ) -> tuple[RolloutState, list[Event]]:
     """The record after a rollback and what is to be told.
 
-    `readings` is None where the flags named by `up` are not confirmed at 0%.
+    `readings` is None where the flags named by `up` are not confirmed at 0%; `over` is what they were at before.
     """
     writes = (before.intent.at if before.intent else None, before.cut_off)
     in_flight = any(at is not None and now - at < INTENT_EXPIRES for at in writes)
@@ -335,7 +338,7 @@ def halted(
         if readings is None or before.percent == 0:
             return before, []
         # It was completed while its flags came down: the record must not go on saying that they are up.
-        after = before.moved(now, percent=0.0, own_write=before.written(now))
+        after = before.moved(now, percent=0.0, own_write=before.written(now, *over))
         message = rolled_back(before, request, readings)
         return after, [_event(after, request, now, EventKind.ROLLED_BACK, message)]
     after = before.moved(
@@ -343,7 +346,7 @@ def halted(
         status=Status.ROLLED_BACK if done else Status.HALTED,
         percent=0.0 if readings is not None else before.percent,
         intent=None if done else before.intent,
-        own_write=before.written(now, *([before.intent.percent] if before.intent else [])),
+        own_write=before.written(now, *over, *([before.intent.percent] if before.intent else [])),
         halted_at=before.halted_at or now,
         halted_by=None if done else request,
         watch_until=now + before.plan.watch,
@@ -371,13 +374,16 @@ def _event(state: RolloutState, request: RollbackRequest, now: datetime, kind: E
     )
 
 
-def _is_past(request: RollbackRequest, state: RolloutState) -> bool:
+def _is_past(request: RollbackRequest, state: RolloutState, now: datetime) -> bool:
     """Whether what comes again is about an attempt that is over: it must not take a resumed one down.
 
-    Only a new alert is never past: whatever it was sent for, it is bad now.
+    Never past is a new alert, for whatever it was sent, it is bad now; and what names the attempt's own execution, for
+    each attempt has another. Nor is anything while the attempt began later than now: that was a clock that is ahead.
     """
     is_new_alert = request.cause is Cause.ALERT and not request.queued
-    return not is_new_alert and request.asked_at < state.attempt_started
+    if is_new_alert or request.execution == state.execution or state.attempt_started > now + CLOCK_SKEW:
+        return False
+    return request.asked_at < state.attempt_started
 
 
 def _is_believed(request: RollbackRequest, state: RolloutState) -> bool:

@@ -20,6 +20,9 @@ SCHEMA_VERSION = 1
 INTENT_EXPIRES = timedelta(minutes=5)
 """Longer than `advance` can run (its time-out is a minute), retries of its HTTP calls included."""
 
+CLOCK_SKEW = timedelta(minutes=1)
+"""How far clocks may differ; what was written at a later time was written by a clock that is wrong."""
+
 ECHO_LASTS = timedelta(seconds=90)
 """How long a cache of the flag store may at least read back what was there before a write; a minute is usual."""
 
@@ -216,6 +219,11 @@ class RolloutState(Model):
         lasting = (o for o in reversed(self.overrides) if stage <= o.through_stage)
         return next((o for o in lasting if o.covers(name, shown)), None)
 
+    def limits(self, name: str) -> tuple[float, ...]:
+        """How bad a criterion's fail may be in this stage by what people waived, in its own unit."""
+        lasting = (o.shown.get(name) for o in self.overrides if (self.stage or 0) <= o.through_stage)
+        return tuple(shown.limit for shown in lasting if shown is not None and shown.limit is not None)
+
     def waived(self, stage: int) -> frozenset[str]:
         """The criteria that do not pass in the newest evaluation, and that an override covers in `stage`."""
         verdicts = self.latest.verdicts if self.latest else {}
@@ -244,7 +252,8 @@ class RolloutState(Model):
     def echoes(self, now: datetime) -> frozenset[float]:
         """The percentages that caches of the flag store may still read back after Rampart's own last write."""
         lasts = max(self.plan.settle, ECHO_LASTS)
-        is_recent = self.own_write is not None and now - self.own_write.at < lasts
+        # A write of a time that has not come yet was made by a clock that is ahead: nobody knows how old it is.
+        is_recent = self.own_write is not None and -CLOCK_SKEW <= now - self.own_write.at < lasts
         return frozenset(self.own_write.over) if self.own_write is not None and is_recent else frozenset()
 
     def moved(self, now: datetime, **changes: object) -> RolloutState:

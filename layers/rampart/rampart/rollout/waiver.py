@@ -8,6 +8,7 @@ from pydantic import Field
 
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.verdict import Verdict, is_worse
+from rampart.evidence.worsening import limit_of
 from rampart.model import Model
 
 Waived = Literal["waived"]
@@ -49,8 +50,8 @@ def shown_of(judgement: Judgement, *, falls: bool) -> Shown:
     """What a judgement shows; `falls` where it is low values that fail."""
     if judgement.verdict is not Verdict.FAIL:
         return Shown(verdict=judgement.verdict)
-    lower, upper = judgement.interval or (judgement.value, judgement.value)
-    return Shown(verdict=judgement.verdict, value=judgement.value, limit=lower if falls else upper, falls=falls)
+    limit = limit_of(judgement, falls=falls)
+    return Shown(verdict=judgement.verdict, value=judgement.value, limit=limit, falls=falls)
 
 
 BY_NAME = Shown(verdict=Verdict.NO_DATA)

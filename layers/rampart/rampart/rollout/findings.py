@@ -1,0 +1,67 @@
+"""What a look found, as people see it: how bad a fail became, and what of it is news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rampart.evidence.judgement import Judgement
+from rampart.evidence.series import Measured
+from rampart.evidence.verdict import Verdict
+from rampart.evidence.window import Window
+from rampart.evidence.worsening import at_its_worst
+from rampart.plan.model import OnFail
+from rampart.plan.queries import criteria_of, measured_for
+from rampart.rollout.state import RolloutState
+from rampart.rollout.waiver import WAIVED, Shown, shown_of
+
+_TOLD = frozenset({Verdict.FAIL, Verdict.ERROR, Verdict.NO_DATA})
+
+
+def as_bad_as_they_became(
+    state: RolloutState, judgements: Iterable[Judgement], answers: Mapping[str, Measured], window: Window
+) -> list[Judgement]:
+    """The judgements, with each fail that only holds the stage as bad as it became: there the flag stays up."""
+    criteria = criteria_of(state.plan)
+
+    def by_now(judged: Judgement) -> Judgement:
+        spec = state.plan.criteria.get(judged.name)
+        if judged.verdict is not Verdict.FAIL or spec is None or spec.on_fail is not OnFail.HOLD:
+            return judged
+        return at_its_worst(
+            criteria[judged.name],
+            judged,
+            measured=measured_for(judged.name, answers),
+            window=window,
+            share=state.percent / 100,
+            limits=state.limits(judged.name),
+        )
+
+    return [by_now(judged) for judged in judgements]
+
+
+def shown_to(state: RolloutState, judgement: Judgement) -> Shown:
+    """What people are shown of a judgement."""
+    spec = state.plan.criteria.get(judgement.name)
+    return shown_of(judgement, falls=getattr(spec, "above", None) is not None)
+
+
+def news_of(before: RolloutState, after: RolloutState) -> str | None:
+    """What people must hear of an evaluation; None where they know it all. What somebody waived reads so.
+
+    It ends otherwise than the one before, or a criterion went wrong or silent, or beyond what was waived.
+    """
+    old, new = before.latest, after.latest
+    if new is None:
+        return None
+    stage = after.stage or 0
+    known = old.verdicts if old else {}
+    waived = after.waived(stage)
+    turned = {name for name, verdict in new.verdicts.items() if verdict in _TOLD and known.get(name) is not verdict}
+    turned |= {name for name in before.waived(stage) - waived if new.verdicts.get(name) in _TOLD}
+    if old is not None and old.verdict is new.verdict and not turned:
+        return None
+    verdict = after.effective_verdict(stage)
+    said = {name: WAIVED if name in waived else each for name, each in new.verdicts.items()}
+    telling = turned | {name for name, each in said.items() if each == verdict}
+    told = "; ".join(message for name, message in after.evidence_in_words(stage).items() if name in telling)
+    return told if verdict == WAIVED else f"{verdict}: {told}"
