@@ -12,7 +12,7 @@ import pytest
 
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.faults import Fault, FaultKind, rate_limited
-from rampart.adapters.datadog import DatadogMetricSource, bucketed
+from rampart.adapters.datadog import DatadogMetricSource, bucketed, fitted
 from rampart.adapters.secrets import FixedSecret, Secret
 from rampart.errors import SecretUnavailableError
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
@@ -113,6 +113,37 @@ def test_no_queries_are_no_request(source: Source, datadog: DatadogStandIn) -> N
 )
 def test_only_counters_are_added_up_over_the_bucket(query: str, asked: str) -> None:
     assert bucketed(query, 300) == asked
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ("sum:a{*}.as_count().rollup(sum, 60)", "sum:a{*}.as_count().rollup(sum, 300)"),
+        ("sum:a{*}.rollup('sum',3600)", "sum:a{*}.rollup('sum',300)"),
+        ("max:a{*}.rollup(max, 60)", "max:a{*}.rollup(max, 300)"),
+        ("max:a{*}.rollup( max , 3600 )", "max:a{*}.rollup( max , 3600 )"),
+        ("count:a{*}.rollup(60) + count:b{*}.rollup(60)", "count:a{*}.rollup(300) + count:b{*}.rollup(300)"),
+        ("sum:a{*}.as_count().rollup(sum, 300)", "sum:a{*}.as_count().rollup(sum, 300)"),
+        ("sum:a{*}.as_count().rollup(sum)", "sum:a{*}.as_count().rollup(sum)"),
+        ("moving_rollup(sum:a{*}, 60, 'avg')", "moving_rollup(sum:a{*}, 60, 'avg')"),
+    ],
+)
+def test_roll_ups_of_a_plans_own_are_fitted_into_the_bucket(query: str, asked: str) -> None:
+    assert fitted(query, 300) == asked
+
+
+@pytest.mark.parametrize("width", [60, 300, 3600])
+@pytest.mark.parametrize("bucket", [60, 300, 600, 3600])
+def test_a_query_with_a_roll_up_of_its_own_is_read_in_any_buckets(source: Source, bucket: int, width: int) -> None:
+    """A plan's bucket in a stage, wider ones of a long stage, and hours before the start."""
+    queries = {"total": f"{TOTAL}.rollup(sum, {width})", "latency": f"max:letters.latency{{*}}.rollup(max, {width})"}
+    start = START - START % 3600
+    answers = read(source(), queries, start=start, end=start + 2 * 3600, bucket=bucket)
+    total, latency = answers["total"], answers["latency"]
+    assert isinstance(total, Series)
+    assert isinstance(latency, Series)
+    assert total == read(source(), {"total": TOTAL}, start=start, end=start + 2 * 3600, bucket=bucket)["total"]
+    assert {value for _, value in latency.points} <= {1.0, 2.0, None}
 
 
 def test_more_buckets_than_datadog_shows_are_not_asked_for(source: Source, datadog: DatadogStandIn) -> None:

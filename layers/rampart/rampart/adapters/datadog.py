@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _MOST_POINTS = 1500
 """Datadog makes the buckets of a series wider rather than show more of them."""
 _COUNTER = re.compile(r"\.as_count\(\)(?!\s*\.rollup\()")
+_ROLLUP = re.compile(r"(\.\s*rollup\(\s*(?:(['\"]?)(\w+)\2\s*,\s*)?)(\d{1,9})(?=\s*\))", re.IGNORECASE)
+"""`.rollup(sum, 60)`, or `.rollup(60)`: what stands before the width, its method, and the width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _timeseries(client: ApiClient, queries: Sequence[str], window: Window) -> ob
     from datadog_api_client.v2.api.metrics_api import MetricsApi
 
     asked = [
-        {"data_source": "metrics", "name": f"q{index}", "query": bucketed(query, window.bucket)}
+        {"data_source": "metrics", "name": f"q{index}", "query": fitted(bucketed(query, window.bucket), window.bucket)}
         for index, query in enumerate(queries)
     ]
     attributes = {
@@ -126,6 +128,22 @@ def bucketed(query: str, bucket: int) -> str:
     highest value of a gauge says so in its query.
     """
     return _COUNTER.sub(f".as_count().rollup(sum, {bucket})", query)
+
+
+def fitted(query: str, bucket: int) -> str:
+    """The query with its own roll-ups in buckets of `bucket` seconds, where they would not fit into those.
+
+    Points that are closer together than buckets begin none, as where a plan's buckets of minutes are asked about in
+    hours. A sum of a wider bucket would be taken for one of the narrow bucket that it begins with; another value of a
+    wider bucket (the highest of an hour) is what the plan wants, and stays.
+    """
+
+    def fit(rollup: re.Match[str]) -> str:
+        method, width = (rollup[3] or "").lower(), int(rollup[4])
+        is_fine = method != "sum" and width > 0 and width % bucket == 0
+        return rollup[0] if is_fine else f"{rollup[1]}{bucket}"
+
+    return _ROLLUP.sub(fit, query)
 
 
 def measured_in(answer: object, queries: int, window: Window) -> list[Measured]:

@@ -29,8 +29,6 @@ _REQUIRED = ("transition", "monitor", "flags")
 _KEY = re.compile(r'"(transition|monitor|flags|cycle|date|title)"\s*+:\s*+')
 _FREE_TEXT = re.compile(r'"(?!(?:transition|monitor|date|flags)")[^"]*+"\s*+:')
 """A key whose value is written elsewhere, as a monitor's name, a tag or a scope."""
-_TEXT = re.compile(r'"(?!(?:transition|monitor|date|flags)"|cycle"\s*+:\s*+"?+[\w-]*+"?+\s*+,)[^"]*+"\s*+:')
-"""A key whose value people write, as a monitor's name or a tag; a cycle is Datadog's own as long as it looks so."""
 _TEXT = re.compile(r'"([^"]*+)"')
 _NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*+")
 _ITEM = re.compile(r'\s*+"([^"]*+)"\s*+([,\]])')

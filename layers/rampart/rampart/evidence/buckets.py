@@ -6,7 +6,8 @@ answered with no points, or only nulls          no_data; but an errors series wi
 null or 0 requests in a bucket, no errors       the bucket says nothing and is left out
 null errors in a bucket with requests           zero errors: a counter that nobody raised sends nothing
 more errors than requests                       what is too much is taken for errors of the bucket before, if they fit
-                                                there: a request is counted as it comes, an error as it ends
+                                                there: a request is counted as it comes, an error as it ends; a few may
+                                                belong still earlier, where the buckets between are full
 still more errors than requests                 the bucket is odd: left out and counted
 NaN, infinite, negative, not a number           the bucket is odd: left out and counted
 odd buckets that are new or common              error, unless the sound buckets fail anyhow
@@ -21,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.evidence.straddle import give_back
 from rampart.evidence.window import Window
 from rampart.evidence.words import count, moment
 
@@ -119,25 +121,13 @@ def pair(errors: Series, total: Series, window: Window) -> Judgeable:
             odd[start] = Fault(start, wrong)
         else:
             counts[start] = (float(bad), float(requests))
-    _give_back(counts, window)
+    give_back(counts, lambda start: start - window.width_at(start - 1))
     for start, (bad, requests) in counts.items():
         if bad > requests:
             told = f"there were more errors ({count(bad)}) than requests ({count(requests)})"
             odd[start] = Fault(start, told)
     sound = (Bucket(at, *each) for at, each in counts.items() if at not in odd and each[1] > 0)
     return Judgeable(tuple(sound), tuple(odd[start] for start in sorted(odd)))
-
-
-def _give_back(counts: dict[int, tuple[float, float]], window: Window) -> None:
-    """Take errors beyond a bucket's requests for errors of the bucket before, where all of them find room there."""
-    for start, (bad, requests) in counts.items():
-        before = start - window.width_at(start - 1)
-        if bad <= requests or before not in counts:
-            continue
-        earlier, room = counts[before]
-        if earlier + bad - requests <= room:
-            counts[before] = (earlier + bad - requests, room)
-            counts[start] = (requests, requests)
 
 
 def _no_count(errors: float, requests: float) -> str | None:

@@ -6,7 +6,8 @@ more than one hour in twenty contradicts itself   refused: what cannot be counte
 no errors, where the baseline expects ten clumps  refused: the query most likely counts nothing
 the rate is beyond the bar, outages left out      refused: it fails without the flag too
 the last three hours are, nothing left out        refused: it fails right now
-errors came and stopped, while requests go on     refused, in the words of a stage's judgement
+errors came and stopped, while requests go on     refused, in the words of a stage's judgement; if the baseline says
+                                                  that none are to be expected, they were fixed: what came since counts
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from rampart.evidence.buckets import pair
 from rampart.evidence.hours import HOUR, Hour, Hours, sums
 from rampart.evidence.outage import outages
 from rampart.evidence.rate import judge_rate
 from rampart.evidence.rule import RateRule, Walk
 from rampart.evidence.series import Series
+from rampart.evidence.silence import errors_stopped
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 from rampart.evidence.words import count, moment, percent
@@ -32,6 +35,8 @@ NOW = 3
 """How many of the newest hours say what is so right now."""
 ODD_HOURS = 1 / 20
 """Hours that contradict themselves are tolerated up to this part of all, and a single one always."""
+_FEWER = 10.0
+"""How many times less than before must be expected where errors were fixed."""
 EXPECTED = 10.0
 """Clumps that must be expected before none at all is called silence: by chance alone that is 1 in 22,000 (e^-10)."""
 
@@ -68,6 +73,8 @@ class Week:
     limits: tuple[float, float]
     """Between which rates the rule is sure that the week's lies."""
     finding: Finding | None = None
+    fixed_since: int | None = None
+    """Since when errors stay away as the baseline says, epoch seconds: only the hours since then count."""
 
     @property
     def rate(self) -> float | None:
@@ -84,15 +91,20 @@ def judge_week(criterion: RateCriterion, errors: Series, total: Series, *, bucke
     hours = Hours.of(errors, total)
     out = outages(hours.sound)
     even = [hour for hour in hours.sound if hour not in out]
-    bad, requests = sums(even)
+    steady = [hour for hour in hours.sound if hour not in out or hour.errors == 0]
+    stopped = _stopped(criterion, steady)
+    fixed = _fixed_since(criterion, steady) if stopped else None
     finding = (
         _contradiction(hours)
         or _nothing(criterion, hours.sound)
         or _failure(criterion, hours.sound, even, bucket)
-        or _stopped(criterion, [hour for hour in hours.sound if hour not in out or hour.errors == 0])
+        or (stopped if fixed is None else None)
     )
+    if fixed is not None:
+        even = [hour for hour in steady if hour.start >= fixed]
+    bad, requests = sums(even)
     limits = _limits(criterion, even, bucket) if even else (0.0, 1.0)
-    return Week(bad, requests, len(even), out, limits, finding)
+    return Week(bad, requests, len(even), out, limits, finding, fixed)
 
 
 def outcome_of(criterion: RateCriterion) -> str:
@@ -161,13 +173,31 @@ def _limits(criterion: RateCriterion, hours: Sequence[Hour], bucket: int) -> tup
     return walk.interval
 
 
-def _stopped(criterion: RateCriterion, even: Sequence[Hour]) -> Finding | None:
+def _stopped(criterion: RateCriterion, steady: Sequence[Hour]) -> Finding | None:
     """What a stage's judgement calls silence, though there are requests to the end: then it is the errors' silence."""
-    if not even:
+    if not steady:
         return None
-    start, end = even[0].start, even[-1].start + HOUR
-    errors = Series(tuple((hour.start, hour.errors) for hour in even))
-    total = Series(tuple((hour.start, hour.requests) for hour in even))
-    window = Window(start=start, end=end, bucket=HOUR, planned_buckets=max(1, (end - start) // HOUR))
-    judgement = judge_rate(criterion, errors, total, window, share=1.0)
+    judgement = judge_rate(criterion, *_series(steady), _window(steady), share=1.0)
     return Finding(Trouble.STOPPED, judgement.message) if judgement.verdict is Verdict.NO_DATA else None
+
+
+def _fixed_since(criterion: RateCriterion, steady: Sequence[Hour]) -> int | None:
+    """Since when errors stay away, if the plan says so too: its baseline expects few, and a tenth of their pace."""
+    window = _window(steady)
+    silent = errors_stopped(criterion, pair(*_series(steady), window).buckets, window)
+    if silent is None or criterion.baseline is None:
+        return None
+    wrong = criterion.baseline if criterion.fails_high else 1 - criterion.baseline
+    expected = wrong * sum(hour.requests for hour in steady if hour.start >= silent.since)
+    is_few = expected / criterion.clump < EXPECTED and expected <= silent.expected / _FEWER
+    return silent.since if is_few else None
+
+
+def _series(hours: Sequence[Hour]) -> tuple[Series, Series]:
+    errors = Series(tuple((hour.start, hour.errors) for hour in hours))
+    return errors, Series(tuple((hour.start, hour.requests) for hour in hours))
+
+
+def _window(hours: Sequence[Hour]) -> Window:
+    start, end = hours[0].start, hours[-1].start + HOUR
+    return Window(start=start, end=end, bucket=HOUR, planned_buckets=max(1, (end - start) // HOUR))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rampart.evidence.buckets import is_number
 from rampart.evidence.series import Series
+from rampart.evidence.straddle import Counts, give_back
 from rampart.evidence.words import count, moment
 
 HOUR = 3600
@@ -31,29 +32,35 @@ class Hours:
 
     @classmethod
     def of(cls, errors: Series, total: Series) -> Hours:
-        """Join the two series of a rate hour by hour; hours without requests and errors say nothing."""
+        """Join the two series of a rate hour by hour; hours without requests and errors say nothing.
+
+        A few successes that are counted in a later hour than their requests go back there; a whole hour's errors don't.
+        """
         spoiled, asked = dict(errors.points), dict(total.points)
-        sound: list[Hour] = []
-        odd: list[tuple[int, str]] = []
+        counts: dict[int, Counts] = {}
+        odd: dict[int, str] = {}
         for start in sorted(spoiled.keys() | asked.keys()):
             bad, requests = spoiled.get(start), asked.get(start)
             k, n = 0 if bad is None else bad, 0 if requests is None else requests
-            wrong = _contradiction(k, n)
+            wrong = _no_count(k, n)
             if wrong is not None:
-                odd.append((start, wrong))
-            elif n > 0:
-                sound.append(Hour(start, float(k), float(n)))
-        return cls(tuple(sound), tuple(odd))
+                odd[start] = wrong
+            else:
+                counts[start] = (float(k), float(n))
+        give_back(counts, lambda start: start - HOUR, whole=False)
+        for start, (k, n) in counts.items():
+            if k > n:
+                odd[start] = f"there were more errors ({count(k)}) than requests ({count(n)})"
+        sound = (Hour(at, *each) for at, each in counts.items() if at not in odd and each[1] > 0)
+        return cls(tuple(sound), tuple((start, odd[start]) for start in sorted(odd)))
 
 
-def _contradiction(errors: float, requests: float) -> str | None:
+def _no_count(errors: float, requests: float) -> str | None:
     for what, value in (("errors", errors), ("requests", requests)):
         if not is_number(value):
             return f"the number of {what} is {value!r}, which cannot be counted"
         if value < 0:
             return f"the number of {what} is negative ({count(value)})"
-    if errors > requests:
-        return f"there were more errors ({count(errors)}) than requests ({count(requests)})"
     return None
 
 

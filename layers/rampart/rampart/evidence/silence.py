@@ -58,7 +58,8 @@ def errors_stopped(criterion: RateCriterion, buckets: Sequence[Bucket], window: 
     """Since when errors stay away while requests go on; for a floor, what speaks against the stage.
 
     They are held to the stage's own pace, and where it has none yet to the usual rate, where one is known. None at all
-    from the beginning, where nobody knows of any, is a service without errors.
+    from the beginning, where nobody knows of any, is a service without errors. A rest that is not twice as long as the
+    longest before it is nothing new, as with errors that come by day only.
     """
     wrong = [b.errors if criterion.fails_high else b.requests - b.errors for b in buckets]
     last = next((index for index in range(len(wrong) - 1, -1, -1) if wrong[index] > 0), -1)
@@ -70,6 +71,8 @@ def errors_stopped(criterion: RateCriterion, buckets: Sequence[Bucket], window: 
     before, requests = sum(asked), sum(bucket.requests for bucket in quiet)
     causes = _causes(wrong[: last + 1], asked, criterion.clump)
     if causes >= _LEAST_CLUMPS:
+        if requests < 2 * _longest_rest(wrong[: last + 1], asked):
+            return None
         missing, pace = weight(causes, requests, before), sum(wrong) / before
     else:
         pace = criterion.usually_wrong
@@ -89,6 +92,15 @@ def _causes(wrong: Sequence[float], requests: Sequence[float], clump: float) -> 
         return errors / clump
     apart = sum((bad - rate * n) ** 2 for bad, n in zip(wrong, requests, strict=True))
     return errors / max(clump, apart / (rate * (1 - rate) * asked))
+
+
+def _longest_rest(wrong: Sequence[float], requests: Sequence[float]) -> float:
+    """The most requests in a row that went well, by whole buckets."""
+    longest = rest = 0.0
+    for bad, asked in zip(wrong, requests, strict=True):
+        rest = 0.0 if bad else rest + asked
+        longest = max(longest, rest)
+    return longest
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rampart.evidence.criteria import RateCriterion, Scope
 from rampart.evidence.history import Trouble, Week, judge_week, outcome_of
 from rampart.evidence.hours import told
 from rampart.evidence.series import Measured, Series
-from rampart.evidence.words import count, percent
+from rampart.evidence.words import count, moment, percent
 from rampart.plan.model import HistoryHour, Plan, RateHistory, RateSpec
 from rampart.plan.power import PowerLeft, power_left
 from rampart.plan.queries import criteria_of, query_key
@@ -40,7 +40,11 @@ _REFUSALS: Mapping[Trouble, tuple[str, str, str]] = {
         "Fix the errors query's name and tags, or the baseline if it is not so any more",
     ),
     Trouble.FAILS: ("FailsWithoutFlag", "", "Fix what fails today, or choose another bar"),
-    Trouble.STOPPED: ("ErrorsStopped", ".errors", "Check the errors query's name and tags"),
+    Trouble.STOPPED: (
+        "ErrorsStopped",
+        ".errors",
+        "Check the errors query's name and tags; if what failed was fixed, set the baseline to what it is now",
+    ),
 }
 
 
@@ -117,6 +121,12 @@ def notes(pinned: Plan, weeks: Mapping[str, Week]) -> list[str]:
             continue
         if _is_surprising(criterion, week):
             said.append(f"{name} was {week_in_words(spec)}")
+        if week.fixed_since is not None:
+            what = "errors" if criterion.fails_high else "failures"
+            when = moment(week.fixed_since)
+            said.append(
+                f"{name} has had no {what} since {when}, as the plan's baseline says; only what came since counts"
+            )
         if week.left_out:
             out = told(week.left_out, counts=outcome_of(criterion))
             said.append(f"{name}: left out of the week before, and of its clump: {out}")
