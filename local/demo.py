@@ -1,4 +1,4 @@
-"""The demo: a claim-letters rollout goes up, is stopped by an alert at 50%, is resumed and completes, in seconds."""
+"""The demo: a start is refused while its monitor is muted; then a rollout goes up, is stopped at 50%, and completes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from local.claim_letters import compressed, scenario
-from local.datadog_standin import MonitorState, Transition
+from local.datadog_standin import API_KEY, APP_KEY, MonitorState, Transition
+from local.demo_run import COMPLAINTS, Demo, DemoFailedError, Timeline, wait_for
 from local.deployment import SamFailedError
 from local.ministack import ROOT, MiniStackNotStartedError
-from local.muted_guard import refused_start
+from local.muted_guard import REFUSED, refuse_a_muted_guard
 from local.stack import LocalStack, monitor, running_stack, webhook
-from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DOWN, Event, EventKind, GateKind, RolloutState, Status
+from rampart.rollout.state import EventKind, Status
 
 PAGE = ROOT / "events" / "claim-letters.md"
 BINDINGS = ROOT / "events" / "bindings.yaml"
@@ -38,137 +37,9 @@ OUT = ROOT / ".rampart"
 PLAN, FILLED, REPORT, SUMMARY = (
     OUT / name for name in ("claim-letters.yaml", "claim-letters.md", "claim-letters.html", "demo.json")
 )
-DOWNLOADS, COMPLAINTS = "Download error rate", "Call centre complaints"
+DOWNLOADS = "Download error rate"
 WEBHOOK = "rampart-claim-letters"
 BROKEN, FIXED = 0.6, 0.02
-_PATIENCE = 90.0
-"""Seconds that one step may take before the demo gives up."""
-
-
-class DemoFailedError(Exception):
-    """Something was not as it should be."""
-
-
-@dataclass
-class Timeline:
-    """What a person sees: one line for each thing that happens."""
-
-    console: Console
-    started: float = field(default_factory=time.monotonic)
-
-    def say(self, text: str, style: str = "") -> None:
-        """Print a line with the seconds since the rollout began."""
-        since = f"[dim]{time.monotonic() - self.started:6.1f}s[/]"
-        self.console.print(f"{since}  {escape(text)}", style=style, highlight=False, soft_wrap=True)
-
-
-_STYLES = {
-    EventKind.ROLLED_BACK: "bold red",
-    EventKind.ROLLING_BACK: "red",
-    EventKind.COMPLETED: "bold green",
-    EventKind.ADVANCED: "bold",
-    EventKind.DECIDED: "cyan",
-    EventKind.RESUMED: "cyan",
-    EventKind.ASKED: "yellow",
-}
-
-
-@dataclass
-class Demo:
-    """One run: the stack, the plan, and everything that was seen."""
-
-    stack: LocalStack
-    plan: dict[str, Any]
-    timeline: Timeline
-    events: list[Event] = field(default_factory=list)
-    execution: str = ""
-    """The start's, by its ARN."""
-
-    @property
-    def rollout(self) -> str:
-        """The rollout's id."""
-        return str(self.plan["rollout"])
-
-    @property
-    def flag(self) -> str:
-        """The flag that moves."""
-        return str(self.plan["flags"][0])
-
-    def __post_init__(self) -> None:
-        self.store = DynamoRolloutStore(self.stack.outputs["TableName"], self.stack.ministack.client("dynamodb"))
-
-    def state(self) -> RolloutState | None:
-        """The record; tells of every event that is new."""
-        for event in list(self.store.events(self.rollout).values())[len(self.events) :]:
-            self.events.append(event)
-            self._tell(event)
-        return self.store.state(self.rollout)
-
-    def _tell(self, event: Event) -> None:
-        percent = self.stack.flipper.percentage(self.flag)
-        who = "" if event.by == "rampart" or event.by in event.message else f" (by {event.by})"
-        message = event.message
-        if event.kind is EventKind.VERDICT_CHANGED and message.startswith(Verdict.PASS.value):
-            message = Verdict.PASS.value  # the numbers follow where people are asked
-        text = f"{percent:>4g}%  {event.kind.value.replace('_', ' '):<16} {message}{who}"
-        self.timeline.say(text, _STYLES.get(event.kind, ""))
-
-    def wait(self, what: str, until: Callable[[RolloutState], bool], *, while_down: bool = False) -> RolloutState:
-        """Wait until the record is as expected; raises DemoFailedError when it does not become so.
-
-        A rollback that nobody waits for ends the wait at once, unless it goes on `while_down`.
-        """
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
-            state = self.state()
-            if state is not None and until(state):
-                return state
-            if state is not None and state.status in DOWN and not while_down:
-                raise DemoFailedError(f"waited for {what}; {_shown(state)}: {self.events[-1].message}")
-            self._check_start(state)
-            time.sleep(0.1)
-        raise DemoFailedError(f"waited {_PATIENCE:g} s in vain for {what}; {_shown(state)}")
-
-    def _check_start(self, state: RolloutState | None) -> None:
-        if state is None:
-            ended = self.stack.machines.describe_execution(executionArn=self.execution)
-            if ended["status"] == "FAILED":
-                raise DemoFailedError(f"the start failed: {ended.get('error')}: {ended.get('cause')}")
-
-    def asked(self, percent: float) -> RolloutState:
-        """Wait until people are asked at `percent`, and show the evidence as numbers."""
-        state = self.wait(
-            f"the approval gate at {percent:g}%",
-            lambda s: s.percent == percent and s.gate is not None and s.gate.kind is GateKind.APPROVAL,
-        )
-        if state.latest is not None:
-            for message in state.latest.messages.values():
-                self.timeline.say(f"       evidence         {message}", "dim")
-        return state
-
-    def approve(self, state: RolloutState) -> None:
-        """Approve as a person does: start `decision` with the gate's id."""
-        self._decide(
-            decision="approve",
-            gate=state.gate.id if state.gate else "",
-            by="Robin Vale",
-            reported={COMPLAINTS: 0},
-        )
-
-    def resume(self, stage: int, note: str) -> None:
-        """Resume as a person does, and wait until the new attempt has begun."""
-        self._decide(decision="resume", stage=stage, by="Robin Vale", note=note)
-        self.wait("the new attempt", lambda s: s.status is Status.LIVE, while_down=True)
-
-    def _decide(self, **decision: Any) -> None:  # noqa: ANN401  a decision's fields are JSON
-        ended = self.stack.decide(rollout=self.rollout, **decision)
-        if ended["status"] != "SUCCEEDED":
-            raise DemoFailedError(f"the decision was refused: {ended.get('error')}: {ended.get('cause')}")
-
-
-def _shown(state: RolloutState | None) -> str:
-    """The record in a few words; it holds a task token, which is nobody's to see."""
-    return "there is no record" if state is None else f"the record says {state.status.value} at {state.percent:g}%"
 
 
 def rampart(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> None:
@@ -205,16 +76,6 @@ def check_endpoint(stack: LocalStack, console: Console, monitor_id: int) -> None
     console.print("Datadog's webhook is set up; its test notification was answered 200.", style="dim")
 
 
-def refuse_beside_a_muted_monitor(demo: Demo, monitor_id: int) -> None:
-    """A guard that cannot speak is said so: silence is not health."""
-    demo.timeline.say("       (somebody muted the monitor that guards this rollout)", "magenta")
-    refusal = refused_start(demo.stack, demo.plan, monitor_id)
-    if not refusal or demo.stack.flipper.percentage(demo.flag) != 0:
-        raise DemoFailedError("a start beside a muted monitor was not refused")
-    demo.timeline.say(f"   0%  start refused    {refusal}", "yellow")
-    demo.timeline.say("       (it's unmuted)", "magenta")
-
-
 def tick(stack: LocalStack, ended: threading.Event, failures: list[str]) -> None:
     """Evaluate every second, as the schedule does every minute."""
     while not ended.wait(1.0):
@@ -234,20 +95,12 @@ def play(demo: Demo) -> None:
     demo.wait("the rollback", lambda s: s.status is Status.ROLLED_BACK, while_down=True)
     demo.timeline.say("       (the fault is fixed; Datadog's monitor recovers)", "magenta")
     demo.stack.datadog.change("download", new_error_rate=FIXED)
-    _wait_for(lambda: all(m.state is MonitorState.OK for m in demo.stack.datadog.state.monitors.by_id.values()))
+    monitors = demo.stack.datadog.state.monitors.by_id
+    wait_for("the monitor's recovery", lambda: all(each.state is MonitorState.OK for each in monitors.values()))
     demo.resume(1, "the new API's time-out is fixed")
     for percent in (25, 50, 75, 100):
         demo.approve(demo.asked(percent))
     demo.wait("the end", lambda s: s.status is Status.COMPLETED)
-    demo.state()
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise DemoFailedError("the monitor did not recover")
-        time.sleep(0.1)
 
 
 def summary(demo: Demo, failures: list[str]) -> dict[str, Any]:
@@ -257,6 +110,7 @@ def summary(demo: Demo, failures: list[str]) -> dict[str, Any]:
     rollback = next(event for event in demo.events if event.kind is EventKind.ROLLED_BACK)
     arrived, down = _alert_to_zero(demo)
     checks = {
+        "no start beside a muted monitor": REFUSED in demo.refusal,
         "percentages": path == [1, 25, 50, 0, 25, 50, 75, 100],
         "rolled back by the alert": rollback.details.get("cause") == "alert",
         "every advance was approved": sum(e.kind is EventKind.DECIDED for e in demo.events) == 6,
@@ -267,12 +121,13 @@ def summary(demo: Demo, failures: list[str]) -> dict[str, Any]:
     return {
         "rollout": demo.rollout,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "refused_start": demo.refusal,
         "percentages": path,
         "evaluations": len(evaluations),
         "verdicts": {v.value: sum(e.verdict is v for e in evaluations) for v in Verdict},
         "rollback": {"reason": rollback.details.get("reason"), "by": rollback.by},
         "webhook_to_zero_seconds": round(down - arrived, 3),
-        "rollout_seconds": round(time.monotonic() - demo.timeline.started, 1),
+        "rollout_seconds": round((demo.events[-1].at - demo.events[0].at).total_seconds(), 1),
         "checks": checks,
         "failures": failures[:5],
         "ok": all(checks.values()),
@@ -295,7 +150,8 @@ def _alert_to_zero(demo: Demo) -> tuple[float, float]:
 def show(console: Console, result: Mapping[str, Any]) -> None:
     """Print the summary for a person."""
     console.print()
-    console.rule("[bold green]as it should be" if result["ok"] else "[bold red]NOT as it should be")
+    console.rule("[bold green]everything as expected" if result["ok"] else "[bold red]NOT as expected")
+    console.print("start refused    ", escape(result["refused_start"]), soft_wrap=True, highlight=False)
     console.print("percentages      ", " → ".join(f"{p:g}%" for p in result["percentages"]))
     console.print(
         "rolled back by   ",
@@ -310,7 +166,7 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
     console.print("evaluations      ", f"{result['evaluations']} ({verdicts})")
     for name, ok in result["checks"].items():
         if not ok:
-            console.print("[bold red]not so:[/]          ", name)
+            console.print("[bold red]check failed:[/]    ", name)
     for failure in result["failures"]:
         console.print("[red]failure:[/]         ", failure)
     written = (str(path.relative_to(ROOT)) for path in (SUMMARY, FILLED, REPORT))
@@ -323,23 +179,31 @@ def explain(console: Console, demo: Demo) -> None:
     demo.stack.flipper.set_gates(demo.flag, percentage_of_actors=0)
     demo.stack.start({**demo.plan, "rollout": again}, again)
     lines = [f"export {k}={v}" for k, v in sorted(demo.stack.environment.items()) if k.startswith(("AWS_", "RAMPART"))]
-    console.print(f"\n[bold]The stack stays up, and {again} has started.[/] In another terminal:\n")
+    console.print(f"\n[bold]The stack stays up, and {again} has started.[/] In another terminal:\n", soft_wrap=True)
     commands = [
         f"rampart status {again}",
         f'rampart approve {again} --by "Robin Vale" --reported "{COMPLAINTS}=0"',
-        f'rampart rollback {again} --by "Robin Vale" --note "only a try"',
+        f'rampart rollback {again} --by "Robin Vale" --note "just trying it out"',
     ]
-    alert = json.dumps({"transition": "Triggered", "monitor": "1", "flags": demo.flag, "title": "by hand"})
-    curl = f"curl -H 'X-Rampart-Token: {demo.stack.alert_token}' -d '{alert}' {demo.stack.alert_url}"
+    monitor_id = demo.plan["monitors"][0]
+    alert = json.dumps({"transition": "Triggered", "monitor": str(monitor_id), "flags": demo.flag, "title": "by hand"})
+    datadog = f"{demo.stack.datadog.url}/api/v1/monitor/{monitor_id}"
+    curls = [
+        "# mute the monitor that guards it: the status says so, and only an override goes up (/unmute undoes it)",
+        f"curl -X POST -H 'DD-API-KEY: {API_KEY}' -H 'DD-APPLICATION-KEY: {APP_KEY}' -d '{{}}' {datadog}/mute",
+        "# send an alert as Datadog's webhook does: 0%",
+        f"curl -H 'X-Rampart-Token: {demo.stack.alert_token}' -d '{alert}' {demo.stack.alert_url}",
+    ]
     console.print(
-        "\n".join([*lines, "", *(f".venv/bin/{command}" for command in commands), "", curl]),
+        "\n".join([*lines, "", *(f".venv/bin/{command}" for command in commands), "", *curls]),
         style="cyan",
         soft_wrap=True,
         highlight=False,
     )
     console.print(
-        f"\nFlipper plays at {demo.stack.flipper.url}, Datadog at {demo.stack.datadog.url} (local/STANDINS.md).\n"
-        "Ctrl-C ends everything.",
+        f"\nThe stand-in for Flipper is at {demo.stack.flipper.url}, the one for Datadog at {demo.stack.datadog.url}"
+        " (local/STANDINS.md).\nCtrl-C ends everything.",
+        soft_wrap=True,
         highlight=False,
     )
     threading.Event().wait()
@@ -360,7 +224,7 @@ def run(console: Console, *, keep: bool) -> int:
         monitor_id = monitor(stack, f"sum(last_3s):( {errors} / {total} ) * 100 > 8", DOWNLOADS, WEBHOOK)
         check_endpoint(stack, console, monitor_id)
         demo = Demo(stack, compressed(plan, monitor_id), Timeline(console))
-        refuse_beside_a_muted_monitor(demo, monitor_id)
+        refuse_a_muted_guard(demo, monitor_id)
         ended, failures = threading.Event(), list[str]()
         threading.Thread(target=tick, args=(stack, ended, failures), daemon=True).start()
         ending.callback(ended.set)

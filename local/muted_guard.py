@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from local.stack import LocalStack, mute, unmute
+from local.demo_run import Demo, DemoFailedError, wait_for
+from local.stack import mute, unmute
+
+REFUSED = "MonitorMuted"
+"""The name of the error with which such a start ends."""
 
 
-def refused_start(stack: LocalStack, plan: Mapping[str, Any], monitor_id: int) -> str:
-    """Mute the plan's monitor, start the rollout, and unmute it again; the words in which the start was refused.
+def refuse_a_muted_guard(demo: Demo, monitor_id: int) -> None:
+    """Mute the plan's monitor, see the start refused and nothing left behind, and unmute it again.
 
-    They are empty where it was not refused, or for another reason.
+    The words of the refusal become `demo.refusal`; raises DemoFailedError when the start was not refused, or for
+    another reason, or when it wrote anything.
     """
-    mute(stack, monitor_id)
+    demo.timeline.say("       (somebody muted the monitor that guards this rollout)", "magenta")
+    mute(demo.stack, monitor_id)
     try:
-        ended = stack.ended(stack.start(plan, f"{plan['rollout']}-muted"))
+        ended = _end_of_start(demo)
     finally:
-        unmute(stack, monitor_id)
-    return str(ended.get("cause", "")) if ended.get("error") == "MonitorMuted" else ""
+        unmute(demo.stack, monitor_id)
+    if ended.get("error") != REFUSED:
+        instead = f"{ended['error']}: {ended.get('cause')}" if "error" in ended else "it began"
+        raise DemoFailedError(f"a start beside a muted monitor wasn't refused with {REFUSED}: {instead}")
+    has_written = any(request["method"] != "GET" for request in demo.stack.flipper.requests)
+    if has_written or demo.store.state(demo.rollout) is not None:
+        raise DemoFailedError("a start that was refused left a record, or wrote a flag")
+    demo.refusal = str(ended["cause"])
+    percent = demo.stack.flipper.percentage(demo.flag)
+    demo.timeline.say(f"{percent:>4g}%  start refused    {demo.refusal}", "yellow")
+    demo.timeline.say("       (the monitor is unmuted, and the same plan is started again)", "magenta")
+
+
+def _end_of_start(demo: Demo) -> dict[str, Any]:
+    """Start the rollout, and see how it ended; a start that is not refused has a record and is still running."""
+    execution = demo.stack.start(demo.plan, f"{demo.rollout}-muted")
+    ended: dict[str, Any] = {}
+
+    def has_ended_or_begun() -> bool:
+        ended.update(demo.stack.machines.describe_execution(executionArn=execution))
+        return ended["status"] != "RUNNING" or demo.store.state(demo.rollout) is not None
+
+    wait_for("the start to be refused", has_ended_or_begun)
+    return ended
