@@ -5,5 +5,5 @@
 `dilution` and `clump` tell a plan beforehand what its criteria can decide.
 """
 
-RULE_VERSION = "3"
+RULE_VERSION = "4"
 """Changes whenever the same evidence could get another verdict; stored with every evaluation."""
