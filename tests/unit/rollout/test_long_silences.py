@@ -96,20 +96,26 @@ def test_a_silence_that_is_older_than_a_day_is_not_forgotten(bucket: str, criter
         assert verdict is Verdict.NO_DATA, f"{hours} hours after"
 
 
-def test_a_gauge_that_rests_on_weekends_is_not_frozen_on_a_later_one() -> None:
+@pytest.mark.parametrize("same", [True, False], ids=["at zero", "where it stands"])
+def test_a_gauge_that_rests_on_weekends_is_not_frozen_on_a_later_one(*, same: bool) -> None:
     """Not even when the newest day knows of nothing else."""
     plan = Plan.model_validate(PLAN | {"criteria": GAUGE, "stages": [{"percent": 1, "hold": "300d"}]})
     ends = START + timedelta(days=300)
+
+    def reads(at: int, width: int) -> float:
+        if _is_weekend(at, width):
+            return 0.0 if same else float((at // DAY + 3) // 7 % 50)
+        return random.Random(f"{at}").random()
+
     for days in (95, 180, 263):
-        now = START + timedelta(days=days)
-        now -= timedelta(days=(now.weekday() - 6) % 7)
-        window = judged_window(plan, started=START, hold_ends=ends, now=now)
-        points = tuple(
-            (at, 0.0 if _is_weekend(at, span.bucket) else random.Random(f"{at}").random())
-            for span in window.spans
-            for at in range(span.start, span.end, span.bucket)
-        )
-        (judgement,) = judge_all(plan, {"p95/value": Series(points)}, window, share=0.01)
+        sunday = START + timedelta(days=days - (START + timedelta(days=days - 6)).weekday())
+        assert sunday.weekday() == 6
+        window = judged_window(plan, started=START, hold_ends=ends, now=sunday)
+        points = [
+            (at, reads(at, span.bucket)) for span in window.spans for at in range(span.start, span.end, span.bucket)
+        ]
+        assert len({value for at, value in points if at >= window.fine_from}) == 1
+        (judgement,) = judge_all(plan, {"p95/value": Series(tuple(points))}, window, share=0.01)
         assert judgement.verdict is Verdict.PASS
 
 
@@ -129,3 +135,17 @@ def test_a_gauge_that_mostly_rests_is_hardly_ever_called_frozen_in_a_long_stage(
         points += [(window.fine_from + at, rng.random() if rng.random() < share else 0.0) for at in range(300)]
         called += frozen(points, window) is not None
     assert called <= 2
+
+
+def test_where_the_newest_day_knows_of_no_errors_the_usual_rate_counts_from_the_last_one_on() -> None:
+    rate = {ERRORS: PLAN["criteria"][ERRORS] | {"baseline": "0.3%"}}
+    plan = Plan.model_validate(PLAN | {"criteria": rate, "stages": [{"percent": 1, "hold": "300d"}]})
+    ends = START + timedelta(days=300)
+    window = judged_window(plan, started=START, hold_ends=ends, now=START + timedelta(days=30))
+    starts = [at for span in window.spans for at in range(span.start, span.end, span.bucket)]
+    total = Series(tuple((at, 100.0) for at in starts))
+    errors = Series(((starts[0], 2.0),))
+    measured: dict[str, Measured] = {f"{ERRORS}/errors": errors, f"{ERRORS}/total": total}
+    (judgement,) = judge_all(plan, measured, window, share=0.01)
+    assert judgement.verdict is Verdict.NO_DATA
+    assert "errors stopped: 0 where about 401 were expected" in judgement.message

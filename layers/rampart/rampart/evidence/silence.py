@@ -25,8 +25,6 @@ SILENCE_BUCKETS = 2
 """A single empty bucket may be merely late."""
 _LEAST_CLUMPS = 3.0
 """With fewer causes of errors, a stage has no pace of its own yet."""
-_WEIGHS_IN_COARSE = 6.0
-"""What an old freeze must weigh: 1 in 400. Integers that add up to the same by chance make ten unreachable in a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +157,7 @@ def _is_new_to_coarse(newest: _Rest, before: Sequence[_Rest], window: Window) ->
     """Whether coarse buckets tell what fine ones cannot any more, since the rest fills half of them or more.
 
     A day may be no longer than two or three coarse buckets, and what was told must not be forgotten until ten of them
-    went by. So this asks how often a bucket was left (a beta-binomial count), and is content with less.
+    went by. So this asks how often a bucket was left (a beta-binomial count): two suffice after hundreds that all were.
     """
     if newest.seconds < (window.end - window.fine_from) / 2:
         return False
@@ -168,7 +166,7 @@ def _is_new_to_coarse(newest: _Rest, before: Sequence[_Rest], window: Window) ->
         return False
     left = _left(newest, before)
     stayed = sum(rest.times for rest in left) - len(left) + 0.5
-    return _log_beta(stayed, len(left)) - _log_beta(stayed + quiet, len(left)) >= _WEIGHS_IN_COARSE
+    return _log_beta(stayed, len(left)) - _log_beta(stayed + quiet, len(left)) >= SILENCE_EXPECTS
 
 
 def _log_beta(one: float, other: float) -> float:
