@@ -59,25 +59,24 @@ def errors_stopped(criterion: RateCriterion, buckets: Sequence[Bucket], window: 
 
     They are held to the stage's own pace, and where it has none yet to the usual rate, where one is known. None at all
     from the beginning, where nobody knows of any, is a service without errors. A rest that is not twice as long as the
-    longest before it is nothing new, as with errors that come by day only.
+    longest before it is nothing new, as with errors that come by day only. In a long stage the newest day has a pace of
+    its own: errors of hours together differ as hours do, which reads as bursts, and those of minutes hardly.
     """
     wrong = [b.errors if criterion.fails_high else b.requests - b.errors for b in buckets]
-    last = next((index for index in range(len(wrong) - 1, -1, -1) if wrong[index] > 0), -1)
-    quiet = buckets[last + 1 :]
-    if len(quiet) < SILENCE_BUCKETS:
+    asked = [bucket.requests for bucket in buckets]
+    quiet = next((index + 1 for index in range(len(wrong) - 1, -1, -1) if wrong[index] > 0), 0)
+    if len(buckets) - quiet < SILENCE_BUCKETS:
         return None
-    since = window.start if last < 0 else buckets[last].start + window.width_at(buckets[last].start)
-    asked = [bucket.requests for bucket in buckets[: last + 1]]
-    before, requests = sum(asked), sum(bucket.requests for bucket in quiet)
-    causes = _causes(wrong[: last + 1], asked, criterion.clump)
-    if causes >= _LEAST_CLUMPS:
-        if requests < 2 * _longest_rest(wrong[: last + 1], asked):
-            return None
-        missing, pace = weight(causes, requests, before), sum(wrong) / before
-    else:
-        pace = criterion.usually_wrong
-        missing = pace * requests / criterion.clump
-    return Silence(since, pace * requests) if missing >= SILENCE_EXPECTS else None
+    since = buckets[quiet - 1].start + window.width_at(buckets[quiet - 1].start) if quiet else window.start
+    requests = sum(asked[quiet:])
+    is_usual = requests < 2 * _longest_rest(wrong[:quiet], asked[:quiet])
+    newest = next((index for index, bucket in enumerate(buckets) if bucket.start >= window.fine_from), quiet)
+    for past in (slice(newest, quiet), slice(quiet)):
+        causes, before = _causes(wrong[past], asked[past], criterion.clump), sum(asked[past])
+        if causes >= _LEAST_CLUMPS and not is_usual and weight(causes, requests, before) >= SILENCE_EXPECTS:
+            return Silence(since, sum(wrong[past]) / before * requests)
+    expected = criterion.usually_wrong * requests if causes < _LEAST_CLUMPS else 0.0
+    return Silence(since, expected) if expected / criterion.clump >= SILENCE_EXPECTS else None
 
 
 def _causes(wrong: Sequence[float], requests: Sequence[float], clump: float) -> float:
@@ -119,20 +118,52 @@ def frozen(points: Sequence[tuple[int, float]], window: Window) -> tuple[int, in
     What stopped are its changes. Where it rested at that number before, they are the times when it left it, for one
     spike makes many changes; elsewhere they are all of its changes. A series that never changed has none to miss; and a
     rest that is not twice as long as the longest before it is nothing new, as with a gauge that rests every night.
+    Coarse buckets change less often than fine ones, for there are fewer, so each are a past of their own.
     """
     rests = _rests(points, window)
     if len(rests) < 2:
         return None
-    newest, before = rests[-1], rests[:-1]
+    newest, earlier = rests[-1], points[: -rests[-1].times]
+    for span in window.spans:
+        before = _rests([point for point in earlier if window.width_at(point[0]) == span.bucket], window)
+        is_new = _is_new_to_coarse if span.bucket > window.bucket else _is_new
+        if before and is_new(newest, before, window):
+            return newest.since, newest.times
+    return None
+
+
+def _is_new(newest: _Rest, before: Sequence[_Rest], window: Window) -> bool:
     if newest.seconds < 2 * max(rest.seconds for rest in before):
-        return None
-    like_it = [rest for rest in before if rest.value == newest.value]
-    has_rested_there = any(rest.times >= SILENCE_BUCKETS for rest in like_it)
-    left = like_it if has_rested_there else before
+        return False
+    left = _left(newest, before)
     quiet = newest.seconds - window.width_at(newest.since)
-    if weight(len(left), quiet, sum(rest.seconds for rest in left)) < SILENCE_EXPECTS:
-        return None
-    return newest.since, newest.times
+    return weight(len(left), quiet, sum(rest.seconds for rest in left)) >= SILENCE_EXPECTS
+
+
+def _is_new_to_coarse(newest: _Rest, before: Sequence[_Rest], window: Window) -> bool:
+    """Whether coarse buckets tell what fine ones cannot any more, since the rest fills half of them or more.
+
+    A day may be no longer than two or three coarse buckets, and what was told must not be forgotten until ten of them
+    went by. So this asks how often a bucket was left (a beta-binomial count): two suffice after hundreds that all were.
+    """
+    if newest.seconds < (window.end - window.fine_from) / 2:
+        return False
+    quiet = (newest.seconds - window.width_at(newest.since)) / window.coarse
+    if quiet < 2 * (max(rest.times for rest in before) - SILENCE_BUCKETS):  # two sums may be alike by chance
+        return False
+    left = _left(newest, before)
+    stayed = sum(rest.times for rest in left) - len(left) + 0.5
+    return _log_beta(stayed, len(left)) - _log_beta(stayed + quiet, len(left)) >= SILENCE_EXPECTS
+
+
+def _log_beta(one: float, other: float) -> float:
+    return math.lgamma(one) + math.lgamma(other) - math.lgamma(one + other)
+
+
+def _left(newest: _Rest, before: Sequence[_Rest]) -> Sequence[_Rest]:
+    """The rests before that a change ended: those at the same number, where it rested there, else all."""
+    like_it = [rest for rest in before if rest.value == newest.value]
+    return like_it if any(rest.times >= SILENCE_BUCKETS for rest in like_it) else before
 
 
 def _rests(points: Sequence[tuple[int, float]], window: Window) -> list[_Rest]:
