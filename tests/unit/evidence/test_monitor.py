@@ -60,7 +60,7 @@ SILENT: dict[Trouble, tuple[dict[str, Any], str]] = {
     Trouble.MUTED: ({"muted": (Silence("env:prod"),)}, "is muted (env:prod): unmute it"),
     Trouble.IN_DOWNTIME: (
         {"downtimes": (Silence("*", NOW - HOUR, NOW + HOUR),)},
-        "is in a downtime (* until 2026-03-10 15:00 UTC): end the downtime",
+        "is in a downtime (all groups until 2026-03-10 15:00 UTC): end the downtime",
     ),
     Trouble.DRAFT: ({"is_draft": True}, "is a draft, which notifies nobody: publish it"),
     Trouble.UNKNOWN: ({"exists": False}, "doesn't exist (it may have been deleted): correct its id in the plan"),
@@ -97,7 +97,7 @@ def test_a_monitor_that_cannot_speak_is_no_data_and_names_what_to_do(trouble: Tr
 def test_every_reason_for_silence_is_told_at_once() -> None:
     judgement = judged(is_draft=True, muted=(Silence("*"), Silence("env:prod")))
     assert judgement.message == (
-        "monitor 77 is a draft, which notifies nobody: publish it; it is muted (*, env:prod): unmute it, "
+        "monitor 77 is a draft, which notifies nobody: publish it; it is muted (all groups, env:prod): unmute it, "
         "or override with a note"
     )
 

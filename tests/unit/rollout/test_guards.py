@@ -17,7 +17,7 @@ CANNOT_SPEAK: dict[str, tuple[dict[str, Any], str, str]] = {
     "MonitorMuted": ({"muted": (Silence("env:prod"),)}, "it is muted (env:prod)", "Unmute it"),
     "MonitorInDowntime": (
         {"downtimes": (Silence("*", START - HOUR, START + 9 * HOUR),)},
-        "it is in a downtime (* until 2026-03-10 23:00 UTC)",
+        "it is in a downtime (all groups until 2026-03-10 23:00 UTC)",
         "End the downtime",
     ),
     "MonitorIsDraft": ({"is_draft": True}, "it is a draft, which notifies nobody", "Publish it"),

@@ -59,7 +59,8 @@ class Silence:
         return (self.start is None or self.start <= now) and (self.end is None or now < self.end)
 
     def __str__(self) -> str:
-        return self.scope if self.end is None else f"{self.scope} until {moment(int(self.end.timestamp()))}"
+        what = "all groups" if self.scope == "*" else self.scope
+        return what if self.end is None else f"{what} until {moment(int(self.end.timestamp()))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
