@@ -127,12 +127,12 @@ def criterion_for(bar: str, clump: float) -> RateCriterion:
     match = _BAR.match(bar)
     mend = 'Write it with its sign, in quotes: "< 1%", "> 99%".'
     if match is None:
-        raise InputError(f"{bar!r} is no bar", mend=mend)
+        raise InputError(f"{bar!r} isn't a bar", mend=mend)
     side = Side.BELOW if match[1] in {"<", "below"} else Side.ABOVE
     try:
         return RateCriterion(name="rate", bar=parse_fraction(match[2]), side=side, clump=clump)
     except ValueError as error:
-        raise InputError(f"{bar!r} is no bar: {error}", mend=mend) from error
+        raise InputError(f"{bar!r} isn't a bar: {error}", mend=mend) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from rampart_cli.plan_file import read_plan
 
 if TYPE_CHECKING:
     from rampart.plan.model import CriterionSpec, Plan
-    from rampart.rollout.week import Refusal
 
 History = Annotated[
     list[str] | None,
@@ -35,16 +34,16 @@ _REFUSED = ("a start refuses ", "bold red")
 def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson = False) -> None:
     """Check a plan: every problem at once, each with its path; and what the plan cannot do."""
     from rampart.plan.check import warnings
-    from rampart.rollout.week import notes, week_refusals, weeks_of, with_measured_clumps
+    from rampart.rollout.week import notes, week_problems, weeks_of, with_measured_clumps
     from rampart_cli.week import read_history
 
     _, submitted = read_plan(plan_file)
     answers = read_history(submitted, history or ())
     plan = with_measured_clumps(submitted, answers)
     weeks = weeks_of(plan, answers)
-    refused, said = list(week_refusals(weeks)), notes(plan, weeks)
+    refused, said = list(week_problems(weeks)), notes(plan, weeks)
     told = warnings(plan)
-    problems = [{"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in lint_problems(plan)]
+    problems = [asdict(each) for each in lint_problems(plan)]
     criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
     rows = [(words(each.path, "yellow"), each.message, each.help) for each in told if not each.refused]
     document = {
@@ -54,7 +53,7 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
         "stages": [{"label": s.label, "percent": s.percent, "hold": str(s.hold)} for s in plan.stages],
         "criteria": criteria,
         "warnings": [asdict(each) for each in told],
-        "refusals": [each._asdict() for each in refused],
+        "refusals": [asdict(each) for each in refused],
         "notes": said,
         "problems": problems,
     }
@@ -68,7 +67,7 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
             [(words(c["name"], "bold"), c["kind"], c["bar"], c["clump"] or "") for c in criteria],
         ),
         *(words(each, "dim") for each in said),
-        *(Text.assemble(("\na start is refused ", "bold red"), words(_sentence(each))) for each in refused),
+        *(Text.assemble(("\na start is refused ", "bold red"), words(str(each))) for each in refused),
         Text(),
         *((problem_table(problems), Text()) if problems else ()),
         table(("warning", "", "what helps"), rows) if rows else words("no warnings", "dim"),
@@ -111,7 +110,3 @@ def _clump(spec: CriterionSpec) -> str | None:
     if spec.clump is None:
         return "measured at the start, else 3"
     return f"{spec.clump:.4g} ({spec.clump_source or 'as the plan says'})"
-
-
-def _sentence(refusal: Refusal) -> str:
-    return f"{refusal.where}: {refusal.what}. {refusal.mend}."

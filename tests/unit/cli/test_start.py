@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rampart.plan.model import Plan
-from rampart.rollout.prepare import StartProblem
+from rampart.rollout.start_problem import StartProblem
 from rampart.rollout.state import Status
 from rampart_cli.machines import Execution
 

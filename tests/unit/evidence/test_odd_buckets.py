@@ -250,7 +250,7 @@ EITHER = pytest.mark.parametrize("kind", [count, gauge])
 def test_one_odd_point_of_a_count_or_a_value_is_left_out_and_said(kind: Callable[[Values], Judgement]) -> None:
     judgement = kind(with_odd(GOOD, 20, reads=math.nan))
     assert (judgement.verdict, judgement.left_out) == (Verdict.PASS, 1)
-    assert "; 1 of 40 buckets left out: at 1970-01-01 01:40 UTC it reads nan, which is no " in judgement.message
+    assert "; 1 of 40 buckets left out: at 1970-01-01 01:40 UTC it reads nan, which isn't a " in judgement.message
 
 
 @EITHER

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rampart.evidence.buckets import Bucket
 from rampart.evidence.clump import estimate_clump, measure_clump
-from rampart.evidence.hours import Hour, Hours
+from rampart.evidence.hours import hours_of
 from rampart.evidence.outage import MOST, MOST_STRETCHES, outages
 from rampart.evidence.series import Series
 
@@ -52,7 +53,7 @@ def test_what_was_left_out_is_said_with_its_counts() -> None:
     counts = with_hours(clumped_hours(0.002, 2400), {14: (708.0, 2400.0)})
     clump = measure_clump(*as_series(counts))
     assert clump.source == "measured from 167 hours; left out 1970-01-01 14:00 UTC (708 of 2,400 failed)"
-    assert clump.left_out == (Hour(14 * HOUR, 708.0, 2400.0),)
+    assert clump.left_out == (Bucket(14 * HOUR, 708.0, 2400.0),)
     assert estimate_clump(*as_series(counts)) == (clump.clump, clump.source)
 
 
@@ -135,7 +136,7 @@ hourly = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 3000)), max_size
 
 @given(hourly)
 def test_never_more_than_an_eighth_in_four_stretches_is_left_out(counts: list[tuple[int, int]]) -> None:
-    sound = Hours.of(*as_series([(float(k), float(n)) for k, n in counts])).sound
+    sound = hours_of(*as_series([(float(k), float(n)) for k, n in counts])).buckets
     out = outages(sound)
     assert len(out) <= len(sound) * MOST
     assert sum(hour.start - HOUR not in {each.start for each in out} for hour in out) <= MOST_STRETCHES

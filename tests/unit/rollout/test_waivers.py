@@ -318,7 +318,7 @@ SHOWN = st.builds(
 @given(SHOWN, SHOWN)
 def test_only_a_fail_covers_a_fail_and_only_up_to_its_limit(seen: Shown, later: Shown) -> None:
     override = Override(criteria=("a",), shown={"a": seen}, by="ann", note="", through_stage=0)
-    if override.covers("a", later) and later.verdict is Verdict.FAIL:
+    if override.covers("a", later, 0) and later.verdict is Verdict.FAIL:
         assert seen.verdict is Verdict.FAIL
         assert (later.value is None and seen.limit is None) or (later.value or 0) <= (seen.limit or 0)
 
@@ -326,8 +326,8 @@ def test_only_a_fail_covers_a_fail_and_only_up_to_its_limit(seen: Shown, later: 
 @given(SHOWN, SHOWN)
 def test_a_pass_is_never_waived_and_nothing_covers_a_criterion_that_was_not_shown(seen: Shown, later: Shown) -> None:
     override = Override(criteria=("a",), shown={"a": seen}, by="ann", note="", through_stage=0)
-    assert not override.covers("b", later)
-    assert not (later.verdict is Verdict.PASS and override.covers("a", later))
+    assert not override.covers("b", later, 0)
+    assert not (later.verdict is Verdict.PASS and override.covers("a", later, 0))
 
 
 def test_the_record_of_a_waiver_survives_being_stored(world: World) -> None:

@@ -18,11 +18,11 @@ errors that stopped while requests go on        no_data, unless none were to be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
-from rampart.evidence.straddle import give_back
+from rampart.evidence.straddle import Counts, give_back
 from rampart.evidence.window import Window
 from rampart.evidence.words import count, moment
 
@@ -111,8 +111,27 @@ def judged_points(series: Series, window: Window) -> Iterator[tuple[int, float]]
 
 def pair(errors: Series, total: Series, window: Window) -> Judgeable:
     """Join the two series of a rate bucket by bucket."""
-    spoiled, asked = dict(judged_points(errors, window)), dict(judged_points(total, window))
-    counts: dict[int, tuple[float, float]] = {}
+    return joined(
+        judged_points(errors, window),
+        judged_points(total, window),
+        before=lambda start: start - window.width_at(start - 1),
+    )
+
+
+def joined(
+    errors: Iterable[tuple[int, float]],
+    total: Iterable[tuple[int, float]],
+    *,
+    before: Callable[[int], int],
+    whole: bool = True,
+) -> Judgeable:
+    """Join errors and requests, each with the start of its bucket in epoch seconds; one without either says nothing.
+
+    `before` gives the start of the bucket before, to which late errors go back: `whole` says whether all of them may,
+    or only a few.
+    """
+    spoiled, asked = dict(errors), dict(total)
+    counts: dict[int, Counts] = {}
     odd: dict[int, Fault] = {}
     for start in sorted(spoiled.keys() | asked.keys()):
         bad, requests = spoiled.get(start, 0), asked.get(start, 0)
@@ -121,7 +140,7 @@ def pair(errors: Series, total: Series, window: Window) -> Judgeable:
             odd[start] = Fault(start, wrong)
         else:
             counts[start] = (float(bad), float(requests))
-    give_back(counts, lambda start: start - window.width_at(start - 1))
+    give_back(counts, before, whole=whole)
     for start, (bad, requests) in counts.items():
         if bad > requests:
             told = f"there were more errors ({count(bad)}) than requests ({count(requests)})"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rampart.evidence.buckets import Bucket
 from rampart.evidence.grid import DEFAULT_CLUMP
-from rampart.evidence.hours import HOUR, Hour, Hours, sums, told
+from rampart.evidence.hours import HOUR, hours_of, sums, told
 from rampart.evidence.outage import outages
 from rampart.evidence.series import Series
 from rampart.evidence.words import count
@@ -26,7 +27,7 @@ class Clump:
 
     clump: float
     source: str
-    left_out: tuple[Hour, ...] = ()
+    left_out: tuple[Bucket, ...] = ()
 
 
 def estimate_clump(errors: Series, total: Series) -> tuple[float, str]:
@@ -46,7 +47,7 @@ def measure_clump(errors: Series, total: Series, *, counts: str = "failed") -> C
     hour would make the clump hundreds, and the rule blind. (A median of squares would not see them either, but of a
     few errors an hour it is zero.) Without enough history the clump is the default, and the source says so.
     """
-    sound = Hours.of(errors, total).sound
+    sound = hours_of(errors, total).buckets
     out = outages(sound)
     clump, source = _of_even_hours([hour for hour in sound if hour not in out])
     if out:
@@ -54,7 +55,7 @@ def measure_clump(errors: Series, total: Series, *, counts: str = "failed") -> C
     return Clump(clump, source, out)
 
 
-def _of_even_hours(hours: list[Hour]) -> tuple[float, str]:
+def _of_even_hours(hours: list[Bucket]) -> tuple[float, str]:
     errors, requests = sums(hours)
     rarer = min(errors, requests - errors)
     if rarer < LEAST_ERRORS:
@@ -76,7 +77,7 @@ class _Scatter:
     """What independent errors would have."""
 
     @classmethod
-    def of(cls, hours: Iterable[Hour]) -> _Scatter:
+    def of(cls, hours: Iterable[Bucket]) -> _Scatter:
         counted = list(hours)
         errors, requests = sums(counted)
         rate = errors / requests

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rampart.evidence.buckets import pair
-from rampart.evidence.hours import HOUR, Hour, Hours, sums
+from rampart.evidence.buckets import MOST_ODD, Bucket, Judgeable, pair
+from rampart.evidence.hours import HOUR, hours_of, sums
 from rampart.evidence.outage import outages
 from rampart.evidence.rate import judge_rate
 from rampart.evidence.rule import RateRule, Walk
 from rampart.evidence.series import Series
-from rampart.evidence.silence import errors_stopped
+from rampart.evidence.silence import SILENCE_EXPECTS, errors_stopped
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 from rampart.evidence.words import count, moment, percent
@@ -33,12 +33,8 @@ if TYPE_CHECKING:
 
 NOW = 3
 """How many of the newest hours say what is so right now."""
-ODD_HOURS = 1 / 20
-"""Hours that contradict themselves are tolerated up to this part of all, and a single one always."""
 _FEWER = 10.0
 """How many times less than before must be expected where errors were fixed."""
-EXPECTED = 10.0
-"""Clumps that must be expected before none at all is called silence: by chance alone that is 1 in 22,000 (e^-10)."""
 
 
 class Trouble(StrEnum):
@@ -69,7 +65,7 @@ class Week:
     errors: float
     requests: float
     hours: int
-    left_out: tuple[Hour, ...]
+    left_out: tuple[Bucket, ...]
     limits: tuple[float, float]
     """Between which rates the rule is sure that the week's lies."""
     finding: Finding | None = None
@@ -88,16 +84,16 @@ def judge_week(criterion: RateCriterion, errors: Series, total: Series, *, bucke
     `bucket` is the width in seconds of the buckets that the rollout will be judged in: no bucket weighs more than the
     rule's cap, and an hour counts as so many of them.
     """
-    hours = Hours.of(errors, total)
-    out = outages(hours.sound)
-    even = [hour for hour in hours.sound if hour not in out]
-    steady = [hour for hour in hours.sound if hour not in out or hour.errors == 0]
+    hours = hours_of(errors, total)
+    out = outages(hours.buckets)
+    even = [hour for hour in hours.buckets if hour not in out]
+    steady = [hour for hour in hours.buckets if hour not in out or hour.errors == 0]
     stopped = _stopped(criterion, steady)
     fixed = _fixed_since(criterion, steady) if stopped else None
     finding = (
         _contradiction(hours)
-        or _nothing(criterion, hours.sound)
-        or _failure(criterion, hours.sound, even, bucket)
+        or _nothing(criterion, hours.buckets)
+        or _failure(criterion, hours.buckets, even, bucket)
         or (stopped if fixed is None else None)
     )
     if fixed is not None:
@@ -112,29 +108,31 @@ def outcome_of(criterion: RateCriterion) -> str:
     return "failed" if criterion.fails_high else "succeeded"
 
 
-def _contradiction(hours: Hours) -> Finding | None:
-    odd, all_hours = len(hours.odd), len(hours.odd) + len(hours.sound)
-    if odd <= max(1, all_hours * ODD_HOURS):
+def _contradiction(hours: Judgeable) -> Finding | None:
+    odd, all_hours = len(hours.odd), len(hours.odd) + len(hours.buckets)
+    if odd <= max(1, all_hours * MOST_ODD):
         return None
-    start, what = hours.odd[0]
-    where = f"in {odd} of {all_hours} hours of the week before the start"
-    return Finding(Trouble.CONTRADICTS, f"the counts contradict themselves {where}: at {moment(start)} {what}")
+    first = hours.odd[0]
+    where = f"in {odd} of {all_hours} hours of the week before the start: at {moment(first.start)}"
+    return Finding(
+        Trouble.CONTRADICTS, f"the counts contradict themselves {where}: at {moment(first.start)} {first.what}"
+    )
 
 
-def _nothing(criterion: RateCriterion, hours: Sequence[Hour]) -> Finding | None:
+def _nothing(criterion: RateCriterion, hours: Sequence[Bucket]) -> Finding | None:
     """None of what the baseline expects many of: errors of a rate that must stay low, or either of a floor."""
     errors, requests = sums(hours)
     baseline = criterion.baseline
     if not requests or baseline is None:
         return None
     near = percent(baseline, near=criterion.bar)
-    if errors == 0 and baseline * requests / criterion.clump >= EXPECTED:
+    if errors == 0 and baseline * requests / criterion.clump >= SILENCE_EXPECTS:
         what = "errors" if criterion.fails_high else "successes"
         told_none = f"0 {what} in {count(requests)} requests, where the plan's baseline of {near} expects about "
         expected = count(round(baseline * requests))
         return Finding(Trouble.FINDS_NOTHING, f"{told_none}{expected}: is the errors query misspelled?")
     failures = (1 - baseline) * requests
-    if not criterion.fails_high and errors == requests and failures / criterion.clump >= EXPECTED:
+    if not criterion.fails_high and errors == requests and failures / criterion.clump >= SILENCE_EXPECTS:
         told_all = f"all of {count(requests)} requests succeeded, where the plan's baseline of {near} expects about "
         return Finding(
             Trouble.FINDS_NOTHING, f"{told_all}{count(round(failures))} failures: does the errors query count them too?"
@@ -142,7 +140,7 @@ def _nothing(criterion: RateCriterion, hours: Sequence[Hour]) -> Finding | None:
     return None
 
 
-def _failure(criterion: RateCriterion, hours: Sequence[Hour], even: Sequence[Hour], bucket: int) -> Finding | None:
+def _failure(criterion: RateCriterion, hours: Sequence[Bucket], even: Sequence[Bucket], bucket: int) -> Finding | None:
     """Whether the rule is sure at the end of the week, outages aside, or of the newest hours as they are."""
     newest = [hour for hour in hours if hour.start >= hours[-1].start - (NOW - 1) * HOUR] if hours else []
     for judged, when in ((even, "in the week before the start"), (newest, f"in the newest {NOW} hours")):
@@ -155,12 +153,12 @@ def _failure(criterion: RateCriterion, hours: Sequence[Hour], even: Sequence[Hou
     return None
 
 
-def _fails(criterion: RateCriterion, hours: Sequence[Hour], bucket: int) -> bool:
+def _fails(criterion: RateCriterion, hours: Sequence[Bucket], bucket: int) -> bool:
     lower, upper = _limits(criterion, hours, bucket)
     return lower > criterion.bar if criterion.fails_high else upper < criterion.bar
 
 
-def _limits(criterion: RateCriterion, hours: Sequence[Hour], bucket: int) -> tuple[float, float]:
+def _limits(criterion: RateCriterion, hours: Sequence[Bucket], bucket: int) -> tuple[float, float]:
     """The rule's interval of some hours together: beyond the bar where it fails at the end, not at any moment."""
     rule = RateRule.of(criterion, len(hours))
     walk, parts = Walk(rule), max(1, HOUR // bucket)
@@ -173,7 +171,7 @@ def _limits(criterion: RateCriterion, hours: Sequence[Hour], bucket: int) -> tup
     return walk.interval
 
 
-def _stopped(criterion: RateCriterion, steady: Sequence[Hour]) -> Finding | None:
+def _stopped(criterion: RateCriterion, steady: Sequence[Bucket]) -> Finding | None:
     """What a stage's judgement calls silence, though there are requests to the end: then it is the errors' silence."""
     if not steady:
         return None
@@ -181,7 +179,7 @@ def _stopped(criterion: RateCriterion, steady: Sequence[Hour]) -> Finding | None
     return Finding(Trouble.STOPPED, judgement.message) if judgement.verdict is Verdict.NO_DATA else None
 
 
-def _fixed_since(criterion: RateCriterion, steady: Sequence[Hour]) -> int | None:
+def _fixed_since(criterion: RateCriterion, steady: Sequence[Bucket]) -> int | None:
     """Since when errors stay away, if the plan says so too: its baseline expects few, and a tenth of their pace."""
     window = _window(steady)
     silent = errors_stopped(criterion, pair(*_series(steady), window).buckets, window)
@@ -189,15 +187,15 @@ def _fixed_since(criterion: RateCriterion, steady: Sequence[Hour]) -> int | None
         return None
     wrong = criterion.baseline if criterion.fails_high else 1 - criterion.baseline
     expected = wrong * sum(hour.requests for hour in steady if hour.start >= silent.since)
-    is_few = expected / criterion.clump < EXPECTED and expected <= silent.expected / _FEWER
+    is_few = expected / criterion.clump < SILENCE_EXPECTS and expected <= silent.expected / _FEWER
     return silent.since if is_few else None
 
 
-def _series(hours: Sequence[Hour]) -> tuple[Series, Series]:
+def _series(hours: Sequence[Bucket]) -> tuple[Series, Series]:
     errors = Series(tuple((hour.start, hour.errors) for hour in hours))
     return errors, Series(tuple((hour.start, hour.requests) for hour in hours))
 
 
-def _window(hours: Sequence[Hour]) -> Window:
+def _window(hours: Sequence[Bucket]) -> Window:
     start, end = hours[0].start, hours[-1].start + HOUR
     return Window(start=start, end=end, bucket=HOUR, planned_buckets=max(1, (end - start) // HOUR))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rampart.evidence.buckets import Fault, absence, distrusted, is_number, is_untrustworthy, judged_points, left_out
@@ -16,7 +17,38 @@ if TYPE_CHECKING:
     from rampart.evidence.criteria import CountCriterion, ReportedCriterion, ValueCriterion
     from rampart.evidence.window import Window
 
-Points = list[tuple[int, float]]
+Points = Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was measured of a criterion: the points that can be judged, and those that cannot be."""
+
+    name: str
+    kind: Kind
+    bar: float
+    points: Points = ()
+    odd: tuple[Fault, ...] = ()
+
+    @property
+    def distrust(self) -> str | None:
+        """Why it cannot be trusted, in words; None where its odd points are left out, or where there are none."""
+        if not is_untrustworthy([start for start, _ in self.points], [fault.start for fault in self.odd]):
+            return None
+        return distrusted(self.odd, len(self.points) + len(self.odd))
+
+    def say(self, verdict: Verdict, told: str, value: float | None = None) -> Judgement:
+        """The judgement, with what was left out; an error speaks of that itself."""
+        remark = "" if verdict is Verdict.ERROR else left_out(self.odd, len(self.points) + len(self.odd))
+        return Judgement(
+            name=self.name,
+            kind=self.kind,
+            verdict=verdict,
+            message=f"{self.name} {told}{remark}",
+            bar=self.bar,
+            value=value,
+            left_out=len(self.odd),
+        )
 
 
 def judge_count(criterion: CountCriterion, measured: Measured, window: Window) -> Judgement:
@@ -26,27 +58,15 @@ def judge_count(criterion: CountCriterion, measured: Measured, window: Window) -
     somebody was counting, by a zero in every bucket. Two empty buckets are silence, a single one may be merely late. A
     count that used to change and reads one number only, be it zero, has stopped too; one that was always zero is zero.
     """
-    odd: tuple[Fault, ...] = ()
-
-    def say(verdict: Verdict, told: str, value: float | None = None) -> Judgement:
-        return Judgement(
-            name=criterion.name,
-            kind=Kind.COUNT,
-            verdict=verdict,
-            message=f"{criterion.name} {told}" + _remark(verdict, points, odd),
-            bar=criterion.at_most,
-            value=value,
-            left_out=len(odd),
-        )
-
-    points: Points = []
+    name, bar = criterion.name, criterion.at_most
     if not isinstance(measured, Series):
-        return say(Verdict.ERROR, f"could not be measured: {absence(measured)}")
-    points, odd = _sound(measured, window, _is_count, "is no count")
+        return _Found(name, Kind.COUNT, bar).say(Verdict.ERROR, f"could not be measured: {absence(measured)}")
+    found = _Found(name, Kind.COUNT, bar, *_sound(measured, window, _is_count, "isn't a count"))
+    points, say = found.points, found.say
     total = float(sum(value for _, value in points))
     if total > criterion.at_most:
         return say(Verdict.FAIL, f"{count(total)} is more than {count(criterion.at_most)}", total)
-    if (fault := _untrustworthy(points, odd)) is not None:
+    if (fault := found.distrust) is not None:
         return say(Verdict.ERROR, fault)
     if not points:
         return say(Verdict.NO_DATA, "has nothing to judge yet: no data is not zero")
@@ -67,23 +87,11 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
     and a value that is right only since a moment ago is no pass. One that used to change and reads one number only is
     no data: whoever sends it may have died.
     """
-    odd: tuple[Fault, ...] = ()
-    points: Points = []
-
-    def say(verdict: Verdict, told: str, value: float | None = None) -> Judgement:
-        return Judgement(
-            name=criterion.name,
-            kind=Kind.VALUE,
-            verdict=verdict,
-            message=f"{criterion.name} {told}" + _remark(verdict, points, odd),
-            bar=criterion.bar,
-            value=value,
-            left_out=len(odd),
-        )
-
+    name = criterion.name
     if not isinstance(measured, Series):
-        return say(Verdict.ERROR, f"could not be measured: {absence(measured)}")
-    points, odd = _sound(measured, window, is_number, "is no number")
+        return _Found(name, Kind.VALUE, criterion.bar).say(Verdict.ERROR, f"could not be measured: {absence(measured)}")
+    found = _Found(name, Kind.VALUE, criterion.bar, *_sound(measured, window, is_number, "isn't a number"))
+    points, say = found.points, found.say
     patience = max(int(criterion.hold_for.total_seconds()), window.bucket)
     stretches = _stretches(criterion, _fine_enough(points, window, patience), window, patience)
     side, other = ("below", "above") if criterion.fails_high else ("above", "below")
@@ -96,7 +104,7 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
                 f"{plain(value)} is not {side} {bar}, since {moment(stretch[0][0])} ({long} or more)",
                 value,
             )
-    if (fault := _untrustworthy(points, odd)) is not None:
+    if (fault := found.distrust) is not None:
         return say(Verdict.ERROR, fault)
     if not stretches or window.end - _end(stretches[-1][-1][0], window) > patience:
         return say(Verdict.NO_DATA, f"has no value within the last {long}")
@@ -127,17 +135,6 @@ def _sound(
     return points, tuple(odd)
 
 
-def _untrustworthy(points: Points, odd: Sequence[Fault]) -> str | None:
-    """Why a series cannot be trusted, in words; None where its odd points are left out, or where there are none."""
-    if not is_untrustworthy([start for start, _ in points], [fault.start for fault in odd]):
-        return None
-    return distrusted(odd, len(points) + len(odd))
-
-
-def _remark(verdict: Verdict, points: Points, odd: Sequence[Fault]) -> str:
-    return "" if verdict is Verdict.ERROR else left_out(odd, len(points) + len(odd))
-
-
 def _still(points: Points, window: Window) -> str | None:
     """That a series froze at one number, in words; None while it changes as it used to."""
     found = frozen(points, window)
@@ -159,8 +156,8 @@ def _fine_enough(points: Points, window: Window, patience: int) -> Points:
     return [(start, value) for start, value in points if start >= window.fine_from]
 
 
-def _stretches(criterion: ValueCriterion, points: Points, window: Window, patience: int) -> list[Points]:
-    stretches: list[Points] = []
+def _stretches(criterion: ValueCriterion, points: Points, window: Window, patience: int) -> Sequence[Points]:
+    stretches: list[list[tuple[int, float]]] = []
     for point in points:
         last = stretches[-1][-1] if stretches else None
         apart = last is None or point[0] - _end(last[0], window) > patience

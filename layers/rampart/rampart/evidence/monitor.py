@@ -131,25 +131,25 @@ def judge_monitor(
     `value` is the time since when it alerts, in epoch seconds, where known.
     """
     findings = findings_of(reading, now=now, webhook=webhook, patience=patience, data_since=data_since)
-    name = name_of(reading.monitor)
     if findings and findings[0].trouble is Trouble.ALERTING:
         since = None if reading.since is None else reading.since.timestamp()
         mute = [f"it {each.what}" for each in findings[1:]]
-        message = "; ".join([f"{name} {findings[0].what}", "its webhook may not have come", *mute])
-        return Judgement(name=name, kind=Kind.MONITOR, verdict=Verdict.FAIL, message=message, bar=0.0, value=since)
+        told = "; ".join([findings[0].what, "its webhook may not have come", *mute])
+        return _judged(reading.monitor, Verdict.FAIL, told, since)
     if findings:
         told = "; it ".join(f"{each.what}: {each.fix}" for each in findings)
-        message = f"{name} {told}, or override with a note"
-        return Judgement(name=name, kind=Kind.MONITOR, verdict=Verdict.NO_DATA, message=message, bar=0.0)
-    return Judgement(
-        name=name, kind=Kind.MONITOR, verdict=Verdict.PASS, message=f"{name} is quiet: {reading.state}", bar=0.0
-    )
+        return _judged(reading.monitor, Verdict.NO_DATA, f"{told}, or override with a note")
+    return _judged(reading.monitor, Verdict.PASS, f"is quiet: {reading.state}")
 
 
 def unreadable_monitor(monitor: int, why: str) -> Judgement:
     """The judgement of a monitor that could not be asked."""
-    message = f"{name_of(monitor)} could not be read: {why}"
-    return Judgement(name=name_of(monitor), kind=Kind.MONITOR, verdict=Verdict.ERROR, message=message, bar=0.0)
+    return _judged(monitor, Verdict.ERROR, f"could not be read: {why}")
+
+
+def _judged(monitor: int, verdict: Verdict, told: str, value: float | None = None) -> Judgement:
+    name = name_of(monitor)
+    return Judgement(name=name, kind=Kind.MONITOR, verdict=verdict, message=f"{name} {told}", bar=0.0, value=value)
 
 
 def name_of(monitor: int) -> str:

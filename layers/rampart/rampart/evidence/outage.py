@@ -13,7 +13,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rampart.evidence.hours import Hour, stretches, sums
+from rampart.evidence.buckets import Bucket
+from rampart.evidence.hours import stretches, sums
+from rampart.evidence.poisson import at_least, at_most
 
 MOST = 1 / 8
 """The most hours that may be left out, as a part of all: what is more frequent is how the service behaves."""
@@ -31,7 +33,7 @@ ONCE = 0.1
 """How many hours of a history may be so extreme by chance, on average: else a large outage would carry others along."""
 
 
-def outages(hours: Sequence[Hour]) -> tuple[Hour, ...]:
+def outages(hours: Sequence[Bucket]) -> tuple[Bucket, ...]:
     """The hours that no chance explains, given the others, in ascending order; none where too many stand out."""
     history = _History(hours)
     if history.is_even():
@@ -46,17 +48,17 @@ def outages(hours: Sequence[Hour]) -> tuple[Hour, ...]:
 class _History:
     """Hours of which more and more are left out, the most extreme first; errors are whichever outcome is rarer."""
 
-    def __init__(self, hours: Sequence[Hour]) -> None:
+    def __init__(self, hours: Sequence[Bucket]) -> None:
         errors, requests = sums(hours)
         self.mirrored = errors > requests / 2
         self.hours = len(hours)
         self.rest = list(hours)
-        self.left_out: list[Hour] = []
+        self.left_out: list[Bucket] = []
         self.errors = requests - errors if self.mirrored else errors
         self.requests = requests
         self.squares = math.fsum(self._rare(hour) ** 2 / hour.requests for hour in hours)
 
-    def _rare(self, hour: Hour) -> float:
+    def _rare(self, hour: Bucket) -> float:
         return hour.requests - hour.errors if self.mirrored else hour.errors
 
     @property
@@ -76,7 +78,7 @@ class _History:
         if left <= 0:
             return True
         least = (sum(counts[: self.hours - most]) + USUAL_CLUMP) / self.requests
-        up = _at_least(math.ceil(counts[-1] / USUAL_CLUMP), least * fewest / USUAL_CLUMP)
+        up = at_least(math.ceil(counts[-1] / USUAL_CLUMP), least * fewest / USUAL_CLUMP)
         down = math.exp(-self.errors / left * requests[-1] / USUAL_CLUMP)
         return min(up, down) * self.hours > ONCE
 
@@ -110,44 +112,14 @@ class _History:
             return 1.0
         return max(0.0, self.squares - self.errors * rate) / (rate * (1 - rate)) / max(1, len(self.rest) - 1)
 
-    def _chance(self, hour: Hour, clump: float) -> float:
+    def _chance(self, hour: Bucket, clump: float) -> float:
         """The chance that an hour has so many errors, or so few, in clumps of so many requests."""
         errors, usual = self._rare(hour), self.rate * hour.requests
         if errors > usual:
             # One clump more than was seen: that none came in a short history does not say that none can.
             mean = (self.errors + clump) / self.requests * hour.requests
-            return _at_least(math.ceil(errors / clump), mean / clump) if errors >= RATIO * usual else 1.0
-        return _at_most(int(errors / clump), usual / clump) if errors <= usual / RATIO else 1.0
-
-
-_ENOUGH = 1e-12
-"""Terms that add less than this part to a sum are left away."""
-_NORMAL_FROM = 500.0
-
-
-def _at_least(number: int, mean: float) -> float:
-    """The chance that a Poisson variable reaches a number."""
-    if number <= 0:
-        return 1.0
-    if mean >= number:
-        return 1.0 - _at_most(number - 1, mean)
-    if mean <= 0:
-        return 0.0
-    term = total = math.exp(number * math.log(mean) - mean - math.lgamma(number + 1))
-    while term > total * _ENOUGH:
-        number += 1
-        term *= mean / number
-        total += term
-    return min(1.0, total)
-
-
-def _at_most(number: int, mean: float) -> float:
-    """The chance that a Poisson variable does not exceed a number."""
-    if mean <= 0:
-        return 1.0
-    if mean > _NORMAL_FROM:
-        return 0.5 * math.erfc((mean - number - 0.5) / math.sqrt(2 * mean))
-    return min(1.0, math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(number + 1)))
+            return at_least(math.ceil(errors / clump), mean / clump) if errors >= RATIO * usual else 1.0
+        return at_most(int(errors / clump), usual / clump) if errors <= usual / RATIO else 1.0
 
 
 def _this_often(many: int, of: int, chance: float) -> float:

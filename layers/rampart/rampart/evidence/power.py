@@ -15,6 +15,7 @@ from rampart.evidence.dilution import diluted
 from rampart.evidence.grid import LEAST_ERRORS
 from rampart.evidence.interval import interval
 from rampart.evidence.mixture import evidence
+from rampart.evidence.poisson import at_most
 from rampart.evidence.rule import RateRule, Walk
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def pass_chance(rule: RateRule, *, rate: float, requests_per_bucket: float, buck
     while beyond - most > 1:
         middle = (most + beyond) // 2
         most, beyond = (middle, beyond) if proven(middle) else (most, middle)
-    return _poisson_at_most(most, requests_per_bucket * buckets * rate)
+    return at_most(most, requests_per_bucket * buckets * rate)
 
 
 def fail_chance(rule: RateRule, *, rate: float, requests_per_bucket: float, buckets: int) -> float:
@@ -186,19 +187,7 @@ def fail_chance(rule: RateRule, *, rate: float, requests_per_bucket: float, buck
     while enough - few > 1:
         middle = (few + enough) // 2
         few, enough = (few, middle) if failed(middle) else (middle, enough)
-    return 1 - _poisson_at_most(enough - 1, requests_per_bucket * buckets * rate)
-
-
-_NORMAL_FROM = 2000.0
-"""Means from which a Poisson distribution is as good as normal."""
-
-
-def _poisson_at_most(most: int, mean: float) -> float:
-    if mean <= 0:
-        return 1.0
-    if mean > _NORMAL_FROM:
-        return 0.5 * math.erfc((mean - most - 0.5) / math.sqrt(2 * mean))
-    return min(1.0, math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(most + 1)))
+    return 1 - at_most(enough - 1, requests_per_bucket * buckets * rate)
 
 
 def limit_without_errors(criterion: RateCriterion, requests: float) -> float:

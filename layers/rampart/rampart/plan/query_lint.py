@@ -112,7 +112,7 @@ def lint_value(criterion: str, query: str) -> list[QueryFinding]:
 def _of_sum(seconds: float | None, bucket: timedelta) -> str:
     """What it does to the sum over a stage that a query gives no count."""
     if seconds is None:
-        return "`at_most` is held against the sum over the stage, and the sum of these is no number of events"
+        return "`at_most` is held against the sum over the stage, and the sum of these isn't a number of events"
     units = bucket.total_seconds() / seconds
     return f"in buckets of {format_duration(bucket)}, {_times(units)}, so `at_most` is reached at another number"
 

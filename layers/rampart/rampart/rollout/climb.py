@@ -19,12 +19,8 @@ def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) 
     Flipper has no conditional write, so a change between the look and the write, some milliseconds, goes unseen.
     Raises FlagStoreError where a flag cannot be read or written, or reads otherwise: it is tried again.
     """
-    found = look_at_all(flags, state.plan.flags)
-    readings = [each for each in found if not isinstance(each, FlagStoreError)]
-    for each in found:
-        if isinstance(each, FlagStoreError):
-            raise each
-    strayed = astray(state, found, now)
+    readings = [_known(each) for each in look_at_all(flags, state.plan.flags)]
+    strayed = astray(state, readings, now)
     if strayed is not None:
         return strayed
     for reading in readings:
@@ -48,6 +44,12 @@ def step_down(flags: FlagStore, state: RolloutState, intent: Intent) -> None:
         if reading.exists and is_ours:
             flags.set_percentage(flag, state.percent)
             _confirm(look(flags, flag), state.percent)
+
+
+def _known(each: FlagReading | FlagStoreError) -> FlagReading:
+    if isinstance(each, FlagStoreError):
+        raise each
+    return each
 
 
 def _confirm(reading: FlagReading, percent: float) -> None:

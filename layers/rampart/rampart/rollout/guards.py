@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.criteria import Scope
@@ -13,6 +12,7 @@ from rampart.evidence.judgement import Judgement
 from rampart.evidence.monitor import MonitorReading, Trouble, findings_of, judge_monitor, unreadable_monitor
 from rampart.plan.model import Plan, RateSpec
 from rampart.ports import MonitorSource
+from rampart.rollout.start_problem import StartProblem
 
 _ERRORS: Mapping[Trouble, str] = {
     Trouble.ALERTING: "MonitorAlerting",
@@ -25,14 +25,6 @@ _ERRORS: Mapping[Trouble, str] = {
     Trouble.REACHES_NOBODY: "MonitorReachesNobody",
 }
 _WAIT = "Wait until it is quiet: it could not tell a new fault from the old one"
-
-
-class Refusal(NamedTuple):
-    """One reason why a monitor keeps a rollout from starting: its name, what, and what to do."""
-
-    error: str
-    what: str
-    fix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +52,19 @@ def judge_monitors(source: MonitorSource, plan: Plan, now: datetime, *, since: d
     ]
 
 
-def refusals(plan: Plan, reading: MonitorReading, now: datetime) -> Iterator[Refusal]:
+def monitor_problems(plan: Plan, reading: MonitorReading, now: datetime) -> Iterator[StartProblem]:
     """Every reason why a monitor keeps a rollout from starting or resuming, the worst first.
 
     A start wants more than a look does: a monitor that warns could not tell a new fault from the old one either.
     """
+    where = f"monitors: {reading.monitor}"
     if reading.exists and reading.state.casefold() == "warn":
-        yield Refusal(_ERRORS[Trouble.ALERTING], "it is already in state 'Warn'", _WAIT)
+        yield StartProblem(_ERRORS[Trouble.ALERTING], where, "it is already in state 'Warn'", _WAIT)
     for finding in findings_of(reading, now=now, webhook=plan.webhook):
         if finding.trouble is Trouble.NO_DATA and _may_lack_data(plan, reading):
             continue
         fix = _WAIT if finding.trouble is Trouble.ALERTING else finding.fix[:1].upper() + finding.fix[1:]
-        yield Refusal(_ERRORS[finding.trouble], f"it {finding.what}", fix)
+        yield StartProblem(_ERRORS[finding.trouble], where, f"it {finding.what}", fix)
 
 
 def _may_lack_data(plan: Plan, reading: MonitorReading) -> bool:

@@ -120,7 +120,7 @@ def missing_reports(state: RolloutState, answer: Answer) -> str | None:
 def is_waived(judgement: Judgement, overrides: Sequence[Override], stage: int) -> bool:
     """Whether an override that lasts through `stage` covers what a judgement shows; for what fails by being high."""
     shown = shown_of(judgement, falls=False)
-    return any(stage <= override.through_stage and override.covers(judgement.name, shown) for override in overrides)
+    return any(override.covers(judgement.name, shown, stage) for override in overrides)
 
 
 def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:

@@ -25,27 +25,15 @@ from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_findings
 from rampart.plan.query_lint import QueryFault
 from rampart.ports import Clock, FlagStore, MetricSource, RolloutStore
-from rampart.rollout.guards import refusals
+from rampart.rollout.guards import monitor_problems
+from rampart.rollout.start_problem import StartProblem
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
-from rampart.rollout.week import notes, power_of, week_refusals, weeks_of, with_measured_clumps
+from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
 
 HISTORY = timedelta(days=7)
 """How far back a query must have found something, the clump is measured, and the criteria are judged."""
 _HOUR = 3600
 _LEAST_HEARTBEAT = timedelta(minutes=3)
-
-
-@dataclass(frozen=True, slots=True)
-class StartProblem:
-    """One reason why a rollout may not start: what, where, and how to mend it."""
-
-    error: str
-    where: str
-    what: str
-    mend: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}. {self.mend}."
 
 
 class Resume(Model):
@@ -94,7 +82,7 @@ class Prepare:
         problems += [*_query_problems(plan, history), *lint_problems(plan), *self._monitor_problems(plan, now)]
         pinned = with_measured_clumps(plan, history)
         weeks = weeks_of(pinned, history)
-        problems += [StartProblem(*refusal) for refusal in week_refusals(weeks)]
+        problems += week_problems(weeks)
         if problems:
             return _refused(problems)
         state = RolloutState(
@@ -229,9 +217,8 @@ class Prepare:
             _, mend = _UNAVAILABLE.get(error.reason, _UNREADABLE)
             yield StartProblem("MonitorsUnreadable", "monitors", str(error), mend)
             return
-        for monitor, reading in readings.items():
-            for refusal in refusals(plan, reading, now):
-                yield StartProblem(refusal.error, f"monitors: {monitor}", refusal.what, refusal.fix)
+        for reading in readings.values():
+            yield from monitor_problems(plan, reading, now)
 
     def _history(self, plan: Plan, now: datetime) -> Mapping[str, Measured]:
         end = int(now.timestamp()) // _HOUR * _HOUR

@@ -275,8 +275,7 @@ class Rollback:
                 return None  # it was resumed since it was looked at
             readings = self._confirmed(before, work)
             now = self.clock.now()
-            up = [flag for flag in before.plan.flags if flag in work.up]
-            after, events = halted(before, request, readings, now, up=up, over=work.over)
+            after, events = halted(before, request, readings, now, up=work.up, over=work.over)
             closing = request.cause is Cause.ABANDON and after.status is Status.ROLLED_BACK and readings is not None
             if closing:
                 after = after.model_copy(update={"status": Status.ABANDONED, "epoch": before.epoch + 1, "updated": now})

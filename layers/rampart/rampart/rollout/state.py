@@ -216,8 +216,7 @@ class RolloutState(Model):
     def waiver(self, name: str, stage: int) -> Override | None:
         """The newest override that covers in `stage` what the newest evaluation shows of a criterion."""
         shown = self.shown(name)
-        lasting = (o for o in reversed(self.overrides) if stage <= o.through_stage)
-        return next((o for o in lasting if o.covers(name, shown)), None)
+        return next((o for o in reversed(self.overrides) if o.covers(name, shown, stage)), None)
 
     def limits(self, name: str) -> tuple[float, ...]:
         """How bad a criterion's fail may be in this stage by what people waived, in its own unit."""

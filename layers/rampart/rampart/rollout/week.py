@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from rampart.evidence.clump import measure_clump
 from rampart.evidence.criteria import RateCriterion, Scope
@@ -14,21 +13,13 @@ from rampart.evidence.words import count, moment, percent
 from rampart.plan.model import HistoryHour, Plan, RateHistory, RateSpec
 from rampart.plan.power import PowerLeft, power_left
 from rampart.plan.queries import criteria_of, query_key
+from rampart.rollout.start_problem import StartProblem
 
 _FAR = 2.0
 """A week whose rate is so many times the plan's baseline, or so many times less, is worth a sentence."""
 
 
-class Refusal(NamedTuple):
-    """Why the week before forbids a start: the problem's name, where in the plan, what is wrong, what to do."""
-
-    error: str
-    where: str
-    what: str
-    mend: str
-
-
-_REFUSALS: Mapping[Trouble, tuple[str, str, str]] = {
+_PROBLEMS: Mapping[Trouble, tuple[str, str, str]] = {
     Trouble.CONTRADICTS: (
         "HistoryContradicts",
         ".errors",
@@ -93,12 +84,12 @@ def week_in_words(spec: RateSpec) -> str | None:
     return f"{rate} in the week before ({count(kept.errors)} of {count(kept.requests)}){says}"
 
 
-def week_refusals(weeks: Mapping[str, Week]) -> Iterator[Refusal]:
+def week_problems(weeks: Mapping[str, Week]) -> Iterator[StartProblem]:
     """Every criterion whose week forbids the start."""
     for name, week in weeks.items():
         if week.finding is not None:
-            error, part, mend = _REFUSALS[week.finding.trouble]
-            yield Refusal(error, f"criteria.{name}{part}", week.finding.what, mend)
+            error, part, mend = _PROBLEMS[week.finding.trouble]
+            yield StartProblem(error, f"criteria.{name}{part}", week.finding.what, mend)
 
 
 def power_of(pinned: Plan, weeks: Mapping[str, Week]) -> list[PowerLeft]:
