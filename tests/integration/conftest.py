@@ -22,6 +22,7 @@ from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
 from rampart.rollout.state import Answer, Evaluation, Event, EventKind, Gate, Question, RolloutState, Status
+from rampart.words import timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -150,8 +151,8 @@ class TableMachines:
 
     def open_gate(self, rollout: str, execution: str, gate: Gate) -> None:
         """Write as the state machine `rollout` does when it begins to wait."""
-        opened = {"id": gate.id, "kind": gate.kind.value, "token": gate.token, "opened": items.time_text(gate.opened)}
-        texts = opened | ({"lapses": items.time_text(gate.lapses)} if gate.lapses else {})
+        opened = {"id": gate.id, "kind": gate.kind.value, "token": gate.token, "opened": timestamp(gate.opened)}
+        texts = opened | ({"lapses": timestamp(gate.lapses)} if gate.lapses else {})
         if gate.question:
             asked = gate.question
             texts |= {
@@ -193,7 +194,7 @@ class TableMachines:
             "note": answer.note,
             "reported": json.dumps(answer.reported),
             "execution": answer.execution,
-            "at": items.time_text(answer.at),
+            "at": timestamp(answer.at),
         }
         _as_machine(
             lambda: self._client.update_item(

@@ -26,8 +26,8 @@ from rampart.evidence.series import Series
 from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
-from rampart.evidence.words import count, percent
 from rampart.plan.quantities import parse_fraction
+from rampart.words import count, percent
 from rampart_cli.console import show, table, verdict_text
 from rampart_cli.failures import InputError
 from rampart_cli.options import AsJson

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rampart_cli.console import moment, percent, show, table, verdict_text, words
+from rampart.words import percentage, weekday_and_second
+from rampart_cli.console import show, table, verdict_text, words
 from rampart_cli.failures import RefusedError
 from rampart_cli.options import DEFAULT_STACK, AsJson, RolloutName, StackName
 from rampart_cli.view import evaluation_view, event_view
@@ -47,9 +48,9 @@ def events(
             ("when", "attempt", "at", "what", "who", "in words"),
             [
                 (
-                    moment(e.at, zone),
+                    weekday_and_second(e.at, zone),
                     str(e.attempt),
-                    "" if e.percent is None else percent(e.percent),
+                    "" if e.percent is None else percentage(e.percent),
                     e.kind,
                     e.by,
                     e.message,
@@ -85,9 +86,9 @@ def evaluations(
             ("when", "attempt", "at", "verdict", "in words"),
             [
                 (
-                    moment(each.at, state.plan.zone),
+                    weekday_and_second(each.at, state.plan.zone),
                     str(each.attempt),
-                    percent(each.percent),
+                    percentage(each.percent),
                     verdict_text(each.verdict.value),
                     "\n".join(str(judgement["message"]) for judgement in each.judgements),
                 )

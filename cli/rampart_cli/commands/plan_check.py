@@ -10,9 +10,9 @@ import typer
 from rich.text import Text
 
 from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
-from rampart.plan.quantities import format_fraction
 from rampart.rollout.prepare import lint_problems
-from rampart_cli.console import percent, problem_table, show, table, words
+from rampart.words import exact_percent, percentage, plain
+from rampart_cli.console import problem_table, show, table, words
 from rampart_cli.failures import ExitCode
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
@@ -60,7 +60,7 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     show(
         document,
         Text.assemble(_REFUSED if problems else _VALID, words(_title(plan), "bold"), f"  {submitted.digest[:12]}"),
-        words(" → ".join(f"{percent(s.percent)} for {s.hold}" for s in plan.stages)),
+        words(" → ".join(f"{percentage(s.percent)} for {s.hold}" for s in plan.stages)),
         Text(),
         table(
             ("criterion", "kind", "bar", "clump"),
@@ -97,10 +97,10 @@ def bar_text(spec: CriterionSpec) -> str:
     match spec:
         case RateSpec() | ValueSpec():
             side, bar = ("below", spec.below) if spec.below is not None else ("above", spec.above)
-            number = format_fraction(bar or 0.0) if isinstance(spec, RateSpec) else f"{bar:g}"
+            number = exact_percent(bar or 0.0) if isinstance(spec, RateSpec) else plain(bar or 0.0)
             return f"{side} {number}"
         case CountSpec() | ReportedSpec():
-            return f"at most {spec.at_most:g}"
+            return f"at most {plain(spec.at_most)}"
 
 
 def _clump(spec: CriterionSpec) -> str | None:

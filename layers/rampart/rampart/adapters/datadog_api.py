@@ -12,6 +12,7 @@ from rampart.adapters.json_text import read_json
 from rampart.errors import SecretUnavailableError
 from rampart.evidence.series import AbsenceReason
 from rampart.numbers import shown
+from rampart.words import duration
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -41,7 +42,9 @@ class DatadogApi:
         try:
             return within(self._deadline, lambda: self._authorized(ask))
         except TimeoutError as error:
-            raise RefusedError(AbsenceReason.UNREACHABLE, f"Datadog did not answer in {self._deadline:g} s") from error
+            raise RefusedError(
+                AbsenceReason.UNREACHABLE, f"Datadog did not answer in {duration(self._deadline)}"
+            ) from error
 
     def _authorized(self, ask: Callable[[ApiClient], object]) -> object:
         try:
@@ -146,7 +149,7 @@ def _refused(status: int, body: object, headers: Mapping[str, str]) -> RefusedEr
         return RefusedError(AbsenceReason.REFUSED_CREDENTIALS, said, status=status)
     if status == 429:
         reset = _seconds({name.lower(): value for name, value in headers.items()}.get("x-ratelimit-reset"))
-        when = "without saying when to ask again" if reset is None else f"ask again in {reset:g} s"
+        when = "without saying when to ask again" if reset is None else f"ask again in {duration(reset)}"
         return RefusedError(AbsenceReason.RATE_LIMITED, f"{said}; {when}", status=status, reset_seconds=reset)
     if 400 <= status < 500:
         return RefusedError(AbsenceReason.REFUSED_QUERY, said, status=status)

@@ -20,7 +20,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import accumulate
@@ -35,6 +35,7 @@ from rampart.model import Model
 from rampart.numbers import finite
 from rampart.plan.model import Plan
 from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, Gate, Question, RolloutState
+from rampart.words import timestamp
 
 Attributes = dict[str, Any]
 """An item as plain Python values."""
@@ -47,12 +48,6 @@ WATCHED = "yes"
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
-
-
-def time_text(at: datetime) -> str:
-    """A time as UTC text with milliseconds, such as `2026-11-23T20:33:12.123Z`."""
-    utc = at.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
 
 
 def to_item(attributes: Mapping[str, Any]) -> Item:
@@ -132,7 +127,7 @@ def _reported(text: str | None) -> dict[str, float]:
 
 def event_attributes(event: Event, number: str) -> Attributes:
     """An event's attributes; `number` tells events of the same millisecond apart."""
-    keys = rollout_key(event.rollout, f"EVENT#{time_text(event.at)}#{number}")
+    keys = rollout_key(event.rollout, f"EVENT#{timestamp(event.at)}#{number}")
     details = json.dumps(event.details, sort_keys=True, default=str)
     return _fields(event) | keys | {"details": details, "schema_version": SCHEMA_VERSION}
 
@@ -155,7 +150,7 @@ def evaluation_attributes(evaluation: Evaluation, retention: timedelta) -> tuple
     What is not kept is replaced by a note in its place, so that a replay finds it missing instead of empty.
     """
     evidence, dropped = compress_evidence(evaluation.evidence)
-    attributes = _fields(evaluation) | rollout_key(evaluation.rollout, f"EVALUATION#{time_text(evaluation.at)}")
+    attributes = _fields(evaluation) | rollout_key(evaluation.rollout, f"EVALUATION#{timestamp(evaluation.at)}")
     attributes |= {
         "evidence": evidence,
         "judgements": json.dumps(evaluation.judgements, default=str),
@@ -233,7 +228,7 @@ def _plain(value: object) -> object:
         case Mapping():
             return {name: _plain(each) for name, each in value.items()}
         case datetime():
-            return time_text(value)
+            return timestamp(value)
         case StrEnum():
             return value.value
         case float():

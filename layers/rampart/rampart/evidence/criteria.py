@@ -13,6 +13,7 @@ from rampart.evidence.limits import judge_count, judge_reported, judge_value
 from rampart.evidence.rate import judge_rate
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.window import Window
+from rampart.words import plain
 
 __all__ = [
     "CountCriterion",
@@ -73,7 +74,7 @@ class RateCriterion:
 
     def __post_init__(self) -> None:
         if not 0 < self.bar < 1:
-            raise ValueError(f"{self.name}: the bar {self.bar:g} does not lie between 0 and 1, exclusive")
+            raise ValueError(f"{self.name}: the bar {plain(self.bar)} does not lie between 0 and 1, exclusive")
         if not (0 < self.alpha_fail < 0.5 and 0 < self.alpha_pass < 0.5):
             raise ValueError(f"{self.name}: alphas lie between 0 and 0.5, exclusive")
         if not (self.clump >= 1 and self.detector >= 1):

@@ -36,6 +36,7 @@ from rampart.rollout.state import (
     Status,
 )
 from rampart.rollout.waiver import LETS_ON
+from rampart.words import timestamp
 
 _MOST_SLACK = timedelta(seconds=30)
 """Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
@@ -150,7 +151,7 @@ class Evaluate:
         by_now = as_bad_as_they_became(state, judgements, answers, window)
         verdict = worst(j.verdict for j in judgements)
         evaluation = Evaluation(
-            id=f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+            id=timestamp(now),
             at=now,
             rollout=state.rollout,
             attempt=state.attempt,
@@ -310,7 +311,7 @@ def question(state: RolloutState, now: datetime) -> dict[str, Any]:
         "next": "its end" if last else state.plan.stages[upcoming].label,
         "decision": "approve" if verdict in LETS_ON else "override",
         "reported": dict.fromkeys(state.reported_criteria, "how many?"),
-        "lapses": f"{lapses:%Y-%m-%dT%H:%M:%S}.{lapses.microsecond // 1000:03d}Z",
+        "lapses": timestamp(lapses),
         "seconds": max(1, int((lapses - now).total_seconds())),
     }
 

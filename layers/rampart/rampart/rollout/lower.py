@@ -10,6 +10,7 @@ from typing import TypeVar
 from rampart.errors import FlagsNotLoweredError, FlagStoreError, FlagUnconfirmedError, UnknownFlagError
 from rampart.ports import FlagStore, Pace
 from rampart.rollout.flag import FlagReading
+from rampart.words import percentage
 
 USUAL_PACE = Pace()
 _AT_ONCE = 8
@@ -112,7 +113,7 @@ def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE) -> FlagReadi
         if reading.is_down:
             return reading
     raise FlagUnconfirmedError(
-        f"{name} was set to 0% but reads {reading.exposure if reading else 0:g}%"
+        f"{name} was set to 0% but reads {percentage(reading.exposure if reading else 0)}"
         + (f" with its {', '.join(reading.open_gates)} gate open" if reading and reading.open_gates else "")
         + "; Rampart keeps trying"
     )

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.state import RolloutState
+from rampart.words import percentage
 
 
 def pending(before: RolloutState, request: RollbackRequest, up: Sequence[str]) -> str:
     """That a rollback was asked for and is not done: which flags are not confirmed, or that an advance is in flight."""
     why = f"not yet confirmed at 0%: {', '.join(up)}" if up else "an advance is in flight"
-    return f"rolling back from {before.percent:g}%: {request.reason} ({why}; Rampart keeps trying)"
+    return f"rolling back from {percentage(before.percent)}: {request.reason} ({why}; Rampart keeps trying)"
 
 
 def rolled_back(before: RolloutState, request: RollbackRequest, readings: Sequence[FlagReading]) -> str:
