@@ -15,7 +15,8 @@ from rampart_cli.machines import Machines, Patience, StepFunctionsMachines
 if TYPE_CHECKING:
     import boto3
 
-    from rampart.rollout.state import Evaluation, Event, Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Evaluation, Event, RolloutState
     from rampart_cli.dead_letters import DeadLetters
 
 

@@ -30,10 +30,11 @@ from rampart.evidence.verdict import Verdict
 from rampart.ports import Announcer, FlagStore, Gates, MetricSource, RollbackCaller, RollbackQueue
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate
+from rampart.rollout.gate import GateKind
 from rampart.rollout.notify import LEASE, Notify
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.rollback import Rollback
-from rampart.rollout.state import Event, EventKind, GateKind
+from rampart.rollout.state import Event, EventKind
 from tests.faults.outside import HASTE_SECONDS, PATIENCE_SECONDS, SECRET, Outside, client_of, failing
 from tests.unit.rollout.world import EXECUTION, FLAG, PLAN, ROLLOUT, World
 
@@ -208,21 +209,19 @@ def _at_gate(scene: Scene, system: str) -> None:
     if system == "Lambda":
         scene.world.measure(Verdict.FAIL)
     scene.world.open_gate(GateKind.BAKE)
-    hold_ends = scene.world.state.hold_ends
-    assert hold_ends is not None
-    scene.world.clock.at = hold_ends
+    scene.world.clock.at = scene.world.standing.hold_ends
 
 
 def _prepare(scene: Scene, parts: Parts) -> str:
     use_case = Prepare(store=parts.store, flags=parts.flags, metrics=parts.metrics, clock=scene.world.clock)
-    outcome = use_case(PLAN, EXECUTION)
+    outcome = use_case(PLAN, EXECUTION).to_wire()
     return f"refused: {outcome['error']}" if outcome["outcome"] == "refused" else str(outcome["outcome"])
 
 
 def _advance(scene: Scene, parts: Parts) -> str:
     use_case = Advance(store=parts.store, flags=parts.flags, metrics=parts.metrics, clock=scene.world.clock)
     gate = scene.world.store.gates[ROLLOUT].id
-    return str(use_case(rollout=ROLLOUT, attempt=1, execution=EXECUTION, gate=gate)["outcome"])
+    return use_case(rollout=ROLLOUT, attempt=1, execution=EXECUTION, gate=gate).outcome.value
 
 
 def _evaluate(scene: Scene, parts: Parts) -> str:

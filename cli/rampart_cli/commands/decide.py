@@ -10,7 +10,8 @@ import typer
 from rich.text import Text
 
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DecisionKind, GateKind, Status
+from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON, WAIVED
 from rampart_cli.console import moment, say, show, stderr, table, verdict_text, words
 from rampart_cli.decisions import Decision, decide, left_open, parse_reported, stage_index, who_decides
@@ -33,7 +34,8 @@ from rampart_cli.view import waits_for
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rampart.rollout.state import Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
 Reported = Annotated[
@@ -260,8 +262,8 @@ def _show_question(state: RolloutState, gate: Gate) -> None:
     nextly = "its end" if state.next_stage == len(state.plan.stages) else state.plan.stages[state.next_stage].label
     out.print(words(f"{state.rollout} at {state.percent:g}%, attempt {state.attempt}: may it go to {nextly}?", "bold"))
     if state.latest is not None:
-        stage, told = state.stage or 0, state.evidence_in_words(state.stage or 0)
-        verdicts = state.latest.verdicts | dict.fromkeys(state.waived(stage), WAIVED)
+        told = state.evidence_in_words
+        verdicts = state.verdicts | dict.fromkeys(state.waived, WAIVED)
         rows = [(name, verdict_text(verdict), told.get(name, "")) for name, verdict in verdicts.items()]
         out.print(table(("criterion", "verdict", ""), rows))
     if question is not None:

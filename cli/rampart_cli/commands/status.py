@@ -18,11 +18,11 @@ from rampart_cli.view import status_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from rich.console import RenderableType
 
-    from rampart.rollout.state import Event, Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Event, RolloutState
     from rampart_cli.stack import Stack
 
 _FOR_EVER = float("inf")
@@ -138,10 +138,9 @@ def _staircase(state: RolloutState) -> Text:
 
 def _waiting(seen: _Seen) -> str:
     state, told = seen.state, str(seen.view["waits_for"])
-    ends: datetime | None = None
-    if seen.view["gate"] and seen.view["gate"]["kind"] == "bake":
-        ends = state.hold_ends
-    return told + (f" (hold ends {moment(ends, state.plan.zone)})" if ends else "")
+    if state.standing and seen.view["gate"] and seen.view["gate"]["kind"] == "bake":
+        return f"{told} (hold ends {moment(state.standing.hold_ends, state.plan.zone)})"
+    return told
 
 
 def _question(seen: _Seen) -> list[RenderableType]:

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DecisionKind, EventKind, Status
+from rampart.rollout.gate import DecisionKind
+from rampart.rollout.state import EventKind, Status
 from rampart.rollout.waiver import WAIVED
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class RolloutHistory:
             if visit is not None:
                 visit.looks.append(evaluation)
         if visits and self.state.status is Status.LIVE and visits[-1].stage == self.state.stage:
-            visits[-1].waived_now = self.state.waived(visits[-1].stage)
+            visits[-1].waived_now = self.state.waived
         return visits
 
     @cached_property

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.gate import Gate
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Claim, Evaluation, Event, Gate, RolloutState
+from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
 
 
 class Clock(Protocol):

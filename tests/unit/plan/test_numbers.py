@@ -15,9 +15,10 @@ from rampart.model import Model
 from rampart.numbers import finite, shown
 from rampart.plan.model import Plan
 from rampart.plan.problems import PlanProblem, problems_of
+from rampart.rollout.gate import Answer, Question
 from rampart.rollout.prepare import Resume
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Answer, Question, RolloutState
+from rampart.rollout.state import RolloutState
 
 Make = Callable[..., dict[str, Any]]
 Way = tuple[str | int, ...]

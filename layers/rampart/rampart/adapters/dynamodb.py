@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, TransactWriteItemTypeDef
 
-    from rampart.rollout.state import Evaluation, Event, Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Evaluation, Event, RolloutState
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from rampart.errors import ConflictError, FlagStoreError, GateClosedError, Queue
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.state import Answer, Claim, Evaluation, Event, Gate, OpenGate, RolloutState, Status
+from rampart.rollout.gate import Answer, Gate, OpenGate
+from rampart.rollout.state import Claim, Evaluation, Event, RolloutState, Status
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

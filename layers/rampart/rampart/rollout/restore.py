@@ -8,7 +8,7 @@ from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError
 from rampart.ports import Clock, FlagStore, Pace, RolloutStore
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import lower, lower_to
-from rampart.rollout.state import Event, EventKind, RolloutState, Status
+from rampart.rollout.state import EventKind, RolloutState, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +46,10 @@ class Restore:
 
     def _record(self, state: RolloutState, over: tuple[float, ...]) -> None:
         now = self.clock.now()
-        event = Event(
-            at=now,
-            kind=EventKind.RESTORED,
-            rollout=state.rollout,
-            attempt=state.attempt,
-            stage=state.stage,
-            percent=state.percent,
-            message=f"lowered to {state.percent:g}% again: another writer had raised it",
-        )
+        message = f"lowered to {state.percent:g}% again: another writer had raised it"
         try:
             after = state.moved(now, drift=None, own_write=state.written(now, *over))
-            self.store.commit(state, after, events=[event])
+            self.store.commit(state, after, events=[state.event(now, EventKind.RESTORED, message)])
         except ConflictError:
             current = self.store.state(state.rollout)
             if current is not None and current.status is not Status.LIVE:
