@@ -27,10 +27,10 @@ from rampart.adapters.stepfunctions import StepFunctionsGates
 from rampart.alert.endpoint import AlertEndpoint
 from rampart.errors import RampartError
 from rampart.evidence.verdict import Verdict
-from rampart.ports import Announcer, FlagStore, Gates, MetricSource, RollbackCaller, RollbackQueue
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate
 from rampart.rollout.notify import LEASE, Notify
+from rampart.rollout.ports import Announcer, FlagStore, Gates, MetricSource, RollbackCaller, RollbackQueue
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Event, EventKind, GateKind

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rampart.absence import AbsenceReason
 from rampart.adapters.datadog import Window, measured_in
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.evidence.series import Measured, Series, Unavailable
 
 START = 1_764_000_000
 WINDOW = Window(START, START + 600, 300)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.datadog_standin.downtimes import mute
 from local.faults import Fault, FaultKind, rate_limited
+from rampart.absence import AbsenceReason
 from rampart.adapters.datadog import DatadogMetricSource
 from rampart.adapters.datadog_api import RefusedError
 from rampart.adapters.datadog_monitors import readings_of
 from rampart.adapters.secrets import FixedSecret
 from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.monitor import MonitorReading, Silence, judge_monitor
-from rampart.evidence.series import AbsenceReason
 from rampart.evidence.verdict import Verdict
 
 NOW = 1_764_000_000.0

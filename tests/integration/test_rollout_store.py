@@ -12,7 +12,7 @@ from rampart.adapters.memory import MemoryRolloutStore
 from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.ports import RolloutStore
+from rampart.rollout.ports import RolloutStore
 from rampart.rollout.state import (
     Answer,
     Claim,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from rampart_cli.document.bindings import Bindings, BindingsError, read_bindings
+from rampart_cli.document.bindings import Bindings, BindingsError
 from rampart_cli.document.diagnostics import Code, Diagnostic, Severity
 from rampart_cli.document.draft import draft
 from rampart_cli.document.outline import Box, PlanOutline, StageOutline, outline, outline_of
@@ -33,5 +33,4 @@ __all__ = [
     "outline",
     "outline_of",
     "read",
-    "read_bindings",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rampart.plan.model import Plan
     from rampart.rollout.state import Evaluation, Event, RolloutState
-    from rampart_cli.stack import Records
+    from rampart_cli.records import Records
 
 
 class Ending(StrEnum):

@@ -7,8 +7,9 @@ import math
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rampart.evidence.criteria import Judgement, RateCriterion, Side, judge
-from rampart.evidence.judgement import FiredBy
+from rampart.evidence.criteria import RateCriterion, Side
+from rampart.evidence.judge import judge
+from rampart.evidence.judgement import FiredBy, Judgement
 from rampart.evidence.mixture import evidence
 from rampart.evidence.rule import RateRule, Walk, decide
 from rampart.evidence.series import Series

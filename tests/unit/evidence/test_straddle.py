@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from rampart.evidence.criteria import RateCriterion, Side, judge
+from rampart.evidence.criteria import RateCriterion, Side
 from rampart.evidence.history import judge_week
+from rampart.evidence.judge import judge
 from rampart.evidence.series import Series
 from rampart.evidence.straddle import give_back
 from rampart.evidence.verdict import Verdict

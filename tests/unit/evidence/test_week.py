@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.evidence.criteria import RateCriterion, Side
+from rampart.evidence.criteria import RateCriterion, Scope, Side
 from rampart.evidence.history import Trouble, Week, judge_week
 from rampart.evidence.rate import judge_rate
 from rampart.evidence.series import Series
@@ -22,7 +22,7 @@ N = 4800.0
 
 def judged(counts: list[Counts], *, bar: float = 0.08, above: bool = False, baseline: float | None = 0.003) -> Week:
     side = Side.ABOVE if above else Side.BELOW
-    criterion = RateCriterion(name="download error rate", bar=bar, side=side, scope="everyone", baseline=baseline)
+    criterion = RateCriterion(name="download error rate", bar=bar, side=side, scope=Scope.EVERYONE, baseline=baseline)
     return judge_week(criterion, *as_series(counts), bucket=300)
 
 
@@ -108,7 +108,7 @@ def test_no_errors_where_the_baseline_expects_many_is_a_query_that_counts_nothin
     told = "0 errors in 806,400 requests, where the plan's baseline of 0.3% expects about 2,419"
     assert week.finding.what == f"{told}: is the errors query misspelled?"
     nothing = Series(())
-    criterion = RateCriterion(name="x", bar=0.08, side=Side.BELOW, scope="everyone", baseline=0.003)
+    criterion = RateCriterion(name="x", bar=0.08, side=Side.BELOW, scope=Scope.EVERYONE, baseline=0.003)
     assert trouble(judge_week(criterion, nothing, as_series(even(0))[1])) is Trouble.FINDS_NOTHING
 
 

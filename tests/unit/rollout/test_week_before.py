@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rampart.evidence.series import AbsenceReason, Series, Unavailable
+from rampart.absence import AbsenceReason
+from rampart.evidence.series import Series, Unavailable
 from rampart.plan.model import Plan, RateHistory, RateSpec
 from rampart.rollout.state import Event, EventKind
 from rampart.rollout.week import week_in_words

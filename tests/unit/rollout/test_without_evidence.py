@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.absence import AbsenceReason
+from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import DecisionKind, EventKind, Status
 from tests.unit.rollout.world import ERRORS, PLAN, World

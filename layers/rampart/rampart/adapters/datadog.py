@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
+from rampart.absence import AbsenceReason
 from rampart.adapters.datadog_api import DatadogApi, RefusedError, errors_in
 from rampart.adapters.datadog_monitors import readings_of
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.numbers import finite, shown
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from rampart.absence import AbsenceReason
 from rampart.adapters.deadline import within
 from rampart.adapters.json_text import read_json
 from rampart.errors import SecretUnavailableError
-from rampart.evidence.series import AbsenceReason
 from rampart.numbers import shown
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from rampart.absence import AbsenceReason
 from rampart.adapters.datadog_api import RefusedError, errors_in
 from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.handles import webhooks_notified
 from rampart.evidence.monitor import MonitorReading, Silence
-from rampart.evidence.series import AbsenceReason
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient

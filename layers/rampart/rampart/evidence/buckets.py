@@ -21,7 +21,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.absence import AbsenceReason
+from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.straddle import Counts, give_back
 from rampart.evidence.window import Window
 from rampart.evidence.words import count, moment

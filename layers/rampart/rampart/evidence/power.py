@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from rampart.evidence.criteria import Scope
 from rampart.evidence.dilution import diluted
 from rampart.evidence.grid import LEAST_ERRORS
 from rampart.evidence.interval import interval
@@ -93,7 +94,7 @@ class Outlook:
 
 def outlook(criterion: RateCriterion, stage: StageTraffic, *, runs: int = 400, seed: int = 1) -> Outlook:
     """What a criterion can decide in a stage; the same seed gives the same numbers."""
-    everyone = criterion.scope == "everyone"
+    everyone = criterion.scope is Scope.EVERYONE
     per_bucket, buckets = stage.per_bucket(everyone=everyone), stage.window.buckets
     rule = RateRule.of(criterion, stage.window.planned_buckets)
     healthy = healthy_rate(criterion)

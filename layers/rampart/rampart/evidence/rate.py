@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rampart.evidence.buckets import Judgeable, absence, distrusted, pair
+from rampart.evidence.criteria import Scope
 from rampart.evidence.dilution import undiluted
 from rampart.evidence.judgement import FiredBy, Judgement, Kind
 from rampart.evidence.rule import Decision, RateRule, decide, requests_to_decide
@@ -147,7 +148,7 @@ def _pending(criterion: RateCriterion, needed: float | None) -> str:
 
 def _of_new_path(criterion: RateCriterion, limits: tuple[float, float], share: float) -> tuple[float | None, str]:
     """What a rate over everyone tells of the new path alone: its limit, and that in words."""
-    if criterion.scope != "everyone" or share >= 1 or criterion.baseline is None:
+    if criterion.scope is not Scope.EVERYONE or share >= 1 or criterion.baseline is None:
         return None, ""
     limit = undiluted(limits[1] if criterion.fails_high else limits[0], baseline=criterion.baseline, share=share)
     if limit is None:

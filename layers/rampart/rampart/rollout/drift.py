@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from rampart.errors import FlagStoreError
 from rampart.plan.model import OnDrift, OnFall, OnRise
-from rampart.ports import FlagStore
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import look_at_all
+from rampart.rollout.ports import FlagStore
 from rampart.rollout.request import Cause
 from rampart.rollout.state import RolloutState
 

@@ -9,20 +9,22 @@ from typing import Any
 
 from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError
 from rampart.evidence import RULE_VERSION
-from rampart.evidence.criteria import Judgement, ReportedCriterion, judge
+from rampart.evidence.criteria import ReportedCriterion
+from rampart.evidence.judge import judge
+from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Measured, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
 from rampart.plan.model import OnAlerting, OnFail, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
-from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.drift import Sight, cause_of, is_echo, sight_of
 from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to
 from rampart.rollout.guards import judge_monitors
 from rampart.rollout.lower import look_at_all
 from rampart.rollout.measure import measure
 from rampart.rollout.permission import advances_alone, is_fresh
+from rampart.rollout.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.state import (
     DOWN,

@@ -11,7 +11,7 @@ from rampart.evidence.criteria import Scope
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.monitor import MonitorReading, Trouble, findings_of, judge_monitor, unreadable_monitor
 from rampart.plan.model import Plan, RateSpec
-from rampart.ports import MonitorSource
+from rampart.rollout.ports import MonitorSource
 from rampart.rollout.start_problem import StartProblem
 
 _ERRORS: Mapping[Trouble, str] = {

@@ -20,10 +20,10 @@ from rampart.errors import (
     RollbackUndoneError,
     StoreError,
 )
-from rampart.ports import Clock, FlagStore, Gates, Pace, RollbackQueue, RolloutStore
 from rampart.rollout.drift import is_echo
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.lower import USUAL_PACE, Remembering, for_each, look, look_at_all, lower, lower_unseen
+from rampart.rollout.lower import USUAL_TRIES, Remembering, for_each, look, look_at_all, lower, lower_unseen
+from rampart.rollout.ports import Clock, FlagStore, Gates, RollbackQueue, RolloutStore
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest, raised_again
 from rampart.rollout.restore import Restore
 from rampart.rollout.rollback_words import pending, rolled_back
@@ -99,7 +99,7 @@ class Rollback:
     gates: Gates
     queue: RollbackQueue
     clock: Clock
-    pace: Pace = USUAL_PACE
+    tries: int = USUAL_TRIES
     pool: Callable[[int], Executor] = ThreadPoolExecutor
     """Where the request is kept beside the flag's write; takes the number of threads."""
 
@@ -129,7 +129,7 @@ class Rollback:
     def _restored(self, rollout: str) -> RollbackResult | None:
         """The result of lowering to the record instead; None where that cannot be done, and 0% must be."""
         try:
-            readings = Restore(store=self.store, flags=self.flags, clock=self.clock, pace=self.pace)(rollout)
+            readings = Restore(store=self.store, flags=self.flags, clock=self.clock, tries=self.tries)(rollout)
         except FlagUnconfirmedError:
             return None
         except (FlagStoreError, StoreError) as error:
@@ -231,7 +231,7 @@ class Rollback:
 
     def _lower(self, work: _Work) -> None:
         try:
-            lowered = lower(Remembering(self.flags, work.over), work.flags, self.pace) if work.flags else ()
+            lowered = lower(Remembering(self.flags, work.over), work.flags, self.tries) if work.flags else ()
             work.readings = (*(work.readings or ()), *lowered)
         except FlagsNotLoweredError as error:
             work.readings, work.up = None, error.flags
@@ -304,7 +304,7 @@ class Rollback:
         if len(readings) == len(found) and all(reading.is_down for reading in readings):
             return readings
         try:
-            return lower(Remembering(self.flags, work.over), state.plan.flags, self.pace)
+            return lower(Remembering(self.flags, work.over), state.plan.flags, self.tries)
         except FlagsNotLoweredError as error:
             work.up += error.flags
             work.undone.append(str(error))

@@ -68,7 +68,7 @@ def weeks_of(pinned: Plan, history: Mapping[str, Measured]) -> dict[str, Week]:
     weeks = {}
     for name, criterion in _rates(pinned).items():
         answers = _answers(name, history)
-        if criterion.scope == Scope.EVERYONE and answers is not None and _says_something(answers[1]):
+        if criterion.scope is Scope.EVERYONE and answers is not None and _says_something(answers[1]):
             weeks[name] = judge_week(criterion, *answers, bucket=bucket)
     return weeks
 
