@@ -16,7 +16,7 @@ from rampart.evidence.buckets import Bucket, Judgeable, is_number, pair
 from rampart.evidence.criteria import RateCriterion
 from rampart.evidence.judge import judge
 from rampart.evidence.judgement import FiredBy
-from rampart.evidence.rule import Counts, Decision, RateRule, Walk, decide
+from rampart.evidence.rule import Counts, RateRule, Ruling, Walk, decide
 from rampart.evidence.series import Series
 from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
 from rampart.evidence.verdict import Verdict
@@ -81,7 +81,7 @@ class Backtest:
     window: Window
     """In buckets, counted from 0."""
     evidence: Judgeable
-    decision: Decision
+    ruling: Ruling
     at: int | None
     """The bucket after which a look first fails or passes; None where none does."""
 
@@ -94,21 +94,21 @@ class Backtest:
         window = Window(start=0, end=length, bucket=1, planned_buckets=settings.planned_buckets or length)
         if settings.only is not None:
             evidence = pair(errors, total, window)
-            decision = decide(rule, _counts(evidence.buckets))
-            at = None if decision.at is None else evidence.buckets[decision.at].start
-            return cls(series, rule, criterion, window, evidence, decision, at)
+            ruling = decide(rule, _counts(evidence.buckets))
+            at = None if ruling.at is None else evidence.buckets[ruling.at].start
+            return cls(series, rule, criterion, window, evidence, ruling, at)
         end = _first_decided(criterion, errors, total, window)
         evidence = pair(errors, total, window)
         seen = evidence if end is None else pair(errors, total, replace(window, end=end + 1))
-        decision = decide(rule, _counts(seen.buckets))
-        if end is not None and decision.at is None:
-            decision = replace(decision, at=len(seen.buckets) - 1)
-        return cls(series, rule, criterion, window, evidence, decision, end)
+        ruling = decide(rule, _counts(seen.buckets))
+        if end is not None and ruling.at is None:
+            ruling = replace(ruling, at=len(seen.buckets) - 1)
+        return cls(series, rule, criterion, window, evidence, ruling, end)
 
     @property
     def result(self) -> BacktestResult:
         """What the rule says: the first fail or pass, or what a look at the end says."""
-        decision, fired = self.decision, self.decision.walk.fired
+        ruling, fired = self.ruling, self.ruling.walk.fired
         decided = self.at is not None
         verdict, reason = (Verdict.FAIL if fired else Verdict.PASS, "") if decided else self._undecided()
         return BacktestResult(
@@ -116,9 +116,9 @@ class Backtest:
             verdict=verdict,
             at_bucket=self.at,
             test=FiredBy.MIXTURE if decided and fired is None else fired,
-            errors=decision.errors,
-            requests=decision.requests,
-            interval=None if fired is FiredBy.CHANGE_DETECTOR else decision.walk.interval,
+            errors=ruling.errors,
+            requests=ruling.requests,
+            interval=None if fired is FiredBy.CHANGE_DETECTOR else ruling.walk.interval,
             reason=reason,
         )
 

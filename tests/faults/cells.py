@@ -19,7 +19,7 @@ from rampart.adapters import items
 from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer
 from rampart.adapters.datadog import DatadogMetricSource
 from rampart.adapters.dynamodb import DynamoRolloutStore
-from rampart.adapters.flipper import FlipperFlagStore, Patience
+from rampart.adapters.flipper import FlipperFlagStore, Timeouts
 from rampart.adapters.memory import MemoryAnnouncer
 from rampart.adapters.queue import LambdaRollbackCaller, SqsRollbackQueue
 from rampart.adapters.secrets import AlertTokens, FixedSecret, Secret, SecretsManagerSecrets
@@ -131,7 +131,7 @@ class Scene:
             case "Flipper":
                 return replace(
                     parts,
-                    flags=FlipperFlagStore(self.flipper.api, fixed, patience=Patience(deadline, deadline, deadline)),
+                    flags=FlipperFlagStore(self.flipper.api, fixed, timeouts=Timeouts(deadline, deadline, deadline)),
                 )
             case "Datadog":
                 return self._with_datadog(parts, fixed, deadline)

@@ -90,7 +90,7 @@ def _limits(backtest: Backtest) -> list[Limits]:
         walk.step(bucket.errors, bucket.requests)
         if walk.fired is FiredBy.CHANGE_DETECTOR:
             break
-        if index % every == 0 or index in {len(buckets) - 1, backtest.decision.at} or walk.fired:
+        if index % every == 0 or index in {len(buckets) - 1, backtest.ruling.at} or walk.fired:
             found.append((index, *walk.interval))
         if walk.fired:
             break
@@ -107,14 +107,14 @@ def _draw_limits(axes: Axes, limits: Sequence[tuple[float, float, float]]) -> No
 
 
 def _draw_decision(axes: Axes, backtest: Backtest, across: Sequence[float]) -> None:
-    decision, buckets, result = backtest.decision, backtest.evidence.buckets, backtest.result
-    if decision.at is None:
+    ruling, buckets, result = backtest.ruling, backtest.evidence.buckets, backtest.result
+    if ruling.at is None:
         return
-    at = across[buckets[decision.at].start]
+    at = across[buckets[ruling.at].start]
     axes.axvline(at, color="black", linewidth=1.2, label=f"{result.verdict} ({result.test})")
-    if decision.walk.fired is FiredBy.CHANGE_DETECTOR:
-        since = across[buckets[decision.since].start]
-        rate = 100 * decision.errors / decision.requests
+    if ruling.walk.fired is FiredBy.CHANGE_DETECTOR:
+        since = across[buckets[ruling.since].start]
+        rate = 100 * ruling.errors / ruling.requests
         told = f"{rate:.3g}% since it most likely changed"
         axes.axvspan(since, at, color="C1", alpha=0.25, linewidth=0)
         axes.plot([since, at], [rate, rate], color="C1", linewidth=2.5, marker="o", markersize=4, label=told)
@@ -128,12 +128,12 @@ def _draw_fault(axes: Axes, backtest: Backtest, across: Sequence[float]) -> None
 
 def _range(backtest: Backtest, limits: Sequence[Limits]) -> tuple[float, float]:
     """Percentages that show the bar, the rate and what decided, and not the first buckets' leaps."""
-    bar, decision = backtest.rule.bar, backtest.decision
+    bar, ruling = backtest.rule.bar, backtest.ruling
     rates = _so_far(backtest)
     shown = [bar, *rates[len(rates) // 10 :]]
-    if decision.at is not None:
-        shown.append(decision.errors / decision.requests)
-        shown += [end for index, lower, upper in limits if index == decision.at for end in (lower, upper)]
+    if ruling.at is not None:
+        shown.append(ruling.errors / ruling.requests)
+        shown += [end for index, lower, upper in limits if index == ruling.at for end in (lower, upper)]
     elif limits:
         shown += limits[-1][1:]
     lower, upper = min(shown), max(shown)

@@ -57,7 +57,7 @@ class StageTraffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FaultOutlook:
     """What becomes of a new path whose rate is a multiple of the bar."""
 
     multiple: float
@@ -86,7 +86,7 @@ class Outlook:
     """The chance that a healthy flag passes at the end of the hold."""
     false_rollback_chance: float
     """The chance that a healthy flag is rolled back; simulated, so that 0 means less than 3 / runs."""
-    faults: tuple[Fault, ...]
+    faults: tuple[FaultOutlook, ...]
     clump: float
     guarantee: float
     """The chance of a false rollback is at most this, as long as the rate never exceeds its bar."""
@@ -109,7 +109,7 @@ def outlook(criterion: RateCriterion, stage: StageTraffic, *, runs: int = 400, s
         observed = diluted(new, baseline=baseline, share=stage.share) if everyone else new
         found = rolled_back(observed)
         seconds = None if found.mean_buckets is None else found.mean_buckets * stage.window.bucket
-        faults.append(Fault(multiple, observed, found.chance, seconds))
+        faults.append(FaultOutlook(multiple, observed, found.chance, seconds))
     return Outlook(
         stage=stage.name,
         percent=stage.percent,
