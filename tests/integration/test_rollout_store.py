@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -42,7 +42,6 @@ class Store(RolloutStore, Protocol):
     def events(self, rollout: str) -> Mapping[str, Event]: ...
     def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]: ...
     def plan_document(self, rollout: str, plan_hash: str) -> str | None: ...
-    def find_states(self) -> Sequence[RolloutState]: ...
 
 
 class Machines(Protocol):
@@ -290,7 +289,6 @@ def test_only_watched_rollouts_are_looked_at(store: Store, live: Live, plan: Pla
     store.open(state, "{}", [])
     store.open(live(rollout="other", plan=other), "{}", [])
     assert sorted(store.watched()) == ["claim-letters", "other"]
-    assert {each.rollout for each in store.find_states()} == {"claim-letters", "other"}
     gone = state.moved(NOW, watched=False)
     store.commit(state, gone)
     assert store.watched() == ["other"]

@@ -51,7 +51,6 @@ class RateCriterion:
     """The most chance that a stage on the wrong side ever looks proven."""
     detector: float = 100.0
     """False alarms of the change detector come at most once in this many planned stages."""
-    on_fail: str = "roll_back"
 
     def __post_init__(self) -> None:
         if not 0 < self.bar < 1:
@@ -81,7 +80,6 @@ class CountCriterion:
 
     name: str
     at_most: float
-    on_fail: str = "roll_back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +90,6 @@ class ValueCriterion:
     bar: float
     side: Side
     hold_for: timedelta
-    on_fail: str = "roll_back"
 
     @property
     def fails_high(self) -> bool:
@@ -110,7 +107,6 @@ class ReportedCriterion:
 
     name: str
     at_most: float
-    on_fail: str = "roll_back"
 
 
 Criterion = RateCriterion | CountCriterion | ValueCriterion | ReportedCriterion
