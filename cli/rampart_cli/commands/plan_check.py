@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from rampart.plan.model import RateSpec
-from rampart.rollout.start_problem import lint_problems
+from rampart.rollout.plan_problems import lint_problems
 from rampart_cli.bars import bar_text
 from rampart_cli.console import percent, problem_table, show, table, words
 from rampart_cli.failures import ExitCode

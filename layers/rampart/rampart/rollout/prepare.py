@@ -24,8 +24,9 @@ from rampart.model import Model
 from rampart.plan.model import Plan, RateSpec, ValueSpec
 from rampart.plan.queries import queries_of
 from rampart.rollout.guards import monitor_problems
+from rampart.rollout.plan_problems import lint_problems, plan_problems
 from rampart.rollout.ports import Clock, FlagStore, MetricSource, RolloutStore
-from rampart.rollout.start_problem import StartProblem, lint_problems, plan_problems
+from rampart.rollout.start_problem import StartProblem
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
 

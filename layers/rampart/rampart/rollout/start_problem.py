@@ -1,21 +1,13 @@
-"""The reasons why a rollout may not start or resume, and those of them that its plan alone tells."""
+"""One reason why a rollout may not start or resume."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-from pydantic import ValidationError
-
-from rampart.plan.model import Plan
-from rampart.plan.problems import problems_of
-from rampart.plan.queries import query_findings
-from rampart.plan.query_lint import QueryFault
 
 
 @dataclass(frozen=True, slots=True)
 class StartProblem:
-    """One reason: its name, where it is, what is wrong, and what to do."""
+    """Its name, where it is, what is wrong, and what to do."""
 
     error: str
     where: str
@@ -24,25 +16,3 @@ class StartProblem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. {self.mend}."
-
-
-def plan_problems(error: ValidationError) -> Iterator[StartProblem]:
-    """Every problem of an invalid plan, as reasons why it may not start."""
-    for problem in problems_of(error):
-        yield StartProblem("InvalidPlan", problem.path, problem.what, problem.mend)
-
-
-def lint_problems(plan: Plan) -> Iterator[StartProblem]:
-    """Every query that Datadog would answer and that doesn't mean what its criterion takes it for."""
-    for found in query_findings(plan):
-        yield StartProblem(_FAULTS[found.fault], found.path, found.message, found.fix)
-
-
-_FAULTS: Mapping[QueryFault, str] = {
-    QueryFault.NOT_A_COUNT: "QueryIsNotACount",
-    QueryFault.RATIO: "QueryIsARatio",
-    QueryFault.GROUPED: "QueryIsGrouped",
-    QueryFault.SAME: "QueriesAreTheSame",
-    QueryFault.DIFFERENT_UNITS: "QueryUnitsDiffer",
-    QueryFault.DIFFERENT_FILTERS: "QueryFiltersDiffer",
-}
