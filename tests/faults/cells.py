@@ -19,7 +19,7 @@ from rampart.adapters import items
 from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer
 from rampart.adapters.datadog import DatadogMetricSource
 from rampart.adapters.dynamodb import DynamoRolloutStore
-from rampart.adapters.flipper import FlipperFlagStore, Patience
+from rampart.adapters.flipper import FlipperFlagStore, Timeouts
 from rampart.adapters.memory import MemoryAnnouncer
 from rampart.adapters.queue import LambdaRollbackCaller, SqsRollbackQueue
 from rampart.adapters.secrets import AlertTokens, FixedSecret, Secret, SecretsManagerSecrets
@@ -27,11 +27,11 @@ from rampart.adapters.stepfunctions import StepFunctionsGates
 from rampart.alert.endpoint import AlertEndpoint
 from rampart.errors import RampartError
 from rampart.evidence.verdict import Verdict
-from rampart.ports import Announcer, FlagStore, Gates, MetricSource, RollbackCaller, RollbackQueue
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate
 from rampart.rollout.gate import GateKind
 from rampart.rollout.notify import LEASE, Notify
+from rampart.rollout.ports import Announcer, FlagStore, Gates, MetricSource, RollbackCaller, RollbackQueue
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Event, EventKind
@@ -132,7 +132,7 @@ class Scene:
             case "Flipper":
                 return replace(
                     parts,
-                    flags=FlipperFlagStore(self.flipper.api, fixed, patience=Patience(deadline, deadline, deadline)),
+                    flags=FlipperFlagStore(self.flipper.api, fixed, timeouts=Timeouts(deadline, deadline, deadline)),
                 )
             case "Datadog":
                 return self._with_datadog(parts, fixed, deadline)

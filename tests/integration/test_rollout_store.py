@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -12,9 +12,9 @@ from rampart.adapters.memory import MemoryRolloutStore
 from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.ports import RolloutStore
 from rampart.rollout.drift import Drift, Side
 from rampart.rollout.gate import Answer, Gate, GateKind, OpenGate
+from rampart.rollout.ports import RolloutStore
 from rampart.rollout.state import Claim, Evaluation, Event, EventKind, Intent, Latest, RolloutState, Status
 from tests.records import standing
 
@@ -32,7 +32,6 @@ class Store(RolloutStore, Protocol):
     def events(self, rollout: str) -> Mapping[str, Event]: ...
     def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]: ...
     def plan_document(self, rollout: str, plan_hash: str) -> str | None: ...
-    def find_states(self) -> Sequence[RolloutState]: ...
 
 
 DRIFT = Drift(side=Side.BELOW, flag="letters_web", reads=0, record=1, since=NOW)
@@ -284,7 +283,6 @@ def test_only_watched_rollouts_are_looked_at(store: Store, live: Live, plan: Pla
     store.open(state, "{}", [])
     store.open(live(rollout="other", plan=other), "{}", [])
     assert sorted(store.watched()) == ["claim-letters", "other"]
-    assert {each.rollout for each in store.find_states()} == {"claim-letters", "other"}
     gone = state.moved(NOW, watched=False)
     store.commit(state, gone)
     assert store.watched() == ["other"]

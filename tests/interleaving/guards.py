@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from rampart.ports import FlagStore, Pace
 from rampart.rollout import advance as advance_module
 from rampart.rollout import climb as climb_module
 from rampart.rollout import concern as concern_module
@@ -19,6 +18,7 @@ from rampart.rollout.advance import Advance, AdvanceOutcome, AdvanceResult
 from rampart.rollout.concern import Concern
 from rampart.rollout.evaluate import Evaluate, EvaluateResult
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.ports import FlagStore
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Intent, RolloutState, Status
@@ -60,7 +60,7 @@ def _nothing(*_: object, **__: object) -> None:
     return None
 
 
-def _only_written(flags: FlagStore, names: Sequence[str], pace: Pace | None = None) -> tuple[FlagReading, ...]:
+def _only_written(flags: FlagStore, names: Sequence[str], tries: int = 0) -> tuple[FlagReading, ...]:
     for name in names:
         flags.set_percentage(name, 0)
     return tuple(FlagReading(name) for name in names)

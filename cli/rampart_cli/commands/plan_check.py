@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
-from rampart.plan.quantities import format_fraction
-from rampart.rollout.prepare import lint_problems
+from rampart.plan.model import RateSpec
+from rampart.rollout.plan_problems import lint_problems
+from rampart_cli.bars import bar_text
 from rampart_cli.console import percent, problem_table, show, table, words
 from rampart_cli.failures import ExitCode
 from rampart_cli.options import AsJson, PlanFile
@@ -90,17 +90,6 @@ def _title(plan: Plan) -> str:
 
 def _criterion_view(name: str, spec: CriterionSpec) -> dict[str, Any]:
     return {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
-
-
-def bar_text(spec: CriterionSpec) -> str:
-    """A criterion's bar in words: `below 1%`, `at most 0`."""
-    match spec:
-        case RateSpec() | ValueSpec():
-            side, bar = ("below", spec.below) if spec.below is not None else ("above", spec.above)
-            number = format_fraction(bar or 0.0) if isinstance(spec, RateSpec) else f"{bar:g}"
-            return f"{side} {number}"
-        case CountSpec() | ReportedSpec():
-            return f"at most {spec.at_most:g}"
 
 
 def _clump(spec: CriterionSpec) -> str | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rampart.plan.model import Plan
     from rampart.rollout.state import Evaluation, Event, RolloutState
-    from rampart_cli.stack import Records
+    from rampart_cli.records import Records
 
 
 class Ending(StrEnum):
@@ -91,7 +91,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CriterionEvaluation:
     """One evaluation of one criterion."""
 
     at: datetime
@@ -148,10 +148,10 @@ class RolloutHistory:
         """What people decided and what took the flag down: the moments to mark."""
         return tuple(e for e in self.events if e.kind in _ACTS)
 
-    def looks_at(self, criterion: str) -> list[Look]:
+    def looks_at(self, criterion: str) -> list[CriterionEvaluation]:
         """Every evaluation of one criterion, oldest first."""
         return [
-            Look(evaluation.at, visit, judgement)
+            CriterionEvaluation(evaluation.at, visit, judgement)
             for visit in self.visits
             for evaluation in visit.looks
             for judgement in evaluation.judgements

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
 from rampart.rollout.state import EventKind, Status
-from rampart_cli.commands.plan_check import bar_text
+from rampart_cli.bars import bar_text
 from rampart_cli.report import words
 from rampart_cli.report.charts import draw_criterion, draw_staircase
 

@@ -72,7 +72,7 @@ LEVELS = {"alpha_fail": "1%", "alpha_pass": "1%", "detector": 100}
 
 def ways(document: object, way: Way = ()) -> Iterator[Way]:
     """The way to every value in a document."""
-    pairs: Any = document.items() if isinstance(document, dict) else enumerate(document)  # type: ignore[arg-type]
+    pairs: Any = document.items() if isinstance(document, dict) else enumerate(document)  # type: ignore[arg-type]  # a document is one or the other
     for key, value in pairs:
         yield (*way, key)
         if isinstance(value, dict | list):

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from rampart.absence import AbsenceReason
 from rampart.errors import MonitorsUnreadableError
-from rampart.evidence.series import AbsenceReason, Series, Unavailable
+from rampart.evidence.series import Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.evaluate import sees
 from rampart.rollout.gate import DecisionKind, GateKind

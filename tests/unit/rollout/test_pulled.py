@@ -9,7 +9,7 @@ import pytest
 
 from rampart.adapters.memory import Moment
 from rampart.errors import MonitorsUnreadableError
-from rampart.evidence.monitor import MonitorReading, Silence
+from rampart.evidence.monitor import MonitorReading, MonitorSilence
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance
 from rampart.rollout.gate import DecisionKind, GateKind
@@ -20,10 +20,10 @@ from tests.unit.rollout.world import EXECUTION, PLAN, ROLLOUT, CrashError, World
 GUARDED: dict[str, Any] = {"monitors": [77, 78]}
 ALONE = [PLAN["stages"][0], {"percent": 25, "hold": "1h", "approval": "none"}]
 OURS = ("webhook-rampart-letters",)
-MUTED = MonitorReading(monitor=77, muted=(Silence("*"),), reaches=OURS)
+MUTED = MonitorReading(monitor=77, muted=(MonitorSilence("*"),), reaches=OURS)
 SILENT = {
     "muted": MUTED,
-    "in a downtime": MonitorReading(monitor=77, downtimes=(Silence("env:prod"),), reaches=OURS),
+    "in a downtime": MonitorReading(monitor=77, downtimes=(MonitorSilence("env:prod"),), reaches=OURS),
     "a draft": MonitorReading(monitor=77, is_draft=True, reaches=OURS),
     "deleted": "unknown",
     "another's": MonitorReading(monitor=77, reaches=("webhook-pager",)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rampart.absence import AbsenceReason
 from rampart.adapters.memory import (
     FixedClock,
     MemoryFlagStore,
@@ -16,7 +17,7 @@ from rampart.adapters.memory import (
     Moment,
     ScriptedMetricSource,
 )
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate, EvaluateResult

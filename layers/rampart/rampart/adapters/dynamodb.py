@@ -202,10 +202,6 @@ class DynamoRolloutStore:
         found = self._get(items.rollout_key(rollout, f"PLAN#{plan_hash}"))
         return None if found is None else str(found["document"])
 
-    def find_states(self) -> Sequence[RolloutState]:
-        """The records of all watched rollouts."""
-        return [state for name in self.watched() if (state := self.state(name)) is not None]
-
     def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
         """Claim the turn to tell of an event; a refusal brings the item with it, so that nothing must be read."""
         # A claim of this very moment is our own: the client tries again when the first answer was lost.

@@ -29,9 +29,10 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from rampart.absence import AbsenceReason
 from rampart.adapters.json_text import read_json
 from rampart.errors import StoreError
-from rampart.evidence.series import AbsenceReason, Unavailable, to_stored
+from rampart.evidence.series import Unavailable, to_stored
 from rampart.model import Model
 from rampart.numbers import finite
 from rampart.plan.model import Plan

@@ -224,10 +224,6 @@ class MemoryRolloutStore:
         """The plan as it was submitted."""
         return self.plans.get((rollout, plan_hash))
 
-    def find_states(self) -> Sequence[RolloutState]:
-        """The records of all watched rollouts."""
-        return [self.states[name] for name in self.watched()]
-
     def _is_answered(self, rollout: str, gate_id: str) -> bool:
         gate = self.gates.get(rollout)
         return gate is not None and gate.id == gate_id and gate.answer is not None

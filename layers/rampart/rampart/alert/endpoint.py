@@ -24,7 +24,7 @@ from rampart.errors import (
     SecretUnavailableError,
     StoreError,
 )
-from rampart.ports import Clock
+from rampart.rollout.ports import Clock
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.rollback import RollbackOutcome, RollbackResult
 from rampart.rollout.state import Claim

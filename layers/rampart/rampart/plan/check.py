@@ -107,7 +107,7 @@ def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[PlanWarning]:
 
 def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[PlanWarning]:
     baseline, share, high = criterion.baseline, stage.percent / 100, criterion.fails_high
-    if criterion.scope != Scope.EVERYONE or baseline is None:
+    if criterion.scope is not Scope.EVERYONE or baseline is None:
         return
     least = least_share(criterion.bar, baseline=baseline, fails_high=high)
     if share <= least:
@@ -133,7 +133,7 @@ def _power(stage: StageTraffic, criterion: RateCriterion, path: str) -> Iterator
     unprovable = _unprovable(stage, criterion)
     if unprovable is not None:
         yield PlanWarning("cannot_prove", path, unprovable, _LONGER + _fewer(criterion))
-    everyone = criterion.scope == Scope.EVERYONE
+    everyone = criterion.scope is Scope.EVERYONE
     if unprovable is not None and not everyone:
         return
     healthy, per_bucket = healthy_rate(criterion), stage.per_bucket(everyone=everyone)

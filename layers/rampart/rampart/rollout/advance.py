@@ -11,13 +11,13 @@ from typing import Any
 
 from rampart.errors import ConflictError, FlagStoreError
 from rampart.evidence.verdict import Verdict
-from rampart.ports import Clock, FlagStore, MonitorSource, Pace, RolloutStore
 from rampart.rollout.climb import climb, step_down
 from rampart.rollout.drift import Drift
 from rampart.rollout.gate import Gate, GateKind
 from rampart.rollout.guards import NOBODY_TO_ASK, judge_monitors
-from rampart.rollout.lower import USUAL_PACE, look_at_all, lower
+from rampart.rollout.lower import USUAL_TRIES, look_at_all, lower
 from rampart.rollout.permission import Refusal, has_turned, is_waived, permit
+from rampart.rollout.ports import Clock, FlagStore, MonitorSource, RolloutStore
 from rampart.rollout.sight import astray
 from rampart.rollout.state import CLOSED, Event, EventKind, Intent, RolloutState, Standing, Status
 from rampart.rollout.waiver import Override
@@ -69,7 +69,7 @@ class Advance:
     flags: FlagStore
     metrics: MonitorSource = NOBODY_TO_ASK
     clock: Clock
-    pace: Pace = USUAL_PACE
+    tries: int = USUAL_TRIES
 
     def __call__(self, *, rollout: str, attempt: int, execution: str, gate: str | None) -> AdvanceResult:
         """Go one stage up, or complete; `gate` is the id of the gate whose answer allows it, None for the first stage.
@@ -77,7 +77,7 @@ class Advance:
         Raises FlagStoreError when the flags cannot be moved (the caller tries again) and StoreError.
         """
         wanted = gate or _START
-        for _ in range(self.pace.read_back):
+        for _ in range(self.tries):
             state = self.store.state(rollout)
             if state is not None and _is_done(state, attempt, execution, wanted):
                 return AdvanceResult.of(_DONE[state.status], state)
@@ -163,7 +163,7 @@ class Advance:
         return self._hold(state, after, why, intent.gate, told)
 
     def _commit(self, state: RolloutState, intent: Intent) -> AdvanceResult:
-        for _ in range(self.pace.read_back):
+        for _ in range(self.tries):
             now = self.clock.now()
             after = _advanced(state, intent, now)
             stage = state.plan.stages[intent.stage]
@@ -215,7 +215,7 @@ class Advance:
         """This attempt is over: what it may have raised comes down, unless a newer attempt holds the flags."""
         if state is None or state.status in CLOSED or state.attempt != attempt or state.execution != execution:
             return AdvanceResult(AdvanceOutcome.HALTED, attempt)
-        lower(self.flags, state.plan.flags, self.pace)
+        lower(self.flags, state.plan.flags, self.tries)
         if state.intent is not None and state.intent == mine:  # what another run may still write, time must settle
             # Whoever writes first sees the intent and looks at the flag again.
             with suppress(ConflictError):

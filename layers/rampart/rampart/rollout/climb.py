@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from rampart.errors import FlagStoreError, FlagUnconfirmedError
-from rampart.ports import FlagStore
 from rampart.rollout.drift import Drift
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import for_each, look, look_at_all
+from rampart.rollout.ports import FlagStore
 from rampart.rollout.sight import astray
 from rampart.rollout.state import Intent, RolloutState
 

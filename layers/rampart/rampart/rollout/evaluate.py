@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 
 from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError
 from rampart.evidence import RULE_VERSION
-from rampart.evidence.criteria import Judgement, ReportedCriterion, judge
+from rampart.evidence.criteria import ReportedCriterion
+from rampart.evidence.judge import judge
+from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Measured, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
 from rampart.plan.model import OnAlerting, OnFail, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
-from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.drift import Drift, cause_of
 from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to
 from rampart.rollout.gate import GateKind, OpenGate
@@ -23,6 +24,7 @@ from rampart.rollout.guards import judge_monitors
 from rampart.rollout.lower import look_at_all
 from rampart.rollout.measure import measure
 from rampart.rollout.permission import is_fresh
+from rampart.rollout.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.question import SIGHTED, answer_of, may_ask
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.sight import Sight, is_echo, sight_of

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from rampart.absence import AbsenceReason
 from rampart.errors import (
     ConflictError,
     FlagCredentialsError,
@@ -18,14 +19,13 @@ from rampart.errors import (
     UnknownFlagError,
 )
 from rampart.evidence.criteria import Scope
-from rampart.evidence.series import AbsenceReason, Measured, Unavailable
+from rampart.evidence.series import Measured, Unavailable
 from rampart.model import Model
 from rampart.plan.model import Plan, RateSpec, ValueSpec, WhenBlind
-from rampart.plan.problems import problems_of
-from rampart.plan.queries import queries_of, query_findings
-from rampart.plan.query_lint import QueryFault
-from rampart.ports import Clock, FlagStore, MetricSource, RolloutStore
+from rampart.plan.queries import queries_of
 from rampart.rollout.guards import monitor_problems
+from rampart.rollout.plan_problems import lint_problems, plan_problems
+from rampart.rollout.ports import Clock, FlagStore, MetricSource, RolloutStore
 from rampart.rollout.start_problem import StartProblem
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
@@ -267,12 +267,6 @@ class Prepare:
         return self.metrics.read(queries_of(plan), start=end - int(HISTORY.total_seconds()), end=end, bucket=_HOUR)
 
 
-def plan_problems(error: ValidationError) -> Iterator[StartProblem]:
-    """Every problem of an invalid plan, as reasons why it may not start."""
-    for problem in problems_of(error):
-        yield StartProblem("InvalidPlan", problem.path, problem.what, problem.mend)
-
-
 def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[StartProblem]:
     if existing is None:
         return
@@ -309,22 +303,6 @@ def _query_problems(plan: Plan, history: Mapping[str, Measured]) -> Iterator[Sta
                 f"the query found nothing in the last {HISTORY.days} days",
                 "Mend the metric's name and tags: a metric without data can never pass",
             )
-
-
-def lint_problems(plan: Plan) -> Iterator[StartProblem]:
-    """Every query that Datadog would answer and that doesn't mean what its criterion takes it for."""
-    for found in query_findings(plan):
-        yield StartProblem(_FAULTS[found.fault], found.path, found.message, found.fix)
-
-
-_FAULTS: Mapping[QueryFault, str] = {
-    QueryFault.NOT_A_COUNT: "QueryIsNotACount",
-    QueryFault.RATIO: "QueryIsARatio",
-    QueryFault.GROUPED: "QueryIsGrouped",
-    QueryFault.SAME: "QueriesAreTheSame",
-    QueryFault.DIFFERENT_UNITS: "QueryUnitsDiffer",
-    QueryFault.DIFFERENT_FILTERS: "QueryFiltersDiffer",
-}
 
 
 def _must_find_something(plan: Plan, name: str, part: str) -> bool:

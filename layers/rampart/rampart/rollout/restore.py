@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError
-from rampart.ports import Clock, FlagStore, Pace, RolloutStore
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import lower, lower_to
+from rampart.rollout.ports import Clock, FlagStore, RolloutStore
 from rampart.rollout.state import EventKind, RolloutState, Status
 
 
@@ -18,7 +18,7 @@ class Restore:
     store: RolloutStore
     flags: FlagStore
     clock: Clock
-    pace: Pace
+    tries: int
 
     def __call__(self, rollout: str) -> tuple[FlagReading, ...]:
         """Lower the flags to the record and return what they read; nothing where nothing is to be restored.
@@ -54,4 +54,4 @@ class Restore:
             current = self.store.state(state.rollout)
             if current is not None and current.status is not Status.LIVE:
                 # A rollback came in between: what was written here comes down with the rest.
-                lower(self.flags, state.plan.flags, self.pace)
+                lower(self.flags, state.plan.flags, self.tries)

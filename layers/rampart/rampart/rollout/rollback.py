@@ -21,7 +21,6 @@ from rampart.errors import (
     RollbackUndoneError,
     StoreError,
 )
-from rampart.ports import Clock, FlagStore, Gates, Pace, RollbackQueue, RolloutStore
 from rampart.rollout.concern import (
     Concern,
     Unconcerned,
@@ -32,7 +31,8 @@ from rampart.rollout.concern import (
     is_past,
 )
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.lower import USUAL_PACE, Remembering, for_each, look, look_at_all, lower, lower_unseen
+from rampart.rollout.lower import USUAL_TRIES, Remembering, for_each, look, look_at_all, lower, lower_unseen
+from rampart.rollout.ports import Clock, FlagStore, Gates, RollbackQueue, RolloutStore
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest
 from rampart.rollout.restore import Restore
 from rampart.rollout.rollback_record import recorded
@@ -109,7 +109,7 @@ class Rollback:
     gates: Gates
     queue: RollbackQueue
     clock: Clock
-    pace: Pace = USUAL_PACE
+    tries: int = USUAL_TRIES
     pool: Callable[[int], Executor] = ThreadPoolExecutor
     """Where the request is kept beside the flag's write; takes the number of threads."""
 
@@ -142,7 +142,7 @@ class Rollback:
     def _restored(self, rollout: str) -> RollbackResult | None:
         """The result of lowering to the record instead; None where that cannot be done, and 0% must be."""
         try:
-            readings = Restore(store=self.store, flags=self.flags, clock=self.clock, pace=self.pace)(rollout)
+            readings = Restore(store=self.store, flags=self.flags, clock=self.clock, tries=self.tries)(rollout)
         except FlagUnconfirmedError:
             return None
         except (FlagStoreError, StoreError) as error:
@@ -225,7 +225,7 @@ class Rollback:
     def _lower(self, flags: tuple[str, ...], before: _Lowered = _NOTHING_YET) -> _Lowered:
         over = set(before.over)
         try:
-            readings = lower(Remembering(self.flags, over), flags, self.pace) if flags else ()
+            readings = lower(Remembering(self.flags, over), flags, self.tries) if flags else ()
         except FlagsNotLoweredError as error:
             return _Lowered(None, before.up + error.flags, frozenset(over), (*before.undone, str(error)))
         return replace(before, readings=readings, over=frozenset(over))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rampart.errors import FlagStoreError
-from rampart.ports import FlagStore
 from rampart.rollout.drift import Drift, Side
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import look_at_all
+from rampart.rollout.ports import FlagStore
 from rampart.rollout.state import RolloutState
 
 _UNREAD_IS_TOLD_AFTER = timedelta(minutes=3)
