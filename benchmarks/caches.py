@@ -225,12 +225,12 @@ def advances(wanted: int, *, processes: int, seconds: float, flags: int, seed: i
         for rollout in rollouts:
             rollout.prepare()
             gate: str | None = None
-            for stage in rollout_stages(rollout):
+            for stage in rollout.state.plan.stages:
                 rollout.calls = 0
                 done = rollout.advance(gate)
                 tally.runs += 1
                 tally.tries.append(rollout.calls)
-                tally.said_early += done and not rollout.are_at(stage)
+                tally.said_early += done and not rollout.are_at(stage.percent)
                 rollout.wait(timedelta(minutes=3))
                 tally.wrong_ends += not done or rollout.state.status is not Status.LIVE
                 if tally.runs == wanted or not done:
@@ -240,11 +240,6 @@ def advances(wanted: int, *, processes: int, seconds: float, flags: int, seed: i
             if tally.runs >= wanted:
                 return tally
     return tally
-
-
-def rollout_stages(rollout: Played) -> list[float]:
-    """The percentages of a rollout's stages."""
-    return [stage.percent for stage in rollout.state.plan.stages]
 
 
 def rollbacks(wanted: int, *, processes: int, seconds: float, flags: int, seed: int = 1) -> Tally:

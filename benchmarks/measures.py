@@ -122,15 +122,14 @@ def _measured_clumps(rate: float, clump: int, spread: float, size: int, chance: 
     while len(clumps) < size:
         some = min(1000, size - len(clumps))
         history = clumped(rate, TRIES, clump, looks=WEEK * HOUR, size=some, spread=spread, chance=chance)
-        hourly = (counts.reshape(WEEK, HOUR, some).sum(axis=1).T for counts in history)
-        for errors, total in zip(*hourly, strict=True):
-            clumps.append(clump_of_hours(errors, total).clump)
+        clumps += (each.clump for each in weekly_clumps(*history))
     return np.array(clumps)
 
 
-def clump_of_hours(errors: Floats, total: Floats) -> Clump:
-    """What the product measures in a history of hourly counts."""
-    return measure_clump(_hourly(errors), _hourly(total))
+def weekly_clumps(errors: Floats, requests: Floats) -> list[Clump]:
+    """What the product measures in the hourly counts of each week of five-minute buckets."""
+    hourly = (counts.reshape(WEEK, HOUR, -1).sum(axis=1).T for counts in (errors, requests))
+    return [measure_clump(_hourly(bad), _hourly(whole)) for bad, whole in zip(*hourly, strict=True)]
 
 
 def _hourly(counts: Floats) -> Series:

@@ -71,15 +71,15 @@ class Decisions:
         found = self.table.get_item(TableName=TABLE, Key=items.to_item(items.rollout_key(rollout, "GATE")))
         return "answer" in found["Item"]
 
-    def told(self, rollout: str) -> str:
-        """What the record says of the answer."""
+    def told(self, rollout: str) -> tuple[str, dict[str, Any]]:
+        """What the record says of the answer, in words and in its details."""
         found = self.table.query(
             TableName=TABLE,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :event)",
             ExpressionAttributeValues=items.to_item({":pk": f"ROLLOUT#{rollout}", ":event": "EVENT#"}),
         )
         [event] = map(items.to_attributes, found["Items"])
-        return str(event["message"])
+        return str(event["message"]), json.loads(event["details"])
 
 
 def text(later: timedelta) -> str:
@@ -159,6 +159,7 @@ def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> 
     [
         ("pass", "approve", "approves"),
         ("pass", "override", "approves, whatever people report"),
+        ("waived", "approve", "approves, with what an earlier override waived"),
         ("inconclusive", "override", "approves without proof (inconclusive)"),
         ("fail", "override", "overrides a failing verdict"),
     ],
@@ -166,9 +167,13 @@ def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> 
 def test_the_record_tells_what_an_answer_stood_against(
     decisions: Decisions, verdict: str, decision: str, told: str
 ) -> None:
-    rollout = decisions.gate(verdict=verdict)
+    waived = ["download error rate"] if verdict == "waived" else []
+    question = {"evaluation": "e-1", "verdict": verdict, "unmet": [], "reported": {}, "waived": waived}
+    rollout = decisions.gate(verdict=verdict, question=json.dumps(question))
     decisions.decide(rollout, decision=decision, by="Robin Vale", note="seen by hand")
-    assert decisions.told(rollout) == f"Robin Vale {told}: seen by hand"
+    message, details = decisions.told(rollout)
+    assert message == f"Robin Vale {told}: seen by hand"
+    assert details["waived"] == waived
 
 
 def test_where_nobody_is_asked_there_is_no_evidence_to_be_read_first(decisions: Decisions) -> None:

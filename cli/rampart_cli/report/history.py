@@ -84,11 +84,6 @@ class Visit:
         """What people attested in this stay."""
         return {name: value for event in self.decisions for name, value in event.details.get("reported", {}).items()}
 
-    @property
-    def waived(self) -> frozenset[str]:
-        """The criteria that people let be when they decided in this stay, although they did not pass."""
-        return frozenset(name for event in self.decisions for name in _waived_by(event)) | self.waived_now
-
 
 @dataclass(frozen=True, slots=True)
 class CriterionEvaluation:

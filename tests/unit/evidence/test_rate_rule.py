@@ -214,13 +214,6 @@ def test_the_interval_narrows_with_more_requests() -> None:
     assert all(wide > narrow for wide, narrow in pairwise(widths))
 
 
-def test_deciding_may_stop_at_the_first_pass() -> None:
-    rule = rule_for(0.08)
-    passing_then_failing = [(0.0, 10.0)] * 10 + [(10.0, 10.0)] * 10
-    assert decide(rule, passing_then_failing, stop_at_pass=True).at == 5
-    assert decide(rule, passing_then_failing).walk.fired is not None
-
-
 @pytest.mark.parametrize(
     "numbers",
     [{"bar": 0}, {"bar": 1}, {"bar": 0.1, "clump": 0.5}, {"bar": 0.1, "alpha_fail": 0}, {"bar": 0.1, "detector": 0}],

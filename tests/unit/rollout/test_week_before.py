@@ -146,6 +146,7 @@ def test_the_power_that_is_left_is_told(world: World) -> None:
     assert f"{ERRORS}: with clump" in event.message
     assert "a flag at twice the bar is rolled back at 100% with a chance of 99% or more" in event.message
     (power,) = event.details["power"]
+    assert event.message == "; ".join(("letters starts: 1% → 25% → 100%", *event.details["notes"]))
     assert power["stage"] == "100%"
     assert power["chance"] > 0.99
 

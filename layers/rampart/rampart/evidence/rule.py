@@ -199,8 +199,8 @@ class Ruling:
     """Index of the first bucket counted: later than 0 only where the change detector fired."""
 
 
-def decide(rule: RateRule, buckets: Iterable[Counts], *, stop_at_pass: bool = False) -> Ruling:
-    """Walk the buckets up to the first fail, or to the first pass too; otherwise to the end."""
+def decide(rule: RateRule, buckets: Iterable[Counts]) -> Ruling:
+    """Walk the buckets up to the first fail; otherwise to the end."""
     walk = Walk(rule)
     seen: list[Counts] = []
     for index, (errors, requests) in enumerate(buckets):
@@ -209,7 +209,7 @@ def decide(rule: RateRule, buckets: Iterable[Counts], *, stop_at_pass: bool = Fa
             since = likeliest_start(rule, seen)
             changed = seen[since:]
             return Ruling(walk, sum(k for k, _ in changed), sum(n for _, n in changed), at=index, since=since)
-        if walk.fired is not None or (stop_at_pass and walk.passes):
+        if walk.fired is not None:
             return Ruling(walk, walk.errors, walk.requests, at=index)
     return Ruling(walk, walk.errors, walk.requests)
 

@@ -141,9 +141,10 @@ class Prepare:
             attempt_started=now,
             updated=now,
         )
-        message = "; ".join((f"{plan.title or plan.rollout} starts: {_staircase(plan)}", *notes(pinned, weeks)))
+        noted = notes(pinned, weeks)
+        message = "; ".join((f"{plan.title or plan.rollout} starts: {_staircase(plan)}", *noted))
         power = [asdict(each) for each in power_of(pinned, weeks)]
-        event = _told(state, now, EventKind.STARTED, message, power=power)
+        event = _told(state, now, EventKind.STARTED, message, power=power, notes=noted)
         try:
             self.store.open(state, json.dumps(document, sort_keys=True), [event])
         except ConflictError:
