@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from rampart.adapters import items
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import ConflictError, StoreError
-from rampart.rollout.drift import Drift, Side
+from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.notify import Turn
 from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState
 
@@ -87,7 +87,7 @@ def test_every_item_tells_its_schema_version(
     assert all(item["schema_version"] == {"N": "1"} for item in all_raw(client))
 
 
-DRIFT = Drift(side=Side.BELOW, flag="letters_web", reads=0, record=1, since=NOW)
+DRIFT = Drift(side=DriftSide.BELOW, flag="letters_web", reads=0, record=1, since=NOW)
 
 
 def test_a_commit_writes_changed_attributes_only(table: DynamoRolloutStore, client: DynamoDBClient, live: Live) -> None:

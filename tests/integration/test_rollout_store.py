@@ -12,7 +12,7 @@ from rampart.adapters.memory import MemoryRolloutStore
 from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.rollout.drift import Drift, Side
+from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.gate import Answer, Gate, GateKind, OpenGate
 from rampart.rollout.ports import RolloutStore
 from rampart.rollout.state import Claim, Evaluation, Event, EventKind, Intent, Latest, RolloutState, Status
@@ -34,7 +34,7 @@ class Store(RolloutStore, Protocol):
     def plan_document(self, rollout: str, plan_hash: str) -> str | None: ...
 
 
-DRIFT = Drift(side=Side.BELOW, flag="letters_web", reads=0, record=1, since=NOW)
+DRIFT = Drift(side=DriftSide.BELOW, flag="letters_web", reads=0, record=1, since=NOW)
 
 
 class Machines(Protocol):

@@ -9,7 +9,7 @@ import pytest
 
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import RateHistory
-from rampart.rollout.drift import Drift, Side
+from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.state import EventKind, Intent, Status
 from tests.records import restood
 
@@ -70,7 +70,7 @@ def test_a_task_token_is_never_shown(terminal: Terminal, as_json: tuple[str, ...
 
 def test_status_for_people_shows_the_panel_with_times_in_the_plans_zone(terminal: Terminal) -> None:
     terminal.records.states["letters"] = live(
-        drift=Drift(side=Side.ABOVE, flag="letters_new_source", reads=5, record=1, since=NOON)
+        drift=Drift(side=DriftSide.ABOVE, flag="letters_new_source", reads=5, record=1, since=NOON)
     )
     _, out, _ = terminal.run("status")
     assert "Wed 2026-03-04 12:00:00 EST" in out

@@ -36,7 +36,7 @@ from rampart.evidence.series import Unavailable, to_stored
 from rampart.model import Model
 from rampart.numbers import finite
 from rampart.plan.model import Plan
-from rampart.rollout.drift import Drift, Side
+from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.gate import Gate, Question
 from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, RolloutState
 
@@ -132,7 +132,7 @@ def _drift_in_words(text: str) -> Drift:
     found = _DRIFT_IN_WORDS.fullmatch(text) or _GONE_IN_WORDS.fullmatch(text)
     if found is None:
         flag = text.removeprefix("out of sight: ").removesuffix(" cannot be read")
-        return Drift(side=Side.UNREAD, flag=flag, reads=None, record=0, since=None)
+        return Drift(side=DriftSide.UNREAD, flag=flag, reads=None, record=0, since=None)
     return Drift.model_validate({"reads": None, **found.groupdict(), "since": None})
 
 

@@ -10,7 +10,7 @@ from rampart.plan.model import OnDrift, OnFall, OnRise
 from rampart.rollout.request import Cause
 
 
-class Side(StrEnum):
+class DriftSide(StrEnum):
     """On which side of the record a flag is."""
 
     ABOVE = "above"
@@ -24,7 +24,7 @@ class Side(StrEnum):
 class Drift(Model):
     """Where one flag is not at the record; percentages are 0 to 100."""
 
-    side: Side
+    side: DriftSide
     flag: str
     reads: float | None = None
     """What it reads; None where it cannot be read, or does not exist any more."""
@@ -37,7 +37,7 @@ class Drift(Model):
         return known is not None and known.changed(since=self.since) == self
 
     def __str__(self) -> str:
-        if self.side is Side.UNREAD:
+        if self.side is DriftSide.UNREAD:
             return f"out of sight: {self.flag} cannot be read"
         reads = "does not exist any more" if self.reads is None else f"reads {self.reads:g}%"
         return f"{self.side} its record of {self.record:g}%: {self.flag} {reads}"
@@ -46,8 +46,8 @@ class Drift(Model):
 def cause_of(drift: Drift | None, policy: OnDrift) -> Cause | None:
     """What a drift asks `rollback` for; None where the stage is held at most."""
     match drift.side if drift else None:
-        case Side.ABOVE:
+        case DriftSide.ABOVE:
             return Cause.RESTORE if policy.above is OnRise.RESTORE else Cause.DRIFT
-        case Side.BELOW if policy.below is OnFall.ROLL_BACK:
+        case DriftSide.BELOW if policy.below is OnFall.ROLL_BACK:
             return Cause.DRIFT
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rampart.errors import FlagStoreError
-from rampart.rollout.drift import Drift, Side
+from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import look_at_all
 from rampart.rollout.ports import FlagStore
@@ -43,16 +43,16 @@ def astray(state: RolloutState, found: Sequence[FlagReading | FlagStoreError], n
 
     A drift that is on record already keeps the time at which it was noticed.
     """
-    strays: dict[Side, Drift] = {}
+    strays: dict[DriftSide, Drift] = {}
     for reading in found:
         if isinstance(reading, FlagStoreError) or _is_expected(reading, state, now):
             continue
-        side = Side.ABOVE if reading.exposure > state.percent else Side.BELOW
+        side = DriftSide.ABOVE if reading.exposure > state.percent else DriftSide.BELOW
         reads = reading.exposure if reading.exists else None
         strays[side] = _noticed(
             state, Drift(side=side, flag=reading.flag, reads=reads, record=state.percent, since=now)
         )
-    return strays.get(Side.ABOVE) or strays.get(Side.BELOW)
+    return strays.get(DriftSide.ABOVE) or strays.get(DriftSide.BELOW)
 
 
 def sight_of(state: RolloutState, flags: FlagStore, now: datetime) -> Sight:
@@ -63,8 +63,8 @@ def sight_of(state: RolloutState, flags: FlagStore, now: datetime) -> Sight:
     if not unread:
         return Sight(strayed, None)
     since = state.unread_since or now
-    lost = Drift(side=Side.UNREAD, flag=unread, reads=None, record=state.percent, since=since)
-    is_above = strayed is not None and strayed.side is Side.ABOVE
+    lost = Drift(side=DriftSide.UNREAD, flag=unread, reads=None, record=state.percent, since=since)
+    is_above = strayed is not None and strayed.side is DriftSide.ABOVE
     is_told = now - since >= _UNREAD_IS_TOLD_AFTER
     return Sight(strayed if is_above else state.drift or strayed or (lost if is_told else None), since)
 
