@@ -14,7 +14,8 @@ from benchmarks.recursion import divergence, floor, rolled_back
 from benchmarks.rules import Cumulative, FailedWindows, Floats, PeekedZTest, Rampart, Rule
 from benchmarks.series import changing, clumped, pairs, recorded, run, steady, survivors, wandering
 from rampart.evidence.clump import Clump, measure_clump
-from rampart.evidence.criteria import RateCriterion, Side, judge
+from rampart.evidence.criteria import RateCriterion, Scope, Side
+from rampart.evidence.judge import judge
 from rampart.evidence.judgement import FiredBy
 from rampart.evidence.rule import RateRule, decide
 from rampart.evidence.series import Series
@@ -202,7 +203,7 @@ def agreement(size: int) -> Found:
 
 def judging_time() -> Found:
     """Milliseconds of processor time to judge stages of 1,000, 2,000 and 4,000 buckets; the best of five."""
-    criterion = RateCriterion(name="rate", bar=0.01, side=Side.BELOW, clump=1, scope="everyone", baseline=0.003)
+    criterion = RateCriterion(name="rate", bar=0.01, side=Side.BELOW, clump=1, scope=Scope.EVERYONE, baseline=0.003)
     found = {}
     for buckets in (1000, 2000, 4000):
         counts = seeded("time").binomial(10, 0.009, buckets)

@@ -13,7 +13,8 @@ from rich.markup import escape
 from local.stack import LocalStack
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DOWN, Event, EventKind, GateKind, RolloutState, Status
+from rampart.rollout.gate import GateKind
+from rampart.rollout.state import DOWN, Event, EventKind, RolloutState, Status
 
 COMPLAINTS = "Call centre complaints"
 _PATIENCE = 90.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from rampart.rollout.state import DecisionKind
+from rampart.rollout.gate import DecisionKind
 from rampart.words import listed
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.machines import Execution, wait_for_end

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from rampart.plan.model import Plan
-from rampart.rollout.prepare import plan_problems
+from rampart.rollout.plan_problems import plan_problems
 from rampart.words import count, counted
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.machines import LONGEST_INPUT

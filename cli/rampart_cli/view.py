@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
 from rampart.plan.model import RateSpec, ReportedSpec
-from rampart.rollout.state import DecisionKind, GateKind, Status
+from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON
 from rampart.rollout.week import week_in_words
 from rampart.words import percentage, plain, timestamp
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from rampart.rollout.state import Evaluation, Event, Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Evaluation, Event, RolloutState
 
 LAST_EVENTS = 8
 
@@ -35,9 +37,9 @@ def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event])
             {"index": i, "label": s.label, "percent": s.percent, "hold": str(s.hold)}
             for i, s in enumerate(state.plan.stages)
         ],
-        "stage_started": _maybe(state.stage_started),
-        "hold_ends": _maybe(state.hold_ends),
-        "drift": state.drift,
+        "stage_started": _maybe(state.standing.started if state.standing else None),
+        "hold_ends": _maybe(state.standing.hold_ends if state.standing else None),
+        "drift": str(state.drift) if state.drift else None,
         "verdict": state.latest.verdict.value if state.latest else None,
         "evaluated": timestamp(state.latest.at) if state.latest else None,
         "criteria": _criteria(state),
@@ -159,9 +161,7 @@ def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
 
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:
     """The criteria of the plan, and what else was judged: its monitors."""
-    verdicts = state.latest.verdicts if state.latest else {}
-    messages = state.evidence_in_words(state.stage or 0)
-    waived = state.waived(state.stage or 0)
+    verdicts, messages, waived = state.verdicts, state.evidence_in_words, state.waived
     return [
         {
             "name": name,

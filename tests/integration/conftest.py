@@ -21,8 +21,10 @@ from rampart.adapters.dynamodb import WATCHED_INDEX, DynamoRolloutStore
 from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.rollout.state import Answer, Evaluation, Event, EventKind, Gate, Question, RolloutState, Status
+from rampart.rollout.gate import Answer, Gate, Question
+from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState, Status
 from rampart.words import timestamp
+from tests.records import record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -96,7 +98,7 @@ def live(plan: Plan, now: datetime) -> Callable[..., RolloutState]:
             "attempt_started": now,
             "updated": now,
         }
-        return RolloutState.model_validate(begun | fields)
+        return record(**begun, **fields)
 
     return make
 

@@ -27,9 +27,11 @@ from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.flipper_standin import FlipperStandIn
 from rampart.adapters import dynamodb, items, wiring
 from rampart.plan.model import Plan
-from rampart.rollout.state import Event, EventKind, Latest, OpenGate, RolloutState, Status
+from rampart.rollout.gate import OpenGate
+from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
 from rampart.words import timestamp
 from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Template
+from tests.records import record
 
 FLIPPER_TOKEN = "flipper-token"
 ALERT_TOKEN = "alert-token"
@@ -115,7 +117,7 @@ class World:
             "attempt_started": since,
             "updated": since,
         }
-        state = RolloutState.model_validate(known | fields)
+        state = record(**known | fields)
         dynamodb.DynamoRolloutStore("Table", self.tables).open(state, "{}", [])
         self.flipper.set_gates(rollout, percentage_of_actors=state.percent)
         return state

@@ -10,7 +10,8 @@ import typer
 from rich.text import Text
 
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DecisionKind, GateKind, Status
+from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON, WAIVED
 from rampart.words import percentage, plain, weekday_and_second
 from rampart_cli.console import say, show, stderr, table, verdict_text, words
@@ -34,7 +35,8 @@ from rampart_cli.view import waits_for
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rampart.rollout.state import Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
 Reported = Annotated[
@@ -267,8 +269,8 @@ def _show_question(state: RolloutState, gate: Gate) -> None:
         )
     )
     if state.latest is not None:
-        stage, told = state.stage or 0, state.evidence_in_words(state.stage or 0)
-        verdicts = state.latest.verdicts | dict.fromkeys(state.waived(stage), WAIVED)
+        told = state.evidence_in_words
+        verdicts = state.verdicts | dict.fromkeys(state.waived, WAIVED)
         rows = [(name, verdict_text(verdict), told.get(name, "")) for name, verdict in verdicts.items()]
         out.print(table(("criterion", "verdict", ""), rows))
     if question is not None:

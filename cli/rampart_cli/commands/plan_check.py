@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
-from rampart.rollout.prepare import lint_problems
-from rampart.words import exact_percent, percentage, plain
+from rampart.plan.model import RateSpec
+from rampart.rollout.plan_problems import lint_problems
+from rampart.words import percentage
+from rampart_cli.bars import bar_text
 from rampart_cli.console import problem_table, show, table, words
 from rampart_cli.failures import ExitCode
 from rampart_cli.options import AsJson, PlanFile
@@ -90,17 +91,6 @@ def _title(plan: Plan) -> str:
 
 def _criterion_view(name: str, spec: CriterionSpec) -> dict[str, Any]:
     return {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
-
-
-def bar_text(spec: CriterionSpec) -> str:
-    """A criterion's bar in words: `below 1%`, `at most 0`."""
-    match spec:
-        case RateSpec() | ValueSpec():
-            side, bar = ("below", spec.below) if spec.below is not None else ("above", spec.above)
-            number = exact_percent(bar or 0.0) if isinstance(spec, RateSpec) else plain(bar or 0.0)
-            return f"{side} {number}"
-        case CountSpec() | ReportedSpec():
-            return f"at most {plain(spec.at_most)}"
 
 
 def _clump(spec: CriterionSpec) -> str | None:

@@ -12,7 +12,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from rampart.evidence.power import Fault, Outlook, any_of, outlook
+from rampart.evidence.power import FaultOutlook, Outlook, any_of, outlook
 from rampart.plan.check import is_baseline_beyond_bar, rate_criteria, stage_traffic, warnings
 from rampart.plan.model import Plan
 from rampart.plan.quantities import parse_traffic
@@ -57,9 +57,7 @@ def plan_simulate(
     guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in outlooks))
     told = warnings(plan)
     if plot is not None:
-        from rampart_cli.plots.power import draw_power
-
-        draw_power(plot, plan.title or plan.rollout, outlooks)
+        _draw(plot, plan, outlooks)
     show(
         {
             "rollout": plan.rollout,
@@ -78,6 +76,12 @@ def plan_simulate(
 
 
 _NOTHING = "The plan has no criterion of kind rate: what is counted, measured or reported is compared as it is."
+
+
+def _draw(plot: Path, plan: Plan, outlooks: Sequence[Outlook]) -> None:
+    from rampart_cli.plots.power import draw_power
+
+    draw_power(plot, plan.title or plan.rollout, outlooks)
 
 
 def _shown(outlooks: Sequence[Outlook], false: float, guarantee: float | None, runs: int) -> list[RenderableType]:
@@ -131,7 +135,7 @@ def _row(each: Outlook, runs: int) -> Sequence[str]:
     )
 
 
-def _fault(fault: Fault) -> str:
+def _fault(fault: FaultOutlook) -> str:
     told = f"reads {rough_percent(fault.observed)}: {chance(fault.rollback_chance)} rolled back"
     return told if fault.rollback_seconds is None else f"{told} after {rough_duration(fault.rollback_seconds)}"
 

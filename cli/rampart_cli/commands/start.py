@@ -43,9 +43,9 @@ def start(
         return
     say(f"{told}; waiting until the flag is at the first stage …", as_json=as_json)
     state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout)
-    label = state.plan.stages[state.stage or 0].label
+    label = "" if state.stage is None else f": {state.plan.stages[state.stage].label}"
     show(
         shown | {"stage": state.stage, "percent": state.percent, "attempt": state.attempt},
-        words(f"{', '.join(plan.flags)} read at {percentage(state.percent)}: {label}", "green"),
+        words(f"{', '.join(plan.flags)} read at {percentage(state.percent)}{label}", "green"),
         as_json=as_json,
     )

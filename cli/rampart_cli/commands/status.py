@@ -19,11 +19,11 @@ from rampart_cli.view import status_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from rich.console import RenderableType
 
-    from rampart.rollout.state import Event, Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Event, RolloutState
     from rampart_cli.stack import Stack
 
 _FOR_EVER = float("inf")
@@ -144,10 +144,9 @@ def _staircase(state: RolloutState) -> Text:
 
 def _waiting(seen: _Seen) -> str:
     state, told = seen.state, str(seen.view["waits_for"])
-    ends: datetime | None = None
-    if seen.view["gate"] and seen.view["gate"]["kind"] == "bake":
-        ends = state.hold_ends
-    return told + (f" (hold ends {weekday_and_second(ends, state.plan.zone)})" if ends else "")
+    if state.standing and seen.view["gate"] and seen.view["gate"]["kind"] == "bake":
+        return f"{told} (hold ends {weekday_and_second(state.standing.hold_ends, state.plan.zone)})"
+    return told
 
 
 def _question(seen: _Seen) -> list[RenderableType]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from rampart_cli.report.history import Look, RolloutHistory
+    from rampart_cli.report.history import CriterionEvaluation, RolloutHistory
 
 _MOST_POINTS = 150
 """Points of one visit that are drawn: more would not be seen, and the page would grow."""
@@ -141,7 +141,7 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
     return _each_size(draw)
 
 
-def _draw_visit(axes: Axes, looks: Sequence[Look], scale: float) -> None:
+def _draw_visit(axes: Axes, looks: Sequence[CriterionEvaluation], scale: float) -> None:
     sure = [look for look in looks if look.judgement.get("interval")]
     axes.fill_between(
         [_days(look.at) for look in sure],
@@ -164,7 +164,7 @@ def _draw_visit(axes: Axes, looks: Sequence[Look], scale: float) -> None:
     axes.plot([_days(last.at)], [last.judgement["value"] * scale], mark, markersize=8, color=color, clip_on=False)
 
 
-def _label_visits(axes: Axes, visits: Sequence[Sequence[Look]], size: Size) -> None:
+def _label_visits(axes: Axes, visits: Sequence[Sequence[CriterionEvaluation]], size: Size) -> None:
     """Each stage's percentage above its line, on a second row where the first has no room, or else not at all."""
     left, right = axes.get_xlim()
     free = [left] * _LABEL_ROWS
@@ -223,7 +223,7 @@ def _days(at: datetime) -> float:
     return at.timestamp() / 86_400
 
 
-def _thinned(looks: Sequence[Look]) -> list[Look]:
+def _thinned(looks: Sequence[CriterionEvaluation]) -> list[CriterionEvaluation]:
     """Every n-th look, and always the last: it carries the verdict."""
     every = max(1, -(-len(looks) // _MOST_POINTS))
     return [look for index, look in enumerate(looks) if index % every == 0 or index == len(looks) - 1]

@@ -14,7 +14,7 @@ from rampart.words import listed, percentage
 from rampart_cli.document import Page, PlanOutline, Reading, Span, StageOutline, outline, read
 from rampart_cli.document.labels import placeholder_in
 from rampart_cli.document.marks import marks_in
-from rampart_cli.document.outline import Answer, Part
+from rampart_cli.document.outline import AnswerPlace, Part
 from rampart_cli.failures import InputError
 from rampart_cli.report.results import ELSEWHERE, ActualDays, actual_days, is_ours, results_of
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rampart_cli.report.history import RolloutHistory
 
-Place = TypeVar("Place", Span, Answer)
+Place = TypeVar("Place", Span, AnswerPlace)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -214,7 +214,7 @@ def _dates(source: bytes, history: RolloutHistory, stages: Sequence[tuple[StageO
     return edits
 
 
-def _is_unanswered(answer: Answer) -> bool:
+def _is_unanswered(answer: AnswerPlace) -> bool:
     """Whether nothing stands there, or only a placeholder."""
     written = answer.written.strip(" \t*_")
     return not written or placeholder_in(written) is not None

@@ -10,6 +10,7 @@ from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import Event, EventKind, Latest, Status
 from rampart.rollout.waiver import Override, Shown
 from rampart_cli.report.history import Ending, RolloutHistory, gather
+from tests.records import restood
 
 from .conftest import BAD, START, Story
 
@@ -153,6 +154,6 @@ def test_what_was_waived_in_the_stage_before_reads_waived_while_the_next_one_goe
     look = told.records.looks[-1]
     verdicts = {j["name"]: j["verdict"] for j in look.judgements}
     latest = Latest(id=look.id, at=look.at, verdict=look.verdict, verdicts=verdicts)
-    told.records.states["letters"] = state.model_copy(update={"overrides": (waived,), "latest": latest})
+    told.records.states["letters"] = restood(state, latest=latest).changed(overrides=(waived,))
     (visit,) = history_of(told).visits
     assert {j["name"]: j["verdict"] for j in visit.judgements}[name] == reads

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from rampart.adapters.datadog_api import DatadogApi, RefusedError
+from rampart.adapters.datadog_api import DatadogApi, UnansweredError
 from rampart.errors import AnnouncementError
 from rampart.rollout.state import Event, EventKind
 from rampart.words import in_words, percentage, second
@@ -110,7 +110,7 @@ class DatadogAnnouncer:
         }
         try:
             self._api.call(lambda client: _post(client, body))
-        except RefusedError as error:
+        except UnansweredError as error:
             raise AnnouncementError(f"Datadog was not told of {event_id}: {error}") from error
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, TransactWriteItemTypeDef
 
-    from rampart.rollout.state import Evaluation, Event, Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Evaluation, Event, RolloutState
 
 _log = logging.getLogger(__name__)
 
@@ -201,10 +202,6 @@ class DynamoRolloutStore:
         """The plan as it was submitted, JSON."""
         found = self._get(items.rollout_key(rollout, f"PLAN#{plan_hash}"))
         return None if found is None else str(found["document"])
-
-    def find_states(self) -> Sequence[RolloutState]:
-        """The records of all watched rollouts."""
-        return [state for name in self.watched() if (state := self.state(name)) is not None]
 
     def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
         """Claim the turn to tell of an event; a refusal brings the item with it, so that nothing must be read."""

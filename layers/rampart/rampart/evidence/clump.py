@@ -30,12 +30,6 @@ class Clump:
     left_out: tuple[Bucket, ...] = ()
 
 
-def estimate_clump(errors: Series, total: Series) -> tuple[float, str]:
-    """The clump that a history of hourly counts shows, at least 1, and where the number comes from."""
-    measured = measure_clump(errors, total)
-    return measured.clump, measured.source
-
-
 def measure_clump(errors: Series, total: Series, *, counts: str = "failed") -> Clump:
     """The clump that a history of hourly counts shows, at least 1; `counts` says in a word what errors are.
 

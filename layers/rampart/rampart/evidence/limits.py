@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rampart.evidence.buckets import Fault, absence, distrusted, is_number, is_untrustworthy, judged_points, left_out
+from rampart.evidence.buckets import (
+    OddBucket,
+    absence,
+    distrusted,
+    is_number,
+    is_untrustworthy,
+    judged_points,
+    left_out,
+)
 from rampart.evidence.judgement import Judgement, Kind
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.silence import SILENCE_BUCKETS, frozen
@@ -28,7 +36,7 @@ class _Found:
     kind: Kind
     bar: float
     points: Points = ()
-    odd: tuple[Fault, ...] = ()
+    odd: tuple[OddBucket, ...] = ()
 
     @property
     def distrust(self) -> str | None:
@@ -127,11 +135,11 @@ def _is_count(value: object) -> bool:
 
 def _sound(
     series: Series, window: Window, is_sound: Callable[[object], bool], what: str
-) -> tuple[Points, tuple[Fault, ...]]:
+) -> tuple[Points, tuple[OddBucket, ...]]:
     """The points of a series that can be judged, and those that cannot be."""
     every = list(judged_points(series, window))
     points = [(start, float(value)) for start, value in every if is_sound(value)]
-    odd = (Fault(start, f"it reads {value!r}, which {what}") for start, value in every if not is_sound(value))
+    odd = (OddBucket(start, f"it reads {value!r}, which {what}") for start, value in every if not is_sound(value))
     return points, tuple(odd)
 
 

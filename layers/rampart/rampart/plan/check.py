@@ -105,7 +105,7 @@ def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[PlanWarning]:
 
 def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[PlanWarning]:
     baseline, share, high = criterion.baseline, stage.percent / 100, criterion.fails_high
-    if criterion.scope != Scope.EVERYONE or baseline is None:
+    if criterion.scope is not Scope.EVERYONE or baseline is None:
         return
     least = least_share(criterion.bar, baseline=baseline, fails_high=high)
     if share <= least:
@@ -113,7 +113,7 @@ def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[Pla
         enough = percentage(math.ceil(least * 10_000) / 100)
         told = (
             f"{criterion.name} counts everyone's requests: at {percentage(stage.percent)} a wholly broken new path "
-            f"makes it read {_rate(broken, criterion)}, still {_bar(criterion)}; it can fire from a share of {enough} on"
+            f"makes it read {_rate(broken, criterion)}, still {_bar(criterion)}; it can only fire at {enough} or more"
         )
         yield PlanWarning("cannot_fire", path, told, f"{_COHORT}, or begin at {enough} or more")
     worst = undiluted(criterion.bar, baseline=baseline, share=share) or 0.0
@@ -131,7 +131,7 @@ def _power(stage: StageTraffic, criterion: RateCriterion, path: str) -> Iterator
     unprovable = _unprovable(stage, criterion)
     if unprovable is not None:
         yield PlanWarning("cannot_prove", path, unprovable, _LONGER + _fewer(criterion))
-    everyone = criterion.scope == Scope.EVERYONE
+    everyone = criterion.scope is Scope.EVERYONE
     if unprovable is not None and not everyone:
         return
     healthy, per_bucket = healthy_rate(criterion), stage.per_bucket(everyone=everyone)

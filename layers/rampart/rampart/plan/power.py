@@ -67,7 +67,7 @@ def power_left(plan: Plan, criterion: RateCriterion, requests_per_hour: float) -
 
 def _chance(plan: Plan, stage: Stage, criterion: RateCriterion, requests_per_hour: float, multiple: float) -> float:
     traffic = stage_traffic(plan, stage, requests_per_hour)
-    everyone = criterion.scope == Scope.EVERYONE
+    everyone = criterion.scope is Scope.EVERYONE
     rate = multiple_of_bar(criterion, multiple)
     if everyone:
         rate = diluted(rate, baseline=healthy_rate(criterion), share=traffic.share)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from rampart.errors import FlagStoreError, FlagUnconfirmedError
-from rampart.ports import FlagStore
-from rampart.rollout.drift import astray
+from rampart.rollout.drift import Drift
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import for_each, look, look_at_all
+from rampart.rollout.ports import FlagStore
+from rampart.rollout.sight import astray
 from rampart.rollout.state import Intent, RolloutState
 from rampart.words import percentage
 
 
-def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) -> str | None:
+def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) -> Drift | None:
     """Set every flag to the intent's percentage and read it back; all of them are looked at before the first write.
 
-    Returns where a flag is instead of at the record, in words, and then nothing was written; None when all are there.
+    Returns where a flag is instead of at the record, and then nothing was written; None when all are there.
     Flipper has no conditional write, so a change between the look and the write, some milliseconds, goes unseen.
     Raises FlagStoreError where a flag cannot be read or written, or reads otherwise: it is tried again.
     """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError
-from rampart.ports import Clock, FlagStore, Pace, RolloutStore
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import lower, lower_to
-from rampart.rollout.state import Event, EventKind, RolloutState, Status
+from rampart.rollout.ports import Clock, FlagStore, RolloutStore
+from rampart.rollout.state import EventKind, RolloutState, Status
 from rampart.words import percentage
 
 
@@ -19,7 +19,7 @@ class Restore:
     store: RolloutStore
     flags: FlagStore
     clock: Clock
-    pace: Pace
+    tries: int
 
     def __call__(self, rollout: str) -> tuple[FlagReading, ...]:
         """Lower the flags to the record and return what they read; nothing where nothing is to be restored.
@@ -47,20 +47,12 @@ class Restore:
 
     def _record(self, state: RolloutState, over: tuple[float, ...]) -> None:
         now = self.clock.now()
-        event = Event(
-            at=now,
-            kind=EventKind.RESTORED,
-            rollout=state.rollout,
-            attempt=state.attempt,
-            stage=state.stage,
-            percent=state.percent,
-            message=f"lowered to {percentage(state.percent)} again: another writer had raised it",
-        )
+        message = f"lowered to {percentage(state.percent)} again: another writer had raised it"
         try:
             after = state.moved(now, drift=None, own_write=state.written(now, *over))
-            self.store.commit(state, after, events=[event])
+            self.store.commit(state, after, events=[state.event(now, EventKind.RESTORED, message)])
         except ConflictError:
             current = self.store.state(state.rollout)
             if current is not None and current.status is not Status.LIVE:
                 # A rollback came in between: what was written here comes down with the rest.
-                lower(self.flags, state.plan.flags, self.pace)
+                lower(self.flags, state.plan.flags, self.tries)
