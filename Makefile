@@ -11,7 +11,7 @@ AWS_BIN := .venv-aws/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev local-tools lock format lint types check audit test demo bench bench-decisions build deploy sbom clean
+.PHONY: help dev docs local-tools lock format lint types check audit test demo bench bench-decisions build deploy sbom clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ lock: | .venv/ready ## Bring the locks up to date with the *.in files (UPGRADE=1
 format: dev ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+docs: dev ## Write the documentation's page of findings from the code
+	$(BIN)/python -m rampart_cli.findings_page docs/findings.md
 
 lint: dev ## Style, the arrows between packages, and the template in both partitions
 	$(BIN)/ruff check --quiet .

@@ -41,12 +41,12 @@ def plan_simulate(
     as_json: AsJson = False,
 ) -> None:
     """Say what each stage can decide within its hold: for a healthy flag, and for one at 2 and 5 times the bar."""
-    _, plan = read_plan(plan_file)
+    plan = read_plan(plan_file).plan
     rates = rate_criteria(plan)
     if plot is not None and not rates:
-        raise InputError("there is nothing to draw", mend=_NOTHING)
+        raise InputError("there is nothing to draw", fix=_NOTHING)
     requests_per_hour = _traffic(plan, traffic) if rates else plan.traffic
-    plan = plan.model_copy(update={"traffic": requests_per_hour})
+    plan = plan.changed(traffic=requests_per_hour)
     pairs = [(stage_traffic(plan, stage, requests_per_hour or 0.0), rate) for stage in plan.stages for rate in rates]
     runs = runs or _affordable_runs(len(pairs))
     if len(pairs) > _FEW_PAIRS:
@@ -116,9 +116,9 @@ def _traffic(plan: Plan, given: str | None) -> float:
     try:
         requests_per_hour = plan.traffic if given is None else parse_traffic(given)
     except ValueError as error:
-        raise InputError(str(error), mend="Write it such as --traffic 400/hour.") from error
+        raise InputError(str(error), fix="Write it such as --traffic 400/hour.") from error
     if requests_per_hour is None:
-        raise InputError("the plan names no traffic", mend="Add traffic: 400/hour to it, or give --traffic 400/hour.")
+        raise InputError("the plan names no traffic", fix="Add traffic: 400/hour to it, or give --traffic 400/hour.")
     return requests_per_hour
 
 

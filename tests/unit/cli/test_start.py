@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rampart.plan.model import Plan
-from rampart.rollout.start_problem import StartProblem
+from rampart.rollout import refusals
 from rampart.rollout.state import Status
 from rampart_cli.machines import Execution
 
@@ -60,7 +60,7 @@ def test_a_rollout_that_is_over_is_not_started_again_and_the_way_on_is_told(
     code, shown = terminal.run_json("start", str(plan_file), "--wait")
     assert (code, shown["error"]["name"], terminal.machines.started) == (1, "RolloutExists", [])
     assert status.value.replace("_", " ") in shown["error"]["message"]
-    assert way_on in shown["error"]["mend"]
+    assert way_on in shown["error"]["fix"]
 
 
 def test_after_a_refused_start_the_same_plan_can_be_started_again(terminal: Terminal, plan_file: Path) -> None:
@@ -91,17 +91,15 @@ def test_an_attempt_that_was_rolled_back_at_once_is_no_success(terminal: Termina
 
 def test_a_refused_start_lists_every_problem_with_place_and_remedy(terminal: Terminal, plan_file: Path) -> None:
     problems = [
-        StartProblem("UnknownFlag", "flags: letters_new_source", "there is no such flag", "Create it"),
-        StartProblem("QueryRefused", "criteria.x.errors", "Datadog refuses it", "Mend the query"),
+        refusals.UNKNOWN_FLAG.at("flags: letters_new_source", "there is no such flag", "Create it"),
+        refusals.QUERY_REFUSED.at("criteria.x.errors", "Datadog refuses it", "Fix the query"),
     ]
-    terminal.machines.problems = [
-        {"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in problems
-    ]
+    terminal.machines.problems = problems
     terminal.machines.script = lambda arn: Execution(arn, "FAILED", "StartRefused", "in short")
     code, out, err = terminal.run("start", str(plan_file), "--wait")
     assert (code, out) == (1, "")
     for problem in problems:
-        for part in (problem.error, problem.where, problem.what, problem.mend):
+        for part in (problem.code, problem.where, problem.message, problem.fix):
             assert part in err
 
 

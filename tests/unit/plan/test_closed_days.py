@@ -121,7 +121,7 @@ def test_a_question_lapses_before_a_closed_day_begins(rules: dict[str, Any], now
 def test_days_that_are_none_are_refused_in_words(document: Make, closed: object, path: str, what: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Plan.model_validate(document(calendar={"closed": closed}))
-    problems = {problem.path: problem.what for problem in problems_of(caught.value)}
+    problems = {problem.where: problem.message for problem in problems_of(caught.value)}
     assert problems.keys() == {path}
     assert what in problems[path]
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from rampart.plan.model import Approval, OnAlerting, OnFail, OnFall, OnRise, Plan, RateSpec, WhenBlind
-from rampart.rollout.plan_problems import plan_problems
+from rampart.plan.problems import problems_of as found_in
 
 Make = Callable[..., dict[str, Any]]
 
@@ -21,7 +21,7 @@ def problems_of(document: object) -> dict[str, str]:
     """What is wrong with a plan, by path."""
     with pytest.raises(ValidationError) as caught:
         Plan.model_validate(document)
-    return {problem.where: problem.what for problem in plan_problems(caught.value)}
+    return {problem.where: problem.message for problem in found_in(caught.value)}
 
 
 def test_what_a_team_leaves_out_has_careful_defaults(document: Make) -> None:

@@ -202,7 +202,7 @@ def test_a_mark_whose_other_half_was_lost_is_refused_before_anything_is_replaced
     once = filled(PAGE, history)
     with pytest.raises(InputError, match=f"line {line}: .* stands without its {half}, so nothing was written") as error:
         filled(once.replace(lost, "", 1), history)
-    assert error.value.mend
+    assert error.value.fix
 
 
 def test_text_that_a_person_wrote_between_the_marks_is_refused_before_it_is_lost(history: RolloutHistory) -> None:
