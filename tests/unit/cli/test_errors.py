@@ -103,4 +103,4 @@ def test_bindings_that_cannot_be_used_are_an_error_for_machines_too(terminal: Te
     code, answer = terminal.run_json("plan", "import", str(page), "--bindings", str(bindings))
     assert code == 2
     assert answer["error"]["name"] == "UnreadableBindings"
-    assert "rollout: bindings know no such key" in answer["error"]["message"]
+    assert "rollout: unknown key 'rollout'" in answer["error"]["message"]

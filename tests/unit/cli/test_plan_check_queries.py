@@ -35,7 +35,7 @@ def test_people_see_it_once_among_the_problems(terminal: Terminal, tmp_path: Pat
     assert (code, err) == (1, "")
     assert out.startswith("a start would refuse Letters from the new source")
     assert out.count("QueryUnitsDiffer") == 1
-    assert out.count("0.33%") == 1
+    assert out.count("0.333%") == 1
 
 
 def test_without_traffic_it_is_told_too(terminal: Terminal, tmp_path: Path) -> None:

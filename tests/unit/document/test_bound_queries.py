@@ -102,5 +102,5 @@ def test_the_command_shows_it_and_writes_the_draft_as_it_is_bound(tmp_path: Path
         assert f"{BAD}.as_count()" in found["fix"]
     else:
         assert "error[QueryUnitsDiffer]: errors of 'index*' in the bindings" in done.stderr
-        assert f" = fix: Write `{BAD}.as_count()` in the bindings.\n" in done.stderr
+        assert f" = fix: Write `{BAD}.as_count()` in the bindings\n" in done.stderr
         assert f"errors: {BAD}" in done.stdout

@@ -218,7 +218,7 @@ def test_what_is_a_boolean_stays_one(document: Make) -> None:
         "plan": document(),
         "plan_hash": "h",
         "execution": "e",
-        "latest": latest,
+        "standing": {"stage": 0, "percent": 1, "started": NOW, "hold_ends": NOW, "latest": latest},
         "watched": False,
         "started": NOW,
         "attempt_started": NOW,

@@ -204,13 +204,13 @@ def test_a_count_hears_nothing_of_zeros_that_show_traffic_and_of_other_units(que
 
 def test_the_reading_is_told_in_numbers_of_the_plans_own_buckets() -> None:
     [errors], [total] = rate(BAD, TOTAL), rate(ERRORS, ALL)
-    assert errors.message.endswith("if 100% of requests failed, the rate would read 0.33% in buckets of 5m")
+    assert errors.message.endswith("if 100% of requests failed, the rate would read 0.333% in buckets of 5m")
     assert total.message.endswith("if 0.1% of requests failed, the rate would read 30% in buckets of 5m")
     [minute] = rate(f"per_minute({BAD})", TOTAL, bucket=timedelta(minutes=10))
     assert "would read 10% in buckets of 10m" in minute.message
     assert "300 of them read as 1, so a failing flag may never be found" in rate(BAD, ALL)[0].message
     [above] = rate(BAD, TOTAL, above=True)
-    assert "if 100% of requests succeeded, the rate would read 0.33%" in above.message
+    assert "if 100% of requests succeeded, the rate would read 0.333%" in above.message
 
 
 def test_what_is_no_rate_at_all_gets_no_such_number() -> None:

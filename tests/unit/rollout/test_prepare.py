@@ -181,7 +181,7 @@ def test_monitors_that_cannot_be_read_are_refused(world: World) -> None:
     ("reason", "fix"),
     [
         (AbsenceReason.RATE_LIMITED, "Start again when the limit is over"),
-        (AbsenceReason.REFUSED_CREDENTIALS, "Mend Datadog's secret: API key, application key"),
+        (AbsenceReason.REFUSED_CREDENTIALS, "Fix Datadog's secret: API key, application key"),
         (AbsenceReason.UNREACHABLE, "Start again when Datadog answers"),
         (None, "Start again when Datadog answers"),
     ],

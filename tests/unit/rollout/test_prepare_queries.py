@@ -50,7 +50,7 @@ def test_the_refusal_holds_the_query_what_it_does_and_the_query_to_write(world: 
     [problem] = world.start(criteria={ERRORS: RATE | {"errors": BAD}})["problems"]
     assert problem["message"] == (
         f"`{BAD}`: without `.as_count()`, `sum:` of a counter gives events per second, while total is a count: "
-        "if 100% of requests failed, the rate would read 0.33% in buckets of 5m"
+        "if 100% of requests failed, the rate would read 0.333% in buckets of 5m"
     )
     assert problem["fix"] == f"Write `{BAD}.as_count()`"
 
