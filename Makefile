@@ -58,6 +58,8 @@ lint: dev ## Style, the arrows between packages, and the template in both partit
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	PYTHONPATH=. $(BIN)/lint-imports --no-cache > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	$(BIN)/codespell
+	$(BIN)/pytest --quiet --no-header --no-summary tests/contract/test_words.py
 	$(BIN)/cfn-lint template.yaml --regions us-east-1 us-gov-west-1
 
 types: dev ## mypy, strictly
