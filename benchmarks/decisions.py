@@ -157,7 +157,7 @@ def _late_changes(all_of: Measure) -> Iterator[Bar]:
                 f"{multiple:g}",
                 f"{requests:g}",
                 f"{yardstick:.1f}",
-                *("all gone before" if math.isnan(cell[name]) else f"{cell[name]:.2f}" for name in (RAMPART, *RIVALS)),
+                *("all rolled back before" if math.isnan(cell[name]) else f"{cell[name]:.2f}" for name in (RAMPART, *RIVALS)),
             )
         )
         if yardstick >= 5:
