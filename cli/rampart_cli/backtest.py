@@ -21,7 +21,7 @@ from rampart.evidence.series import Series
 from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
-from rampart.evidence.words import count
+from rampart.words import count
 from rampart_cli.recorded import NumberedLine, Recorded, parse_line
 
 _WORTH_A_POOL = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
-from rampart.plan.quantities import format_fraction
+from rampart.words import exact_percent, plain
 
 if TYPE_CHECKING:
     from rampart.plan.model import CriterionSpec
@@ -16,7 +16,7 @@ def bar_text(spec: CriterionSpec) -> str:
     match spec:
         case RateSpec() | ValueSpec():
             side, bar = ("below", spec.below) if spec.below is not None else ("above", spec.above)
-            number = format_fraction(bar or 0.0) if isinstance(spec, RateSpec) else f"{bar:g}"
+            number = exact_percent(bar or 0.0) if isinstance(spec, RateSpec) else plain(bar or 0.0)
             return f"{side} {number}"
         case CountSpec() | ReportedSpec():
-            return f"at most {spec.at_most:g}"
+            return f"at most {plain(spec.at_most)}"

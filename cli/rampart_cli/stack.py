@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from rampart.words import listed
 from rampart_cli.failures import InputError, RefusedError, UnreachableError
 from rampart_cli.machines import Machines, Patience, StepFunctionsMachines
 
@@ -38,7 +39,7 @@ class Stack:
         """The record of a rollout; raises RefusedError when there is none."""
         state = self.records.state(rollout)
         if state is None:
-            known = ", ".join(self.records.watched()) or "none"
+            known = listed(self.records.watched())
             raise RefusedError(
                 f"there is no rollout {rollout!r} in the stack {self.name!r}",
                 name="UnknownRollout",

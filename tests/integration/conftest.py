@@ -23,6 +23,7 @@ from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
 from rampart.rollout.gate import Answer, Gate, Question
 from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState, Status
+from rampart.words import timestamp
 from tests.records import record
 
 if TYPE_CHECKING:
@@ -152,8 +153,8 @@ class TableMachines:
 
     def open_gate(self, rollout: str, execution: str, gate: Gate) -> None:
         """Write as the state machine `rollout` does when it begins to wait."""
-        opened = {"id": gate.id, "kind": gate.kind.value, "token": gate.token, "opened": items.time_text(gate.opened)}
-        texts = opened | ({"lapses": items.time_text(gate.lapses)} if gate.lapses else {})
+        opened = {"id": gate.id, "kind": gate.kind.value, "token": gate.token, "opened": timestamp(gate.opened)}
+        texts = opened | ({"lapses": timestamp(gate.lapses)} if gate.lapses else {})
         if gate.question:
             asked = gate.question
             texts |= {
@@ -195,7 +196,7 @@ class TableMachines:
             "note": answer.note,
             "reported": json.dumps(answer.reported),
             "execution": answer.execution,
-            "at": items.time_text(answer.at),
+            "at": timestamp(answer.at),
         }
         _as_machine(
             lambda: self._client.update_item(

@@ -29,6 +29,7 @@ from rampart.adapters import dynamodb, items, wiring
 from rampart.plan.model import Plan
 from rampart.rollout.gate import OpenGate
 from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
+from rampart.words import timestamp
 from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Template
 from tests.records import record
 
@@ -127,14 +128,14 @@ class World:
 
     def approve(self, state: RolloutState) -> str:
         """Let a person have approved at a rollout's approval gate; the gate's id."""
-        answer = {"decision": "approve", "by": "Ada", "execution": "decision", "at": items.time_text(self.now)}
+        answer = {"decision": "approve", "by": "Ada", "execution": "decision", "at": timestamp(self.now)}
         gate = items.rollout_key(state.rollout, "GATE") | {
             "id": f"{state.rollout}-asked",
             "kind": "approval",
             "attempt": state.attempt,
             "stage": state.stage,
             "token": "asked",
-            "opened": items.time_text(self.now),
+            "opened": timestamp(self.now),
             "answer": answer,
             "schema_version": 1,
         }

@@ -15,6 +15,7 @@ import pytest
 
 from local import ministack
 from rampart.adapters import items
+from rampart.words import timestamp
 
 pytestmark = pytest.mark.skipif(not ministack.INTERPRETER.exists(), reason="no .venv-aws: `make local-tools` makes it")
 
@@ -83,7 +84,7 @@ class Decisions:
 
 
 def text(later: timedelta) -> str:
-    return items.time_text(datetime.now(UTC) + later)
+    return timestamp(datetime.now(UTC) + later)
 
 
 @pytest.fixture(scope="module")

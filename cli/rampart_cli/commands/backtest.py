@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from rampart.evidence.criteria import RateCriterion, Side
-from rampart.evidence.words import count, percent
 from rampart.plan.quantities import parse_fraction
+from rampart.words import count, percent
 from rampart_cli.backtest import Backtest, BacktestResult, BacktestSettings, Only, judge_all
 from rampart_cli.console import show, table, verdict_text
 from rampart_cli.failures import InputError

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rampart_cli.console import moment, percent, show, table, verdict_text, words
+from rampart.words import percentage, weekday_and_second
+from rampart_cli.console import show, table, verdict_text, words
 from rampart_cli.failures import RefusedError
 from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackName
 from rampart_cli.view import evaluation_view
@@ -50,9 +51,9 @@ def evaluations(
             ("when", "attempt", "at", "verdict", "in words"),
             [
                 (
-                    moment(each.at, state.plan.zone),
+                    weekday_and_second(each.at, state.plan.zone),
                     str(each.attempt),
-                    percent(each.percent),
+                    percentage(each.percent),
                     verdict_text(each.verdict.value),
                     "\n".join(str(judgement["message"]) for judgement in each.judgements),
                 )

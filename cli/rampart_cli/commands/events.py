@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rampart_cli.console import moment, percent, show, table
+from rampart.words import percentage, weekday_and_second
+from rampart_cli.console import show, table
 from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackName
 from rampart_cli.view import event_view
 
@@ -32,9 +33,9 @@ def events(
             ("when", "attempt", "at", "what", "who", "in words"),
             [
                 (
-                    moment(e.at, zone),
+                    weekday_and_second(e.at, zone),
                     str(e.attempt),
-                    "" if e.percent is None else percent(e.percent),
+                    "" if e.percent is None else percentage(e.percent),
                     e.kind,
                     e.by,
                     e.message,

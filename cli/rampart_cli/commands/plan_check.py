@@ -11,8 +11,9 @@ from rich.text import Text
 
 from rampart.plan.model import RateSpec
 from rampart.rollout.plan_problems import lint_problems
+from rampart.words import percentage
 from rampart_cli.bars import bar_text
-from rampart_cli.console import percent, problem_table, show, table, words
+from rampart_cli.console import problem_table, show, table, words
 from rampart_cli.failures import ExitCode
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
@@ -60,7 +61,7 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     show(
         document,
         Text.assemble(_REFUSED if problems else _VALID, words(_title(plan), "bold"), f"  {submitted.digest[:12]}"),
-        words(" → ".join(f"{percent(s.percent)} for {s.hold}" for s in plan.stages)),
+        words(" → ".join(f"{percentage(s.percent)} for {s.hold}" for s in plan.stages)),
         Text(),
         table(
             ("criterion", "kind", "bar", "clump"),

@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from rampart_cli.console import STATUS_STYLES, clean, moment, percent, show, stdout, table, verdict_text, words
+from rampart.words import in_words, percentage, status_in_words, weekday_and_second
+from rampart_cli.console import STATUS_STYLES, clean, show, stdout, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.view import status_view
 
@@ -93,7 +94,7 @@ def _render(seen: Sequence[_Seen], *, in_place: bool = False) -> RenderableType:
 def _panel(seen: _Seen) -> Panel:
     state, view = seen.state, seen.view
     style = STATUS_STYLES.get(view["status"], "")
-    title = Text.assemble((clean(view["title"]), "bold"), "  ", (view["status"].replace("_", " "), style))
+    title = Text.assemble((clean(view["title"]), "bold"), "  ", (status_in_words(view["status"]), style))
     parts: list[RenderableType] = [
         _staircase(state),
         Text.assemble(("waits for  ", "dim"), clean(_waiting(seen))),
@@ -115,7 +116,12 @@ def _panel(seen: _Seen) -> Panel:
         table(
             ("when", "at", "who", "what"),
             [
-                (moment(e.at, state.plan.zone), "" if e.percent is None else percent(e.percent), e.by, e.message)
+                (
+                    weekday_and_second(e.at, state.plan.zone),
+                    "" if e.percent is None else percentage(e.percent),
+                    e.by,
+                    e.message,
+                )
                 for e in seen.events[-len(view["events"]) :]
             ],
         ),
@@ -127,7 +133,7 @@ def _panel(seen: _Seen) -> Panel:
 
 
 def _staircase(state: RolloutState) -> Text:
-    line = Text(f"{percent(state.percent)}", style="bold")
+    line = Text(percentage(state.percent), style="bold")
     line.append("   ")
     for index, stage in enumerate(state.plan.stages):
         here, past = index == state.stage, state.stage is not None and index < state.stage
@@ -139,7 +145,7 @@ def _staircase(state: RolloutState) -> Text:
 def _waiting(seen: _Seen) -> str:
     state, told = seen.state, str(seen.view["waits_for"])
     if state.standing and seen.view["gate"] and seen.view["gate"]["kind"] == "bake":
-        return f"{told} (hold ends {moment(state.standing.hold_ends, state.plan.zone)})"
+        return f"{told} (hold ends {weekday_and_second(state.standing.hold_ends, state.plan.zone)})"
     return told
 
 
@@ -148,10 +154,10 @@ def _question(seen: _Seen) -> list[RenderableType]:
     if not gate or "answer_with" not in gate:
         return []
     lapses = seen.gate.lapses if seen.gate else None
-    until = f", open until {moment(lapses, seen.state.plan.zone)}" if lapses else ""
+    until = f", open until {weekday_and_second(lapses, seen.state.plan.zone)}" if lapses else ""
     return [
         words(
-            f"\nThe question: may it {gate['next']}? The evidence says {gate['verdict'].replace('_', ' ')}{until}.",
+            f"\nThe question: may it {gate['next']}? The evidence says {in_words(gate['verdict'])}{until}.",
             "bold",
         ),
     ]

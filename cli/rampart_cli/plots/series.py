@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.judgement import FiredBy
 from rampart.evidence.rule import Walk
+from rampart.words import in_words, percentage, rough_percent
 from rampart_cli.plots.canvas import canvas, caption, save
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ def draw_series(path: Path, backtest: Backtest) -> None:
     if buckets:
         _draw_rates(axes, backtest, across)
         _draw_limits(axes, [(across[buckets[index].start], lower, upper) for index, lower, upper in limits])
-    axes.axhline(100 * backtest.rule.bar, color="C3", linestyle="--", label=f"bar {100 * backtest.rule.bar:g}%")
+    bar = 100 * backtest.rule.bar
+    axes.axhline(bar, color="C3", linestyle="--", label=f"bar {percentage(bar)}")
     _draw_decision(axes, backtest, across)
     _draw_fault(axes, backtest, across)
     axes.set_ylim(*_range(backtest, limits))
     axes.set_ylabel("rate, %")
-    verdict = result.verdict.replace("_", " ") + (f": {result.reason}" if result.reason else "")
+    verdict = in_words(result.verdict) + (f": {result.reason}" if result.reason else "")
     axes.set_title(f"{caption(str(result.id), most=40)}: {caption(verdict)}")
     figure.legend(loc="outside lower center", ncols=3)
     save(figure, path)
@@ -115,7 +117,7 @@ def _draw_decision(axes: Axes, backtest: Backtest, across: Sequence[float]) -> N
     if ruling.walk.fired is FiredBy.CHANGE_DETECTOR:
         since = across[buckets[ruling.since].start]
         rate = 100 * ruling.errors / ruling.requests
-        told = f"{rate:.3g}% since it most likely changed"
+        told = f"{rough_percent(rate / 100)} since it most likely changed"
         axes.axvspan(since, at, color="C1", alpha=0.25, linewidth=0)
         axes.plot([since, at], [rate, rate], color="C1", linewidth=2.5, marker="o", markersize=4, label=told)
 

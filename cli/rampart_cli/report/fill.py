@@ -10,6 +10,7 @@ from bisect import bisect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from rampart.words import listed, percentage
 from rampart_cli.document import Page, PlanOutline, Reading, Span, StageOutline, outline, read
 from rampart_cli.document.labels import placeholder_in
 from rampart_cli.document.marks import marks_in
@@ -74,7 +75,7 @@ def _places(reading: Reading, history: RolloutHistory) -> PlanOutline:
     if len(found) == 1 and not found[0][0].flags:
         mine = [found[0][1]]
     if len(mine) != 1:
-        named = ", ".join(sorted({flag.name for plan, _ in found for flag in plan.flags})) or "none"
+        named = listed(sorted({flag.name for plan, _ in found for flag in plan.flags}))
         raise InputError(
             f"the page names the flags {named}; the rollout is about {', '.join(sorted(flags))}",
             name="AnotherPlansPage",
@@ -245,7 +246,7 @@ def _ticks(places: PlanOutline, history: RolloutHistory) -> Mapping[Edit, str]:
 
 
 def _said(percents: Sequence[float]) -> str:
-    return " and ".join(f"{percent:g}%" for percent in percents) + (" was" if len(percents) == 1 else " were")
+    return " and ".join(map(percentage, percents)) + (" was" if len(percents) == 1 else " were")
 
 
 def _grouped(places: Iterable[tuple[Place | None, int]]) -> list[tuple[Place, set[int]]]:

@@ -67,7 +67,7 @@ SILENT: dict[MonitorTrouble, tuple[dict[str, Any], str]] = {
     MonitorTrouble.NO_DATA: (
         {"state": "No Data", "since": NOW - 25 * HOUR},
         (
-            "has had no data since 2026-03-09 13:00 UTC, longer than 24 hours: "
+            "has had no data since 2026-03-09 13:00 UTC, longer than 1 day: "
             "correct its query, or start what sends its data"
         ),
     ),

@@ -28,7 +28,7 @@ CANNOT_SPEAK: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "MonitorHasNoData": (
         {"state": "No Data", "since": START - 25 * HOUR, "notify_no_data": True},
-        "it has had no data since 2026-03-09 13:00 UTC, longer than 24 hours",
+        "it has had no data since 2026-03-09 13:00 UTC, longer than 1 day",
         "Correct its query, or start what sends its data",
     ),
     "MonitorNotJudging": (

@@ -15,6 +15,7 @@ from rampart.adapters.datadog_api import DatadogApi, UnansweredError, errors_in
 from rampart.adapters.datadog_monitors import readings_of
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.numbers import finite, shown
+from rampart.words import count, duration, plain
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -71,7 +72,7 @@ class DatadogMetricSource:
         if not queries:
             return {}
         if (buckets := (end - start) / bucket) > _MOST_POINTS:
-            detail = f"{buckets:.0f} buckets are too many: beyond {_MOST_POINTS} Datadog makes them wider"
+            detail = f"{count(round(buckets))} buckets are too many: beyond {_MOST_POINTS} Datadog makes them wider"
             return dict.fromkeys(queries, Unavailable(AbsenceReason.MALFORMED, detail))
         try:
             answer = self._patiently(lambda client: _timeseries(client, list(queries.values()), window))
@@ -222,7 +223,8 @@ def _time(value: object, window: AskedRange) -> int:
         raise _Unreadable(f"{shown(value)} is no time") from None
     if at % window.bucket or not window.start - window.bucket < at < window.end:
         raise _Unreadable(
-            f"{at:g} begins no bucket of {window.bucket} s from {window.start} to {window.end}; were they made wider?"
+            f"{plain(at)} begins no bucket of {duration(window.bucket)} from {window.start} to {window.end}; "
+            "were they made wider?"
         )
     return int(at)
 

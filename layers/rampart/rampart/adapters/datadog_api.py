@@ -12,6 +12,7 @@ from rampart.adapters.deadline import within
 from rampart.adapters.json_text import read_json
 from rampart.errors import SecretUnavailableError
 from rampart.numbers import shown
+from rampart.words import duration
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -42,7 +43,7 @@ class DatadogApi:
             return within(self._deadline, lambda: self._authorized(ask))
         except TimeoutError as error:
             raise UnansweredError(
-                AbsenceReason.UNREACHABLE, f"Datadog did not answer in {self._deadline:g} s"
+                AbsenceReason.UNREACHABLE, f"Datadog did not answer in {duration(self._deadline)}"
             ) from error
 
     def _authorized(self, ask: Callable[[ApiClient], object]) -> object:
@@ -148,7 +149,7 @@ def _refused(status: int, body: object, headers: Mapping[str, str]) -> Unanswere
         return UnansweredError(AbsenceReason.REFUSED_CREDENTIALS, said, status=status)
     if status == 429:
         reset = _seconds({name.lower(): value for name, value in headers.items()}.get("x-ratelimit-reset"))
-        when = "without saying when to ask again" if reset is None else f"ask again in {reset:g} s"
+        when = "without saying when to ask again" if reset is None else f"ask again in {duration(reset)}"
         return UnansweredError(AbsenceReason.RATE_LIMITED, f"{said}; {when}", status=status, reset_seconds=reset)
     if 400 <= status < 500:
         return UnansweredError(AbsenceReason.REFUSED_QUERY, said, status=status)

@@ -15,6 +15,7 @@ from rampart.adapters.deadline import within
 from rampart.errors import ConflictError, StoreError
 from rampart.rollout.notify import Turn
 from rampart.rollout.state import Claim
+from rampart.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -98,7 +99,7 @@ class DynamoRolloutStore:
         try:
             return within(seconds, lambda: self._claims(flags))
         except TimeoutError as error:
-            raise StoreError(f"the table did not answer within {seconds * 1000:g} ms") from error
+            raise StoreError(f"the table did not answer within {duration(seconds)}") from error
 
     def _claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
         keys = [items.to_item(items.claim_key(flag)) for flag in dict.fromkeys(flags)]

@@ -17,6 +17,7 @@ from rampart.adapters.json_text import read_json
 from rampart.errors import FlagCredentialsError, FlagStoreError, SecretUnavailableError, UnknownFlagError
 from rampart.numbers import finite, shown
 from rampart.rollout.flag import FlagReading
+from rampart.words import duration
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Session
@@ -82,7 +83,9 @@ class FlipperFlagStore:
         try:
             answer = within(self._timeouts.total, lambda: self._authorized(method, path, body))
         except TimeoutError as error:
-            raise FlagStoreError(f"Flipper did not answer {method} {path} in {self._timeouts.total:g} s") from error
+            raise FlagStoreError(
+                f"Flipper did not answer {method} {path} in {duration(self._timeouts.total)}"
+            ) from error
         if not 200 <= answer.status < 300:
             raise _refusal(answer, method, path)
         return answer

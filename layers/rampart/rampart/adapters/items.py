@@ -21,7 +21,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import accumulate
@@ -39,6 +39,7 @@ from rampart.plan.model import Plan
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.gate import Gate, Question
 from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, RolloutState
+from rampart.words import timestamp
 
 Attributes = dict[str, Any]
 """An item as plain Python values."""
@@ -51,12 +52,6 @@ WATCHED = "yes"
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
-
-
-def time_text(at: datetime) -> str:
-    """A time as UTC text with milliseconds, such as `2026-11-23T20:33:12.123Z`."""
-    utc = at.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
 
 
 def to_item(attributes: Mapping[str, Any]) -> Item:
@@ -167,7 +162,7 @@ def _reported(text: str | None) -> dict[str, float]:
 
 def event_attributes(event: Event, number: str) -> Attributes:
     """An event's attributes; `number` tells events of the same millisecond apart."""
-    keys = rollout_key(event.rollout, f"EVENT#{time_text(event.at)}#{number}")
+    keys = rollout_key(event.rollout, f"EVENT#{timestamp(event.at)}#{number}")
     details = json.dumps(event.details, sort_keys=True, default=str)
     return _fields(event) | keys | {"details": details, "schema_version": SCHEMA_VERSION}
 
@@ -190,7 +185,7 @@ def evaluation_attributes(evaluation: Evaluation, retention: timedelta) -> tuple
     What is not kept is replaced by a note in its place, so that a replay finds it missing instead of empty.
     """
     evidence, dropped = compress_evidence(evaluation.evidence)
-    attributes = _fields(evaluation) | rollout_key(evaluation.rollout, f"EVALUATION#{time_text(evaluation.at)}")
+    attributes = _fields(evaluation) | rollout_key(evaluation.rollout, f"EVALUATION#{timestamp(evaluation.at)}")
     attributes |= {
         "evidence": evidence,
         "judgements": json.dumps(evaluation.judgements, default=str),
@@ -268,7 +263,7 @@ def _plain(value: object) -> object:
         case Mapping():
             return {name: _plain(each) for name, each in value.items()}
         case datetime():
-            return time_text(value)
+            return timestamp(value)
         case StrEnum():
             return value.value
         case float():

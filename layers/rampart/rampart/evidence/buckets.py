@@ -25,7 +25,7 @@ from rampart.absence import AbsenceReason
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.straddle import Counts, give_back
 from rampart.evidence.window import Window
-from rampart.evidence.words import count, moment
+from rampart.words import count, moment
 
 LARGEST_COUNT = 2.0**53
 """Beyond this, floats do not count exactly any more."""

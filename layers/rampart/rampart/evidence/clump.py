@@ -10,7 +10,7 @@ from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.hours import HOUR, hours_of, sums, told
 from rampart.evidence.outage import outages
 from rampart.evidence.series import Series
-from rampart.evidence.words import count
+from rampart.words import count
 
 LEAST_ERRORS = 20
 """With fewer errors in the history, the measurement would be noise."""

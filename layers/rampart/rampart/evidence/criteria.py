@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from rampart.evidence.grid import DEFAULT_CLUMP
+from rampart.words import plain
 
 
 class Side(StrEnum):
@@ -54,7 +55,7 @@ class RateCriterion:
 
     def __post_init__(self) -> None:
         if not 0 < self.bar < 1:
-            raise ValueError(f"{self.name}: the bar {self.bar:g} does not lie between 0 and 1, exclusive")
+            raise ValueError(f"{self.name}: the bar {plain(self.bar)} does not lie between 0 and 1, exclusive")
         if not (0 < self.alpha_fail < 0.5 and 0 < self.alpha_pass < 0.5):
             raise ValueError(f"{self.name}: alphas lie between 0 and 0.5, exclusive")
         if not (self.clump >= 1 and self.detector >= 1):

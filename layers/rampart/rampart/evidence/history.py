@@ -26,7 +26,7 @@ from rampart.evidence.series import Series
 from rampart.evidence.silence import SILENCE_EXPECTS, errors_stopped
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
-from rampart.evidence.words import count, moment, percent
+from rampart.words import count, moment, percent
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import RateCriterion

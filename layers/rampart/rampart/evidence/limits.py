@@ -19,7 +19,7 @@ from rampart.evidence.judgement import Judgement, Kind
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.silence import SILENCE_BUCKETS, frozen
 from rampart.evidence.verdict import Verdict
-from rampart.evidence.words import count, moment, plain
+from rampart.words import count, duration, moment, plain
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import CountCriterion, ReportedCriterion, ValueCriterion
@@ -103,7 +103,7 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
     patience = max(int(criterion.hold_for.total_seconds()), window.bucket)
     stretches = _stretches(criterion, _fine_enough(points, window, patience), window, patience)
     side, other = ("below", "above") if criterion.fails_high else ("above", "below")
-    bar, long = plain(criterion.bar), f"{patience / 60:g} minutes"
+    bar, long = plain(criterion.bar), duration(patience)
     for stretch in stretches:
         if criterion.is_wrong(stretch[0][1]) and _length(stretch, window) >= patience:
             value = stretch[-1][1]

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from rampart.evidence.judgement import Judgement, Kind
 from rampart.evidence.verdict import Verdict
-from rampart.evidence.words import moment
+from rampart.words import duration, moment
 
 NO_DATA_PATIENCE = timedelta(hours=24)
 """How long any monitor may be without data: a service that nobody uses at night has had a whole day by then."""
@@ -162,7 +162,7 @@ def name_of(monitor: int) -> str:
 def _of_state(
     reading: MonitorReading, now: datetime, patience: timedelta, data_since: datetime | None
 ) -> Iterator[GuardGap]:
-    known = "" if reading.since is None else f" since {moment(int(reading.since.timestamp()))}"
+    known = "" if reading.since is None else f" since {moment(reading.since)}"
     match reading.state.casefold():
         case "ok" | "warn":
             return
@@ -172,8 +172,7 @@ def _of_state(
             # A monitor of which nobody knows when it fell silent may have been so for ever.
             starts = [at for at in (reading.since, data_since) if at is not None]
             if not starts or now - max(starts) > patience:
-                hours = f"{patience.total_seconds() / 3600:g} hours"
-                what = f"has had no data{known}, longer than {hours}"
+                what = f"has had no data{known}, longer than {duration(patience)}"
                 yield GuardGap(MonitorTrouble.NO_DATA, what, "correct its query, or start what sends its data")
         case _:
             what = f"is in state {reading.state!r}{known}, in which it judges nothing"

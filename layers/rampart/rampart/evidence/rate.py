@@ -14,7 +14,7 @@ from rampart.evidence.rule import RateRule, Ruling, decide, requests_to_decide
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
 from rampart.evidence.verdict import Verdict
-from rampart.evidence.words import count, moment, percent
+from rampart.words import count, moment, percent, percentage, rough_percent
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import RateCriterion
@@ -132,7 +132,7 @@ def _observed(criterion: RateCriterion, ruling: Ruling) -> str:
 def _sure(criterion: RateCriterion, limits: tuple[float, float]) -> str:
     sure = 1 - criterion.alpha_fail - criterion.alpha_pass
     lower, upper = (percent(limit, near=criterion.bar) for limit in limits)
-    return f"; {sure * 100:.3g}% sure it is between {lower} and {upper}"
+    return f"; {rough_percent(sure)} sure it is between {lower} and {upper}"
 
 
 def _passing(criterion: RateCriterion) -> str:
@@ -159,5 +159,6 @@ def _of_new_path(criterion: RateCriterion, limits: tuple[float, float], share: f
         )
     worst = percent(limit, near=criterion.bar)
     most = "fail up to" if criterion.fails_high else "reach only"
-    told = f"; over everyone's requests, so with the flag at {share * 100:g}% the new path alone may {most} {worst}"
+    flag_at = percentage(share * 100)
+    told = f"; over everyone's requests, so with the flag at {flag_at} the new path alone may {most} {worst}"
     return limit, told

@@ -21,6 +21,7 @@ from rampart.rollout.ports import Clock, FlagStore, MonitorSource, RolloutStore
 from rampart.rollout.sight import astray
 from rampart.rollout.state import CLOSED, Event, EventKind, Intent, RolloutState, Standing, Status
 from rampart.rollout.waiver import Override
+from rampart.words import percentage
 
 _START = "start"
 """Stands for the gate of an attempt's first stage, whose approval is the start itself."""
@@ -167,7 +168,9 @@ class Advance:
             now = self.clock.now()
             after = _advanced(state, intent, now)
             stage = state.plan.stages[intent.stage]
-            message = f"{_flags(state)} read at {intent.percent:g}%" + (f": {stage.name}" if stage.name else "")
+            message = f"{_flags(state)} read at {percentage(intent.percent)}" + (
+                f": {stage.name}" if stage.name else ""
+            )
             event = after.event(now, EventKind.ADVANCED, message, gate=intent.gate)
             try:
                 self.store.commit(state, after, events=[event])
@@ -204,7 +207,7 @@ class Advance:
         after = state.moved(
             now, status=Status.COMPLETED, gate=None, passed_gate=wanted, watch_until=now + state.plan.watch
         )
-        told = f"{_flags(state)} stays at {state.percent:g}% of actors: the rollout is complete"
+        told = f"{_flags(state)} stays at {percentage(state.percent)} of actors: the rollout is complete"
         event = after.event(now, EventKind.COMPLETED, told, gate=wanted)
         self.store.commit(state, after, events=[event], answered=answered, release=True)
         return AdvanceResult.of(AdvanceOutcome.COMPLETED, after)

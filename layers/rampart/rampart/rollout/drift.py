@@ -8,6 +8,7 @@ from enum import StrEnum
 from rampart.model import Model
 from rampart.plan.model import OnDrift, OnFall, OnRise
 from rampart.rollout.request import Cause
+from rampart.words import percentage
 
 
 class DriftSide(StrEnum):
@@ -39,8 +40,8 @@ class Drift(Model):
     def __str__(self) -> str:
         if self.side is DriftSide.UNREAD:
             return f"out of sight: {self.flag} cannot be read"
-        reads = "does not exist any more" if self.reads is None else f"reads {self.reads:g}%"
-        return f"{self.side} its record of {self.record:g}%: {self.flag} {reads}"
+        reads = "does not exist any more" if self.reads is None else f"reads {percentage(self.reads)}"
+        return f"{self.side} its record of {percentage(self.record)}: {self.flag} {reads}"
 
 
 def cause_of(drift: Drift | None, policy: OnDrift) -> Cause | None:

@@ -29,6 +29,7 @@ from rampart.rollout.question import SIGHTED, answer_of, may_ask
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.sight import Sight, is_echo, sight_of
 from rampart.rollout.state import DOWN, Evaluation, Event, EventKind, Latest, RolloutState, Standing, Status
+from rampart.words import timestamp
 
 _MOST_SLACK = timedelta(seconds=30)
 """Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
@@ -147,7 +148,7 @@ class Evaluate:
         by_now = as_bad_as_they_became(state, judgements, answers, window)
         verdict = worst(j.verdict for j in judgements)
         evaluation = Evaluation(
-            id=f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+            id=timestamp(now),
             at=now,
             rollout=state.rollout,
             attempt=state.attempt,

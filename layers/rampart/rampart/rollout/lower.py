@@ -10,6 +10,7 @@ from typing import TypeVar
 from rampart.errors import FlagsNotLoweredError, FlagStoreError, FlagUnconfirmedError, UnknownFlagError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.ports import FlagStore
+from rampart.words import percentage
 
 USUAL_TRIES = 3
 """How often a use case writes and reads back a flag, or writes a record that others write too."""
@@ -113,7 +114,7 @@ def lower_one(flags: FlagStore, name: str, tries: int = USUAL_TRIES) -> FlagRead
         if reading.is_down:
             return reading
     raise FlagUnconfirmedError(
-        f"{name} was set to 0% but reads {reading.exposure if reading else 0:g}%"
+        f"{name} was set to 0% but reads {percentage(reading.exposure if reading else 0)}"
         + (f" with its {', '.join(reading.open_gates)} gate open" if reading and reading.open_gates else "")
         + "; Rampart keeps trying"
     )

@@ -14,6 +14,7 @@ from rampart.plan.model import Approval
 from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind
 from rampart.rollout.state import CLOCK_SKEW, Intent, RolloutState
 from rampart.rollout.waiver import BY_NAME, LETS_ON, Override, Shown, shown_of
+from rampart.words import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def permit(
     if gate_id is None:  # `prepare` has just seen the calendar open
         return () if state.standing is None else Refusal("only an attempt's first stage needs no gate")
     if not plan.calendar.is_open(now, plan.zone) and state.next_stage < len(plan.stages):
-        return Refusal(f"the calendar is closed until {plan.calendar.next_opening(now, plan.zone):%Y-%m-%d %H:%M %Z}")
+        return Refusal(f"the calendar is closed until {moment(plan.calendar.next_opening(now, plan.zone), plan.zone)}")
     if gate is None or gate.id != gate_id or (gate.attempt, gate.stage) != (state.attempt, state.stage):
         return Refusal("the answer belongs to another gate")
     if state.drift is not None:

@@ -11,6 +11,7 @@ from rampart.rollout.gate import DecisionKind, Question
 from rampart.rollout.permission import advances_alone, is_hold_over
 from rampart.rollout.state import RolloutState
 from rampart.rollout.waiver import LETS_ON
+from rampart.words import timestamp
 
 ADVANCE: Final[dict[str, Any]] = {"outcome": "advance"}
 """What a bake gate is answered with where nobody must be asked."""
@@ -45,7 +46,7 @@ class Asking:
             "next": self.next,
             "decision": self.decision.value,
             "reported": dict.fromkeys(self.question.reported, "how many?"),
-            "lapses": f"{self.lapses:%Y-%m-%dT%H:%M:%S}.{self.lapses.microsecond // 1000:03d}Z",
+            "lapses": timestamp(self.lapses),
             "seconds": self.seconds,
         }
 

@@ -9,6 +9,7 @@ from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import lower, lower_to
 from rampart.rollout.ports import Clock, FlagStore, RolloutStore
 from rampart.rollout.state import EventKind, RolloutState, Status
+from rampart.words import percentage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +40,14 @@ class Restore:
         current = self.store.state(rollout)
         if current is None or current.epoch != state.epoch:
             return ()  # an advance may have raised it since: the next tick looks again
-        told = f"{above[0].flag} reads {above[0].exposure:g}%, above its {state.percent:g}%"
+        told = f"{above[0].flag} reads {percentage(above[0].exposure)}, above its {percentage(state.percent)}"
         if any(reading.open_gates for reading in above):
             raise FlagUnconfirmedError(told)
         raise FlagStoreError(f"{told}: a cache may still hold it; it will be tried again")
 
     def _record(self, state: RolloutState, over: tuple[float, ...]) -> None:
         now = self.clock.now()
-        message = f"lowered to {state.percent:g}% again: another writer had raised it"
+        message = f"lowered to {percentage(state.percent)} again: another writer had raised it"
         try:
             after = state.moved(now, drift=None, own_write=state.written(now, *over))
             self.store.commit(state, after, events=[state.event(now, EventKind.RESTORED, message)])

@@ -8,6 +8,7 @@ from datetime import datetime
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import CLOSED, INTENT_EXPIRES, Event, EventKind, RolloutState, Status
+from rampart.words import percentage
 
 
 def recorded(
@@ -86,7 +87,7 @@ def _event(state: RolloutState, request: RollbackRequest, now: datetime, kind: E
 def _pending(before: RolloutState, request: RollbackRequest, up: Sequence[str]) -> str:
     """That a rollback was asked for and is not done: which flags are not confirmed, or that an advance is in flight."""
     why = f"not yet confirmed at 0%: {', '.join(up)}" if up else "an advance is in flight"
-    return f"rolling back from {before.percent:g}%: {request.reason} ({why}; Rampart keeps trying)"
+    return f"rolling back from {percentage(before.percent)}: {request.reason} ({why}; Rampart keeps trying)"
 
 
 def _done(before: RolloutState, request: RollbackRequest, readings: Sequence[FlagReading]) -> str:

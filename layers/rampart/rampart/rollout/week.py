@@ -9,11 +9,11 @@ from rampart.evidence.criteria import RateCriterion, Scope
 from rampart.evidence.history import Week, WeekTrouble, judge_week, outcome_of
 from rampart.evidence.hours import told
 from rampart.evidence.series import Measured, Series
-from rampart.evidence.words import count, moment, percent
 from rampart.plan.model import HistoryHour, Plan, RateHistory, RateSpec
 from rampart.plan.power import PowerLeft, power_left
 from rampart.plan.queries import criteria_of, query_key
 from rampart.rollout.start_problem import StartProblem
+from rampart.words import count, moment, percent
 
 _FAR = 2.0
 """A week whose rate is so many times the plan's baseline, or so many times less, is worth a sentence."""
