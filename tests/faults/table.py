@@ -18,15 +18,15 @@ _OPENING = """\
 # The fault matrix
 
 Every function calls every system that it uses while that system fails in each of {faults} ways, and again once it has
-recovered, as its caller retries: the state machine, the next tick, Datadog, the queue, the stream. The real use cases and
-the real adapters run; `tests/faults` runs the matrix, checks every row, and writes this page.
+recovered, as its caller retries: the state machine, the next tick, Datadog, the queue, the stream. The real use cases
+and the real adapters run; `tests/faults` runs the matrix, checks every row, and writes this page.
 
 In every row: nothing passes unseen, nothing goes up without approval, no call waits as long as the other side stays
 silent, and unfinished work is done when it is called again, once.
 
 Flag is what Flipper has after the call; it was at 0% for `prepare`, 25% for `rollback`, and 1% for the others. In the
-rows of `rollback`, it goes down at once unless Flipper itself fails or the alert's token can't be checked. In the rows of
-`evaluate` and Lambda, the evidence fails, and Lambda is asked to call `rollback`.
+rows of `rollback`, it goes down at once unless Flipper itself fails or the alert's token can't be checked. In the rows
+of `evaluate` and Lambda, the evidence fails, and Lambda is asked to call `rollback`.
 
 | function | system | it fails by | outcome | flag | what is kept | what people are told | called again |
 |---|---|---|---|---|---|---|---|
