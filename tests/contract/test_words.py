@@ -21,7 +21,7 @@ def texts() -> Iterator[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in listed.rstrip("\0").split("\0"):
         path = ROOT / name
-        if path not in (PHRASES, Path(__file__)) and not any(fnmatch(f"./{name}", skipped) for skipped in SKIPPED):
+        if not any(fnmatch(f"./{name}", skipped) for skipped in SKIPPED):
             yield path
 
 
