@@ -19,6 +19,7 @@ from rampart.plan.quantities import parse_traffic
 from rampart.words import chance, count, plain, rough_duration, rough_percent
 from rampart_cli.console import say, show, table, words
 from rampart_cli.failures import InputError
+from rampart_cli.findings import rendered_all
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
 
@@ -41,7 +42,8 @@ def plan_simulate(
     as_json: AsJson = False,
 ) -> None:
     """Say what each stage can decide within its hold: for a healthy flag, and for one at 2 and 5 times the bar."""
-    plan = read_plan(plan_file).plan
+    written = read_plan(plan_file)
+    plan = written.plan
     rates = rate_criteria(plan)
     if plot is not None and not rates:
         raise InputError("there is nothing to draw", fix=_NOTHING)
@@ -55,7 +57,7 @@ def plan_simulate(
     outlooks = [outlook(rate, stage, runs=runs, seed=seeds.getrandbits(32)) for stage, rate in pairs]
     false = any_of(each.false_rollback_chance for each in outlooks)
     guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in outlooks))
-    told = warnings(plan)
+    told = written.placed(warnings(plan))
     if plot is not None:
         _draw(plot, plan, outlooks)
     show(
@@ -67,10 +69,11 @@ def plan_simulate(
             "outlooks": [asdict(each) for each in outlooks],
             "false_rollback_chance": false,
             "false_rollback_guarantee": guarantee,
-            "warnings": [asdict(each) for each in told],
+            "warnings": [each.to_wire() for each in told],
         },
         *(_shown(outlooks, false, guarantee, runs) if outlooks else [words(_NOTHING)]),
-        *(Text.assemble(("\nwarning ", "bold yellow"), words(str(each))) for each in told),
+        Text(),
+        *rendered_all(told, written.source),
         as_json=as_json,
     )
 
