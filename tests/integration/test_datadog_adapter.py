@@ -270,7 +270,7 @@ def test_a_rate_limit_that_does_not_fit_is_not_waited_out(
 
 
 class RotatingSecret:
-    """A secret whose newer content is only seen when it is read anew."""
+    """A secret whose newer content is only seen when it is read again."""
 
     def __init__(self, known: Mapping[str, Any], newer: Mapping[str, Any]) -> None:
         self.known, self.newer = known, newer
@@ -348,9 +348,9 @@ ends = lambda end: [name for name in loaded if name.endswith(end)]
 print(json.dumps([before, ends(".models"), ends("metrics_api")]))
 """
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=_path())
-    before, catalogues, apis = json.loads(ran.stdout)
+    before, catalogs, apis = json.loads(ran.stdout)
     assert before == []
-    assert catalogues == []
+    assert catalogs == []
     assert apis == ["datadog_api_client.v2.api.metrics_api"]
 
 

@@ -74,8 +74,8 @@ shares = st.integers(min_value=1, max_value=99_999_999).map(lambda millionths: m
 @example(0.0122, 0.0125)
 @example(0.07999999, 0.08)
 def test_what_is_told_lies_on_the_side_of_the_bar_where_it_is(fraction: float, bar: float) -> None:
-    told, beside = (float(words.percent(each, near=bar).removesuffix("%")) for each in (fraction, bar))
-    assert (told < beside, told > beside) == (fraction < bar, fraction > bar)
+    told, nearby = (float(words.percent(each, near=bar).removesuffix("%")) for each in (fraction, bar))
+    assert (told < nearby, told > nearby) == (fraction < bar, fraction > bar)
 
 
 @pytest.mark.parametrize(
