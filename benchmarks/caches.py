@@ -29,12 +29,13 @@ from rampart.adapters.memory import (
 from rampart.adapters.secrets import FixedSecret
 from rampart.errors import FlagStoreError, RollbackUndoneError
 from rampart.evidence.series import Measured, Series
-from rampart.rollout.advance import Advance
+from rampart.rollout.advance import Advance, AdvanceOutcome
 from rampart.rollout.evaluate import Evaluate
+from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, Question
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback
-from rampart.rollout.state import Answer, DecisionKind, EventKind, Gate, GateKind, Question, RolloutState, Status
+from rampart.rollout.state import EventKind, RolloutState, Status
 
 FALSE = frozenset({EventKind.DRIFTED, EventKind.TAKEN_DOWN_AGAIN, EventKind.RESTORED, EventKind.HELD})
 """What nobody may be told of where nobody but Rampart wrote."""
@@ -95,9 +96,9 @@ class Played:
         """Start, at 0%."""
         use_case = Prepare(store=self.store, flags=self.flag_store, metrics=self.metrics, clock=self.clock)
         self.gates.running.add("execution")
-        outcome = use_case(_plan(self.name, self.flags), "execution")
-        if outcome["outcome"] != "ready":
-            raise RuntimeError(outcome["cause"])
+        answer = use_case(_plan(self.name, self.flags), "execution").to_wire()
+        if answer["outcome"] != "ready":
+            raise RuntimeError(answer["cause"])
         self.next_tick = self.clock.now() + _TICK
 
     def wait(self, time: timedelta) -> None:
@@ -131,11 +132,12 @@ class Played:
             self.wait(_CALL)
             try:
                 use_case = Advance(store=self.store, flags=self.flag_store, metrics=self.metrics, clock=self.clock)
-                outcome = use_case(rollout=self.name, attempt=1, execution="execution", gate=gate)
-                return bool(outcome["outcome"] == "advanced")
+                result = use_case(rollout=self.name, attempt=1, execution="execution", gate=gate)
             except FlagStoreError:
                 if pause is not None:
                     self.wait(pause)
+            else:
+                return result.outcome is AdvanceOutcome.ADVANCED
         return False
 
     def roll_back(self, request: RollbackRequest) -> bool:
@@ -160,16 +162,16 @@ class Played:
         state = self.state
         gate = f"gate-{state.epoch}"
         self.gates.wait(gate, "execution")
-        if state.hold_ends is None or state.stage is None:
+        if state.standing is None:
             raise RuntimeError("there is no stage to be approved")
-        self.wait(state.hold_ends - self.clock.now() + 2 * _TICK)
+        self.wait(state.standing.hold_ends - self.clock.now() + 2 * _TICK)
         answer = Answer(decision=DecisionKind.APPROVE, by="ann", execution="d", at=self.clock.now())
         asked = Question(evaluation="e", verdict=self.state.latest.verdict if self.state.latest else "waived")
         opened = Gate(
             id=gate,
             kind=GateKind.APPROVAL,
             attempt=1,
-            stage=state.stage,
+            stage=state.standing.stage,
             token=gate,
             opened=self.clock.now(),
             question=asked,
@@ -223,12 +225,12 @@ def advances(wanted: int, *, processes: int, seconds: float, flags: int, seed: i
         for rollout in rollouts:
             rollout.prepare()
             gate: str | None = None
-            for stage in rollout_stages(rollout):
+            for stage in rollout.state.plan.stages:
                 rollout.calls = 0
                 done = rollout.advance(gate)
                 tally.runs += 1
                 tally.tries.append(rollout.calls)
-                tally.said_early += done and not rollout.are_at(stage)
+                tally.said_early += done and not rollout.are_at(stage.percent)
                 rollout.wait(timedelta(minutes=3))
                 tally.wrong_ends += not done or rollout.state.status is not Status.LIVE
                 if tally.runs == wanted or not done:
@@ -238,11 +240,6 @@ def advances(wanted: int, *, processes: int, seconds: float, flags: int, seed: i
             if tally.runs >= wanted:
                 return tally
     return tally
-
-
-def rollout_stages(rollout: Played) -> list[float]:
-    """The percentages of a rollout's stages."""
-    return [stage.percent for stage in rollout.state.plan.stages]
 
 
 def rollbacks(wanted: int, *, processes: int, seconds: float, flags: int, seed: int = 1) -> Tally:

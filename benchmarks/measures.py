@@ -14,7 +14,8 @@ from benchmarks.recursion import divergence, floor, rolled_back
 from benchmarks.rules import Cumulative, FailedWindows, Floats, PeekedZTest, Rampart, Rule
 from benchmarks.series import changing, clumped, pairs, recorded, run, steady, survivors, wandering
 from rampart.evidence.clump import Clump, measure_clump
-from rampart.evidence.criteria import RateCriterion, Side, judge
+from rampart.evidence.criteria import RateCriterion, Scope, Side
+from rampart.evidence.judge import judge
 from rampart.evidence.judgement import FiredBy
 from rampart.evidence.rule import RateRule, decide
 from rampart.evidence.series import Series
@@ -121,15 +122,14 @@ def _measured_clumps(rate: float, clump: int, spread: float, size: int, chance: 
     while len(clumps) < size:
         some = min(1000, size - len(clumps))
         history = clumped(rate, TRIES, clump, looks=WEEK * HOUR, size=some, spread=spread, chance=chance)
-        hourly = (counts.reshape(WEEK, HOUR, some).sum(axis=1).T for counts in history)
-        for errors, total in zip(*hourly, strict=True):
-            clumps.append(clump_of_hours(errors, total).clump)
+        clumps += (each.clump for each in weekly_clumps(*history))
     return np.array(clumps)
 
 
-def clump_of_hours(errors: Floats, total: Floats) -> Clump:
-    """What the product measures in a history of hourly counts."""
-    return measure_clump(_hourly(errors), _hourly(total))
+def weekly_clumps(errors: Floats, requests: Floats) -> list[Clump]:
+    """What the product measures in the hourly counts of each week of five-minute buckets."""
+    hourly = (counts.reshape(WEEK, HOUR, -1).sum(axis=1).T for counts in (errors, requests))
+    return [measure_clump(_hourly(bad), _hourly(whole)) for bad, whole in zip(*hourly, strict=True)]
 
 
 def _hourly(counts: Floats) -> Series:
@@ -203,7 +203,7 @@ def agreement(size: int) -> Found:
 
 def judging_time() -> Found:
     """Milliseconds of processor time to judge stages of 1,000, 2,000 and 4,000 buckets; the best of five."""
-    criterion = RateCriterion(name="rate", bar=0.01, side=Side.BELOW, clump=1, scope="everyone", baseline=0.003)
+    criterion = RateCriterion(name="rate", bar=0.01, side=Side.BELOW, clump=1, scope=Scope.EVERYONE, baseline=0.003)
     found = {}
     for buckets in (1000, 2000, 4000):
         counts = seeded("time").binomial(10, 0.009, buckets)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.measures import FOUR_DAYS, HOUR, TRIES, WEEK, Found, clump_of_hours, rolled_back_share, seeded
+from benchmarks.measures import FOUR_DAYS, HOUR, TRIES, WEEK, Found, rolled_back_share, seeded, weekly_clumps
 from benchmarks.rules import Floats, Rampart
 from benchmarks.series import clumped
+from rampart.evidence.clump import Clump
 
 BUSY = 480
 """Requests of a five-minute bucket at the front of a shop in the cloud."""
@@ -32,23 +33,18 @@ def with_outage(bar: float, clump: int, spread: float, tries: int, outage: Outag
     """At half a bar: the clump after a week with an outage, and how often four good days are rolled back with it."""
     chance = seeded("outage", bar, clump, spread, tries, outage)
     rate = bar / 2
-    found: list[float] = []
-    left_out: list[int] = []
+    found: list[Clump] = []
     while len(found) < size:
         some = min(500, size - len(found))
         errors, requests = clumped(rate, tries, clump, looks=WEEK * HOUR, size=some, spread=spread, chance=chance)
         _break(errors, requests, outage, chance)
-        hourly = (counts.reshape(WEEK, HOUR, some).sum(axis=1).T for counts in (errors, requests))
-        for bad, whole in zip(*hourly, strict=True):
-            measured = clump_of_hours(bad, whole)
-            found.append(measured.clump)
-            left_out.append(len(measured.left_out))
-    clumps = np.array(found)
+        found += weekly_clumps(errors, requests)
+    clumps = np.array([each.clump for each in found])
     stage = clumped(rate, tries, clump, looks=FOUR_DAYS, size=size, spread=spread, chance=chance)
     return {
         "median": float(np.median(clumps)),
         "95%": float(np.quantile(clumps, 0.95)),
-        "left out": float(np.mean(left_out)),
+        "left out": float(np.mean([len(each.left_out) for each in found])),
         "rolled back": rolled_back_share(Rampart(size, bar, clump=clumps, planned=FOUR_DAYS), *stage),
     }
 
@@ -58,8 +54,7 @@ def few_errors(expected: float, clump: int, size: int) -> Found:
     chance = seeded("few", expected, clump)
     rate = expected / (TRIES * WEEK * HOUR)
     errors, requests = clumped(rate, TRIES, clump, looks=WEEK * HOUR, size=size, spread=0, chance=chance)
-    hourly = (counts.reshape(WEEK, HOUR, size).sum(axis=1).T for counts in (errors, requests))
-    measured = [clump_of_hours(bad, whole) for bad, whole in zip(*hourly, strict=True)]
+    measured = weekly_clumps(errors, requests)
     told = [each.clump for each in measured if not each.source.startswith("default")]
     return {
         "left out": float(np.mean([bool(each.left_out) for each in measured])),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from rich.markup import escape
 from local.stack import LocalStack
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DOWN, Event, EventKind, GateKind, RolloutState, Status
+from rampart.rollout.gate import GateKind
+from rampart.rollout.state import DOWN, Event, EventKind, RolloutState, Status
 
 COMPLAINTS = "Call centre complaints"
 _PATIENCE = 90.0
@@ -89,12 +89,12 @@ class Demo:
         message = event.message
         if event.kind is EventKind.VERDICT_CHANGED and message.startswith(Verdict.PASS.value):
             message = Verdict.PASS.value  # the numbers follow where people are asked
-        # What a start found out beforehand is long: a line for each criterion, whose names begin with a capital here.
-        message, *found = re.split(r"; (?=[A-Z])", message) if event.kind is EventKind.STARTED else [message]
+        notes = event.details.get("notes", ())  # what a start found out beforehand is long: each has a line of its own
+        message = message.removesuffix("".join(f"; {note}" for note in notes))
         text = f"{percent:>4g}%  {event.kind.value.replace('_', ' '):<16} {message}{who}"
         self.timeline.say(text, _STYLES.get(event.kind, ""))
-        for each in found:
-            self.timeline.say(f"       beforehand       {each}", "dim")
+        for note in notes:
+            self.timeline.say(f"       beforehand       {note}", "dim")
 
     def wait(self, what: str, until: Callable[[RolloutState], bool], *, while_down: bool = False) -> RolloutState:
         """Wait until the record is as expected; raises DemoFailedError when it does not become so.

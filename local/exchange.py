@@ -27,7 +27,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """One HTTP answer; a body that is neither None nor text is sent as JSON."""
 
     status: int = 200
@@ -42,15 +42,15 @@ class Answer:
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 
-class Refusal(Exception):  # noqa: N818 -- it is an answer on its way out, not an accident
+class HttpRefusal(Exception):  # noqa: N818 -- it is an answer on its way out, not an accident
     """Ends the handling of a request with this answer."""
 
     def __init__(self, status: int, body: Json, content_type: str = "application/json") -> None:
         super().__init__(status, body)
-        self.answer = Answer(status, body, content_type)
+        self.answer = HttpAnswer(status, body, content_type)
 
 
-Handle = Callable[..., Answer]
+Handle = Callable[..., HttpAnswer]
 
 
 class Routes:

@@ -110,14 +110,18 @@ def _environment_of_ministack(port: int, folder: Path, *, enforce_iam: bool) -> 
 
 def _environment_of_clients(endpoint_url: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return inherited | _CREDENTIALS | {
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1,localhost",
-    }  # fmt: skip
+    return (
+        inherited
+        | _CREDENTIALS
+        | {
+            "AWS_ENDPOINT_URL": endpoint_url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+    )
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], endpoint_url: str, log: Path) -> None:

@@ -106,8 +106,11 @@ def webhook_payload(flags: str) -> dict[str, str]:
 
 def webhook(stack: LocalStack, name: str, flags: str) -> None:
     """Set up Datadog's webhook as the README says: the token as a secret variable, flags by name in the payload."""
-    _post(stack, "/integration/webhooks/configuration/custom-variables",
-          {"name": "RAMPART_TOKEN", "value": stack.alert_token, "is_secret": True})  # fmt: skip
+    _post(
+        stack,
+        "/integration/webhooks/configuration/custom-variables",
+        {"name": "RAMPART_TOKEN", "value": stack.alert_token, "is_secret": True},
+    )
     document = {
         "name": name,
         "url": stack.alert_url,

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import ValidationError
 
-from local.exchange import Answer, Json, Refusal, Request, Routes
+from local.exchange import HttpAnswer, HttpRefusal, Json, Request, Routes
 from local.faults import Fault, FaultKind, Faults
 
 CONTROL = "/_control"
@@ -93,10 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self.server.stand_in.serve(request, self)
 
-    # http.server looks a method up by these names
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 -- http.server looks them up by these names
 
-    def send(self, answer: Answer, *, cut: bool = False, over_seconds: float = 0.0) -> None:
+    def send(self, answer: HttpAnswer, *, cut: bool = False, over_seconds: float = 0.0) -> None:
         """Send an answer; only half of its body when `cut`, byte by byte when it is to take `over_seconds`."""
         payload = answer.payload()
         self.send_response(answer.status)
@@ -151,10 +150,10 @@ class StandIn(Generic[State]):
 
     def _add_controls(self) -> None:
         add = self.controls.add
-        add("GET", "/faults", lambda _: Answer(body=self.faults.listing()))
+        add("GET", "/faults", lambda _: HttpAnswer(body=self.faults.listing()))
         add("POST", "/faults", self._control_fault)
         add("DELETE", "/faults", self._control_clear_faults)
-        add("GET", "/requests", lambda _: Answer(body=list(self.requests)))
+        add("GET", "/requests", lambda _: HttpAnswer(body=list(self.requests)))
         add("DELETE", "/requests", self._control_clear_requests)
         add("POST", "/down", self._control_down)
 
@@ -205,7 +204,7 @@ class StandIn(Generic[State]):
             over_seconds=fault.seconds if fault and kind is FaultKind.TRICKLE else 0.0,
         )
 
-    def _disturbed(self, request: Request, fault: Fault | None) -> Answer | None:
+    def _disturbed(self, request: Request, fault: Fault | None) -> HttpAnswer | None:
         """Do the request as the fault lets it be done; None when there is to be no answer."""
         if fault is None:
             return self._perform(request)
@@ -214,7 +213,7 @@ class StandIn(Generic[State]):
         if fault.kind in (FaultKind.REFUSE, FaultKind.HANG):
             return None
         if fault.kind is FaultKind.STATUS:
-            return Answer(fault.status, fault.body, headers=fault.headers)
+            return HttpAnswer(fault.status, fault.body, headers=fault.headers)
         if fault.kind is FaultKind.LIE:
             return self._perform_and_forget(request)
         if fault.kind is FaultKind.STALE_READ:
@@ -222,21 +221,21 @@ class StandIn(Generic[State]):
         answer = self._perform(request)
         if fault.kind is FaultKind.MALFORMED_BODY:
             text = answer.payload().decode()
-            return Answer(answer.status, text[: len(text) // 2] + "<", answer.content_type, answer.headers)
+            return HttpAnswer(answer.status, text[: len(text) // 2] + "<", answer.content_type, answer.headers)
         if fault.kind is FaultKind.EMPTY_BODY:
-            return Answer(answer.status, None, answer.content_type, answer.headers)
+            return HttpAnswer(answer.status, None, answer.content_type, answer.headers)
         return answer
 
-    def _perform(self, request: Request) -> Answer:
+    def _perform(self, request: Request) -> HttpAnswer:
         with self.lock:
             if self.is_write(request):
                 self.before_last_write = deepcopy(self.state)
             try:
                 return self.answer(request)
-            except Refusal as refusal:
+            except HttpRefusal as refusal:
                 return refusal.answer
 
-    def _perform_and_forget(self, request: Request) -> Answer:
+    def _perform_and_forget(self, request: Request) -> HttpAnswer:
         with self.lock:
             kept = self.before_last_write
             try:
@@ -244,7 +243,7 @@ class StandIn(Generic[State]):
             finally:
                 self.before_last_write = kept
 
-    def _perform_on(self, state: State, request: Request) -> Answer:
+    def _perform_on(self, state: State, request: Request) -> HttpAnswer:
         with self.lock:
             real, self.state = self.state, deepcopy(state)
             try:
@@ -256,11 +255,11 @@ class StandIn(Generic[State]):
         """Whether a request is meant to change something."""
         return request.method != "GET"
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpAnswer:
         """Answer one request; called with the lock held."""
         raise NotImplementedError
 
-    def _note(self, request: Request, answer: Answer | None, fault: Fault | None) -> None:
+    def _note(self, request: Request, answer: HttpAnswer | None, fault: Fault | None) -> None:
         try:
             body = request.json() if request.body else None
         except ValueError:
@@ -279,32 +278,32 @@ class StandIn(Generic[State]):
 
     # --- control ---
 
-    def _control(self, request: Request) -> Answer:
+    def _control(self, request: Request) -> HttpAnswer:
         handle, names, _ = self.controls.find(request.method, request.path.removeprefix(CONTROL))
         if handle is None:
-            return Answer(404, {"errors": [f"no control {request.method} {request.path}"]})
+            return HttpAnswer(404, {"errors": [f"no control {request.method} {request.path}"]})
         try:
             with self.lock:
                 return handle(request, **names)
         except (ValidationError, ValueError, KeyError, TypeError) as error:
-            return Answer(400, {"errors": [f"{type(error).__name__}: {error}"]})
+            return HttpAnswer(400, {"errors": [f"{type(error).__name__}: {error}"]})
 
-    def _control_fault(self, request: Request) -> Answer:
+    def _control_fault(self, request: Request) -> HttpAnswer:
         self.faults.add(Fault.model_validate(request.json()))
-        return Answer(201, self.faults.listing())
+        return HttpAnswer(201, self.faults.listing())
 
-    def _control_clear_faults(self, _: Request) -> Answer:
+    def _control_clear_faults(self, _: Request) -> HttpAnswer:
         self.faults.clear()
-        return Answer(204)
+        return HttpAnswer(204)
 
-    def _control_clear_requests(self, _: Request) -> Answer:
+    def _control_clear_requests(self, _: Request) -> HttpAnswer:
         self.requests.clear()
-        return Answer(204)
+        return HttpAnswer(204)
 
-    def _control_down(self, request: Request) -> Answer:
+    def _control_down(self, request: Request) -> HttpAnswer:
         seconds = float(request.json()["seconds"])
         threading.Thread(target=self._be_away, args=(seconds,), daemon=True).start()
-        return Answer(202, {"seconds": seconds})
+        return HttpAnswer(202, {"seconds": seconds})
 
     def _be_away(self, seconds: float) -> None:
         self.stopped.wait(0.05)  # lets the answer to the control request leave

@@ -12,10 +12,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from rampart.words import in_words
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
 
     from rampart_cli.failures import CommandError
 
@@ -118,21 +118,4 @@ def clean(text: str) -> str:
 
 def verdict_text(verdict: str) -> Text:
     """A verdict in its colour."""
-    return Text(verdict.replace("_", " "), style=VERDICT_STYLES.get(verdict, ""))
-
-
-def moment(at: datetime, zone: ZoneInfo) -> str:
-    """A time in the rollout's own zone."""
-    return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}"
-
-
-def percent(value: float) -> str:
-    """A percentage without needless decimals."""
-    return f"{value:g}%"
-
-
-def chance(value: float) -> str:
-    """A chance as people take it: whole percents, and never quite 0 or 100 unless it is."""
-    if 0 < value < 0.01:
-        return "< 1%"
-    return "> 99%" if 0.99 < value < 1 else f"{value:.0%}"
+    return Text(in_words(verdict), style=VERDICT_STYLES.get(verdict, ""))

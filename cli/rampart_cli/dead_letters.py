@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from rampart_cli.stack import Records
+    from rampart_cli.records import Records
 
 _AT_ONCE = 10
 """Messages that SQS gives at a time: its own limit."""

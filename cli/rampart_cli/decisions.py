@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from rampart.rollout.state import DecisionKind
+from rampart.rollout.gate import DecisionKind
+from rampart.words import listed
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.machines import Execution, wait_for_end
 
@@ -78,7 +79,7 @@ def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str
             raise InputError(f'{pair!r} is no report; write it as --reported "call centre complaints=0"')
         name = name if name in known else spelt.get(name.casefold(), name)
         if name not in known:
-            names = ", ".join(repr(each) for each in known) or "none"
+            names = listed(repr(each) for each in known)
             raise InputError(f"{name!r} is no criterion that people report; in this plan: {names}")
         reported[name] = value
     return reported

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from rampart.words import duration
 from rampart_cli.failures import RefusedError, UnreachableError
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def wait_for_end(machines: Machines, arn: str, patience: Patience, limit: float)
         if execution.is_over:
             return execution
     raise UnreachableError(
-        f"it was started, but is not over after {limit:g} seconds: {arn}",
+        f"it was started, but is not over after {duration(limit)}: {arn}",
         name="StillRunning",
         mend="It goes on by itself; look at `rampart status`, or at this execution in the console.",
     )

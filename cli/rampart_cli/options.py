@@ -23,6 +23,9 @@ Wait = Annotated[
     bool, typer.Option("--wait", help="Wait until the flag is at the attempt's first stage, or the start is refused.")
 ]
 Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait at most.")]
+Last = Annotated[
+    int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N of them; all of them if absent.")
+]
 
 DEFAULT_STACK = "rampart"
 DEFAULT_TIMEOUT = 300.0

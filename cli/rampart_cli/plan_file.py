@@ -10,7 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from rampart.plan.model import Plan
-from rampart.rollout.prepare import plan_problems
+from rampart.rollout.plan_problems import plan_problems
+from rampart.words import count, counted
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.machines import LONGEST_INPUT
 from rampart_cli.strict_yaml import UniqueKeyLoader, why_unreadable
@@ -51,7 +52,7 @@ def read_document(path: Path) -> dict[str, Any]:
     content = json.dumps(document, default=str)
     if len(content) > LONGEST_INPUT:
         raise InputError(
-            f"{path} has {len(content):,} bytes; a state machine takes {LONGEST_INPUT:,}", name="PlanTooLong"
+            f"{path} has {count(len(content))} bytes; a state machine takes {count(LONGEST_INPUT)}", name="PlanTooLong"
         )
     plain: dict[str, Any] = json.loads(content)
     return plain
@@ -64,7 +65,7 @@ def read_plan(path: Path) -> tuple[dict[str, Any], Plan]:
         return document, Plan.model_validate(document)
     except ValidationError as error:
         problems = [{"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in plan_problems(error)]
-        many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        many = counted(len(problems), "problem")
         raise RefusedError(f"{path} is no valid plan: {many}", name="InvalidPlan", problems=problems) from error
 
 

@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from rampart.words import listed
 from rampart_cli.failures import InputError, RefusedError, UnreachableError
 from rampart_cli.machines import Machines, Patience, StepFunctionsMachines
 
 if TYPE_CHECKING:
     import boto3
 
-    from rampart.rollout.state import Evaluation, Event, Gate, RolloutState
+    from rampart.rollout.state import RolloutState
     from rampart_cli.dead_letters import DeadLetters
-
-
-class Records(Protocol):
-    """What commands read of the table; every method raises StoreError."""
-
-    def watched(self) -> Sequence[str]:
-        """Ids of the rollouts that a tick looks at."""
-
-    def state(self, rollout: str) -> RolloutState | None:
-        """The record."""
-
-    def gate(self, rollout: str) -> Gate | None:
-        """The newest gate with its answer."""
-
-    def events(self, rollout: str) -> Mapping[str, Event]:
-        """Everything that happened, oldest first, by sort key."""
-
-    def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]:
-        """Every evaluation that is kept."""
-
-    def plan_document(self, rollout: str, plan_hash: str) -> str | None:
-        """The plan as it was submitted, JSON."""
+    from rampart_cli.records import Records
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +39,7 @@ class Stack:
         """The record of a rollout; raises RefusedError when there is none."""
         state = self.records.state(rollout)
         if state is None:
-            known = ", ".join(self.records.watched()) or "none"
+            known = listed(self.records.watched())
             raise RefusedError(
                 f"there is no rollout {rollout!r} in the stack {self.name!r}",
                 name="UnknownRollout",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rampart.rollout.state import DOWN, Status
+from rampart.words import counted, day, duration, status_in_words
 from rampart_cli.failures import RefusedError, UnreachableError
 from rampart_cli.machines import AlreadyStartedError, Execution
 
@@ -58,8 +59,7 @@ def _stands(stack: Stack, earlier: Execution, plan: Plan) -> bool:
     again = f"Give this run a name of its own, such as {state.rollout}-2."
     resume = f"Go on with it: rampart resume {state.rollout} --stage …; or abandon it and choose another name."
     raise RefusedError(
-        f"{state.rollout} was started before and is {state.status.value.replace('_', ' ')} since "
-        f"{state.updated:%Y-%m-%d}",
+        f"{state.rollout} was started before and is {status_in_words(state.status)} since {day(state.updated)}",
         name="RolloutExists",
         mend=resume if state.status in DOWN else again,
     )
@@ -83,7 +83,7 @@ def wait_for_first_stage(stack: Stack, rollout: str, execution: str, limit: floa
         if seen.is_over and not seen.succeeded:
             raise refusal(stack, seen)
     raise UnreachableError(
-        f"{rollout} was started, but is not at its first stage after {limit:g} seconds",
+        f"{rollout} was started, but is not at its first stage after {duration(limit)}",
         name="StillStarting",
         mend=f"It goes on by itself. {_LOOK}{rollout}",
     )
@@ -93,7 +93,7 @@ def refusal(stack: Stack, execution: Execution) -> RefusedError:
     """Why an attempt did not begin, with every problem that `prepare` found."""
     problems = stack.machines.refusals(execution.arn)
     if problems:
-        many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        many = counted(len(problems), "problem")
         message = f"the start was refused: {many}. Nothing was claimed and no flag was touched."
     else:
         message = execution.cause or f"the attempt ended as {execution.status}"

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
 from rampart.plan.model import RateSpec, ReportedSpec
-from rampart.rollout.state import DecisionKind, GateKind, Status
+from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON
 from rampart.rollout.week import week_in_words
+from rampart.words import percentage, plain, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from rampart.rollout.state import Evaluation, Event, Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Evaluation, Event, RolloutState
 
 LAST_EVENTS = 8
 
@@ -34,11 +37,11 @@ def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event])
             {"index": i, "label": s.label, "percent": s.percent, "hold": str(s.hold)}
             for i, s in enumerate(state.plan.stages)
         ],
-        "stage_started": _iso(state.stage_started),
-        "hold_ends": _iso(state.hold_ends),
-        "drift": state.drift,
+        "stage_started": _maybe(state.standing.started if state.standing else None),
+        "hold_ends": _maybe(state.standing.hold_ends if state.standing else None),
+        "drift": str(state.drift) if state.drift else None,
         "verdict": state.latest.verdict.value if state.latest else None,
-        "evaluated": _iso(state.latest.at) if state.latest else None,
+        "evaluated": timestamp(state.latest.at) if state.latest else None,
         "criteria": _criteria(state),
         "overrides": [o.model_dump(mode="json") for o in state.overrides],
         "waits_for": waits_for(state, gate),
@@ -54,7 +57,7 @@ def waits_for(state: RolloutState, gate: Gate | None) -> str:
     if state.status is not Status.LIVE:
         return _WAITS[state.status]
     if state.intent is not None:
-        return f"the flag is being set to {state.intent.percent:g}%"
+        return f"the flag is being set to {percentage(state.intent.percent)}"
     if state.gate is None:
         return "the state machine moves on" if state.stage is not None else "the flag is about to be set"
     if state.gate.kind is GateKind.BLIND:
@@ -78,13 +81,13 @@ def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
     """The open gate and how to answer it; None when nothing waits for a person."""
     if state.gate is None or state.status is not Status.LIVE:
         return None
-    opened = {"id": state.gate.id, "kind": state.gate.kind.value, "opened": _iso(state.gate.opened)}
+    opened = {"id": state.gate.id, "kind": state.gate.kind.value, "opened": timestamp(state.gate.opened)}
     if state.gate.kind is GateKind.BAKE or gate is None or gate.id != state.gate.id or gate.question is None:
         return opened
     answered = gate.answer.model_dump(mode="json") if gate.answer else None
     asked = {
         "next": _next(state),
-        "lapses": _iso(gate.lapses),
+        "lapses": _maybe(gate.lapses),
         "verdict": str(gate.question.verdict),
         "unmet": list(gate.question.unmet),
         "reported": dict(gate.question.reported),
@@ -118,7 +121,7 @@ def answer_with(state: RolloutState, gate: Gate) -> dict[str, Any]:
 def event_view(event: Event) -> dict[str, Any]:
     """One event."""
     return {
-        "at": _iso(event.at),
+        "at": timestamp(event.at),
         "kind": event.kind.value,
         "attempt": event.attempt,
         "stage": event.stage,
@@ -134,7 +137,7 @@ def evaluation_view(evaluation: Evaluation) -> dict[str, Any]:
     window = Window(*evaluation.window)
     return {
         "id": evaluation.id,
-        "at": _iso(evaluation.at),
+        "at": timestamp(evaluation.at),
         "attempt": evaluation.attempt,
         "stage": evaluation.stage,
         "percent": evaluation.percent,
@@ -158,16 +161,16 @@ def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
 
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:
     """The criteria of the plan, and what else was judged: its monitors."""
-    verdicts = state.latest.verdicts if state.latest else {}
-    messages = state.evidence_in_words(state.stage or 0)
-    waived = state.waived(state.stage or 0)
+    verdicts, messages, waived = state.verdicts, state.evidence_in_words, state.waived
     return [
         {
             "name": name,
             "verdict": verdicts[name].value if name in verdicts else None,
             "message": messages.get(name)
             or (
-                f"at most {spec.at_most:g}; said when approving" if isinstance(spec, ReportedSpec) else "not judged yet"
+                f"at most {plain(spec.at_most)}; said when approving"
+                if isinstance(spec, ReportedSpec)
+                else "not judged yet"
             ),
             "waived": name in waived,
             "week_before": week_in_words(spec) if isinstance(spec, RateSpec) else None,
@@ -186,5 +189,5 @@ def _next(state: RolloutState) -> str:
     return f"go to {state.plan.stages[state.next_stage].label}"
 
 
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+def _maybe(at: datetime | None) -> str | None:
+    return None if at is None else timestamp(at)

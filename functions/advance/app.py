@@ -15,8 +15,9 @@ logger = Logger(service="advance")
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Advance the attempt that the event names, with the answer of the gate that it names."""
-    outcome = wiring.advance()(
+    result = wiring.advance()(
         rollout=event["rollout"], attempt=event["attempt"], execution=event["execution"], gate=event["gate"]
     )
-    logger.info("advanced", extra=outcome)
-    return outcome
+    answer = result.to_wire()
+    logger.info("advanced", extra={"rollout": event["rollout"], **answer})
+    return answer

@@ -15,6 +15,6 @@ logger = Logger(service="prepare")
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Check `event["input"]`, a plan or a resume, for the execution `event["execution"]`."""
-    outcome = wiring.prepare()(event["input"], event["execution"])
-    logger.info("prepared", extra={"outcome": outcome["outcome"], "problems": outcome.get("problems", [])})
-    return outcome
+    answer = wiring.prepare()(event["input"], event["execution"]).to_wire()
+    logger.info("prepared", extra={"outcome": answer["outcome"], "problems": answer.get("problems", [])})
+    return answer

@@ -15,7 +15,7 @@ from rampart.adapters.trigger import Trigger, is_worn_out, request_of_execution,
 from rampart.alert.endpoint import AlertEndpoint
 from rampart.errors import RollbackUndoneError
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.rollback import REPEAT_AFTER, RollbackResult
+from rampart.rollout.rollback import REPEAT_AFTER, RollbackOutcome, RollbackResult
 from rampart.rollout.state import Claim
 
 logger = Logger(service="rollback")
@@ -35,7 +35,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
             request = request_of_execution(event)
         case Trigger.DIRECT:
             request = RollbackRequest.model_validate({"asked_at": wiring.clock().now(), **event})
-    return _shown(do(request)) if request else {"outcome": "nothing"}
+    if request is None:
+        return RollbackResult(RollbackOutcome.NOTHING).to_wire()
+    return do(request).to_wire()
 
 
 def _do(request: RollbackRequest, *, function: str) -> RollbackResult:
@@ -48,7 +50,7 @@ def _do(request: RollbackRequest, *, function: str) -> RollbackResult:
             metric.add_dimension(name="function_name", value=function)  # tells stacks apart
         logger.warning("not done yet", extra={"rollout": request.rollout, "flags": request.flags, "why": str(error)})
         raise
-    logger.info("done", extra=_shown(result))
+    logger.info("done", extra=result.to_wire())
     return result
 
 
@@ -84,12 +86,3 @@ def _queue(event: dict[str, Any], do: Do) -> dict[str, Any]:
             else:
                 failed.append({"itemIdentifier": message["messageId"]})
     return {"batchItemFailures": failed}
-
-
-def _shown(result: RollbackResult) -> dict[str, Any]:
-    return {
-        "outcome": result.outcome.value,
-        "rollouts": list(result.rollouts),
-        "flags": {reading.flag: reading.percent for reading in result.readings},
-        "left_open": {reading.flag: list(reading.left_open) for reading in result.readings if reading.left_open},
-    }

@@ -1,7 +1,7 @@
 """A stand-in of the Datadog API that closes the loop from a flag to alerts; STANDINS.md tells the rest."""
 
 from local.datadog_standin.monitors import MonitorState, Transition
-from local.datadog_standin.scenario import Counted, Gauge, Points, Scenario, Scope, Series, Traffic
+from local.datadog_standin.scenario import Counted, Gauge, PathScope, Points, Scenario, TaggedCounter, Traffic
 from local.datadog_standin.server import API_KEY, APP_KEY, DatadogStandIn
 from local.datadog_standin.webhooks import Attempt, Delivery
 
@@ -14,10 +14,10 @@ __all__ = [
     "Delivery",
     "Gauge",
     "MonitorState",
+    "PathScope",
     "Points",
     "Scenario",
-    "Scope",
-    "Series",
+    "TaggedCounter",
     "Traffic",
     "Transition",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.datadog_standin.monitors import moment
-from local.exchange import Json, Refusal
+from local.exchange import HttpRefusal, Json
 
 _OLDEST_EVENT_SECONDS = 18 * 3600
 _FIRST_EVENT_ID = 8_000_000_000_000_000_123
@@ -22,14 +22,14 @@ class Dashboards:
     def get(self, dashboard_id: str) -> dict[str, Any]:
         """Show a dashboard; a 404 when there is none."""
         if dashboard_id not in self.by_id:
-            raise Refusal(404, {"errors": [f"Dashboard with ID {dashboard_id} not found"]})
+            raise HttpRefusal(404, {"errors": [f"Dashboard with ID {dashboard_id} not found"]})
         return self.by_id[dashboard_id]
 
     def put(self, body: Json, now: float, dashboard_id: str | None = None) -> dict[str, Any]:
         """Make a dashboard, or put another in the place of the one of this id."""
         for required in ("title", "layout_type", "widgets"):
             if required not in body:
-                raise Refusal(400, {"errors": [f"{required} is a required property"]})
+                raise HttpRefusal(400, {"errors": [f"{required} is a required property"]})
         created = moment(now) if dashboard_id is None else self.get(dashboard_id)["created_at"]
         key = dashboard_id or "-".join("".join(random.choices(string.ascii_lowercase, k=3)) for _ in range(3))
         slug = re.sub(r"[^a-z0-9-]", "", body["title"].lower().replace(" ", "-"))
@@ -77,10 +77,10 @@ class Events:
         """Take an event; `id` has lost its last digits on the way, as a real one has: only `id_str` is exact."""
         for required in ("title", "text"):
             if required not in body:
-                raise Refusal(400, {"errors": [f"Missing required attribute: {required}"]})
+                raise HttpRefusal(400, {"errors": [f"Missing required attribute: {required}"]})
         happened = body.get("date_happened", int(now))
         if happened < now - _OLDEST_EVENT_SECONDS:
-            raise Refusal(400, '{"errors":["Event too far in the past"]}', "text/plain; charset=utf-8")
+            raise HttpRefusal(400, '{"errors":["Event too far in the past"]}', "text/plain; charset=utf-8")
         number = self.next_id()
         event = {
             "id": number // 1000 * 1000,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local.exchange import Json, Refusal
+from local.exchange import HttpRefusal, Json
 
 _ORG_ID = 1
 _GIVEN = ("message", "monitor_id", "monitor_tags", "mute_first_recovery_notification", "recurrence", "timezone")
@@ -19,7 +19,7 @@ class Downtimes:
     def schedule(self, body: Json, now: float) -> dict[str, Any]:
         """Begin a downtime now or at `start`, until `end` or until it is canceled; 400 without a scope."""
         if not body.get("scope"):
-            raise Refusal(400, {"errors": ["Invalid scope: a downtime needs one"]})
+            raise HttpRefusal(400, {"errors": ["Invalid scope: a downtime needs one"]})
         self._last_id += 1
         start = int(body.get("start") or now)
         shown = {
@@ -50,7 +50,7 @@ class Downtimes:
     def shown(self, downtime_id: int, now: float) -> dict[str, Any]:
         """Show a downtime; a 404 when there is none."""
         if downtime_id not in self.by_id:
-            raise Refusal(404, {"errors": ["Downtime not found"]})
+            raise HttpRefusal(404, {"errors": ["Downtime not found"]})
         downtime = self.by_id[downtime_id]
         return downtime | {"active": _is_on(downtime, now)}
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from local.datadog_standin.downtimes import Downtimes, is_silent
 from local.datadog_standin.expression import Node, QueryError, parse
 from local.datadog_standin.reading import MetricReader
-from local.exchange import Json, Refusal
+from local.exchange import HttpRefusal, Json
 
 ORG_ID = 1
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 2592000}
@@ -135,7 +135,7 @@ def validate(body: Json) -> None:
         read(query)
     except QueryError as error:
         message = f"The value provided for parameter 'query' is invalid: {error}"
-        raise Refusal(400, {"errors": [message]}) from error
+        raise HttpRefusal(400, {"errors": [message]}) from error
 
 
 class Monitors:
@@ -149,7 +149,7 @@ class Monitors:
     def get(self, monitor_id: int) -> Monitor:
         """Look a monitor up; a 404 when there is none."""
         if monitor_id not in self.by_id:
-            raise Refusal(404, {"errors": ["Monitor not found"]})
+            raise HttpRefusal(404, {"errors": ["Monitor not found"]})
         return self.by_id[monitor_id]
 
     def create(self, body: Json, now: float) -> dict[str, Any]:
@@ -190,7 +190,7 @@ class Monitors:
             shown["type"],
             "metric alert" if shown["type"] == METRIC_TYPE else "",
         ):
-            raise Refusal(400, {"errors": ["Monitor type change not allowed"]})
+            raise HttpRefusal(400, {"errors": ["Monitor type change not allowed"]})
         validate(
             {"query": shown["query"], "type": shown["type"]} | {key: body[key] for key in ("query",) if key in body}
         )
@@ -230,7 +230,7 @@ class Monitors:
             return found
         size = int(query.get("page_size", _PAGE_SIZE))
         if size > _LARGEST_PAGE:
-            raise Refusal(400, {"errors": [f"page_size is at most {_LARGEST_PAGE}"]})
+            raise HttpRefusal(400, {"errors": [f"page_size is at most {_LARGEST_PAGE}"]})
         start = int(query.get("page", 0)) * size
         return found[start : start + size]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from local.datadog_standin.expression import Leaf, MetricQuery, Node, QueryError, Variable, evaluate, leaves, parse
 from local.datadog_standin.scenario import Scenario, Selection, ShareSource, select
-from local.exchange import Answer, Json, Refusal
+from local.exchange import HttpAnswer, HttpRefusal, Json
 
 MOST_POINTS = 1500
 _USUAL_POINTS = 300
@@ -26,7 +26,7 @@ class Column(NamedTuple):
     unit: Any
 
 
-class Window(NamedTuple):
+class Timeframe(NamedTuple):
     """The seconds [start, end) that are asked for, and the width of their buckets."""
 
     start: int
@@ -62,7 +62,7 @@ class MetricReader:
 
     # --- the API ---
 
-    def timeseries(self, body: Json, now: float) -> Answer:
+    def timeseries(self, body: Json, now: float) -> HttpAnswer:
         """Answer `POST /api/v2/query/timeseries`: times in ms, only those at which there is anything."""
         asked, window = _asked(body, "timeseries_request", now)
         columns = [self._column(query, window, now) for query in asked["queries"]]
@@ -79,9 +79,9 @@ class MetricReader:
             "values": [[column.values.get(time) for time in times] for _, column in filled],
         }
         data = {"id": "0", "type": "timeseries_response", "attributes": attributes}
-        return Answer(body={"data": data}, content_type=_VENDOR_JSON)
+        return HttpAnswer(body={"data": data}, content_type=_VENDOR_JSON)
 
-    def scalar(self, body: Json, now: float) -> Answer:
+    def scalar(self, body: Json, now: float) -> HttpAnswer:
         """Answer `POST /api/v2/query/scalar`: one number for the window, by each query's aggregator (avg)."""
         asked, window = _asked(body, "scalar_request", now)
         columns = [_total(self._column(query, window, now), query) for query in asked["queries"]]
@@ -99,8 +99,8 @@ class MetricReader:
         ]
         data: dict[str, Any] = {"type": "scalar_response", "attributes": {"columns": shown}}
         if all(query.get("data_source") == "metrics" for query in asked["queries"]):
-            return Answer(body={"data": data})
-        return Answer(body={"data": {"id": "0"} | data}, content_type=_VENDOR_JSON)
+            return HttpAnswer(body={"data": data})
+        return HttpAnswer(body={"data": {"id": "0"} | data}, content_type=_VENDOR_JSON)
 
     # --- monitors ---
 
@@ -127,14 +127,14 @@ class MetricReader:
 
     # --- one query ---
 
-    def _column(self, query: Mapping[str, Any], window: Window, now: float) -> Column:
+    def _column(self, query: Mapping[str, Any], window: Timeframe, now: float) -> Column:
         if query.get("data_source") != "metrics":
             return Column({}, None)
         node = parse(str(query.get("query", "")))
         columns = {leaf: self._leaf_column(leaf, window, now) for leaf in leaves(node) if isinstance(leaf, MetricQuery)}
         return _combine(node, columns)
 
-    def _leaf_column(self, query: MetricQuery, window: Window, now: float) -> Column:
+    def _leaf_column(self, query: MetricQuery, window: Timeframe, now: float) -> Column:
         if query.grouped:
             raise QueryError(f"Error parsing query: this stand-in has no groups (by {{…}}): {query.text}")
         wished = query.rollup[1] if query.rollup else None
@@ -150,23 +150,23 @@ class MetricReader:
         return Column({at: reduce_by(aggregator, values) for at, values in buckets.items()}, selection.unit)
 
 
-def _asked(body: Json, kind: str, now: float) -> tuple[dict[str, Any], Window]:
-    """Check a request's frame and take out its attributes and window; raises Refusal as the API does."""
+def _asked(body: Json, kind: str, now: float) -> tuple[dict[str, Any], Timeframe]:
+    """Check a request's frame and take out its attributes and window; raises HttpRefusal as the API does."""
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, dict) or data.get("type") != kind:
-        raise Refusal(400, {"errors": [f'API input validation failed: Invalid type. Expected "{kind}".']})
+        raise HttpRefusal(400, {"errors": [f'API input validation failed: Invalid type. Expected "{kind}".']})
     asked: Json = data.get("attributes")
     try:
         start, end = math.ceil(asked["from"] / 1000), math.ceil(asked["to"] / 1000)
         queries, interval = asked["queries"], asked.get("interval")
         width = max(1, interval // 1000) if interval else nice_width((end - start) / _USUAL_POINTS)
     except (TypeError, KeyError, ValueError) as error:
-        raise Refusal(400, {"errors": [f"API input validation failed: {error}"]}) from error
+        raise HttpRefusal(400, {"errors": [f"API input validation failed: {error}"]}) from error
     if not queries or end <= start:
-        raise Refusal(400, {"errors": ["API input validation failed: no queries, or an empty window"]})
+        raise HttpRefusal(400, {"errors": ["API input validation failed: no queries, or an empty window"]})
     if end < now - _RETENTION_SECONDS:
-        raise Refusal(400, {"errors": ["Queries ending outside the retention date are invalid"]})
-    return asked, Window(start, end, width)
+        raise HttpRefusal(400, {"errors": ["Queries ending outside the retention date are invalid"]})
+    return asked, Timeframe(start, end, width)
 
 
 def _formula(formula: Mapping[str, Any]) -> str:

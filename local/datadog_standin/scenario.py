@@ -50,7 +50,7 @@ class Counted(StrEnum):
     """Those that failed."""
 
 
-class Scope(StrEnum):
+class PathScope(StrEnum):
     """Whose requests a series counts."""
 
     EVERYONE = "everyone"
@@ -59,13 +59,13 @@ class Scope(StrEnum):
     """Only requests that took the new path: none at all at 0%."""
 
 
-class Series(_Scripted):
+class TaggedCounter(_Scripted):
     """A counter as an application sends it: a metric with its tags."""
 
     metric: str
     tags: dict[str, str] = {}
     counts: Counted = Counted.REQUESTS
-    scope: Scope = Scope.EVERYONE
+    scope: PathScope = PathScope.EVERYONE
 
 
 class Drawn(NamedTuple):
@@ -76,9 +76,9 @@ class Drawn(NamedTuple):
     cohort_requests: int
     cohort_errors: int
 
-    def count(self, series: Series) -> int:
+    def count(self, series: TaggedCounter) -> int:
         """Count what a series counts."""
-        cohort = series.scope is Scope.COHORT
+        cohort = series.scope is PathScope.COHORT
         requests, errors = (self.cohort_requests, self.cohort_errors) if cohort else (self.requests, self.errors)
         return {Counted.REQUESTS: requests, Counted.ERRORS: errors, Counted.SUCCESSES: requests - errors}[series.counts]
 
@@ -95,7 +95,7 @@ class Traffic(_Scripted):
     flip_burst_seconds: float = 0.0
     """For so long after every change of the flag, `flip_burst_error_rate` holds on both paths where it is higher."""
     flip_burst_error_rate: float = 0.0
-    series: list[Series]
+    series: list[TaggedCounter]
 
     def at(self, second: int, seed: int, shares: Shares, propagation: float) -> Drawn:
         """Draw what happens in a second."""
@@ -118,13 +118,13 @@ class Gauge(_Scripted):
     flag: str
     old: Schedule
     new: Schedule
-    scope: Scope = Scope.EVERYONE
+    scope: PathScope = PathScope.EVERYONE
     unit: Any = None
 
     def at(self, second: int, shares: Shares, propagation: float) -> float | None:
         """Give the value of a second, None when nobody is there to measure it."""
         share = value_at(shares, second - propagation)
-        if self.scope is Scope.COHORT:
+        if self.scope is PathScope.COHORT:
             return value_at(self.new, second) if share else None
         return (1 - share) * value_at(self.old, second) + share * value_at(self.new, second)
 
@@ -202,7 +202,7 @@ def select(scenario: Scenario, matches: Matches, start: int, end: int, now: floa
 
 
 def _counted(
-    scenario: Scenario, traffic: Traffic, series: list[Series], start: int, end: int, now: float, shares: Shares
+    scenario: Scenario, traffic: Traffic, series: list[TaggedCounter], start: int, end: int, now: float, shares: Shares
 ) -> Iterator[tuple[int, float]]:
     """Count second by second; a second in which nothing happened has no point, as with counters that are sent."""
     for second in range(start, min(end, math.floor(now))):

@@ -13,7 +13,7 @@ from local.datadog_standin.monitors import Monitor, Monitors, Transition, valida
 from local.datadog_standin.reading import MetricReader
 from local.datadog_standin.scenario import Scenario, Shares
 from local.datadog_standin.webhooks import Deliverer, Notice, Webhooks
-from local.exchange import Answer, Handle, Refusal, Request
+from local.exchange import Handle, HttpAnswer, HttpRefusal, Request
 from local.flipper_standin import FlipperStandIn
 from local.standin import StandIn, control
 
@@ -161,33 +161,33 @@ class DatadogStandIn(StandIn[Account]):
 
     def _add_own_controls(self) -> None:
         add = self.controls.add
-        add("GET", "/scenario", lambda _: Answer(body=self.scenario.model_dump(mode="json")))
+        add("GET", "/scenario", lambda _: HttpAnswer(body=self.scenario.model_dump(mode="json")))
         add("PUT", "/scenario", self._control_scenario)
         add("PATCH", "/scenario", self._control_scenario)
         add("POST", "/change", self._control_change)
         add("POST", "/tick", self._control_tick)
-        add("GET", "/deliveries", lambda _: Answer(body=self.deliverer.shown()))
-        add("GET", "/monitors", lambda _: Answer(body=self.state.monitors.listing({}, self.clock())))
+        add("GET", "/deliveries", lambda _: HttpAnswer(body=self.deliverer.shown()))
+        add("GET", "/monitors", lambda _: HttpAnswer(body=self.state.monitors.listing({}, self.clock())))
         add("POST", "/monitors/:monitor/notify", self._control_notify)
-        add("GET", "/events", lambda _: Answer(body=self.state.events.posted))
+        add("GET", "/events", lambda _: HttpAnswer(body=self.state.events.posted))
 
-    def _control_scenario(self, request: Request) -> Answer:
+    def _control_scenario(self, request: Request) -> HttpAnswer:
         before = self.scenario.model_dump() if request.method == "PATCH" else {}
         self.scenario = Scenario.model_validate(before | request.json())
-        return Answer(body=self.scenario.model_dump(mode="json"))
+        return HttpAnswer(body=self.scenario.model_dump(mode="json"))
 
-    def _control_change(self, request: Request) -> Answer:
+    def _control_change(self, request: Request) -> HttpAnswer:
         self.change(**request.json())
-        return Answer(body=self.scenario.model_dump(mode="json"))
+        return HttpAnswer(body=self.scenario.model_dump(mode="json"))
 
-    def _control_tick(self, _: Request) -> Answer:
+    def _control_tick(self, _: Request) -> HttpAnswer:
         self.tick()
-        return Answer(204)
+        return HttpAnswer(204)
 
-    def _control_notify(self, request: Request, monitor: str) -> Answer:
+    def _control_notify(self, request: Request, monitor: str) -> HttpAnswer:
         wanted = request.json()
         self.notify(int(monitor), Transition(wanted["transition"]), test=wanted.get("test", False))
-        return Answer(202, wanted)
+        return HttpAnswer(202, wanted)
 
     # --- the API ---
 
@@ -195,48 +195,48 @@ class DatadogStandIn(StandIn[Account]):
         """Whether a request changes the account; a query is a POST that does not."""
         return super().is_write(request) and "/query/" not in request.path
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpAnswer:
         """Answer as Datadog: keys first, then the query limit, then the route."""
         self._check_keys(request)
         headers: dict[str, str] = {}
         if request.path.startswith("/api/v2/query/"):
             allowed, headers = self.rate_limit.take()
             if not allowed:
-                return Answer(429, {"errors": ["Too many requests"]}, headers=headers)
+                return HttpAnswer(429, {"errors": ["Too many requests"]}, headers=headers)
         handle, names, known = self.routes.find(request.method, request.path)
         if handle is None:
-            raise Refusal(405 if known else 404, {"errors": ["Method not allowed" if known else "Not found"]})
+            raise HttpRefusal(405 if known else 404, {"errors": ["Method not allowed" if known else "Not found"]})
         answer = self._handled(handle, request, names)
         return replace(answer, headers={**answer.headers, **headers})
 
     @staticmethod
-    def _handled(handle: Handle, request: Request, names: dict[str, str]) -> Answer:
+    def _handled(handle: Handle, request: Request, names: dict[str, str]) -> HttpAnswer:
         try:
             return handle(request, **names)
-        except Refusal as refusal:
+        except HttpRefusal as refusal:
             return refusal.answer
         except QueryError as error:
-            return Answer(400, {"errors": [str(error)]})
+            return HttpAnswer(400, {"errors": [str(error)]})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return Answer(400, {"errors": [f"Invalid request: {type(error).__name__}: {error}"]})
+            return HttpAnswer(400, {"errors": [f"Invalid request: {type(error).__name__}: {error}"]})
 
     def _check_keys(self, request: Request) -> None:
         api_key, app_key = request.headers.get("dd-api-key"), request.headers.get("dd-application-key")
         if request.path == "/api/v1/validate" and not api_key:
-            raise Refusal(403, {"errors": ["API key required"]})
+            raise HttpRefusal(403, {"errors": ["API key required"]})
         if api_key == self._keys[0] and (request.path in _NEED_NO_APP_KEY or app_key == self._keys[1]):
             return
         refused: dict[str, Any] = {"errors": ["Forbidden"]}
         if request.path == "/api/v1/query":
             refused = {"status": "error", "code": 403, **refused, **_V1_QUERY_CONTACTS}
-        raise Refusal(403, refused)
+        raise HttpRefusal(403, refused)
 
     def _add_routes(self) -> None:
         add = self.routes.add
-        add("GET", "/api/v1/validate", lambda _: Answer(body={"valid": True}))
+        add("GET", "/api/v1/validate", lambda _: HttpAnswer(body={"valid": True}))
         add("POST", "/api/v2/query/timeseries", lambda asked: self.reader.timeseries(asked.json(), self.clock()))
         add("POST", "/api/v2/query/scalar", lambda asked: self.reader.scalar(asked.json(), self.clock()))
-        add("POST", "/api/v1/events", lambda asked: Answer(202, self.state.events.post(asked.json(), self.clock())))
+        add("POST", "/api/v1/events", lambda asked: HttpAnswer(202, self.state.events.post(asked.json(), self.clock())))
         self._add_monitor_routes()
         self._add_webhook_routes()
         self._add_dashboard_routes()
@@ -245,18 +245,20 @@ class DatadogStandIn(StandIn[Account]):
         add, one = self.routes.add, "/api/v1/monitor/:monitor"
         add("POST", "/api/v1/monitor/validate", _validated)
         add("POST", f"{one}/validate", lambda asked, monitor: _validated(asked))  # noqa: ARG005 -- named by the route
-        add("GET", "/api/v1/monitor", lambda asked: Answer(body=self._monitors.listing(asked.query, self.clock())))
+        add("GET", "/api/v1/monitor", lambda asked: HttpAnswer(body=self._monitors.listing(asked.query, self.clock())))
         add(
-            "POST", "/api/v1/monitor", lambda asked: Answer(body=self.state.monitors.create(asked.json(), self.clock()))
+            "POST",
+            "/api/v1/monitor",
+            lambda asked: HttpAnswer(body=self.state.monitors.create(asked.json(), self.clock())),
         )
         add("GET", one, self._show_monitor)
         add("PUT", one, self._edit_monitor)
-        add("DELETE", one, lambda _, monitor: Answer(body=self._monitors.delete(int(monitor))))
-        add("POST", f"{one}/mute", lambda asked, monitor: Answer(body=mute(self._body(monitor), asked.json())))
-        add("POST", f"{one}/unmute", lambda asked, monitor: Answer(body=unmute(self._body(monitor), asked.json())))
+        add("DELETE", one, lambda _, monitor: HttpAnswer(body=self._monitors.delete(int(monitor))))
+        add("POST", f"{one}/mute", lambda asked, monitor: HttpAnswer(body=mute(self._body(monitor), asked.json())))
+        add("POST", f"{one}/unmute", lambda asked, monitor: HttpAnswer(body=unmute(self._body(monitor), asked.json())))
         downtime = "/api/v1/downtime/:downtime"
         add("POST", "/api/v1/downtime", self._schedule_downtime)
-        add("GET", downtime, lambda _, downtime: Answer(body=self._downtimes.shown(int(downtime), self.clock())))
+        add("GET", downtime, lambda _, downtime: HttpAnswer(body=self._downtimes.shown(int(downtime), self.clock())))
         add("DELETE", downtime, self._cancel_downtime)
 
     @property
@@ -270,33 +272,33 @@ class DatadogStandIn(StandIn[Account]):
     def _body(self, monitor: str) -> dict[str, Any]:
         return self._monitors.get(int(monitor)).body
 
-    def _schedule_downtime(self, request: Request) -> Answer:
-        return Answer(body=self._downtimes.schedule(request.json(), self.clock()))
+    def _schedule_downtime(self, request: Request) -> HttpAnswer:
+        return HttpAnswer(body=self._downtimes.schedule(request.json(), self.clock()))
 
-    def _cancel_downtime(self, _: Request, downtime: str) -> Answer:
+    def _cancel_downtime(self, _: Request, downtime: str) -> HttpAnswer:
         self._downtimes.cancel(int(downtime), self.clock())
-        return Answer(204)
+        return HttpAnswer(204)
 
-    def _show_monitor(self, request: Request, monitor: str) -> Answer:
-        return Answer(body=self._monitors.show(int(monitor), request.query, self.clock()))
+    def _show_monitor(self, request: Request, monitor: str) -> HttpAnswer:
+        return HttpAnswer(body=self._monitors.show(int(monitor), request.query, self.clock()))
 
-    def _edit_monitor(self, request: Request, monitor: str) -> Answer:
-        return Answer(body=self.state.monitors.edit(int(monitor), request.json(), self.clock()))
+    def _edit_monitor(self, request: Request, monitor: str) -> HttpAnswer:
+        return HttpAnswer(body=self.state.monitors.edit(int(monitor), request.json(), self.clock()))
 
     def _add_webhook_routes(self) -> None:
         add, hooks, variables = self.routes.add, f"{_WEBHOOKS}/webhooks", f"{_WEBHOOKS}/custom-variables"
-        add("POST", hooks, lambda asked: Answer(201, self._webhooks.put_hook(asked.json())))
-        add("GET", f"{hooks}/:name", lambda _, name: Answer(body=self._webhooks.hook(name)))
-        add("PUT", f"{hooks}/:name", lambda asked, name: Answer(body=self._webhooks.put_hook(asked.json(), name)))
-        add("DELETE", f"{hooks}/:name", lambda _, name: Answer(body=self._webhooks.delete_hook(name)))
-        add("POST", variables, lambda asked: Answer(201, self._webhooks.put_variable(asked.json())))
-        add("GET", f"{variables}/:name", lambda _, name: Answer(body=self._webhooks.variable(name)))
+        add("POST", hooks, lambda asked: HttpAnswer(201, self._webhooks.put_hook(asked.json())))
+        add("GET", f"{hooks}/:name", lambda _, name: HttpAnswer(body=self._webhooks.hook(name)))
+        add("PUT", f"{hooks}/:name", lambda asked, name: HttpAnswer(body=self._webhooks.put_hook(asked.json(), name)))
+        add("DELETE", f"{hooks}/:name", lambda _, name: HttpAnswer(body=self._webhooks.delete_hook(name)))
+        add("POST", variables, lambda asked: HttpAnswer(201, self._webhooks.put_variable(asked.json())))
+        add("GET", f"{variables}/:name", lambda _, name: HttpAnswer(body=self._webhooks.variable(name)))
         add(
             "PUT",
             f"{variables}/:name",
-            lambda asked, name: Answer(body=self._webhooks.put_variable(asked.json(), name)),
+            lambda asked, name: HttpAnswer(body=self._webhooks.put_variable(asked.json(), name)),
         )
-        add("DELETE", f"{variables}/:name", lambda _, name: Answer(body=self._webhooks.delete_variable(name)))
+        add("DELETE", f"{variables}/:name", lambda _, name: HttpAnswer(body=self._webhooks.delete_variable(name)))
 
     @property
     def _webhooks(self) -> Webhooks:
@@ -304,16 +306,16 @@ class DatadogStandIn(StandIn[Account]):
 
     def _add_dashboard_routes(self) -> None:
         add, one = self.routes.add, "/api/v1/dashboard/:board"
-        add("GET", "/api/v1/dashboard", lambda _: Answer(body=self.state.dashboards.listing()))
+        add("GET", "/api/v1/dashboard", lambda _: HttpAnswer(body=self.state.dashboards.listing()))
         add("POST", "/api/v1/dashboard", self._put_dashboard)
-        add("GET", one, lambda _, board: Answer(body=self.state.dashboards.get(board)))
+        add("GET", one, lambda _, board: HttpAnswer(body=self.state.dashboards.get(board)))
         add("PUT", one, self._put_dashboard)
-        add("DELETE", one, lambda _, board: Answer(body=self.state.dashboards.delete(board)))
+        add("DELETE", one, lambda _, board: HttpAnswer(body=self.state.dashboards.delete(board)))
 
-    def _put_dashboard(self, request: Request, board: str | None = None) -> Answer:
-        return Answer(body=self.state.dashboards.put(request.json(), self.clock(), board))
+    def _put_dashboard(self, request: Request, board: str | None = None) -> HttpAnswer:
+        return HttpAnswer(body=self.state.dashboards.put(request.json(), self.clock(), board))
 
 
-def _validated(request: Request) -> Answer:
+def _validated(request: Request) -> HttpAnswer:
     validate(request.json())
-    return Answer(body={})
+    return HttpAnswer(body={})

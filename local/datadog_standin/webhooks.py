@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from local.datadog_standin.monitors import ORG_ID, Monitor, Transition
-from local.exchange import Json, Refusal
+from local.exchange import HttpRefusal, Json
 
 TIMEOUT_SECONDS = 15.0
 RETRIES = 5
@@ -89,7 +89,7 @@ class Webhooks:
 
 def _found(kept: dict[str, dict[str, Any]], name: str, what: str) -> dict[str, Any]:
     if name not in kept:
-        raise Refusal(404, {"errors": [f"{what} does not exist"]})
+        raise HttpRefusal(404, {"errors": [f"{what} does not exist"]})
     return kept[name]
 
 
@@ -97,9 +97,9 @@ def _put(kept: dict[str, dict[str, Any]], body: Json, name: str | None, blank: J
     before = blank if name is None else _found(kept, name, what)
     after = before | {key: value for key, value in body.items() if key in blank}
     if not after["name"]:
-        raise Refusal(400, {"errors": ["name: Missing data for required field."]})
+        raise HttpRefusal(400, {"errors": ["name: Missing data for required field."]})
     if after["name"] != name and after["name"] in kept:
-        raise Refusal(400, {"errors": [f"{what} already exists"]})
+        raise HttpRefusal(400, {"errors": [f"{what} already exists"]})
     if name is not None:
         del kept[name]
     kept[after["name"]] = after

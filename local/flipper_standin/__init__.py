@@ -1,6 +1,6 @@
 """A stand-in of Flipper's HTTP API (1.4); STANDINS.md tells how to start, control and break it."""
 
-from local.flipper_standin.gates import Gates, Write
+from local.flipper_standin.gates import FlagGates, Write
 from local.flipper_standin.server import DEFAULT_PREFIX, FlipperStandIn
 
-__all__ = ["DEFAULT_PREFIX", "FlipperStandIn", "Gates", "Write"]
+__all__ = ["DEFAULT_PREFIX", "FlagGates", "FlipperStandIn", "Write"]

@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from local.flipper_standin.gates import Gates
+from local.flipper_standin.gates import FlagGates
 
 _STAYS = 0.5
 """How often a request goes to the process that took the one before, as on one connection."""
@@ -22,7 +22,7 @@ class Caches:
     processes: int
     seconds: float
     seed: int = 0
-    _past: list[tuple[float, dict[str, Gates]]] = field(default_factory=list)
+    _past: list[tuple[float, dict[str, FlagGates]]] = field(default_factory=list)
     """Since when the features were as they were, oldest first; no more than any copy can still hold."""
 
     def __post_init__(self) -> None:
@@ -32,14 +32,14 @@ class Caches:
         self._wrote = [float("-inf")] * self.processes
         self._process = 0
 
-    def keep(self, gates: Mapping[str, Gates], now: float) -> None:
+    def keep(self, gates: Mapping[str, FlagGates], now: float) -> None:
         """Take a write: from `now` (epoch seconds) on the features are so."""
         self._wrote[self._next()] = now
         self._past.append((now, copy.deepcopy(dict(gates))))
         while len(self._past) > 1 and self._past[1][0] < now - self.seconds:
             del self._past[0]
 
-    def seen(self, gates: Mapping[str, Gates], now: float) -> Mapping[str, Gates]:
+    def seen(self, gates: Mapping[str, FlagGates], now: float) -> Mapping[str, FlagGates]:
         """Take a read: the features as its process has them."""
         process = self._next()
         renewed = max(self._wrote[process], now - (now - self._phase[process]) % self.seconds)

@@ -18,7 +18,7 @@ class Write(TypedDict):
 
 
 @dataclass
-class Gates:
+class FlagGates:
     """The gates of one feature; numbers are kept as the text that the API shows."""
 
     boolean: str | None = None
@@ -71,7 +71,7 @@ class Gates:
 class Features:
     """All that a request may change: the features by key, and every write so far."""
 
-    gates: dict[str, Gates] = field(default_factory=dict)
+    gates: dict[str, FlagGates] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
 
 

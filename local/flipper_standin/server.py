@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from local.exchange import Answer, Json, Refusal, Request
+from local.exchange import HttpAnswer, HttpRefusal, Json, Request
 from local.flipper_standin.caches import Caches
-from local.flipper_standin.gates import Features, Gates, Write, ruby_number
+from local.flipper_standin.gates import Features, FlagGates, Write, ruby_number
 from local.standin import StandIn
 
 DEFAULT_PREFIX = "/flipper/api"
@@ -20,13 +20,13 @@ _PERCENTAGE_MESSAGE = "Percentage must be a positive number less than or equal t
 Percentages = Literal["percentage_of_actors", "percentage_of_time"]
 
 
-def _error(status: int, code: int, message: str) -> Refusal:
-    return Refusal(status, {"code": code, "message": message, "more_info": _MORE_INFO})
+def _error(status: int, code: int, message: str) -> HttpRefusal:
+    return HttpRefusal(status, {"code": code, "message": message, "more_info": _MORE_INFO})
 
 
-def _accident() -> Refusal:
+def _accident() -> HttpRefusal:
     """What Rack answers when Flipper's own code raised."""
-    return Refusal(500, "Internal Server Error", "text/plain")
+    return HttpRefusal(500, "Internal Server Error", "text/plain")
 
 
 def _as_param(value: Json) -> Json:
@@ -90,10 +90,10 @@ class FlipperStandIn(StandIn[Features]):
 
     def _add_own_controls(self) -> None:
         add = self.controls.add
-        add("GET", "/gates/:flag", lambda _, flag: Answer(body=vars(self.gates(flag))))
+        add("GET", "/gates/:flag", lambda _, flag: HttpAnswer(body=vars(self.gates(flag))))
         add("PUT", "/gates/:flag", self._control_gates)
-        add("GET", "/writes", lambda _: Answer(body=self.state.writes))
-        add("GET", "/shares/:flag", lambda _, flag: Answer(body=self.shares(flag)))
+        add("GET", "/writes", lambda _: HttpAnswer(body=self.state.writes))
+        add("GET", "/shares/:flag", lambda _, flag: HttpAnswer(body=self.shares(flag)))
         add("POST", "/other-writer", self._control_other_writer)
 
     # --- in-process inspection and control ---
@@ -103,7 +103,7 @@ class FlipperStandIn(StandIn[Features]):
         """Address of the API, with its prefix."""
         return self.url + self.prefix
 
-    def gates(self, flag: str) -> Gates:
+    def gates(self, flag: str) -> FlagGates:
         """Look at the gates of a flag; KeyError when there is none."""
         return self.state.gates[flag]
 
@@ -119,7 +119,7 @@ class FlipperStandIn(StandIn[Features]):
                     gates[name] = str(gates[name])
             if "boolean" in gates:
                 gates["boolean"] = "true" if gates["boolean"] else None
-            self.state.gates[flag] = Gates(**gates)
+            self.state.gates[flag] = FlagGates(**gates)
             self._record(flag, "set by somebody else")
 
     def after_write(self, callback: Callable[[str], None]) -> None:
@@ -143,26 +143,26 @@ class FlipperStandIn(StandIn[Features]):
         with self.lock:
             return [(write["at"], write["share"]) for write in self.state.writes if write["flag"] == flag]
 
-    def _control_gates(self, request: Request, flag: str) -> Answer:
+    def _control_gates(self, request: Request, flag: str) -> HttpAnswer:
         self.set_gates(flag, **request.json())
-        return Answer(body=vars(self.gates(flag)))
+        return HttpAnswer(body=vars(self.gates(flag)))
 
-    def _control_other_writer(self, request: Request) -> Answer:
+    def _control_other_writer(self, request: Request) -> HttpAnswer:
         wanted = request.json()
         self.other_writer(wanted["flag"], wanted["percentage"], times=wanted.get("times", 1))
-        return Answer(202, wanted)
+        return HttpAnswer(202, wanted)
 
     # --- the API ---
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpAnswer:
         """Answer as Flipper behind its host's middleware."""
         if self._accepted and request.headers.get("authorization") not in self._accepted:
-            raise Refusal(401, {"message": "no"})
+            raise HttpRefusal(401, {"message": "no"})
         if not request.path.startswith(self.prefix + "/"):
-            raise Refusal(404, {})
+            raise HttpRefusal(404, {})
         handle, names, known = self.routes.find(request.method, request.path.removeprefix(self.prefix))
         if handle is None:
-            raise _accident() if known else Refusal(404, {})
+            raise _accident() if known else HttpRefusal(404, {})
         answer = handle(self._params(request), **names)
         if self.is_write(request) and "flag" in names:
             for callback in self._after_write:
@@ -186,7 +186,7 @@ class FlipperStandIn(StandIn[Features]):
     def _record(self, flag: str, operation: str) -> None:
         if self.caches is not None:
             self.caches.keep(self.state.gates, self.clock())
-        gates = self.state.gates.get(flag, Gates())
+        gates = self.state.gates.get(flag, FlagGates())
         self.state.writes.append(
             Write(
                 at=self.clock(),
@@ -197,63 +197,65 @@ class FlipperStandIn(StandIn[Features]):
             )
         )
 
-    def _written(self, flag: str, operation: str) -> Answer:
+    def _written(self, flag: str, operation: str) -> HttpAnswer:
         self._record(flag, operation)
-        return Answer(body=self._shown(flag, {}))
+        return HttpAnswer(body=self._shown(flag, {}))
 
-    def _known(self, flag: str) -> Gates:
+    def _known(self, flag: str) -> FlagGates:
         """Give the gates of a flag to write to; one that was unknown is made, as Flipper does."""
-        return self.state.gates.setdefault(flag, Gates())
+        return self.state.gates.setdefault(flag, FlagGates())
 
-    def _seen(self) -> Mapping[str, Gates]:
+    def _seen(self) -> Mapping[str, FlagGates]:
         """The features as a read is shown them."""
         gates = self.state.gates
         return gates if self.caches is None else self.caches.seen(gates, self.clock())
 
-    def _shown(self, flag: str, params: Mapping[str, Any], seen: Mapping[str, Gates] | None = None) -> dict[str, Any]:
+    def _shown(
+        self, flag: str, params: Mapping[str, Any], seen: Mapping[str, FlagGates] | None = None
+    ) -> dict[str, Any]:
         gates = (self.state.gates if seen is None else seen)[flag]
         body: dict[str, Any] = {"key": flag, "state": gates.state}
         if params.get("exclude_gates") != "true":
             body["gates"] = gates.shown(names=params.get("exclude_gate_names") != "true")
         return body
 
-    def _list(self, params: Mapping[str, Any]) -> Answer:
+    def _list(self, params: Mapping[str, Any]) -> HttpAnswer:
         seen = self._seen()
         wanted = params["keys"].split(",") if "keys" in params else list(seen)
-        return Answer(body={"features": [self._shown(flag, params, seen) for flag in wanted if flag in seen]})
+        return HttpAnswer(body={"features": [self._shown(flag, params, seen) for flag in wanted if flag in seen]})
 
-    def _create(self, params: Mapping[str, Any]) -> Answer:
+    def _create(self, params: Mapping[str, Any]) -> HttpAnswer:
         if not params.get("name"):
             raise _error(422, 5, "Required parameter name is missing.")
         self._known(params["name"])
         return self._written(params["name"], "create")
 
-    def _read(self, params: Mapping[str, Any], flag: str) -> Answer:
+    def _read(self, params: Mapping[str, Any], flag: str) -> HttpAnswer:
         seen = self._seen()
         if flag not in seen:
             raise _error(404, 1, "Feature not found.")
-        return Answer(body=self._shown(flag, params, seen))
+        return HttpAnswer(body=self._shown(flag, params, seen))
 
-    def _remove(self, _: Mapping[str, Any], flag: str) -> Answer:
+    def _remove(self, _: Mapping[str, Any], flag: str) -> HttpAnswer:
         self.state.gates.pop(flag, None)
         self._record(flag, "remove")
-        return Answer(204)
+        return HttpAnswer(204)
 
-    def _clear(self, _: Mapping[str, Any], flag: str) -> Answer:
-        self.state.gates[flag] = Gates()
+    def _clear(self, _: Mapping[str, Any], flag: str) -> HttpAnswer:
+        self.state.gates[flag] = FlagGates()
         self._record(flag, "clear")
-        return Answer(204)
+        return HttpAnswer(204)
 
-    def _open_boolean(self, _: Mapping[str, Any], flag: str) -> Answer:
-        self.state.gates[flag] = Gates(boolean="true")
+    def _open_boolean(self, _: Mapping[str, Any], flag: str) -> HttpAnswer:
+        self.state.gates[flag] = FlagGates(boolean="true")
         return self._written(flag, "enable boolean")
 
-    def _close_boolean(self, _: Mapping[str, Any], flag: str) -> Answer:
-        self.state.gates[flag] = Gates()
+    def _close_boolean(self, _: Mapping[str, Any], flag: str) -> HttpAnswer:
+        self.state.gates[flag] = FlagGates()
         return self._written(flag, "disable boolean")
 
-    def _percentage_setter(self, gate: Percentages) -> Callable[..., Answer]:
-        def post(params: Mapping[str, Any], flag: str) -> Answer:
+    def _percentage_setter(self, gate: Percentages) -> Callable[..., HttpAnswer]:
+        def post(params: Mapping[str, Any], flag: str) -> HttpAnswer:
             text = str(params.get("percentage", ""))
             number = ruby_number(text) if re.search(r"\d", text) else -1
             if not 0 <= number <= 100:
@@ -263,20 +265,20 @@ class FlipperStandIn(StandIn[Features]):
 
         return post
 
-    def _percentage_remover(self, gate: Percentages) -> Callable[..., Answer]:
-        def delete(_: Mapping[str, Any], flag: str) -> Answer:
+    def _percentage_remover(self, gate: Percentages) -> Callable[..., HttpAnswer]:
+        def delete(_: Mapping[str, Any], flag: str) -> HttpAnswer:
             setattr(self._known(flag), gate, "0")
             return self._written(flag, f"disable {gate}")
 
         return delete
 
-    def _change_actors(self, opens: bool, params: Mapping[str, Any], flag: str) -> Answer:  # noqa: FBT001 -- by partial
+    def _change_actors(self, opens: bool, params: Mapping[str, Any], flag: str) -> HttpAnswer:  # noqa: FBT001 -- by partial
         if not params.get("flipper_id"):
             raise _error(422, 4, "Required parameter flipper_id is missing.")
         _put_or_drop(self._known(flag).actors, params["flipper_id"], put=opens)
         return self._written(flag, "actors")
 
-    def _change_groups(self, opens: bool, params: Mapping[str, Any], flag: str) -> Answer:  # noqa: FBT001 -- by partial
+    def _change_groups(self, opens: bool, params: Mapping[str, Any], flag: str) -> HttpAnswer:  # noqa: FBT001 -- by partial
         name = params.get("name")
         if not name:
             raise _error(422, 5, "Required parameter name is missing.")
@@ -285,17 +287,17 @@ class FlipperStandIn(StandIn[Features]):
         _put_or_drop(self._known(flag).groups, name, put=opens)
         return self._written(flag, "groups")
 
-    def _change_expression(self, opens: bool, params: Mapping[str, Any], flag: str) -> Answer:  # noqa: FBT001 -- by partial
+    def _change_expression(self, opens: bool, params: Mapping[str, Any], flag: str) -> HttpAnswer:  # noqa: FBT001 -- by partial
         if opens and (len(params) != 1 or not isinstance(next(iter(params.values())), list)):
             raise _error(422, 7, "Expression is invalid.")
         self._known(flag).expression = dict(params) if opens else None
         return self._written(flag, "expression")
 
-    def _check_actor(self, params: Mapping[str, Any], actor: str) -> Answer:
+    def _check_actor(self, params: Mapping[str, Any], actor: str) -> HttpAnswer:
         wanted = params["keys"].split(",") if "keys" in params else list(self.state.gates)
-        enabled = {flag: self.state.gates.get(flag, Gates()).lets_in(flag, actor) for flag in wanted}
+        enabled = {flag: self.state.gates.get(flag, FlagGates()).lets_in(flag, actor) for flag in wanted}
         shown = {flag: {"enabled": value} for flag, value in enabled.items()}
-        return Answer(body={"flipper_id": actor, "features": shown})
+        return HttpAnswer(body={"flipper_id": actor, "features": shown})
 
 
 def _put_or_drop(members: list[str], member: str, *, put: bool) -> None:

@@ -10,7 +10,7 @@ import requests
 
 from local.datadog_standin import DatadogStandIn, MonitorState, Points, Scenario, Transition
 from local.datadog_standin.webhooks import text_for
-from local.exchange import Answer, Request
+from local.exchange import HttpAnswer, Request
 from local.faults import Fault, FaultKind
 from local.flipper_standin import FlipperStandIn
 from local.standin import StandIn, control
@@ -36,9 +36,9 @@ class Receiver(StandIn[list[tuple[dict[str, str], dict[str, str]]]]):
     def __init__(self) -> None:
         super().__init__([])
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpAnswer:
         self.state.append((dict(request.headers), request.json()))
-        return Answer(body={})
+        return HttpAnswer(body={})
 
     def bodies(self) -> list[dict[str, str]]:
         return [body for _, body in self.state]

@@ -13,7 +13,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.datadog_standin import DatadogStandIn, Gauge, Points, Scenario, Scope
+from local.datadog_standin import DatadogStandIn, Gauge, PathScope, Points, Scenario
 from local.flipper_standin import FlipperStandIn
 from local.standin import control
 from tests.contract.conftest import CLAIM_LETTERS, ERRORS, FLAG, KEYS, START, TOTAL, Clock, claim_letters
@@ -118,7 +118,7 @@ def test_a_flip_reaches_the_hosts_late_and_brings_a_burst_of_errors(
 
 def test_a_value_mixes_both_paths_by_the_share(flipper: FlipperStandIn, clock: Clock) -> None:
     latency = Gauge(metric="latency", flag=FLAG, old=[(0, 100)], new=[(0, 300)])
-    of_cohort = Gauge(metric="latency.cohort", flag=FLAG, old=[(0, 100)], new=[(0, 300)], scope=Scope.COHORT)
+    of_cohort = Gauge(metric="latency.cohort", flag=FLAG, old=[(0, 100)], new=[(0, 300)], scope=PathScope.COHORT)
     with DatadogStandIn(Scenario(gauges=[latency, of_cohort]), flipper=flipper, tick_seconds=0, clock=clock) as datadog:
         flipper.set_gates(FLAG, percentage_of_actors=25)
         clock.forward(10)

@@ -182,7 +182,7 @@ AUTHENTICATION: Untyped = AuthenticationApi
 
 @pytest.fixture
 def client(datadog: DatadogStandIn) -> Iterator[Untyped]:
-    configuration: Untyped = Configuration(host=datadog.url, request_timeout=(2, 5))  # type: ignore[no-untyped-call]
+    configuration: Untyped = Configuration(host=datadog.url, request_timeout=(2, 5))  # type: ignore[no-untyped-call]  # its constructors have no types
     configuration.api_key = {"apiKeyAuth": API_KEY, "appKeyAuth": APP_KEY}
     with ApiClient(configuration) as api_client:
         yield api_client

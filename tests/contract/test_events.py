@@ -16,9 +16,10 @@ from rampart.adapters.items import event_of_image
 from rampart.adapters.trigger import Trigger, request_of_execution, request_of_message, trigger_of
 from rampart.alert.payload import read_alert
 from rampart.plan.model import Plan
+from rampart.rollout.gate import DecisionKind
 from rampart.rollout.prepare import Resume
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import DecisionKind, EventKind
+from rampart.rollout.state import EventKind
 
 EVENTS = Path(__file__).parents[2] / "events"
 README = EVENTS.parent / "README.md"

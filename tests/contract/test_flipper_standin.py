@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.faults import Fault, FaultKind, rate_limited
-from local.flipper_standin import FlipperStandIn, Gates
+from local.flipper_standin import FlagGates, FlipperStandIn
 from local.standin import control
 
 FLAG = "appeals_new_list"
@@ -107,13 +107,13 @@ def test_every_original_recording_is_answered_alike(recordings: Path) -> None:
 @given(smaller=st.floats(0, 100), larger=st.floats(0, 100), actor=st.text(max_size=20))
 def test_whoever_is_in_stays_in_when_the_percentage_grows(smaller: float, larger: float, actor: str) -> None:
     smaller, larger = sorted((smaller, larger))
-    if Gates(percentage_of_actors=str(smaller)).lets_in(FLAG, actor):
-        assert Gates(percentage_of_actors=str(larger)).lets_in(FLAG, actor)
+    if FlagGates(percentage_of_actors=str(smaller)).lets_in(FLAG, actor):
+        assert FlagGates(percentage_of_actors=str(larger)).lets_in(FLAG, actor)
 
 
 @pytest.mark.parametrize("percentage", [0, 1, 25, 50, 75, 100])
 def test_as_many_actors_are_in_as_the_percentage_says(percentage: int) -> None:
-    gates = Gates(percentage_of_actors=str(percentage))
+    gates = FlagGates(percentage_of_actors=str(percentage))
     inside = sum(gates.lets_in(FLAG, f"user-{number}") for number in range(20_000))
     assert inside == pytest.approx(200 * percentage, abs=200)
     assert (inside == 0) is (percentage == 0)
@@ -121,8 +121,8 @@ def test_as_many_actors_are_in_as_the_percentage_says(percentage: int) -> None:
 
 def test_an_actor_is_in_by_the_checksum_of_flag_and_id() -> None:
     """The check value of CRC-32 is 0xCBF43926 for "123456789": bucket 80,262 of 100,000."""
-    assert not Gates(percentage_of_actors="80.262").lets_in("12345", "6789")
-    assert Gates(percentage_of_actors="80.263").lets_in("12345", "6789")
+    assert not FlagGates(percentage_of_actors="80.262").lets_in("12345", "6789")
+    assert FlagGates(percentage_of_actors="80.263").lets_in("12345", "6789")
 
 
 def test_the_share_of_traffic_is_kept_with_its_times(flipper: FlipperStandIn) -> None:

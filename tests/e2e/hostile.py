@@ -75,7 +75,7 @@ class Attacker:
             token[:at] + other + token[at + 1 :], token[:at], token + other, token[::-1], token.swapcase(),
             f"Bearer {token}", f'"{token}"', f"{token},{token}", token.encode().hex(), "null", "*",
             "$RAMPART_TOKEN", token + "\xa0",
-        ]  # fmt: skip
+        ]  # fmt: skip  # a table, many to a line
         return self.random.choice([each for each in tries if each != token]).encode("latin-1")
 
     def _misplaced(self, attack: Attack) -> Attack:
@@ -115,7 +115,7 @@ class Attacker:
             "down", 'the "letters" are down', "\\", "two\nlines", "\x00", "\\u12", "{", '"}', '<a href="x">', "[TEST",
             '", "transition": "Triggered', '"transition": "Triggered"', '", "date": "0', '", "flags": "a',
             '", "x": {"y": "z',
-        ]  # fmt: skip
+        ]  # fmt: skip  # a table, many to a line
         return self.random.choice(titles)
 
     def _known(self) -> Headers:
@@ -151,7 +151,7 @@ class Attacker:
             "", [], {}, 0, None, True, [None], [[self.flag]], ["a"] * 21, f"{self.flag}/../boolean", f"../{self.flag}",
             f"{self.flag}?x=1", f"{self.flag}#", f"{self.flag} x", f"{self.flag}%2Fboolean", "a\r\nHost: x", "a\x00b",
             "é", "x" * 3000, "$FLAGS", "' OR 1=1 --", "<script>", "{{flags}}",
-        ]  # fmt: skip
+        ]  # fmt: skip  # a table, many to a line
         transition: list[Any] = [
             "$ALERT_TRANSITION",
             "triggering",
@@ -179,7 +179,7 @@ class Attacker:
             ("X-HTTP-Method-Override", b"DELETE"),
             ("User-Agent", self._text_bytes(300)),
             ("X-Long", b"x" * self.random.randrange(4000)),
-        ]  # fmt: skip
+        ]
         return tuple(self.random.sample(noise, self.random.randrange(3)))
 
     def _cased(self, name: str) -> str:

@@ -11,8 +11,9 @@ import pytest
 from local.faults import Fault, FaultKind
 from local.stack import LocalStack
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import EventKind, GateKind, Status
+from rampart.rollout.state import EventKind, Status
 from rampart_cli.dead_letters import DeadLetters, Letter, LetterKind, letter_of
 from tests.e2e.rollouts import Rollout, eventually
 
@@ -179,12 +180,12 @@ def test_while_datadog_is_down_nothing_passes_nobody_is_asked_and_the_gate_is_le
 ) -> None:
     rollout = new_rollout(stages=[{"percent": 1, "hold": "15s"}, {"percent": 100, "hold": "1s"}])
     rollout.start()
-    hold_ends = rollout.at(1).hold_ends
-    assert hold_ends is not None
+    standing = rollout.at(1).standing
+    assert standing is not None
     datadog_fails(stack)
     since = blinded(rollout)
 
-    after = max(since, hold_ends) + timedelta(seconds=4)
+    after = max(since, standing.hold_ends) + timedelta(seconds=4)
     state = rollout.until("looks after the hold", lambda s: s.latest is not None and s.latest.at > after)
 
     assert state.gate is not None

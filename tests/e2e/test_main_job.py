@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local.stack import LocalStack, monitor
-from rampart.rollout.state import EventKind, GateKind, Status
+from rampart.rollout.gate import GateKind
+from rampart.rollout.state import EventKind, Status
 from tests.e2e.rollouts import Rollout, eventually
 
 NewRollout = Callable[..., Rollout]

@@ -19,7 +19,7 @@ from rampart.adapters import items
 from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer
 from rampart.adapters.datadog import DatadogMetricSource
 from rampart.adapters.dynamodb import DynamoRolloutStore
-from rampart.adapters.flipper import FlipperFlagStore, Patience
+from rampart.adapters.flipper import FlipperFlagStore, Timeouts
 from rampart.adapters.memory import MemoryAnnouncer
 from rampart.adapters.queue import LambdaRollbackCaller, SqsRollbackQueue
 from rampart.adapters.secrets import AlertTokens, FixedSecret, Secret, SecretsManagerSecrets
@@ -27,13 +27,14 @@ from rampart.adapters.stepfunctions import StepFunctionsGates
 from rampart.alert.endpoint import AlertEndpoint
 from rampart.errors import RampartError
 from rampart.evidence.verdict import Verdict
-from rampart.ports import Announcer, FlagStore, Gates, MetricSource, RollbackCaller, RollbackQueue
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate
+from rampart.rollout.gate import GateKind
 from rampart.rollout.notify import LEASE, Notify
+from rampart.rollout.ports import Announcer, FlagStore, Gates, MetricSource, RollbackCaller, RollbackQueue
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.rollback import Rollback
-from rampart.rollout.state import Event, EventKind, GateKind
+from rampart.rollout.state import Event, EventKind
 from tests.faults.outside import HASTE_SECONDS, PATIENCE_SECONDS, SECRET, Outside, client_of, failing
 from tests.unit.rollout.world import EXECUTION, FLAG, PLAN, ROLLOUT, World
 
@@ -131,7 +132,7 @@ class Scene:
             case "Flipper":
                 return replace(
                     parts,
-                    flags=FlipperFlagStore(self.flipper.api, fixed, patience=Patience(deadline, deadline, deadline)),
+                    flags=FlipperFlagStore(self.flipper.api, fixed, timeouts=Timeouts(deadline, deadline, deadline)),
                 )
             case "Datadog":
                 return self._with_datadog(parts, fixed, deadline)
@@ -208,21 +209,19 @@ def _at_gate(scene: Scene, system: str) -> None:
     if system == "Lambda":
         scene.world.measure(Verdict.FAIL)
     scene.world.open_gate(GateKind.BAKE)
-    hold_ends = scene.world.state.hold_ends
-    assert hold_ends is not None
-    scene.world.clock.at = hold_ends
+    scene.world.clock.at = scene.world.standing.hold_ends
 
 
 def _prepare(scene: Scene, parts: Parts) -> str:
     use_case = Prepare(store=parts.store, flags=parts.flags, metrics=parts.metrics, clock=scene.world.clock)
-    outcome = use_case(PLAN, EXECUTION)
+    outcome = use_case(PLAN, EXECUTION).to_wire()
     return f"refused: {outcome['error']}" if outcome["outcome"] == "refused" else str(outcome["outcome"])
 
 
 def _advance(scene: Scene, parts: Parts) -> str:
     use_case = Advance(store=parts.store, flags=parts.flags, metrics=parts.metrics, clock=scene.world.clock)
     gate = scene.world.store.gates[ROLLOUT].id
-    return str(use_case(rollout=ROLLOUT, attempt=1, execution=EXECUTION, gate=gate)["outcome"])
+    return use_case(rollout=ROLLOUT, attempt=1, execution=EXECUTION, gate=gate).outcome.value
 
 
 def _evaluate(scene: Scene, parts: Parts) -> str:

@@ -11,7 +11,7 @@ import boto3
 import requests
 from botocore.config import Config
 
-from local.exchange import Answer, Request
+from local.exchange import HttpAnswer, Request
 from local.faults import Fault, FaultKind, rate_limited
 from local.standin import StandIn
 
@@ -66,17 +66,17 @@ class Outside(StandIn[None]):
     def __init__(self) -> None:
         super().__init__(None)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpAnswer:
         """Do or say what the service that was called does."""
         service = _service_of(request)
         if service == "dynamodb":
             done = requests.post(
                 f"https://dynamodb.{REGION}.amazonaws.com/", data=request.body, headers=request.headers, timeout=10
             )
-            return Answer(done.status_code, done.content.decode(), done.headers.get("content-type", ""))
+            return HttpAnswer(done.status_code, done.content.decode(), done.headers.get("content-type", ""))
         if service == "sns":
-            return Answer(200, _PUBLISHED, "text/xml")
-        return Answer(200, _WELL.get(service, {"data": {"attributes": {}}}))
+            return HttpAnswer(200, _PUBLISHED, "text/xml")
+        return HttpAnswer(200, _WELL.get(service, {"data": {"attributes": {}}}))
 
     def is_write(self, request: Request) -> bool:
         """Nothing is kept here."""

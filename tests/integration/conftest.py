@@ -21,7 +21,10 @@ from rampart.adapters.dynamodb import WATCHED_INDEX, DynamoRolloutStore
 from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.rollout.state import Answer, Evaluation, Event, EventKind, Gate, Question, RolloutState, Status
+from rampart.rollout.gate import Answer, Gate, Question
+from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState, Status
+from rampart.words import timestamp
+from tests.records import record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -95,7 +98,7 @@ def live(plan: Plan, now: datetime) -> Callable[..., RolloutState]:
             "attempt_started": now,
             "updated": now,
         }
-        return RolloutState.model_validate(begun | fields)
+        return record(**begun, **fields)
 
     return make
 
@@ -150,8 +153,8 @@ class TableMachines:
 
     def open_gate(self, rollout: str, execution: str, gate: Gate) -> None:
         """Write as the state machine `rollout` does when it begins to wait."""
-        opened = {"id": gate.id, "kind": gate.kind.value, "token": gate.token, "opened": items.time_text(gate.opened)}
-        texts = opened | ({"lapses": items.time_text(gate.lapses)} if gate.lapses else {})
+        opened = {"id": gate.id, "kind": gate.kind.value, "token": gate.token, "opened": timestamp(gate.opened)}
+        texts = opened | ({"lapses": timestamp(gate.lapses)} if gate.lapses else {})
         if gate.question:
             asked = gate.question
             texts |= {
@@ -193,7 +196,7 @@ class TableMachines:
             "note": answer.note,
             "reported": json.dumps(answer.reported),
             "execution": answer.execution,
-            "at": items.time_text(answer.at),
+            "at": timestamp(answer.at),
         }
         _as_machine(
             lambda: self._client.update_item(

@@ -27,8 +27,11 @@ from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.flipper_standin import FlipperStandIn
 from rampart.adapters import dynamodb, items, wiring
 from rampart.plan.model import Plan
-from rampart.rollout.state import Event, EventKind, Latest, OpenGate, RolloutState, Status
+from rampart.rollout.gate import OpenGate
+from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
+from rampart.words import timestamp
 from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Template
+from tests.records import record
 
 FLIPPER_TOKEN = "flipper-token"
 ALERT_TOKEN = "alert-token"
@@ -114,7 +117,7 @@ class World:
             "attempt_started": since,
             "updated": since,
         }
-        state = RolloutState.model_validate(known | fields)
+        state = record(**known | fields)
         dynamodb.DynamoRolloutStore("Table", self.tables).open(state, "{}", [])
         self.flipper.set_gates(rollout, percentage_of_actors=state.percent)
         return state
@@ -125,14 +128,14 @@ class World:
 
     def approve(self, state: RolloutState) -> str:
         """Let a person have approved at a rollout's approval gate; the gate's id."""
-        answer = {"decision": "approve", "by": "Ada", "execution": "decision", "at": items.time_text(self.now)}
+        answer = {"decision": "approve", "by": "Ada", "execution": "decision", "at": timestamp(self.now)}
         gate = items.rollout_key(state.rollout, "GATE") | {
             "id": f"{state.rollout}-asked",
             "kind": "approval",
             "attempt": state.attempt,
             "stage": state.stage,
             "token": "asked",
-            "opened": items.time_text(self.now),
+            "opened": timestamp(self.now),
             "answer": answer,
             "schema_version": 1,
         }

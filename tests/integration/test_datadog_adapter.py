@@ -12,10 +12,11 @@ import pytest
 
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.faults import Fault, FaultKind, rate_limited
+from rampart.absence import AbsenceReason
 from rampart.adapters.datadog import DatadogMetricSource, bucketed, fitted
 from rampart.adapters.secrets import FixedSecret, Secret
 from rampart.errors import SecretUnavailableError
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.evidence.series import Measured, Series, Unavailable
 
 START = 1_764_000_000
 NOW = START + 7200.0

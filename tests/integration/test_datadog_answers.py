@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.adapters.datadog import Window, measured_in
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.absence import AbsenceReason
+from rampart.adapters.datadog import AskedRange, measured_in
+from rampart.evidence.series import Measured, Series, Unavailable
 
 START = 1_764_000_000
-WINDOW = Window(START, START + 600, 300)
+WINDOW = AskedRange(START, START + 600, 300)
 
 
 def answer(times: object, values: object, indexes: object = (0,), **series: object) -> dict[str, Any]:

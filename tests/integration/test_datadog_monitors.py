@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.datadog_standin.downtimes import mute
 from local.faults import Fault, FaultKind, rate_limited
+from rampart.absence import AbsenceReason
 from rampart.adapters.datadog import DatadogMetricSource
-from rampart.adapters.datadog_api import RefusedError
+from rampart.adapters.datadog_api import UnansweredError
 from rampart.adapters.datadog_monitors import readings_of
 from rampart.adapters.secrets import FixedSecret
 from rampart.errors import MonitorsUnreadableError
-from rampart.evidence.monitor import MonitorReading, Silence, judge_monitor
-from rampart.evidence.series import AbsenceReason
+from rampart.evidence.monitor import MonitorReading, MonitorSilence, judge_monitor
 from rampart.evidence.verdict import Verdict
 
 NOW = 1_764_000_000.0
@@ -136,8 +136,8 @@ def test_mutes_and_downtimes_are_read_with_their_scopes_and_ends(source: Source,
     downtime = {"scope": ["env:prod", "*"], "monitor_id": muted, "start": int(NOW) - 60}
     datadog.state.monitors.downtimes.schedule(downtime, NOW)
     reading = only(source, muted)
-    assert reading.muted == (Silence("env:prod", end=datetime.fromtimestamp(NOW + 600, UTC)),)
-    assert reading.downtimes == (Silence("env:prod,*", start=datetime.fromtimestamp(NOW - 60, UTC)),)
+    assert reading.muted == (MonitorSilence("env:prod", end=datetime.fromtimestamp(NOW + 600, UTC)),)
+    assert reading.downtimes == (MonitorSilence("env:prod,*", start=datetime.fromtimestamp(NOW - 60, UTC)),)
     assert judge_monitor(reading, now=AT).verdict is Verdict.NO_DATA
 
 
@@ -224,8 +224,8 @@ def said(**fields: Any) -> MonitorReading:
     ],
 )
 def test_a_mute_without_a_readable_end_does_not_end(until: object, end: datetime | None) -> None:
-    assert said(options={"silenced": {"*": until}}).muted == (Silence("*", end=end),)
-    assert said(matching_downtimes=[{"scope": ["*"], "end": until}]).downtimes == (Silence("*", end=end),)
+    assert said(options={"silenced": {"*": until}}).muted == (MonitorSilence("*", end=end),)
+    assert said(matching_downtimes=[{"scope": ["*"], "end": until}]).downtimes == (MonitorSilence("*", end=end),)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_any_answer_is_read_or_refused(answer: object) -> None:
 
 def test_only_datadogs_own_404_says_that_a_monitor_does_not_exist() -> None:
     def refuse(_: object) -> object:
-        raise RefusedError(AbsenceReason.REFUSED_QUERY, "Datadog answered 404", status=404)
+        raise UnansweredError(AbsenceReason.REFUSED_QUERY, "Datadog answered 404", status=404)
 
     assert not readings_of([77], ask=refuse)[77].exists
     with pytest.raises(MonitorsUnreadableError):  # the list itself is not there: a wrong address

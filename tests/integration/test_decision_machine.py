@@ -15,6 +15,7 @@ import pytest
 
 from local import ministack
 from rampart.adapters import items
+from rampart.words import timestamp
 
 pytestmark = pytest.mark.skipif(not ministack.INTERPRETER.exists(), reason="no .venv-aws: `make local-tools` makes it")
 
@@ -71,19 +72,19 @@ class Decisions:
         found = self.table.get_item(TableName=TABLE, Key=items.to_item(items.rollout_key(rollout, "GATE")))
         return "answer" in found["Item"]
 
-    def told(self, rollout: str) -> str:
-        """What the record says of the answer."""
+    def told(self, rollout: str) -> tuple[str, dict[str, Any]]:
+        """What the record says of the answer, in words and in its details."""
         found = self.table.query(
             TableName=TABLE,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :event)",
             ExpressionAttributeValues=items.to_item({":pk": f"ROLLOUT#{rollout}", ":event": "EVENT#"}),
         )
         [event] = map(items.to_attributes, found["Items"])
-        return str(event["message"])
+        return str(event["message"]), json.loads(event["details"])
 
 
 def text(later: timedelta) -> str:
-    return items.time_text(datetime.now(UTC) + later)
+    return timestamp(datetime.now(UTC) + later)
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +160,7 @@ def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> 
     [
         ("pass", "approve", "approves"),
         ("pass", "override", "approves, whatever people report"),
+        ("waived", "approve", "approves, with what an earlier override waived"),
         ("inconclusive", "override", "approves without proof (inconclusive)"),
         ("fail", "override", "overrides a failing verdict"),
     ],
@@ -166,9 +168,13 @@ def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> 
 def test_the_record_tells_what_an_answer_stood_against(
     decisions: Decisions, verdict: str, decision: str, told: str
 ) -> None:
-    rollout = decisions.gate(verdict=verdict)
+    waived = ["download error rate"] if verdict == "waived" else []
+    question = {"evaluation": "e-1", "verdict": verdict, "unmet": [], "reported": {}, "waived": waived}
+    rollout = decisions.gate(verdict=verdict, question=json.dumps(question))
     decisions.decide(rollout, decision=decision, by="Robin Vale", note="seen by hand")
-    assert decisions.told(rollout) == f"Robin Vale {told}: seen by hand"
+    message, details = decisions.told(rollout)
+    assert message == f"Robin Vale {told}: seen by hand"
+    assert details["waived"] == waived
 
 
 def test_where_nobody_is_asked_there_is_no_evidence_to_be_read_first(decisions: Decisions) -> None:

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from rampart.adapters import items
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import ConflictError, StoreError
+from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.notify import Turn
 from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState
 
@@ -44,7 +45,7 @@ def all_raw(client: DynamoDBClient) -> list[dict[str, Any]]:
 def test_the_record_lies_in_the_table_as_the_state_machines_need_it(
     table: DynamoRolloutStore, client: DynamoDBClient, live: Live
 ) -> None:
-    table.open(live(percent=12.5), "{}", [])
+    table.open(live(stage=0, percent=12.5), "{}", [])
     record = raw(client, "ROLLOUT#claim-letters", "STATE")
     assert record["status"] == {"S": "live"}
     assert record["attempt"] == {"N": "1"}
@@ -53,12 +54,12 @@ def test_the_record_lies_in_the_table_as_the_state_machines_need_it(
     assert record["watched"] == {"S": "yes"}
     assert record["started"] == {"S": "2026-11-23T20:33:12.123Z"}
     assert json.loads(record["plan"]["S"])["rollout"] == "claim-letters"
-    assert not {"stage", "gate", "intent", "hold_ends"} & record.keys()
-    state = live(percent=12.5)
-    table.commit(state, state.moved(NOW, stage=0, watched=False))
-    record = raw(client, "ROLLOUT#claim-letters", "STATE")
     assert record["stage"] == {"N": "0"}
-    assert "watched" not in record
+    assert not {"standing", "gate", "intent", "latest"} & record.keys()
+    state = live(stage=0, percent=12.5)
+    table.commit(state, state.moved(NOW, standing=None, watched=False))
+    record = raw(client, "ROLLOUT#claim-letters", "STATE")
+    assert not {"stage", "percent", "stage_started", "hold_ends", "watched"} & record.keys()
 
 
 def test_a_record_carries_its_plan_and_reads_it_from_nowhere_else(
@@ -86,12 +87,15 @@ def test_every_item_tells_its_schema_version(
     assert all(item["schema_version"] == {"N": "1"} for item in all_raw(client))
 
 
+DRIFT = Drift(side=DriftSide.BELOW, flag="letters_web", reads=0, record=1, since=NOW)
+
+
 def test_a_commit_writes_changed_attributes_only(table: DynamoRolloutStore, client: DynamoDBClient, live: Live) -> None:
-    state = live(stage=0, drift="below")
+    state = live(stage=0, drift=DRIFT)
     table.open(state, "{}", [])
     sent: list[dict[str, Any]] = []
     client.meta.events.register("before-parameter-build.dynamodb", lambda params, **_: sent.append(params))
-    table.commit(state, state.moved(NOW, percent=1.0, drift=None))
+    table.commit(state, state.moved(NOW, standing=state.at_percent(1.0), drift=None))
     (update,) = [operation["Update"] for operation in sent[0]["TransactItems"]]
     assert set(update["ExpressionAttributeNames"].values()) == {"percent", "drift", "epoch"}
 

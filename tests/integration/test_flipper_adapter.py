@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from local.faults import Fault, FaultKind
 from local.flipper_standin import FlipperStandIn
-from rampart.adapters.flipper import FlipperFlagStore, Patience, headers_of, reading_of
+from rampart.adapters.flipper import FlipperFlagStore, Timeouts, headers_of, reading_of
 from rampart.adapters.secrets import FixedSecret
 from rampart.errors import (
     FlagCredentialsError,
@@ -24,7 +24,7 @@ from rampart.rollout.flag import FlagReading
 
 FLAG = "claim_letters"
 TOKEN = "local-token"
-SHORT = Patience(connect=0.5, read=0.3, total=0.6)
+SHORT = Timeouts(connect=0.5, read=0.3, total=0.6)
 
 
 class SilentServer(Protocol):
@@ -39,7 +39,7 @@ def flipper() -> Iterator[FlipperStandIn]:
 
 @pytest.fixture
 def store(flipper: FlipperStandIn) -> FlipperFlagStore:
-    return FlipperFlagStore(flipper.api, FixedSecret({"token": TOKEN}), patience=SHORT)
+    return FlipperFlagStore(flipper.api, FixedSecret({"token": TOKEN}), timeouts=SHORT)
 
 
 def test_a_percentage_is_written_and_read_back(store: FlipperFlagStore) -> None:
@@ -242,14 +242,14 @@ def test_an_answer_without_end_is_cut_off(store: FlipperFlagStore, flipper: Flip
 
 def test_a_slow_trickle_ends_at_the_deadline_though_every_packet_is_in_time(flipper: FlipperStandIn) -> None:
     flipper.faults.add(Fault(kind=FaultKind.TRICKLE, seconds=60))
-    patience = Patience(connect=1, read=30, total=0.5)
+    timeouts = Timeouts(connect=1, read=30, total=0.5)
     with pytest.raises(FlagStoreError, match=r"in 0\.5 s"):
-        FlipperFlagStore(flipper.api, FixedSecret({"token": TOKEN}), patience=patience).read(FLAG)
+        FlipperFlagStore(flipper.api, FixedSecret({"token": TOKEN}), timeouts=timeouts).read(FLAG)
 
 
 def test_a_server_that_takes_a_call_and_says_nothing_is_given_up(silent_server: SilentServer) -> None:
     with pytest.raises(FlagStoreError, match="in time"):
-        FlipperFlagStore(silent_server.url, FixedSecret({}), patience=Patience(1, 0.2, 30)).read(FLAG)
+        FlipperFlagStore(silent_server.url, FixedSecret({}), timeouts=Timeouts(1, 0.2, 30)).read(FLAG)
 
 
 def test_a_server_that_is_not_there_is_an_error_of_the_flag_store() -> None:

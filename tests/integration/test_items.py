@@ -55,14 +55,6 @@ times = st.datetimes(datetime(2020, 1, 1), datetime(2200, 1, 1), timezones=st.ju
 milliseconds = times.map(lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000))
 
 
-@given(times, times)
-def test_times_compare_as_their_text(one: datetime, other: datetime) -> None:
-    texts = items.time_text(one), items.time_text(other)
-    assert len(texts[0]) == len(texts[1]) == len("2026-11-23T20:33:12.123Z")
-    if one.replace(microsecond=0) != other.replace(microsecond=0):
-        assert (texts[0] < texts[1]) == (one < other)
-
-
 percents = st.integers(0, 100_000).map(lambda thousandths: thousandths / 1000)
 changes = st.fixed_dictionaries(
     {},

@@ -27,7 +27,8 @@ import pytest
 from moto import mock_aws
 
 from rampart.adapters import items
-from rampart.rollout.state import EventKind, GateKind
+from rampart.rollout.gate import GateKind
+from rampart.rollout.state import EventKind
 
 DEFINITION = Path(__file__).parents[2] / "functions" / "rollout.asl.json"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:rampart-rollout"

@@ -68,7 +68,7 @@ def flag_store(body: bytes, status: int = 200) -> FlipperFlagStore:
     """Flipper, which answers everything alike."""
     store = FlipperFlagStore("http://flipper", FixedSecret({}))
     answer = flipper._Answer(status, body)
-    store._exchange = lambda *_: answer  # type: ignore[method-assign]
+    store._exchange = lambda *_: answer  # type: ignore[method-assign]  # the wire alone is replaced
     return store
 
 
@@ -139,11 +139,11 @@ class Datadog(DatadogMetricSource):
 
         def answer(_: object) -> object:
             if status >= 300:
-                raise ApiException(http_resp=response)  # type: ignore[no-untyped-call]
+                raise ApiException(http_resp=response)  # type: ignore[no-untyped-call]  # its constructors have no types
             return response
 
         call = self._api.call
-        self._api.call = lambda ask: call(cast("Any", answer))  # type: ignore[method-assign]
+        self._api.call = lambda ask: call(cast("Any", answer))  # type: ignore[method-assign]  # the wire alone is replaced
 
     def one(self) -> Series | Unavailable:
         answers = self.read({"q": "sum:x{*}"}, start=START, end=START + 2 * BUCKET, bucket=BUCKET)

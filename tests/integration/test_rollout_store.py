@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -12,21 +12,11 @@ from rampart.adapters.memory import MemoryRolloutStore
 from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.ports import RolloutStore
-from rampart.rollout.state import (
-    Answer,
-    Claim,
-    Evaluation,
-    Event,
-    EventKind,
-    Gate,
-    GateKind,
-    Intent,
-    Latest,
-    OpenGate,
-    RolloutState,
-    Status,
-)
+from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.gate import Answer, Gate, GateKind, OpenGate
+from rampart.rollout.ports import RolloutStore
+from rampart.rollout.state import Claim, Evaluation, Event, EventKind, Intent, Latest, RolloutState, Status
+from tests.records import standing
 
 NOW = datetime(2026, 11, 23, 20, 33, 12, 123_000, tzinfo=UTC)
 Live = Callable[..., RolloutState]
@@ -42,7 +32,9 @@ class Store(RolloutStore, Protocol):
     def events(self, rollout: str) -> Mapping[str, Event]: ...
     def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]: ...
     def plan_document(self, rollout: str, plan_hash: str) -> str | None: ...
-    def find_states(self) -> Sequence[RolloutState]: ...
+
+
+DRIFT = Drift(side=DriftSide.BELOW, flag="letters_web", reads=0, record=1, since=NOW)
 
 
 class Machines(Protocol):
@@ -124,7 +116,7 @@ def test_a_commit_writes_the_record_with_its_events_and_its_evaluation(
     latest = Latest(
         id="e-1", at=NOW, verdict=Verdict.PASS, verdicts={"latency": Verdict.PASS}, messages={"latency": "ok"}
     )
-    after = state.moved(NOW, stage=0, percent=12.5, stage_started=NOW, latest=latest, drift="below")
+    after = state.moved(NOW, standing=standing(NOW, percent=12.5, latest=latest), drift=DRIFT)
     told = [
         happened(details={"tiny": 1e-200, "nothing": None, "list": [1, {"a": 0.1}]}),
         happened(percent=1.0, stage=0),
@@ -136,9 +128,9 @@ def test_a_commit_writes_the_record_with_its_events_and_its_evaluation(
 
 
 def test_fields_that_became_none_are_gone(store: Store, live: Live) -> None:
-    state = live(stage=0, intent=Intent(gate="g", stage=1, percent=25, at=NOW), drift="above", halted_at=NOW)
+    state = live(stage=0, intent=Intent(gate="g", stage=1, percent=25, at=NOW), drift=DRIFT, halted_at=NOW)
     store.open(state, "{}", [])
-    after = state.moved(NOW, stage=None, intent=None, drift=None, halted_at=None)
+    after = state.moved(NOW, standing=None, intent=None, drift=None, halted_at=None)
     store.commit(state, after)
     assert store.state("claim-letters") == after
 
@@ -148,10 +140,10 @@ def test_a_commit_on_an_old_version_writes_nothing(
 ) -> None:
     state = live()
     store.open(state, "{}", [])
-    store.commit(state, state.moved(NOW, percent=1.0))
+    store.commit(state, state.moved(NOW, target=1))
     with pytest.raises(ConflictError):
-        store.commit(state, state.moved(NOW, percent=99.0), events=[happened()], evaluation=looked(), release=True)
-    assert store.state("claim-letters") == state.moved(NOW, percent=1.0)
+        store.commit(state, state.moved(NOW, target=2), events=[happened()], evaluation=looked(), release=True)
+    assert store.state("claim-letters") == state.moved(NOW, target=1)
     assert not store.events("claim-letters")
     assert not list(store.evaluations("claim-letters"))
     assert set(store.claims(["letters_web", "letters_mobile"])) == {"letters_web", "letters_mobile"}
@@ -175,12 +167,12 @@ def test_a_gate_opened_meanwhile_survives_a_commit(store: Store, live: Live, mac
     state = live(stage=0)
     store.open(state, "{}", [])
     machines.open_gate("claim-letters", state.execution, bake())
-    after = state.moved(NOW, drift="below its record")
+    after = state.moved(NOW, drift=DRIFT)
     store.commit(state, after)
     kept = store.state("claim-letters")
     assert kept is not None
     assert kept.gate == OpenGate(id="a1-s0-1", kind=GateKind.BAKE, token="token-1", opened=NOW)
-    assert kept.drift == "below its record"
+    assert kept.drift == DRIFT
 
 
 def test_a_gate_that_was_seen_can_be_closed(store: Store, live: Live, machines: Machines, bake: Gates) -> None:
@@ -196,7 +188,8 @@ def test_a_gate_that_was_seen_can_be_closed(store: Store, live: Live, machines: 
 
 
 @pytest.mark.parametrize(
-    "meanwhile", [{"status": Status.HALTED}, {"attempt": 2}, {"stage": 1}, {"execution": "another"}]
+    "meanwhile",
+    [{"status": Status.HALTED}, {"attempt": 2}, {"standing": standing(NOW, stage=1)}, {"execution": "another"}],
 )
 def test_no_gate_opens_on_an_attempt_that_moved_on(
     store: Store, live: Live, meanwhile: dict[str, Any], machines: Machines, bake: Gates
@@ -290,7 +283,6 @@ def test_only_watched_rollouts_are_looked_at(store: Store, live: Live, plan: Pla
     store.open(state, "{}", [])
     store.open(live(rollout="other", plan=other), "{}", [])
     assert sorted(store.watched()) == ["claim-letters", "other"]
-    assert {each.rollout for each in store.find_states()} == {"claim-letters", "other"}
     gone = state.moved(NOW, watched=False)
     store.commit(state, gone)
     assert store.watched() == ["other"]

@@ -20,22 +20,9 @@ from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import StoreError
 from rampart.plan.calendar import AdvanceOn
 from rampart.plan.model import Plan, WhenBlind
+from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, OpenGate, Question
 from rampart.rollout.notify import Turn
-from rampart.rollout.state import (
-    SCHEMA_VERSION,
-    Answer,
-    Claim,
-    DecisionKind,
-    Event,
-    EventKind,
-    Gate,
-    GateKind,
-    Intent,
-    OpenGate,
-    Question,
-    RolloutState,
-    Status,
-)
+from rampart.rollout.state import SCHEMA_VERSION, Claim, Event, EventKind, Intent, RolloutState, Status
 from rampart.rollout.waiver import Override
 
 if TYPE_CHECKING:
@@ -123,7 +110,8 @@ def test_a_rollout_that_asks(holding: Store) -> None:
     assert state.latest is not None
     assert state.latest.verdicts == {"download error rate": "inconclusive", "timeouts": "pass", "latency": "pass"}
     assert state.latest.messages["timeouts"] == "timeouts 0 of at most 5"
-    assert state.hold_ends == at("2025-08-01T14:00:09.500")
+    assert state.standing is not None
+    assert state.standing.hold_ends == at("2025-08-01T14:00:09.500")
 
 
 def test_an_advance_in_flight_with_an_override(holding: Store) -> None:
@@ -147,7 +135,7 @@ def test_a_rollback_that_is_not_finished(holding: Store) -> None:
 
     assert (state.status, state.watched) == (Status.HALTED, True)
     assert state.intent is not None
-    assert state.drift == "above its record of 1%: letters_web reads 25.5%"
+    assert str(state.drift) == "above its record of 1%: letters_web reads 25.5%"
     assert state.halted_at == at("2025-08-01T14:20:04")
     assert state.watch_until == at("2025-08-01T14:35:04")
 
@@ -186,7 +174,9 @@ def still_holds(today: object, stored: object) -> bool:
 def test_a_record_of_the_first_version_goes_on(holding: Store) -> None:
     """What is written to it is read with what was there before."""
     before = record(holding, "state_asking")
-    after = before.moved(at("2025-08-01T15:00:00"), status=Status.ROLLED_BACK, gate=None, percent=0.0)
+    after = before.moved(
+        at("2025-08-01T15:00:00"), status=Status.ROLLED_BACK, gate=None, standing=before.at_percent(0.0)
+    )
     table = holding()
     table.commit(before, after)
 

@@ -5,8 +5,8 @@ import sys
 from typing import Any
 
 from samtranslator.parser.parser import Parser  # type: ignore[import-not-found]  # in the other environment
-from samtranslator.translator.translator import Translator  # type: ignore[import-not-found]
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-not-found]
+from samtranslator.translator.translator import Translator  # type: ignore[import-not-found]  # as above
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-not-found]  # as above
 
 
 def translated(text: str) -> dict[str, Any]:

@@ -9,14 +9,16 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from rampart.ports import FlagStore, Pace
 from rampart.rollout import advance as advance_module
 from rampart.rollout import climb as climb_module
-from rampart.rollout import evaluate as evaluate_module
+from rampart.rollout import concern as concern_module
 from rampart.rollout import rollback as rollback_module
-from rampart.rollout.advance import Advance
-from rampart.rollout.evaluate import Evaluate
+from rampart.rollout import rollback_record as record_module
+from rampart.rollout.advance import Advance, AdvanceOutcome, AdvanceResult
+from rampart.rollout.concern import Concern
+from rampart.rollout.evaluate import Evaluate, EvaluateResult
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.ports import FlagStore
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Intent, RolloutState, Status
@@ -58,7 +60,7 @@ def _nothing(*_: object, **__: object) -> None:
     return None
 
 
-def _only_written(flags: FlagStore, names: Sequence[str], pace: Pace | None = None) -> tuple[FlagReading, ...]:
+def _only_written(flags: FlagStore, names: Sequence[str], tries: int = 0) -> tuple[FlagReading, ...]:
     for name in names:
         flags.set_percentage(name, 0)
     return tuple(FlagReading(name) for name in names)
@@ -71,12 +73,12 @@ def _raised_unread(self: Any, state: RolloutState, intent: Intent) -> Any:
 
 
 def _halted_and_left(self: Advance, state: RolloutState | None, attempt: int, *_: object, **__: object) -> Any:
-    return {"outcome": "halted", "attempt": attempt}
+    return AdvanceResult(AdvanceOutcome.HALTED, attempt)
 
 
 _halted: Callable[..., Any] = Advance._halted
 _call: Callable[..., None] = Evaluate._call
-_record_of: Callable[..., Any] = rollback_module.halted
+_record_of: Callable[..., Any] = record_module.halted
 _commit: Callable[..., None] = TapedStore.commit
 _watch: Callable[..., Any] = Evaluate._watch
 
@@ -86,15 +88,15 @@ def _halted_with_any_intent(self: Advance, state: RolloutState | None, *args: An
 
 
 def _halted_at_once(before: RolloutState, *args: Any, **also: Any) -> Any:
-    return _record_of(before.model_copy(update={"cut_off": None}), *args, **also)
+    return _record_of(before.changed(cut_off=None), *args, **also)
 
 
-def _as_read_at_first(self: Rollback, state: RolloutState, work: Any) -> Any:
-    return work.readings
+def _as_read_at_first(self: Rollback, state: RolloutState, lowered: Any) -> Any:
+    return lowered
 
 
 def _lowered_unseen(self: Rollback, state: RolloutState, request: RollbackRequest) -> Any:
-    return rollback_module._Work(state.plan.flags, (state.rollout,))
+    return Concern(state.plan.flags, (state.rollout,))
 
 
 def _called_while_it_is_new(self: Evaluate, state: RolloutState, cause: Cause, reason: str, **also: Any) -> None:
@@ -119,7 +121,7 @@ def _lost(self: Outside, world: World, request: Kept) -> World:
 
 
 def _without_finishing(self: Evaluate, state: RolloutState) -> Any:
-    return _watch(self, state) if state.status is not Status.HALTED else evaluate_module.Look(state.rollout, ())
+    return _watch(self, state) if state.status is not Status.HALTED else EvaluateResult(state.rollout, ())
 
 
 GUARDS = (
@@ -149,7 +151,7 @@ GUARDS = (
     ),
     Guard(
         '"rolled back" is not said while an intent is open',
-        [(rollback_module, "INTENT_EXPIRES", timedelta(0))],
+        [(record_module, "INTENT_EXPIRES", timedelta(0))],
         "an alert meets an approval",
         '"rolled back" was said',
     ),
@@ -167,7 +169,7 @@ GUARDS = (
     ),
     Guard(
         "an advance that was begun again counts as in flight",
-        [(rollback_module, "halted", _halted_at_once)],
+        [(record_module, "halted", _halted_at_once)],
         "a write of an advance that an alert meets lands late",
         '"rolled back" was said',
     ),
@@ -179,7 +181,7 @@ GUARDS = (
     ),
     Guard(
         "the end of an execution is believed only if it is the record's",
-        [(rollback_module, "_is_believed", _always)],
+        [(concern_module, "is_believed", _always), (rollback_module, "is_believed", _always)],
         "the end of a refused start meets an approval",
         "nobody asked for it",
     ),
@@ -221,13 +223,13 @@ GUARDS = (
     ),
     Guard(
         "a repetition about an attempt that is over does nothing",
-        [(rollback_module, "_is_past", _never)],
+        [(concern_module, "is_past", _never), (rollback_module, "is_past", _never)],
         "a resume meets what is left of the attempt before",
         "nobody asked for it",
     ),
     Guard(
         "what was rolled back before is looked at before it is lowered again",
-        [(Rollback, "_unhurried", _lowered_unseen)],
+        [(Rollback, "_look", _lowered_unseen)],
         "another writer raises a rolled-back flag before the end of its execution is told",
         "nobody was told",
     ),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rampart.errors import FlagStoreError
+from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import CLOSED, DecisionKind, GateKind, Status
+from rampart.rollout.state import CLOSED, Status
 from tests.interleaving import programs
 from tests.interleaving.tape import Call, Library, Node, Reply
 from tests.interleaving.world import (

@@ -10,8 +10,9 @@ from typing import Any
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.gate import Gate
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Claim, Evaluation, Event, Gate, RolloutState
+from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
 from tests.interleaving.tape import Tape
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from rampart.errors import ConflictError, GateClosedError, GateError, StoreError
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate
+from rampart.rollout.gate import DecisionKind
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback
-from rampart.rollout.state import DecisionKind
 from rampart.rollout.tick import in_turn
 from tests.interleaving.ports import TapedClock, TapedFlags, TapedGates, TapedMetrics, TapedQueue, TapedStore
 from tests.interleaving.tape import Kept, Tape
@@ -27,7 +27,9 @@ def advance(execution: Execution) -> Start:
         use_case = Advance(
             store=TapedStore(tape), flags=TapedFlags(tape), metrics=TapedMetrics(tape), clock=TapedClock(tape)
         )
-        return use_case(rollout=ROLLOUT, attempt=execution.attempt, execution=execution.name, gate=execution.gate)
+        return use_case(
+            rollout=ROLLOUT, attempt=execution.attempt, execution=execution.name, gate=execution.gate
+        ).to_wire()
 
     return "advance", program, execution.name, execution.attempt, execution.gate
 
@@ -40,7 +42,7 @@ def prepare(execution: str, stage: int) -> Start:
         use_case = Prepare(
             store=TapedStore(tape), flags=TapedFlags(tape), metrics=TapedMetrics(tape), clock=TapedClock(tape)
         )
-        return use_case(wish, execution)
+        return use_case(wish, execution).to_wire()
 
     return "prepare", program, execution, stage
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import OnDrift, OnRise, Plan
-from rampart.rollout.state import GateKind, Latest, OpenGate, RolloutState, Status
+from rampart.rollout.gate import GateKind, OpenGate
+from rampart.rollout.state import Latest, RolloutState, Status
 from tests.interleaving.world import FLAG, ROLLOUT, START
+from tests.records import record, restood
 
 PLAN = Plan.model_validate(
     {
@@ -48,24 +50,21 @@ def _state(**changes: Any) -> RolloutState:
         "attempt_started": _AN_HOUR_AGO,
         "updated": START,
     }
-    return RolloutState.model_validate(known | changes)
+    return record(**known | changes)
 
 
 ASKED = _state()
 _NO_DATA = {"verdict": Verdict.NO_DATA, "verdicts": {"errors": Verdict.NO_DATA}}
-UNPROVEN = _state(latest=PASSED.model_copy(update=_NO_DATA))
+UNPROVEN = _state(latest=PASSED.changed(**_NO_DATA))
 """It is asked about without data."""
-DUE = _state(latest=PASSED.model_copy(update={"at": START - timedelta(minutes=6)}))
+DUE = _state(latest=PASSED.changed(at=START - timedelta(minutes=6)))
 BAKING = _state(gate=OpenGate(id="a1-g1", kind=GateKind.BAKE, token="a1-g1", opened=START - timedelta(minutes=9)))
-LONG_AGO = BAKING.model_copy(
-    update={
-        "plan": PLAN.model_copy(update={"look_every": timedelta(hours=1)}),
-        "latest": PASSED.model_copy(update={"at": _AN_HOUR_AGO}),
-    }
+LONG_AGO = restood(BAKING, latest=PASSED.changed(at=_AN_HOUR_AGO)).changed(
+    plan=PLAN.changed(look_every=timedelta(hours=1))
 )
 """It is looked at now, and then not for an hour."""
-AT_LAST_STAGE = BAKING.model_copy(update={"stage": 1, "percent": 25.0, "passed_gate": "a1-g0"})
-STARTING = _state(stage=None, percent=0.0, stage_started=None, hold_ends=None, latest=None, gate=None, passed_gate=None)
+AT_LAST_STAGE = restood(BAKING, stage=1, percent=25.0).changed(passed_gate="a1-g0")
+STARTING = _state(stage=None, gate=None, passed_gate=None)
 ROLLED_BACK = _state(
     status=Status.ROLLED_BACK,
     percent=0.0,

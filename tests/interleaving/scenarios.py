@@ -8,17 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, Question
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import (
-    Answer,
-    DecisionKind,
-    EventKind,
-    Gate,
-    GateKind,
-    Question,
-    RolloutState,
-    Status,
-)
+from rampart.rollout.state import EventKind, RolloutState, Status
 from tests.interleaving.explorer import Explored, explore
 from tests.interleaving.laws import always, at_the_end, said_is_so
 from tests.interleaving.moves import Moves
@@ -71,7 +63,7 @@ def _question(state: RolloutState) -> Question:
     verdicts = state.latest.verdicts if state.latest else {}
     unmet = tuple(name for name, verdict in verdicts.items() if verdict is not Verdict.PASS)
     shown = {name: state.shown(name) for name in unmet}
-    return Question(evaluation="e1", verdict=state.effective_verdict(state.stage or 0), unmet=unmet, shown=shown)
+    return Question(evaluation="e1", verdict=state.effective_verdict, unmet=unmet, shown=shown)
 
 
 def _gate(scenario: Scenario) -> Gate | None:

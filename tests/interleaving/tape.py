@@ -16,8 +16,9 @@ from pydantic import BaseModel
 
 from rampart.errors import RampartError
 from rampart.plan.model import Plan
+from rampart.rollout.gate import Gate
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Gate, RolloutState
+from rampart.rollout.state import RolloutState
 
 
 class Call(NamedTuple):

@@ -22,18 +22,9 @@ from rampart.errors import (
 )
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
+from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, OpenGate, Question
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import (
-    Answer,
-    DecisionKind,
-    EventKind,
-    Gate,
-    GateKind,
-    OpenGate,
-    Question,
-    RolloutState,
-    Status,
-)
+from rampart.rollout.state import EventKind, RolloutState, Status
 from rampart.rollout.waiver import LETS_ON
 from tests.interleaving.tape import Call, Kept, Library, Node, Reply
 

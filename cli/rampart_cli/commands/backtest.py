@@ -3,83 +3,26 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
-from functools import partial
-from itertools import chain, islice
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from rampart.evidence.buckets import Bucket, Judgeable, is_number, pair
-from rampart.evidence.criteria import RateCriterion, Side, judge
-from rampart.evidence.judgement import FiredBy
-from rampart.evidence.rule import Counts, Decision, RateRule, Walk, decide
-from rampart.evidence.series import Series
-from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
-from rampart.evidence.verdict import Verdict
-from rampart.evidence.window import Window
-from rampart.evidence.words import count, percent
+from rampart.evidence.criteria import RateCriterion, Side
 from rampart.plan.quantities import parse_fraction
+from rampart.words import count, percent
+from rampart_cli.backtest import Backtest, BacktestResult, BacktestSettings, Only, judge_all
 from rampart_cli.console import show, table, verdict_text
 from rampart_cli.failures import InputError
 from rampart_cli.options import AsJson
 from rampart_cli.plots.canvas import refuse_other_endings
-from rampart_cli.recorded import NumberedLine, Recorded, is_csv, lines_of, parse_line, read_csv
+from rampart_cli.recorded import is_csv, lines_of, parse_line, read_csv
 
 _BAR = re.compile(r"\s*(<|>|below|above)\s*(\S+?\s*%)\s*\Z")
-_WORTH_A_POOL = 64
-"""Fewer series are judged sooner than processes are started."""
-_CHUNK = 16
-
-
-class Only(StrEnum):
-    """The side of the rule that is looked at alone."""
-
-    FAIL = "fail"
-    """Fails are looked for, and a pass ends nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What every series is judged by."""
-
-    criterion: RateCriterion
-    planned_buckets: int | None = None
-    only: Only | None = None
-
-    def rule(self, buckets: int) -> RateRule:
-        """The rule for a series of so many buckets."""
-        return RateRule.of(self.criterion, self.planned_buckets or buckets)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the rule says of one series."""
-
-    id: Any
-    verdict: Verdict
-    at_bucket: int | None
-    """Zero-based; None where nothing was decided."""
-    test: FiredBy | None
-    errors: float
-    requests: float
-    interval: tuple[float, float] | None
-    reason: str = ""
-    """Why there is nothing to say, for people."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The result as JSON; whole counts without a decimal point."""
-        written = asdict(self) | {"errors": _whole(self.errors), "requests": _whole(self.requests)}
-        del written["reason"]
-        return written
 
 
 def backtest(
@@ -105,12 +48,12 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Replay recorded series through the rule: the first fail or pass of each, and at which bucket it came."""
-    settings = Settings(criterion_for(bar, clump), planned_buckets, only)
+    settings = BacktestSettings(criterion_for(bar, clump), planned_buckets, only)
     if plot is not None:
         refuse_other_endings(plot)
     if is_csv(file):
         series = read_csv(file)
-        _report([Replay.of(series, settings).result], settings.criterion.bar, as_json=as_json)
+        _report([Backtest.of(series, settings).result], settings.criterion.bar, as_json=as_json)
     else:
         lines = lines_of(file)
         first = next(lines)
@@ -119,7 +62,7 @@ def backtest(
     if plot is not None:
         from rampart_cli.plots.series import draw_series
 
-        draw_series(plot, Replay.of(series, settings))
+        draw_series(plot, Backtest.of(series, settings))
 
 
 def criterion_for(bar: str, clump: float) -> RateCriterion:
@@ -135,135 +78,7 @@ def criterion_for(bar: str, clump: float) -> RateCriterion:
         raise InputError(f"{bar!r} isn't a bar: {error}", mend=mend) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """One series under the rule: what of it could be judged, and where that ended."""
-
-    series: Recorded
-    rule: RateRule
-    criterion: RateCriterion
-    window: Window
-    """In buckets, counted from 0."""
-    evidence: Judgeable
-    decision: Decision
-    at: int | None
-    """The bucket after which a look first fails or passes; None where none does."""
-
-    @classmethod
-    def of(cls, series: Recorded, settings: Settings) -> Replay:
-        """Look at one series after each bucket, up to the first fail or pass, or to its end."""
-        length = len(series.buckets)
-        rule, criterion = settings.rule(length), settings.criterion
-        errors, total = (Series(tuple((at, each[part]) for at, each in enumerate(series.buckets))) for part in (0, 1))
-        window = Window(start=0, end=length, bucket=1, planned_buckets=settings.planned_buckets or length)
-        if settings.only is not None:
-            evidence = pair(errors, total, window)
-            decision = decide(rule, _counts(evidence.buckets))
-            at = None if decision.at is None else evidence.buckets[decision.at].start
-            return cls(series, rule, criterion, window, evidence, decision, at)
-        end = _first_decided(criterion, errors, total, window)
-        evidence = pair(errors, total, window)
-        seen = evidence if end is None else pair(errors, total, replace(window, end=end + 1))
-        decision = decide(rule, _counts(seen.buckets))
-        if end is not None and decision.at is None:
-            decision = replace(decision, at=len(seen.buckets) - 1)
-        return cls(series, rule, criterion, window, evidence, decision, end)
-
-    @property
-    def result(self) -> Result:
-        """What the rule says: the first fail or pass, or what a look at the end says."""
-        decision, fired = self.decision, self.decision.walk.fired
-        decided = self.at is not None
-        verdict, reason = (Verdict.FAIL if fired else Verdict.PASS, "") if decided else self._undecided()
-        return Result(
-            id=self.series.id,
-            verdict=verdict,
-            at_bucket=self.at,
-            test=FiredBy.MIXTURE if decided and fired is None else fired,
-            errors=decision.errors,
-            requests=decision.requests,
-            interval=None if fired is FiredBy.CHANGE_DETECTOR else decision.walk.interval,
-            reason=reason,
-        )
-
-    def _undecided(self) -> tuple[Verdict, str]:
-        """What a look at the end says of a series without a decision, in the order in which a stage is judged."""
-        fault, buckets = self.evidence.fault, self.evidence.buckets
-        if fault is not None:
-            return Verdict.ERROR, f"at bucket {fault.start} {fault.what}"
-        if not buckets:
-            return Verdict.NO_DATA, "there are no requests"
-        if (quiet := requests_stopped(buckets, self.window)) is not None:
-            return Verdict.NO_DATA, f"no requests from {_expected(quiet)}"
-        if (silent := errors_stopped(self.criterion, buckets, self.window)) is not None:
-            return Verdict.NO_DATA, f"no errors from {_expected(silent)}"
-        return Verdict.INCONCLUSIVE, ""
-
-
-def _expected(silence: Silence) -> str:
-    return f"bucket {silence.since} on, where about {count(round(silence.expected))} were to be expected"
-
-
-def _first_decided(criterion: RateCriterion, errors: Series, total: Series, window: Window) -> int | None:
-    """The first bucket after which a look fails or passes.
-
-    Where no bucket contradicts itself, what is judged of a bucket does not depend on what comes after it, and one walk
-    finds the place. Elsewhere each look is made as a stage makes it.
-    """
-    asked = dict(total.points)
-    bad = [start for start, errors_of in errors.points if _may_be_odd(errors_of, asked.get(start))]
-    clean_until = min(bad, default=window.end)
-    found = _walked(criterion, errors, total, replace(window, end=clean_until))
-    if found is not None or clean_until == window.end:
-        return found
-    measured = {"errors": errors, "total": total}
-    for end in range(clean_until + 1, window.end + 1):
-        verdict = judge(criterion, measured=measured, window=replace(window, end=end)).verdict
-        if verdict in {Verdict.FAIL, Verdict.PASS}:
-            return end - 1
-    return None
-
-
-def _may_be_odd(errors: float | None, requests: float | None) -> bool:
-    bad, asked = (0 if value is None else value for value in (errors, requests))
-    return not (is_number(bad) and is_number(asked) and 0 <= bad <= asked)
-
-
-def _walked(criterion: RateCriterion, errors: Series, total: Series, window: Window) -> int | None:
-    buckets = pair(errors, total, window).buckets
-    walk = Walk(RateRule.of(criterion, window.planned_buckets))
-    for index, bucket in enumerate(buckets):
-        if walk.step(bucket.errors, bucket.requests) is not None:
-            return bucket.start
-        if walk.passes:
-            seen = replace(window, end=bucket.start + 1)
-            if errors_stopped(criterion, buckets[: index + 1], seen) is None:
-                return bucket.start
-    return None
-
-
-def _counts(buckets: Iterable[Bucket]) -> Iterator[Counts]:
-    return ((bucket.errors, bucket.requests) for bucket in buckets)
-
-
-def judge_all(lines: Iterable[NumberedLine], settings: Settings) -> Iterator[Result]:
-    """Judge many lines in their order, on every core where that pays."""
-    rest = iter(lines)
-    few = list(islice(rest, _WORTH_A_POOL))
-    judge_one = partial(_judge_line, settings=settings)
-    if len(few) < _WORTH_A_POOL:
-        yield from map(judge_one, few)
-        return
-    # Spawned, not forked: the parent may have threads, and a fork would copy their locks.
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(judge_one, chain(few, rest), chunksize=_CHUNK)
-
-
-def _judge_line(numbered: NumberedLine, settings: Settings) -> Result:
-    return Replay.of(parse_line(numbered), settings).result
-
-
-def _report(results: Iterable[Result], bar: float, *, as_json: bool) -> None:
+def _report(results: Iterable[BacktestResult], bar: float, *, as_json: bool) -> None:
     if as_json:
         for result in results:
             sys.stdout.write(json.dumps(result.to_dict()) + "\n")
@@ -281,7 +96,3 @@ def _report(results: Iterable[Result], bar: float, *, as_json: bool) -> None:
         for r in results
     ]
     show(None, table(("id", "verdict", "at bucket", "test", "errors", "90% sure", "why"), rows), as_json=False)
-
-
-def _whole(number: float) -> float:
-    return int(number) if number == int(number) else number

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rampart.words import second
 from rampart_cli.console import show, table, words
 from rampart_cli.failures import RefusedError
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
@@ -36,7 +37,7 @@ def list_letters(
         [letter.to_dict() for letter in letters],
         table(
             ("sent", "kind", "about", "why"),
-            [(f"{each.sent:%Y-%m-%d %H:%M:%S} UTC", each.kind.value, each.about, each.why) for each in letters],
+            [(second(each.sent), each.kind.value, each.about, each.why) for each in letters],
         )
         if letters
         else words("nothing waits: all was done", "green"),

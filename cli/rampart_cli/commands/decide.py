@@ -10,9 +10,11 @@ import typer
 from rich.text import Text
 
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DecisionKind, GateKind, Status
+from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON, WAIVED
-from rampart_cli.console import moment, say, show, stderr, table, verdict_text, words
+from rampart.words import percentage, plain, weekday_and_second
+from rampart_cli.console import say, show, stderr, table, verdict_text, words
 from rampart_cli.decisions import Decision, decide, left_open, parse_reported, stage_index, who_decides
 from rampart_cli.failures import CommandError, InputError, RefusedError, UnreachableError
 from rampart_cli.options import (
@@ -33,7 +35,8 @@ from rampart_cli.view import waits_for
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rampart.rollout.state import Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
 Reported = Annotated[
@@ -169,7 +172,9 @@ def resume(
     resumed = wait_for_first_stage(stack, rollout, execution, timeout)
     show(
         shown | {"attempt": resumed.attempt, "percent": resumed.percent},
-        words(f"attempt {resumed.attempt}: {', '.join(resumed.plan.flags)} read at {resumed.percent:g}%", "green"),
+        words(
+            f"attempt {resumed.attempt}: {', '.join(resumed.plan.flags)} read at {percentage(resumed.percent)}", "green"
+        ),
         as_json=as_json,
     )
 
@@ -258,16 +263,20 @@ def _show_question(state: RolloutState, gate: Gate) -> None:
     out = stderr()
     question = gate.question
     nextly = "its end" if state.next_stage == len(state.plan.stages) else state.plan.stages[state.next_stage].label
-    out.print(words(f"{state.rollout} at {state.percent:g}%, attempt {state.attempt}: may it go to {nextly}?", "bold"))
+    out.print(
+        words(
+            f"{state.rollout} at {percentage(state.percent)}, attempt {state.attempt}: may it go to {nextly}?", "bold"
+        )
+    )
     if state.latest is not None:
-        stage, told = state.stage or 0, state.evidence_in_words(state.stage or 0)
-        verdicts = state.latest.verdicts | dict.fromkeys(state.waived(stage), WAIVED)
+        told = state.evidence_in_words
+        verdicts = state.verdicts | dict.fromkeys(state.waived, WAIVED)
         rows = [(name, verdict_text(verdict), told.get(name, "")) for name, verdict in verdicts.items()]
         out.print(table(("criterion", "verdict", ""), rows))
     if question is not None:
         out.print(Text.assemble("the gate's verdict: ", verdict_text(question.verdict)))
     if gate.lapses is not None:
-        out.print(words(f"gate {gate.id}, open until {moment(gate.lapses, state.plan.zone)}", "dim"))
+        out.print(words(f"gate {gate.id}, open until {weekday_and_second(gate.lapses, state.plan.zone)}", "dim"))
 
 
 def _ask_for_reports(state: RolloutState, given: Mapping[str, float], *, yes: bool, as_json: bool) -> dict[str, float]:
@@ -276,7 +285,7 @@ def _ask_for_reports(state: RolloutState, given: Mapping[str, float], *, yes: bo
         return {}
     missing = {name: bar for name, bar in state.reported_criteria.items() if name not in given}
     return {
-        name: typer.prompt(f"{name} (at most {bar:g}), how many?", type=float, err=True)
+        name: typer.prompt(f"{name} (at most {plain(bar)}), how many?", type=float, err=True)
         for name, bar in missing.items()
     }
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
-from rampart.plan.quantities import format_fraction
-from rampart.rollout.prepare import lint_problems
-from rampart_cli.console import percent, problem_table, show, table, words
+from rampart.plan.model import RateSpec
+from rampart.rollout.plan_problems import lint_problems
+from rampart.words import percentage
+from rampart_cli.bars import bar_text
+from rampart_cli.console import problem_table, show, table, words
 from rampart_cli.failures import ExitCode
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
@@ -60,7 +61,7 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     show(
         document,
         Text.assemble(_REFUSED if problems else _VALID, words(_title(plan), "bold"), f"  {submitted.digest[:12]}"),
-        words(" → ".join(f"{percent(s.percent)} for {s.hold}" for s in plan.stages)),
+        words(" → ".join(f"{percentage(s.percent)} for {s.hold}" for s in plan.stages)),
         Text(),
         table(
             ("criterion", "kind", "bar", "clump"),
@@ -90,17 +91,6 @@ def _title(plan: Plan) -> str:
 
 def _criterion_view(name: str, spec: CriterionSpec) -> dict[str, Any]:
     return {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
-
-
-def bar_text(spec: CriterionSpec) -> str:
-    """A criterion's bar in words: `below 1%`, `at most 0`."""
-    match spec:
-        case RateSpec() | ValueSpec():
-            side, bar = ("below", spec.below) if spec.below is not None else ("above", spec.above)
-            number = format_fraction(bar or 0.0) if isinstance(spec, RateSpec) else f"{bar:g}"
-            return f"{side} {number}"
-        case CountSpec() | ReportedSpec():
-            return f"at most {spec.at_most:g}"
 
 
 def _clump(spec: CriterionSpec) -> str | None:

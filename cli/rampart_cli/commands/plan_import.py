@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rampart_cli.document import MAX_BYTES, Bindings, BindingsError, Reading, draft, read, read_bindings
+from rampart_cli.document import MAX_BYTES, Bindings, BindingsError, Reading, draft, read
 from rampart_cli.document.rendering import show_findings
 from rampart_cli.failures import InputError
 
@@ -46,14 +46,7 @@ def plan_import(
     errors = Console(stderr=True, highlight=False)
     with doc.open("rb") as page:
         reading = read(page.read(MAX_BYTES + 1), today=(today or datetime.now(tz=UTC)).date())
-    try:
-        bound = read_bindings(bindings.read_text(encoding="utf-8")) if bindings else Bindings()
-    except (BindingsError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{bindings} cannot be read as bindings: {error}",
-            name="UnreadableBindings",
-            mend="Write them as docs/plan-documents.md says; events/bindings.yaml is an example.",
-        ) from error
+    bound = _read(bindings) if bindings else Bindings()
     if bindings:
         from rampart_cli.document.bound_queries import with_bound_queries  # whoever binds nothing does not pay for it
 
@@ -78,3 +71,16 @@ def _write(text: str, out: Path | None) -> None:
         typer.echo(text, nl=False)
     else:
         out.write_text(text, encoding="utf-8")
+
+
+def _read(bindings: Path) -> Bindings:
+    from rampart_cli.document.bindings_file import read_bindings  # costs 200 ms: whoever gives no file does not pay it
+
+    try:
+        return read_bindings(bindings.read_text(encoding="utf-8"))
+    except (BindingsError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{bindings} cannot be read as bindings: {error}",
+            name="UnreadableBindings",
+            mend="Write them as docs/plan-documents.md says; events/bindings.yaml is an example.",
+        ) from error

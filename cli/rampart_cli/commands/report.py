@@ -52,10 +52,10 @@ def report(
     if into is not None or html is not None:
         show({**document, "written": written}, words("\n".join(written)), as_json=as_json)
         return
-    from rampart_cli.report.results import plain, results_of
+    from rampart_cli.report.results import results_of, unescape
 
     lines = results_of(history, range(len(history.plan.stages))) or [f"{rollout}: the flag has not been moved"]
-    show(document, words("\n".join(map(plain, lines))), as_json=as_json)
+    show(document, words("\n".join(map(unescape, lines))), as_json=as_json)
 
 
 def _fill(path: Path, history: RolloutHistory) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -13,12 +12,12 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from rampart.evidence.power import Fault, Outlook, any_of, outlook
-from rampart.evidence.words import count, plain
+from rampart.evidence.power import FaultOutlook, Outlook, any_of, outlook
 from rampart.plan.check import is_baseline_beyond_bar, rate_criteria, stage_traffic, warnings
 from rampart.plan.model import Plan
 from rampart.plan.quantities import parse_traffic
-from rampart_cli.console import chance, say, show, table, words
+from rampart.words import chance, count, plain, rough_duration, rough_percent
+from rampart_cli.console import say, show, table, words
 from rampart_cli.failures import InputError
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
@@ -58,9 +57,7 @@ def plan_simulate(
     guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in outlooks))
     told = warnings(plan)
     if plot is not None:
-        from rampart_cli.plots.power import draw_power
-
-        draw_power(plot, plan.title or plan.rollout, outlooks)
+        _draw(plot, plan, outlooks)
     show(
         {
             "rollout": plan.rollout,
@@ -79,6 +76,12 @@ def plan_simulate(
 
 
 _NOTHING = "The plan has no criterion of kind rate: what is counted, measured or reported is compared as it is."
+
+
+def _draw(plot: Path, plan: Plan, outlooks: Sequence[Outlook]) -> None:
+    from rampart_cli.plots.power import draw_power
+
+    draw_power(plot, plan.title or plan.rollout, outlooks)
 
 
 def _shown(outlooks: Sequence[Outlook], false: float, guarantee: float | None, runs: int) -> list[RenderableType]:
@@ -125,40 +128,28 @@ def _row(each: Outlook, runs: int) -> Sequence[str]:
         each.criterion,
         count(round(each.requests)),
         plain(each.clump),
-        _percent(each.healthy),
+        rough_percent(each.healthy),
         chance(each.pass_chance),
         _simulated(each.false_rollback_chance, runs),
         *(_fault(fault) for fault in each.faults),
     )
 
 
-def _fault(fault: Fault) -> str:
-    told = f"reads {_percent(fault.observed)}: {chance(fault.rollback_chance)} rolled back"
-    return told if fault.rollback_seconds is None else f"{told} after {_duration(fault.rollback_seconds)}"
+def _fault(fault: FaultOutlook) -> str:
+    told = f"reads {rough_percent(fault.observed)}: {chance(fault.rollback_chance)} rolled back"
+    return told if fault.rollback_seconds is None else f"{told} after {rough_duration(fault.rollback_seconds)}"
 
 
 def _false_rollbacks(false: float, guarantee: float | None, runs: int) -> str:
     seen = _simulated(false, runs)
     if false == 0 and guarantee is not None:
-        seen = f"< {min(3 / runs, guarantee):.1%}"
+        seen = f"< {rough_percent(min(3 / runs, guarantee))}"
     told = f"A false rollback somewhere in the rollout: {seen} for a healthy flag"
     if guarantee is None:  # no rate that fails without the flag already is ever within its bar
         return f"{told}; nothing bounds it while a baseline is beyond its bar."
     return f"{told}; never more than {chance(guarantee)}, even if every rate in every stage sits right at its bar."
 
 
-def _percent(fraction: float) -> str:
-    return f"{fraction * 100:.3g}%"
-
-
 def _simulated(found: float, runs: int) -> str:
     """A simulated chance; none in n runs says less than 3 in n (with 95% confidence)."""
-    return f"< {3 / runs:.1%}" if found == 0 else f"{found:.1%}"
-
-
-def _duration(seconds: float) -> str:
-    """A length of time, as coarse as people speak."""
-    for unit, size in (("days", 86_400), ("hours", 3600)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{timedelta(seconds=seconds).total_seconds() / 60:.0f} minutes"
+    return f"< {rough_percent(3 / runs)}" if found == 0 else rough_percent(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from rampart.words import percentage
 from rampart_cli.console import say, show, words
 from rampart_cli.failures import InputError
 from rampart_cli.options import DEFAULT_STACK, DEFAULT_TIMEOUT, AsJson, PlanFile, StackName, Timeout, Wait
@@ -42,9 +43,9 @@ def start(
         return
     say(f"{told}; waiting until the flag is at the first stage …", as_json=as_json)
     state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout)
-    label = state.plan.stages[state.stage or 0].label
+    label = "" if state.stage is None else f": {state.plan.stages[state.stage].label}"
     show(
         shown | {"stage": state.stage, "percent": state.percent, "attempt": state.attempt},
-        words(f"{', '.join(plan.flags)} read at {state.percent:g}%: {label}", "green"),
+        words(f"{', '.join(plan.flags)} read at {percentage(state.percent)}{label}", "green"),
         as_json=as_json,
     )

@@ -12,17 +12,18 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from rampart_cli.console import STATUS_STYLES, clean, moment, percent, show, stdout, table, verdict_text, words
+from rampart.words import in_words, percentage, status_in_words, weekday_and_second
+from rampart_cli.console import STATUS_STYLES, clean, show, stdout, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.view import status_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from rich.console import RenderableType
 
-    from rampart.rollout.state import Event, Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Event, RolloutState
     from rampart_cli.stack import Stack
 
 _FOR_EVER = float("inf")
@@ -93,7 +94,7 @@ def _render(seen: Sequence[_Seen], *, in_place: bool = False) -> RenderableType:
 def _panel(seen: _Seen) -> Panel:
     state, view = seen.state, seen.view
     style = STATUS_STYLES.get(view["status"], "")
-    title = Text.assemble((clean(view["title"]), "bold"), "  ", (view["status"].replace("_", " "), style))
+    title = Text.assemble((clean(view["title"]), "bold"), "  ", (status_in_words(view["status"]), style))
     parts: list[RenderableType] = [
         _staircase(state),
         Text.assemble(("waits for  ", "dim"), clean(_waiting(seen))),
@@ -115,7 +116,12 @@ def _panel(seen: _Seen) -> Panel:
         table(
             ("when", "at", "who", "what"),
             [
-                (moment(e.at, state.plan.zone), "" if e.percent is None else percent(e.percent), e.by, e.message)
+                (
+                    weekday_and_second(e.at, state.plan.zone),
+                    "" if e.percent is None else percentage(e.percent),
+                    e.by,
+                    e.message,
+                )
                 for e in seen.events[-len(view["events"]) :]
             ],
         ),
@@ -127,7 +133,7 @@ def _panel(seen: _Seen) -> Panel:
 
 
 def _staircase(state: RolloutState) -> Text:
-    line = Text(f"{percent(state.percent)}", style="bold")
+    line = Text(percentage(state.percent), style="bold")
     line.append("   ")
     for index, stage in enumerate(state.plan.stages):
         here, past = index == state.stage, state.stage is not None and index < state.stage
@@ -138,10 +144,9 @@ def _staircase(state: RolloutState) -> Text:
 
 def _waiting(seen: _Seen) -> str:
     state, told = seen.state, str(seen.view["waits_for"])
-    ends: datetime | None = None
-    if seen.view["gate"] and seen.view["gate"]["kind"] == "bake":
-        ends = state.hold_ends
-    return told + (f" (hold ends {moment(ends, state.plan.zone)})" if ends else "")
+    if state.standing and seen.view["gate"] and seen.view["gate"]["kind"] == "bake":
+        return f"{told} (hold ends {weekday_and_second(state.standing.hold_ends, state.plan.zone)})"
+    return told
 
 
 def _question(seen: _Seen) -> list[RenderableType]:
@@ -149,10 +154,10 @@ def _question(seen: _Seen) -> list[RenderableType]:
     if not gate or "answer_with" not in gate:
         return []
     lapses = seen.gate.lapses if seen.gate else None
-    until = f", open until {moment(lapses, seen.state.plan.zone)}" if lapses else ""
+    until = f", open until {weekday_and_second(lapses, seen.state.plan.zone)}" if lapses else ""
     return [
         words(
-            f"\nThe question: may it {gate['next']}? The evidence says {gate['verdict'].replace('_', ' ')}{until}.",
+            f"\nThe question: may it {gate['next']}? The evidence says {in_words(gate['verdict'])}{until}.",
             "bold",
         ),
     ]

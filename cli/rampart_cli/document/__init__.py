@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from rampart_cli.document.bindings import Bindings, BindingsError, read_bindings
+from rampart_cli.document.bindings import Bindings, BindingsError
 from rampart_cli.document.diagnostics import Code, Diagnostic, Severity
 from rampart_cli.document.draft import draft
 from rampart_cli.document.outline import Box, PlanOutline, StageOutline, outline, outline_of
 from rampart_cli.document.page import MAX_BYTES, Page, Span, UnreadablePageError
-from rampart_cli.document.plan import PlanDocument, Stage
+from rampart_cli.document.plan import PageStage, PlanDocument
 from rampart_cli.document.reading import Reading, read
 
 __all__ = [
@@ -21,17 +21,16 @@ __all__ = [
     "Code",
     "Diagnostic",
     "Page",
+    "PageStage",
     "PlanDocument",
     "PlanOutline",
     "Reading",
     "Severity",
     "Span",
-    "Stage",
     "StageOutline",
     "UnreadablePageError",
     "draft",
     "outline",
     "outline_of",
     "read",
-    "read_bindings",
 ]

@@ -75,7 +75,7 @@ _SPELT = {
         (75, "seventy-five, seventy five"), (80, "eighty"), (90, "ninety"), (100, "hundred, one hundred, a hundred"),
     )
     for word in words.split(", ")
-}  # fmt: skip
+}  # fmt: skip  # a table, many to a line
 _WORDS_FIRST = "|".join(sorted(_SPELT, key=len, reverse=True))
 _WRITTEN_OUT = re.compile(
     r"(?:(?P<number>(?<!\d)\d{1,3}(?:\.\d{1,3})?)"

@@ -56,13 +56,3 @@ class Bindings:
         for phrase, first in self._same:
             text = text.replace(f" {phrase} ", f" {first} ")
         return text.strip()
-
-
-def read_bindings(text: str) -> Bindings:
-    """Read a bindings file.
-
-    Raises BindingsError, which names the place, when it is no YAML or binds something that no criterion is.
-    """
-    from rampart_cli.document.bindings_file import parse  # costs 200 ms: whoever gives no file does not pay it
-
-    return Bindings(*parse(text))

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from rampart.model import Model, Unmeant
 from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
-from rampart_cli.document.bindings import BindingsError
+from rampart_cli.document.bindings import Bindings, BindingsError
 from rampart_cli.strict_yaml import UniqueKeyLoader, why_unreadable
 
 _SPECS: dict[str, type[Model]] = {"rate": RateSpec, "count": CountSpec, "value": ValueSpec, "reported": ReportedSpec}
@@ -50,8 +50,8 @@ def _wrong_value(model: type[Model], spec: dict[str, Any]) -> str | None:
     return None
 
 
-def parse(text: str) -> tuple[tuple[tuple[str, ...], ...], dict[str, dict[str, Any]]]:
-    """The synonyms and the criteria of a bindings file.
+def read_bindings(text: str) -> Bindings:
+    """Read a bindings file.
 
     Raises BindingsError, which names the place, when it is no YAML or binds something that no criterion is.
     """
@@ -69,4 +69,4 @@ def parse(text: str) -> tuple[tuple[tuple[str, ...], ...], dict[str, dict[str, A
         place = ".".join(map(str, first["loc"])) or "the file"
         said = _WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
         raise BindingsError(f"{place}: {said}") from error
-    return file.synonyms, file.criteria
+    return Bindings(file.synonyms, file.criteria)

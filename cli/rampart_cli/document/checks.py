@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rampart_cli.document.inline import Link
     from rampart_cli.document.page import Page
-    from rampart_cli.document.plan import PlanDocument, Stage
+    from rampart_cli.document.plan import PageStage, PlanDocument
     from rampart_cli.document.stage_details import Details
 
 Say = Callable[[Code, int, str, str], Diagnostic]
@@ -88,7 +88,7 @@ def _missing(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
         (plan.dashboard, Code.MISSING_DASHBOARD, "the page links no dashboard"),
         (plan.monitor, Code.MISSING_MONITOR, "the page names no monitor"),
         (plan.criteria, Code.MISSING_THRESHOLD, "the page lists no criterion to judge the rollout by"),
-    ]  # fmt: skip
+    ]  # fmt: skip  # a line is a check
     for fact, code, message in absent:
         if not fact:
             yield say(code, line, "", message)
@@ -103,13 +103,13 @@ def _flags(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             yield say(
                 Code.INCONSISTENT_FLAG_NAME, line, link.text.strip(),
                 f"the link reads {link.text.strip()} and opens {name}",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
     for first, second in combinations(plan.flags[:MOST_FLAGS], 2):
         if almost_same(first.name, second.name):
             yield say(
                 Code.INCONSISTENT_FLAG_NAME, second.line, second.name,
                 f"the flag is {second.name} here and {first.name} at line {first.line}",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
 
 
 def _misspelt(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
@@ -125,7 +125,7 @@ def _misspelt(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
                 yield say(
                     Code.INCONSISTENT_FLAG_NAME, statement.number, word,
                     f"the flag is {word} here and {meant.name} at line {meant.line}",
-                )  # fmt: skip
+                )  # fmt: skip  # the first line says where, the others what
 
 
 def _is_misspelt(word: str, flag: str) -> bool:
@@ -161,7 +161,7 @@ def _criteria(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
                     Code.CONTRADICTORY_CRITERION, c.line, c.name,
                     f"{c.name!r} is {c.op or ''} {c.value:g} here and {first.op or ''} {first.value:g} "
                     f"at line {first.line}",
-                )  # fmt: skip
+                )  # fmt: skip  # the first line says where, the others what
 
 
 def _phases(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
@@ -183,7 +183,7 @@ def _phases(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
                         Code.CRITERION_MISSING_IN_PHASE, here, "",
                         f"{titles[here]!r} does not look at {criterion.name!r}, "
                         f"which {titles[there]!r} does at line {criterion.line}",
-                    )  # fmt: skip
+                    )  # fmt: skip  # the first line says where, the others what
 
 
 def _stages(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
@@ -203,7 +203,7 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             yield say(
                 Code.PERCENTAGE_OF_TIME, stage.percent_line or stage.line, f"{stage.percent:g}%",
                 f"{stage.percent:g}% is a percentage of time or requests, not of users",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
     yield from _time_gate(plan, say)
     numbered = [stage for stage in plan.stages if stage.percent is not None]
     for before, after in pairwise(numbered):
@@ -211,12 +211,12 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             yield say(
                 Code.STAGE_ORDER, after.line, f"{after.percent:g}%",
                 f"{after.percent:g}% comes after {before.percent:g}% (line {before.line})",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
     if numbered and all((stage.percent or 0) < 100 for stage in numbered) and not plan.stages[-1].stated:
         yield say(
             Code.NO_FULL_STAGE, numbered[-1].line, "",
             f"the last stage is {numbered[-1].percent:g}%: the page never says when everybody is reached",
-        )  # fmt: skip
+        )  # fmt: skip  # the first line says where, the others what
     yield from _letters(plan, say)
     yield from _increments(plan, say)
 
@@ -231,13 +231,13 @@ def _time_gate(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             yield say(
                 Code.PERCENTAGE_OF_TIME, statement.number, gate[0],
                 "the page speaks of a percentage of time, and its stages do not say that theirs are of users",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
             return
 
 
 def _increments(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
     """Steps of a phase that are not those which its increments make."""
-    steps: dict[int, list[Stage]] = defaultdict(list)
+    steps: dict[int, list[PageStage]] = defaultdict(list)
     for stage in plan.stages:
         if stage.source is not None and stage.section is not None and stage.percent is not None:
             steps[stage.section.line].append(stage)
@@ -258,11 +258,11 @@ def _increments(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
                 yield say(
                     Code.CONTRADICTORY_PERCENT, stage.line, f"{stage.percent:g}%",
                     f"{stage.percent:g}% is no step of increments of {increment:g}% (line {statement.number})",
-                )  # fmt: skip
+                )  # fmt: skip  # the first line says where, the others what
 
 
 def _letters(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
-    first: dict[str, Stage] = {}
+    first: dict[str, PageStage] = {}
     for stage in plan.stages:
         letter = (stage.letter or "").casefold()
         if not letter:
@@ -272,7 +272,7 @@ def _letters(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             yield say(
                 Code.DUPLICATE_STAGE_LETTER, stage.line, stage.letter or "",
                 f"{stage.letter} is used here and at line {known.line}",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
 
 
 def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
@@ -284,7 +284,7 @@ def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnosti
             yield say(
                 Code.USERS_NOT_MATCHING_STAGES, crowd.line, "",
                 f"{len(crowd.numbers)} numbers of users ({numbers}) are given for {len(stages)} stages",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
     # Which number belongs to which stage is open when they do not match; the first can only mean the first.
     firsts = [(crowd.stages[0], crowd.numbers[0], crowd.line) for crowd in details.crowds if crowd.stages]
     counted = [(s, s.users[0], s.users_line or s.line) for s in plan.stages if s.users and len(s.users) == 1]
@@ -297,7 +297,7 @@ def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnosti
                     Code.USERS_NOT_MATCHING_STAGES, line, "",
                     f"{few:,} users at {one.percent:g}% would be {expected:,.0f} at {other.percent:g}%, "
                     f"and the page says {many:,}",
-                )  # fmt: skip
+                )  # fmt: skip  # the first line says where, the others what
 
 
 def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from holidays import HolidayBase
 
-    from rampart_cli.document.plan import PlanDocument, Stage
-    from rampart_cli.document.stage_details import Calendar, Details
+    from rampart_cli.document.plan import PageStage, PlanDocument
+    from rampart_cli.document.stage_details import DateRange, Details
     from rampart_cli.document.statements import Statement
 
     Say = Callable[[Code, int, str, str], Diagnostic]
@@ -63,10 +63,13 @@ def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagno
 def _entries(plan: PlanDocument) -> list[Statement]:
     """The entries of timelines."""
     return [
-        s for s in plan.statements
-        if s.is_plan and s.line.kind in {LineKind.ITEM, LineKind.TEXT, LineKind.ROW}
-        and (s.section.kind is SectionKind.TIMELINE or s.line.checked is not None) and leading_date(s.text)[0].said
-    ]  # fmt: skip
+        s
+        for s in plan.statements
+        if s.is_plan
+        and s.line.kind in {LineKind.ITEM, LineKind.TEXT, LineKind.ROW}
+        and (s.section.kind is SectionKind.TIMELINE or s.line.checked is not None)
+        and leading_date(s.text)[0].said
+    ]
 
 
 FULL = 100
@@ -74,7 +77,7 @@ FULL = 100
 _NEAR_HOLIDAYS = (
     (1, 1, 3), (1, 15, 21), (2, 15, 21), (5, 24, 31), (6, 17, 21), (7, 2, 6), (9, 1, 7), (10, 8, 14), (11, 9, 13),
     (11, 22, 28), (12, 23, 27), (12, 30, 31),
-)  # fmt: skip
+)  # fmt: skip  # a table, many to a line
 """Month, first and last day of the only times at which a federal holiday may fall or be observed."""
 
 
@@ -106,7 +109,7 @@ def _days_off(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagno
             yield say(
                 Code.WEEKEND_DATE_VS_BUSINESS_DAY, line, dates.text,
                 f"{day.isoformat()}, when {what}, is a {day:%A}{against}",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
         elif holiday := holiday_on(day):
             yield say(Code.HOLIDAY_DATE, line, dates.text, f"{day.isoformat()}, when {what}, is {holiday}")
 
@@ -118,7 +121,7 @@ def _order(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             yield say(
                 Code.DATES_OUT_OF_ORDER, after.dates_line or after.line, after.dates.text,
                 f"{after.label} starts on {after.start}, before {before.label} on {before.start}",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
 
 
 def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
@@ -136,10 +139,10 @@ def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnost
                 yield say(
                     Code.DATE_OUTSIDE_RANGE, stage.dates_line or stage.line, stage.dates.text,
                     f"{stage.label} starts on {stage.start}, outside {start} to {end} (line {calendar.line})",
-                )  # fmt: skip
+                )  # fmt: skip  # the first line says where, the others what
 
 
-def _following(calendar: Calendar, whole: list[int], plan: PlanDocument) -> list[Stage]:
+def _following(calendar: DateRange, whole: list[int], plan: PlanDocument) -> list[PageStage]:
     """The stages that a range without stages of its own speaks of: those up to the next such range."""
     later = bisect(whole, calendar.line)
     first = bisect(plan.stages, calendar.line, key=_line_of)
@@ -147,7 +150,7 @@ def _following(calendar: Calendar, whole: list[int], plan: PlanDocument) -> list
     return plan.stages[first:past]
 
 
-def _line_of(stage: Stage) -> int:
+def _line_of(stage: PageStage) -> int:
     return stage.line
 
 
@@ -163,7 +166,7 @@ def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             yield say(
                 Code.DEPENDENCY_IN_TIMELINE, entry.number, dates.text,
                 "this entry of the timeline moves no flag: it is something that the rollout waits for",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
 
 
 def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Diagnostic]:
@@ -188,12 +191,12 @@ def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Diagnostic]:
             yield _too_early(stage, written, say, today)
 
 
-def _tells_of(label: Statement, stage: Stage) -> bool:
+def _tells_of(label: Statement, stage: PageStage) -> bool:
     """Whether `Results: …` stands right under a stage: in its section, or in the list item that states it."""
     own = stage.section is not None and label.section is stage.section and stage.source is None
     return own or (stage.source is not None and stage.source.line in label.line.ancestors)
 
 
-def _too_early(stage: Stage, written: Statement, say: Say, today: date) -> Diagnostic:
+def _too_early(stage: PageStage, written: Statement, say: Say, today: date) -> Diagnostic:
     message = f"{stage.label} starts on {stage.start}, after {today}, and has results already"
     return say(Code.RESULT_BEFORE_LAUNCH, written.number, "", message)

@@ -48,7 +48,7 @@ _MONTHS = {
         ("jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august",
          "sep sept september", "oct october", "nov november", "dec december"), start=1)
     for name in names.split()
-}  # fmt: skip
+}  # fmt: skip  # a table, many to a line
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _TOKEN = re.compile(
     rf"(?P<iso>\d{{4}}[/.-]\d{{1,2}}[/.-]\d{{1,2}})(?!\d)"

@@ -11,7 +11,7 @@ from rampart_cli.document.criteria import Criterion, CriterionKind
 from rampart_cli.document.diagnostics import Code, Diagnostic
 
 if TYPE_CHECKING:
-    from rampart_cli.document.plan import PlanDocument, Stage
+    from rampart_cli.document.plan import PageStage, PlanDocument
 
     Say = Callable[[Code, int, str, str], Diagnostic]
 
@@ -34,10 +34,10 @@ def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
                 f"{criterion.name!r} cannot fire at {_percents(blind)}: if its metric counts everybody's requests, "
                 f"a total failure at {worst.percent:g}% shows {_seen(criterion, worst):g}%, and the bar is "
                 f"{criterion.op} {criterion.value:g}%",
-            )  # fmt: skip
+            )  # fmt: skip  # the first line says where, the others what
 
 
-def _percents(stages: list[Stage]) -> str:
+def _percents(stages: list[PageStage]) -> str:
     return " and ".join(dict.fromkeys(f"{stage.percent:g}%" for stage in stages))
 
 
@@ -45,12 +45,12 @@ def _is_ceiling(criterion: Criterion) -> bool:
     return criterion.op in {"<", "<=", "=="}
 
 
-def _seen(criterion: Criterion, stage: Stage) -> float:
+def _seen(criterion: Criterion, stage: PageStage) -> float:
     """What the metric of everybody shows in percent when all goes wrong for the stage's users and for nobody else."""
     new, baseline = (1.0, 0.0) if _is_ceiling(criterion) else (0.0, 1.0)
     return round(100 * diluted(new, baseline=baseline, share=(stage.percent or 0) / 100), 6)
 
 
-def _stays_whole(criterion: Criterion, stage: Stage) -> bool:
+def _stays_whole(criterion: Criterion, stage: PageStage) -> bool:
     bar, seen = criterion.value or 0.0, _seen(criterion, stage)
     return seen < bar if _is_ceiling(criterion) else seen > bar

@@ -15,7 +15,7 @@ from rampart_cli.document.facts import MOST_FLAGS, almost_same, monitors_of
 
 if TYPE_CHECKING:
     from rampart_cli.document.bindings import Bindings
-    from rampart_cli.document.plan import PlanDocument, Said, Stage
+    from rampart_cli.document.plan import PageStage, PlanDocument, Said
 
 GAP = "!gap"
 _HEAD = """\
@@ -102,7 +102,7 @@ def _entry_of(entry: Entry) -> str:
     return _entry(entry.key, entry.value, entry.note, entry.note)
 
 
-def _stage(stage: Stage) -> Iterator[str]:
+def _stage(stage: PageStage) -> Iterator[str]:
     fields: list[str] = []
     if stage.name:
         fields.append(_entry("name", stage.name, f"line {stage.line}"))
@@ -130,7 +130,7 @@ _WHY_NO_PERCENT = {
 }
 
 
-def _hold(stage: Stage) -> str:
+def _hold(stage: PageStage) -> str:
     if stage.hold is not None and stage.hold.hold is not None:
         return _entry("hold", stage.hold.hold, f"line {stage.hold_line}: {stage.hold.text}")
     if stage.hold is not None:

@@ -76,12 +76,14 @@ def visible_lines(content: str, references: References | None = None) -> list[Vi
     if _is_plain(content):
         return [_plain(number, line) for number, line in enumerate(content.split("\n"))]
     if _is_bounded(content):
-        return _Reader(content, references).lines
+        return _InlineReader(content, references).lines
     return [
         VisibleLine(number, entry.text, entry.links, entry.codes, entry.plain)
         for number, line in enumerate(content.split("\n"))
         for entry in (
-            _Reader(line, references).lines if _is_bounded(line) and not _is_plain(line) else [_plain(number, line)]
+            _InlineReader(line, references).lines
+            if _is_bounded(line) and not _is_plain(line)
+            else [_plain(number, line)]
         )
     ]
 
@@ -103,7 +105,7 @@ def _plain(number: int, line: str) -> VisibleLine:
     return VisibleLine(number, line, plain=line)
 
 
-class _Reader:
+class _InlineReader:
     """Walks the inline tokens of one paragraph."""
 
     def __init__(self, content: str, references: References | None = None) -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 _SPELLINGS = {
     "centre": "center", "colour": "color", "behaviour": "behavior", "favourite": "favorite", "programme": "program",
     "catalogue": "catalog", "cancelled": "canceled", "licence": "license", "enrolment": "enrollment", "cheque": "check",
-}  # fmt: skip
+}  # fmt: skip  # a table, many to a line
 _APART = re.compile(r"[^\w*?\[\]!%]+|_+")
 
 

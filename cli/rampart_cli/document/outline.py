@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from rampart_cli.document.page import Page, Span
-    from rampart_cli.document.plan import PlanDocument, Stage
+    from rampart_cli.document.plan import PageStage, PlanDocument
     from rampart_cli.document.reading import Reading
     from rampart_cli.document.sections import Section
     from rampart_cli.document.statements import Statement
@@ -46,7 +46,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerPlace:
     """A place for the actual days: a line without its line end, or a table's cell; an answer is written at its end."""
 
     span: Span
@@ -59,7 +59,7 @@ class Answer:
 class StageOutline:
     """A stage and its places on the page; a place that the page does not have is None."""
 
-    stage: Stage
+    stage: PageStage
     heading: Span
     """The line that states the stage."""
     results: Span | None
@@ -68,7 +68,7 @@ class StageOutline:
     """The results heading itself, whole lines."""
     dates: Span | None
     """The line that states the planned dates."""
-    actual: tuple[Answer, ...]
+    actual: tuple[AnswerPlace, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _outline(plan: PlanDocument, page: Page) -> PlanOutline:
     return PlanOutline(plan.title.value, stages, tuple(_boxes(plan, page)))
 
 
-def _stage(stage: Stage, plan: PlanDocument, page: Page, found: Results) -> StageOutline:
+def _stage(stage: PageStage, plan: PlanDocument, page: Page, found: Results) -> StageOutline:
     results = found.section_of(stage)
     title = results.heading if results else None
     asked = [*_asked_in_rows(stage, page), *_asked_in_lines(stage, plan, page, results)]
@@ -125,7 +125,7 @@ def _line(page: Page, number: int) -> Span:
     return page.span(number, 1, len(page.raw[number - 1]))
 
 
-def _stated_by(stage: Stage) -> list[Statement]:
+def _stated_by(stage: PageStage) -> list[Statement]:
     """The lines that state a stage, where it is not its heading that does."""
     return [*([stage.source] if stage.source is not None else []), *stage.repeated]
 
@@ -133,7 +133,7 @@ def _stated_by(stage: Stage) -> list[Statement]:
 # Actual days
 
 
-def _asked_in_lines(stage: Stage, plan: PlanDocument, page: Page, results: Section | None) -> Iterator[Answer]:
+def _asked_in_lines(stage: PageStage, plan: PlanDocument, page: Page, results: Section | None) -> Iterator[AnswerPlace]:
     own = stage.section or (stage.source.section if stage.source else None)
     if own is None:
         return
@@ -148,10 +148,10 @@ def _asked_in_lines(stage: Stage, plan: PlanDocument, page: Page, results: Secti
         if not any(section.kind in DECOYS - {SectionKind.RESULTS} for section in around):
             row = statement.line.kind is LineKind.ROW
             places = _cells(page, statement.number)[1:2] if row else [_line(page, statement.number)]
-            yield from (Answer(place, part, field.value) for place in places)
+            yield from (AnswerPlace(place, part, field.value) for place in places)
 
 
-def _asked_in_rows(stage: Stage, page: Page) -> Iterator[Answer]:
+def _asked_in_rows(stage: PageStage, page: Page) -> Iterator[AnswerPlace]:
     """The cells of a stage's own table row under a head such as `Actual date`."""
     for statement in _stated_by(stage):
         if statement.line.kind is not LineKind.ROW:
@@ -160,7 +160,7 @@ def _asked_in_rows(stage: Stage, page: Page) -> Iterator[Answer]:
         for head, cell in zip(statement.line.header, cells, strict=False):
             if _ACTUAL.search(head) and (part := _part(head.strip(" :*_"))) is not None:
                 written = page.raw[cell.line - 1][cell.column - 1 :].encode()[: cell.end - cell.start].decode()
-                yield Answer(cell, part, without_marked([written])[0])
+                yield AnswerPlace(cell, part, without_marked([written])[0])
 
 
 def _cells(page: Page, number: int) -> list[Span]:

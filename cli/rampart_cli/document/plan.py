@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, eq=False)
-class Stage:
+class PageStage:
     """One stage of a plan on a page; lines are one-based."""
 
     percent: float | None
@@ -97,7 +97,7 @@ class PlanDocument:
     title: Said
     statements: list[Statement]
     roots: list[Section]
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[PageStage] = field(default_factory=list)
     flags: list[FlagName] = field(default_factory=list)
     criteria: list[Criterion] = field(default_factory=list)
     """Every statement of a criterion, repeated ones too."""

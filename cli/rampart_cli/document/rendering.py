@@ -45,7 +45,7 @@ def finding(diagnostic: Diagnostic, reading: Reading, *, source: str) -> Text:
     text = Text.assemble(
         (f"{diagnostic.severity}[{diagnostic.code}]", style), ": ", (shown(diagnostic.message), "bold"), "\n",
         (f"{margin}--> ", "blue"), f"{shown(source)}:{diagnostic.line}:{diagnostic.column}\n",
-    )  # fmt: skip
+    )  # fmt: skip  # a line here is a line on the screen
     raw = reading.page.raw
     if 0 < diagnostic.line <= len(raw):
         line, before, mark = _excerpt(raw[diagnostic.line - 1], diagnostic)
@@ -54,7 +54,7 @@ def finding(diagnostic: Diagnostic, reading: Reading, *, source: str) -> Text:
                 (f"{margin} |\n", "blue"), (f"{number} | ", "blue"), line, "\n",
                 (f"{margin} | ", "blue"), " " * before, ("^" * mark, style), "\n",
             )
-        )  # fmt: skip
+        )  # fmt: skip  # a line here is a line on the screen
     text.append_text(Text.assemble((f"{margin} = ", "blue"), f"why: {diagnostic.why}\n"))
     text.append_text(Text.assemble((f"{margin} = ", "blue"), f"help: {diagnostic.help}\n"))
     return text

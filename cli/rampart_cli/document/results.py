@@ -13,7 +13,7 @@ from rampart_cli.document.sections import Section, SectionKind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rampart_cli.document.plan import Stage
+    from rampart_cli.document.plan import PageStage
     from rampart_cli.document.statements import Statement
 
 _MEASURED = frozenset({Asks.RESULTS, Asks.ACTUAL, Asks.USERS, Asks.OTHER})
@@ -37,7 +37,7 @@ class Results:
                 found.by_parent[id(section.parent)].append(section)
         return found
 
-    def section_of(self, stage: Stage) -> Section | None:
+    def section_of(self, stage: PageStage) -> Section | None:
         """A stage's results: within its own section, or beside the list that states it; None when there are none."""
         own = stage.section or (stage.source.section if stage.source else None)
         if own is None:

@@ -315,9 +315,10 @@ def _free_title(root: Section) -> None:
 def _titles(root: Section, percents: Callable[[Section], list[float]]) -> list[Section]:
     for parent in root.walk():
         candidates = [
-            child for child in parent.children
+            child
+            for child in parent.children
             if child.level == 1 or _PLAN_TITLE.search(child.title) or _holds_rollout(child, percents)
-        ]  # fmt: skip
+        ]
         candidates = [child for child in candidates if child.kind not in _NO_TITLE]
         if not 2 <= len(candidates) <= _MOST_PLANS:
             continue

@@ -16,11 +16,11 @@ from rampart_cli.document.sections import Section, SectionKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rampart_cli.document.plan import Stage
+    from rampart_cli.document.plan import PageStage
     from rampart_cli.document.statements import Statement
 
 
-def add_details(stage: Stage, other: Stage) -> None:
+def add_details(stage: PageStage, other: PageStage) -> None:
     """Complete `stage` by what another statement of the same percentage says."""
     if _says_more(other.dates, stage.dates):
         stage.dates, stage.dates_line = other.dates, other.dates_line
@@ -42,12 +42,12 @@ def _says_more(dates: Dates, than: Dates) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class DateRange:
     """A range of dates that a phase or the whole plan states, with its line and the stages that it holds for."""
 
     dates: Dates
     line: int
-    stages: tuple[Stage, ...]
+    stages: tuple[PageStage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ class Crowd:
 
     numbers: tuple[int, ...]
     line: int
-    stages: tuple[Stage, ...]
+    stages: tuple[PageStage, ...]
 
 
 @dataclass(slots=True)
 class Details:
     """What labels state for several stages at once."""
 
-    calendars: list[Calendar]
+    calendars: list[DateRange]
     crowds: list[Crowd]
     held: set[int] = field(default_factory=set)
     """The groups of stages (by id) that all know how long they are held."""
@@ -73,7 +73,7 @@ _IS_END = re.compile(r"(?:(?:desired|planned|expected|target) )?(?:end|finish)",
 _WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
 
 
-def give_details(stages: Sequence[Stage], statements: Sequence[Statement], roots: Sequence[Section]) -> Details:
+def give_details(stages: Sequence[PageStage], statements: Sequence[Statement], roots: Sequence[Section]) -> Details:
     """Give each stage the dates, the length and the users that its section states."""
     details = Details([], [])
     by_section = _by_section(stages)
@@ -93,9 +93,9 @@ def give_details(stages: Sequence[Stage], statements: Sequence[Statement], roots
     return details
 
 
-def _by_section(stages: Sequence[Stage]) -> dict[int, tuple[Stage, ...]]:
+def _by_section(stages: Sequence[PageStage]) -> dict[int, tuple[PageStage, ...]]:
     """The stages that each section states, itself or in one of its lines, and those that each list item states."""
-    found: dict[int, list[Stage]] = {}
+    found: dict[int, list[PageStage]] = {}
     for stage in stages:
         around: set[object] = {stage.section}
         if stage.source is not None:
@@ -105,7 +105,7 @@ def _by_section(stages: Sequence[Stage]) -> dict[int, tuple[Stage, ...]]:
     return {place: tuple(stated) for place, stated in found.items()}
 
 
-def _reached(statement: Statement, stages: dict[int, tuple[Stage, ...]]) -> tuple[Stage, ...]:
+def _reached(statement: Statement, stages: dict[int, tuple[PageStage, ...]]) -> tuple[PageStage, ...]:
     """The stages that a statement holds for: those of its own section, else of the stage or phase around it."""
     if found := stages.get(id(statement.line.parent)):
         return found
@@ -117,7 +117,7 @@ def _reached(statement: Statement, stages: dict[int, tuple[Stage, ...]]) -> tupl
     return ()
 
 
-def _date(statement: Statement, reached: tuple[Stage, ...], details: Details) -> None:
+def _date(statement: Statement, reached: tuple[PageStage, ...], details: Details) -> None:
     value = statement.field.value if statement.field else ""
     dates = read_dates(value)
     if length := length_in(answer(value)):
@@ -135,20 +135,20 @@ def _date(statement: Statement, reached: tuple[Stage, ...], details: Details) ->
         _give_dates(dates, statement.number, reached, details)
 
 
-def _give_dates(dates: Dates, line: int, reached: tuple[Stage, ...], details: Details) -> None:
+def _give_dates(dates: Dates, line: int, reached: tuple[PageStage, ...], details: Details) -> None:
     if len(reached) == 1 and not reached[0].dates.said:
         reached[0].dates, reached[0].dates_line = dates, line
     else:
-        details.calendars.append(Calendar(dates, line, reached))
+        details.calendars.append(DateRange(dates, line, reached))
 
 
-def _below(section: Section, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+def _below(section: Section, stages: Sequence[PageStage]) -> tuple[PageStage, ...]:
     """The stages of the sections within this one: a list of numbers above them is theirs."""
     inside = {id(below) for below in section.walk()}
     return tuple(stage for stage in stages if stage.section is not None and id(stage.section) in inside)
 
 
-def _count(statement: Statement, reached: tuple[Stage, ...], stages: Sequence[Stage], details: Details) -> None:
+def _count(statement: Statement, reached: tuple[PageStage, ...], stages: Sequence[PageStage], details: Details) -> None:
     numbers = users_in(answer(statement.field.value)) if statement.field else None
     if numbers is None:
         return
@@ -163,7 +163,7 @@ def _count(statement: Statement, reached: tuple[Stage, ...], stages: Sequence[St
             stage.users, stage.users_line = stage.users or (number,), statement.number
 
 
-def _hold(reached: tuple[Stage, ...], length: Length, line: int, details: Details) -> None:
+def _hold(reached: tuple[PageStage, ...], length: Length, line: int, details: Details) -> None:
     if id(reached) in details.held:
         return
     details.held.add(id(reached))
@@ -172,10 +172,10 @@ def _hold(reached: tuple[Stage, ...], length: Length, line: int, details: Detail
             stage.hold, stage.hold_line = length, line
 
 
-def _dates_in_headings(stages: Sequence[Stage], roots: Sequence[Section], details: Details) -> None:
+def _dates_in_headings(stages: Sequence[PageStage], roots: Sequence[Section], details: Details) -> None:
     """`Planning 7/24/24 - 8/15/24`: a heading that states when."""
-    stated: dict[int, list[Stage]] = defaultdict(list)
-    own: dict[int, list[Stage]] = defaultdict(list)
+    stated: dict[int, list[PageStage]] = defaultdict(list)
+    own: dict[int, list[PageStage]] = defaultdict(list)
     for stage in stages:
         own[id(stage.section)].append(stage)
         for place in {id(stage.section), id(stage.source.section if stage.source else stage.section)}:

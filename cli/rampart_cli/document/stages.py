@@ -20,7 +20,7 @@ from rampart_cli.document.amounts import (
 )
 from rampart_cli.document.crowds import people_in, users_beside
 from rampart_cli.document.labels import Asks, answer
-from rampart_cli.document.plan import Stage
+from rampart_cli.document.plan import PageStage
 from rampart_cli.document.sections import Section, SectionKind, after_stage_name, stage_name
 from rampart_cli.document.stage_details import add_details
 from rampart_cli.document.step_lines import read_steps
@@ -51,7 +51,7 @@ class _Frame:
     section: Section
     own: list[Statement]
     labels: list[Statement] = field(default_factory=list)
-    steps: list[Stage] = field(default_factory=list)
+    steps: list[PageStage] = field(default_factory=list)
     word: str = ""
     """How the heading counts: `stage`, `phase`."""
     letter: str | None = None
@@ -73,7 +73,7 @@ class _Frame:
         return rest if rest and "%" not in rest and "percent" not in rest else None
 
 
-def read_stages(roots: Sequence[Section], statements: Sequence[Statement]) -> list[Stage]:
+def read_stages(roots: Sequence[Section], statements: Sequence[Statement]) -> list[PageStage]:
     """Every stage in the order of the page."""
     planned = [statement for statement in statements if statement.is_plan]
     frames = _frames(roots, planned)
@@ -89,7 +89,7 @@ def read_stages(roots: Sequence[Section], statements: Sequence[Statement]) -> li
     return _merge(by_heading, by_line)
 
 
-def _is_scheduled(step: Stage) -> bool:
+def _is_scheduled(step: PageStage) -> bool:
     return step.dates.said or (step.source is not None and step.source.line.checked is not None)
 
 
@@ -157,7 +157,7 @@ class _Told:
         )
 
 
-def _stages_of(frame: _Frame, told: _Told) -> list[Stage]:
+def _stages_of(frame: _Frame, told: _Told) -> list[PageStage]:
     if range_in(frame.says) or len(frame.percents) > 1:
         return _of_range(frame)
     labels = [label for label in frame.labels if _value(label)]
@@ -172,7 +172,7 @@ def _stages_of(frame: _Frame, told: _Told) -> list[Stage]:
     return _without_percent(frame, told)
 
 
-def _of_range(frame: _Frame) -> list[Stage]:
+def _of_range(frame: _Frame) -> list[PageStage]:
     """A phase of several stages: its dated steps, or the increments that its prose names, or nothing known."""
     if frame.steps:
         return [_in_frame(frame, step) for step in frame.steps]
@@ -181,16 +181,16 @@ def _of_range(frame: _Frame) -> list[Stage]:
     increment = next((i for text in texts if (i := increment_in(text))), None)
     percents = frame.percents if limits is None else steps_of(limits, increment or 0)
     if not percents:
-        return [_in_frame(frame, Stage(None, StageKind.UNKNOWN, frame.section.line))]
-    return [_in_frame(frame, Stage(percent, StageKind.ACTORS, frame.section.line)) for percent in percents]
+        return [_in_frame(frame, PageStage(None, StageKind.UNKNOWN, frame.section.line))]
+    return [_in_frame(frame, PageStage(percent, StageKind.ACTORS, frame.section.line)) for percent in percents]
 
 
-def _in_frame(frame: _Frame, stage: Stage) -> Stage:
+def _in_frame(frame: _Frame, stage: PageStage) -> PageStage:
     stage.section, stage.letter = frame.section, frame.letter
     return stage
 
 
-def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage:
+def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> PageStage:
     """One stage whose heading, label or only step says the percentage; all that is said is compared."""
     said = [(percent, frame.section.line) for percent in frame.percents]
     said += [(percent, label.number) for label in labels for percent in _value(label)[:1]]
@@ -200,7 +200,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage
         said += [(s.percent, s.line) for s in frame.steps if s.percent is not None and s.percent not in others]
     texts = [frame.section.title, *(label.field.value for label in labels if label.field)]
     kind = StageKind.TIME if any(map(is_of_time, texts)) else StageKind.ACTORS
-    stage = Stage(said[0][0], kind, frame.section.line, frame.name, frame.letter, section=frame.section)
+    stage = PageStage(said[0][0], kind, frame.section.line, frame.name, frame.letter, section=frame.section)
     stage.percent_line = said[0][1]
     if len({percent for percent, _ in said}) > 1:
         # Which of them is meant only the team knows.
@@ -213,7 +213,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> Stage
     return stage
 
 
-def _series(label: Statement) -> list[Stage]:
+def _series(label: Statement) -> list[PageStage]:
     """`Rollout: 1% → 10% → 100%`: a label whose answer is all stages in a row; nothing for another answer."""
     percents = _value(label)
     if len(percents) < 2 or label.field is None:
@@ -221,10 +221,10 @@ def _series(label: Statement) -> list[Stage]:
     if percents != (_bare_series(label) or list(steps_in(label.field.value))):
         return []
     kind = StageKind.TIME if is_of_time(label.text) else StageKind.ACTORS
-    return [Stage(percent, kind, label.number, section=label.section, source=label) for percent in percents]
+    return [PageStage(percent, kind, label.number, section=label.section, source=label) for percent in percents]
 
 
-def _from_label(label: Statement) -> Stage:
+def _from_label(label: Statement) -> PageStage:
     """A stage that only a label says, in a section that is no stage itself."""
     value = answer(label.field.value) if label.field else ""
     kind = StageKind.TIME if is_of_time(label.text) else StageKind.ACTORS
@@ -232,7 +232,7 @@ def _from_label(label: Statement) -> Stage:
     one = percents[0] if len(percents) == 1 or range_in(value) is None else None
     item = label.line.parent
     named = stage_name(item.text) if item else None
-    return Stage(
+    return PageStage(
         one,
         kind if one is not None else StageKind.UNKNOWN,
         item.line if item and named else label.number,
@@ -253,10 +253,10 @@ def _is_container(frame: _Frame) -> bool:
     )
 
 
-def _without_percent(frame: _Frame, told: _Told) -> list[Stage]:
+def _without_percent(frame: _Frame, told: _Told) -> list[PageStage]:
     """Everybody, an audience, or a stage that does not say how many; a phase may be a mere heading over stages."""
     if reaches_all(_REST.sub("", frame.says)):
-        return [Stage(100.0, StageKind.ACTORS, frame.section.line, frame.name, frame.letter, section=frame.section)]
+        return [PageStage(100.0, StageKind.ACTORS, frame.section.line, frame.name, frame.letter, section=frame.section)]
     is_named = names_audience(frame.says) and not _WORK.search(frame.says)
     if frame.word in _CONTAINERS and not is_named and (frame.word not in told.telling or told.words - _CONTAINERS):
         return []
@@ -265,13 +265,13 @@ def _without_percent(frame: _Frame, told: _Told) -> list[Stage]:
     spoken = [frame.section.title, *(label.field.value for label in frame.labels if label.field)]
     kind = StageKind.AUDIENCE if any(map(names_audience, spoken)) else StageKind.UNKNOWN
     users = people_in(frame.says)
-    return [Stage(None, kind, frame.section.line, frame.name, frame.letter, users=users, section=frame.section)]
+    return [PageStage(None, kind, frame.section.line, frame.name, frame.letter, users=users, section=frame.section)]
 
 
-def _merge(by_heading: list[Stage], by_line: list[Stage]) -> list[Stage]:
+def _merge(by_heading: list[PageStage], by_line: list[PageStage]) -> list[PageStage]:
     """One stage for each percentage that is said several times: in a heading, a table and a timeline."""
     found = list(by_heading)
-    known: dict[float, dict[tuple[int, str], Stage]] = {}
+    known: dict[float, dict[tuple[int, str], PageStage]] = {}
     for stage in by_heading:
         _remember(stage, known)
     for stage in by_line:
@@ -299,11 +299,11 @@ def _merge(by_heading: list[Stage], by_line: list[Stage]) -> list[Stage]:
     return sorted(found, key=lambda stage: stage.line)
 
 
-def _audiences(stages: list[Stage]) -> list[Stage]:
+def _audiences(stages: list[PageStage]) -> list[PageStage]:
     return [stage for stage in stages if stage.kind is StageKind.AUDIENCE]
 
 
-def _of_letter(step: Stage, by_heading: list[Stage]) -> Stage | None:
+def _of_letter(step: PageStage, by_heading: list[PageStage]) -> PageStage | None:
     """The only heading's stage that a step names by its letter, and whose percentage it does not repeat."""
     if step.letter is None or step.percent is None:
         return None
@@ -314,18 +314,18 @@ def _of_letter(step: Stage, by_heading: list[Stage]) -> Stage | None:
     return same[0]
 
 
-def _contradict(stage: Stage, step: Stage) -> None:
+def _contradict(stage: PageStage, step: PageStage) -> None:
     said = [(percent, line) for percent, line in ((stage.percent, stage.line), (step.percent, step.line)) if percent]
     stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
     add_details(stage, step)
 
 
-def _remember(stage: Stage, known: dict[float, dict[tuple[int, str], Stage]]) -> None:
+def _remember(stage: PageStage, known: dict[float, dict[tuple[int, str], PageStage]]) -> None:
     for percent in [stage.percent, *(percent for percent, _ in stage.stated)]:
         if percent is not None:
             known.setdefault(percent, {}).setdefault(_place(stage), stage)
 
 
-def _place(stage: Stage) -> tuple[int, str]:
+def _place(stage: PageStage) -> tuple[int, str]:
     """The list, the table or the prose of a section that states the stage; nowhere for a heading."""
     return (id(stage.source.section), stage.source.line.kind) if stage.source is not None else (0, "")

@@ -61,11 +61,11 @@ class Statement:
 def statements_of(roots: Iterable[Section]) -> list[Statement]:
     """The lines of one plan in the order of the page."""
     sections = sorted((section for root in roots for section in root.walk()), key=lambda section: section.line)
-    reader = _Reader()
+    reader = _StatementReader()
     return [statement for section in sections for statement in reader.read(section)]
 
 
-class _Reader:
+class _StatementReader:
     """Carries from line to line whether criteria or results are being listed."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from rampart_cli.document.crowds import users_beside, users_in
 from rampart_cli.document.dates import Dates, between, date_said, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.lines import LineKind
-from rampart_cli.document.plan import Stage
+from rampart_cli.document.plan import PageStage
 from rampart_cli.document.sections import SectionKind, stage_name
 from rampart_cli.document.statements import Statement, has_bars, judged_by
 from rampart_cli.document.steps import clauses, goes_to, is_series, moves_on, names_step, steps_in, without_bars
@@ -52,10 +52,10 @@ _USERS_COLUMN = re.compile(r"users|people|veterans|audience", re.IGNORECASE)
 _HOLD_COLUMN = re.compile(r"duration|time ?frame|hold|length|bake", re.IGNORECASE)
 
 
-def read_steps(statements: Iterable[Statement]) -> list[Stage]:
+def read_steps(statements: Iterable[Statement]) -> list[PageStage]:
     """The steps that lines, not headings or labels, state."""
-    found: list[Stage] = []
-    before: Stage | None = None
+    found: list[PageStage] = []
+    before: PageStage | None = None
     for statement in statements:
         steps = _steps_of(statement) or _goes_on(statement, before)
         # 0% reaches nobody: without a day it is only where the rollout starts from.
@@ -66,13 +66,13 @@ def read_steps(statements: Iterable[Statement]) -> list[Stage]:
     return found
 
 
-def _stands_beside(statement: Statement, before: Stage | None) -> bool:
+def _stands_beside(statement: Statement, before: PageStage | None) -> bool:
     """Whether a line is an item of the same list as an earlier step."""
     source = before.source if before else None
     return source is not None and (source.section, source.line.parent) == (statement.section, statement.line.parent)
 
 
-def _goes_on(statement: Statement, before: Stage | None) -> list[Stage]:
+def _goes_on(statement: Statement, before: PageStage | None) -> list[PageStage]:
     """An item with a name of its own, a later day and a higher percentage than the step before it in the same list."""
     if before is None or statement.line.kind is not LineKind.ITEM or not _stands_beside(statement, before):
         return []
@@ -89,7 +89,7 @@ def _goes_on(statement: Statement, before: Stage | None) -> list[Stage]:
     return [_step(statement, percents[0], statement.text, dates)]
 
 
-def _steps_of(statement: Statement) -> list[Stage]:
+def _steps_of(statement: Statement) -> list[PageStage]:
     if statement.line.kind is LineKind.FRONT or statement.asks in _NO_STEP:
         return []
     if statement.line.kind is LineKind.ROW:
@@ -122,7 +122,7 @@ def _day_of(sentence: str) -> Dates:
     return dates if dates.said else _date_in(rest)
 
 
-def _without_percent(statement: Statement) -> list[Stage]:
+def _without_percent(statement: Statement) -> list[PageStage]:
     """A line that says whom a step reaches without a percentage: `3/1/2027: internal staff`, `Stage C: everyone`."""
     name = stage_name(statement.text)
     dates, rest = leading_date(statement.text)
@@ -140,7 +140,7 @@ def _without_percent(statement: Statement) -> list[Stage]:
     return [step]
 
 
-def _dated(statement: Statement) -> list[Stage]:
+def _dated(statement: Statement) -> list[PageStage]:
     """Several steps of one sentence, each with its day: "to 10% on 8/4, then to 50% on 8/6"."""
     if statement.text.count("%") + statement.text.count("percent") < 2:
         return []
@@ -184,10 +184,10 @@ def _is_about_rollout(statement: Statement) -> bool:
     return any(map(_ROLLS.search, above))
 
 
-def _step(statement: Statement, percent: float | None, text: str, dates: Dates) -> Stage:
+def _step(statement: Statement, percent: float | None, text: str, dates: Dates) -> PageStage:
     letter = stage_name(text)
     kind = StageKind.TIME if is_of_time(text) else StageKind.ACTORS
-    return Stage(
+    return PageStage(
         percent,
         kind if percent is not None else StageKind.UNKNOWN,
         statement.number,
@@ -201,7 +201,7 @@ def _step(statement: Statement, percent: float | None, text: str, dates: Dates) 
     )
 
 
-def _row(statement: Statement) -> list[Stage]:
+def _row(statement: Statement) -> list[PageStage]:
     row = dict(zip(statement.line.header, statement.line.cells, strict=False))
     judged = judged_by(statement.line.header)
     if has_bars(statement.line.header) and not judged:
@@ -270,7 +270,7 @@ def _first(row: dict[str, str], column: re.Pattern[str]) -> str:
     return next((cell for head, cell in row.items() if column.search(head)), "")
 
 
-def _audience_row(statement: Statement, row: dict[str, str]) -> list[Stage]:
+def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
     if not any(map(names_audience, row.values())):
         return []
     step = _step(statement, None, statement.text, _dates_of(row))

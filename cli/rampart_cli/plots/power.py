@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rampart.evidence.power import Outlook
-from rampart_cli.console import chance
+from rampart.words import chance, count, plain
 from rampart_cli.plots.canvas import canvas, caption, save
 
 _THICK = 0.26
@@ -18,13 +18,13 @@ _MOST_ROWS = 100
 def draw_power(path: Path, title: str, outlooks: Sequence[Outlook]) -> None:
     """Write bars of chances, three for each stage and criterion, as .svg or .png; there must be some."""
     if len(outlooks) > _MOST_ROWS:
-        title = f"{caption(title)} (the first {_MOST_ROWS} of {len(outlooks):,})"
+        title = f"{caption(title)} (the first {_MOST_ROWS} of {count(len(outlooks))})"
         outlooks = outlooks[:_MOST_ROWS]
     figure, axes = canvas(height=1.5 + 0.6 * len(outlooks))
     rows = range(len(outlooks))
     chances = [("healthy: passes", [o.pass_chance for o in outlooks])]
     for index, fault in enumerate(outlooks[0].faults):
-        told = f"at {fault.multiple:g} times the bar: rolled back"
+        told = f"at {plain(fault.multiple)} times the bar: rolled back"
         chances.append((told, [o.faults[index].rollback_chance for o in outlooks]))
     for index, (told, values) in enumerate(chances):
         places = [row + (index - 1) * _THICK for row in rows]

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rampart.rollout.state import EventKind
+from rampart.words import AXIS_TIMES, percentage, plain
 from rampart_cli.report.svg import COLORS, inline
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from rampart_cli.report.history import Look, RolloutHistory
+    from rampart_cli.report.history import CriterionEvaluation, RolloutHistory
 
 _MOST_POINTS = 150
 """Points of one visit that are drawn: more would not be seen, and the page would grow."""
@@ -28,8 +29,6 @@ _MARK = 9.0
 """Percent that the mark of an act is high, and a little more."""
 _MARK_INCHES = 0.24
 """The same, across."""
-_TIMES = ["%Y", "%b %Y", "%b %d", "%b %d %H:%M", "%H:%M", "%H:%M:%S"]
-"""How a mark of the time axis is written: years, months, days, hours, minutes, seconds."""
 _VERDICT_MARKS = {"pass": "o", "fail": "X", "error": "X", "no_data": "s", "inconclusive": "s", "waived": "s"}
 """A verdict is told by its mark's shape, too: not everybody sees the colours."""
 _VERDICT_COLORS = {
@@ -78,7 +77,7 @@ def draw_staircase(history: RolloutHistory, label: str) -> Picture:
         _mark_acts(axes, history, size)
         axes.set_ylim(-4, 112)
         axes.set_yticks(sorted({0.0, 100.0, *(s.percent for s in history.plan.stages if s.percent >= 10)}))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
+        axes.yaxis.set_major_formatter(lambda value, _: percentage(value))
         return inline(figure, name=f"staircase-{size.name}", label=label)
 
     return _each_size(draw)
@@ -116,7 +115,7 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
     looks = [look for look in history.looks_at(name) if look.judgement.get("value") is not None]
     if not looks:
         return None
-    scale = 100.0 if looks[0].judgement["kind"] == "rate" else 1.0
+    scale, written = (100.0, percentage) if looks[0].judgement["kind"] == "rate" else (1.0, plain)
     bar = looks[0].judgement["bar"] * scale
 
     def draw(size: Size) -> str:
@@ -127,7 +126,7 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
         _label_visits(axes, visits, size)
         axes.axhline(bar, color=COLORS["bar"], linewidth=1.6, linestyle=(0, (5, 3)))
         axes.annotate(
-            f"bar {bar:g}{'%' if scale > 1 else ''}",
+            f"bar {written(bar)}",
             (0.0, bar),
             xycoords=("axes fraction", "data"),
             xytext=(4, 4),
@@ -136,13 +135,13 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
             color=COLORS["bar"],
         )
         axes.set_ylim(*_range(bar, [look.judgement["value"] * scale for look in looks]))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}{'%' if scale > 1 else ''}")
+        axes.yaxis.set_major_formatter(lambda value, _: written(value))
         return inline(figure, name=f"criterion-{number}-{size.name}", label=label)
 
     return _each_size(draw)
 
 
-def _draw_visit(axes: Axes, looks: Sequence[Look], scale: float) -> None:
+def _draw_visit(axes: Axes, looks: Sequence[CriterionEvaluation], scale: float) -> None:
     sure = [look for look in looks if look.judgement.get("interval")]
     axes.fill_between(
         [_days(look.at) for look in sure],
@@ -165,13 +164,13 @@ def _draw_visit(axes: Axes, looks: Sequence[Look], scale: float) -> None:
     axes.plot([_days(last.at)], [last.judgement["value"] * scale], mark, markersize=8, color=color, clip_on=False)
 
 
-def _label_visits(axes: Axes, visits: Sequence[Sequence[Look]], size: Size) -> None:
+def _label_visits(axes: Axes, visits: Sequence[Sequence[CriterionEvaluation]], size: Size) -> None:
     """Each stage's percentage above its line, on a second row where the first has no room, or else not at all."""
     left, right = axes.get_xlim()
     free = [left] * _LABEL_ROWS
     for looks in visits:
         middle = (_days(looks[0].at) + _days(looks[-1].at)) / 2
-        text = f"{looks[-1].visit.percent:g}%"
+        text = percentage(looks[-1].visit.percent)
         half = (len(text) + 1) * _LETTER / size.width * (right - left) / 2
         row = next((row for row, past in enumerate(free) if middle - half >= past), None)
         if row is None:
@@ -206,7 +205,7 @@ def _canvas(history: RolloutHistory, size: Size, *, height: float) -> tuple[Figu
     zone = history.plan.zone
     locator = marks.AutoDateLocator(tz=zone, minticks=2, maxticks=size.ticks)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(marks.ConciseDateFormatter(locator, tz=zone, formats=_TIMES, show_offset=False))
+    axes.xaxis.set_major_formatter(marks.ConciseDateFormatter(locator, tz=zone, formats=AXIS_TIMES, show_offset=False))
     times = [_days(at) for at, _ in history.staircase]
     margin = (times[-1] - times[0]) * 0.02
     axes.set_xlim(times[0] - margin, times[-1] + margin)
@@ -224,7 +223,7 @@ def _days(at: datetime) -> float:
     return at.timestamp() / 86_400
 
 
-def _thinned(looks: Sequence[Look]) -> list[Look]:
+def _thinned(looks: Sequence[CriterionEvaluation]) -> list[CriterionEvaluation]:
     """Every n-th look, and always the last: it carries the verdict."""
     every = max(1, -(-len(looks) // _MOST_POINTS))
     return [look for index, look in enumerate(looks) if index % every == 0 or index == len(looks) - 1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rampart.adapters.items import time_text
-from rampart_cli.report import words
+from rampart.words import timestamp
+from rampart_cli.report import cells
 from rampart_cli.view import event_view
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ def to_document(history: RolloutHistory) -> dict[str, Any]:
         "status": state.status.value,
         "attempt": state.attempt,
         "percent": state.percent,
-        "started": time_text(state.started),
-        "known_until": time_text(history.known_until),
+        "started": timestamp(state.started),
+        "known_until": timestamp(history.known_until),
         "plan_hash": state.plan_hash,
         "plan": plan.model_dump(mode="json", by_alias=True),
-        "staircase": [{"at": time_text(at), "percent": percent} for at, percent in history.staircase],
+        "staircase": [{"at": timestamp(at), "percent": percent} for at, percent in history.staircase],
         "visits": [_visit(visit) for visit in history.visits],
-        "decisions": [{**event_view(event), "did": words.act(event)} for event in history.acts],
+        "decisions": [{**event_view(event), "did": cells.act(event)} for event in history.acts],
         "rollbacks": [event_view(event) for event in history.rollbacks],
         "events": [event_view(event) for event in history.events],
     }
@@ -42,14 +42,14 @@ def _visit(visit: Visit) -> dict[str, Any]:
         "stage": visit.stage,
         "label": visit.label,
         "percent": visit.percent,
-        "began": time_text(visit.began),
-        "ended": time_text(visit.ended) if visit.ended else None,
+        "began": timestamp(visit.began),
+        "ended": timestamp(visit.ended) if visit.ended else None,
         "ending": visit.ending.value,
         "evaluations": len(visit.looks),
         "results": [dict(judgement) for judgement in visit.judgements],
         "reported": visit.reported,
         "evidence": [
-            {"at": time_text(look.at), "verdict": look.verdict.value, "judgements": [dict(j) for j in look.judgements]}
+            {"at": timestamp(look.at), "verdict": look.verdict.value, "judgements": [dict(j) for j in look.judgements]}
             for look in visit.looks
         ],
     }

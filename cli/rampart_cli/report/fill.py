@@ -10,10 +10,11 @@ from bisect import bisect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from rampart.words import listed, percentage
 from rampart_cli.document import Page, PlanOutline, Reading, Span, StageOutline, outline, read
 from rampart_cli.document.labels import placeholder_in
 from rampart_cli.document.marks import marks_in
-from rampart_cli.document.outline import Answer, Part
+from rampart_cli.document.outline import AnswerPlace, Part
 from rampart_cli.failures import InputError
 from rampart_cli.report.results import ELSEWHERE, ActualDays, actual_days, is_ours, results_of
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from rampart_cli.report.history import RolloutHistory
 
-Place = TypeVar("Place", Span, Answer)
+Place = TypeVar("Place", Span, AnswerPlace)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,7 +75,7 @@ def _places(reading: Reading, history: RolloutHistory) -> PlanOutline:
     if len(found) == 1 and not found[0][0].flags:
         mine = [found[0][1]]
     if len(mine) != 1:
-        named = ", ".join(sorted({flag.name for plan, _ in found for flag in plan.flags})) or "none"
+        named = listed(sorted({flag.name for plan, _ in found for flag in plan.flags}))
         raise InputError(
             f"the page names the flags {named}; the rollout is about {', '.join(sorted(flags))}",
             name="AnotherPlansPage",
@@ -213,7 +214,7 @@ def _dates(source: bytes, history: RolloutHistory, stages: Sequence[tuple[StageO
     return edits
 
 
-def _is_unanswered(answer: Answer) -> bool:
+def _is_unanswered(answer: AnswerPlace) -> bool:
     """Whether nothing stands there, or only a placeholder."""
     written = answer.written.strip(" \t*_")
     return not written or placeholder_in(written) is not None
@@ -245,7 +246,7 @@ def _ticks(places: PlanOutline, history: RolloutHistory) -> Mapping[Edit, str]:
 
 
 def _said(percents: Sequence[float]) -> str:
-    return " and ".join(f"{percent:g}%" for percent in percents) + (" was" if len(percents) == 1 else " were")
+    return " and ".join(map(percentage, percents)) + (" was" if len(percents) == 1 else " were")
 
 
 def _grouped(places: Iterable[tuple[Place | None, int]]) -> list[tuple[Place, set[int]]]:

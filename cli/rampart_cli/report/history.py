@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DecisionKind, EventKind, Status
+from rampart.rollout.gate import DecisionKind
+from rampart.rollout.state import EventKind, Status
 from rampart.rollout.waiver import WAIVED
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from rampart.plan.model import Plan
     from rampart.rollout.state import Evaluation, Event, RolloutState
-    from rampart_cli.stack import Records
+    from rampart_cli.records import Records
 
 
 class Ending(StrEnum):
@@ -83,14 +84,9 @@ class Visit:
         """What people attested in this stay."""
         return {name: value for event in self.decisions for name, value in event.details.get("reported", {}).items()}
 
-    @property
-    def waived(self) -> frozenset[str]:
-        """The criteria that people let be when they decided in this stay, although they did not pass."""
-        return frozenset(name for event in self.decisions for name in _waived_by(event)) | self.waived_now
-
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CriterionEvaluation:
     """One evaluation of one criterion."""
 
     at: datetime
@@ -122,7 +118,7 @@ class RolloutHistory:
             if visit is not None:
                 visit.looks.append(evaluation)
         if visits and self.state.status is Status.LIVE and visits[-1].stage == self.state.stage:
-            visits[-1].waived_now = self.state.waived(visits[-1].stage)
+            visits[-1].waived_now = self.state.waived
         return visits
 
     @cached_property
@@ -147,10 +143,10 @@ class RolloutHistory:
         """What people decided and what took the flag down: the moments to mark."""
         return tuple(e for e in self.events if e.kind in _ACTS)
 
-    def looks_at(self, criterion: str) -> list[Look]:
+    def looks_at(self, criterion: str) -> list[CriterionEvaluation]:
         """Every evaluation of one criterion, oldest first."""
         return [
-            Look(evaluation.at, visit, judgement)
+            CriterionEvaluation(evaluation.at, visit, judgement)
             for visit in self.visits
             for evaluation in visit.looks
             for judgement in evaluation.judgements

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
-from rampart.rollout.state import EventKind, Status
-from rampart_cli.commands.plan_check import bar_text
-from rampart_cli.report import words
+from rampart.rollout.state import EventKind
+from rampart.words import count, counted, in_words, length, percentage, plain, plural, second, status_in_words
+from rampart_cli.bars import bar_text
+from rampart_cli.report import cells
 from rampart_cli.report.charts import draw_criterion, draw_staircase
 
 if TYPE_CHECKING:
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _DOWN = frozenset({EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN})
-_STATUS = {
-    Status.LIVE: "Live",
-    Status.HALTED: "Rolling back",
-    Status.ROLLED_BACK: "Rolled back",
-    Status.COMPLETED: "Complete",
-    Status.ABANDONED: "Abandoned",
-}
 
 
 def render(history: RolloutHistory) -> str:
@@ -55,7 +49,7 @@ def _content(history: RolloutHistory) -> dict[str, Any]:
         "state": state,
         "plan": plan,
         "title": plan.title or plan.rollout,
-        "status": _STATUS[state.status],
+        "status": status_in_words(state.status).capitalize(),
         "summary": summary,
         "facts": _facts(history),
         "tiles": _tiles(history),
@@ -63,22 +57,22 @@ def _content(history: RolloutHistory) -> dict[str, Any]:
         "acts": [_act(history, number, event) for number, event in enumerate(history.acts, start=1)],
         "criteria": list(_criteria(history)),
         "visits": [_visit(history, visit) for visit in history.visits],
-        "counted": words.counted(len(history.events), "event"),
+        "counted": counted(len(history.events), "event"),
         "events": [_event(history, event) for event in history.events],
         "submitted": _submitted(history),
-        "known_until": words.when(history.known_until, plan.zone),
+        "known_until": second(history.known_until, plan.zone),
     }
 
 
 def _summary(history: RolloutHistory) -> str:
     """One sentence that says it all: the picture's text alternative, too."""
     plan = history.plan
-    flags, status = ", ".join(plan.flags), _STATUS[history.state.status].lower()
+    flags, status, now = ", ".join(plan.flags), status_in_words(history.state.status), percentage(history.state.percent)
     steps = [percent for _, percent in _changes(history.staircase)]
     if len(steps) < 2:
-        return f"{flags} has not been moved yet: it is at {history.state.percent:g}%, and the rollout is {status}."
-    climbed = " → ".join(f"{percent:g}%" for percent in steps)
-    return f"{flags} went {climbed}; the rollout is {status} at {history.state.percent:g}%."
+        return f"{flags} has not been moved yet: it is at {now}, and the rollout is {status}."
+    climbed = " → ".join(map(percentage, steps))
+    return f"{flags} went {climbed}; the rollout is {status} at {now}."
 
 
 def _changes(staircase: Iterable[tuple[Any, float]]) -> list[tuple[Any, float]]:
@@ -93,8 +87,8 @@ def _facts(history: RolloutHistory) -> list[tuple[str, str]]:
         ("Flags", ", ".join(plan.flags)),
         ("Owner", plan.owner),
         ("Environment", plan.environment),
-        ("Started", words.when(state.started, plan.zone)),
-        ("Newest record", words.when(history.known_until, plan.zone)),
+        ("Started", second(state.started, plan.zone)),
+        ("Newest record", second(history.known_until, plan.zone)),
         ("Rule", f"version {', '.join(rules)}" if rules else "nothing was judged"),
         ("Plan", state.plan_hash),
     ]
@@ -104,12 +98,12 @@ def _tiles(history: RolloutHistory) -> list[tuple[str, str]]:
     people = [event for event in history.acts if event.kind is EventKind.DECIDED]
     reached = {visit.stage for visit in history.visits}
     return [
-        ("of people now", f"{history.state.percent:g}%"),
+        ("of people now", percentage(history.state.percent)),
         ("stages reached", f"{len(reached)} of {len(history.plan.stages)}"),
-        ("evaluation" if len(history.evaluations) == 1 else "evaluations", f"{len(history.evaluations):,}"),
-        ("decision by people" if len(people) == 1 else "decisions by people", str(len(people))),
-        ("rollback" if len(history.rollbacks) == 1 else "rollbacks", str(len(history.rollbacks))),
-        ("from start to here", words.lasted(history.state.started, history.known_until)),
+        (plural(len(history.evaluations), "evaluation"), count(len(history.evaluations))),
+        (f"{plural(len(people), 'decision')} by people", str(len(people))),
+        (plural(len(history.rollbacks), "rollback"), str(len(history.rollbacks))),
+        ("from start to here", length(history.known_until - history.state.started)),
     ]
 
 
@@ -118,14 +112,14 @@ def _act(history: RolloutHistory, number: int, event: Event) -> dict[str, Any]:
     evidence = str(event.details.get("verdict", ""))
     return {
         "number": number,
-        "when": words.when(event.at, history.plan.zone),
+        "when": second(event.at, history.plan.zone),
         "who": event.by,
-        "did": words.act(event),
+        "did": cells.act(event),
         "down": event.kind in _DOWN,
         "at": "" if event.stage is None else history.plan.stages[event.stage].label,
-        "evidence": words.verdict(evidence),
-        "reported": "; ".join(f"{name}: {value:g}" for name, value in reported.items()),
-        "why": words.why(event),
+        "evidence": in_words(evidence),
+        "reported": "; ".join(f"{name}: {plain(value)}" for name, value in reported.items()),
+        "why": cells.why(event),
     }
 
 
@@ -155,14 +149,14 @@ def _criterion_row(history: RolloutHistory, visit: Visit, name: str) -> dict[str
         return None
     value, limit = visit.reported[name], history.state.reported_criteria.get(name, float("inf"))
     verdict = "pass" if value <= limit else "fail"
-    message = f"{value:g} reported, at most {limit:g} allowed"
+    message = f"{plain(value)} reported, at most {plain(limit)} allowed"
     return {
         "stage": stage,
         "attempt": attempt,
-        "looks": words.NONE,
-        "value": f"{value:g}",
+        "looks": cells.NONE,
+        "value": plain(value),
         "counts": "reported",
-        "interval": words.NONE,
+        "interval": cells.NONE,
         "verdict": verdict,
         "message": message,
     }
@@ -170,10 +164,10 @@ def _criterion_row(history: RolloutHistory, visit: Visit, name: str) -> dict[str
 
 def _judgement(judgement: Mapping[str, Any]) -> dict[str, str]:
     return {
-        "value": words.number(judgement, judgement.get("value")),
-        "counts": words.counts(judgement) or words.NONE,
-        "interval": words.interval(judgement),
-        "verdict": words.verdict(judgement["verdict"]),
+        "value": cells.number(judgement, judgement.get("value")),
+        "counts": cells.counts(judgement) or cells.NONE,
+        "interval": cells.interval(judgement),
+        "verdict": in_words(judgement["verdict"]),
         "message": str(judgement["message"]),
     }
 
@@ -184,13 +178,13 @@ def _visit(history: RolloutHistory, visit: Visit) -> dict[str, Any]:
     return {
         "label": visit.label,
         "attempt": visit.attempt,
-        "began": words.when(visit.began, zone),
-        "ended": words.when(visit.ended, zone) if visit.ended else "going on",
-        "lasted": words.lasted(visit.began, until),
-        "ending": visit.ending.value.replace("_", " "),
+        "began": second(visit.began, zone),
+        "ended": second(visit.ended, zone) if visit.ended else "going on",
+        "lasted": length(until - visit.began),
+        "ending": in_words(visit.ending),
         "rollback": visit.rollback.message if visit.rollback else "",
         "looks": list(_telling_looks(history, visit)),
-        "count": words.counted(len(visit.looks), "evaluation"),
+        "count": counted(len(visit.looks), "evaluation"),
     }
 
 
@@ -201,7 +195,7 @@ def _telling_looks(history: RolloutHistory, visit: Visit) -> Iterable[dict[str, 
         verdicts = [judgement["verdict"] for judgement in look.judgements]
         if verdicts != before or index == len(visit.looks) - 1:
             yield {
-                "when": words.when(look.at, history.plan.zone),
+                "when": second(look.at, history.plan.zone),
                 "window": _window(Window(*look.window)),
                 "rows": [{"name": str(judgement["name"]), **_judgement(judgement)} for judgement in look.judgements],
             }
@@ -212,19 +206,19 @@ def _window(window: Window) -> str:
     """What a look judged: how long, and in how many buckets where it is more than one."""
     if window.end <= window.start:
         return "nothing yet"
-    length = words.length(window.end - window.start)
+    whole = length(window.end - window.start)
     if window.buckets == 1:
-        return length
-    parts = (f"{(span.end - span.start) // span.bucket} times {words.length(span.bucket)}" for span in window.spans)
-    return f"{length} ({', '.join(parts)})"
+        return whole
+    parts = (f"{(span.end - span.start) // span.bucket} times {length(span.bucket)}" for span in window.spans)
+    return f"{whole} ({', '.join(parts)})"
 
 
 def _event(history: RolloutHistory, event: Event) -> dict[str, str]:
     return {
-        "when": words.when(event.at, history.plan.zone),
+        "when": second(event.at, history.plan.zone),
         "attempt": str(event.attempt),
-        "percent": "" if event.percent is None else f"{event.percent:g}%",
-        "kind": event.kind.value.replace("_", " "),
+        "percent": "" if event.percent is None else percentage(event.percent),
+        "kind": in_words(event.kind),
         "who": event.by,
         "message": event.message,
     }

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rampart.rollout.state import EventKind
-from rampart_cli.report import words
+from rampart.words import day, in_words, plain, second
+from rampart_cli.report import cells
 from rampart_cli.report.history import Ending
 
 if TYPE_CHECKING:
@@ -50,34 +51,35 @@ def actual_days(history: RolloutHistory, stages: Collection[int]) -> ActualDays 
     if not visits:
         return None
     zone, ended = history.plan.zone, visits[-1].ended
-    return ActualDays(words.day(visits[0].began, zone), words.day(ended, zone) if ended else None)
+    return ActualDays(day(visits[0].began, zone), day(ended, zone) if ended else None)
 
 
 def _visit(history: RolloutHistory, visit: Visit) -> Iterator[str]:
     zone = history.plan.zone
-    until = f"to {words.when(visit.ended, zone)}" if visit.ended else "and goes on"
+    until = f"to {second(visit.ended, zone)}" if visit.ended else "and goes on"
     attempt = f" (attempt {visit.attempt})" if history.state.attempt > 1 else ""
-    yield f"- {escape(visit.label)}{attempt}: from {words.when(visit.began, zone)} {until}"
+    yield f"- {escape(visit.label)}{attempt}: from {second(visit.began, zone)} {until}"
     for judgement in visit.judgements:
-        yield f"  - {words.verdict(judgement['verdict'])}: {escape(str(judgement['message']))}"
+        yield f"  - {in_words(judgement['verdict'])}: {escape(str(judgement['message']))}"
     for name, value in visit.reported.items():
         limit = history.state.reported_criteria.get(name, 0.0)
-        yield f"  - {'pass' if value <= limit else 'fail'}: {escape(name)} {value:g}, as reported (at most {limit:g})"
+        passed = "pass" if value <= limit else "fail"
+        yield f"  - {passed}: {escape(name)} {plain(value)}, as reported (at most {plain(limit)})"
     if visit.looks:
-        last = words.when(visit.looks[-1].at, zone)
+        last = second(visit.looks[-1].at, zone)
         yield f"  - judged {'once, on' if len(visit.looks) == 1 else f'{len(visit.looks)} times, last on'} {last}"
     for event in visit.decisions:
-        yield f"  - {escape(event.by)} {words.act(event)} on {words.when(event.at, zone)}{_because(words.why(event))}"
+        yield f"  - {escape(event.by)} {cells.act(event)} on {second(event.at, zone)}{_because(cells.why(event))}"
     yield from _ending(history, visit)
 
 
 def _ending(history: RolloutHistory, visit: Visit) -> Iterable[str]:
     if visit.rollback is not None:
-        moment = words.when(visit.rollback.at, history.plan.zone)
+        moment = second(visit.rollback.at, history.plan.zone)
         # "rampart" is the function itself: nobody is named where nobody decided.
         who = "" if visit.rollback.by == "rampart" else f" by {escape(visit.rollback.by)}"
         done = "rolled back to 0%" if visit.rollback.kind is EventKind.ROLLED_BACK else "being rolled back"
-        yield f"  - {done}{who} on {moment}{_because(words.why(visit.rollback))}"
+        yield f"  - {done}{who} on {moment}{_because(cells.why(visit.rollback))}"
     elif visit.ending is Ending.COMPLETED:
         yield "  - the rollout is complete"
     elif visit.ending is Ending.ABANDONED:
@@ -88,7 +90,7 @@ def _because(reason: str) -> str:
     return f": {escape(reason)}" if reason else ""
 
 
-def plain(text: str) -> str:
+def unescape(text: str) -> str:
     """What `escape` was given, for a terminal: there nobody takes its marks away."""
     return _ESCAPED.sub(lambda found: found[1] or html.unescape(found[0]), text)
 

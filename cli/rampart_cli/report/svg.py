@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import re
 from typing import TYPE_CHECKING
-
-# It reads what matplotlib wrote in this process, and nothing else.
-from xml.etree import ElementTree as ET  # nosec B405
+from xml.etree import ElementTree as ET  # nosec B405  # it reads what matplotlib wrote here
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

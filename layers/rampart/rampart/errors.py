@@ -22,10 +22,7 @@ RampartError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rampart.evidence.series import AbsenceReason
+from rampart.absence import AbsenceReason
 
 
 class RampartError(Exception):

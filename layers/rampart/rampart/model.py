@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import cache
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -46,6 +46,13 @@ class Model(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, validate_default=True)
+
+    def changed(self, **changes: object) -> Self:
+        """The document with other values; raises ValidationError for a key or a value that it does not take.
+
+        pydantic's own `model_copy` validates nothing: a misspelt key would be lost in silence.
+        """
+        return self.model_validate({name: getattr(self, name) for name in type(self).model_fields} | changes)
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from rampart.adapters.memory import FixedClock
 from rampart.alert.endpoint import AlertEndpoint
 from rampart.errors import SecretUnavailableError, StoreError
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.rollback import Outcome, RollbackResult
+from rampart.rollout.rollback import RollbackOutcome, RollbackResult
 from rampart.rollout.state import Claim
 
 NOW = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
@@ -53,7 +53,9 @@ class Door:
 
     tokens: Tokens = field(default_factory=Tokens)
     asked: list[RollbackRequest] = field(default_factory=list)
-    result: RollbackResult = field(default_factory=lambda: RollbackResult(Outcome.ROLLED_BACK, (), ("letters",)))
+    result: RollbackResult = field(
+        default_factory=lambda: RollbackResult(RollbackOutcome.ROLLED_BACK, (), ("letters",))
+    )
     failure: Exception | None = None
     held: Mapping[str, str] = field(default_factory=dict)
     """The rollout of each flag that a live one holds."""

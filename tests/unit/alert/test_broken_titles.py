@@ -41,7 +41,7 @@ BROKEN = [
     'down [TEST]', '"title": "[TEST] x"', '", "title": "[TEST] x', '", "x": {"y": "z', 'a"}, "b": "c',
     '"flags": "' + ",".join(f"f{n}" for n in range(30)) + '"',
     "x" * 5000, '"' * 5000, "\ufeff", "\ufffe", "\ud800", "\\ud800", "é🚀\u2028", "$EVENT_TITLE",
-]  # fmt: skip
+]  # fmt: skip  # a table, many to a line
 
 fragments = st.sampled_from(BROKEN) | st.text(max_size=5) | st.text('"\\{}[]:, \n\t', max_size=5)
 titles = st.lists(fragments, max_size=5).map("".join) | st.text()
@@ -255,7 +255,7 @@ PIECES = [
     '"flags":', '"flags":[', '"flags":["a",', '"flags":"', '"flags":"....', '"title":"', '"title":"[TEST]', '"cycle"',
     '"x":', '","', '"', "\\", "\\u", " ", "a", "9", "{", "[", '{"a":', '"transition":"x",', '"monitor":-', "a,",
     '"title"' + " " * 500, '"cycle":' + " " * 500, '"' + " " * 300 + "}", "a" * 199 + "!,",
-]  # fmt: skip
+]  # fmt: skip  # a table, many to a line
 
 
 @pytest.mark.parametrize("start", ["", '{"title": "', '"flags":"', '"cycle":', START + '"flags": "a", "title": "'])

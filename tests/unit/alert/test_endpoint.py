@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rampart.alert.payload import KNOWN, MOST_BYTES, ROLLING_BACK
 from rampart.errors import RollbackUndoneError, SecretUnavailableError
 from rampart.rollout.request import Cause
-from rampart.rollout.rollback import Outcome, RollbackResult
+from rampart.rollout.rollback import RollbackOutcome, RollbackResult
 from tests.unit.alert.door import BODY, NOW, TOKEN, Door
 
 
@@ -54,7 +54,7 @@ def test_what_datadog_adds_one_day_is_no_reason_to_stay_up(door: Door) -> None:
 
 
 def test_nothing_live_is_200_so_that_datadog_is_satisfied(door: Door) -> None:
-    door.result = RollbackResult(Outcome.NOTHING)
+    door.result = RollbackResult(RollbackOutcome.NOTHING)
     assert door.post() == (200, {"outcome": "nothing", "why": "no live rollout holds letters_api"})
     assert door.post(flags="a, b")[1]["why"] == "no live rollout holds a, b"
 

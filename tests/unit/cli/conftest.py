@@ -15,20 +15,12 @@ import yaml
 from rampart.adapters.memory import MemoryRolloutStore
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.rollout.state import (
-    Event,
-    EventKind,
-    Gate,
-    GateKind,
-    Latest,
-    OpenGate,
-    Question,
-    RolloutState,
-    Status,
-)
+from rampart.rollout.gate import Gate, GateKind, OpenGate, Question
+from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
 from rampart_cli.machines import AlreadyStartedError, Execution, Patience
 from rampart_cli.main import main
 from rampart_cli.stack import Stack
+from tests.records import record
 
 NOON = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:rampart-rollout"
@@ -165,32 +157,32 @@ def plan_file(tmp_path: Path) -> Path:
     return path
 
 
-def live(**changes: object) -> RolloutState:
+def live(**changes: Any) -> RolloutState:
     """A rollout that bakes at its canary with a passing look."""
     message = "download error rate 5% (20 of 400) is below 8%"
-    state = RolloutState(
-        rollout="letters",
-        status=Status.LIVE,
-        plan=Plan.model_validate(PLAN),
-        plan_hash="0123456789abcdef" * 4,
-        execution=f"{EXECUTION}:first",
-        stage=0,
-        percent=1.0,
-        stage_started=NOON - timedelta(days=4),
-        hold_ends=NOON,
-        gate=OpenGate(id="a1-s0-bake", kind=GateKind.BAKE, token="secret-token", opened=NOON - timedelta(days=4)),
-        latest=Latest(
+    known: dict[str, Any] = {
+        "rollout": "letters",
+        "status": Status.LIVE,
+        "plan": Plan.model_validate(PLAN),
+        "plan_hash": "0123456789abcdef" * 4,
+        "execution": f"{EXECUTION}:first",
+        "stage": 0,
+        "percent": 1.0,
+        "stage_started": NOON - timedelta(days=4),
+        "hold_ends": NOON,
+        "gate": OpenGate(id="a1-s0-bake", kind=GateKind.BAKE, token="secret-token", opened=NOON - timedelta(days=4)),
+        "latest": Latest(
             id="2026-03-04T16:59:00.000Z",
             at=NOON - timedelta(minutes=1),
             verdict=Verdict.PASS,
             verdicts={"download error rate": Verdict.PASS},
             messages={"download error rate": message},
         ),
-        started=NOON - timedelta(days=4),
-        attempt_started=NOON - timedelta(days=4),
-        updated=NOON,
-    )
-    return state.model_copy(update=changes)
+        "started": NOON - timedelta(days=4),
+        "attempt_started": NOON - timedelta(days=4),
+        "updated": NOON,
+    }
+    return record(**known | changes)
 
 
 def asked(verdict: Verdict = Verdict.PASS) -> tuple[RolloutState, Gate]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import Answer, DecisionKind, Status
+from rampart.rollout.gate import Answer, DecisionKind
+from rampart.rollout.state import Status
 
 from .conftest import NOON, Terminal, asked, live
 

@@ -80,4 +80,7 @@ def test_the_power_that_is_left_is_said_without_a_history_too(terminal: Terminal
 def test_a_history_of_no_rate_criterion_is_wrong_usage(terminal: Terminal, plan_file: str, given: str) -> None:
     code, _, told = terminal.run("plan", "check", plan_file, "--history", given)
     assert code == 2
-    assert "is no rate criterion of the plan" in told
+    assert "isn't a rate criterion of the plan" in told
+    assert "NAME is a rate criterion of the plan, and each line of FILE.csv is time,errors,total" in " ".join(
+        told.split()
+    )

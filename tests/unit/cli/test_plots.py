@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rampart.evidence.power import Fault, Outlook
+from rampart.evidence.power import FaultOutlook, Outlook
 from rampart_cli.failures import ExitCode
 from rampart_cli.main import main
 from rampart_cli.plots.power import draw_power
@@ -87,7 +87,7 @@ def test_a_name_is_written_as_it_is_and_never_read_as_a_formula(tmp_path: Path, 
 
 
 def an_outlook(name: str) -> Outlook:
-    faults = (Fault(2.0, 0.02, 0.0, None), Fault(5.0, 0.05, 0.995, 60.0))
+    faults = (FaultOutlook(2.0, 0.02, 0.0, None), FaultOutlook(5.0, 0.05, 0.995, 60.0))
     return Outlook(name, 1, name, 384, 384, 0.0025, 0.0, 0.0, faults, 1, 0.06)
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import RateHistory
+from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.state import EventKind, Intent, Status
+from tests.records import restood
 
 from .conftest import NOON, Terminal, asked, event, live
 
@@ -52,7 +54,7 @@ def test_status_shows_what_the_monitors_said_below_the_criteria(terminal: Termin
     assert state.latest is not None
     verdicts = {**state.latest.verdicts, "monitor 77": Verdict.NO_DATA}
     latest = state.latest.model_copy(update={"verdicts": verdicts, "messages": {"monitor 77": told}})
-    terminal.records.states["letters"] = state.model_copy(update={"latest": latest})
+    terminal.records.states["letters"] = restood(state, latest=latest)
     shown = terminal.run_json("status", "letters")[1][0]["criteria"][-1]
     assert shown == {"name": "monitor 77", "verdict": "no_data", "message": told, "waived": False}
 
@@ -67,7 +69,9 @@ def test_a_task_token_is_never_shown(terminal: Terminal, as_json: tuple[str, ...
 
 
 def test_status_for_people_shows_the_panel_with_times_in_the_plans_zone(terminal: Terminal) -> None:
-    terminal.records.states["letters"] = live(drift="above its record of 1%: letters_new_source reads 5%")
+    terminal.records.states["letters"] = live(
+        drift=Drift(side=DriftSide.ABOVE, flag="letters_new_source", reads=5, record=1, since=NOON)
+    )
     _, out, _ = terminal.run("status")
     assert "Wed 2026-03-04 12:00:00 EST" in out
     assert "above its record of 1%" in out

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rampart_cli.document import BindingsError, read_bindings
+from rampart_cli.document import BindingsError
+from rampart_cli.document.bindings_file import read_bindings
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.plan_file import read_plan
 

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from rampart.plan.model import Plan
-from rampart_cli.document import Bindings, BindingsError, Reading, draft, read_bindings
+from rampart_cli.document import Bindings, BindingsError, Reading, draft
+from rampart_cli.document.bindings_file import read_bindings
 
 SHIPPED = Path(__file__).parents[3] / "events" / "bindings.yaml"
 

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from rampart.plan.query_lint import QueryFault
 from rampart_cli.commands.plan_import import plan_import
-from rampart_cli.document import Reading, read_bindings
+from rampart_cli.document import Reading
+from rampart_cli.document.bindings_file import read_bindings
 from rampart_cli.document.bound_queries import with_bound_queries
 
 SHIPPED = Path(__file__).parents[3] / "events" / "bindings.yaml"

@@ -49,8 +49,12 @@ def test_what_the_page_does_not_say_is_a_gap(page: Callable[[str], bytes], today
 
     assert (drafted["owner"], drafted["timezone"]) == ("!gap", "!gap")
     assert drafted["criteria"]["Lookup error rate"] == {
-        "kind": "rate", "errors": "!gap", "total": "!gap", "baseline": "!gap", "below": "1%",
-    }  # fmt: skip
+        "kind": "rate",
+        "errors": "!gap",
+        "total": "!gap",
+        "baseline": "!gap",
+        "below": "1%",
+    }
     assert drafted["criteria"]["Call center complaints"] == {"kind": "reported", "at_most": 0}
 
 

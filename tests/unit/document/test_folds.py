@@ -21,8 +21,9 @@ def test_a_fold_may_be_a_stage(reading: Read) -> None:
     stages = reading(f"# Intake\n\n{folds}").plans[0].stages
 
     assert [(stage.percent, stage.start, stage.end) for stage in stages] == [
-        (5, date(2026, 5, 4), date(2026, 5, 5)), (100, date(2026, 5, 6), None),
-    ]  # fmt: skip
+        (5, date(2026, 5, 4), date(2026, 5, 5)),
+        (100, date(2026, 5, 6), None),
+    ]
 
 
 @pytest.mark.parametrize("stage", ["## Stage A: 5%", "**Stage A: 5%**"])

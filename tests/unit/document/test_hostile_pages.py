@@ -24,7 +24,7 @@ PIECES = st.sampled_from(
         "<table><tr><td>", "~~", "**", "`", "\\[FILL\\_IN\\]", "TBD", "\x00", "\u202e", "\ufeff", "\r", "\r\n",
         "---\n", "http://[", "Feature flag: `a_b`", "between 5% and ", "&lt;", "\u2022\t", "Launch to ",
     )
-)  # fmt: skip
+)  # fmt: skip  # a table, many to a line
 
 
 def _whole(source: bytes) -> Reading:
@@ -67,7 +67,7 @@ LINES = st.lists(
         )
     ),
     max_size=12,
-)  # fmt: skip
+)  # fmt: skip  # a table, many to a line
 
 
 @given(LINES)

@@ -37,16 +37,20 @@ def test_an_answer_may_hold_all_steps_with_their_days(reading: Read) -> None:
     found = reading("# Intake\n\n**How do we launch?** 2% on 5/4/2026, 30% on 5/6/2026 and 100% on 5/8/2026.\n")
 
     assert [(stage.percent, stage.start and stage.start.day) for stage in found.plans[0].stages] == [
-        (2, 4), (30, 6), (100, 8),
-    ]  # fmt: skip
+        (2, 4),
+        (30, 6),
+        (100, 8),
+    ]
 
 
 def test_chosen_people_are_a_stage_though_stages_stand_below_the_other_phases(reading: Read) -> None:
     found = reading("# Intake\n\n## Phase 1: staff\n\n## Phase 2: all\n\n### Stage A: 5%\n\n### Stage B: 100%\n")
 
     assert [(stage.percent, str(stage.kind)) for stage in found.plans[0].stages] == [
-        (None, "audience"), (5, "actors"), (100, "actors"),
-    ]  # fmt: skip
+        (None, "audience"),
+        (5, "actors"),
+        (100, "actors"),
+    ]
 
 
 def test_a_day_to_go_live_and_one_to_end_are_the_stage_dates(reading: Read) -> None:

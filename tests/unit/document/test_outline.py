@@ -103,8 +103,10 @@ def test_what_rampart_wrote_is_no_part_of_the_plan(today: date) -> None:
     step = "- 3/9/2026 - increase to 75% of users"
     region = f"<!-- rampart:results x -->\n{step}\n\nerror rate < 3%\n<!-- /rampart:results -->\n"
     inline = "Flag: `a_b` <!-- rampart:dates x -->, then 50% on 3/9/2026<!-- /rampart:dates -->\n"
-    pages = [f"# Plan\n\n{flag}\n## Stage A: 5%\n\n{written}## Stage B: 100%\n"
-             for flag, written in (("Flag: `a_b`\n", "\n" * 5), (inline, region))]  # fmt: skip
+    pages = [
+        f"# Plan\n\n{flag}\n## Stage A: 5%\n\n{written}## Stage B: 100%\n"
+        for flag, written in (("Flag: `a_b`\n", "\n" * 5), (inline, region))
+    ]
 
     without, within = (read(page.encode(), today=today).as_json() for page in pages)
 

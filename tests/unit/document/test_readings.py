@@ -274,8 +274,10 @@ def test_a_list_of_steps_goes_on_under_names_of_its_own(reading: Read) -> None:
     items = "".join(f"1. {name}\n" for name in names)
 
     assert [(s.percent, s.start) for s in reading(f"# Intake\n\nStages:\n\n{items}").plans[0].stages] == [
-        (1, date(2027, 4, 6)), (10, date(2027, 4, 8)), (100, date(2027, 4, 15)),
-    ]  # fmt: skip
+        (1, date(2027, 4, 6)),
+        (10, date(2027, 4, 8)),
+        (100, date(2027, 4, 15)),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from rampart.evidence.criteria import Judgement, RateCriterion, Side, judge
+from rampart.evidence.criteria import RateCriterion, Side
+from rampart.evidence.judge import judge
+from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.window import Window
 

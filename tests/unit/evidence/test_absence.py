@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from rampart.evidence.criteria import Judgement, RateCriterion, Side, judge
-from rampart.evidence.series import AbsenceReason, Series, Unavailable, from_stored, to_stored
+from rampart.absence import AbsenceReason
+from rampart.evidence.criteria import RateCriterion, Side
+from rampart.evidence.judge import judge
+from rampart.evidence.judgement import Judgement
+from rampart.evidence.series import Series, Unavailable, from_stored, to_stored
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 

@@ -14,11 +14,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from rampart.evidence.criteria import judge
+from rampart.evidence.judge import judge
 from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
-from rampart_cli.commands.backtest import Replay, Settings, backtest, criterion_for
+from rampart_cli.backtest import Backtest, BacktestSettings
+from rampart_cli.commands.backtest import backtest, criterion_for
 from rampart_cli.failures import InputError
 from rampart_cli.recorded import Recorded
 
@@ -144,6 +145,7 @@ FAULTS = st.sampled_from([(NAN, 10), (11, 10), (-1, 10), ("3", 10), (1, 0)])
 @example([(0, 10)] * 20 + [(NAN, 10)], "< 8%")
 @example([(0, 10)] * 3 + [(0, 0)] * 20, "< 8%")
 @example([(0, 10)] * 3 + [(NAN, 10)] + [(8, 10)] * 9, "< 8%")
+@example([(8, 100)] * 20 + [(0, 100)] * 20, "< 8%")
 def test_the_verdict_is_the_first_that_a_stage_would_have_reached_or_else_its_last(
     buckets: list[tuple[Any, Any]], bar: str
 ) -> None:
@@ -154,7 +156,7 @@ def test_the_verdict_is_the_first_that_a_stage_would_have_reached_or_else_its_la
         errors, total = (Series(tuple((at, each[part]) for at, each in enumerate(buckets))) for part in (0, 1))
         looks.append(judge(rate, measured={"errors": errors, "total": total}, window=window).verdict)
     first = next((at for at, verdict in enumerate(looks) if verdict in {Verdict.FAIL, Verdict.PASS}), None)
-    found = Replay.of(Recorded("whole", buckets), Settings(rate, planned_buckets=40)).result
+    found = Backtest.of(Recorded("whole", buckets), BacktestSettings(rate, planned_buckets=40)).result
     assert (found.verdict, found.at_bucket) == (looks[-1 if first is None else first], first)
 
 

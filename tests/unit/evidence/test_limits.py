@@ -8,15 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from rampart.evidence.criteria import (
-    CountCriterion,
-    Judgement,
-    ReportedCriterion,
-    Side,
-    ValueCriterion,
-    judge,
-)
-from rampart.evidence.series import AbsenceReason, Series, Unavailable
+from rampart.absence import AbsenceReason
+from rampart.evidence.criteria import CountCriterion, ReportedCriterion, Side, ValueCriterion
+from rampart.evidence.judge import judge
+from rampart.evidence.judgement import Judgement
+from rampart.evidence.series import Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 

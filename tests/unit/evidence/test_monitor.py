@@ -13,9 +13,9 @@ from rampart.evidence.judgement import Judgement, Kind
 from rampart.evidence.monitor import (
     NO_DATA_PATIENCE,
     MonitorReading,
-    Silence,
-    Trouble,
-    findings_of,
+    MonitorSilence,
+    MonitorTrouble,
+    gaps_of,
     judge_monitor,
     unreadable_monitor,
 )
@@ -56,26 +56,26 @@ def test_an_alert_of_unknown_age_is_one() -> None:
     assert judgement.message == "monitor 77 has been alerting; its webhook may not have come"
 
 
-SILENT: dict[Trouble, tuple[dict[str, Any], str]] = {
-    Trouble.MUTED: ({"muted": (Silence("env:prod"),)}, "is muted (env:prod): unmute it"),
-    Trouble.IN_DOWNTIME: (
-        {"downtimes": (Silence("*", NOW - HOUR, NOW + HOUR),)},
+SILENT: dict[MonitorTrouble, tuple[dict[str, Any], str]] = {
+    MonitorTrouble.MUTED: ({"muted": (MonitorSilence("env:prod"),)}, "is muted (env:prod): unmute it"),
+    MonitorTrouble.IN_DOWNTIME: (
+        {"downtimes": (MonitorSilence("*", NOW - HOUR, NOW + HOUR),)},
         "is in a downtime (all groups until 2026-03-10 15:00 UTC): end the downtime",
     ),
-    Trouble.DRAFT: ({"is_draft": True}, "is a draft, which notifies nobody: publish it"),
-    Trouble.UNKNOWN: ({"exists": False}, "doesn't exist (it may have been deleted): correct its id in the plan"),
-    Trouble.NO_DATA: (
+    MonitorTrouble.DRAFT: ({"is_draft": True}, "is a draft, which notifies nobody: publish it"),
+    MonitorTrouble.UNKNOWN: ({"exists": False}, "doesn't exist (it may have been deleted): correct its id in the plan"),
+    MonitorTrouble.NO_DATA: (
         {"state": "No Data", "since": NOW - 25 * HOUR},
         (
-            "has had no data since 2026-03-09 13:00 UTC, longer than 24 hours: "
+            "has had no data since 2026-03-09 13:00 UTC, longer than 1 day: "
             "correct its query, or start what sends its data"
         ),
     ),
-    Trouble.NOT_JUDGING: (
+    MonitorTrouble.NOT_JUDGING: (
         {"state": "Skipped", "since": None},
         "is in state 'Skipped', in which it judges nothing: look at it in Datadog",
     ),
-    Trouble.REACHES_NOBODY: (
+    MonitorTrouble.REACHES_NOBODY: (
         {"reaches": ()},
         (
             "doesn't notify @webhook-rampart-… when it alerts: "
@@ -86,16 +86,16 @@ SILENT: dict[Trouble, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("trouble", SILENT)
-def test_a_monitor_that_cannot_speak_is_no_data_and_names_what_to_do(trouble: Trouble) -> None:
+def test_a_monitor_that_cannot_speak_is_no_data_and_names_what_to_do(trouble: MonitorTrouble) -> None:
     changes, told = SILENT[trouble]
     judgement = judged(**changes)
     assert judgement.verdict is Verdict.NO_DATA
     assert judgement.message == f"monitor 77 {told}, or override with a note"
-    assert [each.trouble for each in findings_of(reading(**changes), now=NOW)] == [trouble]
+    assert [each.trouble for each in gaps_of(reading(**changes), now=NOW)] == [trouble]
 
 
 def test_every_reason_for_silence_is_told_at_once() -> None:
-    judgement = judged(is_draft=True, muted=(Silence("*"), Silence("env:prod")))
+    judgement = judged(is_draft=True, muted=(MonitorSilence("*"), MonitorSilence("env:prod")))
     assert judgement.message == (
         "monitor 77 is a draft, which notifies nobody: publish it; it is muted (all groups, env:prod): unmute it, "
         "or override with a note"
@@ -103,9 +103,10 @@ def test_every_reason_for_silence_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [t for t in SILENT if t not in (Trouble.UNKNOWN, Trouble.NO_DATA, Trouble.NOT_JUDGING)]
+    "trouble",
+    [t for t in SILENT if t not in (MonitorTrouble.UNKNOWN, MonitorTrouble.NO_DATA, MonitorTrouble.NOT_JUDGING)],
 )
-def test_an_alert_is_a_fail_whatever_keeps_it_from_being_told(trouble: Trouble) -> None:
+def test_an_alert_is_a_fail_whatever_keeps_it_from_being_told(trouble: MonitorTrouble) -> None:
     changes, told = SILENT[trouble]
     judgement = judged(**changes, state="Alert")
     assert judgement.verdict is Verdict.FAIL
@@ -124,15 +125,15 @@ def test_a_state_that_says_neither_well_nor_broken_is_not_quiet(state: str) -> N
 @pytest.mark.parametrize(
     ("silence", "verdict"),
     [
-        (Silence("*"), Verdict.NO_DATA),
-        (Silence("*", end=NOW + HOUR), Verdict.NO_DATA),
-        (Silence("*", start=NOW), Verdict.NO_DATA),
-        (Silence("*", end=NOW), Verdict.PASS),
-        (Silence("*", start=NOW + HOUR), Verdict.PASS),
-        (Silence("*", NOW - 2 * HOUR, NOW - HOUR), Verdict.PASS),
+        (MonitorSilence("*"), Verdict.NO_DATA),
+        (MonitorSilence("*", end=NOW + HOUR), Verdict.NO_DATA),
+        (MonitorSilence("*", start=NOW), Verdict.NO_DATA),
+        (MonitorSilence("*", end=NOW), Verdict.PASS),
+        (MonitorSilence("*", start=NOW + HOUR), Verdict.PASS),
+        (MonitorSilence("*", NOW - 2 * HOUR, NOW - HOUR), Verdict.PASS),
     ],
 )
-def test_only_what_silences_now_counts(kind: str, silence: Silence, verdict: Verdict) -> None:
+def test_only_what_silences_now_counts(kind: str, silence: MonitorSilence, verdict: Verdict) -> None:
     changes: dict[str, Any] = {kind: (silence,)}
     assert judged(**changes).verdict is verdict
 
@@ -199,7 +200,7 @@ def test_patience_with_missing_data_is_as_long_as_is_said() -> None:
 
 silences = st.lists(
     st.builds(
-        Silence,
+        MonitorSilence,
         st.sampled_from(["*", "env:prod"]),
         st.one_of(st.none(), st.integers(-3, 3).map(lambda hours: NOW + hours * HOUR)),
         st.one_of(st.none(), st.integers(-3, 3).map(lambda hours: NOW + hours * HOUR)),
@@ -237,7 +238,7 @@ def test_no_monitor_passes_that_alerts_or_could_not_tell_of_an_alert(said: Monit
 def test_what_is_not_a_pass_says_why_after_the_monitors_name(said: MonitorReading) -> None:
     judgement = judge_monitor(said, now=NOW)
     assert judgement.message.startswith("monitor 77 ")
-    assert (judgement.verdict is Verdict.PASS) is (not findings_of(said, now=NOW))
+    assert (judgement.verdict is Verdict.PASS) is (not gaps_of(said, now=NOW))
 
 
 def test_a_monitor_that_could_not_be_asked_is_an_error_that_says_why() -> None:

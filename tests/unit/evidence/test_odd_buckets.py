@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rampart.evidence.buckets import pair
-from rampart.evidence.criteria import CountCriterion, Judgement, RateCriterion, Side, ValueCriterion, judge
+from rampart.evidence.criteria import CountCriterion, RateCriterion, Side, ValueCriterion
+from rampart.evidence.judge import judge
+from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rampart.evidence.buckets import Bucket
-from rampart.evidence.clump import estimate_clump, measure_clump
+from rampart.evidence.clump import measure_clump
 from rampart.evidence.hours import hours_of
 from rampart.evidence.outage import MOST, MOST_STRETCHES, outages
 from rampart.evidence.series import Series
@@ -44,7 +44,7 @@ def test_an_outage_does_not_blind_the_rule(outage: dict[int, Counts], hours: int
         even = clumped_hours(1 / 800, SHOP, hours=hours, seed=seed)
         clump = measure_clump(*as_series(with_hours(even, outage)))
         assert {hour.start // HOUR for hour in clump.left_out} >= {hour for hour, (_, n) in outage.items() if n > 100}
-        assert estimate_clump(*as_series(even))[0] / 2 <= clump.clump <= 8
+        assert measure_clump(*as_series(even)).clump / 2 <= clump.clump <= 8
         measured.append(clump.clump)
     assert 2 <= statistics.median(measured) <= 4.5
 
@@ -54,7 +54,6 @@ def test_what_was_left_out_is_said_with_its_counts() -> None:
     clump = measure_clump(*as_series(counts))
     assert clump.source == "measured from 167 hours; left out 1970-01-01 14:00 UTC (708 of 2,400 failed)"
     assert clump.left_out == (Bucket(14 * HOUR, 708.0, 2400.0),)
-    assert estimate_clump(*as_series(counts)) == (clump.clump, clump.source)
 
 
 def test_many_hours_are_said_in_few_words() -> None:
@@ -111,7 +110,7 @@ def test_what_comes_back_is_how_the_service_behaves() -> None:
     even = clumped_hours(0.002, 2400)
     daily = with_hours(even, {day * 24 + 3: (900.0, 2400.0) for day in range(7)})
     assert not left_out_of(daily)
-    assert estimate_clump(*as_series(daily))[0] > 100
+    assert measure_clump(*as_series(daily)).clump > 100
 
 
 def test_the_shape_of_the_day_is_no_outage() -> None:
@@ -157,7 +156,7 @@ def test_a_worse_outage_is_no_less_an_outage(tenths: int, hour: int) -> None:
     """From where an hour is left out, more errors never bring it back: the clump cannot jump to hundreds."""
     even = clumped_hours(1 / 800, SHOP)
     clumps = [
-        estimate_clump(*as_series(with_hours(even, {hour: (min(5800.0, tenths * 20.0 * factor), 5800.0)})))[0]
+        measure_clump(*as_series(with_hours(even, {hour: (min(5800.0, tenths * 20.0 * factor), 5800.0)}))).clump
         for factor in (1, 3, 9)
     ]
     assert all(clump <= 12 for clump in clumps)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rampart.evidence.clump import estimate_clump
+from rampart.evidence.clump import measure_clump
 from rampart.evidence.criteria import RateCriterion, Side
 from rampart.evidence.rule import RateRule, decide
 from rampart.evidence.series import Series
@@ -51,7 +51,7 @@ def clump_of(history: dict[str, Any]) -> float:
         hour[0] += errors or 0
         hour[1] += requests or 0
     errors, total = (Series(tuple((start, each[part]) for start, each in sums.items())) for part in (0, 1))
-    return estimate_clump(errors, total)[0]
+    return measure_clump(errors, total).clump
 
 
 def rolled_back_at(clump: float, buckets: Counts, planned: int) -> int | None:

@@ -40,7 +40,7 @@ def test_the_claim_letters_plan_hears_that_eight_percent_cannot_fire_at_one_perc
     assert [each.path for each in found] == ["stages.0 / criteria.download error rate"]
     assert found[0].message == (
         "download error rate counts everyone's requests: at 1% a wholly broken new path makes it read 1.3%, "
-        "still below 8%; it can fire from a share of 7.73% on"
+        "still below 8%; it can only fire at 7.73% or more"
     )
 
 
@@ -116,7 +116,7 @@ def test_a_floor_is_diluted_in_the_same_way() -> None:
     plan = plan_with(stages=[CANARY, LAST]).model_dump(mode="json", by_alias=True)
     found = warnings(Plan.model_validate(plan | {"criteria": {"confirmed": floor}}))
     assert [each.code for each in found] == ["cannot_fire", "pass_means_nothing"]
-    assert "still above 92%; it can fire from a share of 7.73% on" in found[0].message
+    assert "still above 92%; it can only fire at 7.73% or more" in found[0].message
 
 
 def test_a_plan_without_traffic_is_told_that_nothing_can_be_said() -> None:

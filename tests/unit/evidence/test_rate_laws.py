@@ -7,8 +7,9 @@ import math
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rampart.evidence.criteria import Judgement, RateCriterion, Side, judge
-from rampart.evidence.judgement import FiredBy
+from rampart.evidence.criteria import RateCriterion, Side
+from rampart.evidence.judge import judge
+from rampart.evidence.judgement import FiredBy, Judgement
 from rampart.evidence.mixture import evidence
 from rampart.evidence.rule import RateRule, Walk, decide
 from rampart.evidence.series import Series
@@ -87,10 +88,16 @@ def test_the_verdict_does_not_depend_on_the_order_in_which_buckets_became_known(
     arrived = data.draw(st.permutations(points))
     known = [sorted(arrived[:length]) for length in range(1, len(arrived) + 1)]
     looks = [
-        judge(rate, measured={"errors": Series(tuple((t, k) for t, k, _ in each)),
-                              "total": Series(tuple((t, n) for t, _, n in each))}, window=window)
+        judge(
+            rate,
+            measured={
+                "errors": Series(tuple((t, k) for t, k, _ in each)),
+                "total": Series(tuple((t, n) for t, _, n in each)),
+            },
+            window=window,
+        )
         for each in known
-    ]  # fmt: skip
+    ]
     assert looks[-1] == judged(stage, rate)
 
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import pytest
 
-from rampart.evidence.criteria import Judgement, RateCriterion, Side
+from rampart.evidence.criteria import RateCriterion, Scope, Side
 from rampart.evidence.grid import ALTERNATIVES, coefficients
 from rampart.evidence.interval import interval
-from rampart.evidence.judgement import FiredBy
+from rampart.evidence.judgement import FiredBy, Judgement
 from rampart.evidence.mixture import evidence
 from rampart.evidence.rule import RateRule, Walk, decide, likeliest_start
 from rampart.evidence.verdict import Verdict
@@ -149,17 +149,17 @@ def test_a_rate_at_the_bar_is_never_promised_a_decision(judge_rate: JudgeRate) -
 
 
 def test_a_pass_over_everyone_says_how_little_it_knows_of_the_new_path(judge_rate: JudgeRate) -> None:
-    judgement = judge_rate([0] * 96, [4] * 96, scope="everyone", baseline=0.003, share=0.01)
+    judgement = judge_rate([0] * 96, [4] * 96, scope=Scope.EVERYONE, baseline=0.003, share=0.01)
     assert judgement.verdict is Verdict.PASS
     assert judgement.new_path_limit is not None
     assert judgement.new_path_limit > 0.8
     assert "with the flag at 1% the new path alone may fail up to 82.8%" in judgement.message
-    assert judge_rate([0] * 96, [4] * 96, scope="cohort", share=0.01).new_path_limit is None
+    assert judge_rate([0] * 96, [4] * 96, scope=Scope.COHORT, share=0.01).new_path_limit is None
 
 
 def test_a_rate_over_everyone_below_the_baseline_says_nothing_of_the_new_path(judge_rate: JudgeRate) -> None:
     """The baseline is not what everybody else has: a new path that "may fail up to 0%" would be a promise."""
-    judgement = judge_rate([1, 0] * 48, [400] * 96, bar=0.01, scope="everyone", baseline=0.003, share=0.01)
+    judgement = judge_rate([1, 0] * 48, [400] * 96, bar=0.01, scope=Scope.EVERYONE, baseline=0.003, share=0.01)
     assert judgement.verdict is Verdict.PASS
     assert judgement.new_path_limit is None
     assert "below the plan's baseline of 0.3%: nothing can be said of the new path alone" in judgement.message
@@ -212,13 +212,6 @@ def test_the_interval_narrows_with_more_requests() -> None:
         assert lower < 0.05 < upper
         widths.append(upper - lower)
     assert all(wide > narrow for wide, narrow in pairwise(widths))
-
-
-def test_deciding_may_stop_at_the_first_pass() -> None:
-    rule = rule_for(0.08)
-    passing_then_failing = [(0.0, 10.0)] * 10 + [(10.0, 10.0)] * 10
-    assert decide(rule, passing_then_failing, stop_at_pass=True).at == 5
-    assert decide(rule, passing_then_failing).walk.fired is not None
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from rampart.evidence.criteria import RateCriterion, Side, judge
+from rampart.evidence.criteria import RateCriterion, Side
 from rampart.evidence.history import judge_week
+from rampart.evidence.judge import judge
 from rampart.evidence.series import Series
 from rampart.evidence.straddle import give_back
 from rampart.evidence.verdict import Verdict
@@ -44,7 +45,7 @@ def test_late_successes_never_strand_a_stage(requests: int, straddling: int) -> 
 @pytest.mark.parametrize(("requests", "straddling"), [(120, 1), (1200, 2), (12_000, 10)])
 def test_late_successes_never_refuse_a_start(requests: int, straddling: int) -> None:
     for seed in range(5):
-        assert judge_week(CRITERION, *late(168, requests, straddling=straddling, seed=seed, width=3600)).finding is None
+        assert judge_week(CRITERION, *late(168, requests, straddling=straddling, seed=seed, width=3600)).flaw is None
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.evidence.criteria import RateCriterion, Side
-from rampart.evidence.history import Trouble, Week, judge_week
+from rampart.evidence.criteria import RateCriterion, Scope, Side
+from rampart.evidence.history import Week, WeekTrouble, judge_week
 from rampart.evidence.rate import judge_rate
 from rampart.evidence.series import Series
 
@@ -22,7 +22,7 @@ N = 4800.0
 
 def judged(counts: list[Counts], *, bar: float = 0.08, above: bool = False, baseline: float | None = 0.003) -> Week:
     side = Side.ABOVE if above else Side.BELOW
-    criterion = RateCriterion(name="download error rate", bar=bar, side=side, scope="everyone", baseline=baseline)
+    criterion = RateCriterion(name="download error rate", bar=bar, side=side, scope=Scope.EVERYONE, baseline=baseline)
     return judge_week(criterion, *as_series(counts), bucket=300)
 
 
@@ -31,8 +31,8 @@ def mirrored(counts: list[Counts]) -> list[Counts]:
     return [(n - k, n) for k, n in counts]
 
 
-def trouble(week: Week) -> Trouble | None:
-    return None if week.finding is None else week.finding.trouble
+def trouble(week: Week) -> WeekTrouble | None:
+    return None if week.flaw is None else week.flaw.trouble
 
 
 def even(rate: float, hours: int = WEEK) -> list[Counts]:
@@ -41,7 +41,7 @@ def even(rate: float, hours: int = WEEK) -> list[Counts]:
 
 def test_a_good_week_is_kept_with_its_counts() -> None:
     week = judged(clumped_hours(0.003, 4800))
-    assert week.finding is None
+    assert week.flaw is None
     assert (week.hours, week.requests, week.left_out) == (WEEK, WEEK * N, ())
     assert week.rate == pytest.approx(0.003, rel=0.2)
     assert week.limits[0] < 0.003 < week.limits[1]
@@ -50,23 +50,23 @@ def test_a_good_week_is_kept_with_its_counts() -> None:
 @pytest.mark.parametrize("rate", [0.1, 0.4, 1.0])
 def test_a_week_that_fails_without_the_flag_is_found_in_words(rate: float) -> None:
     week = judged(even(rate))
-    assert week.finding is not None
-    assert week.finding.trouble is Trouble.FAILS
+    assert week.flaw is not None
+    assert week.flaw.trouble is WeekTrouble.FAILS
     told = f"{rate:.0%} of requests failed in the week before the start, with the flag off"
     counts = f"({rate * WEEK * N:,.0f} of 806,400)"
-    assert week.finding.what == f"{told} {counts}, and the bar is 8%: it fails without the flag too"
+    assert week.flaw.what == f"{told} {counts}, and the bar is 8%: it fails without the flag too"
 
 
 def test_a_floor_fails_from_below() -> None:
     week = judged(mirrored(even(0.4)), bar=0.92, above=True, baseline=0.997)
-    assert week.finding is not None
-    assert week.finding.what.startswith("60% of requests succeeded in the week before the start, with the flag off")
-    assert judged(mirrored(even(0.003)), bar=0.92, above=True, baseline=0.997).finding is None
+    assert week.flaw is not None
+    assert week.flaw.what.startswith("60% of requests succeeded in the week before the start, with the flag off")
+    assert judged(mirrored(even(0.003)), bar=0.92, above=True, baseline=0.997).flaw is None
 
 
 @pytest.mark.parametrize("rate", [0.003, 0.04, 0.07, 0.08])
 def test_a_rate_that_does_not_exceed_its_bar_may_start(rate: float) -> None:
-    assert judged(even(rate)).finding is None
+    assert judged(even(rate)).flaw is None
 
 
 @pytest.mark.parametrize("hours", [1, 2, 6, 20])
@@ -75,15 +75,15 @@ def test_an_outage_of_the_past_refuses_no_start(hours: int, first: int) -> None:
     """At that moment a stage would have failed for good; a start is refused for what is so at its end only."""
     counts = with_hours(clumped_hours(0.003, 4800), dict.fromkeys(range(first, first + hours), (0.9 * N, N)))
     week = judged(counts)
-    assert week.finding is None
+    assert week.flaw is None
     assert [hour.start // HOUR for hour in week.left_out] == list(range(first, first + hours))
     assert week.rate == pytest.approx(0.003, rel=0.2)
 
 
 def test_an_outage_that_is_going_on_refuses_the_start() -> None:
     week = judged(with_hours(clumped_hours(0.003, 4800), dict.fromkeys(range(WEEK - 3, WEEK), (0.4 * N, N))))
-    assert week.finding is not None
-    assert week.finding.what.startswith(
+    assert week.flaw is not None
+    assert week.flaw.what.startswith(
         "40% of requests failed in the newest 3 hours, with the flag off (5,760 of 14,400)"
     )
 
@@ -93,28 +93,28 @@ def test_an_outage_that_is_going_on_refuses_the_start() -> None:
 )
 def test_a_contradiction_is_tolerated_once_and_refused_where_it_is_common(odd: Counts) -> None:
     good = clumped_hours(0.003, 4800)
-    assert judged(with_hours(good, {20: odd})).finding is None
+    assert judged(with_hours(good, {20: odd})).flaw is None
     for common in (dict.fromkeys(range(0, WEEK, 2), odd), dict.fromkeys(range(WEEK), odd)):
         week = judged(with_hours(good, common))
-        assert week.finding is not None
-        assert week.finding.trouble is Trouble.CONTRADICTS
+        assert week.flaw is not None
+        assert week.flaw.trouble is WeekTrouble.CONTRADICTS
         told = f"the counts contradict themselves in {len(common)} of 168 hours of the week before the start: at 1970"
-        assert week.finding.what.startswith(told)
+        assert week.flaw.what.startswith(told)
 
 
 def test_no_errors_where_the_baseline_expects_many_is_a_query_that_counts_nothing() -> None:
     week = judged(even(0))
-    assert week.finding is not None
+    assert week.flaw is not None
     told = "0 errors in 806,400 requests, where the plan's baseline of 0.3% expects about 2,419"
-    assert week.finding.what == f"{told}: is the errors query misspelled?"
+    assert week.flaw.what == f"{told}: is the errors query misspelled?"
     nothing = Series(())
-    criterion = RateCriterion(name="x", bar=0.08, side=Side.BELOW, scope="everyone", baseline=0.003)
-    assert trouble(judge_week(criterion, nothing, as_series(even(0))[1])) is Trouble.FINDS_NOTHING
+    criterion = RateCriterion(name="x", bar=0.08, side=Side.BELOW, scope=Scope.EVERYONE, baseline=0.003)
+    assert trouble(judge_week(criterion, nothing, as_series(even(0))[1])) is WeekTrouble.FINDS_NOTHING
 
 
 @pytest.mark.parametrize("baseline", [0.0, None, 0.00003])
 def test_no_errors_are_believed_where_none_are_expected(baseline: float | None) -> None:
-    assert judged(even(0), baseline=baseline).finding is None
+    assert judged(even(0), baseline=baseline).flaw is None
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_no_errors_are_believed_where_none_are_expected(baseline: float | None) 
 )
 def test_a_floor_that_counts_nothing_or_everything_is_found_too(counts: list[Counts], told: str) -> None:
     week = judged(counts, bar=0.92, above=True, baseline=0.997)
-    assert week.finding is not None
-    assert week.finding.trouble is Trouble.FINDS_NOTHING
-    assert week.finding.what.startswith(told)
+    assert week.flaw is not None
+    assert week.flaw.trouble is WeekTrouble.FINDS_NOTHING
+    assert week.flaw.what.startswith(told)
 
 
 def test_a_silence_that_a_stage_would_call_no_data_refuses_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,8 +141,8 @@ def test_a_silence_that_a_stage_would_call_no_data_refuses_the_start(monkeypatch
     judging: Callable[..., Judgement] = lambda *_, **__: silent  # noqa: E731 - a stand-in of one line
     monkeypatch.setattr(history, "judge_rate", judging)
     week = judged(clumped_hours(0.003, 4800))
-    assert week.finding is not None
-    assert (week.finding.trouble, week.finding.what) == (Trouble.STOPPED, "errors stopped")
+    assert week.flaw is not None
+    assert (week.flaw.trouble, week.flaw.what) == (WeekTrouble.STOPPED, "errors stopped")
 
 
 def test_hours_without_errors_are_never_left_out_of_the_search_for_silence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,11 +163,11 @@ def test_hours_without_errors_are_never_left_out_of_the_search_for_silence(monke
 
 def test_requests_that_pause_at_night_are_no_silence() -> None:
     counts = [(k, n) if 8 <= hour % 24 < 20 else (0.0, 0.0) for hour, (k, n) in enumerate(clumped_hours(0.003, 4800))]
-    assert judged(counts).finding is None
+    assert judged(counts).flaw is None
 
 
 def test_a_week_without_requests_says_nothing() -> None:
-    assert judged([]).finding is None
+    assert judged([]).flaw is None
     assert judged([(0.0, 0.0)] * WEEK).rate is None
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, Side, ValueCriterion, judge
+from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, Side, ValueCriterion
+from rampart.evidence.judge import judge
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.verdict import Verdict

@@ -15,9 +15,10 @@ from rampart.model import Model
 from rampart.numbers import finite, shown
 from rampart.plan.model import Plan
 from rampart.plan.problems import PlanProblem, problems_of
+from rampart.rollout.gate import Answer, Question
 from rampart.rollout.prepare import Resume
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Answer, Question, RolloutState
+from rampart.rollout.state import RolloutState
 
 Make = Callable[..., dict[str, Any]]
 Way = tuple[str | int, ...]
@@ -71,7 +72,7 @@ LEVELS = {"alpha_fail": "1%", "alpha_pass": "1%", "detector": 100}
 
 def ways(document: object, way: Way = ()) -> Iterator[Way]:
     """The way to every value in a document."""
-    pairs: Any = document.items() if isinstance(document, dict) else enumerate(document)  # type: ignore[arg-type]
+    pairs: Any = document.items() if isinstance(document, dict) else enumerate(document)  # type: ignore[arg-type]  # a document is one or the other
     for key, value in pairs:
         yield (*way, key)
         if isinstance(value, dict | list):

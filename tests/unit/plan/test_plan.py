@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from rampart.plan.model import Approval, OnAlerting, OnFail, OnFall, OnRise, Plan, RateSpec, WhenBlind
-from rampart.rollout.prepare import plan_problems
+from rampart.rollout.plan_problems import plan_problems
 
 Make = Callable[..., dict[str, Any]]
 

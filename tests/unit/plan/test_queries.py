@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from rampart.evidence.criteria import CountCriterion, RateCriterion, ReportedCriterion, Side, ValueCriterion
+from rampart.evidence.criteria import CountCriterion, RateCriterion, ReportedCriterion, Scope, Side, ValueCriterion
 from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.series import Series
 from rampart.plan.model import Plan, RateSpec
@@ -40,7 +40,7 @@ def test_criteria_compile_to_what_the_rule_takes(document: Make) -> None:
     plan = Plan.model_validate(document(criteria=CRITERIA))
     compiled = [criterion_of(name, spec) for name, spec in plan.criteria.items()]
     assert compiled == [
-        RateCriterion(name="errors", bar=0.99, side=Side.ABOVE, clump=2.0, clump_source="declared", scope="cohort"),
+        RateCriterion(name="errors", bar=0.99, side=Side.ABOVE, clump=2.0, clump_source="declared", scope=Scope.COHORT),
         CountCriterion(name="refunds", at_most=3),
         ValueCriterion(name="p95/web", bar=1.5, side=Side.BELOW, hold_for=timedelta(minutes=20)),
         ReportedCriterion(name="complaints", at_most=0),

@@ -385,7 +385,7 @@ FORMS = [
     "default_zero({0})", "per_second({0})", "({0})", "sum({0})", "max({0})", "week_before({0})", "top({0}, 3, 'max')",
     "{0} + {1}", "{0} - {1}", "{0} / {1}", "100 * {0}", "{0} * {1}", "0 * {0} + {1}", "1 - {0} / {1}", "-{0}",
     "{0} / 60",
-]  # fmt: skip
+]  # fmt: skip  # a table, many to a line
 queries = st.recursive(
     atoms,
     lambda inner: st.builds(

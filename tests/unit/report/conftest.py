@@ -18,6 +18,7 @@ from rampart.evidence.window import Window
 from rampart.plan.model import Plan
 from rampart.rollout.evaluate import judge_all
 from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState, Status
+from tests.records import record
 
 START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -134,7 +135,7 @@ class Story:
 
     def close(self, status: Status) -> RolloutState:
         """Keep the record as it is at the end."""
-        state = RolloutState(
+        state = record(
             rollout="letters",
             status=status,
             plan=self.plan,

@@ -12,7 +12,7 @@ from rampart.rollout.state import EventKind, Status
 from rampart_cli.failures import InputError
 from rampart_cli.report.fill import fill
 from rampart_cli.report.history import RolloutHistory, gather
-from rampart_cli.report.results import escape, plain
+from rampart_cli.report.results import escape, unescape
 
 from .conftest import Story
 
@@ -170,8 +170,10 @@ def test_a_tables_column_for_the_actual_date_is_filled_in(history: RolloutHistor
     table = "| Launch % | Desired date | _Actual Date_ |\n|--|--|--|\n| 1% | 3/1/2026 | |\n"
     table += "| 50% | 3/3/2026 | _mm/dd/yyyy_ |\n"
     page = filled(f"# Letters\n\n## Go live\n\n{table}| 25% | 3/2/2026 | 3/3/2026 |\n", history)
-    canary, half = (f"<!-- rampart:dates letters -->{days}<!-- /rampart:dates -->"
-                    for days in ("2026-03-02 to 2026-03-03", "2026-03-04 to 2026-03-07"))  # fmt: skip
+    canary, half = (
+        f"<!-- rampart:dates letters -->{days}<!-- /rampart:dates -->"
+        for days in ("2026-03-02 to 2026-03-03", "2026-03-04 to 2026-03-07")
+    )
     assert f"| 1% | 3/1/2026 | {canary} |\n" in page
     assert f"| 50% | 3/3/2026 | _mm/dd/yyyy_ {half} |\n" in page
     assert "| 25% | 3/2/2026 | 3/3/2026 |\n" in page
@@ -300,7 +302,7 @@ def test_a_hostile_note_cannot_break_the_page(note: str) -> None:
 @given(st.text())
 def test_escaped_text_is_one_line_without_markup(text: str) -> None:
     escaped = escape(text)
-    assert plain(escaped) == " ".join(text.split()), "a terminal shows what was said"
+    assert unescape(escaped) == " ".join(text.split()), "a terminal shows what was said"
     assert "\n" not in escaped
     assert "<" not in escaped
     assert ">" not in escaped

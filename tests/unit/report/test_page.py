@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import pytest
 
+from rampart.evidence.window import Window
 from rampart.plan.model import Plan
 from rampart.rollout.state import EventKind, Status
 from rampart_cli.report.charts import draw_criterion
 from rampart_cli.report.history import gather
 from rampart_cli.report.page import render
 
-from .conftest import PLAN, Story
+from .conftest import GOOD, PLAN, START, Story
 
 _VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -82,6 +83,18 @@ def test_one_is_one_and_a_flag_that_was_not_moved_went_nowhere() -> None:
 def test_a_window_is_told_as_people_say_it(page: str) -> None:
     assert "1 d (24 times 1 h)" in page
     assert "of 3600 s" not in page
+
+
+def test_a_window_of_two_widths_tells_both() -> None:
+    told = Story()
+    told.tell(EventKind.STARTED, "starts")
+    told.advance(0)
+    told.bake(1, GOOD)
+    told.close(Status.LIVE)
+    start = int(START.timestamp())
+    window = Window(start, start + 26 * 3600, 300, 400, coarse=3600, fine_from=start + 25 * 3600)
+    told.records.looks[-1] = told.records.looks[-1].model_copy(update={"window": window.to_stored()})
+    assert "1 d 2 h (25 times 1 h, 12 times 5 min)" in render(gather(told.records, told.records.states["letters"]))
 
 
 def test_a_verdicts_mark_has_a_shape_of_its_own(story: Story) -> None:

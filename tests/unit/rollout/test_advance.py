@@ -9,7 +9,8 @@ from rampart.adapters.memory import Moment
 from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError, StoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.state import EventKind, GateKind, Status
+from rampart.rollout.gate import GateKind
+from rampart.rollout.state import EventKind, Status
 from tests.unit.rollout.world import ERRORS, FLAG, OFFICE_HOURS, PLAN, ROLLOUT, CrashError, World, crash, ignore
 
 CRITERIA = PLAN["criteria"]
@@ -32,12 +33,12 @@ def unchanged_by(world: World, gate: str | None) -> bool:
 def test_the_first_stage_needs_no_gate_for_the_start_is_its_approval(world: World) -> None:
     world.start()
     outcome = world.advance()
-    assert outcome == {"outcome": "advanced", "rollout": ROLLOUT, "attempt": 1, "stage": 0, "percent": 1.0}
+    assert outcome == {"outcome": "advanced", "attempt": 1, "stage": 0, "percent": 1.0, "why": None}
     assert world.percent == 1
     state = world.state
     assert (state.stage, state.percent, state.intent, state.passed_gate) == (0, 1.0, None, "start")
-    assert state.stage_started == world.clock.now()
-    assert state.hold_ends == world.clock.now() + timedelta(hours=1)
+    assert world.standing.started == world.clock.now()
+    assert world.standing.hold_ends == world.clock.now() + timedelta(hours=1)
     assert world.told == [EventKind.STARTED, EventKind.ADVANCED]
 
 
@@ -48,7 +49,7 @@ def test_an_approved_stage_follows_with_its_own_hold_and_no_old_evidence(world: 
     assert world.advance(gate)["stage"] == 1
     state = world.state
     assert world.percent == state.percent == 25
-    assert state.stage_started == world.clock.now()
+    assert world.standing.started == world.clock.now()
     assert state.latest is None
     assert state.gate is None
     assert state.passed_gate == gate

@@ -4,8 +4,9 @@ import pytest
 
 from rampart.errors import GateError
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, GateKind, Status
+from rampart.rollout.state import EventKind, Status
 from tests.unit.rollout.world import (
     EXECUTION,
     PLAN,

@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from rampart.evidence.criteria import RateCriterion, Side, judge
+from rampart.evidence.criteria import RateCriterion, Side
+from rampart.evidence.judge import judge
 from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window

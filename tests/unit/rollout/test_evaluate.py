@@ -16,8 +16,10 @@ from rampart.evidence.window import Window
 from rampart.plan.model import Plan
 from rampart.rollout.evaluate import judge_all, window_of
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, GateKind, RolloutState, Status
+from rampart.rollout.state import EventKind, RolloutState, Standing, Status
+from tests.records import record
 from tests.unit.rollout.world import (
     COMPLAINTS,
     ERRORS,
@@ -110,8 +112,7 @@ def test_early_is_a_tenth_of_the_time_between_looks_and_half_a_minute_at_most(lo
 
 
 def test_evidence_begins_after_settling_and_ends_before_the_lag_in_whole_buckets(baking: World) -> None:
-    started = baking.state.stage_started
-    assert started is not None
+    started = baking.standing.started
     baking.tick()
     ((_, start, end, bucket),) = baking.metrics.asked
     assert bucket == 300
@@ -128,8 +129,8 @@ def test_a_stage_younger_than_its_settling_time_asks_nothing_and_has_no_data(wor
     assert world.metrics.asked == []
 
 
-def state_at(started: datetime, hold_ends: datetime | None, **changes: str) -> RolloutState:
-    return RolloutState(
+def state_at(started: datetime, hold_ends: datetime, **changes: str) -> RolloutState:
+    return record(
         rollout=ROLLOUT,
         status=Status.LIVE,
         plan=Plan.model_validate(PLAN | changes),
@@ -142,6 +143,11 @@ def state_at(started: datetime, hold_ends: datetime | None, **changes: str) -> R
         attempt_started=started,
         updated=started,
     )
+
+
+def standing_of(state: RolloutState) -> Standing:
+    assert state.standing is not None
+    return state.standing
 
 
 durations = st.integers(1, 40 * 86_400).map(lambda seconds: timedelta(seconds=seconds))
@@ -160,7 +166,7 @@ def test_a_window_is_always_whole_buckets_inside_the_stage_and_never_too_many(
 ) -> None:
     state = state_at(started, started + hold, bucket=bucket, settle=settle, lag=lag)
     now = started + waited
-    window = window_of(state, now)
+    window = window_of(state.plan, standing_of(state), now)
     assert window.start % window.bucket == window.end % window.bucket == 0
     assert all(span.start % span.bucket == span.end % span.bucket == 0 for span in window.spans)
     assert window.start >= (started + state.plan.settle).timestamp()
@@ -173,7 +179,7 @@ def test_a_window_is_always_whole_buckets_inside_the_stage_and_never_too_many(
 def test_a_long_stage_is_judged_in_coarse_buckets_but_for_its_newest_day(world: World) -> None:
     started = world.clock.now()
     state = state_at(started, started + timedelta(days=28))
-    first, last = (window_of(state, started + timedelta(days=days)) for days in (1, 28))
+    first, last = (window_of(state.plan, standing_of(state), started + timedelta(days=days)) for days in (1, 28))
     assert [span.bucket for span in first.spans] == [300]
     assert [span.bucket for span in last.spans] == [2400, 300]
     assert timedelta(days=1) <= timedelta(seconds=last.end - last.fine_from) < timedelta(days=1, hours=1)

@@ -9,7 +9,8 @@ import pytest
 
 from rampart.adapters.memory import Moment
 from rampart.errors import ConflictError
-from rampart.rollout.state import DecisionKind, Status
+from rampart.rollout.gate import DecisionKind
+from rampart.rollout.state import Status
 from tests.unit.rollout.world import COMPLAINTS, EXECUTION, PLAN, World
 
 ASKING = {"criteria": PLAN["criteria"] | COMPLAINTS}

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from rampart.evidence.monitor import MonitorReading, Silence
+from rampart.evidence.monitor import MonitorReading, MonitorSilence
 from tests.unit.rollout.world import START, World, assert_ready, errors_of, steady
 
 LETTERS = ("webhook-rampart-letters",)
 HOUR = timedelta(hours=1)
 CANNOT_SPEAK: dict[str, tuple[dict[str, Any], str, str]] = {
     # what keeps it from speaking, and what a person is told
-    "MonitorMuted": ({"muted": (Silence("env:prod"),)}, "it is muted (env:prod)", "Unmute it"),
+    "MonitorMuted": ({"muted": (MonitorSilence("env:prod"),)}, "it is muted (env:prod)", "Unmute it"),
     "MonitorInDowntime": (
-        {"downtimes": (Silence("*", START - HOUR, START + 9 * HOUR),)},
+        {"downtimes": (MonitorSilence("*", START - HOUR, START + 9 * HOUR),)},
         "it is in a downtime (all groups until 2026-03-10 23:00 UTC)",
         "End the downtime",
     ),
@@ -28,7 +28,7 @@ CANNOT_SPEAK: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "MonitorHasNoData": (
         {"state": "No Data", "since": START - 25 * HOUR, "notify_no_data": True},
-        "it has had no data since 2026-03-09 13:00 UTC, longer than 24 hours",
+        "it has had no data since 2026-03-09 13:00 UTC, longer than 1 day",
         "Correct its query, or start what sends its data",
     ),
     "MonitorNotJudging": (
@@ -61,7 +61,7 @@ def test_neither_start_nor_resume_is_made_beside_a_monitor_that_cannot_speak(wor
 
 
 def test_everything_that_keeps_a_monitor_from_speaking_is_told_at_once(world: World) -> None:
-    world.metrics.monitors = {7: MonitorReading(monitor=7, is_draft=True, muted=(Silence("*"),))}
+    world.metrics.monitors = {7: MonitorReading(monitor=7, is_draft=True, muted=(MonitorSilence("*"),))}
     outcome = world.start(monitors=[7])
     assert errors_of(outcome).keys() == {"MonitorIsDraft", "MonitorMuted", "MonitorReachesNobody"}
 

@@ -19,8 +19,9 @@ from rampart.adapters.memory import FixedClock, MemoryFlagStore
 from rampart.errors import ConflictError
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.gate import Answer, DecisionKind, Question
 from rampart.rollout.request import Cause
-from rampart.rollout.state import Answer, DecisionKind, Event, EventKind, Question, Status
+from rampart.rollout.state import Event, EventKind, Status
 from tests.unit.rollout.world import ERRORS, EXECUTION, OFFICE_HOURS, ROLLOUT, World
 
 NEW_YORK = ZoneInfo("America/New_York")

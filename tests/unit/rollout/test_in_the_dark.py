@@ -6,12 +6,15 @@ from datetime import timedelta
 
 import pytest
 
+from rampart.absence import AbsenceReason
 from rampart.errors import MonitorsUnreadableError
-from rampart.evidence.series import AbsenceReason, Series, Unavailable
+from rampart.evidence.series import Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.evaluate import sees
+from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import DecisionKind, EventKind, GateKind, Latest, Status
+from rampart.rollout.state import EventKind, Latest, Status
+from tests.records import restood
 from tests.unit.rollout.world import ERRORS, EXECUTION, ROLLOUT, World, steady
 
 
@@ -144,7 +147,7 @@ def test_an_override_in_the_dark_covers_no_fail(world: World) -> None:
     world.wait(hours=1)
     world.answer(blind, DecisionKind.OVERRIDE)
     fails = Latest(id="e", at=world.clock.now(), verdict=Verdict.FAIL, verdicts={ERRORS: Verdict.FAIL})
-    world.store.states[ROLLOUT] = world.state.model_copy(update={"latest": fails})
+    world.store.states[ROLLOUT] = restood(world.state, latest=fails)
     assert world.advance(blind)["why"] == "the newest evaluation says fail"
 
 
@@ -192,7 +195,7 @@ def test_an_advance_needs_evidence_that_is_not_of_tomorrow(world: World) -> None
     latest = world.state.latest
     assert latest is not None
     tomorrow = latest.model_copy(update={"at": world.clock.now() + timedelta(days=1)})
-    world.store.states[ROLLOUT] = world.state.model_copy(update={"latest": tomorrow})
+    world.store.states[ROLLOUT] = restood(world.state, latest=tomorrow)
     assert world.advance(gate)["why"] == "the newest evaluation is too old"
 
 

@@ -14,8 +14,9 @@ from rampart.adapters.memory import Moment
 from rampart.errors import FlagStoreError, GateError, QueueError, RampartError, StoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import DOWN, DecisionKind, EventKind, GateKind, Status
+from rampart.rollout.state import DOWN, EventKind, Status
 from tests.unit.rollout.world import EXECUTION, FLAG, PLAN, ROLLOUT, CrashError, World
 
 PERCENTS = [stage["percent"] for stage in PLAN["stages"]]

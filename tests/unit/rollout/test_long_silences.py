@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rampart.evidence.criteria import Judgement
+from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.silence import frozen
 from rampart.evidence.verdict import Verdict

@@ -4,7 +4,6 @@ import pytest
 
 from rampart.adapters.memory import MemoryFlagStore, Moment
 from rampart.errors import FlagStoreError, FlagUnconfirmedError
-from rampart.ports import Pace
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import lower, lower_one
 
@@ -32,7 +31,7 @@ def test_it_gives_up_after_so_many_tries_and_says_what_it_read() -> None:
     flags = MemoryFlagStore.at(web=25)
     flags.ignores_writes = True
     with pytest.raises(FlagUnconfirmedError, match="web was set to 0% but reads 25%"):
-        lower_one(flags, "web", Pace(read_back=2))
+        lower_one(flags, "web", tries=2)
 
 
 def test_gates_are_only_cleared_where_zero_percent_cannot_be_real_otherwise() -> None:
@@ -49,7 +48,7 @@ def test_several_flags_are_all_tried_whatever_becomes_of_one() -> None:
 
     flags.on_call = refuse_mobile
     with pytest.raises(FlagStoreError):
-        lower(flags, ["web", "kiosk", "absent-minded", "mobile"], Pace(read_back=0))
+        lower(flags, ["web", "kiosk", "absent-minded", "mobile"], tries=0)
     assert [reading.flag for reading in lower(flags, ["web", "kiosk"])] == ["web", "kiosk"]
 
 

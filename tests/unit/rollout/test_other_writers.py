@@ -9,7 +9,7 @@ from rampart.adapters.memory import Moment
 from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
-from rampart.rollout.rollback import Outcome
+from rampart.rollout.rollback import RollbackOutcome
 from rampart.rollout.state import EventKind, Status
 from tests.unit.rollout.world import FLAG, World, ignore
 
@@ -122,7 +122,7 @@ def raised(world: World) -> World:
 
 def test_a_raised_flag_is_lowered_to_its_record_where_the_plan_says_so(raised: World) -> None:
     (result,) = raised.deliver()
-    assert (result.outcome, raised.percent, raised.status) == (Outcome.RESTORED, 25, Status.LIVE)
+    assert (result.outcome, raised.percent, raised.status) == (RollbackOutcome.RESTORED, 25, Status.LIVE)
     assert raised.state.drift is None
     assert raised.told == [EventKind.RESTORED]
 
@@ -143,7 +143,7 @@ def test_restoring_never_raises_a_flag(raised: World) -> None:
 def test_a_gate_that_a_percentage_cannot_lower_rolls_back_instead(raised: World, opened: dict[str, Any]) -> None:
     raised.flags.put(FlagReading(FLAG, percent=10, **opened))
     (result,) = raised.deliver()
-    assert (result.outcome, raised.percent, raised.status) == (Outcome.ROLLED_BACK, 0, Status.ROLLED_BACK)
+    assert (result.outcome, raised.percent, raised.status) == (RollbackOutcome.ROLLED_BACK, 0, Status.ROLLED_BACK)
 
 
 def test_a_rollback_while_it_restores_wins(raised: World) -> None:
@@ -167,11 +167,11 @@ def test_an_advance_that_begins_while_it_restores_is_not_taken_for_another_write
 
     raised.hooks["flags.set_percentage", Moment.AFTER] = begins
     (result,) = raised.deliver()
-    assert (result.outcome, raised.percent) == (Outcome.NOTHING, 100)
+    assert (result.outcome, raised.percent) == (RollbackOutcome.NOTHING, 100)
 
 
 def test_an_advance_in_flight_is_not_restored_away(in_flight: World) -> None:
-    assert in_flight.roll_back(Cause.RESTORE).outcome is Outcome.NOTHING
+    assert in_flight.roll_back(Cause.RESTORE).outcome is RollbackOutcome.NOTHING
     assert in_flight.percent == 100
 
 

@@ -27,13 +27,13 @@ HASH = Plan.model_validate(PLAN).digest
 
 
 def is_submitted_again_by_another_execution(world: World) -> None:
-    refused = world.prepare(LAXER, "second")
+    refused = world.prepare(LAXER, "second").to_wire()
     assert refused["problems"][0]["error"] == "RolloutExists"
 
 
 def is_submitted_again_by_the_same_execution(world: World) -> None:
     """A retry of `prepare`; that its input differs cannot happen, and changes nothing if it does."""
-    assert world.prepare(LAXER, EXECUTION)["outcome"] == "ready"
+    assert world.prepare(LAXER, EXECUTION).to_wire()["outcome"] == "ready"
 
 
 def has_its_stored_item_rewritten(world: World) -> None:
@@ -136,7 +136,7 @@ def test_a_second_start_under_the_same_name_is_refused_and_changes_nothing(
     if end == "completed":
         world.complete()
     before, plans, told = world.state, dict(world.store.plans), list(world.store.told)
-    outcome = world.prepare(document, "second")
+    outcome = world.prepare(document, "second").to_wire()
     assert outcome["outcome"] == "refused"
     assert "RolloutExists" in {problem["error"] for problem in outcome["problems"]}
     assert (world.state, world.store.plans, world.store.told) == (before, plans, told)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from rampart.absence import AbsenceReason
 from rampart.adapters.memory import Moment
 from rampart.errors import FlagCredentialsError, FlagStoreError, MonitorsUnreadableError, StoreError
-from rampart.evidence.series import AbsenceReason, Series, Unavailable
+from rampart.evidence.series import Series, Unavailable
 from rampart.plan.model import Plan, RateSpec
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.state import Claim, EventKind, Status
@@ -35,7 +36,6 @@ def test_a_start_pins_the_plan_claims_the_flags_and_touches_no_flag(world: World
         "outcome": "ready",
         "rollout": ROLLOUT,
         "attempt": 1,
-        "gate": None,
         "when_blind": "hold",
         "heartbeat_seconds": 900,
     }
@@ -75,7 +75,7 @@ def test_an_invalid_plan_is_refused_with_every_problem(world: World) -> None:
     "document", [None, "resume", ["resume"], 7, {"resume": "please"}, {"resume": {"rollout": "x"}}]
 )
 def test_an_input_that_is_no_plan_is_refused_and_no_accident(world: World, document: Any) -> None:
-    assert "InvalidPlan" in errors_of(world.prepare(document, EXECUTION))
+    assert "InvalidPlan" in errors_of(world.prepare(document, EXECUTION).to_wire())
 
 
 def test_an_unknown_flag_is_refused_for_a_write_would_create_it(world: World) -> None:
@@ -115,7 +115,7 @@ def test_a_flag_that_is_on_already_is_refused(world: World) -> None:
 def test_a_flag_that_another_live_rollout_holds_is_refused_and_stays_its_own(world: World) -> None:
     world.climb(1)
     before = dict(world.store.owners)
-    outcome = world.prepare(PLAN | {"rollout": "letters-2"}, "other")
+    outcome = world.prepare(PLAN | {"rollout": "letters-2"}, "other").to_wire()
     assert errors_of(outcome) == {"FlagClaimed": f"flags: {FLAG}"}, "to set it to 0% first would take that one down"
     assert "'letters'" in outcome["cause"]
     assert world.store.owners == before
@@ -217,7 +217,7 @@ def test_a_name_that_was_used_before_is_refused(world: World, status: str) -> No
     if status == "completed":
         world.store.states[ROLLOUT] = world.state.model_copy(update={"status": Status.COMPLETED})
         world.store.owners.clear()
-    outcome = world.prepare(PLAN, "other")
+    outcome = world.prepare(PLAN, "other").to_wire()
     assert errors_of(outcome)["RolloutExists"] == "rollout"
     assert status in outcome["cause"]
     assert world.state.execution == EXECUTION
@@ -279,7 +279,7 @@ def test_a_start_whose_answer_was_lost_is_the_same_start(world: World) -> None:
 
 def test_of_two_starts_on_one_flag_one_wins_and_the_other_is_told_who_did(world: World) -> None:
     rival = PLAN | {"rollout": "letters-2"}
-    world.hooks["store.open", Moment.BEFORE] = lambda: assert_ready(world.prepare(rival, "rival"))
+    world.hooks["store.open", Moment.BEFORE] = lambda: assert_ready(world.prepare(rival, "rival").to_wire())
     assert errors_of(world.start()) == {"FlagClaimed": f"flags: {FLAG}"}
     assert set(world.store.states) == {"letters-2"}
     assert world.store.owners[FLAG].rollout == "letters-2"

@@ -8,7 +8,7 @@ import pytest
 
 from rampart.plan.model import Plan
 from rampart.plan.query_lint import QueryFault
-from rampart.rollout.prepare import lint_problems
+from rampart.rollout.plan_problems import lint_problems
 from tests.unit.rollout.world import ERRORS, PLAN, World, assert_ready, errors_of
 
 BAD, ALL = "sum:x{env:prod,status:5*}", "sum:x{env:prod}"

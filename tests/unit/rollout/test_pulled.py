@@ -9,20 +9,21 @@ import pytest
 
 from rampart.adapters.memory import Moment
 from rampart.errors import MonitorsUnreadableError
-from rampart.evidence.monitor import MonitorReading, Silence
+from rampart.evidence.monitor import MonitorReading, MonitorSilence
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance
+from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import DecisionKind, EventKind, GateKind, Status
+from rampart.rollout.state import EventKind, Status
 from tests.unit.rollout.world import EXECUTION, PLAN, ROLLOUT, CrashError, World, crash
 
 GUARDED: dict[str, Any] = {"monitors": [77, 78]}
 ALONE = [PLAN["stages"][0], {"percent": 25, "hold": "1h", "approval": "none"}]
 OURS = ("webhook-rampart-letters",)
-MUTED = MonitorReading(monitor=77, muted=(Silence("*"),), reaches=OURS)
+MUTED = MonitorReading(monitor=77, muted=(MonitorSilence("*"),), reaches=OURS)
 SILENT = {
     "muted": MUTED,
-    "in a downtime": MonitorReading(monitor=77, downtimes=(Silence("env:prod"),), reaches=OURS),
+    "in a downtime": MonitorReading(monitor=77, downtimes=(MonitorSilence("env:prod"),), reaches=OURS),
     "a draft": MonitorReading(monitor=77, is_draft=True, reaches=OURS),
     "deleted": "unknown",
     "another's": MonitorReading(monitor=77, reaches=("webhook-pager",)),
@@ -66,12 +67,12 @@ def test_a_waiver_of_one_alert_does_not_cover_the_next_one(world: World) -> None
     world.metrics.monitors[77] = MonitorReading(monitor=77, state="Alert", since=world.clock.now(), reaches=OURS)
     assert world.advance(world.approved(DecisionKind.OVERRIDE))["outcome"] == "advanced"
     look(world, minutes=15)
-    assert world.state.effective_verdict(1) == "waived"
+    assert world.state.effective_verdict == "waived"
     world.metrics.monitors[77] = MonitorReading(
         monitor=77, state="Alert", since=world.clock.now() + timedelta(minutes=1), reaches=OURS
     )
     look(world)
-    assert world.state.effective_verdict(1) is Verdict.FAIL
+    assert world.state.effective_verdict is Verdict.FAIL
 
 
 def test_no_stage_without_approval_begins_beside_a_red_monitor(world: World) -> None:
@@ -181,5 +182,5 @@ def test_an_advance_that_nobody_gave_a_metric_source_refuses_where_monitors_are_
     gate = world.approved()
     blind = Advance(store=world.store, flags=world.flags, clock=world.clock)
     outcome = blind(rollout=ROLLOUT, attempt=1, execution=EXECUTION, gate=gate)
-    assert "there is no metric source to ask" in outcome["why"]
+    assert "there is no metric source to ask" in (outcome.why or "")
     assert world.percent == 1

@@ -90,4 +90,4 @@ def test_a_resume_keeps_the_claim_that_the_rollout_never_lost(stopped: World) ->
 def test_an_abandoned_rollout_frees_its_flags_for_another(stopped: World) -> None:
     stopped.roll_back(Cause.ABANDON, by="ann")
     stopped.measure(Verdict.PASS)
-    assert_ready(stopped.prepare(PLAN | {"rollout": "letters-2"}, "other"))
+    assert_ready(stopped.prepare(PLAN | {"rollout": "letters-2"}, "other").to_wire())

@@ -8,7 +8,7 @@ import pytest
 from rampart.errors import FlagStoreError, RollbackUndoneError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import FLAG_FIRST, Cause
-from rampart.rollout.rollback import Outcome
+from rampart.rollout.rollback import RollbackOutcome
 from rampart.rollout.state import Claim, EventKind, Status
 from tests.unit.rollout.world import FLAG, PLAN, ROLLOUT, World
 
@@ -38,7 +38,7 @@ def test_only_one_look_at_the_claim_and_one_at_the_flag_come_before_its_write_on
 def test_a_rollback_ends_the_attempt_and_says_why(live: World, cause: Cause) -> None:
     token = live.token
     result = live.roll_back(cause, reason="the new path fails", by="ann")
-    assert result.outcome is Outcome.ROLLED_BACK
+    assert result.outcome is RollbackOutcome.ROLLED_BACK
     assert result.rollouts == (ROLLOUT,)
     assert live.percent == live.state.percent == 0
     assert live.status is (Status.ABANDONED if cause is Cause.ABANDON else Status.ROLLED_BACK)
@@ -93,44 +93,44 @@ def test_one_flag_that_stays_up_does_not_keep_another_from_coming_down(world: Wo
 def test_a_machines_word_counts_only_with_the_execution_and_attempt_on_record(
     live: World, cause: Cause, changes: dict[str, Any]
 ) -> None:
-    assert live.roll_back(cause, **changes).outcome is Outcome.NOT_BELIEVED
+    assert live.roll_back(cause, **changes).outcome is RollbackOutcome.NOT_BELIEVED
     assert live.percent == 25
     assert live.status is Status.LIVE
     assert live.queue.waiting == []
 
 
 def test_an_executions_event_knows_no_attempt_and_its_execution_is_enough(live: World) -> None:
-    assert live.roll_back(Cause.EXECUTION, attempt=None).outcome is Outcome.ROLLED_BACK
+    assert live.roll_back(Cause.EXECUTION, attempt=None).outcome is RollbackOutcome.ROLLED_BACK
 
 
 @pytest.mark.parametrize("cause", [Cause.PERSON, Cause.ABANDON])
 def test_a_person_is_believed_without_either(live: World, cause: Cause) -> None:
-    assert live.roll_back(cause, execution=None, attempt=None).outcome is Outcome.ROLLED_BACK
+    assert live.roll_back(cause, execution=None, attempt=None).outcome is RollbackOutcome.ROLLED_BACK
 
 
 def test_the_end_of_a_start_that_was_refused_lowers_nobodys_flag(live: World) -> None:
     live.prepare(PLAN, "refused")
-    assert live.roll_back(Cause.EXECUTION, execution="refused", attempt=None).outcome is Outcome.NOT_BELIEVED
+    assert live.roll_back(Cause.EXECUTION, execution="refused", attempt=None).outcome is RollbackOutcome.NOT_BELIEVED
     assert live.percent == 25
 
 
 @pytest.mark.parametrize("cause", [*CAUSES, Cause.RESTORE])
 def test_nothing_happens_to_a_rollout_that_nobody_knows(world: World, cause: Cause) -> None:
     world.flags.put(FlagReading(FLAG, percent=40))
-    assert world.roll_back(cause).outcome is Outcome.NOTHING
+    assert world.roll_back(cause).outcome is RollbackOutcome.NOTHING
     assert world.percent == 40
     assert world.queue.waiting == []
 
 
 def test_nothing_happens_where_no_rollout_is_named(live: World) -> None:
-    assert live.roll_back(Cause.PERSON, rollout=None).outcome is Outcome.NOTHING
+    assert live.roll_back(Cause.PERSON, rollout=None).outcome is RollbackOutcome.NOTHING
 
 
 @pytest.mark.parametrize("cause", [*CAUSES, Cause.RESTORE])
 def test_nothing_happens_to_a_completed_rollout(world: World, cause: Cause) -> None:
     world.climb(2)
     world.complete()
-    assert world.roll_back(cause).outcome is Outcome.NOTHING
+    assert world.roll_back(cause).outcome is RollbackOutcome.NOTHING
     assert world.percent == 100
     assert world.status is Status.COMPLETED
 
@@ -182,7 +182,7 @@ def test_abandoning_takes_the_flag_down_and_frees_it(live: World) -> None:
 
 def test_a_rolled_back_rollout_can_be_abandoned_too(live: World) -> None:
     live.roll_back()
-    assert live.roll_back(Cause.ABANDON).outcome is Outcome.ROLLED_BACK
+    assert live.roll_back(Cause.ABANDON).outcome is RollbackOutcome.ROLLED_BACK
     assert live.status is Status.ABANDONED
     assert live.store.owners == {}
     assert live.told == [EventKind.ROLLED_BACK, EventKind.ABANDONED]
@@ -202,7 +202,7 @@ def test_a_flag_that_cannot_be_read_is_not_freed(live: World) -> None:
 
 def test_abandoning_twice_is_abandoning(live: World) -> None:
     live.roll_back(Cause.ABANDON)
-    assert live.roll_back(Cause.ABANDON).outcome is Outcome.ROLLED_BACK
+    assert live.roll_back(Cause.ABANDON).outcome is RollbackOutcome.ROLLED_BACK
     assert live.told.count(EventKind.ABANDONED) == 1
 
 

@@ -7,9 +7,10 @@ import pytest
 from rampart.adapters.memory import Moment
 from rampart.errors import FlagStoreError, GateError, QueueError, RollbackUndoneError, StoreError
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.rollback import Outcome
-from rampart.rollout.state import EventKind, GateKind, Status
+from rampart.rollout.rollback import RollbackOutcome
+from rampart.rollout.state import EventKind, Status
 from tests.unit.rollout.world import EXECUTION, FLAG, ROLLOUT, CrashError, World
 
 CAUSES = [cause for cause in Cause if cause is not Cause.RESTORE]
@@ -29,7 +30,7 @@ def test_a_flag_store_that_is_down_halts_the_attempt_and_the_queue_finishes(live
     assert live.told == [EventKind.ROLLING_BACK]
     assert live.gates.failed  # the execution ends at once; the queue holds what is left
     live.flags.failure = None
-    assert live.redeliver()[0].outcome is Outcome.ROLLED_BACK
+    assert live.redeliver()[0].outcome is RollbackOutcome.ROLLED_BACK
     assert live.percent == live.state.percent == 0
     assert live.told[1] is EventKind.ROLLED_BACK
 
@@ -79,7 +80,7 @@ def test_a_store_that_is_down_does_not_keep_an_alert_from_lowering_what_it_names
     assert live.percent == 0
     assert live.flags.history
     live.store.failure = None
-    assert live.redeliver()[0].outcome is Outcome.ROLLED_BACK
+    assert live.redeliver()[0].outcome is RollbackOutcome.ROLLED_BACK
     assert live.status is Status.ROLLED_BACK
 
 
@@ -117,7 +118,7 @@ def test_without_the_record_nobody_else_knows_the_flags_so_the_queue_keeps_it(li
     with UNDONE:
         live.roll_back(cause)
     live.store.failure = None
-    assert live.redeliver()[0].outcome is Outcome.ROLLED_BACK
+    assert live.redeliver()[0].outcome is RollbackOutcome.ROLLED_BACK
     assert live.percent == 0
 
 
@@ -130,12 +131,12 @@ def test_a_record_that_cannot_be_written_leaves_the_flag_down_and_the_request_ke
         live.roll_back()
     assert live.percent == 0
     live.store.failure = None
-    assert live.redeliver()[0].outcome is Outcome.ROLLED_BACK
+    assert live.redeliver()[0].outcome is RollbackOutcome.ROLLED_BACK
 
 
 def test_a_queue_that_is_down_does_not_stop_it(live: World) -> None:
     live.queue.failure = QueueError("down")
-    assert live.roll_back().outcome is Outcome.ROLLED_BACK
+    assert live.roll_back().outcome is RollbackOutcome.ROLLED_BACK
     assert live.percent == 0
 
 
@@ -164,7 +165,7 @@ def test_a_state_machine_that_does_not_answer_is_undone_and_ended_by_the_queue(l
 
 def test_an_execution_that_is_gone_already_is_no_obstacle(live: World) -> None:
     live.gates.stop(EXECUTION)
-    assert live.roll_back().outcome is Outcome.ROLLED_BACK
+    assert live.roll_back().outcome is RollbackOutcome.ROLLED_BACK
 
 
 def test_a_gate_that_opened_while_the_record_was_written_is_ended_by_the_repetition(world: World) -> None:
@@ -245,7 +246,7 @@ def test_it_is_rolled_back_once_the_advance_can_write_no_more(in_flight: World) 
     with UNDONE:
         in_flight.redeliver()
     in_flight.wait(seconds=1)
-    assert in_flight.roll_back().outcome is Outcome.ROLLED_BACK
+    assert in_flight.roll_back().outcome is RollbackOutcome.ROLLED_BACK
     assert in_flight.state.intent is None
 
 
@@ -264,7 +265,7 @@ def test_a_repetition_about_an_older_attempt_does_nothing(live: World, cause: Ca
     live.resume(1)
     live.advance(attempt=2, execution="second")
     results = [each.outcome for each in live.redeliver()]
-    assert set(results) <= {Outcome.NOTHING, Outcome.NOT_BELIEVED}
+    assert set(results) <= {RollbackOutcome.NOTHING, RollbackOutcome.NOT_BELIEVED}
     assert live.percent == 25
     assert live.status is Status.LIVE
 
@@ -292,7 +293,7 @@ def test_a_decision_that_is_tried_again_does_not_take_a_resumed_attempt_down(liv
     live.wait(minutes=1)
     live.resume(1)
     live.advance(attempt=2, execution="second")
-    assert live.rollback(said).outcome is Outcome.NOTHING
+    assert live.rollback(said).outcome is RollbackOutcome.NOTHING
     assert (live.status, live.percent) == (Status.LIVE, 25)
 
 

@@ -8,20 +8,21 @@ from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
 from rampart.rollout.state import Latest, RolloutState, Status
 from rampart.rollout.waiver import WAIVED, Override, Shown
+from tests.records import record
 from tests.unit.rollout.world import EXECUTION, PLAN, ROLLOUT, START, World
 
 
-def state_with(verdicts: dict[str, Verdict] | None, *overrides: Override) -> RolloutState:
+def state_with(verdicts: dict[str, Verdict] | None, *overrides: Override, stage: int = 0) -> RolloutState:
     latest = None
     if verdicts is not None:
         latest = Latest(id="e", at=START, verdict=Verdict.PASS, verdicts=verdicts)
-    return RolloutState(
+    return record(
         rollout=ROLLOUT,
         status=Status.LIVE,
         plan=Plan.model_validate(PLAN),
         plan_hash="",
         execution=EXECUTION,
-        stage=0,
+        stage=stage,
         latest=latest,
         overrides=overrides,
         started=START,
@@ -49,19 +50,19 @@ WAIVER = Override(criteria=("a",), shown={"a": Shown(verdict=Verdict.NO_DATA)}, 
 def test_a_waived_criterion_does_not_count_for_as_long_as_it_is_waived(
     verdicts: dict[str, Verdict] | None, stage: int, effective: str
 ) -> None:
-    assert state_with(verdicts, WAIVER).effective_verdict(stage) == effective
+    assert state_with(verdicts, WAIVER, stage=stage).effective_verdict == effective
 
 
 def test_the_next_stage_is_the_attempts_target_until_it_has_one() -> None:
     state = state_with(None)
-    assert state.model_copy(update={"stage": None, "target": 2}).next_stage == 2
+    assert state.changed(standing=None, target=2).next_stage == 2
     assert state.next_stage == 1
 
 
 def test_every_version_of_the_record_has_the_next_number_and_leaves_the_old_one_alone() -> None:
     before = state_with(None)
     now = datetime(2026, 3, 11, tzinfo=UTC)
-    after = before.moved(now, percent=25.0)
+    after = before.moved(now, standing=before.at_percent(25.0))
     assert (after.epoch, after.updated, after.percent) == (before.epoch + 1, now, 25.0)
     assert before.percent == 0
 

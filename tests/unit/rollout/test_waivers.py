@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.gate import DecisionKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import DecisionKind, EventKind, Status
+from rampart.rollout.state import EventKind, Status
 from rampart.rollout.waiver import BY_NAME, Override, Shown
 from tests.unit.rollout.world import COMPLAINTS, ERRORS, PLAN, ROLLOUT, World, steady
 
@@ -91,7 +92,7 @@ def test_a_waived_count_may_not_rise_any_further(world: World) -> None:
     world.metrics.script["crashes/value"] = steady(1)
     world.wait(minutes=5)
     world.tick()
-    assert world.state.effective_verdict(1) is Verdict.FAIL
+    assert world.state.effective_verdict is Verdict.FAIL
 
 
 def test_a_value_that_may_not_fall_is_waived_down_to_what_was_shown(world: World) -> None:
@@ -103,7 +104,7 @@ def test_a_value_that_may_not_fall_is_waived_down_to_what_was_shown(world: World
     world.metrics.script["success/value"] = steady(79)
     world.wait(minutes=15)
     world.tick()
-    assert world.state.effective_verdict(1) is Verdict.FAIL
+    assert world.state.effective_verdict is Verdict.FAIL
 
 
 def test_a_report_that_was_waived_missing_does_not_silence_a_bad_one(world: World) -> None:
@@ -183,11 +184,11 @@ def test_a_waived_fail_that_becomes_worse_later_in_the_stage_is_no_longer_waived
     override(world)
     look(world, hours=1)
     look(world, seconds=quiet.total_seconds())
-    assert world.state.effective_verdict(1) == "waived"
+    assert world.state.effective_verdict == "waived"
     turns(world, f"{ERRORS}/errors", worse)
     world.forget()
     look(world, hours=1 if worse > 200 else 4)
-    assert world.state.effective_verdict(1) is Verdict.FAIL
+    assert world.state.effective_verdict is Verdict.FAIL
     (told,) = [event.message for event in world.store.told]
     assert "it became worse: download error rate" in told
     assert f"({worse:,}" in told or "is above 1" in told
@@ -202,7 +203,7 @@ def test_a_waived_fail_that_stays_as_it_was_shown_stays_waived_for_days(world: W
     look(world, hours=2)
     world.forget()
     look(world, days=1)
-    assert world.state.effective_verdict(1) == "waived"
+    assert world.state.effective_verdict == "waived"
     assert world.told == []
 
 
@@ -213,10 +214,10 @@ def test_a_waived_floor_that_falls_further_is_no_longer_waived(world: World) -> 
     measure(world, 800)
     override(world)
     look(world, hours=2)
-    assert world.state.effective_verdict(1) == "waived"
+    assert world.state.effective_verdict == "waived"
     turns(world, f"{ERRORS}/errors", 200)
     look(world, hours=1)
-    assert world.state.effective_verdict(1) is Verdict.FAIL
+    assert world.state.effective_verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize(("bar", "shown", "fine", "worse"), [("below", 110, 50, 900), ("above", 80, 120, 5)])
@@ -228,12 +229,12 @@ def test_a_waived_value_that_recovers_and_then_is_worse_than_shown_is_no_longer_
     world.climb(0, criteria=CRITERIA | value, stages=LONG)
     override(world)
     look(world, hours=1)
-    assert world.state.effective_verdict(1) == "waived"
+    assert world.state.effective_verdict == "waived"
     turns(world, "latency/value", fine, worse)
     look(world, hours=1)
-    assert world.state.effective_verdict(1) == "waived"
+    assert world.state.effective_verdict == "waived"
     look(world, hours=2)
-    assert world.state.effective_verdict(1) is Verdict.FAIL
+    assert world.state.effective_verdict is Verdict.FAIL
 
 
 def test_what_is_asked_about_is_as_bad_as_it_is_by_now_and_that_is_what_is_waived(world: World) -> None:
@@ -249,7 +250,7 @@ def test_what_is_asked_about_is_as_bad_as_it_is_by_now_and_that_is_what_is_waive
     assert world.advance(gate)["outcome"] == "advanced"
     measure(world, 890)
     look(world, hours=1)
-    assert world.state.effective_verdict(1) == "waived"
+    assert world.state.effective_verdict == "waived"
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -318,7 +319,7 @@ SHOWN = st.builds(
 @given(SHOWN, SHOWN)
 def test_only_a_fail_covers_a_fail_and_only_up_to_its_limit(seen: Shown, later: Shown) -> None:
     override = Override(criteria=("a",), shown={"a": seen}, by="ann", note="", through_stage=0)
-    if override.covers("a", later, 0) and later.verdict is Verdict.FAIL:
+    if override.covers("a", later) and later.verdict is Verdict.FAIL:
         assert seen.verdict is Verdict.FAIL
         assert (later.value is None and seen.limit is None) or (later.value or 0) <= (seen.limit or 0)
 
@@ -326,8 +327,8 @@ def test_only_a_fail_covers_a_fail_and_only_up_to_its_limit(seen: Shown, later: 
 @given(SHOWN, SHOWN)
 def test_a_pass_is_never_waived_and_nothing_covers_a_criterion_that_was_not_shown(seen: Shown, later: Shown) -> None:
     override = Override(criteria=("a",), shown={"a": seen}, by="ann", note="", through_stage=0)
-    assert not override.covers("b", later, 0)
-    assert not (later.verdict is Verdict.PASS and override.covers("a", later, 0))
+    assert not override.covers("b", later)
+    assert not (later.verdict is Verdict.PASS and override.covers("a", later))
 
 
 def test_the_record_of_a_waiver_survives_being_stored(world: World) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rampart.evidence.series import AbsenceReason, Series, Unavailable
+from rampart.absence import AbsenceReason
+from rampart.evidence.series import Series, Unavailable
 from rampart.plan.model import Plan, RateHistory, RateSpec
 from rampart.rollout.state import Event, EventKind
 from rampart.rollout.week import week_in_words
@@ -17,7 +18,7 @@ EVERYONE = {"kind": "rate", "errors": "e", "total": "t", "below": "8%", "scope":
 HOURLY = 4800
 
 
-def measure(world: World, errors: Script, total: Script | None = None) -> None:
+def measure(world: World, errors: Script, total: Script | Series | None = None) -> None:
     world.metrics.script |= {f"{ERRORS}/errors": errors, f"{ERRORS}/total": total or steady(HOURLY)}
 
 
@@ -84,7 +85,7 @@ def test_a_cohort_has_no_history(world: World) -> None:
 
 
 def test_a_total_that_finds_nothing_is_one_problem(world: World) -> None:
-    measure(world, steady(5), Series(()))  # type: ignore[arg-type]
+    measure(world, steady(5), Series(()))
     assert errors_of(start(world)) == {"QueryFindsNothing": f"criteria.{ERRORS}.total"}
 
 
@@ -145,6 +146,7 @@ def test_the_power_that_is_left_is_told(world: World) -> None:
     assert f"{ERRORS}: with clump" in event.message
     assert "a flag at twice the bar is rolled back at 100% with a chance of 99% or more" in event.message
     (power,) = event.details["power"]
+    assert event.message == "; ".join(("letters starts: 1% → 25% → 100%", *event.details["notes"]))
     assert power["stage"] == "100%"
     assert power["chance"] > 0.99
 

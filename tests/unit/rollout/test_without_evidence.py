@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.absence import AbsenceReason
+from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DecisionKind, EventKind, Status
+from rampart.rollout.gate import DecisionKind
+from rampart.rollout.state import EventKind, Status
 from tests.unit.rollout.world import ERRORS, PLAN, World
 
 RATE = PLAN["criteria"][ERRORS]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rampart.absence import AbsenceReason
 from rampart.adapters.memory import (
     FixedClock,
     MemoryFlagStore,
@@ -16,14 +17,15 @@ from rampart.adapters.memory import (
     Moment,
     ScriptedMetricSource,
 )
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance
-from rampart.rollout.evaluate import Evaluate, Look
+from rampart.rollout.evaluate import Evaluate, EvaluateResult
+from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, Question
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback, RollbackResult
-from rampart.rollout.state import Answer, DecisionKind, EventKind, Gate, GateKind, Question, RolloutState, Status
+from rampart.rollout.state import EventKind, RolloutState, Standing, Status
 
 START = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
 """A Tuesday, 10:00 in New York."""
@@ -140,9 +142,9 @@ class World:
 
     def advance(self, gate: str | None = None, *, attempt: int = 1, execution: str = EXECUTION) -> dict[str, Any]:
         use_case = Advance(store=self.store, flags=self.flags, metrics=self.metrics, clock=self.clock)
-        return use_case(rollout=ROLLOUT, attempt=attempt, execution=execution, gate=gate)
+        return use_case(rollout=ROLLOUT, attempt=attempt, execution=execution, gate=gate).to_wire()
 
-    def tick(self) -> Look:
+    def tick(self) -> EvaluateResult:
         use_case = Evaluate(
             store=self.store,
             flags=self.flags,
@@ -179,12 +181,12 @@ class World:
 
     def start(self, execution: str = EXECUTION, **changes: Any) -> dict[str, Any]:
         self.gates.running.add(execution)
-        return self.prepare(PLAN | changes, execution)
+        return self.prepare(PLAN | changes, execution).to_wire()
 
     def resume(self, stage: int, execution: str = "second", **changes: Any) -> dict[str, Any]:
         self.gates.running.add(execution)
         wish = {"rollout": ROLLOUT, "stage": stage, "by": "ann", "note": "fixed", "decision": "d-9"} | changes
-        return self.prepare({"resume": wish}, execution)
+        return self.prepare({"resume": wish}, execution).to_wire()
 
     def open_gate(self, kind: GateKind = GateKind.BAKE, **changes: Any) -> str:
         """Open the next gate of the attempt; its id, which is its token too."""
@@ -216,8 +218,7 @@ class World:
     def baked(self) -> str:
         """Wait at a new bake gate until the hold is over and it is answered; its id."""
         gate = self.open_gate()
-        assert self.state.hold_ends is not None
-        self.clock.at = max(self.clock.at, self.state.hold_ends)
+        self.clock.at = max(self.clock.at, self.standing.hold_ends)
         self.tick()
         return gate
 
@@ -265,6 +266,12 @@ class World:
     @property
     def state(self) -> RolloutState:
         return self.store.states[ROLLOUT]
+
+    @property
+    def standing(self) -> Standing:
+        """Where the attempt stands."""
+        assert self.state.standing is not None
+        return self.state.standing
 
     @property
     def status(self) -> Status:

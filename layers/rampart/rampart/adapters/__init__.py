@@ -1,1 +1,1 @@
-"""Adapters: the ports of `rampart.ports`, done with real technology."""
+"""Adapters: the ports of `rampart.rollout.ports`, done with real technology."""

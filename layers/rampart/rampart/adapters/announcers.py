@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from rampart.adapters.datadog_api import DatadogApi, RefusedError
+from rampart.adapters.datadog_api import DatadogApi, UnansweredError
 from rampart.errors import AnnouncementError
 from rampart.rollout.state import Event, EventKind
+from rampart.words import in_words, percentage, second
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -109,7 +110,7 @@ class DatadogAnnouncer:
         }
         try:
             self._api.call(lambda client: _post(client, body))
-        except RefusedError as error:
+        except UnansweredError as error:
             raise AnnouncementError(f"Datadog was not told of {event_id}: {error}") from error
 
 
@@ -122,8 +123,8 @@ def _post(client: ApiClient, body: object) -> object:
 
 def title_of(event: Event) -> str:
     """One line that says which rollout, and what happened."""
-    at = f" at {event.percent:g}%" if event.percent is not None else ""
-    return f"{event.rollout}: {event.kind.value.replace('_', ' ')}{at}"
+    at = f" at {percentage(event.percent)}" if event.percent is not None else ""
+    return f"{event.rollout}: {in_words(event.kind)}{at}"
 
 
 def subject_of(event: Event) -> str:
@@ -138,12 +139,13 @@ def body_of(event_id: str, event: Event) -> str:
         event.message,
         "",
         f"Rollout: {event.rollout}, attempt {event.attempt}",
-        f"When: {event.at:%Y-%m-%d %H:%M:%S} UTC",
+        f"When: {second(event.at)}",
         f"Who: {event.by}",
     ]
     if event.stage is not None:
         lines.append(f"Stage: {event.stage}")
-    lines += [f"{name.replace('_', ' ').capitalize()}: {_text(value)}" for name, value in event.details.items()]
+    details = {name: value for name, value in event.details.items() if name != "notes"}  # the message says them
+    lines += [f"{in_words(name).capitalize()}: {_text(value)}" for name, value in details.items()]
     return "\n".join([*lines, f"Event: {event_id}"])
 
 

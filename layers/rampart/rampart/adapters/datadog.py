@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
-from rampart.adapters.datadog_api import DatadogApi, RefusedError, errors_in
+from rampart.absence import AbsenceReason
+from rampart.adapters.datadog_api import DatadogApi, UnansweredError, errors_in
 from rampart.adapters.datadog_monitors import readings_of
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.numbers import finite, shown
+from rampart.words import count, duration, plain
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -29,7 +31,7 @@ _ROLLUP = re.compile(r"(\.\s*rollup\(\s*(?:(['\"]?)(\w+)\2\s*,\s*)?)(\d{1,9})(?=
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class AskedRange:
     """What was asked for, in epoch seconds."""
 
     start: int
@@ -66,15 +68,15 @@ class DatadogMetricSource:
 
         A bucket without data is absent, or None where Datadog says null; a query without data is an empty series.
         """
-        window = Window(start, end, bucket)
+        window = AskedRange(start, end, bucket)
         if not queries:
             return {}
         if (buckets := (end - start) / bucket) > _MOST_POINTS:
-            detail = f"{buckets:.0f} buckets are too many: beyond {_MOST_POINTS} Datadog makes them wider"
+            detail = f"{count(round(buckets))} buckets are too many: beyond {_MOST_POINTS} Datadog makes them wider"
             return dict.fromkeys(queries, Unavailable(AbsenceReason.MALFORMED, detail))
         try:
             answer = self._patiently(lambda client: _timeseries(client, list(queries.values()), window))
-        except RefusedError as error:
+        except UnansweredError as error:
             if self._split_refused and len(queries) > 1 and error.reason is AbsenceReason.REFUSED_QUERY:
                 return {
                     key: self.read({key: query}, start=start, end=end, bucket=bucket)[key]
@@ -94,14 +96,14 @@ class DatadogMetricSource:
     def _patiently(self, ask: Callable[[ApiClient], object]) -> object:
         try:
             return self._api.call(ask)
-        except RefusedError as error:
+        except UnansweredError as error:
             if error.reset_seconds is None or error.reset_seconds > self._patience:
                 raise
             self._pause(error.reset_seconds)
             return self._api.call(ask)
 
 
-def _timeseries(client: ApiClient, queries: Sequence[str], window: Window) -> object:
+def _timeseries(client: ApiClient, queries: Sequence[str], window: AskedRange) -> object:
     from datadog_api_client.v2.api.metrics_api import MetricsApi
 
     asked = [
@@ -146,7 +148,7 @@ def fitted(query: str, bucket: int) -> str:
     return _ROLLUP.sub(fit, query)
 
 
-def measured_in(answer: object, queries: int, window: Window) -> list[Measured]:
+def measured_in(answer: object, queries: int, window: AskedRange) -> list[Measured]:
     """What a v2 timeseries answer says of each query, by its place; nothing is guessed.
 
     Shape: `data.attributes` with `times` [ms], `series` [{query_index, group_tags}] and `values` [a row each].
@@ -157,7 +159,7 @@ def measured_in(answer: object, queries: int, window: Window) -> list[Measured]:
         return [error.unavailable] * queries
 
 
-def _measured_in(answer: object, queries: int, window: Window) -> list[Measured]:
+def _measured_in(answer: object, queries: int, window: AskedRange) -> list[Measured]:
     if not isinstance(answer, Mapping):
         raise _Unreadable("it is no object")
     if hidden := errors_in(answer):
@@ -213,7 +215,7 @@ def _number(value: object) -> float | None:
         raise _Unreadable(str(error)) from None
 
 
-def _time(value: object, window: Window) -> int:
+def _time(value: object, window: AskedRange) -> int:
     """A bucket's start in epoch seconds; wider buckets than asked for begin elsewhere, or before the window."""
     try:
         at = finite(value) / 1000
@@ -221,7 +223,8 @@ def _time(value: object, window: Window) -> int:
         raise _Unreadable(f"{shown(value)} is no time") from None
     if at % window.bucket or not window.start - window.bucket < at < window.end:
         raise _Unreadable(
-            f"{at:g} begins no bucket of {window.bucket} s from {window.start} to {window.end}; were they made wider?"
+            f"{plain(at)} begins no bucket of {duration(window.bucket)} from {window.start} to {window.end}; "
+            "were they made wider?"
         )
     return int(at)
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from rampart.absence import AbsenceReason
 from rampart.adapters.deadline import within
 from rampart.adapters.json_text import read_json
 from rampart.errors import SecretUnavailableError
-from rampart.evidence.series import AbsenceReason
 from rampart.numbers import shown
+from rampart.words import duration
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -37,24 +38,26 @@ class DatadogApi:
         self._client: tuple[Mapping[str, Any], ApiClient] | None = None
 
     def call(self, ask: Callable[[ApiClient], object]) -> object:
-        """Give the JSON that `ask` is answered with; raises RefusedError, whatever goes wrong."""
+        """Give the JSON that `ask` is answered with; raises UnansweredError, whatever goes wrong."""
         try:
             return within(self._deadline, lambda: self._authorized(ask))
         except TimeoutError as error:
-            raise RefusedError(AbsenceReason.UNREACHABLE, f"Datadog did not answer in {self._deadline:g} s") from error
+            raise UnansweredError(
+                AbsenceReason.UNREACHABLE, f"Datadog did not answer in {duration(self._deadline)}"
+            ) from error
 
     def _authorized(self, ask: Callable[[ApiClient], object]) -> object:
         try:
             known = self._secret()
             try:
                 return self._exchange(ask, known)
-            except RefusedError as error:
+            except UnansweredError as error:
                 renewed = self._secret.refresh() if error.reason is AbsenceReason.REFUSED_CREDENTIALS else known
                 if renewed == known:
                     raise
             return self._exchange(ask, renewed)
         except SecretUnavailableError as error:
-            raise RefusedError(AbsenceReason.REFUSED_CREDENTIALS, f"Datadog's keys are missing: {error}") from error
+            raise UnansweredError(AbsenceReason.REFUSED_CREDENTIALS, f"Datadog's keys are missing: {error}") from error
 
     def _exchange(self, ask: Callable[[ApiClient], object], secret: Mapping[str, Any]) -> object:
         # The client hands over the unread answer: its own models let wrong types pass, and hide errors inside a 200.
@@ -65,11 +68,11 @@ class DatadogApi:
             finally:
                 response.release_conn()
         if len(content) > _MOST_BYTES:
-            raise RefusedError(AbsenceReason.MALFORMED, f"Datadog's answer is larger than {_MOST_BYTES} bytes")
+            raise UnansweredError(AbsenceReason.MALFORMED, f"Datadog's answer is larger than {_MOST_BYTES} bytes")
         try:
             return read_json(content)
         except ValueError as error:
-            raise RefusedError(AbsenceReason.MALFORMED, f"Datadog's answer is no JSON: {error}") from error
+            raise UnansweredError(AbsenceReason.MALFORMED, f"Datadog's answer is no JSON: {error}") from error
 
     def _client_for(self, secret: Mapping[str, Any]) -> ApiClient:
         if self._client is not None and self._client[0] == secret:
@@ -93,7 +96,7 @@ def _keys_of(secret: Mapping[str, Any]) -> dict[str, str]:
     # Both must be there: the client puts the environment's in the place of an empty one.
     keys = {"apiKeyAuth": _text(secret.get("api_key")), "appKeyAuth": _text(secret.get("app_key"))}
     if not all(keys.values()):
-        raise RefusedError(
+        raise UnansweredError(
             AbsenceReason.REFUSED_CREDENTIALS, 'Datadog\'s secret is incomplete; store {"api_key": "…", "app_key": "…"}'
         )
     return keys
@@ -103,7 +106,7 @@ def _text(value: object) -> str:
     return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
-class RefusedError(Exception):
+class UnansweredError(Exception):
     """Datadog did not answer a question; `reason` says why, `reset_seconds` when it wants to be asked again."""
 
     def __init__(
@@ -117,7 +120,7 @@ class RefusedError(Exception):
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Turn what the client and its transport raise into RefusedErrors."""
+    """Turn what the client and its transport raise into UnansweredErrors."""
     import urllib3
     from datadog_api_client.exceptions import ApiException, OpenApiException
 
@@ -126,31 +129,31 @@ def _refusals() -> Iterator[None]:
     except ApiException as error:
         raise _refused(error.status or 0, error.body, error.headers or {}) from error
     except (OpenApiException, TypeError, UnicodeDecodeError) as error:
-        raise RefusedError(AbsenceReason.MALFORMED, f"Datadog's client gave up: {type(error).__name__}") from error
+        raise UnansweredError(AbsenceReason.MALFORMED, f"Datadog's client gave up: {type(error).__name__}") from error
     except ValueError:
         # The original names the header's value, which is the key.
-        raise RefusedError(AbsenceReason.REFUSED_CREDENTIALS, "Datadog's keys cannot be sent as headers") from None
+        raise UnansweredError(AbsenceReason.REFUSED_CREDENTIALS, "Datadog's keys cannot be sent as headers") from None
     except urllib3.exceptions.HTTPError as error:
-        raise RefusedError(
+        raise UnansweredError(
             AbsenceReason.UNREACHABLE, f"Datadog could not be reached: {type(error).__name__}"
         ) from error
 
 
-def _refused(status: int, body: object, headers: Mapping[str, str]) -> RefusedError:
+def _refused(status: int, body: object, headers: Mapping[str, str]) -> UnansweredError:
     if status == 0:
-        return RefusedError(AbsenceReason.UNREACHABLE, "Datadog could not be reached: no secure connection")
+        return UnansweredError(AbsenceReason.UNREACHABLE, "Datadog could not be reached: no secure connection")
     said = f"Datadog answered {status}"
     if reasons := errors_in(body):
         said += f": {reasons}"
     if status in (401, 403):
-        return RefusedError(AbsenceReason.REFUSED_CREDENTIALS, said, status=status)
+        return UnansweredError(AbsenceReason.REFUSED_CREDENTIALS, said, status=status)
     if status == 429:
         reset = _seconds({name.lower(): value for name, value in headers.items()}.get("x-ratelimit-reset"))
-        when = "without saying when to ask again" if reset is None else f"ask again in {reset:g} s"
-        return RefusedError(AbsenceReason.RATE_LIMITED, f"{said}; {when}", status=status, reset_seconds=reset)
+        when = "without saying when to ask again" if reset is None else f"ask again in {duration(reset)}"
+        return UnansweredError(AbsenceReason.RATE_LIMITED, f"{said}; {when}", status=status, reset_seconds=reset)
     if 400 <= status < 500:
-        return RefusedError(AbsenceReason.REFUSED_QUERY, said, status=status)
-    return RefusedError(AbsenceReason.UNREACHABLE, said, status=status)
+        return UnansweredError(AbsenceReason.REFUSED_QUERY, said, status=status)
+    return UnansweredError(AbsenceReason.UNREACHABLE, said, status=status)
 
 
 def errors_in(body: object) -> str:

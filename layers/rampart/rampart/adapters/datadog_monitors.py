@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from rampart.adapters.datadog_api import RefusedError, errors_in
+from rampart.absence import AbsenceReason
+from rampart.adapters.datadog_api import UnansweredError, errors_in
 from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.handles import webhooks_notified
-from rampart.evidence.monitor import MonitorReading, Silence
-from rampart.evidence.series import AbsenceReason
+from rampart.evidence.monitor import MonitorReading, MonitorSilence
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -29,7 +29,7 @@ _LONGEST_TIMEFRAME = 366 * 24 * 60
 _TELLS_OF_MISSING_DATA = "show_and_notify_no_data"
 
 Ask = Callable[[Callable[["ApiClient"], object]], object]
-"""Gives the JSON that a call of the client is answered with; raises RefusedError."""
+"""Gives the JSON that a call of the client is answered with; raises UnansweredError."""
 
 
 def readings_of(ids: Sequence[int], *, ask: Ask) -> Mapping[int, MonitorReading]:
@@ -64,7 +64,7 @@ def _listed(ids: Sequence[int], ask: Ask) -> dict[int, MonitorReading]:
 def _single(monitor: int, ask: Ask) -> MonitorReading:
     try:
         answer = ask(lambda client: _get(client, monitor))
-    except RefusedError as error:
+    except UnansweredError as error:
         if error.status == 404:
             return _nobody(monitor)
         raise _unreadable(f"monitor {monitor}", str(error), error.reason) from error
@@ -76,7 +76,7 @@ def _single(monitor: int, ask: Ask) -> MonitorReading:
 def _asked(what: str, call: Callable[[], object]) -> object:
     try:
         return call()
-    except RefusedError as error:
+    except UnansweredError as error:
         raise _unreadable(what, str(error), error.reason) from error
 
 
@@ -129,17 +129,17 @@ def _reading(monitor: int, body: Mapping[str, Any]) -> MonitorReading:
     )
 
 
-def _mutes(monitor: int, silenced: object) -> Iterator[Silence]:
+def _mutes(monitor: int, silenced: object) -> Iterator[MonitorSilence]:
     """`options.silenced`: each scope with the epoch seconds until which it is muted; null or 0 is for ever."""
     if silenced is None:
         return
     if not isinstance(silenced, Mapping):
         raise _unreadable(f"monitor {monitor}", "Datadog tells in no known form what is muted of it")
     for scope, until in silenced.items():
-        yield Silence(scope, end=_time(until))
+        yield MonitorSilence(scope, end=_time(until))
 
 
-def _downtimes(monitor: int, matching: object) -> Iterator[Silence]:
+def _downtimes(monitor: int, matching: object) -> Iterator[MonitorSilence]:
     """`matching_downtimes`: those that are on, each with its scopes; times are epoch seconds, or ISO 8601."""
     if matching is None:
         return
@@ -151,7 +151,7 @@ def _downtimes(monitor: int, matching: object) -> Iterator[Silence]:
             continue
         scope = downtime.get("scope")
         scopes = scope if isinstance(scope, list) else [scope or "*"]
-        yield Silence(
+        yield MonitorSilence(
             ",".join(map(str, scopes)) or "*", start=_time(downtime.get("start")), end=_time(downtime.get("end"))
         )
 

@@ -15,6 +15,7 @@ from rampart.adapters.deadline import within
 from rampart.errors import ConflictError, StoreError
 from rampart.rollout.notify import Turn
 from rampart.rollout.state import Claim
+from rampart.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, TransactWriteItemTypeDef
 
-    from rampart.rollout.state import Evaluation, Event, Gate, RolloutState
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Evaluation, Event, RolloutState
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ class DynamoRolloutStore:
         try:
             return within(seconds, lambda: self._claims(flags))
         except TimeoutError as error:
-            raise StoreError(f"the table did not answer within {seconds * 1000:g} ms") from error
+            raise StoreError(f"the table did not answer within {duration(seconds)}") from error
 
     def _claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
         keys = [items.to_item(items.claim_key(flag)) for flag in dict.fromkeys(flags)]
@@ -200,10 +202,6 @@ class DynamoRolloutStore:
         """The plan as it was submitted, JSON."""
         found = self._get(items.rollout_key(rollout, f"PLAN#{plan_hash}"))
         return None if found is None else str(found["document"])
-
-    def find_states(self) -> Sequence[RolloutState]:
-        """The records of all watched rollouts."""
-        return [state for name in self.watched() if (state := self.state(name)) is not None]
 
     def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
         """Claim the turn to tell of an event; a refusal brings the item with it, so that nothing must be read."""

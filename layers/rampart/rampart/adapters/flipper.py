@@ -17,6 +17,7 @@ from rampart.adapters.json_text import read_json
 from rampart.errors import FlagCredentialsError, FlagStoreError, SecretUnavailableError, UnknownFlagError
 from rampart.numbers import finite, shown
 from rampart.rollout.flag import FlagReading
+from rampart.words import duration
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Session
@@ -31,7 +32,7 @@ _FEATURE_NOT_FOUND = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long one call may take, in seconds: to connect, between two packets, and in all."""
 
     connect: float = 2.0
@@ -53,10 +54,10 @@ class FlipperFlagStore:
     refused it is read anew once.
     """
 
-    def __init__(self, url: str, secret: Secret, *, patience: Patience = Patience()) -> None:
+    def __init__(self, url: str, secret: Secret, *, timeouts: Timeouts = Timeouts()) -> None:
         self._url = url.rstrip("/")
         self._secret = secret
-        self._patience = patience
+        self._timeouts = timeouts
         self._idle: list[tuple[Session, float]] = []
         """Sessions that are kept for the next call, and since when; one that is still busy is not here."""
 
@@ -80,9 +81,11 @@ class FlipperFlagStore:
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> _Answer:
         try:
-            answer = within(self._patience.total, lambda: self._authorized(method, path, body))
+            answer = within(self._timeouts.total, lambda: self._authorized(method, path, body))
         except TimeoutError as error:
-            raise FlagStoreError(f"Flipper did not answer {method} {path} in {self._patience.total:g} s") from error
+            raise FlagStoreError(
+                f"Flipper did not answer {method} {path} in {duration(self._timeouts.total)}"
+            ) from error
         if not 200 <= answer.status < 300:
             raise _refusal(answer, method, path)
         return answer
@@ -110,7 +113,7 @@ class FlipperFlagStore:
                     data=body,
                     headers={"Content-Type": "application/json"} if body else {},
                     auth=_Credentials(secret),
-                    timeout=(self._patience.connect, self._patience.read),
+                    timeout=(self._timeouts.connect, self._timeouts.read),
                     allow_redirects=False,  # a sign-in page is no answer, and credentials go nowhere else
                     stream=True,
                 ) as response,

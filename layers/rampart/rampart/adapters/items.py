@@ -17,10 +17,11 @@ some. What this Rampart would misread raises the item's `schema_version`, and is
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import accumulate
@@ -28,13 +29,17 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from rampart.absence import AbsenceReason
 from rampart.adapters.json_text import read_json
 from rampart.errors import StoreError
-from rampart.evidence.series import AbsenceReason, Unavailable, to_stored
+from rampart.evidence.series import Unavailable, to_stored
 from rampart.model import Model
 from rampart.numbers import finite
 from rampart.plan.model import Plan
-from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, Gate, Question, RolloutState
+from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.gate import Gate, Question
+from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, RolloutState
+from rampart.words import timestamp
 
 Attributes = dict[str, Any]
 """An item as plain Python values."""
@@ -47,12 +52,6 @@ WATCHED = "yes"
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
-
-
-def time_text(at: datetime) -> str:
-    """A time as UTC text with milliseconds, such as `2026-11-23T20:33:12.123Z`."""
-    utc = at.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
 
 
 def to_item(attributes: Mapping[str, Any]) -> Item:
@@ -85,20 +84,51 @@ def claim_key(flag: str) -> dict[str, str]:
     return {"pk": f"FLAG#{flag}", "sk": "CLAIM"}
 
 
+_STANDING = {
+    "stage": "stage",
+    "percent": "percent",
+    "started": "stage_started",
+    "hold_ends": "hold_ends",
+    "latest": "latest",
+}
+"""The attributes of the record that hold where it stands: the state machines ask for `stage`."""
+
+
 def state_attributes(state: RolloutState) -> Attributes:
     """The record's attributes, without those that are None."""
     attributes = _fields(state) | {"plan": state.plan.model_dump_json(by_alias=True), "watched": WATCHED}
     if not state.watched:
         del attributes["watched"]
+    if state.standing is not None:
+        del attributes["standing"]
+        attributes |= {_STANDING[name]: value for name, value in _fields(state.standing).items()}
     return {name: _plain(value) for name, value in attributes.items()}
 
 
 def state_from(attributes: Mapping[str, Any]) -> RolloutState:
     """The record; raises ValueError when it cannot be understood."""
-    plan = Plan.model_validate_json(attributes["plan"])
-    return RolloutState.model_validate(
-        _known(RolloutState, attributes) | {"plan": plan, "watched": "watched" in attributes}
-    )
+    given = _known(RolloutState, attributes)
+    given |= {"plan": Plan.model_validate_json(attributes["plan"]), "watched": "watched" in attributes}
+    if "stage" in attributes:
+        given["standing"] = {name: attributes[key] for name, key in _STANDING.items() if key in attributes}
+    if isinstance(given.get("drift"), str):
+        given["drift"] = _drift_in_words(given["drift"])
+    return RolloutState.model_validate(given)
+
+
+_DRIFT_IN_WORDS = re.compile(
+    r"(?P<side>above|below) its record of (?P<record>\S+)%: (?P<flag>.+) reads (?P<reads>\S+)%"
+)
+_GONE_IN_WORDS = re.compile(r"(?P<side>below) its record of (?P<record>\S+)%: (?P<flag>.+) does not exist any more")
+
+
+def _drift_in_words(text: str) -> Drift:
+    """A drift as the first version stored it: in words; what could not be read was all that had no record beside it."""
+    found = _DRIFT_IN_WORDS.fullmatch(text) or _GONE_IN_WORDS.fullmatch(text)
+    if found is None:
+        flag = text.removeprefix("out of sight: ").removesuffix(" cannot be read")
+        return Drift(side=DriftSide.UNREAD, flag=flag, reads=None, record=0, since=None)
+    return Drift.model_validate({"reads": None, **found.groupdict(), "since": None})
 
 
 def plan_attributes(state: RolloutState, submitted: str) -> Attributes:
@@ -132,7 +162,7 @@ def _reported(text: str | None) -> dict[str, float]:
 
 def event_attributes(event: Event, number: str) -> Attributes:
     """An event's attributes; `number` tells events of the same millisecond apart."""
-    keys = rollout_key(event.rollout, f"EVENT#{time_text(event.at)}#{number}")
+    keys = rollout_key(event.rollout, f"EVENT#{timestamp(event.at)}#{number}")
     details = json.dumps(event.details, sort_keys=True, default=str)
     return _fields(event) | keys | {"details": details, "schema_version": SCHEMA_VERSION}
 
@@ -155,7 +185,7 @@ def evaluation_attributes(evaluation: Evaluation, retention: timedelta) -> tuple
     What is not kept is replaced by a note in its place, so that a replay finds it missing instead of empty.
     """
     evidence, dropped = compress_evidence(evaluation.evidence)
-    attributes = _fields(evaluation) | rollout_key(evaluation.rollout, f"EVALUATION#{time_text(evaluation.at)}")
+    attributes = _fields(evaluation) | rollout_key(evaluation.rollout, f"EVALUATION#{timestamp(evaluation.at)}")
     attributes |= {
         "evidence": evidence,
         "judgements": json.dumps(evaluation.judgements, default=str),
@@ -233,7 +263,7 @@ def _plain(value: object) -> object:
         case Mapping():
             return {name: _plain(each) for name, each in value.items()}
         case datetime():
-            return time_text(value)
+            return timestamp(value)
         case StrEnum():
             return value.value
         case float():

@@ -12,7 +12,8 @@ from rampart.errors import ConflictError, FlagStoreError, GateClosedError, Queue
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.state import Answer, Claim, Evaluation, Event, Gate, OpenGate, RolloutState, Status
+from rampart.rollout.gate import Answer, Gate, OpenGate
+from rampart.rollout.state import Claim, Evaluation, Event, RolloutState, Status
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -222,10 +223,6 @@ class MemoryRolloutStore:
     def plan_document(self, rollout: str, plan_hash: str) -> str | None:
         """The plan as it was submitted."""
         return self.plans.get((rollout, plan_hash))
-
-    def find_states(self) -> Sequence[RolloutState]:
-        """The records of all watched rollouts."""
-        return [self.states[name] for name in self.watched()]
 
     def _is_answered(self, rollout: str, gate_id: str) -> bool:
         gate = self.gates.get(rollout)

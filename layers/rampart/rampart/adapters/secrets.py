@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rampart.adapters.deadline import within
 from rampart.adapters.json_text import read_json
 from rampart.errors import SecretUnavailableError
+from rampart.words import duration
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -138,7 +139,7 @@ class SecretsManagerSecrets:
             content = self._fetch(name) if known.content is None else within(_IMPATIENCE, lambda: self._fetch(name))
             known.content, known.failure = content, None
         except TimeoutError as error:
-            known.failure = f"secret {name!r} cannot be read: no answer within {_IMPATIENCE:g} s"
+            known.failure = f"secret {name!r} cannot be read: no answer within {duration(_IMPATIENCE)}"
             raise SecretUnavailableError(known.failure) from error
         except SecretUnavailableError as error:
             known.failure = str(error)

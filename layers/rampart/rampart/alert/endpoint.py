@@ -24,9 +24,9 @@ from rampart.errors import (
     SecretUnavailableError,
     StoreError,
 )
-from rampart.ports import Clock
+from rampart.rollout.ports import Clock
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.rollback import Outcome, RollbackResult
+from rampart.rollout.rollback import RollbackOutcome, RollbackResult
 from rampart.rollout.state import Claim
 
 TOKEN_HEADER = "x-rampart-token"  # noqa: S105  the header's name, not a token
@@ -72,7 +72,7 @@ class AlertEndpoint:
         except (RollbackUndoneError, SecretUnavailableError, StoreError) as error:
             self.tell(str(error))
             return _answer(503, {"error": "not done yet", "what": "send it again"})
-        if result.outcome is Outcome.NOTHING:
+        if result.outcome is RollbackOutcome.NOTHING:
             return _answer(200, {"outcome": "nothing", "why": f"no live rollout holds {', '.join(alert.flags)}"})
         return _answer(200, {"outcome": result.outcome.value, "rollouts": list(result.rollouts)})
 

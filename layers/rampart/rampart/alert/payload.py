@@ -17,6 +17,7 @@ from rampart.model import Model
 from rampart.plan.model import FlagName
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import Claim
+from rampart.words import duration, second
 
 __all__ = ["KNOWN", "MOST_BYTES", "ROLLING_BACK", "AlertPayload", "read_alert"]
 
@@ -106,9 +107,9 @@ class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
         if at is None or not is_plausible(at, now):
             return None
         if now - at > most:
-            return f"the alert is from {at:%Y-%m-%d %H:%M:%S} UTC, older than {most.total_seconds():g} s"
+            return f"the alert is from {second(at)}, older than {duration(most)}"
         if at - now > _SKEW:
-            return f"the alert is from {at:%Y-%m-%d %H:%M:%S} UTC, which is in the future"
+            return f"the alert is from {second(at)}, which is in the future"
         return None
 
     def tested(self, holders: Mapping[str, Claim]) -> str:

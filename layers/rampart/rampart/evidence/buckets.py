@@ -21,10 +21,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rampart.evidence.series import AbsenceReason, Measured, Series, Unavailable
+from rampart.absence import AbsenceReason
+from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.straddle import Counts, give_back
 from rampart.evidence.window import Window
-from rampart.evidence.words import count, moment
+from rampart.words import count, moment
 
 LARGEST_COUNT = 2.0**53
 """Beyond this, floats do not count exactly any more."""
@@ -45,7 +46,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class OddBucket:
     """A bucket whose counts cannot be: its start in epoch seconds, and what is wrong, in words."""
 
     start: int
@@ -57,10 +58,10 @@ class Judgeable:
     """The sound buckets of a window in ascending order, and those that are left out because they cannot be."""
 
     buckets: tuple[Bucket, ...]
-    odd: tuple[Fault, ...] = ()
+    odd: tuple[OddBucket, ...] = ()
 
     @property
-    def fault(self) -> Fault | None:
+    def fault(self) -> OddBucket | None:
         """The first odd bucket, if the odd ones are new or common; None where they are left out and counted."""
         return self.odd[0] if is_untrustworthy([b.start for b in self.buckets], [f.start for f in self.odd]) else None
 
@@ -84,14 +85,14 @@ def is_untrustworthy(sound: Sequence[int], odd: Sequence[int]) -> bool:
     return is_new or (len(odd) > 1 and len(odd) > MOST_ODD * (len(sound) + len(odd)))
 
 
-def distrusted(odd: Sequence[Fault], buckets: int) -> str:
+def distrusted(odd: Sequence[OddBucket], buckets: int) -> str:
     """What is said where the odd ones of so many buckets are new or common."""
     others = len(odd) - 1
     and_more = f", and {count(others)} more of {count(buckets)} buckets are odd" if others else ""
     return f"cannot be trusted: at {moment(odd[0].start)} {odd[0].what}{and_more}"
 
 
-def left_out(odd: Sequence[Fault], buckets: int) -> str:
+def left_out(odd: Sequence[OddBucket], buckets: int) -> str:
     """What is said of odd buckets that were left out."""
     if not odd:
         return ""
@@ -132,19 +133,19 @@ def joined(
     """
     spoiled, asked = dict(errors), dict(total)
     counts: dict[int, Counts] = {}
-    odd: dict[int, Fault] = {}
+    odd: dict[int, OddBucket] = {}
     for start in sorted(spoiled.keys() | asked.keys()):
         bad, requests = spoiled.get(start, 0), asked.get(start, 0)
         wrong = _no_count(bad, requests)
         if wrong is not None:
-            odd[start] = Fault(start, wrong)
+            odd[start] = OddBucket(start, wrong)
         else:
             counts[start] = (float(bad), float(requests))
     give_back(counts, before, whole=whole)
     for start, (bad, requests) in counts.items():
         if bad > requests:
             told = f"there were more errors ({count(bad)}) than requests ({count(requests)})"
-            odd[start] = Fault(start, told)
+            odd[start] = OddBucket(start, told)
     sound = (Bucket(at, *each) for at, each in counts.items() if at not in odd and each[1] > 0)
     return Judgeable(tuple(sound), tuple(odd[start] for start in sorted(odd)))
 

@@ -10,7 +10,7 @@ from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.hours import HOUR, hours_of, sums, told
 from rampart.evidence.outage import outages
 from rampart.evidence.series import Series
-from rampart.evidence.words import count
+from rampart.words import count
 
 LEAST_ERRORS = 20
 """With fewer errors in the history, the measurement would be noise."""
@@ -28,12 +28,6 @@ class Clump:
     clump: float
     source: str
     left_out: tuple[Bucket, ...] = ()
-
-
-def estimate_clump(errors: Series, total: Series) -> tuple[float, str]:
-    """The clump that a history of hourly counts shows, at least 1, and where the number comes from."""
-    measured = measure_clump(errors, total)
-    return measured.clump, measured.source
 
 
 def measure_clump(errors: Series, total: Series, *, counts: str = "failed") -> Clump:

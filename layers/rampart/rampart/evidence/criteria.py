@@ -1,30 +1,13 @@
-"""The four kinds of criteria, and `judge`, which gives each its verdict."""
+"""The four kinds of criteria."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from rampart.evidence.grid import DEFAULT_CLUMP
-from rampart.evidence.judgement import Judgement
-from rampart.evidence.limits import judge_count, judge_reported, judge_value
-from rampart.evidence.rate import judge_rate
-from rampart.evidence.series import Measured, Series
-from rampart.evidence.window import Window
-
-__all__ = [
-    "CountCriterion",
-    "Criterion",
-    "Judgement",
-    "RateCriterion",
-    "ReportedCriterion",
-    "Scope",
-    "Side",
-    "ValueCriterion",
-    "judge",
-]
+from rampart.words import plain
 
 
 class Side(StrEnum):
@@ -58,7 +41,7 @@ class RateCriterion:
     clump: float = DEFAULT_CLUMP
     """Requests that one cause can spoil."""
     clump_source: str = "default"
-    scope: str = Scope.COHORT
+    scope: Scope = Scope.COHORT
     baseline: float | None = None
     """The rate without the flag."""
     usual: float | None = None
@@ -69,11 +52,10 @@ class RateCriterion:
     """The most chance that a stage on the wrong side ever looks proven."""
     detector: float = 100.0
     """False alarms of the change detector come at most once in this many planned stages."""
-    on_fail: str = "roll_back"
 
     def __post_init__(self) -> None:
         if not 0 < self.bar < 1:
-            raise ValueError(f"{self.name}: the bar {self.bar:g} does not lie between 0 and 1, exclusive")
+            raise ValueError(f"{self.name}: the bar {plain(self.bar)} does not lie between 0 and 1, exclusive")
         if not (0 < self.alpha_fail < 0.5 and 0 < self.alpha_pass < 0.5):
             raise ValueError(f"{self.name}: alphas lie between 0 and 0.5, exclusive")
         if not (self.clump >= 1 and self.detector >= 1):
@@ -99,7 +81,6 @@ class CountCriterion:
 
     name: str
     at_most: float
-    on_fail: str = "roll_back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +91,6 @@ class ValueCriterion:
     bar: float
     side: Side
     hold_for: timedelta
-    on_fail: str = "roll_back"
 
     @property
     def fails_high(self) -> bool:
@@ -128,35 +108,6 @@ class ReportedCriterion:
 
     name: str
     at_most: float
-    on_fail: str = "roll_back"
 
 
 Criterion = RateCriterion | CountCriterion | ValueCriterion | ReportedCriterion
-
-_NOTHING_ANSWERED = Series(())
-
-
-def judge(
-    criterion: Criterion,
-    *,
-    measured: Mapping[str, Measured],
-    window: Window,
-    reported: float | None = None,
-    share: float = 1.0,
-) -> Judgement:
-    """Judge one criterion by what was measured in a window.
-
-    `measured` holds `errors` and `total` for a rate, `value` for a count or a value, nothing for what people report.
-    `share` is the flag's share of requests, a fraction. Everything is computed anew from the window's buckets, so that
-    late data, missed looks and restarts leave no trace, and stored evidence gives the stored judgement again.
-    """
-    match criterion:
-        case RateCriterion():
-            errors, total = measured.get("errors", _NOTHING_ANSWERED), measured.get("total", _NOTHING_ANSWERED)
-            return judge_rate(criterion, errors, total, window, share)
-        case CountCriterion():
-            return judge_count(criterion, measured.get("value", _NOTHING_ANSWERED), window)
-        case ValueCriterion():
-            return judge_value(criterion, measured.get("value", _NOTHING_ANSWERED), window)
-        case ReportedCriterion():
-            return judge_reported(criterion, reported)

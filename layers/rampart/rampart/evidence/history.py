@@ -26,7 +26,7 @@ from rampart.evidence.series import Series
 from rampart.evidence.silence import SILENCE_EXPECTS, errors_stopped
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
-from rampart.evidence.words import count, moment, percent
+from rampart.words import count, moment, percent
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import RateCriterion
@@ -37,7 +37,7 @@ _FEWER = 10.0
 """How many times less than before must be expected where errors were fixed."""
 
 
-class Trouble(StrEnum):
+class WeekTrouble(StrEnum):
     """Why a rollout may not start after such a week."""
 
     CONTRADICTS = "contradicts"
@@ -51,10 +51,10 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class WeekFlaw:
     """What is wrong with a week, in words."""
 
-    trouble: Trouble
+    trouble: WeekTrouble
     what: str
 
 
@@ -68,7 +68,7 @@ class Week:
     left_out: tuple[Bucket, ...]
     limits: tuple[float, float]
     """Between which rates the rule is sure that the week's lies."""
-    finding: Finding | None = None
+    flaw: WeekFlaw | None = None
     fixed_since: int | None = None
     """Since when errors stay away as the baseline says, epoch seconds: only the hours since then count."""
 
@@ -90,7 +90,7 @@ def judge_week(criterion: RateCriterion, errors: Series, total: Series, *, bucke
     steady = [hour for hour in hours.buckets if hour not in out or hour.errors == 0]
     stopped = _stopped(criterion, steady)
     fixed = _fixed_since(criterion, steady) if stopped else None
-    finding = (
+    flaw = (
         _contradiction(hours)
         or _nothing(criterion, hours.buckets)
         or _failure(criterion, hours.buckets, even, bucket)
@@ -100,7 +100,7 @@ def judge_week(criterion: RateCriterion, errors: Series, total: Series, *, bucke
         even = [hour for hour in steady if hour.start >= fixed]
     bad, requests = sums(even)
     limits = _limits(criterion, even, bucket) if even else (0.0, 1.0)
-    return Week(bad, requests, len(even), out, limits, finding, fixed)
+    return Week(bad, requests, len(even), out, limits, flaw, fixed)
 
 
 def outcome_of(criterion: RateCriterion) -> str:
@@ -108,18 +108,18 @@ def outcome_of(criterion: RateCriterion) -> str:
     return "failed" if criterion.fails_high else "succeeded"
 
 
-def _contradiction(hours: Judgeable) -> Finding | None:
+def _contradiction(hours: Judgeable) -> WeekFlaw | None:
     odd, all_hours = len(hours.odd), len(hours.odd) + len(hours.buckets)
     if odd <= max(1, all_hours * MOST_ODD):
         return None
     first = hours.odd[0]
     where = f"in {odd} of {all_hours} hours of the week before the start: at {moment(first.start)}"
-    return Finding(
-        Trouble.CONTRADICTS, f"the counts contradict themselves {where}: at {moment(first.start)} {first.what}"
+    return WeekFlaw(
+        WeekTrouble.CONTRADICTS, f"the counts contradict themselves {where}: at {moment(first.start)} {first.what}"
     )
 
 
-def _nothing(criterion: RateCriterion, hours: Sequence[Bucket]) -> Finding | None:
+def _nothing(criterion: RateCriterion, hours: Sequence[Bucket]) -> WeekFlaw | None:
     """None of what the baseline expects many of: errors of a rate that must stay low, or either of a floor."""
     errors, requests = sums(hours)
     baseline = criterion.baseline
@@ -130,17 +130,18 @@ def _nothing(criterion: RateCriterion, hours: Sequence[Bucket]) -> Finding | Non
         what = "errors" if criterion.fails_high else "successes"
         told_none = f"0 {what} in {count(requests)} requests, where the plan's baseline of {near} expects about "
         expected = count(round(baseline * requests))
-        return Finding(Trouble.FINDS_NOTHING, f"{told_none}{expected}: is the errors query misspelled?")
+        return WeekFlaw(WeekTrouble.FINDS_NOTHING, f"{told_none}{expected}: is the errors query misspelled?")
     failures = (1 - baseline) * requests
     if not criterion.fails_high and errors == requests and failures / criterion.clump >= SILENCE_EXPECTS:
         told_all = f"all of {count(requests)} requests succeeded, where the plan's baseline of {near} expects about "
-        return Finding(
-            Trouble.FINDS_NOTHING, f"{told_all}{count(round(failures))} failures: does the errors query count them too?"
+        return WeekFlaw(
+            WeekTrouble.FINDS_NOTHING,
+            f"{told_all}{count(round(failures))} failures: does the errors query count them too?",
         )
     return None
 
 
-def _failure(criterion: RateCriterion, hours: Sequence[Bucket], even: Sequence[Bucket], bucket: int) -> Finding | None:
+def _failure(criterion: RateCriterion, hours: Sequence[Bucket], even: Sequence[Bucket], bucket: int) -> WeekFlaw | None:
     """Whether the rule is sure at the end of the week, outages aside, or of the newest hours as they are."""
     newest = [hour for hour in hours if hour.start >= hours[-1].start - (NOW - 1) * HOUR] if hours else []
     for judged, when in ((even, "in the week before the start"), (newest, f"in the newest {NOW} hours")):
@@ -149,7 +150,7 @@ def _failure(criterion: RateCriterion, hours: Sequence[Bucket], even: Sequence[B
             rate, bar = (percent(part, near=criterion.bar) for part in (errors / requests, criterion.bar))
             seen = f"{rate} of requests {outcome_of(criterion)} {when}, with the flag off"
             counts = f"({count(errors)} of {count(requests)})"
-            return Finding(Trouble.FAILS, f"{seen} {counts}, and the bar is {bar}: it fails without the flag too")
+            return WeekFlaw(WeekTrouble.FAILS, f"{seen} {counts}, and the bar is {bar}: it fails without the flag too")
     return None
 
 
@@ -171,12 +172,12 @@ def _limits(criterion: RateCriterion, hours: Sequence[Bucket], bucket: int) -> t
     return walk.interval
 
 
-def _stopped(criterion: RateCriterion, steady: Sequence[Bucket]) -> Finding | None:
+def _stopped(criterion: RateCriterion, steady: Sequence[Bucket]) -> WeekFlaw | None:
     """What a stage's judgement calls silence, though there are requests to the end: then it is the errors' silence."""
     if not steady:
         return None
     judgement = judge_rate(criterion, *_series(steady), _window(steady), share=1.0)
-    return Finding(Trouble.STOPPED, judgement.message) if judgement.verdict is Verdict.NO_DATA else None
+    return WeekFlaw(WeekTrouble.STOPPED, judgement.message) if judgement.verdict is Verdict.NO_DATA else None
 
 
 def _fixed_since(criterion: RateCriterion, steady: Sequence[Bucket]) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rampart.evidence.buckets import Bucket, Judgeable, joined
 from rampart.evidence.series import Series
-from rampart.evidence.words import count, moment
+from rampart.words import count, moment
 
 HOUR = 3600
 """Seconds."""

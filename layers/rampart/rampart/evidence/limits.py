@@ -6,12 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rampart.evidence.buckets import Fault, absence, distrusted, is_number, is_untrustworthy, judged_points, left_out
+from rampart.evidence.buckets import (
+    OddBucket,
+    absence,
+    distrusted,
+    is_number,
+    is_untrustworthy,
+    judged_points,
+    left_out,
+)
 from rampart.evidence.judgement import Judgement, Kind
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.silence import SILENCE_BUCKETS, frozen
 from rampart.evidence.verdict import Verdict
-from rampart.evidence.words import count, moment, plain
+from rampart.words import count, duration, moment, plain
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import CountCriterion, ReportedCriterion, ValueCriterion
@@ -28,7 +36,7 @@ class _Found:
     kind: Kind
     bar: float
     points: Points = ()
-    odd: tuple[Fault, ...] = ()
+    odd: tuple[OddBucket, ...] = ()
 
     @property
     def distrust(self) -> str | None:
@@ -95,7 +103,7 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
     patience = max(int(criterion.hold_for.total_seconds()), window.bucket)
     stretches = _stretches(criterion, _fine_enough(points, window, patience), window, patience)
     side, other = ("below", "above") if criterion.fails_high else ("above", "below")
-    bar, long = plain(criterion.bar), f"{patience / 60:g} minutes"
+    bar, long = plain(criterion.bar), duration(patience)
     for stretch in stretches:
         if criterion.is_wrong(stretch[0][1]) and _length(stretch, window) >= patience:
             value = stretch[-1][1]
@@ -127,11 +135,11 @@ def _is_count(value: object) -> bool:
 
 def _sound(
     series: Series, window: Window, is_sound: Callable[[object], bool], what: str
-) -> tuple[Points, tuple[Fault, ...]]:
+) -> tuple[Points, tuple[OddBucket, ...]]:
     """The points of a series that can be judged, and those that cannot be."""
     every = list(judged_points(series, window))
     points = [(start, float(value)) for start, value in every if is_sound(value)]
-    odd = (Fault(start, f"it reads {value!r}, which {what}") for start, value in every if not is_sound(value))
+    odd = (OddBucket(start, f"it reads {value!r}, which {what}") for start, value in every if not is_sound(value))
     return points, tuple(odd)
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from rampart.evidence.judgement import Judgement, Kind
 from rampart.evidence.verdict import Verdict
-from rampart.evidence.words import moment
+from rampart.words import duration, moment
 
 NO_DATA_PATIENCE = timedelta(hours=24)
 """How long any monitor may be without data: a service that nobody uses at night has had a whole day by then."""
@@ -22,7 +22,7 @@ USUAL_WEBHOOK = "rampart"
 _PREFIX = "webhook-"
 
 
-class Trouble(StrEnum):
+class MonitorTrouble(StrEnum):
     """Why a monitor does not guard."""
 
     ALERTING = "alerting"
@@ -44,7 +44,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class MonitorSilence:
     """A mute or a downtime of a monitor: what it silences, and when."""
 
     scope: str
@@ -73,9 +73,9 @@ class MonitorReading:
     """Datadog's overall state: OK, Alert, Warn, No Data, Skipped, Ignored, Unknown; of several groups the worst."""
     since: datetime | None = None
     """Since when it is in that state, where known."""
-    muted: tuple[Silence, ...] = ()
+    muted: tuple[MonitorSilence, ...] = ()
     """Its mutes, over or not."""
-    downtimes: tuple[Silence, ...] = ()
+    downtimes: tuple[MonitorSilence, ...] = ()
     """The downtimes that match it, over or not."""
     is_draft: bool = False
     reaches: tuple[str, ...] = ()
@@ -87,22 +87,22 @@ class MonitorReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class GuardGap:
     """One reason why a monitor does not guard, in words that go on after its name, and what to do."""
 
-    trouble: Trouble
+    trouble: MonitorTrouble
     what: str
     fix: str
 
 
-def findings_of(
+def gaps_of(
     reading: MonitorReading,
     *,
     now: datetime,
     webhook: str | None = None,
     patience: timedelta = NO_DATA_PATIENCE,
     data_since: datetime | None = None,
-) -> tuple[Finding, ...]:
+) -> tuple[GuardGap, ...]:
     """Every reason why a monitor does not guard, the worst first.
 
     `webhook` is the name of this stack's webhook; without one any whose name begins with `rampart` counts. Missing data
@@ -110,7 +110,9 @@ def findings_of(
     monitor's last change of state and from `data_since`, before which no data was to be expected.
     """
     if not reading.exists:
-        return (Finding(Trouble.UNKNOWN, "doesn't exist (it may have been deleted)", "correct its id in the plan"),)
+        return (
+            GuardGap(MonitorTrouble.UNKNOWN, "doesn't exist (it may have been deleted)", "correct its id in the plan"),
+        )
     return (
         *_of_state(reading, now, max(patience, timedelta(minutes=reading.no_data_minutes or 0)), data_since),
         *_of_silence(reading, now),
@@ -126,18 +128,18 @@ def judge_monitor(
     patience: timedelta = NO_DATA_PATIENCE,
     data_since: datetime | None = None,
 ) -> Judgement:
-    """Judge a monitor: fail while it alerts, no data while it cannot speak, else pass; arguments as `findings_of`.
+    """Judge a monitor: fail while it alerts, no data while it cannot speak, else pass; arguments as `gaps_of`.
 
     `value` is the time since when it alerts, in epoch seconds, where known.
     """
-    findings = findings_of(reading, now=now, webhook=webhook, patience=patience, data_since=data_since)
-    if findings and findings[0].trouble is Trouble.ALERTING:
+    gaps = gaps_of(reading, now=now, webhook=webhook, patience=patience, data_since=data_since)
+    if gaps and gaps[0].trouble is MonitorTrouble.ALERTING:
         since = None if reading.since is None else reading.since.timestamp()
-        mute = [f"it {each.what}" for each in findings[1:]]
-        told = "; ".join([findings[0].what, "its webhook may not have come", *mute])
+        mute = [f"it {each.what}" for each in gaps[1:]]
+        told = "; ".join([gaps[0].what, "its webhook may not have come", *mute])
         return _judged(reading.monitor, Verdict.FAIL, told, since)
-    if findings:
-        told = "; it ".join(f"{each.what}: {each.fix}" for each in findings)
+    if gaps:
+        told = "; it ".join(f"{each.what}: {each.fix}" for each in gaps)
         return _judged(reading.monitor, Verdict.NO_DATA, f"{told}, or override with a note")
     return _judged(reading.monitor, Verdict.PASS, f"is quiet: {reading.state}")
 
@@ -159,45 +161,46 @@ def name_of(monitor: int) -> str:
 
 def _of_state(
     reading: MonitorReading, now: datetime, patience: timedelta, data_since: datetime | None
-) -> Iterator[Finding]:
-    known = "" if reading.since is None else f" since {moment(int(reading.since.timestamp()))}"
+) -> Iterator[GuardGap]:
+    known = "" if reading.since is None else f" since {moment(reading.since)}"
     match reading.state.casefold():
         case "ok" | "warn":
             return
         case "alert":
-            yield Finding(Trouble.ALERTING, f"has been alerting{known}", "find out what broke")
+            yield GuardGap(MonitorTrouble.ALERTING, f"has been alerting{known}", "find out what broke")
         case "no data":
             # A monitor of which nobody knows when it fell silent may have been so for ever.
             starts = [at for at in (reading.since, data_since) if at is not None]
             if not starts or now - max(starts) > patience:
-                hours = f"{patience.total_seconds() / 3600:g} hours"
-                what = f"has had no data{known}, longer than {hours}"
-                yield Finding(Trouble.NO_DATA, what, "correct its query, or start what sends its data")
+                what = f"has had no data{known}, longer than {duration(patience)}"
+                yield GuardGap(MonitorTrouble.NO_DATA, what, "correct its query, or start what sends its data")
         case _:
             what = f"is in state {reading.state!r}{known}, in which it judges nothing"
-            yield Finding(Trouble.NOT_JUDGING, what, "look at it in Datadog")
+            yield GuardGap(MonitorTrouble.NOT_JUDGING, what, "look at it in Datadog")
 
 
-def _of_silence(reading: MonitorReading, now: datetime) -> Iterator[Finding]:
+def _of_silence(reading: MonitorReading, now: datetime) -> Iterator[GuardGap]:
     if reading.is_draft:
-        yield Finding(Trouble.DRAFT, "is a draft, which notifies nobody", "publish it")
+        yield GuardGap(MonitorTrouble.DRAFT, "is a draft, which notifies nobody", "publish it")
     if muted := _on(reading.muted, now):
-        yield Finding(Trouble.MUTED, f"is muted ({muted})", "unmute it")
+        yield GuardGap(MonitorTrouble.MUTED, f"is muted ({muted})", "unmute it")
     if downtimes := _on(reading.downtimes, now):
-        yield Finding(Trouble.IN_DOWNTIME, f"is in a downtime ({downtimes})", "end the downtime")
+        yield GuardGap(MonitorTrouble.IN_DOWNTIME, f"is in a downtime ({downtimes})", "end the downtime")
 
 
-def _on(silences: tuple[Silence, ...], now: datetime) -> str:
+def _on(silences: tuple[MonitorSilence, ...], now: datetime) -> str:
     return ", ".join(str(each) for each in silences if each.is_on(now))
 
 
-def _of_message(reading: MonitorReading, webhook: str | None) -> Iterator[Finding]:
+def _of_message(reading: MonitorReading, webhook: str | None) -> Iterator[GuardGap]:
     if any(_is_ours(handle, webhook) for handle in reading.reaches):
         return
     wanted = f"@{_PREFIX}{webhook or USUAL_WEBHOOK + '-…'}"
     others = ", ".join(f"@{handle}" for handle in reading.reaches)
     what = f"notifies {others} when it alerts, not {wanted}" if others else f"doesn't notify {wanted} when it alerts"
-    yield Finding(Trouble.REACHES_NOBODY, what, f"write {{{{#is_alert}}}}{wanted}{{{{/is_alert}}}} into its message")
+    yield GuardGap(
+        MonitorTrouble.REACHES_NOBODY, what, f"write {{{{#is_alert}}}}{wanted}{{{{/is_alert}}}} into its message"
+    )
 
 
 def _is_ours(handle: str, webhook: str | None) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from rampart.evidence.criteria import Scope
 from rampart.evidence.dilution import diluted
 from rampart.evidence.grid import LEAST_ERRORS
 from rampart.evidence.interval import interval
@@ -56,7 +57,7 @@ class StageTraffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FaultOutlook:
     """What becomes of a new path whose rate is a multiple of the bar."""
 
     multiple: float
@@ -85,7 +86,7 @@ class Outlook:
     """The chance that a healthy flag passes at the end of the hold."""
     false_rollback_chance: float
     """The chance that a healthy flag is rolled back; simulated, so that 0 means less than 3 / runs."""
-    faults: tuple[Fault, ...]
+    faults: tuple[FaultOutlook, ...]
     clump: float
     guarantee: float
     """The chance of a false rollback is at most this, as long as the rate never exceeds its bar."""
@@ -93,7 +94,7 @@ class Outlook:
 
 def outlook(criterion: RateCriterion, stage: StageTraffic, *, runs: int = 400, seed: int = 1) -> Outlook:
     """What a criterion can decide in a stage; the same seed gives the same numbers."""
-    everyone = criterion.scope == "everyone"
+    everyone = criterion.scope is Scope.EVERYONE
     per_bucket, buckets = stage.per_bucket(everyone=everyone), stage.window.buckets
     rule = RateRule.of(criterion, stage.window.planned_buckets)
     healthy = healthy_rate(criterion)
@@ -108,7 +109,7 @@ def outlook(criterion: RateCriterion, stage: StageTraffic, *, runs: int = 400, s
         observed = diluted(new, baseline=baseline, share=stage.share) if everyone else new
         found = rolled_back(observed)
         seconds = None if found.mean_buckets is None else found.mean_buckets * stage.window.bucket
-        faults.append(Fault(multiple, observed, found.chance, seconds))
+        faults.append(FaultOutlook(multiple, observed, found.chance, seconds))
     return Outlook(
         stage=stage.name,
         percent=stage.percent,

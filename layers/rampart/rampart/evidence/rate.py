@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rampart.evidence.buckets import Judgeable, absence, distrusted, pair
+from rampart.evidence.criteria import Scope
 from rampart.evidence.dilution import undiluted
 from rampart.evidence.judgement import FiredBy, Judgement, Kind
-from rampart.evidence.rule import Decision, RateRule, decide, requests_to_decide
+from rampart.evidence.rule import RateRule, Ruling, decide, requests_to_decide
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
 from rampart.evidence.verdict import Verdict
-from rampart.evidence.words import count, moment, percent
+from rampart.words import count, moment, percent, percentage, rough_percent
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import RateCriterion
@@ -27,14 +28,14 @@ def judge_rate(criterion: RateCriterion, errors: Measured, total: Measured, wind
     evidence = pair(errors, total, window)
     buckets = evidence.buckets
     rule = RateRule.of(criterion, window.planned_buckets)
-    decision = decide(rule, ((bucket.errors, bucket.requests) for bucket in buckets))
-    if decision.walk.fired is not None and decision.at is not None:
-        since, at = buckets[decision.since].start, buckets[decision.at].start
-        judged = _failed(criterion, decision, since=since, at=at + window.width_at(at))
+    ruling = decide(rule, ((bucket.errors, bucket.requests) for bucket in buckets))
+    if ruling.walk.fired is not None and ruling.at is not None:
+        since, at = buckets[ruling.since].start, buckets[ruling.at].start
+        judged = _failed(criterion, ruling, since=since, at=at + window.width_at(at))
     elif (why_not := _why_unjudged(criterion, evidence, window)) is not None:
         judged = _unjudged(criterion, *why_not)
     else:
-        judged = _undecided_or_passed(criterion, decision, share)
+        judged = _undecided_or_passed(criterion, ruling, share)
     remark = "" if judged.verdict is Verdict.ERROR else evidence.remark  # an error speaks of them itself
     return replace(judged, message=judged.message + remark, left_out=len(evidence.odd))
 
@@ -76,21 +77,21 @@ def _unjudged(criterion: RateCriterion, verdict: Verdict, told: str) -> Judgemen
     )
 
 
-def _failed(criterion: RateCriterion, decision: Decision, *, since: int, at: int) -> Judgement:
-    by_mixture = decision.walk.fired is FiredBy.MIXTURE
-    limits = decision.walk.interval if by_mixture else None
+def _failed(criterion: RateCriterion, ruling: Ruling, *, since: int, at: int) -> Judgement:
+    by_mixture = ruling.walk.fired is FiredBy.MIXTURE
+    limits = ruling.walk.interval if by_mixture else None
     told = _sure(criterion, limits) if limits else f" since {moment(since)}, when it most likely changed"
     side = "above" if criterion.fails_high else "below"
     return Judgement(
         name=criterion.name,
         kind=Kind.RATE,
         verdict=Verdict.FAIL,
-        message=f"{_observed(criterion, decision)}{told}) is {side} {percent(criterion.bar, near=criterion.bar)}",
+        message=f"{_observed(criterion, ruling)}{told}) is {side} {percent(criterion.bar, near=criterion.bar)}",
         bar=criterion.bar,
-        test=decision.walk.fired,
-        errors=decision.errors,
-        requests=decision.requests,
-        value=decision.errors / decision.requests,
+        test=ruling.walk.fired,
+        errors=ruling.errors,
+        requests=ruling.requests,
+        value=ruling.errors / ruling.requests,
         interval=limits,
         since=None if by_mixture else since,
         decided_at=at,
@@ -99,22 +100,22 @@ def _failed(criterion: RateCriterion, decision: Decision, *, since: int, at: int
     )
 
 
-def _undecided_or_passed(criterion: RateCriterion, decision: Decision, share: float) -> Judgement:
-    limits = decision.walk.interval
-    passed = decision.walk.passes
-    needed = None if passed else requests_to_decide(decision.walk)
+def _undecided_or_passed(criterion: RateCriterion, ruling: Ruling, share: float) -> Judgement:
+    limits = ruling.walk.interval
+    passed = ruling.walk.passes
+    needed = None if passed else requests_to_decide(ruling.walk)
     limit, diluted = _of_new_path(criterion, limits, share)
     told = (_passing(criterion) if passed else _pending(criterion, needed)) + diluted
     return Judgement(
         name=criterion.name,
         kind=Kind.RATE,
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
-        message=f"{_observed(criterion, decision)}{_sure(criterion, limits)}) {told}",
+        message=f"{_observed(criterion, ruling)}{_sure(criterion, limits)}) {told}",
         bar=criterion.bar,
         test=FiredBy.MIXTURE if passed else None,
-        errors=decision.errors,
-        requests=decision.requests,
-        value=decision.errors / decision.requests,
+        errors=ruling.errors,
+        requests=ruling.requests,
+        value=ruling.errors / ruling.requests,
         interval=limits,
         requests_needed=needed,
         clump=criterion.clump,
@@ -123,15 +124,15 @@ def _undecided_or_passed(criterion: RateCriterion, decision: Decision, share: fl
     )
 
 
-def _observed(criterion: RateCriterion, decision: Decision) -> str:
-    rate = percent(decision.errors / decision.requests, near=criterion.bar)
-    return f"{criterion.name} {rate} ({count(decision.errors)} of {count(decision.requests)}"
+def _observed(criterion: RateCriterion, ruling: Ruling) -> str:
+    rate = percent(ruling.errors / ruling.requests, near=criterion.bar)
+    return f"{criterion.name} {rate} ({count(ruling.errors)} of {count(ruling.requests)}"
 
 
 def _sure(criterion: RateCriterion, limits: tuple[float, float]) -> str:
     sure = 1 - criterion.alpha_fail - criterion.alpha_pass
     lower, upper = (percent(limit, near=criterion.bar) for limit in limits)
-    return f"; {sure * 100:.3g}% sure it is between {lower} and {upper}"
+    return f"; {rough_percent(sure)} sure it is between {lower} and {upper}"
 
 
 def _passing(criterion: RateCriterion) -> str:
@@ -147,7 +148,7 @@ def _pending(criterion: RateCriterion, needed: float | None) -> str:
 
 def _of_new_path(criterion: RateCriterion, limits: tuple[float, float], share: float) -> tuple[float | None, str]:
     """What a rate over everyone tells of the new path alone: its limit, and that in words."""
-    if criterion.scope != "everyone" or share >= 1 or criterion.baseline is None:
+    if criterion.scope is not Scope.EVERYONE or share >= 1 or criterion.baseline is None:
         return None, ""
     limit = undiluted(limits[1] if criterion.fails_high else limits[0], baseline=criterion.baseline, share=share)
     if limit is None:
@@ -158,5 +159,6 @@ def _of_new_path(criterion: RateCriterion, limits: tuple[float, float], share: f
         )
     worst = percent(limit, near=criterion.bar)
     most = "fail up to" if criterion.fails_high else "reach only"
-    told = f"; over everyone's requests, so with the flag at {share * 100:g}% the new path alone may {most} {worst}"
+    flag_at = percentage(share * 100)
+    told = f"; over everyone's requests, so with the flag at {flag_at} the new path alone may {most} {worst}"
     return limit, told

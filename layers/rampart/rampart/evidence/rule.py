@@ -187,7 +187,7 @@ def likeliest_start(rule: RateRule, buckets: Sequence[Counts]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Ruling:
     """Where a walk ended, and the counts that its end speaks of."""
 
     walk: Walk
@@ -199,8 +199,8 @@ class Decision:
     """Index of the first bucket counted: later than 0 only where the change detector fired."""
 
 
-def decide(rule: RateRule, buckets: Iterable[Counts], *, stop_at_pass: bool = False) -> Decision:
-    """Walk the buckets up to the first fail, or to the first pass too; otherwise to the end."""
+def decide(rule: RateRule, buckets: Iterable[Counts]) -> Ruling:
+    """Walk the buckets up to the first fail; otherwise to the end."""
     walk = Walk(rule)
     seen: list[Counts] = []
     for index, (errors, requests) in enumerate(buckets):
@@ -208,10 +208,10 @@ def decide(rule: RateRule, buckets: Iterable[Counts], *, stop_at_pass: bool = Fa
         if walk.step(errors, requests) is FiredBy.CHANGE_DETECTOR:
             since = likeliest_start(rule, seen)
             changed = seen[since:]
-            return Decision(walk, sum(k for k, _ in changed), sum(n for _, n in changed), at=index, since=since)
-        if walk.fired is not None or (stop_at_pass and walk.passes):
-            return Decision(walk, walk.errors, walk.requests, at=index)
-    return Decision(walk, walk.errors, walk.requests)
+            return Ruling(walk, sum(k for k, _ in changed), sum(n for _, n in changed), at=index, since=since)
+        if walk.fired is not None:
+            return Ruling(walk, walk.errors, walk.requests, at=index)
+    return Ruling(walk, walk.errors, walk.requests)
 
 
 def requests_to_decide(walk: Walk) -> float | None:

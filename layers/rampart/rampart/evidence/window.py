@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class EvenSpan:
     """A part of a window, epoch seconds [start, end), in buckets of one width."""
 
     start: int
@@ -36,11 +36,11 @@ class Window:
     fine_from: int = 0
 
     @property
-    def spans(self) -> tuple[Span, ...]:
+    def spans(self) -> tuple[EvenSpan, ...]:
         """The parts, oldest first."""
         if not self.coarse:
-            return (Span(self.start, self.end, self.bucket),)
-        return (Span(self.start, self.fine_from, self.coarse), Span(self.fine_from, self.end, self.bucket))
+            return (EvenSpan(self.start, self.end, self.bucket),)
+        return (EvenSpan(self.start, self.fine_from, self.coarse), EvenSpan(self.fine_from, self.end, self.bucket))
 
     @property
     def buckets(self) -> int:

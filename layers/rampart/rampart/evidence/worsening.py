@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from rampart.evidence.buckets import is_number, judged_points
-from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, ReportedCriterion, ValueCriterion, judge
+from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, ReportedCriterion, ValueCriterion
+from rampart.evidence.judge import judge
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.verdict import Verdict

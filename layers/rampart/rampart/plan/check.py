@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from rampart.evidence.criteria import RateCriterion, Scope
 from rampart.evidence.dilution import diluted, least_share, undiluted
 from rampart.evidence.power import StageTraffic, healthy_rate, limit_without_errors, pass_chance
 from rampart.evidence.rule import RateRule
-from rampart.evidence.words import count, percent
-from rampart.plan.durations import format_duration
 from rampart.plan.model import Plan, Stage
 from rampart.plan.queries import criteria_of, query_findings
 from rampart.plan.window import planned_window
+from rampart.words import chance, count, percent, percentage, short_duration
 
 _LIKELY = 0.5
 """A healthy flag should pass at least this often, or people are asked about noughts."""
@@ -96,10 +94,10 @@ def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[PlanWarning]:
     window = planned_window(plan, stage)
     if window.buckets >= _LEAST_BUCKETS:
         return
-    width = format_duration(timedelta(seconds=window.bucket))
+    width = short_duration(window.bucket)
     told = (
-        f"{stage.label} is held for {stage.hold}: less settle ({format_duration(plan.settle)}) and lag "
-        f"({format_duration(plan.lag)}), {'only one' if window.buckets else 'no'} whole bucket of {width} may be left "
+        f"{stage.label} is held for {stage.hold}: less settle ({short_duration(plan.settle)}) and lag "
+        f"({short_duration(plan.lag)}), {'only one' if window.buckets else 'no'} whole bucket of {width} may be left "
         "to judge"
     )
     yield PlanWarning("bucket_too_wide", path, told, "Make the buckets smaller (bucket: 5m), or hold it longer")
@@ -107,21 +105,21 @@ def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[PlanWarning]:
 
 def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[PlanWarning]:
     baseline, share, high = criterion.baseline, stage.percent / 100, criterion.fails_high
-    if criterion.scope != Scope.EVERYONE or baseline is None:
+    if criterion.scope is not Scope.EVERYONE or baseline is None:
         return
     least = least_share(criterion.bar, baseline=baseline, fails_high=high)
     if share <= least:
         broken = diluted(1.0 if high else 0.0, baseline=baseline, share=share)
-        enough = f"{math.ceil(least * 10_000) / 100:g}%"
+        enough = percentage(math.ceil(least * 10_000) / 100)
         told = (
-            f"{criterion.name} counts everyone's requests: at {stage.percent:g}% a wholly broken new path makes it "
-            f"read {_rate(broken, criterion)}, still {_bar(criterion)}; it can fire from a share of {enough} on"
+            f"{criterion.name} counts everyone's requests: at {percentage(stage.percent)} a wholly broken new path "
+            f"makes it read {_rate(broken, criterion)}, still {_bar(criterion)}; it can only fire at {enough} or more"
         )
         yield PlanWarning("cannot_fire", path, told, f"{_COHORT}, or begin at {enough} or more")
     worst = undiluted(criterion.bar, baseline=baseline, share=share) or 0.0
     if share < 1 and abs(worst - (0.0 if high else 1.0)) >= _WORTHLESS:
         told = (
-            f"a pass of {criterion.name} at {stage.percent:g}% says only that the new path's own rate is "
+            f"a pass of {criterion.name} at {percentage(stage.percent)} says only that the new path's own rate is "
             f"{'below' if high else 'above'} {_rate(worst, criterion)}: a pass there means nothing"
         )
         yield PlanWarning("pass_means_nothing", path, told, _COHORT)
@@ -133,17 +131,17 @@ def _power(stage: StageTraffic, criterion: RateCriterion, path: str) -> Iterator
     unprovable = _unprovable(stage, criterion)
     if unprovable is not None:
         yield PlanWarning("cannot_prove", path, unprovable, _LONGER + _fewer(criterion))
-    everyone = criterion.scope == Scope.EVERYONE
+    everyone = criterion.scope is Scope.EVERYONE
     if unprovable is not None and not everyone:
         return
     healthy, per_bucket = healthy_rate(criterion), stage.per_bucket(everyone=everyone)
     rule = RateRule.of(criterion, stage.window.planned_buckets)
-    chance = pass_chance(rule, rate=healthy, requests_per_bucket=per_bucket, buckets=stage.window.buckets)
-    if chance < _LIKELY:
+    passes = pass_chance(rule, rate=healthy, requests_per_bucket=per_bucket, buckets=stage.window.buckets)
+    if passes < _LIKELY:
         requests = count(round(stage.requests(everyone=everyone)))
         told = (
             f"with {requests} requests in {stage.name}, a healthy flag (a rate of "
-            f"{_rate(healthy, criterion)}) passes {criterion.name} with a chance of {chance * 100:.0f}% only"
+            f"{_rate(healthy, criterion)}) passes {criterion.name} with a chance of {chance(passes)} only"
         )
         yield PlanWarning("cannot_decide", path, told, _LONGER + _fewer(criterion))
 

@@ -10,7 +10,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+from rampart.words import UNITS, counted, short_duration
+
+_UNITS = {unit[0]: seconds for unit, seconds in UNITS.items()}
 _WORDS = re.compile(
     r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*(s(?:ec(?:onds?)?)?|m(?:in(?:utes?)?)?|h(?:ours?)?|d(?:ays?)?|w(?:eeks?)?)\Z",
     re.IGNORECASE,
@@ -40,19 +42,10 @@ def _words(text: object) -> re.Match[str] | None:
     return _WORDS.match(text.strip()) if isinstance(text, str) else None
 
 
-def format_duration(duration: timedelta) -> str:
-    """Write a duration in the largest unit that holds it exactly: `90s`, `2m`, `4d`."""
-    seconds = duration.total_seconds()
-    for unit, size in reversed(_UNITS.items()):
-        if seconds >= size and seconds % size == 0:
-            return f"{int(seconds // size)}{unit}"
-    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
-
-
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
-    PlainSerializer(format_duration, return_type=str),
+    PlainSerializer(short_duration, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["90s", "2m", "4d", "1w"]}),
 ]
 
@@ -81,8 +74,8 @@ class Hold:
 
     def __str__(self) -> str:
         if self.clock is not None:
-            return format_duration(self.clock)
-        return f"{self.business_days} business day{'' if self.business_days == 1 else 's'}"
+            return short_duration(self.clock)
+        return counted(self.business_days or 0, "business day")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -83,7 +83,7 @@ def parse(text: str) -> Node | None:
     """
     if len(text) > _LONGEST:
         return None
-    reader = _Reader(text)
+    reader = _QueryReader(text)
     try:
         node = reader.sum(0)
     except _NotAQueryError:
@@ -174,7 +174,7 @@ class _NotAQueryError(Exception):
     """Ends the reading of text that isn't a metric query."""
 
 
-class _Reader:
+class _QueryReader:
     """Reads one query from left to right; brackets are followed to a bounded depth."""
 
     def __init__(self, text: str) -> None:

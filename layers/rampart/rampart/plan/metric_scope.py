@@ -44,7 +44,7 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class MetricScope:
     """Conditions that must all hold; `functional` scopes are written with AND and NOT, the others with , and !."""
 
     clauses: tuple[Clause, ...]
@@ -61,16 +61,16 @@ class Scope:
         """What two scopes that say the same have in common: order, blanks, case and repetition don't count."""
         return tuple(sorted({(c.key, c.value, c.negated) for c in self.clauses}))
 
-    def including(self, clauses: Iterable[Clause]) -> Scope:
+    def including(self, clauses: Iterable[Clause]) -> MetricScope:
         """The scope with more conditions."""
         added = tuple(c for c in clauses if not any(c.same(own) for own in self.clauses))
         functional = self.functional or any(c.is_opaque for c in added)
-        return Scope((*self.clauses, *added), functional)
+        return MetricScope((*self.clauses, *added), functional)
 
-    def without(self, clauses: Iterable[Clause]) -> Scope:
+    def without(self, clauses: Iterable[Clause]) -> MetricScope:
         """The scope less some of its conditions."""
         gone = tuple(clauses)
-        return Scope(tuple(c for c in self.clauses if not any(c.same(each) for each in gone)), self.functional)
+        return MetricScope(tuple(c for c in self.clauses if not any(c.same(each) for each in gone)), self.functional)
 
     def implies(self, clause: Clause) -> bool:
         """Whether what meets this scope meets a condition too; True where that can't be told."""
@@ -89,7 +89,7 @@ class Scope:
         return clause.value == "*" or any(not own.negated and fits(own.value, clause.value) for own in about)
 
 
-def parse_scope(text: str) -> Scope | None:
+def parse_scope(text: str) -> MetricScope | None:
     """Read what stands in the braces; None where conditions are alternatives (OR) at the outermost level.
 
     Source: docs.datadoghq.com, "Metrics: advanced filtering".
@@ -102,7 +102,7 @@ def parse_scope(text: str) -> Scope | None:
         parts.append(part)
     clauses = tuple(_clause(part) for part in parts if part not in {"", "*"})
     words = any(re.match(r"NOT\s", part, re.IGNORECASE) for part in parts)
-    return Scope(clauses, functional or words or any(c.is_opaque for c in clauses))
+    return MetricScope(clauses, functional or words or any(c.is_opaque for c in clauses))
 
 
 def fits(value: str, pattern: str) -> bool:

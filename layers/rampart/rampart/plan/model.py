@@ -22,6 +22,7 @@ from rampart.plan.calendar import Calendar
 from rampart.plan.closed import count_days
 from rampart.plan.durations import Duration, Hold
 from rampart.plan.quantities import Chance, Fraction, Percent, Traffic
+from rampart.words import count, percentage
 
 _LONGEST_PLAN = timedelta(days=300)  # a Step Functions execution ends after a year; what is left is for waiting people
 _SHORT_PLAN = timedelta(days=1)
@@ -228,7 +229,7 @@ class Stage(Model):
     @property
     def label(self) -> str:
         """The stage as people say it: `Canary (1%)` or `25%`."""
-        return f"{self.name} ({self.percent:g}%)" if self.name else f"{self.percent:g}%"
+        return f"{self.name} ({percentage(self.percent)})" if self.name else percentage(self.percent)
 
 
 def _known_zone(name: str) -> str:
@@ -276,8 +277,8 @@ def _lapse_problems(lapses: timedelta, stages: Sequence[Stage]) -> Iterator[Prob
     if _total_hold(stages) > _SHORT_PLAN and rounds * LAPSE_EVENTS > _MOST_LAPSE_EVENTS:
         least = math.ceil(_LONGEST_PLAN * LAPSE_EVENTS / _MOST_LAPSE_EVENTS / timedelta(hours=1))
         what = (
-            f"a question that nobody answers would be asked {rounds:,.0f} times in {_LONGEST_PLAN.days} days, and the "
-            f"execution's history would be full before; let it stand for {least}h or longer"
+            f"a question that nobody answers would be asked {count(round(rounds))} times in {_LONGEST_PLAN.days} days, "
+            f"and the execution's history would be full before; let it stand for {least}h or longer"
         )
         yield ("approval_lapses",), what
 
@@ -286,8 +287,8 @@ def _closed_problems(calendar: Calendar, stages: Sequence[Stage]) -> Iterator[Pr
     closed, holds = count_days(calendar.closed), _total_hold(stages)
     if closed and timedelta(days=closed) + holds > _LONGEST_PLAN:
         what = (
-            f"{closed} closed days and {holds / timedelta(days=1):g} days of holds may take longer than the longest "
-            f"plan, {_LONGEST_PLAN.days} days; name only the days that fall into the rollout"
+            f"{closed} closed days and {count(holds / timedelta(days=1))} days of holds may take longer than the "
+            f"longest plan, {_LONGEST_PLAN.days} days; name only the days that fall into the rollout"
         )
         yield ("calendar", "closed"), what
 

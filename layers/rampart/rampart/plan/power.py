@@ -8,9 +8,9 @@ from rampart.evidence.criteria import RateCriterion, Scope
 from rampart.evidence.dilution import diluted
 from rampart.evidence.power import MULTIPLES, fail_chance, healthy_rate, multiple_of_bar
 from rampart.evidence.rule import RateRule
-from rampart.evidence.words import count
 from rampart.plan.check import stage_traffic
 from rampart.plan.model import Plan, Stage
+from rampart.words import count, whole_percent
 
 _SURE = 0.8
 """A stage that finds a fault this often is said to find it."""
@@ -47,7 +47,7 @@ class PowerLeft:
 
     @property
     def _percent(self) -> str:
-        return f"{min(99.0, self.chance * 100):.0f}%"
+        return whole_percent(min(0.99, self.chance))
 
 
 def power_left(plan: Plan, criterion: RateCriterion, requests_per_hour: float) -> PowerLeft:
@@ -67,7 +67,7 @@ def power_left(plan: Plan, criterion: RateCriterion, requests_per_hour: float) -
 
 def _chance(plan: Plan, stage: Stage, criterion: RateCriterion, requests_per_hour: float, multiple: float) -> float:
     traffic = stage_traffic(plan, stage, requests_per_hour)
-    everyone = criterion.scope == Scope.EVERYONE
+    everyone = criterion.scope is Scope.EVERYONE
     rate = multiple_of_bar(criterion, multiple)
     if everyone:
         rate = diluted(rate, baseline=healthy_rate(criterion), share=traffic.share)

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from rampart.plan.durations import parse_duration
+from rampart.words import exact_percent
 
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%\Z")
 _TRAFFIC = re.compile(
@@ -29,11 +30,6 @@ def parse_fraction(value: object) -> float:
     if fraction > 1:
         raise ValueError(f"{value!r} is more than 100%")
     return fraction
-
-
-def format_fraction(fraction: float) -> str:
-    """Write 0.003 as `0.3%`."""
-    return f"{fraction * 100:.6f}".rstrip("0").rstrip(".") + "%"
 
 
 def parse_traffic(value: object) -> float:
@@ -63,7 +59,7 @@ Percent = Annotated[float, Field(ge=0, le=100), AfterValidator(_at_most_three_de
 Fraction = Annotated[
     float,
     BeforeValidator(parse_fraction),
-    PlainSerializer(format_fraction, return_type=str),
+    PlainSerializer(exact_percent, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["1%", "0.3%"]}),
 ]
 Chance = Annotated[

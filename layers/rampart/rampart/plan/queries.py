@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from rampart.evidence.criteria import (
-    CountCriterion,
-    Criterion,
-    RateCriterion,
-    ReportedCriterion,
-    Side,
-    ValueCriterion,
-)
+from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, ReportedCriterion, Side, ValueCriterion
 from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.series import Measured
 from rampart.plan.model import CountSpec, CriterionSpec, Plan, RateSpec, ReportedSpec, ValueSpec
@@ -87,7 +80,7 @@ def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
                 side=Side.BELOW if spec.below is not None else Side.ABOVE,
                 clump=spec.clump if spec.clump is not None else DEFAULT_CLUMP,
                 clump_source=spec.clump_source or ("default" if spec.clump is None else "declared"),
-                scope=spec.scope.value,
+                scope=spec.scope,
                 baseline=spec.baseline,
                 usual=spec.history.rate if spec.history is not None else None,
                 alpha_fail=spec.alpha_fail,

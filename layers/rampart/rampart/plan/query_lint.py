@@ -9,11 +9,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Self
 
-from rampart.plan.durations import format_duration
 from rampart.plan.metric_query import Node, parse, write
 from rampart.plan.metric_scope import Clause
 from rampart.plan.query_pairs import Pair
 from rampart.plan.query_units import Flaw, counting, flaws, groups_in, ungrouped
+from rampart.words import count, rough_percent, short_duration
 
 _LONGEST_SHOWN = 300
 _BUCKET = timedelta(minutes=5)
@@ -114,7 +114,7 @@ def _of_sum(seconds: float | None, bucket: timedelta) -> str:
     if seconds is None:
         return "`at_most` is held against the sum over the stage, and the sum of these isn't a number of events"
     units = bucket.total_seconds() / seconds
-    return f"in buckets of {format_duration(bucket)}, {_times(units)}, so `at_most` is reached at another number"
+    return f"in buckets of {short_duration(bucket)}, {_times(units)}, so `at_most` is reached at another number"
 
 
 _Fault = tuple[QueryFault, str]
@@ -223,14 +223,9 @@ class _Rate:
         if part.seconds is None:
             return "the rate would be no share of requests"
         units = self.bucket.total_seconds() / part.seconds
-        width = format_duration(self.bucket)
-        if part.name == "errors":
-            return (
-                f"if 100% of requests {self.happened}, the rate would read {_percent(1 / units)} in buckets of {width}"
-            )
-        return (
-            f"if 0.1% of requests {self.happened}, the rate would read {_percent(0.001 * units)} in buckets of {width}"
-        )
+        share, reads = ("100%", 1 / units) if part.name == "errors" else ("0.1%", 0.001 * units)
+        told = f"if {share} of requests {self.happened}, the rate would read {rough_percent(reads)}"
+        return f"{told} in buckets of {short_duration(self.bucket)}"
 
     def _weight(self, seconds: float | None) -> str:
         """What it does to the evidence that neither part is a count."""
@@ -238,7 +233,7 @@ class _Rate:
             return "the rate would be no share of requests"
         units = self.bucket.total_seconds() / seconds
         effect = "a failing flag may never be found" if units > 1 else "chance is taken for evidence"
-        return f"in buckets of {format_duration(self.bucket)}, {_times(units)}, so {effect}"
+        return f"in buckets of {short_duration(self.bucket)}, {_times(units)}, so {effect}"
 
     def _foreign_to(self, part: _Part) -> str:
         tags = ", ".join(f"`{_tag(clause)}`" for clause in self._foreign(part))
@@ -257,13 +252,8 @@ class _Rate:
 
 
 def _times(units: float) -> str:
-    return f"{units:,.0f} of them read as 1" if units >= 1 else f"1 of them reads as {1 / units:,.0f}"
+    return f"{count(round(units))} of them read as 1" if units >= 1 else f"1 of them reads as {count(round(1 / units))}"
 
 
 def _tag(clause: Clause) -> str:
     return f"!{clause.text}" if clause.negated else clause.text
-
-
-def _percent(share: float) -> str:
-    value = 100 * share
-    return f"{value:.2g}%" if value < 100 else f"{value:,.0f}%"

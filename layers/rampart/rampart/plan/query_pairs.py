@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from rampart.plan.metric_query import Call, Metric, Node, Product, Sum, is_weightless, mapped
-from rampart.plan.metric_scope import Clause, Scope, fits, parse_scope
+from rampart.plan.metric_scope import Clause, MetricScope, fits, parse_scope
 
 _BETWEEN_WORDS = re.compile(r"[._\-/]")
 _COUNTED = re.compile(
@@ -81,7 +81,7 @@ class Pair:
             clause for clause in _common(self.total) if (related or clause.key in known) and not scope.implies(clause)
         ]
 
-    def _narrowed(self, metric: Metric) -> Scope | None:
+    def _narrowed(self, metric: Metric) -> MetricScope | None:
         missing = [clause for clause in self._missing(metric) if not clause.tells_outcomes]
         if not missing:
             return None
@@ -158,12 +158,12 @@ def _canonical_scope(text: str) -> tuple[tuple[str, str, bool], ...]:
     return scope.canonical if scope is not None else ((" ".join(text.lower().split()), "", False),)
 
 
-def _read(metric: Metric) -> Scope:
+def _read(metric: Metric) -> MetricScope:
     """The scope of a metric; nothing of alternatives, which can't be compared."""
-    return parse_scope(metric.scope) or Scope((), functional=False)
+    return parse_scope(metric.scope) or MetricScope((), functional=False)
 
 
-def _with_scopes(node: Node, change: Callable[[Metric], Scope | None]) -> Node:
+def _with_scopes(node: Node, change: Callable[[Metric], MetricScope | None]) -> Node:
     def changed(metric: Metric) -> Metric:
         scope = change(metric) if parse_scope(metric.scope) is not None else None
         return metric if scope is None else replace(metric, scope=scope.text)

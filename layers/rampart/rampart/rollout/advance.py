@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from rampart.errors import ConflictError, FlagStoreError
 from rampart.evidence.verdict import Verdict
-from rampart.ports import Clock, FlagStore, MonitorSource, Pace, RolloutStore
 from rampart.rollout.climb import climb, step_down
-from rampart.rollout.drift import astray
+from rampart.rollout.drift import Drift
+from rampart.rollout.gate import Gate, GateKind
 from rampart.rollout.guards import NOBODY_TO_ASK, judge_monitors
-from rampart.rollout.lower import USUAL_PACE, look_at_all, lower
+from rampart.rollout.lower import USUAL_TRIES, look_at_all, lower
 from rampart.rollout.permission import Refusal, has_turned, is_waived, permit
-from rampart.rollout.state import (
-    CLOSED,
-    Event,
-    EventKind,
-    GateKind,
-    Intent,
-    RolloutState,
-    Status,
-)
+from rampart.rollout.ports import Clock, FlagStore, MonitorSource, RolloutStore
+from rampart.rollout.sight import astray
+from rampart.rollout.state import CLOSED, Event, EventKind, Intent, RolloutState, Standing, Status
 from rampart.rollout.waiver import Override
+from rampart.words import percentage
 
 _START = "start"
 """Stands for the gate of an attempt's first stage, whose approval is the start itself."""
 
 
-class Outcome(StrEnum):
+class AdvanceOutcome(StrEnum):
     """How an advance ended; the state machine branches on it."""
 
     ADVANCED = "advanced"
@@ -47,6 +42,26 @@ class Outcome(StrEnum):
     """Before the first stage a flag is not at 0%, or gone: the attempt ends before it began."""
 
 
+@dataclass(frozen=True, slots=True)
+class AdvanceResult:
+    """How an advance ended, where the rollout then stood by its record, and why it did not move."""
+
+    outcome: AdvanceOutcome
+    attempt: int
+    stage: int | None = None
+    percent: float | None = None
+    why: str | None = None
+
+    @classmethod
+    def of(cls, outcome: AdvanceOutcome, state: RolloutState, why: str | None = None) -> AdvanceResult:
+        """How an advance of this rollout ended."""
+        return cls(outcome, state.attempt, state.stage, state.percent, why)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The answer as the state machine `rollout` reads it."""
+        return asdict(self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
     """The use case with its ports."""
@@ -55,52 +70,53 @@ class Advance:
     flags: FlagStore
     metrics: MonitorSource = NOBODY_TO_ASK
     clock: Clock
-    pace: Pace = USUAL_PACE
+    tries: int = USUAL_TRIES
 
-    def __call__(self, *, rollout: str, attempt: int, execution: str, gate: str | None) -> dict[str, Any]:
+    def __call__(self, *, rollout: str, attempt: int, execution: str, gate: str | None) -> AdvanceResult:
         """Go one stage up, or complete; `gate` is the id of the gate whose answer allows it, None for the first stage.
 
         Raises FlagStoreError when the flags cannot be moved (the caller tries again) and StoreError.
         """
         wanted = gate or _START
-        for _ in range(self.pace.read_back):
+        for _ in range(self.tries):
             state = self.store.state(rollout)
             if state is not None and _is_done(state, attempt, execution, wanted):
-                return _outcome(_DONE[state.status], state)
+                return AdvanceResult.of(_DONE[state.status], state)
             if state is None or not _is_mine(state, attempt, execution):
                 return self._halted(state, attempt, execution)
             try:
+                if state.intent is not None and state.intent.gate == wanted:
+                    return self._again(state, state.intent)
                 return self._step(state, gate, wanted)
             except ConflictError:
                 continue  # a tick wrote in between: look again
         raise ConflictError(f"{rollout}: the record kept changing while the advance was prepared")
 
-    def _step(self, state: RolloutState, gate_id: str | None, wanted: str) -> dict[str, Any]:
+    def _again(self, state: RolloutState, intent: Intent) -> AdvanceResult:
+        """Repeat an advance that was cut off; the intent stands for as long as anybody may still write."""
         now = self.clock.now()
-        if state.intent is not None and state.intent.gate == wanted:
-            # A repetition of an advance that was cut off; the intent stands for as long as anybody may still write.
-            if has_turned(state, state.intent):
-                return self._take_back(state, state.intent, "the newest evaluation says fail", now)
-            if state.drift is not None:
-                return self._take_back(state, state.intent, f"the flag is {state.drift}", now)
-            unguarded = self._unguarded(state, state.overrides, now)
-            if unguarded is not None:
-                return self._take_back(state, state.intent, unguarded.why, now)
-            again = state.moved(now, intent=state.intent.model_copy(update={"at": now}), cut_off=now)
-            self.store.commit(state, again)
-            return self._raise_flags(again, again.intent or state.intent)
+        if has_turned(state, intent):
+            return self._take_back(state, intent, "the newest evaluation says fail", now)
+        if state.drift is not None:
+            return self._take_back(state, intent, f"the flag is {state.drift}", now)
+        unguarded = self._unguarded(state, now)
+        if unguarded is not None:
+            return self._take_back(state, intent, unguarded.why, now)
+        begun = intent.changed(at=now)
+        again = state.moved(now, intent=begun, cut_off=now)
+        self.store.commit(state, again)
+        return self._raise_flags(again, begun)
+
+    def _step(self, state: RolloutState, gate_id: str | None, wanted: str) -> AdvanceResult:
+        now = self.clock.now()
         gate = self.store.gate(state.rollout) if gate_id else None
-        permitted = permit(state, gate_id, gate, now)
-        is_end = state.next_stage == len(state.plan.stages)
-        if not isinstance(permitted, Refusal):
-            away = self._away_from_record(state, now) if is_end else None
-            permitted = away or self._unguarded(state, permitted, now) or permitted
+        permitted = self._permitted(state, gate_id, gate, now)
         if isinstance(permitted, Refusal):
             if state.gate is not None and state.gate.id == gate_id:  # a repetition tells nothing twice
-                return self._hold(state.moved(now), state, permitted.why, now)
-            return _outcome(Outcome.STALE, state) | {"why": permitted.why}
+                return self._hold(state, state.moved(now, gate=None), permitted.why, wanted)
+            return AdvanceResult.of(AdvanceOutcome.STALE, state, permitted.why)
         answered = gate_id if gate is not None and gate.kind is not GateKind.BAKE else None
-        if is_end:
+        if state.next_stage == len(state.plan.stages):
             return self._complete(state, answered, wanted, now)
         percent = state.plan.stages[state.next_stage].percent
         intent = Intent(gate=wanted, stage=state.next_stage, percent=percent, at=now)
@@ -108,15 +124,26 @@ class Advance:
         self.store.commit(state, after, answered=answered)
         return self._raise_flags(after, intent)
 
-    def _raise_flags(self, state: RolloutState, intent: Intent) -> dict[str, Any]:
+    def _permitted(
+        self, state: RolloutState, gate_id: str | None, gate: Gate | None, now: datetime
+    ) -> tuple[Override, ...] | Refusal:
+        """The overrides with which the next step may be made, or why it may not: by its answer, and as things are."""
+        permitted = permit(state, gate_id, gate, now)
+        if isinstance(permitted, Refusal):
+            return permitted
+        is_end = state.next_stage == len(state.plan.stages)
+        away = self._away_from_record(state, now) if is_end else None
+        return away or self._unguarded(state.moved(now, overrides=permitted), now) or permitted
+
+    def _raise_flags(self, state: RolloutState, intent: Intent) -> AdvanceResult:
         strayed = climb(self.flags, state, intent, self.clock.now())
         if strayed is not None:
             return self._take_back(state, intent, f"the flag is {strayed}", self.clock.now(), strayed)
         return self._commit(state, intent)
 
     def _take_back(
-        self, state: RolloutState, intent: Intent, why: str, now: datetime, strayed: str | None = None
-    ) -> dict[str, Any]:
+        self, state: RolloutState, intent: Intent, why: str, now: datetime, strayed: Drift | None = None
+    ) -> AdvanceResult:
         """Give an advance up: what it raised goes down to the stage before, what another writer did stays."""
         step_down(self.flags, state, intent)
         # What the run before this one wrote may land late; a tick sees it then.
@@ -125,44 +152,37 @@ class Advance:
             intent=None,
             cut_off=state.cut_off if strayed else now,  # only a run before this one can have written
             own_write=state.written(now, intent.percent),
-            drift=strayed if strayed and state.stage is not None else state.drift,
+            drift=strayed if strayed and state.standing else state.drift,
+            gate=None if state.standing else state.gate,
         )
-        told = [_event(state, now, EventKind.DRIFTED, f"the flag is {strayed}")] if strayed else []
-        if state.stage is None:  # there is no stage to be held yet: the attempt ends before it began
+        told = []
+        if strayed:
+            told.append(state.event(now, EventKind.DRIFTED, f"the flag is {strayed}", gate=intent.gate))
+        if state.standing is None:  # there is no stage to be held yet: the attempt ends before it began
             self.store.commit(state, after, events=told)
-            return _outcome(Outcome.ASTRAY, state) | {"why": why}
-        return self._hold(after, state, why, now, told)
+            return AdvanceResult.of(AdvanceOutcome.ASTRAY, state, why)
+        return self._hold(state, after, why, intent.gate, told)
 
-    def _commit(self, state: RolloutState, intent: Intent) -> dict[str, Any]:
-        for _ in range(self.pace.read_back):
+    def _commit(self, state: RolloutState, intent: Intent) -> AdvanceResult:
+        for _ in range(self.tries):
             now = self.clock.now()
+            after = _advanced(state, intent, now)
             stage = state.plan.stages[intent.stage]
-            after = state.moved(
-                now,
-                stage=intent.stage,
-                percent=intent.percent,
-                stage_started=now,
-                hold_ends=state.plan.calendar.end_of_hold(now, stage.hold, state.plan.zone),
-                intent=None,
-                latest=None,
-                gate=None,
-                drift=None,
-                unread_since=None,
-                passed_gate=intent.gate,
-                own_write=state.written(now),
+            message = f"{_flags(state)} read at {percentage(intent.percent)}" + (
+                f": {stage.name}" if stage.name else ""
             )
-            message = f"{_flags(state)} read at {intent.percent:g}%" + (f": {stage.name}" if stage.name else "")
+            event = after.event(now, EventKind.ADVANCED, message, gate=intent.gate)
             try:
-                self.store.commit(state, after, events=[_event(after, now, EventKind.ADVANCED, message)])
+                self.store.commit(state, after, events=[event])
             except ConflictError:
                 current = self.store.state(state.rollout)
                 if current is None or not _is_mine(current, state.attempt, state.execution):
                     return self._halted(current, state.attempt, state.execution, mine=intent)
                 if current.intent != intent:
-                    return _outcome(Outcome.ADVANCED, current)  # another run of this very advance was faster
+                    return AdvanceResult.of(AdvanceOutcome.ADVANCED, current)  # another run of this was faster
                 state = current  # a tick wrote in between; the intent still stands
                 continue
-            return _outcome(Outcome.ADVANCED, after)
+            return AdvanceResult.of(AdvanceOutcome.ADVANCED, after)
         raise ConflictError(f"{state.rollout}: the record kept changing while the advance was recorded")
 
     def _away_from_record(self, state: RolloutState, now: datetime) -> Refusal | None:
@@ -174,46 +194,46 @@ class Advance:
         strayed = astray(state, found, now)
         return None if strayed is None else Refusal(f"the flag is {strayed}")
 
-    def _unguarded(self, state: RolloutState, overrides: tuple[Override, ...], now: datetime) -> Refusal | None:
+    def _unguarded(self, state: RolloutState, now: datetime) -> Refusal | None:
         """Why a step may not be made beside the plan's monitors as they are now; the first was asked at the start."""
-        if state.stage is None:
+        if state.standing is None:
             return None
-        for judgement in judge_monitors(self.metrics, state.plan, now, since=state.stage_started):
-            if judgement.verdict is not Verdict.PASS and not is_waived(judgement, overrides, state.stage):
+        for judgement in judge_monitors(self.metrics, state.plan, now, since=state.standing.started):
+            if judgement.verdict is not Verdict.PASS and not is_waived(judgement, state):
                 return Refusal(judgement.message)
         return None
 
-    def _complete(self, state: RolloutState, answered: str | None, wanted: str, now: datetime) -> dict[str, Any]:
+    def _complete(self, state: RolloutState, answered: str | None, wanted: str, now: datetime) -> AdvanceResult:
         after = state.moved(
             now, status=Status.COMPLETED, gate=None, passed_gate=wanted, watch_until=now + state.plan.watch
         )
-        told = f"{_flags(state)} stays at {state.percent:g}% of actors: the rollout is complete"
-        event = _event(after, now, EventKind.COMPLETED, told)
+        told = f"{_flags(state)} stays at {percentage(state.percent)} of actors: the rollout is complete"
+        event = after.event(now, EventKind.COMPLETED, told, gate=wanted)
         self.store.commit(state, after, events=[event], answered=answered, release=True)
-        return _outcome(Outcome.COMPLETED, after)
+        return AdvanceResult.of(AdvanceOutcome.COMPLETED, after)
 
     def _halted(
         self, state: RolloutState | None, attempt: int, execution: str, mine: Intent | None = None
-    ) -> dict[str, Any]:
+    ) -> AdvanceResult:
         """This attempt is over: what it may have raised comes down, unless a newer attempt holds the flags."""
         if state is None or state.status in CLOSED or state.attempt != attempt or state.execution != execution:
-            return {"outcome": Outcome.HALTED.value, "attempt": attempt}
-        lower(self.flags, state.plan.flags, self.pace)
+            return AdvanceResult(AdvanceOutcome.HALTED, attempt)
+        lower(self.flags, state.plan.flags, self.tries)
         if state.intent is not None and state.intent == mine:  # what another run may still write, time must settle
             # Whoever writes first sees the intent and looks at the flag again.
             with suppress(ConflictError):
                 self.store.commit(state, state.moved(self.clock.now(), intent=None))
-        return _outcome(Outcome.HALTED, state)
+        return AdvanceResult.of(AdvanceOutcome.HALTED, state)
 
     def _hold(
-        self, after: RolloutState, before: RolloutState, why: str, now: datetime, told: Sequence[Event] = ()
-    ) -> dict[str, Any]:
-        event = _event(before, now, EventKind.HELD, f"not advanced: {why}; it is asked again")
-        self.store.commit(before, after.model_copy(update={"gate": None}), events=[*told, event])
-        return _outcome(Outcome.STALE, before) | {"why": why}
+        self, before: RolloutState, after: RolloutState, why: str, gate: str, told: Sequence[Event] = ()
+    ) -> AdvanceResult:
+        event = before.event(after.updated, EventKind.HELD, f"not advanced: {why}; it is asked again", gate=gate)
+        self.store.commit(before, after, events=[*told, event])
+        return AdvanceResult.of(AdvanceOutcome.STALE, before, why)
 
 
-_DONE = {Status.LIVE: Outcome.ADVANCED, Status.COMPLETED: Outcome.COMPLETED}
+_DONE = {Status.LIVE: AdvanceOutcome.ADVANCED, Status.COMPLETED: AdvanceOutcome.COMPLETED}
 
 
 def _is_done(state: RolloutState, attempt: int, execution: str, wanted: str) -> bool:
@@ -226,28 +246,20 @@ def _is_mine(state: RolloutState, attempt: int, execution: str) -> bool:
     return state.status is Status.LIVE and state.attempt == attempt and state.execution == execution
 
 
-def _flags(state: RolloutState) -> str:
-    return ", ".join(state.plan.flags)
-
-
-def _event(state: RolloutState, now: datetime, kind: EventKind, message: str) -> Event:
-    return Event(
-        at=now,
-        kind=kind,
-        rollout=state.rollout,
-        attempt=state.attempt,
-        stage=state.stage,
-        percent=state.percent,
-        message=message,
-        details={"gate": state.passed_gate} if state.passed_gate else {},
+def _advanced(state: RolloutState, intent: Intent, now: datetime) -> RolloutState:
+    """The record once its flags were read at the intent's percentage: a new stage, of which nothing is known yet."""
+    hold_ends = state.plan.calendar.end_of_hold(now, state.plan.stages[intent.stage].hold, state.plan.zone)
+    return state.moved(
+        now,
+        standing=Standing(stage=intent.stage, percent=intent.percent, started=now, hold_ends=hold_ends),
+        intent=None,
+        gate=None,
+        drift=None,
+        unread_since=None,
+        passed_gate=intent.gate,
+        own_write=state.written(now),
     )
 
 
-def _outcome(outcome: Outcome, state: RolloutState) -> dict[str, Any]:
-    return {
-        "outcome": outcome.value,
-        "rollout": state.rollout,
-        "attempt": state.attempt,
-        "stage": state.stage,
-        "percent": state.percent,
-    }
+def _flags(state: RolloutState) -> str:
+    return ", ".join(state.plan.flags)

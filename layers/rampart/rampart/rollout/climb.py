@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from rampart.errors import FlagStoreError, FlagUnconfirmedError
-from rampart.ports import FlagStore
-from rampart.rollout.drift import astray
+from rampart.rollout.drift import Drift
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import for_each, look, look_at_all
+from rampart.rollout.ports import FlagStore
+from rampart.rollout.sight import astray
 from rampart.rollout.state import Intent, RolloutState
+from rampart.words import percentage
 
 
-def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) -> str | None:
+def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) -> Drift | None:
     """Set every flag to the intent's percentage and read it back; all of them are looked at before the first write.
 
-    Returns where a flag is instead of at the record, in words, and then nothing was written; None when all are there.
+    Returns where a flag is instead of at the record, and then nothing was written; None when all are there.
     Flipper has no conditional write, so a change between the look and the write, some milliseconds, goes unseen.
     Raises FlagStoreError where a flag cannot be read or written, or reads otherwise: it is tried again.
     """
@@ -26,7 +28,9 @@ def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) 
     for reading in readings:
         if reading.exposure not in (state.percent, intent.percent):
             # A cache may still hold it, or somebody turned the flag down just now: in a moment that shows.
-            raise FlagUnconfirmedError(f"{reading.flag} reads {reading.exposure:g}%, as before; it will be tried again")
+            raise FlagUnconfirmedError(
+                f"{reading.flag} reads {percentage(reading.exposure)}, as before; it will be tried again"
+            )
     for_each(state.plan.flags, lambda name: flags.set_percentage(name, intent.percent))
     for reading in for_each(state.plan.flags, lambda name: look(flags, name)):
         _confirm(reading, intent.percent)
@@ -55,5 +59,6 @@ def _known(each: FlagReading | FlagStoreError) -> FlagReading:
 def _confirm(reading: FlagReading, percent: float) -> None:
     if reading.exposure != percent:  # whatever gate lets people in
         raise FlagUnconfirmedError(
-            f"{reading.flag} was set to {percent:g}% but reads {reading.exposure:g}%; it will be tried again"
+            f"{reading.flag} was set to {percentage(percent)} but reads {percentage(reading.exposure)}; "
+            "it will be tried again"
         )

@@ -4,46 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError
 from rampart.evidence import RULE_VERSION
-from rampart.evidence.criteria import Judgement, ReportedCriterion, judge
+from rampart.evidence.criteria import ReportedCriterion
+from rampart.evidence.judge import judge
+from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Measured, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
 from rampart.plan.model import OnAlerting, OnFail, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
-from rampart.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
-from rampart.rollout.drift import Sight, cause_of, is_echo, sight_of
+from rampart.rollout.drift import Drift, cause_of
 from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to
+from rampart.rollout.gate import GateKind, OpenGate
 from rampart.rollout.guards import judge_monitors
 from rampart.rollout.lower import look_at_all
 from rampart.rollout.measure import measure
-from rampart.rollout.permission import advances_alone, is_fresh
+from rampart.rollout.permission import is_fresh
+from rampart.rollout.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
+from rampart.rollout.question import SIGHTED, answer_of, may_ask
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
-from rampart.rollout.state import (
-    DOWN,
-    Evaluation,
-    Event,
-    EventKind,
-    GateKind,
-    Latest,
-    OpenGate,
-    RolloutState,
-    Status,
-)
-from rampart.rollout.waiver import LETS_ON
+from rampart.rollout.sight import Sight, is_echo, sight_of
+from rampart.rollout.state import DOWN, Evaluation, Event, EventKind, Latest, RolloutState, Standing, Status
+from rampart.words import timestamp
 
 _MOST_SLACK = timedelta(seconds=30)
 """Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one tick did for one rollout, for the log."""
+class EvaluateResult:
+    """What one look at one rollout did, for the log."""
 
     rollout: str
     did: tuple[str, ...]
@@ -61,22 +55,24 @@ class Evaluate:
     rollback: RollbackCaller
     clock: Clock
 
-    def __call__(self, rollout: str) -> Look:
+    def __call__(self, rollout: str) -> EvaluateResult:
         """Look at one watched rollout once; a repetition or an overlapping look changes nothing twice.
 
         Raises StoreError when the record cannot be read or written.
         """
         state = self.store.state(rollout)
         if state is None:
-            return Look(rollout, ("gone",))
+            return EvaluateResult(rollout, ("gone",))
         try:
             return self._live(state) if state.status is Status.LIVE else self._watch(state)
         except ConflictError:
-            return Look(rollout, ("overtaken",))  # another tick or a rollback wrote first; the next tick sees it
+            return EvaluateResult(
+                rollout, ("overtaken",)
+            )  # another tick or a rollback wrote first; the next tick sees it
 
     # A rollout that is over: its flags must stay where they were left.
 
-    def _watch(self, state: RolloutState) -> Look:
+    def _watch(self, state: RolloutState) -> EvaluateResult:
         did: list[str] = []
         now = self.clock.now()
         unread = False
@@ -101,7 +97,7 @@ class Evaluate:
         if over and state.intent is None and not unread and not did:
             self.store.commit(state, state.moved(now, watched=False))
             did.append("no longer watched")
-        return Look(state.rollout, tuple(did))
+        return EvaluateResult(state.rollout, tuple(did))
 
     def _see_completed(self, state: RolloutState, now: datetime) -> tuple[RolloutState, tuple[str, ...]]:
         """Tell once where the flags are not as the rollout left them: a rollback may have met its very end."""
@@ -116,17 +112,17 @@ class Evaluate:
 
     # A live rollout.
 
-    def _live(self, state: RolloutState) -> Look:
+    def _live(self, state: RolloutState) -> EvaluateResult:
         now = self.clock.now()
-        if state.stage is None or state.stage_started is None:
-            return Look(state.rollout, self._check_execution(state))
+        if state.standing is None:
+            return EvaluateResult(state.rollout, self._check_execution(state))
         sight = sight_of(state, self.flags, now)
         drift = sight.drift
-        told = [] if drift == state.drift else [_drifted(state, drift, now)]
+        told = [] if _is_told(drift, state) else [_drifted(state, drift, now)]
         cause = cause_of(drift, state.plan.on_drift)
         verdict = None
         if cause is not Cause.DRIFT and _is_due(state, now):
-            state = self._judge(state, sight, told, now)
+            state = self._judge(state, state.standing, sight, told, now)
             verdict = state.latest.verdict if state.latest else None
         elif told or sight.unread_since != state.unread_since:
             after = state.moved(now, drift=drift, unread_since=sight.unread_since)
@@ -135,26 +131,28 @@ class Evaluate:
         if failing := _fails_hard(state):  # at each tick, for the call may have been lost
             messages = state.latest.messages if state.latest else {}
             self._call(state, Cause.EVIDENCE, "; ".join(messages.get(name, f"{name} fails") for name in failing))
-            return Look(state.rollout, ("failed: rollback called",), verdict)
+            return EvaluateResult(state.rollout, ("failed: rollback called",), verdict)
         if cause is not None:
             self._call(state, cause, f"the flag is {drift}")
-            return Look(state.rollout, (f"drift: {cause.value} called",), verdict)
-        return Look(state.rollout, self._answer(state, now), verdict)
+            return EvaluateResult(state.rollout, (f"drift: {cause.value} called",), verdict)
+        return EvaluateResult(state.rollout, self._answer(state, now), verdict)
 
-    def _judge(self, state: RolloutState, sight: Sight, told: Sequence[Event], now: datetime) -> RolloutState:
+    def _judge(
+        self, state: RolloutState, standing: Standing, sight: Sight, told: Sequence[Event], now: datetime
+    ) -> RolloutState:
         """Ask for the evidence, judge it, and write the evaluation with what else this look found, in one commit."""
-        window = window_of(state, now)
+        window = window_of(state.plan, standing, now)
         answers = measure(self.metrics, queries_of(state.plan), window)
-        monitors = judge_monitors(self.metrics, state.plan, now, since=state.stage_started)
+        monitors = judge_monitors(self.metrics, state.plan, now, since=standing.started)
         judgements = [*judge_all(state.plan, answers, window, share=state.percent / 100), *monitors]
         by_now = as_bad_as_they_became(state, judgements, answers, window)
         verdict = worst(j.verdict for j in judgements)
         evaluation = Evaluation(
-            id=f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+            id=timestamp(now),
             at=now,
             rollout=state.rollout,
             attempt=state.attempt,
-            stage=state.stage or 0,
+            stage=standing.stage,
             percent=state.percent,
             window=window.to_stored(),
             verdict=verdict,
@@ -172,12 +170,14 @@ class Evaluate:
             fails={j.name: shown_to(state, j) for j in by_now if j.verdict is Verdict.FAIL},
             asked=_was_asked(answers.values(), monitors),
         )
-        after = state.moved(now, latest=latest, drift=sight.drift, unread_since=sight.unread_since)
+        after = state.moved(
+            now, standing=standing.changed(latest=latest), drift=sight.drift, unread_since=sight.unread_since
+        )
         events = list(told)
         if (news := news_of(state, after)) is not None:
-            events.append(_event(after, now, EventKind.VERDICT_CHANGED, news))
+            events.append(after.event(now, EventKind.VERDICT_CHANGED, news, evaluation=latest.id))
         if _sight_is_back(after) and not _sight_is_back(state):
-            events.append(_event(after, now, EventKind.SIGHTED, "evaluations are back"))
+            events.append(after.event(now, EventKind.SIGHTED, "evaluations are back", evaluation=latest.id))
         self.store.commit(state, after, events=events, evaluation=evaluation)
         return after
 
@@ -196,14 +196,14 @@ class Evaluate:
 
     def _answer_gate(self, state: RolloutState, gate: OpenGate, now: datetime) -> tuple[str, ...]:
         if gate.kind is GateKind.BLIND and _sight_is_back(state):
-            self.gates.succeed(gate.token, {"outcome": "sighted"})
+            self.gates.succeed(gate.token, SIGHTED)
             return ("sight is back",)
         if gate.kind is GateKind.APPROVAL or (gate.kind is GateKind.BAKE and not sees(state, now)):
             return self._check_execution(state)  # nothing to say at this gate, but somebody must be waiting there
         # What is asked about must have been judged while this gate was open: an answer counts for fresh evidence only.
         fresh = state.latest is not None and state.latest.at >= gate.opened
         if fresh and may_ask(state, now):  # in the dark too: a person may go on where no machine can
-            self.gates.succeed(gate.token, question(state, now))
+            self.gates.succeed(gate.token, answer_of(state, now))
             return ("hold is over: asked",)
         if gate.kind is GateKind.BLIND:
             return self._check_execution(state)
@@ -234,15 +234,19 @@ class Evaluate:
         )
 
 
-def _drifted(state: RolloutState, drift: str | None, now: datetime) -> Event:
+def _drifted(state: RolloutState, drift: Drift | None, now: datetime) -> Event:
     message = f"the flag is {drift}" if drift else f"the flag is at {state.percent:g}% again"
-    return _event(state, now, EventKind.DRIFTED, message)
+    return state.event(now, EventKind.DRIFTED, message, evaluation=state.latest.id if state.latest else None)
 
 
-def window_of(state: RolloutState, now: datetime) -> Window:
+def _is_told(drift: Drift | None, state: RolloutState) -> bool:
+    """Whether people know of a drift, or of its end."""
+    return drift.is_known(state.drift) if drift else state.drift is None
+
+
+def window_of(plan: Plan, standing: Standing, now: datetime) -> Window:
     """The window that a look at `now` judges."""
-    started, hold_ends = state.stage_started or now, state.hold_ends or now
-    return judged_window(state.plan, started=started, hold_ends=hold_ends, now=now)
+    return judged_window(plan, started=standing.started, hold_ends=standing.hold_ends, now=now)
 
 
 def judge_all(plan: Plan, answers: Mapping[str, Measured], window: Window, *, share: float) -> list[Judgement]:
@@ -270,51 +274,6 @@ def _sight_is_back(state: RolloutState) -> bool:
     return latest.at >= gate.opened and latest.asked
 
 
-def may_ask(state: RolloutState, now: datetime) -> bool:
-    """Whether the hold is over and the calendar is open; a drift, or a flag out of sight, holds in any case."""
-    if state.hold_ends is None or now < state.hold_ends or state.drift is not None or state.unread_since is not None:
-        return False
-    return state.next_stage == len(state.plan.stages) or state.plan.calendar.is_open(now, state.plan.zone)
-
-
-def question(state: RolloutState, now: datetime) -> dict[str, Any]:
-    """The bake gate's output: go on alone, or what to ask a person, with the evidence in words."""
-    stage = state.stage or 0
-    verdict = state.effective_verdict(stage)
-    latest = state.latest
-    verdicts = latest.verdicts if latest else {}
-    waived = state.waived(stage)
-    unmet = [n for n, v in verdicts.items() if v is not Verdict.PASS and n not in waived]
-    if verdict is Verdict.PASS and advances_alone(state):
-        return {"outcome": "advance"}
-    upcoming = state.next_stage
-    last = upcoming == len(state.plan.stages)
-    # The end raises nothing, so it may be answered at any hour.
-    closes = None if last else state.plan.calendar.closes(now, state.plan.zone)
-    lapses = now.astimezone(UTC) + state.plan.approval_lapses
-    lapses = min(lapses, closes) if closes else lapses
-    asked = {
-        "evaluation": latest.id if latest else "",
-        "verdict": str(verdict),
-        "unmet": unmet,
-        "shown": {name: state.shown(name).model_dump(mode="json", exclude_defaults=True) for name in unmet},
-        "waived": sorted(waived),
-        "reported": state.reported_criteria,
-    }
-    return {
-        "outcome": "ask",
-        "verdict": str(verdict),
-        "evaluation": asked["evaluation"],
-        "question": asked,
-        "evidence": state.evidence_in_words(stage),
-        "next": "its end" if last else state.plan.stages[upcoming].label,
-        "decision": "approve" if verdict in LETS_ON else "override",
-        "reported": dict.fromkeys(state.reported_criteria, "how many?"),
-        "lapses": f"{lapses:%Y-%m-%dT%H:%M:%S}.{lapses.microsecond // 1000:03d}Z",
-        "seconds": max(1, int((lapses - now).total_seconds())),
-    }
-
-
 def _is_due(state: RolloutState, now: datetime) -> bool:
     # Ticks come some seconds early or late: without slack, every early one would put its look off by a whole minute.
     slack = min(state.plan.look_every / 10, _MOST_SLACK)
@@ -329,12 +288,10 @@ def _is_due(state: RolloutState, now: datetime) -> bool:
 
 def _fails_hard(state: RolloutState) -> tuple[str, ...]:
     """The criteria that fail and roll back, and that nobody waived."""
-    if state.latest is None:
-        return ()
-    waived = state.waived(state.stage or 0)
+    waived = state.waived
     return tuple(
         name
-        for name, verdict in state.latest.verdicts.items()
+        for name, verdict in state.verdicts.items()
         if verdict is Verdict.FAIL and name not in waived and _rolls_back(state.plan, name)
     )
 
@@ -349,16 +306,3 @@ def _was_asked(answers: Iterable[Measured], monitors: Iterable[Judgement]) -> bo
     """Whether every question to the metric source was answered; a monitor errs only where it was not."""
     unread = any(monitor.verdict is Verdict.ERROR for monitor in monitors)
     return not unread and not any(isinstance(measured, Unavailable) for measured in answers)
-
-
-def _event(state: RolloutState, now: datetime, kind: EventKind, message: str) -> Event:
-    return Event(
-        at=now,
-        kind=kind,
-        rollout=state.rollout,
-        attempt=state.attempt,
-        stage=state.stage,
-        percent=state.percent,
-        message=message,
-        details={"evaluation": state.latest.id} if state.latest else {},
-    )

@@ -53,15 +53,13 @@ def news_of(before: RolloutState, after: RolloutState) -> str | None:
     old, new = before.latest, after.latest
     if new is None:
         return None
-    stage = after.stage or 0
-    known = old.verdicts if old else {}
-    waived = after.waived(stage)
+    known, waived = before.verdicts, after.waived
     turned = {name for name, verdict in new.verdicts.items() if verdict in _TOLD and known.get(name) is not verdict}
-    turned |= {name for name in before.waived(stage) - waived if new.verdicts.get(name) in _TOLD}
+    turned |= {name for name in before.waived - waived if new.verdicts.get(name) in _TOLD}
     if old is not None and old.verdict is new.verdict and not turned:
         return None
-    verdict = after.effective_verdict(stage)
+    verdict = after.effective_verdict
     said = {name: WAIVED if name in waived else each for name, each in new.verdicts.items()}
     telling = turned | {name for name, each in said.items() if each == verdict}
-    told = "; ".join(message for name, message in after.evidence_in_words(stage).items() if name in telling)
+    told = "; ".join(message for name, message in after.evidence_in_words.items() if name in telling)
     return told if verdict == WAIVED else f"{verdict}: {told}"

@@ -9,20 +9,20 @@ from datetime import datetime
 from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.criteria import Scope
 from rampart.evidence.judgement import Judgement
-from rampart.evidence.monitor import MonitorReading, Trouble, findings_of, judge_monitor, unreadable_monitor
+from rampart.evidence.monitor import MonitorReading, MonitorTrouble, gaps_of, judge_monitor, unreadable_monitor
 from rampart.plan.model import Plan, RateSpec
-from rampart.ports import MonitorSource
+from rampart.rollout.ports import MonitorSource
 from rampart.rollout.start_problem import StartProblem
 
-_ERRORS: Mapping[Trouble, str] = {
-    Trouble.ALERTING: "MonitorAlerting",
-    Trouble.UNKNOWN: "UnknownMonitor",
-    Trouble.DRAFT: "MonitorIsDraft",
-    Trouble.MUTED: "MonitorMuted",
-    Trouble.IN_DOWNTIME: "MonitorInDowntime",
-    Trouble.NO_DATA: "MonitorHasNoData",
-    Trouble.NOT_JUDGING: "MonitorNotJudging",
-    Trouble.REACHES_NOBODY: "MonitorReachesNobody",
+_ERRORS: Mapping[MonitorTrouble, str] = {
+    MonitorTrouble.ALERTING: "MonitorAlerting",
+    MonitorTrouble.UNKNOWN: "UnknownMonitor",
+    MonitorTrouble.DRAFT: "MonitorIsDraft",
+    MonitorTrouble.MUTED: "MonitorMuted",
+    MonitorTrouble.IN_DOWNTIME: "MonitorInDowntime",
+    MonitorTrouble.NO_DATA: "MonitorHasNoData",
+    MonitorTrouble.NOT_JUDGING: "MonitorNotJudging",
+    MonitorTrouble.REACHES_NOBODY: "MonitorReachesNobody",
 }
 _WAIT = "Wait until it is quiet: it could not tell a new fault from the old one"
 
@@ -59,12 +59,12 @@ def monitor_problems(plan: Plan, reading: MonitorReading, now: datetime) -> Iter
     """
     where = f"monitors: {reading.monitor}"
     if reading.exists and reading.state.casefold() == "warn":
-        yield StartProblem(_ERRORS[Trouble.ALERTING], where, "it is already in state 'Warn'", _WAIT)
-    for finding in findings_of(reading, now=now, webhook=plan.webhook):
-        if finding.trouble is Trouble.NO_DATA and _may_lack_data(plan, reading):
+        yield StartProblem(_ERRORS[MonitorTrouble.ALERTING], where, "it is already in state 'Warn'", _WAIT)
+    for gap in gaps_of(reading, now=now, webhook=plan.webhook):
+        if gap.trouble is MonitorTrouble.NO_DATA and _may_lack_data(plan, reading):
             continue
-        fix = _WAIT if finding.trouble is Trouble.ALERTING else finding.fix[:1].upper() + finding.fix[1:]
-        yield StartProblem(_ERRORS[finding.trouble], where, f"it {finding.what}", fix)
+        fix = _WAIT if gap.trouble is MonitorTrouble.ALERTING else gap.fix[:1].upper() + gap.fix[1:]
+        yield StartProblem(_ERRORS[gap.trouble], where, f"it {gap.what}", fix)
 
 
 def _may_lack_data(plan: Plan, reading: MonitorReading) -> bool:

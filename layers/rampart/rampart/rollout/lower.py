@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rampart.errors import FlagsNotLoweredError, FlagStoreError, FlagUnconfirmedError, UnknownFlagError
-from rampart.ports import FlagStore, Pace
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.ports import FlagStore
+from rampart.words import percentage
 
-USUAL_PACE = Pace()
+USUAL_TRIES = 3
+"""How often a use case writes and reads back a flag, or writes a record that others write too."""
 _AT_ONCE = 8
 _Result = TypeVar("_Result")
 
@@ -74,7 +76,7 @@ class Remembering:
         self.flags.close_gates(flag)
 
 
-def lower(flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE) -> tuple[FlagReading, ...]:
+def lower(flags: FlagStore, names: Sequence[str], tries: int = USUAL_TRIES) -> tuple[FlagReading, ...]:
     """Take every flag to 0% and return what each reads afterwards; all are tried, whatever becomes of one.
 
     Raises FlagsNotLoweredError, which names the flags that are not confirmed at 0%.
@@ -82,7 +84,7 @@ def lower(flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE) -> tu
 
     def try_one(name: str) -> FlagReading | FlagStoreError:
         try:
-            return lower_one(flags, name, pace)
+            return lower_one(flags, name, tries)
         except FlagStoreError as error:
             return error
 
@@ -94,7 +96,7 @@ def lower(flags: FlagStore, names: Sequence[str], pace: Pace = USUAL_PACE) -> tu
     return tuple(each for each in outcomes.values() if isinstance(each, FlagReading))
 
 
-def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE) -> FlagReading:
+def lower_one(flags: FlagStore, name: str, tries: int = USUAL_TRIES) -> FlagReading:
     """Take one flag to 0% and return what it reads afterwards; one that does not exist is down, and not written to.
 
     Raises FlagStoreError when the store does not answer and FlagUnconfirmedError when it does not obey.
@@ -102,7 +104,7 @@ def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE) -> FlagReadi
     if not _may_exist(flags, name):
         return FlagReading(name, exists=False)
     reading = None
-    for _ in range(pace.read_back):
+    for _ in range(tries):
         flags.set_percentage(name, 0)
         reading = look(flags, name)
         if reading.open_gates:
@@ -112,7 +114,7 @@ def lower_one(flags: FlagStore, name: str, pace: Pace = USUAL_PACE) -> FlagReadi
         if reading.is_down:
             return reading
     raise FlagUnconfirmedError(
-        f"{name} was set to 0% but reads {reading.exposure if reading else 0:g}%"
+        f"{name} was set to 0% but reads {percentage(reading.exposure if reading else 0)}"
         + (f" with its {', '.join(reading.open_gates)} gate open" if reading and reading.open_gates else "")
         + "; Rampart keeps trying"
     )

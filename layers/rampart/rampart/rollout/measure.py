@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.window import Window
-from rampart.ports import MetricSource
+from rampart.rollout.ports import MetricSource
 
 
 def measure(metrics: MetricSource, queries: Mapping[str, str], window: Window) -> dict[str, Measured]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from rampart.errors import AnnouncementError
-from rampart.ports import Announcer, Clock
+from rampart.rollout.ports import Announcer, Clock
 from rampart.rollout.state import Event
 
 LEASE = timedelta(seconds=45)

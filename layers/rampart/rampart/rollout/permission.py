@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,8 +11,10 @@ from rampart.evidence.limits import judge_reported
 from rampart.evidence.monitor import name_of
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Approval
-from rampart.rollout.state import CLOCK_SKEW, Answer, DecisionKind, Gate, GateKind, Intent, RolloutState
+from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind
+from rampart.rollout.state import CLOCK_SKEW, Intent, RolloutState
 from rampart.rollout.waiver import BY_NAME, LETS_ON, Override, Shown, shown_of
+from rampart.words import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ def permit(
     """The overrides with which the next stage may begin, or why it may not."""
     plan = state.plan
     if gate_id is None:  # `prepare` has just seen the calendar open
-        return () if state.stage is None else Refusal("only an attempt's first stage needs no gate")
+        return () if state.standing is None else Refusal("only an attempt's first stage needs no gate")
     if not plan.calendar.is_open(now, plan.zone) and state.next_stage < len(plan.stages):
-        return Refusal(f"the calendar is closed until {plan.calendar.next_opening(now, plan.zone):%Y-%m-%d %H:%M %Z}")
+        return Refusal(f"the calendar is closed until {moment(plan.calendar.next_opening(now, plan.zone), plan.zone)}")
     if gate is None or gate.id != gate_id or (gate.attempt, gate.stage) != (state.attempt, state.stage):
         return Refusal("the answer belongs to another gate")
     if state.drift is not None:
@@ -45,14 +46,14 @@ def permit(
 def has_turned(state: RolloutState, intent: Intent) -> bool:
     """Whether the stage that is to be left has failed since an advance was begun; an override may cover that."""
     is_newer = state.latest is not None and state.latest.at > intent.at
-    return is_newer and state.effective_verdict(state.stage or 0) is Verdict.FAIL
+    return is_newer and state.effective_verdict is Verdict.FAIL
 
 
 def _answered(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, ...] | Refusal:
     """The overrides after a person's answer, or why it is none that advances."""
     if gate.answer is None or gate.answer.decision not in (DecisionKind.APPROVE, DecisionKind.OVERRIDE):
         return Refusal("nobody approved at this gate")
-    if state.hold_ends is None or now < state.hold_ends - CLOCK_SKEW:  # whoever asked had a clock that was ahead
+    if not is_hold_over(state, now + CLOCK_SKEW):  # whoever asked had a clock that was ahead
         return Refusal("the hold is not over")
     if gate.answer.decision is DecisionKind.OVERRIDE:
         return (*state.overrides, override_of(state, gate, gate.answer))
@@ -62,7 +63,7 @@ def _answered(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override,
 
 def _unasked(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, ...] | Refusal:
     """The overrides where nobody was asked, or why somebody must be; the machine's word alone moves nothing."""
-    if gate.kind is not GateKind.BAKE or state.hold_ends is None or now < state.hold_ends:
+    if gate.kind is not GateKind.BAKE or not is_hold_over(state, now):
         return Refusal("the hold is not over")
     return state.overrides if advances_alone(state) else Refusal("a person's approval is needed")
 
@@ -71,21 +72,26 @@ def _blindly(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, 
     """The overrides of a person who goes on although nothing can be judged: they cover that, and never a fail."""
     if gate.answer is None or gate.answer.decision is not DecisionKind.OVERRIDE:
         return Refusal("only an override goes on while nothing can be judged")
-    if state.hold_ends is None or now < state.hold_ends:
+    if not is_hold_over(state, now):
         return Refusal("the hold is not over")
     overrides = (*state.overrides, override_of(state, gate, gate.answer))
-    return _with_pass(state, overrides) if state.latest is not None else overrides
+    return _with_pass(state, overrides, now) if state.latest is not None else overrides
 
 
 def _with_fresh_pass(
     state: RolloutState, overrides: tuple[Override, ...], now: datetime
 ) -> tuple[Override, ...] | Refusal:
-    return _with_pass(state, overrides) if is_fresh(state, now) else Refusal("the newest evaluation is too old")
+    return _with_pass(state, overrides, now) if is_fresh(state, now) else Refusal("the newest evaluation is too old")
 
 
-def _with_pass(state: RolloutState, overrides: tuple[Override, ...]) -> tuple[Override, ...] | Refusal:
-    verdict = state.model_copy(update={"overrides": overrides}).effective_verdict(state.stage or 0)
+def _with_pass(state: RolloutState, overrides: tuple[Override, ...], now: datetime) -> tuple[Override, ...] | Refusal:
+    verdict = state.moved(now, overrides=overrides).effective_verdict
     return overrides if verdict in LETS_ON else Refusal(f"the newest evaluation says {verdict}")
+
+
+def is_hold_over(state: RolloutState, now: datetime) -> bool:
+    """Whether the stage was held for as long as the plan says."""
+    return state.standing is not None and now >= state.standing.hold_ends
 
 
 def is_fresh(state: RolloutState, now: datetime) -> bool:
@@ -112,15 +118,14 @@ def advances_alone(state: RolloutState) -> bool:
 def missing_reports(state: RolloutState, answer: Answer) -> str | None:
     """Why the reported numbers do not pass, in words; None when they do. Missing means not passed."""
     for judgement in _reports(state, answer):
-        if judgement.verdict is not Verdict.PASS and not is_waived(judgement, state.overrides, state.stage or 0):
+        if judgement.verdict is not Verdict.PASS and not is_waived(judgement, state):
             return judgement.message
     return None
 
 
-def is_waived(judgement: Judgement, overrides: Sequence[Override], stage: int) -> bool:
-    """Whether an override that lasts through `stage` covers what a judgement shows; for what fails by being high."""
-    shown = shown_of(judgement, falls=False)
-    return any(override.covers(judgement.name, shown, stage) for override in overrides)
+def is_waived(judgement: Judgement, state: RolloutState) -> bool:
+    """Whether an override covers in this stage what a judgement shows; for what fails by being high."""
+    return state.waiver(judgement.name, shown_of(judgement, falls=False)) is not None
 
 
 def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:
@@ -137,8 +142,7 @@ def _shown_at(state: RolloutState, gate: Gate) -> dict[str, Shown]:
     if gate.kind is GateKind.BLIND:
         measured = state.plan.criteria.keys() - state.reported_criteria.keys()
         monitors = {name_of(monitor) for monitor in state.plan.monitors}
-        judged = state.latest.verdicts.keys() if state.latest else set()
-        return dict.fromkeys(sorted(measured | monitors | judged), _UNJUDGED)
+        return dict.fromkeys(sorted(measured | monitors | state.verdicts.keys()), _UNJUDGED)
     question = gate.question
     return {n: question.shown.get(n, BY_NAME) for n in question.unmet} if question else {}
 

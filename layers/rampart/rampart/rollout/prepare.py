@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from rampart.absence import AbsenceReason
 from rampart.errors import (
     ConflictError,
     FlagCredentialsError,
@@ -18,14 +19,13 @@ from rampart.errors import (
     UnknownFlagError,
 )
 from rampart.evidence.criteria import Scope
-from rampart.evidence.series import AbsenceReason, Measured, Unavailable
+from rampart.evidence.series import Measured, Unavailable
 from rampart.model import Model
-from rampart.plan.model import Plan, RateSpec, ValueSpec
-from rampart.plan.problems import problems_of
-from rampart.plan.queries import queries_of, query_findings
-from rampart.plan.query_lint import QueryFault
-from rampart.ports import Clock, FlagStore, MetricSource, RolloutStore
+from rampart.plan.model import Plan, RateSpec, ValueSpec, WhenBlind
+from rampart.plan.queries import queries_of
 from rampart.rollout.guards import monitor_problems
+from rampart.rollout.plan_problems import lint_problems, plan_problems
+from rampart.rollout.ports import Clock, FlagStore, MetricSource, RolloutStore
 from rampart.rollout.start_problem import StartProblem
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
@@ -46,6 +46,52 @@ class Resume(Model):
     decision: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An attempt may begin, or has begun already by this very start."""
+
+    rollout: str
+    attempt: int
+    when_blind: WhenBlind
+    heartbeat: timedelta
+    """After how long without a look the execution goes blind."""
+
+    @classmethod
+    def of(cls, state: RolloutState) -> Ready:
+        """The attempt that the record holds."""
+        return cls(
+            state.rollout, state.attempt, state.plan.when_blind, max(3 * state.plan.look_every, _LEAST_HEARTBEAT)
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """The answer as the state machine `rollout` reads it."""
+        return {
+            "outcome": "ready",
+            "rollout": self.rollout,
+            "attempt": self.attempt,
+            "when_blind": self.when_blind.value,
+            "heartbeat_seconds": int(self.heartbeat.total_seconds()),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No attempt may begin; nothing was claimed and no flag was touched."""
+
+    problems: tuple[StartProblem, ...]
+    """Everything that was found, at least one."""
+
+    def to_wire(self) -> dict[str, Any]:
+        """The answer as the state machine `rollout` reads it, which fails with its error and cause."""
+        names = {problem.error for problem in self.problems}
+        return {
+            "outcome": "refused",
+            "error": self.problems[0].error if len(names) == 1 else "StartRefused",
+            "cause": "\n".join(f"[{p.error}] {p}" for p in self.problems),
+            "problems": [{"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in self.problems],
+        }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare:
     """The use case with its ports."""
@@ -55,7 +101,7 @@ class Prepare:
     metrics: MetricSource
     clock: Clock
 
-    def __call__(self, document: Mapping[str, Any], execution: str) -> dict[str, Any]:
+    def __call__(self, document: Mapping[str, Any], execution: str) -> Ready | Refused:
         """Begin an attempt for `document`, a plan or a resume.
 
         The outcome is `ready`, or `refused` with every problem that was found; raises StoreError.
@@ -65,14 +111,14 @@ class Prepare:
                 return self._resume(Resume.model_validate(document["resume"]), execution)
             plan = Plan.model_validate(document)
         except ValidationError as error:
-            return _refused(list(plan_problems(error)))
+            return Refused(tuple(plan_problems(error)))
         return self._start(plan, document, execution)
 
-    def _start(self, plan: Plan, document: Mapping[str, Any], execution: str) -> dict[str, Any]:
+    def _start(self, plan: Plan, document: Mapping[str, Any], execution: str) -> Ready | Refused:
         now = self.clock.now()
         existing = self.store.state(plan.rollout)
         if existing is not None and existing.execution == execution:
-            return _ready(existing)  # a repetition of this very start
+            return Ready.of(existing)  # a repetition of this very start
         problems = [*_name_problems(plan, existing), *_calendar_problems(plan, now)]
         claims = [*self._claim_problems(plan)]
         # Where a flag is another rollout's, or this very one is live, "set it to 0% first" would take that one down.
@@ -84,7 +130,7 @@ class Prepare:
         weeks = weeks_of(pinned, history)
         problems += week_problems(weeks)
         if problems:
-            return _refused(problems)
+            return Refused(tuple(problems))
         state = RolloutState(
             rollout=plan.rollout,
             status=Status.LIVE,
@@ -95,30 +141,31 @@ class Prepare:
             attempt_started=now,
             updated=now,
         )
-        message = "; ".join((f"{plan.title or plan.rollout} starts: {_staircase(plan)}", *notes(pinned, weeks)))
+        noted = notes(pinned, weeks)
+        message = "; ".join((f"{plan.title or plan.rollout} starts: {_staircase(plan)}", *noted))
         power = [asdict(each) for each in power_of(pinned, weeks)]
-        event = _event(state, now, EventKind.STARTED, message, "", power=power)
+        event = _told(state, now, EventKind.STARTED, message, power=power, notes=noted)
         try:
             self.store.open(state, json.dumps(document, sort_keys=True), [event])
         except ConflictError:
             return self._lost_the_race(plan, execution)
-        return _ready(state)
+        return Ready.of(state)
 
-    def _lost_the_race(self, plan: Plan, execution: str) -> dict[str, Any]:
+    def _lost_the_race(self, plan: Plan, execution: str) -> Ready | Refused:
         """Somebody else opened this rollout or claimed a flag between the check and the write."""
         existing = self.store.state(plan.rollout)
         if existing is not None and existing.execution == execution:
-            return _ready(existing)
+            return Ready.of(existing)
         busy = StartProblem("Busy", "flags", "somebody else held a flag at that moment", "Start again")
-        return _refused([*_name_problems(plan, existing), *self._claim_problems(plan)] or [busy])
+        return Refused((*_name_problems(plan, existing), *self._claim_problems(plan)) or (busy,))
 
-    def _resume(self, wish: Resume, execution: str) -> dict[str, Any]:
+    def _resume(self, wish: Resume, execution: str) -> Ready | Refused:
         now = self.clock.now()
         before = self.store.state(wish.rollout)
         if before is None:
-            return _refused([_unknown_rollout(wish.rollout)])
+            return Refused((_unknown_rollout(wish.rollout),))
         if before.execution == execution:
-            return _ready(before)
+            return Ready.of(before)
         problems = [*_resume_problems(before, wish)]
         plan = before.plan
         problems = problems or [
@@ -127,7 +174,7 @@ class Prepare:
             *self._monitor_problems(plan, now),
         ]
         if problems:
-            return _refused(problems)
+            return Refused(tuple(problems))
         after = before.moved(
             now,
             status=Status.LIVE,
@@ -135,13 +182,9 @@ class Prepare:
             attempt_started=now,
             execution=execution,
             target=wish.stage,
-            stage=None,
-            percent=0.0,
-            stage_started=None,
-            hold_ends=None,
+            standing=None,
             intent=None,
             gate=None,
-            latest=None,
             overrides=(),
             passed_gate=None,
             drift=None,
@@ -153,19 +196,19 @@ class Prepare:
         )
         label = before.plan.stages[wish.stage].label
         message = f"{wish.by} resumes at {label}" + (f": {wish.note}" if wish.note else "")
-        event = _event(after, now, EventKind.RESUMED, message, wish.by, decision=wish.decision, note=wish.note)
+        event = _told(after, now, EventKind.RESUMED, message, wish.by, decision=wish.decision, note=wish.note)
         try:
             self.store.commit(before, after, events=[event])
         except ConflictError:
             return self._lost_the_resume(wish, execution)
-        return _ready(after)
+        return Ready.of(after)
 
-    def _lost_the_resume(self, wish: Resume, execution: str) -> dict[str, Any]:
+    def _lost_the_resume(self, wish: Resume, execution: str) -> Ready | Refused:
         """Somebody else wrote first: perhaps another run of this very resume."""
         current = self.store.state(wish.rollout)
         if current is not None and current.execution == execution:
-            return _ready(current)
-        return _refused([_not_rolled_back(wish.rollout, "somebody else moved it at the same moment; start again")])
+            return Ready.of(current)
+        return Refused((_not_rolled_back(wish.rollout, "somebody else moved it at the same moment; start again"),))
 
     def _claim_problems(self, plan: Plan) -> Iterator[StartProblem]:
         for flag, claim in self.store.claims(plan.flags).items():
@@ -225,12 +268,6 @@ class Prepare:
         return self.metrics.read(queries_of(plan), start=end - int(HISTORY.total_seconds()), end=end, bucket=_HOUR)
 
 
-def plan_problems(error: ValidationError) -> Iterator[StartProblem]:
-    """Every problem of an invalid plan, as reasons why it may not start."""
-    for problem in problems_of(error):
-        yield StartProblem("InvalidPlan", problem.path, problem.what, problem.mend)
-
-
 def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[StartProblem]:
     if existing is None:
         return
@@ -267,22 +304,6 @@ def _query_problems(plan: Plan, history: Mapping[str, Measured]) -> Iterator[Sta
                 f"the query found nothing in the last {HISTORY.days} days",
                 "Mend the metric's name and tags: a metric without data can never pass",
             )
-
-
-def lint_problems(plan: Plan) -> Iterator[StartProblem]:
-    """Every query that Datadog would answer and that doesn't mean what its criterion takes it for."""
-    for found in query_findings(plan):
-        yield StartProblem(_FAULTS[found.fault], found.path, found.message, found.fix)
-
-
-_FAULTS: Mapping[QueryFault, str] = {
-    QueryFault.NOT_A_COUNT: "QueryIsNotACount",
-    QueryFault.RATIO: "QueryIsARatio",
-    QueryFault.GROUPED: "QueryIsGrouped",
-    QueryFault.SAME: "QueriesAreTheSame",
-    QueryFault.DIFFERENT_UNITS: "QueryUnitsDiffer",
-    QueryFault.DIFFERENT_FILTERS: "QueryFiltersDiffer",
-}
 
 
 def _must_find_something(plan: Plan, name: str, part: str) -> bool:
@@ -327,36 +348,6 @@ def _staircase(plan: Plan) -> str:
     return " → ".join(f"{stage.percent:g}%" for stage in plan.stages)
 
 
-def _event(state: RolloutState, now: datetime, kind: EventKind, message: str, by: str, **details: object) -> Event:
-    return Event(
-        at=now,
-        kind=kind,
-        rollout=state.rollout,
-        attempt=state.attempt,
-        by=by or state.plan.owner,
-        message=message,
-        percent=0.0,
-        details={"plan_hash": state.plan_hash, "execution": state.execution, **details},
-    )
-
-
-def _ready(state: RolloutState) -> dict[str, Any]:
-    heartbeat = max(3 * state.plan.look_every, _LEAST_HEARTBEAT)
-    return {
-        "outcome": "ready",
-        "rollout": state.rollout,
-        "attempt": state.attempt,
-        "gate": None,
-        "when_blind": state.plan.when_blind.value,
-        "heartbeat_seconds": int(heartbeat.total_seconds()),
-    }
-
-
-def _refused(problems: list[StartProblem]) -> dict[str, Any]:
-    first = problems[0].error if len({p.error for p in problems}) == 1 else "StartRefused"
-    return {
-        "outcome": "refused",
-        "error": first,
-        "cause": "\n".join(f"[{p.error}] {p}" for p in problems),
-        "problems": [{"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in problems],
-    }
+def _told(state: RolloutState, now: datetime, kind: EventKind, message: str, by: str = "", **details: object) -> Event:
+    pinned = {"plan_hash": state.plan_hash, "execution": state.execution}
+    return state.event(now, kind, message, by=by or state.plan.owner, **pinned, **details)

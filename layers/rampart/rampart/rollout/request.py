@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from rampart.model import Model
+from rampart.words import percentage
 
 
 class Cause(StrEnum):
@@ -54,4 +55,4 @@ class RollbackRequest(Model):
 
 def raised_again(exposure: float) -> str:
     """Why a rolled-back flag is taken down again, in words."""
-    return f"another writer raised a rolled-back flag: it reads {exposure:g}%"
+    return f"another writer raised a rolled-back flag: it reads {percentage(exposure)}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError
-from rampart.ports import Clock, FlagStore, Pace, RolloutStore
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import lower, lower_to
-from rampart.rollout.state import Event, EventKind, RolloutState, Status
+from rampart.rollout.ports import Clock, FlagStore, RolloutStore
+from rampart.rollout.state import EventKind, RolloutState, Status
+from rampart.words import percentage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,7 @@ class Restore:
     store: RolloutStore
     flags: FlagStore
     clock: Clock
-    pace: Pace
+    tries: int
 
     def __call__(self, rollout: str) -> tuple[FlagReading, ...]:
         """Lower the flags to the record and return what they read; nothing where nothing is to be restored.
@@ -39,27 +40,19 @@ class Restore:
         current = self.store.state(rollout)
         if current is None or current.epoch != state.epoch:
             return ()  # an advance may have raised it since: the next tick looks again
-        told = f"{above[0].flag} reads {above[0].exposure:g}%, above its {state.percent:g}%"
+        told = f"{above[0].flag} reads {percentage(above[0].exposure)}, above its {percentage(state.percent)}"
         if any(reading.open_gates for reading in above):
             raise FlagUnconfirmedError(told)
         raise FlagStoreError(f"{told}: a cache may still hold it; it will be tried again")
 
     def _record(self, state: RolloutState, over: tuple[float, ...]) -> None:
         now = self.clock.now()
-        event = Event(
-            at=now,
-            kind=EventKind.RESTORED,
-            rollout=state.rollout,
-            attempt=state.attempt,
-            stage=state.stage,
-            percent=state.percent,
-            message=f"lowered to {state.percent:g}% again: another writer had raised it",
-        )
+        message = f"lowered to {percentage(state.percent)} again: another writer had raised it"
         try:
             after = state.moved(now, drift=None, own_write=state.written(now, *over))
-            self.store.commit(state, after, events=[event])
+            self.store.commit(state, after, events=[state.event(now, EventKind.RESTORED, message)])
         except ConflictError:
             current = self.store.state(state.rollout)
             if current is not None and current.status is not Status.LIVE:
                 # A rollback came in between: what was written here comes down with the rest.
-                lower(self.flags, state.plan.flags, self.pace)
+                lower(self.flags, state.plan.flags, self.tries)

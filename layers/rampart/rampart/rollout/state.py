@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from pydantic import Field
 
 from rampart.evidence.verdict import Verdict, worst
 from rampart.model import Model
-from rampart.plan.model import Plan, ReportedSpec, Stage
+from rampart.plan.model import Plan, ReportedSpec
+from rampart.rollout.drift import Drift
+from rampart.rollout.gate import OpenGate
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.waiver import WAIVED, Override, Shown, Waived
 
@@ -46,80 +48,6 @@ CLOSED = frozenset({Status.COMPLETED, Status.ABANDONED})
 DOWN = frozenset({Status.HALTED, Status.ROLLED_BACK})
 
 
-class GateKind(StrEnum):
-    """What an execution waits for."""
-
-    BAKE = "bake"
-    """Evidence gathers."""
-    APPROVAL = "approval"
-    """A person is asked."""
-    BLIND = "blind"
-    """Evaluations stopped; sight must return."""
-
-
-class DecisionKind(StrEnum):
-    """What a person may say."""
-
-    APPROVE = "approve"
-    """Advance; the evidence passes."""
-    OVERRIDE = "override"
-    """Advance although the evidence does not pass; needs a note."""
-    ROLL_BACK = "roll_back"
-    """Take the flag to 0%; needs a note."""
-    RESUME = "resume"
-    """Start a new attempt of a rolled-back rollout at a chosen stage."""
-    ABANDON = "abandon"
-    """Take the flag to 0%, end the rollout and free its flags."""
-
-
-class OpenGate(Model):
-    """The gate at which the attempt's execution waits, as `evaluate` and `rollback` need it."""
-
-    id: str
-    kind: GateKind
-    token: str
-    opened: datetime
-
-
-class Answer(Model):
-    """What a person answered at a gate."""
-
-    decision: DecisionKind
-    by: str
-    note: str = ""
-    reported: dict[str, float] = Field(default_factory=dict)
-    execution: str
-    at: datetime
-
-
-class Question(Model):
-    """What an approval gate asks about: one evaluation and what it left open."""
-
-    evaluation: str
-    verdict: Verdict | Waived
-    unmet: tuple[str, ...] = ()
-    shown: dict[str, Shown] = Field(default_factory=dict)
-    """What was shown of each unmet criterion: an override waives that, and no more."""
-    waived: tuple[str, ...] = ()
-    """What does not pass and an earlier override covers."""
-    reported: dict[str, float] = Field(default_factory=dict)
-    """The reported criteria and their bars."""
-
-
-class Gate(Model):
-    """One gate as it is stored, with its answer."""
-
-    id: str
-    kind: GateKind
-    attempt: int
-    stage: int
-    token: str
-    opened: datetime
-    lapses: datetime | None = None
-    question: Question | None = None
-    answer: Answer | None = None
-
-
 class Intent(Model):
     """An advance in flight: the flag may already be at `percent`."""
 
@@ -149,115 +77,6 @@ class Latest(Model):
     """How badly each criterion fails that does."""
     asked: bool = True
     """Whether every question to the metric source was answered, however little the answers say."""
-
-
-class RolloutState(Model):
-    """The record of one rollout; `epoch` rises with every write, and every write is conditional on it."""
-
-    rollout: str
-    status: Status
-    plan: Plan
-    plan_hash: str
-    execution: str
-    attempt: int = 1
-    epoch: int = 1
-    target: int = 0
-    """The stage that this attempt starts at."""
-    stage: int | None = None
-    """The stage that the flags are at; None until the attempt's first advance."""
-    percent: float = 0.0
-    stage_started: datetime | None = None
-    hold_ends: datetime | None = None
-    intent: Intent | None = None
-    cut_off: datetime | None = None
-    """When an advance was begun again; what the run before it wrote may land for as long as an intent stands."""
-    gate: OpenGate | None = None
-    latest: Latest | None = None
-    overrides: tuple[Override, ...] = ()
-    passed_gate: str | None = None
-    """The gate whose answer brought the rollout to its stage."""
-    drift: str | None = None
-    """What drift people were told of, so that they are told once."""
-    own_write: OwnWrite | None = None
-    unread_since: datetime | None = None
-    """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
-    halted_at: datetime | None = None
-    halted_by: RollbackRequest | None = None
-    """What was asked first: whoever finishes a rollback tells of that."""
-    watch_until: datetime | None = None
-    watched: bool = True
-    started: datetime
-    attempt_started: datetime
-    updated: datetime
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def current_stage(self) -> Stage | None:
-        """The stage that the flags are at."""
-        return None if self.stage is None else self.plan.stages[self.stage]
-
-    @property
-    def next_stage(self) -> int:
-        """Index of the stage that comes next; the number of stages when the last one is done."""
-        return self.target if self.stage is None else self.stage + 1
-
-    @property
-    def reported_criteria(self) -> dict[str, float]:
-        """The criteria that people attest, and their bars."""
-        return {n: spec.at_most for n, spec in self.plan.criteria.items() if isinstance(spec, ReportedSpec)}
-
-    def shown(self, name: str) -> Shown:
-        """What the newest evaluation shows of a criterion; none is no data."""
-        if self.latest is None:
-            return Shown(verdict=Verdict.NO_DATA)
-        verdict = self.latest.verdicts.get(name, Verdict.NO_DATA)
-        return self.latest.fails.get(name, Shown(verdict=verdict))
-
-    def waiver(self, name: str, stage: int) -> Override | None:
-        """The newest override that covers in `stage` what the newest evaluation shows of a criterion."""
-        shown = self.shown(name)
-        return next((o for o in reversed(self.overrides) if o.covers(name, shown, stage)), None)
-
-    def limits(self, name: str) -> tuple[float, ...]:
-        """How bad a criterion's fail may be in this stage by what people waived, in its own unit."""
-        lasting = (o.shown.get(name) for o in self.overrides if (self.stage or 0) <= o.through_stage)
-        return tuple(shown.limit for shown in lasting if shown is not None and shown.limit is not None)
-
-    def waived(self, stage: int) -> frozenset[str]:
-        """The criteria that do not pass in the newest evaluation, and that an override covers in `stage`."""
-        verdicts = self.latest.verdicts if self.latest else {}
-        return frozenset(n for n, v in verdicts.items() if v is not Verdict.PASS and self.waiver(n, stage) is not None)
-
-    def effective_verdict(self, stage: int) -> Verdict | Waived:
-        """The newest evaluation's verdict without what an override covers in `stage`: never `pass` where it covers any.
-
-        No evaluation is no data.
-        """
-        waived = self.waived(stage)
-        verdicts = self.latest.verdicts if self.latest else {}
-        remaining = worst(verdict for name, verdict in verdicts.items() if name not in waived)
-        return WAIVED if waived and (remaining is Verdict.PASS or len(waived) == len(verdicts)) else remaining
-
-    def evidence_in_words(self, stage: int) -> dict[str, str]:
-        """What the newest evaluation says of each criterion, and who waived it, where an override covers that."""
-        messages = self.latest.messages if self.latest else {}
-        told = {name: self.waiver(name, stage) for name in messages}
-        return {n: f"waived by {by.by} ({by.note}): {messages[n]}" if by else messages[n] for n, by in told.items()}
-
-    def written(self, now: datetime, *over: float) -> OwnWrite:
-        """The write that Rampart has just made, over what the record says, and `over`; caches may hold any of it."""
-        return OwnWrite(at=now, over=tuple(sorted({self.percent, *over, *self.echoes(now)})))
-
-    def echoes(self, now: datetime) -> frozenset[float]:
-        """The percentages that caches of the flag store may still read back after Rampart's own last write."""
-        lasts = max(self.plan.settle, ECHO_LASTS)
-        # A write of a time that has not come yet was made by a clock that is ahead: nobody knows how old it is.
-        is_recent = self.own_write is not None and -CLOCK_SKEW <= now - self.own_write.at < lasts
-        return frozenset(self.own_write.over) if self.own_write is not None and is_recent else frozenset()
-
-    def moved(self, now: datetime, **changes: object) -> RolloutState:
-        """The next version of the record."""
-        return self.model_copy(update={**changes, "epoch": self.epoch + 1, "updated": now})
 
 
 class EventKind(StrEnum):
@@ -309,6 +128,191 @@ class Event(Model):
     by: str = "rampart"
     message: str
     details: dict[str, Any] = Field(default_factory=dict)
+
+
+class Standing(Model):
+    """Where an attempt stands once its first advance is recorded: the stage of its flags, and what was seen there."""
+
+    stage: int
+    """Index of the stage that the flags are at, from 0."""
+    percent: float
+    """What the flags are at by the record; 0 after a rollback, which leaves the rest as it was."""
+    started: datetime
+    hold_ends: datetime
+    latest: Latest | None = None
+    """None until the stage is first looked at."""
+
+
+class Changes(TypedDict, total=False):
+    """What a transition may change of a record: each field with its own type, so that mypy refuses a misspelt one."""
+
+    status: Status
+    execution: str
+    attempt: int
+    target: int
+    standing: Standing | None
+    intent: Intent | None
+    cut_off: datetime | None
+    gate: OpenGate | None
+    overrides: tuple[Override, ...]
+    passed_gate: str | None
+    drift: Drift | None
+    own_write: OwnWrite | None
+    unread_since: datetime | None
+    halted_at: datetime | None
+    halted_by: RollbackRequest | None
+    watch_until: datetime | None
+    watched: bool
+    attempt_started: datetime
+
+
+class RolloutState(Model):
+    """The record of one rollout; `epoch` rises with every write, and every write is conditional on it."""
+
+    rollout: str
+    status: Status
+    plan: Plan
+    plan_hash: str
+    execution: str
+    attempt: int = 1
+    epoch: int = 1
+    target: int = 0
+    """The stage that this attempt starts at."""
+    standing: Standing | None = None
+    """None until the attempt's first advance."""
+    intent: Intent | None = None
+    cut_off: datetime | None = None
+    """When an advance was begun again; what the run before it wrote may land for as long as an intent stands."""
+    gate: OpenGate | None = None
+    overrides: tuple[Override, ...] = ()
+    passed_gate: str | None = None
+    """The gate whose answer brought the rollout to its stage."""
+    drift: Drift | None = None
+    """What drift people were told of, so that they are told once."""
+    own_write: OwnWrite | None = None
+    unread_since: datetime | None = None
+    """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
+    halted_at: datetime | None = None
+    halted_by: RollbackRequest | None = None
+    """What was asked first: whoever finishes a rollback tells of that."""
+    watch_until: datetime | None = None
+    watched: bool = True
+    started: datetime
+    attempt_started: datetime
+    updated: datetime
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def stage(self) -> int | None:
+        """Index of the stage that the flags are at; None until the attempt's first advance."""
+        return self.standing.stage if self.standing else None
+
+    @property
+    def percent(self) -> float:
+        """What the flags are at by the record."""
+        return self.standing.percent if self.standing else 0.0
+
+    @property
+    def latest(self) -> Latest | None:
+        """The stage's newest evaluation."""
+        return self.standing.latest if self.standing else None
+
+    @property
+    def next_stage(self) -> int:
+        """Index of the stage that comes next; the number of stages when the last one is done."""
+        return self.standing.stage + 1 if self.standing else self.target
+
+    @property
+    def reported_criteria(self) -> dict[str, float]:
+        """The criteria that people attest, and their bars."""
+        return {n: spec.at_most for n, spec in self.plan.criteria.items() if isinstance(spec, ReportedSpec)}
+
+    # What the newest evaluation says, and what of it people waived.
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """What the newest evaluation says of each criterion; nothing where there is none."""
+        return self.latest.verdicts if self.latest else {}
+
+    def shown(self, name: str) -> Shown:
+        """What the newest evaluation shows of a criterion; none is no data."""
+        shown = Shown(verdict=self.verdicts.get(name, Verdict.NO_DATA))
+        return self.latest.fails.get(name, shown) if self.latest else shown
+
+    def waiver(self, name: str, shown: Shown | None = None) -> Override | None:
+        """The newest override that covers in this stage what is shown of a criterion: by the newest evaluation."""
+        shown = shown or self.shown(name)
+        return next((o for o in reversed(self._lasting) if o.covers(name, shown)), None)
+
+    def limits(self, name: str) -> tuple[float, ...]:
+        """How bad a criterion's fail may be in this stage by what people waived, in its own unit."""
+        waived = (override.shown.get(name) for override in self._lasting)
+        return tuple(shown.limit for shown in waived if shown is not None and shown.limit is not None)
+
+    @property
+    def _lasting(self) -> tuple[Override, ...]:
+        """The overrides that last through this stage."""
+        standing = self.standing
+        return tuple(o for o in self.overrides if standing is not None and standing.stage <= o.through_stage)
+
+    @property
+    def waived(self) -> frozenset[str]:
+        """The criteria that do not pass in the newest evaluation, and that an override covers in this stage."""
+        return frozenset(name for name in self.verdicts if self.waiver(name) is not None)
+
+    @property
+    def effective_verdict(self) -> Verdict | Waived:
+        """The newest evaluation's verdict without what an override covers: never `pass` where it covers any.
+
+        No evaluation is no data.
+        """
+        verdicts, waived = self.verdicts, self.waived
+        remaining = worst(verdict for name, verdict in verdicts.items() if name not in waived)
+        return WAIVED if waived and (remaining is Verdict.PASS or len(waived) == len(verdicts)) else remaining
+
+    @property
+    def evidence_in_words(self) -> dict[str, str]:
+        """What the newest evaluation says of each criterion, and who waived it, where an override covers that."""
+        messages = self.latest.messages if self.latest else {}
+        told = {name: self.waiver(name) for name in messages}
+        return {n: f"waived by {by.by} ({by.note}): {messages[n]}" if by else messages[n] for n, by in told.items()}
+
+    # What caches of the flag store may still show.
+
+    def written(self, now: datetime, *over: float) -> OwnWrite:
+        """The write that Rampart has just made, over what the record says, and `over`; caches may hold any of it."""
+        return OwnWrite(at=now, over=tuple(sorted({self.percent, *over, *self.echoes(now)})))
+
+    def echoes(self, now: datetime) -> frozenset[float]:
+        """The percentages that caches of the flag store may still read back after Rampart's own last write."""
+        lasts = max(self.plan.settle, ECHO_LASTS)
+        # A write of a time that has not come yet was made by a clock that is ahead: nobody knows how old it is.
+        is_recent = self.own_write is not None and -CLOCK_SKEW <= now - self.own_write.at < lasts
+        return frozenset(self.own_write.over) if self.own_write is not None and is_recent else frozenset()
+
+    # What comes next.
+
+    def moved(self, now: datetime, **changes: Unpack[Changes]) -> RolloutState:
+        """The next version of the record."""
+        return self.model_copy(update={**changes, "epoch": self.epoch + 1, "updated": now})
+
+    def at_percent(self, percent: float) -> Standing | None:
+        """Where the attempt stands, with its flags at another percentage."""
+        return self.standing and self.standing.changed(percent=percent)
+
+    def event(self, now: datetime, kind: EventKind, message: str, *, by: str = "rampart", **details: object) -> Event:
+        """What happened to the rollout as it is; a detail that is None is left out."""
+        return Event(
+            at=now,
+            kind=kind,
+            rollout=self.rollout,
+            attempt=self.attempt,
+            stage=self.stage,
+            percent=self.percent,
+            by=by,
+            message=message,
+            details={name: value for name, value in details.items() if value is not None},
+        )
 
 
 class Evaluation(Model):

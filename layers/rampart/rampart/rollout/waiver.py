@@ -67,8 +67,8 @@ class Override(Model):
     note: str
     through_stage: int
 
-    def covers(self, name: str, later: Shown, stage: int) -> bool:
-        """Whether it waives what is shown of a criterion later, in a stage."""
-        if later.verdict is Verdict.PASS or name not in self.criteria or stage > self.through_stage:
+    def covers(self, name: str, later: Shown) -> bool:
+        """Whether it waives what is shown of a criterion later, for as long as it lasts."""
+        if later.verdict is Verdict.PASS or name not in self.criteria:
             return False
         return self.shown.get(name, BY_NAME).covers(later)

@@ -6,32 +6,32 @@ from collections.abc import Iterator, Mapping
 
 from rampart.evidence.clump import measure_clump
 from rampart.evidence.criteria import RateCriterion, Scope
-from rampart.evidence.history import Trouble, Week, judge_week, outcome_of
+from rampart.evidence.history import Week, WeekTrouble, judge_week, outcome_of
 from rampart.evidence.hours import told
 from rampart.evidence.series import Measured, Series
-from rampart.evidence.words import count, moment, percent
 from rampart.plan.model import HistoryHour, Plan, RateHistory, RateSpec
 from rampart.plan.power import PowerLeft, power_left
 from rampart.plan.queries import criteria_of, query_key
 from rampart.rollout.start_problem import StartProblem
+from rampart.words import count, moment, percent
 
 _FAR = 2.0
 """A week whose rate is so many times the plan's baseline, or so many times less, is worth a sentence."""
 
 
-_PROBLEMS: Mapping[Trouble, tuple[str, str, str]] = {
-    Trouble.CONTRADICTS: (
+_PROBLEMS: Mapping[WeekTrouble, tuple[str, str, str]] = {
+    WeekTrouble.CONTRADICTS: (
         "HistoryContradicts",
         ".errors",
         "Fix the queries: each error must be one of the requests that the total counts",
     ),
-    Trouble.FINDS_NOTHING: (
+    WeekTrouble.FINDS_NOTHING: (
         "ErrorsFindNothing",
         ".errors",
         "Fix the errors query's name and tags, or the baseline if it is not so any more",
     ),
-    Trouble.FAILS: ("FailsWithoutFlag", "", "Fix what fails today, or choose another bar"),
-    Trouble.STOPPED: (
+    WeekTrouble.FAILS: ("FailsWithoutFlag", "", "Fix what fails today, or choose another bar"),
+    WeekTrouble.STOPPED: (
         "ErrorsStopped",
         ".errors",
         "Check the errors query's name and tags; if what failed was fixed, set the baseline to what it is now",
@@ -68,7 +68,7 @@ def weeks_of(pinned: Plan, history: Mapping[str, Measured]) -> dict[str, Week]:
     weeks = {}
     for name, criterion in _rates(pinned).items():
         answers = _answers(name, history)
-        if criterion.scope == Scope.EVERYONE and answers is not None and _says_something(answers[1]):
+        if criterion.scope is Scope.EVERYONE and answers is not None and _says_something(answers[1]):
             weeks[name] = judge_week(criterion, *answers, bucket=bucket)
     return weeks
 
@@ -87,9 +87,9 @@ def week_in_words(spec: RateSpec) -> str | None:
 def week_problems(weeks: Mapping[str, Week]) -> Iterator[StartProblem]:
     """Every criterion whose week forbids the start."""
     for name, week in weeks.items():
-        if week.finding is not None:
-            error, part, mend = _PROBLEMS[week.finding.trouble]
-            yield StartProblem(error, f"criteria.{name}{part}", week.finding.what, mend)
+        if week.flaw is not None:
+            error, part, mend = _PROBLEMS[week.flaw.trouble]
+            yield StartProblem(error, f"criteria.{name}{part}", week.flaw.what, mend)
 
 
 def power_of(pinned: Plan, weeks: Mapping[str, Week]) -> list[PowerLeft]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.gate import Gate
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Claim, Evaluation, Event, Gate, RolloutState
+from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
 
 
 class Clock(Protocol):
@@ -48,7 +48,10 @@ class MetricSource(MonitorSource, Protocol):
     """Where evidence comes from."""
 
     def read(self, queries: Mapping[str, str], *, start: int, end: int, bucket: int) -> Mapping[str, Measured]:
-        """Ask all queries in one request, in buckets of `bucket` seconds over [start, end); raises for no answer."""
+        """Ask all queries in one request, in buckets of `bucket` seconds over [start, end).
+
+        Never raises: a missing or refused answer comes back as `Unavailable`.
+        """
 
 
 class RolloutStore(Protocol):
@@ -122,10 +125,3 @@ class Announcer(Protocol):
 
     def announce(self, event_id: str, event: Event) -> None:
         """Tell of one event."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How patiently a use case reads back, in attempts."""
-
-    read_back: int = 3

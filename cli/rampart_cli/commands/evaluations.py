@@ -1,4 +1,4 @@
-"""`rampart events` and `rampart evaluations`: what happened, and what was judged."""
+"""`rampart evaluations`: what was judged, and judging it again."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rampart_cli.console import moment, percent, show, table, verdict_text, words
+from rampart.words import percentage, weekday_and_second
+from rampart_cli.console import show, table, verdict_text, words
 from rampart_cli.failures import RefusedError
-from rampart_cli.options import DEFAULT_STACK, AsJson, RolloutName, StackName
-from rampart_cli.view import evaluation_view, event_view
+from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackName
+from rampart_cli.view import evaluation_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,47 +19,12 @@ if TYPE_CHECKING:
     from rampart_cli.replay import Replay
     from rampart_cli.stack import Stack
 
-Last = Annotated[
-    int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N of them; all of them if absent.")
-]
 ReplayThem = Annotated[
     bool,
     typer.Option(
         "--replay", help="Feed the stored evidence to the rule again and compare; exit code 1 if any differs."
     ),
 ]
-
-
-def events(
-    ctx: typer.Context,
-    rollout: RolloutName,
-    *,
-    last: Last = None,
-    stack_name: StackName = DEFAULT_STACK,
-    as_json: AsJson = False,
-) -> None:
-    """List everything that happened to a rollout, oldest first."""
-    stack: Stack = ctx.obj(stack_name)
-    zone = stack.state(rollout).plan.zone
-    found = list(stack.records.events(rollout).items())[-(last or 0) :]
-    show(
-        [{"id": f"{rollout}/{key}", **event_view(event)} for key, event in found],
-        table(
-            ("when", "attempt", "at", "what", "who", "in words"),
-            [
-                (
-                    moment(e.at, zone),
-                    str(e.attempt),
-                    "" if e.percent is None else percent(e.percent),
-                    e.kind,
-                    e.by,
-                    e.message,
-                )
-                for _, e in found
-            ],
-        ),
-        as_json=as_json,
-    )
 
 
 def evaluations(
@@ -85,9 +51,9 @@ def evaluations(
             ("when", "attempt", "at", "verdict", "in words"),
             [
                 (
-                    moment(each.at, state.plan.zone),
+                    weekday_and_second(each.at, state.plan.zone),
                     str(each.attempt),
-                    percent(each.percent),
+                    percentage(each.percent),
                     verdict_text(each.verdict.value),
                     "\n".join(str(judgement["message"]) for judgement in each.judgements),
                 )

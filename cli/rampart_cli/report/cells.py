@@ -1,4 +1,4 @@
-"""How the report says numbers, times and acts; the same words on every page."""
+"""What the report says of acts and judgements, in one cell of a table each; the same words on every page."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.judgement import Kind
 from rampart.evidence.verdict import Verdict
-from rampart.evidence.words import count, moment, percent, plain
 from rampart.rollout.state import EventKind
+from rampart.words import count, in_words, moment, percent, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
 
     from rampart.rollout.state import Event
 
@@ -42,36 +40,6 @@ _ACTS = {
 }
 
 
-def when(at: datetime, zone: ZoneInfo) -> str:
-    """A moment to the second, in the rollout's zone."""
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
-
-
-def day(at: datetime, zone: ZoneInfo) -> str:
-    """A day in the rollout's zone."""
-    return f"{at.astimezone(zone):%Y-%m-%d}"
-
-
-def lasted(began: datetime, ended: datetime) -> str:
-    """A stretch of time in its two largest units: `4 d 2 h`, `35 s`."""
-    return length(max(0, round((ended - began).total_seconds())))
-
-
-def length(seconds: int) -> str:
-    """Seconds in their two largest units."""
-    parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        if seconds >= size or (unit == "s" and not parts):
-            parts.append(f"{seconds // size} {unit}")
-        seconds %= size
-    return " ".join(parts[:2])
-
-
-def counted(number: int, thing: str) -> str:
-    """A number of things: `1 event`, `2 events`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def act(event: Event) -> str:
     """What somebody or something did; an advance without proof is told apart from one against the evidence."""
     if event.kind is EventKind.DECIDED:
@@ -79,17 +47,12 @@ def act(event: Event) -> str:
         if decision == "override":
             return _OVERRIDES.get(str(event.details.get("verdict")), _DECISIONS[decision])
         return _DECISIONS.get(decision, "decided")
-    return _ACTS.get(event.kind, event.kind.value.replace("_", " "))
+    return _ACTS.get(event.kind, in_words(event.kind))
 
 
 def why(event: Event) -> str:
     """The reason that an act gives: a note or a rollback's reason; empty where it gives none."""
     return str(event.details.get("note") or event.details.get("reason") or "")
-
-
-def verdict(word: str) -> str:
-    """A verdict for people."""
-    return word.replace("_", " ")
 
 
 def number(judgement: Mapping[str, Any], value: float | None) -> str:

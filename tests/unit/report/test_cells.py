@@ -8,14 +8,14 @@ import pytest
 
 from rampart.evidence.monitor import MonitorReading, judge_monitor
 from rampart.rollout.state import Event, EventKind
-from rampart_cli.report import words
+from rampart_cli.report import cells
 
 
 def test_the_value_of_a_monitor_is_the_time_since_when_it_alerts() -> None:
     since = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
     alerting = MonitorReading(monitor=77, state="Alert", since=since)
     judgement = judge_monitor(alerting, now=since).to_dict()
-    assert words.number(judgement, judgement["value"]) == "2026-03-02 09:30 UTC"
+    assert cells.number(judgement, judgement["value"]) == "2026-03-02 09:30 UTC"
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_a_decision_is_told_by_the_verdict_that_it_was_made_on(decision: str, ve
         message="Ada decides",
         details={"decision": decision, "verdict": verdict},
     )
-    assert words.act(event) == said
+    assert cells.act(event) == said

@@ -1,0 +1,47 @@
+"""`rampart events`: what happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from rampart.words import percentage, weekday_and_second
+from rampart_cli.console import show, table
+from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackName
+from rampart_cli.view import event_view
+
+if TYPE_CHECKING:
+    from rampart_cli.stack import Stack
+
+
+def events(
+    ctx: typer.Context,
+    rollout: RolloutName,
+    *,
+    last: Last = None,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
+    """List everything that happened to a rollout, oldest first."""
+    stack: Stack = ctx.obj(stack_name)
+    zone = stack.state(rollout).plan.zone
+    found = list(stack.records.events(rollout).items())[-(last or 0) :]
+    show(
+        [{"id": f"{rollout}/{key}", **event_view(event)} for key, event in found],
+        table(
+            ("when", "attempt", "at", "what", "who", "in words"),
+            [
+                (
+                    weekday_and_second(e.at, zone),
+                    str(e.attempt),
+                    "" if e.percent is None else percentage(e.percent),
+                    e.kind,
+                    e.by,
+                    e.message,
+                )
+                for _, e in found
+            ],
+        ),
+        as_json=as_json,
+    )

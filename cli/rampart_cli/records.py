@@ -1,0 +1,33 @@
+"""What commands read of the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Evaluation, Event, RolloutState
+
+
+class Records(Protocol):
+    """The records of rollouts; every method raises StoreError."""
+
+    def watched(self) -> Sequence[str]:
+        """Ids of the rollouts that a tick looks at."""
+
+    def state(self, rollout: str) -> RolloutState | None:
+        """The record."""
+
+    def gate(self, rollout: str) -> Gate | None:
+        """The newest gate with its answer."""
+
+    def events(self, rollout: str) -> Mapping[str, Event]:
+        """Everything that happened, oldest first, by sort key."""
+
+    def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]:
+        """Every evaluation that is kept."""
+
+    def plan_document(self, rollout: str, plan_hash: str) -> str | None:
+        """The plan as it was submitted, JSON."""

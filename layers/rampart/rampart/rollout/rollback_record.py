@@ -1,0 +1,102 @@
+"""The record after a rollback, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from rampart.rollout.flag import FlagReading
+from rampart.rollout.request import Cause, RollbackRequest
+from rampart.rollout.state import CLOSED, INTENT_EXPIRES, Event, EventKind, RolloutState, Status
+from rampart.words import percentage
+
+
+def recorded(
+    before: RolloutState,
+    request: RollbackRequest,
+    readings: tuple[FlagReading, ...] | None,
+    now: datetime,
+    *,
+    up: Sequence[str] = (),
+    over: Collection[float] = (),
+) -> tuple[RolloutState, list[Event]]:
+    """The record after a rollback and what is to be told; a person who abandons ends the rollout with it.
+
+    `readings` is None where the flags named by `up` are not confirmed at 0%; `over` is what they were at before.
+    """
+    after, events = halted(before, request, readings, now, up=up, over=over)
+    if request.cause is not Cause.ABANDON or after.status is not Status.ROLLED_BACK or readings is None:
+        return after, events
+    ended = before.moved(now) if after is before else after
+    ended = ended.changed(status=Status.ABANDONED)
+    return ended, [*events, _event(ended, request, now, EventKind.ABANDONED, f"abandoned: {request.reason}")]
+
+
+def halted(
+    before: RolloutState,
+    request: RollbackRequest,
+    readings: tuple[FlagReading, ...] | None,
+    now: datetime,
+    *,
+    up: Sequence[str] = (),
+    over: Collection[float] = (),
+) -> tuple[RolloutState, list[Event]]:
+    """The record after a rollback and what is to be told.
+
+    `readings` is None where the flags named by `up` are not confirmed at 0%; `over` is what they were at before.
+    """
+    writes = (before.intent.at if before.intent else None, before.cut_off)
+    in_flight = any(at is not None and now - at < INTENT_EXPIRES for at in writes)
+    done = readings is not None and not in_flight
+    if before.status is Status.ROLLED_BACK and (request.epoch is None or request.epoch != before.epoch):
+        return before, []
+    if before.status is Status.HALTED:
+        if not done:
+            return before, []
+        request = before.halted_by or request  # whoever finishes it, this is why
+    if before.status in CLOSED:
+        if readings is None or before.percent == 0:
+            return before, []
+        # It was completed while its flags came down: the record must not go on saying that they are up.
+        after = before.moved(now, standing=before.at_percent(0.0), own_write=before.written(now, *over))
+        message = _done(before, request, readings)
+        return after, [_event(after, request, now, EventKind.ROLLED_BACK, message)]
+    after = before.moved(
+        now,
+        status=Status.ROLLED_BACK if done else Status.HALTED,
+        standing=before.at_percent(0.0) if readings is not None else before.standing,
+        intent=None if done else before.intent,
+        own_write=before.written(now, *over, *([before.intent.percent] if before.intent else [])),
+        halted_at=before.halted_at or now,
+        halted_by=None if done else request,
+        watch_until=now + before.plan.watch,
+        watched=True,
+    )
+    again = request.epoch is not None
+    kind = (EventKind.TAKEN_DOWN_AGAIN if again else EventKind.ROLLED_BACK) if done else EventKind.ROLLING_BACK
+    unconfirmed = [flag for flag in before.plan.flags if flag in up]
+    message = _pending(before, request, unconfirmed) if not done else _done(before, request, readings or ())
+    return after, [_event(after, request, now, kind, request.reason if again and done else message)]
+
+
+def _event(state: RolloutState, request: RollbackRequest, now: datetime, kind: EventKind, message: str) -> Event:
+    details = request.model_dump(mode="json", include={"cause", "reason", "monitor", "cycle", "decision", "asked_at"})
+    return state.event(now, kind, message, by=request.by, **details)
+
+
+def _pending(before: RolloutState, request: RollbackRequest, up: Sequence[str]) -> str:
+    """That a rollback was asked for and is not done: which flags are not confirmed, or that an advance is in flight."""
+    why = f"not yet confirmed at 0%: {', '.join(up)}" if up else "an advance is in flight"
+    return f"rolling back from {percentage(before.percent)}: {request.reason} ({why}; Rampart keeps trying)"
+
+
+def _done(before: RolloutState, request: RollbackRequest, readings: Sequence[FlagReading]) -> str:
+    """What every flag was read at, what did not exist, and what stays open on purpose."""
+    readings = [reading for reading in readings if reading.flag in before.plan.flags]
+    absent = [reading.flag for reading in readings if not reading.exists]
+    there = [flag for flag in before.plan.flags if flag not in absent]
+    left = [f"{reading.flag}: {', '.join(reading.left_open)}" for reading in readings if reading.left_open]
+    told = [f"{', '.join(there)} read at 0%"] if there else []
+    told += [f"{', '.join(absent)} did not exist, so nothing was written there"] if absent else []
+    still = f"; still open for {'; '.join(left)}" if left else ""
+    return f"{'; '.join(told)}: {request.reason}{still}"

@@ -1,0 +1,73 @@
+"""Sight: whether a rollout's flags are at its record, as far as they can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rampart.errors import FlagStoreError
+from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.flag import FlagReading
+from rampart.rollout.lower import look_at_all
+from rampart.rollout.ports import FlagStore
+from rampart.rollout.state import RolloutState
+
+_UNREAD_IS_TOLD_AFTER = timedelta(minutes=3)
+"""A flag store that misses a single tick needs nobody's attention; nothing is asked from the first one on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Where a flag is not at the record, and since when one cannot be read."""
+
+    drift: Drift | None
+    unread_since: datetime | None
+
+
+def is_echo(reading: FlagReading, state: RolloutState, now: datetime) -> bool:
+    """Whether a flag that is up may merely be what a cache still holds of the time before Rampart's own last write."""
+    return not reading.open_gates and reading.exposure in state.echoes(now)
+
+
+def _is_expected(reading: FlagReading, state: RolloutState, now: datetime) -> bool:
+    """Whether a flag is at the record, where an advance may have put it, or where a cache may still see it."""
+    if not reading.exists:
+        return False
+    in_flight = state.intent is not None and reading.exposure == state.intent.percent and not reading.open_gates
+    return reading.exposure == state.percent or in_flight or is_echo(reading, state, now)
+
+
+def astray(state: RolloutState, found: Sequence[FlagReading | FlagStoreError], now: datetime) -> Drift | None:
+    """Where the flags that were read are not at the record: above wins over below, and the last flag over the others.
+
+    A drift that is on record already keeps the time at which it was noticed.
+    """
+    strays: dict[DriftSide, Drift] = {}
+    for reading in found:
+        if isinstance(reading, FlagStoreError) or _is_expected(reading, state, now):
+            continue
+        side = DriftSide.ABOVE if reading.exposure > state.percent else DriftSide.BELOW
+        reads = reading.exposure if reading.exists else None
+        strays[side] = _noticed(
+            state, Drift(side=side, flag=reading.flag, reads=reads, record=state.percent, since=now)
+        )
+    return strays.get(DriftSide.ABOVE) or strays.get(DriftSide.BELOW)
+
+
+def sight_of(state: RolloutState, flags: FlagStore, now: datetime) -> Sight:
+    """Where the flags are not at the record; what cannot be read leaves what was known, unless another is above."""
+    found = look_at_all(flags, state.plan.flags)
+    strayed = astray(state, found, now)
+    unread = next((n for n, each in zip(state.plan.flags, found, strict=True) if isinstance(each, FlagStoreError)), "")
+    if not unread:
+        return Sight(strayed, None)
+    since = state.unread_since or now
+    lost = Drift(side=DriftSide.UNREAD, flag=unread, reads=None, record=state.percent, since=since)
+    is_above = strayed is not None and strayed.side is DriftSide.ABOVE
+    is_told = now - since >= _UNREAD_IS_TOLD_AFTER
+    return Sight(strayed if is_above else state.drift or strayed or (lost if is_told else None), since)
+
+
+def _noticed(state: RolloutState, drift: Drift) -> Drift:
+    return state.drift if state.drift is not None and drift.is_known(state.drift) else drift

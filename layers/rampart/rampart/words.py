@@ -1,0 +1,190 @@
+"""How numbers, times, durations and states are written: for people, and as plans and records spell them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import tzinfo
+
+# Numbers.
+
+
+def plain(number: float) -> str:
+    """A number without trailing zeros or exponent: `0.05`, `1500000`."""
+    return _trimmed(f"{number:.12f}")
+
+
+def count(number: float) -> str:
+    """A count with its thousands set apart: `1,001`; one decimal only where there is a fraction."""
+    return f"{number:,.0f}" if number == round(number) else f"{number:,.1f}"
+
+
+def plural(number: float, thing: str) -> str:
+    """The word for so many things: `event`, `events`."""
+    return thing if number == 1 else f"{thing}s"
+
+
+def counted(number: float, thing: str) -> str:
+    """A number of things: `1 event`, `1,001 events`."""
+    return f"{count(number)} {plural(number, thing)}"
+
+
+# Percentages, of what is a percentage already, and of fractions.
+
+
+def percentage(percent: float) -> str:
+    """A percentage as it was set or read, such as a flag's: `25%`, `0.5%`."""
+    return f"{plain(percent)}%"
+
+
+def exact_percent(fraction: float) -> str:
+    """A fraction as plans spell it, to six decimals, so that it reads as the same again: 0.003 is `0.3%`."""
+    return _trimmed(f"{fraction * 100:.6f}") + "%"
+
+
+def percent(fraction: float, *, near: float) -> str:
+    """A measured fraction, as fine as the bar `near` it wants: `8.2%` by a bar of 8%, `1.13%` by one of 1%.
+
+    The bar itself is exact, and nothing is rounded onto it or over it: "8% is above 8%" would explain nothing.
+    """
+    if fraction == near:
+        return percentage(fraction * 100)
+    rare = min(near, 1 - near) * 100
+    decimals = max(1, 2 - math.ceil(math.log10(rare)))
+    while round(fraction * 100, decimals) == round(near * 100, decimals) and decimals < 12:
+        decimals += 1
+    return percentage(round(fraction * 100, decimals))
+
+
+def rough_percent(fraction: float) -> str:
+    """An estimated fraction, of which three digits say enough: `0.333%`, `12.5%`, `30,000%`."""
+    value = fraction * 100
+    return f"{count(round(value))}%" if value >= 100 else percentage(float(f"{value:.3g}"))
+
+
+def whole_percent(fraction: float) -> str:
+    """A fraction in whole percents: `57%`."""
+    return f"{fraction:.0%}"
+
+
+def chance(value: float) -> str:
+    """A chance as people take it: whole percents, and never quite 0 or 100 unless it is."""
+    if 0 < value < 0.01:
+        return "< 1%"
+    return "> 99%" if 0.99 < value < 1 else whole_percent(value)
+
+
+# Moments.
+
+
+def moment(at: datetime | float, zone: tzinfo = UTC) -> str:
+    """A moment of evidence, or epoch seconds, to the minute: `2026-03-02 09:30 UTC`."""
+    return f"{_aware(at).astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
+def second(at: datetime, zone: tzinfo = UTC) -> str:
+    """When something happened, as reports and notices tell it, to the second: `2026-03-02 09:30:00 UTC`."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def weekday_and_second(at: datetime, zone: tzinfo) -> str:
+    """The same for the command line, whose readers wait for what comes next: `Mon 2026-03-02 09:30:00 UTC`."""
+    return f"{at.astimezone(zone):%a} {second(at, zone)}"
+
+
+def day(at: datetime, zone: tzinfo = UTC) -> str:
+    """A day: `2026-03-02`."""
+    return f"{at.astimezone(zone):%Y-%m-%d}"
+
+
+def timestamp(at: datetime) -> str:
+    """A time as it is stored and shown to machines, UTC with milliseconds: `2026-11-23T20:33:12.123Z`."""
+    utc = at.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+AXIS_TIMES: Final = ["%Y", "%b %Y", "%b %d", "%b %d %H:%M", "%H:%M", "%H:%M:%S"]
+"""How a mark of a time axis is written, from years to seconds: it has room for what changes along the axis only."""
+
+
+def _aware(at: datetime | float) -> datetime:
+    return at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
+
+
+# Durations.
+
+UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+"""The seconds of the units of time."""
+
+
+def duration(long: timedelta | float) -> str:
+    """A duration, or seconds, in a sentence, in the largest unit that holds it exactly: `10 seconds`, `4 hours`."""
+    number, unit = _in_one_unit(long)
+    return f"{number} {plural(float(number), unit)}"
+
+
+def short_duration(long: timedelta | float) -> str:
+    """The same as plans spell it: `90s`, `2m`, `4d`."""
+    number, unit = _in_one_unit(long)
+    return f"{number}{unit[0]}"
+
+
+def rough_duration(seconds: float) -> str:
+    """An estimated duration, as coarse as people speak: `1.5 days`, `7.3 hours`, `20 minutes`."""
+    for unit in ("day", "hour"):
+        if seconds >= 2 * UNITS[unit]:
+            return counted(round(seconds / UNITS[unit], 1), unit)
+    unit = "minute" if seconds >= 2 * UNITS["minute"] else "second"
+    return counted(round(seconds / UNITS[unit]), unit)
+
+
+def length(long: timedelta | float) -> str:
+    """A stretch of time for a table, whose cells are narrow, in its two largest units: `4 d 2 h`, `35 s`."""
+    seconds = max(0, round(_seconds(long)))
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= size or (unit == "s" and not parts):
+            parts.append(f"{seconds // size} {unit}")
+        seconds %= size
+    return " ".join(parts[:2])
+
+
+def _in_one_unit(long: timedelta | float) -> tuple[str, str]:
+    seconds = _seconds(long)
+    for unit, size in reversed(UNITS.items()):
+        if seconds >= size and seconds % size == 0:
+            return str(int(seconds // size)), unit
+    return _trimmed(f"{seconds:.3f}"), "second"
+
+
+def _seconds(long: timedelta | float) -> float:
+    return long.total_seconds() if isinstance(long, timedelta) else long
+
+
+# States and lists.
+
+_STATUSES = {"halted": "rolling back", "completed": "complete"}
+
+
+def in_words(member: str) -> str:
+    """A member of a closed list, such as a verdict or a kind of event: `no_data` is `no data`."""
+    return member.replace("_", " ")
+
+
+def status_in_words(status: str) -> str:
+    """How a rollout stands: `halted` is a record's word for what people see as rolling back."""
+    return _STATUSES.get(status, in_words(status))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a row; `none` where there are none."""
+    return ", ".join(names) or "none"
+
+
+def _trimmed(decimals: str) -> str:
+    text = decimals.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
