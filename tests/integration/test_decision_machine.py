@@ -16,6 +16,7 @@ import pytest
 from local import ministack
 from rampart.adapters import items
 from rampart.words import timestamp
+from tests.table import create_table
 
 pytestmark = pytest.mark.skipif(not ministack.INTERPRETER.exists(), reason="no .venv-aws: `make local-tools` makes it")
 
@@ -91,12 +92,7 @@ def text(later: timedelta) -> str:
 def decisions() -> Iterator[Decisions]:
     with ministack.running() as aws:
         table, machines = aws.client("dynamodb"), aws.client("stepfunctions")
-        table.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        )
+        create_table(table, TABLE)
         names = {"Partition": "aws", "Table": TABLE, "RollbackFunction": "none", "RolloutMachineArn": "none"}
         written = (ministack.ROOT / "functions" / "decision.asl.json").read_text()
         made = machines.create_state_machine(

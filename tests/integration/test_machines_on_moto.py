@@ -29,6 +29,7 @@ from moto import mock_aws
 from rampart.adapters import items
 from rampart.rollout.gate import GateKind
 from rampart.rollout.state import EventKind
+from tests.table import create_table
 
 DEFINITION = Path(__file__).parents[2] / "functions" / "rollout.asl.json"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:rampart-rollout"
@@ -155,12 +156,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}):
         role = boto3.client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         table = boto3.client("dynamodb")
-        table.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        )
+        create_table(table, TABLE)
         functions = boto3.client("lambda")
         arns = {name: _function(functions, name, role) for name in ("prepare", "advance", "rollback")}
         names = {f"{name.title()}Function": arn for name, arn in arns.items()} | {"Partition": "aws", "Table": TABLE}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -27,6 +28,13 @@ COUNT = {"lost": {"kind": "count", "query": "q", "at_most": 1e12}}
 RATE = {ERRORS: PLAN["criteria"][ERRORS]}
 
 
+@cache
+def drawn(at: int, bucket: int, mean: int) -> tuple[float, int]:
+    """Draw a bucket's noise and its count, which every look at it sees."""
+    rng = random.Random(f"{at} {bucket}")
+    return rng.random(), max(0, round(rng.gauss(mean, mean**0.5)))
+
+
 def look(criteria: dict[str, Any], bucket: str, *, stops: float, waited: timedelta, wander: float = 0.0) -> Judgement:
     """Judge one criterion of a stage of 300 days in which everything moves or comes up to a moment, and stops then."""
     plan = Plan.model_validate(
@@ -40,11 +48,10 @@ def look(criteria: dict[str, Any], bucket: str, *, stops: float, waited: timedel
         for at in range(span.start, span.end, span.bucket):
             scale = span.bucket // width
             moves = at + span.bucket <= stops
-            rng = random.Random(f"{at} {span.bucket}")
-            noise = rng.random()
+            noise, lost = drawn(at, span.bucket, 7 * scale)
             each = {
                 "p95/value": 1 + noise if moves else 0.7,
-                "lost/value": max(0, round(rng.gauss(7 * scale, (7 * scale) ** 0.5))) if moves else 0,
+                "lost/value": lost if moves else 0,
                 f"{ERRORS}/total": 1000 * scale,
                 f"{ERRORS}/errors": 3 * scale * (1 + wander * math.sin(2 * math.pi * at / DAY)) if moves else 0,
             }

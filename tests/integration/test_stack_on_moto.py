@@ -23,8 +23,8 @@ from rampart_cli.failures import InputError, UnreachableError
 from rampart_cli.machines import AlreadyStartedError, Execution, StepFunctionsMachines
 from rampart_cli.main import main
 from rampart_cli.stack import connect
-
-from .conftest import NOON, event, live
+from tests.table import create_table
+from tests.unit.cli.conftest import NOON, event, live
 
 MACHINES = "arn:aws:states:us-east-1:123456789012:stateMachine:rampart"
 
@@ -43,23 +43,7 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def outputs() -> dict[str, str]:
     """The outputs of a deployed stack, whose table and queue are there."""
-    table: Any = {
-        "TableName": "rampart-table",
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "watched")],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        "GlobalSecondaryIndexes": [
-            {
-                "IndexName": "watched",
-                "KeySchema": [
-                    {"AttributeName": "watched", "KeyType": "HASH"},
-                    {"AttributeName": "pk", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-    }
-    boto3.client("dynamodb").create_table(**table)
+    create_table(boto3.client("dynamodb"), "rampart-table")
     return {
         "TableName": "rampart-table",
         "DeadLettersUrl": boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"],
