@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from rampart_cli.document import Reading
 from rampart_cli.document.bindings_file import read_bindings
 from rampart_cli.document.bound_queries import with_bound_queries
 
+from .conftest import Read
+
 SHIPPED = Path(__file__).parents[3] / "events" / "bindings.yaml"
 PAGE = """# Rollout plan: letters
 ## Stage A: 100% of users
@@ -27,8 +28,6 @@ PAGE = """# Rollout plan: letters
 - Index error rate: < 1%
 """
 BAD, ALL = "sum:x{env:prod,status:5*}", "sum:x{env:prod}.as_count()"
-
-Read = Callable[[str], Reading]
 
 
 def bindings(**criteria: dict[str, Any]) -> str:

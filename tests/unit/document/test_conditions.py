@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from rampart_cli.document import Reading
 
-Read = Callable[[str | bytes], Reading]
+from .conftest import Read
 
 
 def _bars(found: Reading) -> list[tuple[str, str | None, float | None]]:

@@ -9,7 +9,7 @@ import pytest
 
 from rampart_cli.document import Code, Reading, Severity, read
 
-Read = Callable[[str], Reading]
+from .conftest import Read
 
 
 def _message(reading: Reading, code: Code, nth: int = 0) -> str:

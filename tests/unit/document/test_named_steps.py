@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 
 import pytest
 
 from rampart_cli.document import Reading
 
-Read = Callable[[str | bytes], Reading]
+from .conftest import Read
 
 
 def _percents(found: Reading) -> list[float | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from enum import StrEnum
 
@@ -10,8 +9,9 @@ import pytest
 
 from rampart_cli.document import Code, Reading, read
 
+from .conftest import Read
+
 STAGES = "\n## Stage A: 5% of users\n\n## Stage B: 100% of users\n"
-Read = Callable[[str | bytes], Reading]
 
 
 def _codes(found: Reading) -> set[StrEnum]:

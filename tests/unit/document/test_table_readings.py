@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 
 import pytest
 
-from rampart_cli.document import Code, Reading
+from rampart_cli.document import Code
+
+from .conftest import Read
 
 STAGES = "\n## Stage A: 5% of users\n\n## Stage B: 100% of users\n"
-Read = Callable[[str | bytes], Reading]
 
 
 def test_a_series_behind_a_label_and_a_table_of_the_same_steps_are_one_plan(reading: Read) -> None:
