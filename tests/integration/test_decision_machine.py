@@ -133,7 +133,7 @@ def test_a_late_answer_is_refused_and_leaves_no_trace(decisions: Decisions, deci
         ({}, {"gate": None}, "BadInput"),
     ],
 )
-def test_an_answer_that_the_gate_does_not_take_is_refused_by_name_and_leaves_no_trace(
+def test_an_answer_that_does_not_fit_the_gate_is_refused_without_a_trace(
     decisions: Decisions, gate: dict[str, Any], said: dict[str, Any], error: str
 ) -> None:
     rollout = decisions.gate(**gate)

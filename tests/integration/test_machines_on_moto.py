@@ -220,7 +220,7 @@ def test_a_blind_gate_that_asks_leads_to_a_question(machine: Machine) -> None:
     assert machine.events() == [EventKind.BLIND.value, EventKind.ASKED.value]
 
 
-def test_a_person_who_goes_on_unseen_is_taken_to_the_advance_with_that_very_gate(machine: Machine) -> None:
+def test_an_override_at_a_blind_gate_advances_with_that_gate(machine: Machine) -> None:
     machine.start(machine.ready(), ADVANCED, {"outcome": "advanced", "stage": 0})
     blind = machine.gate(GateKind.BLIND)
     said = {"decision": "override", "by": "ann", "gate": blind["id"]}
@@ -289,7 +289,7 @@ def test_a_rollback_ends_the_wait_and_calls_no_function_any_more(machine: Machin
     assert len(machine.called()) == 2
 
 
-def test_a_gate_that_cannot_open_since_the_attempt_was_halted_ends_the_execution(machine: Machine) -> None:
+def test_a_gate_that_cannot_open_in_a_halted_attempt_ends_the_execution(machine: Machine) -> None:
     """A rollback between two gates: the transaction is cancelled, and nobody waits for ever."""
     machine.start(machine.ready(), ADVANCED, status="halted")
 

@@ -254,9 +254,7 @@ def redriven(queue: Queue, store: DynamoRolloutStore, *rollouts: str) -> Redrive
     return queue.letters.redrive(letter, store, rollouts)
 
 
-def test_a_rollback_is_done_again_as_a_repetition_that_cannot_touch_a_newer_attempt(
-    queue: Queue, store: DynamoRolloutStore
-) -> None:
+def test_a_redriven_rollback_cannot_touch_a_newer_attempt(queue: Queue, store: DynamoRolloutStore) -> None:
     queue.put(ROLLBACK)
     assert redriven(queue, store).done
     ((function, payload),) = queue.functions.calls
@@ -371,7 +369,7 @@ def test_the_region_of_the_aws_command_line_counts(outputs: dict[str, str], monk
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:4566", "http://127.0.0.1:4566x"])
-def test_an_endpoint_that_is_no_address_is_wrong_input(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_is_not_an_address_is_wrong_input(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", address)
     with pytest.raises(InputError, match="address"):
         connect("rampart")

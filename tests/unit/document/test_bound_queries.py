@@ -46,7 +46,7 @@ def codes(reading: Reading) -> list[tuple[str, int]]:
     return [(each.code, each.line) for each in reading.diagnostics if isinstance(each.code, QueryFault)]
 
 
-def test_a_bound_query_is_a_finding_at_the_criterions_line_with_the_query_to_write(reading: Read) -> None:
+def test_a_faulty_bound_query_is_a_finding_at_the_criterions_line(reading: Read) -> None:
     page = reading(PAGE)
     found = with_bound_queries(page, read_bindings(bindings(**BOUND | {"index*": RATE | {"errors": BAD}})))
     assert codes(found) == [(QueryFault.DIFFERENT_UNITS, 4)]
@@ -73,7 +73,7 @@ def test_every_kind_of_criterion_is_looked_at(reading: Read, changes: dict[str, 
     assert [each for each, _ in codes(found)] == [code]
 
 
-def test_what_is_bound_rightly_or_not_used_by_the_page_is_no_finding(reading: Read) -> None:
+def test_what_is_bound_rightly_or_not_used_by_the_page_is_not_a_finding(reading: Read) -> None:
     page = reading(PAGE)
     assert with_bound_queries(page, read_bindings(bindings(**BOUND))) == page
     assert with_bound_queries(page, read_bindings(bindings(refunds={"kind": "count", "query": BAD}))) == page

@@ -44,7 +44,7 @@ def test_a_condition_to_go_on_or_back_is_a_bar_wherever_it_stands(
         "For instance, proceed only when the error rate is < 9%.",
     ],
 )
-def test_a_tale_an_example_or_a_time_is_no_condition(reading: Read, text: str) -> None:
+def test_a_tale_an_example_or_a_time_is_not_a_condition(reading: Read, text: str) -> None:
     assert _bars(reading(_page(text))) == []
 
 

@@ -55,7 +55,7 @@ def test_a_finding_shows_the_line_the_place_why_and_how() -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]])
 @pytest.mark.parametrize("name", ["minutes", "unfilled"])
-def test_a_page_that_is_no_plan_says_so_and_exits_with_2(name: str, arguments: list[str]) -> None:
+def test_a_page_that_is_not_a_plan_says_so_and_exits_with_2(name: str, arguments: list[str]) -> None:
     result = _run(PAGES / f"{name}.md", *arguments)
 
     assert result.exit_code == 2

@@ -45,7 +45,7 @@ def test_every_code_is_found_on_a_sample_page_or_belongs_to_pages_that_are_none(
     assert set(Code) - found == {Code.UNREADABLE_PAGE, Code.NESTED_TOO_DEEP}
 
 
-def test_every_code_says_why_it_matters_and_how_to_mend_it() -> None:
+def test_every_code_says_why_it_matters_and_how_to_fix_it() -> None:
     assert set(ADVICE) == set(Code)
     assert all(advice.why.endswith(".") and advice.help.endswith(".") for advice in ADVICE.values())
 

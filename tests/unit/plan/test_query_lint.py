@@ -146,7 +146,7 @@ def spoilt(query: str) -> list[str]:
 
 
 @pytest.mark.parametrize("errors", spoilt(BAD))
-def test_errors_that_are_no_count_beside_a_counted_total_are_one_finding_of_units(errors: str) -> None:
+def test_uncounted_errors_over_a_counted_total_are_one_finding_of_units(errors: str) -> None:
     [finding] = rate(errors, TOTAL)
     assert (finding.part, finding.fault, finding.path) == ("errors", UNITS, "criteria.error rate.errors")
     assert errors in finding.message
@@ -155,7 +155,7 @@ def test_errors_that_are_no_count_beside_a_counted_total_are_one_finding_of_unit
 
 
 @pytest.mark.parametrize("total", spoilt(ALL))
-def test_a_total_that_is_no_count_beside_counted_errors_is_one_too(total: str) -> None:
+def test_an_uncounted_total_with_counted_errors_is_a_finding_too(total: str) -> None:
     [finding] = rate(ERRORS, total)
     assert (finding.part, finding.fault) == ("total", UNITS)
     assert rate(ERRORS, finding.fixed) == []
@@ -200,7 +200,7 @@ def test_the_reading_is_told_in_numbers_of_the_plans_own_buckets() -> None:
     assert "if 100% of requests succeeded, the rate would read 0.33%" in above.what
 
 
-def test_what_is_no_rate_at_all_gets_no_such_number() -> None:
+def test_what_is_not_a_rate_at_all_gets_no_such_number() -> None:
     [finding] = rate(f"avg:{BAD[4:]}", TOTAL)
     assert finding.what == "`avg:` gives an average, while total is a count: the rate would be no share of requests"
 
@@ -219,7 +219,7 @@ RATIOS = [
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_a_ratio_or_a_percentage_is_no_part_of_a_rate(ratio: str) -> None:
+def test_a_ratio_or_a_percentage_is_not_part_of_a_rate(ratio: str) -> None:
     assert said(rate(ratio, TOTAL)) == [("errors", RATIO)]
     assert fixed(ratio, TOTAL)[0] in {ERRORS, f"default_zero({ERRORS})"}
     assert rate(*fixed(ratio, TOTAL)) == []
@@ -433,7 +433,7 @@ def test_any_text_is_read_or_left_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["(" * 3900, "abs(" * 900 + "sum:x{*}", "sum:x{*}" + "+sum:x{*}" * 400, "a" * 300_000])
-def test_long_and_deep_text_is_no_trouble(text: str) -> None:
+def test_long_and_deep_text_is_handled(text: str) -> None:
     rate(text, text)
 
 

@@ -100,7 +100,7 @@ def test_a_tick_that_slept_through_an_advance_changes_nothing_when_it_wakes(
     assert world.queue.called == []
 
 
-def test_a_backlog_of_ticks_that_is_played_hours_later_asks_once_and_moves_nothing(live: World) -> None:
+def test_a_backlog_of_ticks_hours_later_asks_once_and_moves_nothing(live: World) -> None:
     live.wait(hours=5)
     gate = live.token
     live.gates.succeeded.clear()
@@ -213,9 +213,7 @@ def test_an_advance_that_sleeps_after_its_intent_takes_no_record_back(
 
 
 @pytest.mark.parametrize("hours", [0, 1, 30])
-def test_an_advance_that_comes_again_hours_later_beside_the_next_approval_is_no_second_step(
-    approved: World, hours: int
-) -> None:
+def test_an_advance_repeated_during_the_next_approval_makes_no_second_step(approved: World, hours: int) -> None:
     gate = approved.token
     approved.advance(gate)
     approved.approved()
@@ -235,7 +233,7 @@ def test_an_advance_and_the_tick_that_let_it_go_on_come_twice_and_are_one_step(a
     assert world.told.count(EventKind.ADVANCED) == 1
 
 
-def test_a_tick_that_slept_does_not_take_a_fail_of_the_stage_before_into_the_next(world: World) -> None:
+def test_a_delayed_tick_does_not_carry_a_fail_into_the_next_stage(world: World) -> None:
     """It is believed only with the record that it read: evidence of 1% is no ground to judge 25%."""
     world.climb(0)
     gate = world.approved()

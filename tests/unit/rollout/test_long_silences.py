@@ -85,7 +85,7 @@ def test_a_silence_is_noticed_after_about_the_same_few_buckets_on_every_day(
 
 
 @pytest.mark.parametrize("wander", [0.3, 0.8])
-def test_errors_that_come_more_by_day_than_by_night_are_missed_as_soon_in_a_long_stage(wander: float) -> None:
+def test_missing_daytime_errors_are_noticed_as_soon_in_a_long_stage(wander: float) -> None:
     """Errors of hours together differ by the hour; those of five minutes hardly do, and it is those that are missed."""
     took = [buckets_to_notice(RATE, "5m", day, wander=wander) for day in DAYS]
     assert max(took) - min(took) <= 4, took
@@ -166,7 +166,7 @@ def test_a_gauge_that_mostly_rests_is_hardly_ever_called_frozen_in_a_long_stage(
     assert called <= 2
 
 
-def test_where_the_newest_day_knows_of_no_errors_the_usual_rate_counts_from_the_last_one_on() -> None:
+def test_after_a_day_without_errors_the_usual_rate_counts_from_the_last_one() -> None:
     rate = {ERRORS: PLAN["criteria"][ERRORS] | {"baseline": "0.3%"}}
     plan = Plan.model_validate(PLAN | {"criteria": rate, "stages": [{"percent": 1, "hold": "300d"}]})
     ends = START + timedelta(days=300)
