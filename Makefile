@@ -1,4 +1,4 @@
-# Everything that is done here, by name; `make` alone lists it. Needs Python 3.11 or newer with pip, make and git.
+# Every task here, by name; `make` alone lists them. Needs Python 3.11 or newer with pip, make, and git.
 
 PYTHON ?= python3
 # Which environment of samconfig.toml: default, staging or production.
@@ -11,12 +11,12 @@ AWS_BIN := .venv-aws/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev local-tools lock format lint types check audit test demo bench bench-decisions build deploy sbom clean
+.PHONY: help dev docs local-tools lock format lint types check audit test demo bench bench-decisions build deploy sbom clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# ── Environments: pinned and hashed, made once, again only when a lock changes ───────────────────────────────────────
+# ── Environments: pinned and hashed, created once and again only when a lock changes ─────────────────────────────────
 
 dev: .venv/ready ## Make .venv: the command line (.venv/bin/rampart), tests and tools
 local-tools: .venv-aws/ready ## Make .venv-aws: SAM CLI and MiniStack, AWS without Docker
@@ -53,40 +53,45 @@ lock: | .venv/ready ## Bring all locks up to date with pyproject.toml and requir
 
 # ── Checks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-format: dev ## Format the code and mend what ruff can mend
+format: dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-lint: dev ## Style, the arrows between packages, and the template in both partitions
+docs: dev ## Write the documentation's page of findings from the code
+	$(BIN)/python -m rampart_cli.findings_page docs/findings.md
+
+lint: dev ## Style, imports between packages, spelling, and the template in both partitions
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	PYTHONPATH=. $(BIN)/lint-imports --no-cache > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	$(BIN)/codespell
+	$(BIN)/pytest --quiet --no-header --no-summary tests/contract/test_words.py
 	$(BIN)/cfn-lint template.yaml --regions us-east-1 us-gov-west-1
 
 types: dev ## mypy, strictly
 	$(BIN)/mypy
 
-check: lint types audit .venv-checkov/ready ## Lint, types, and what security scanners say of code, template and packages
+check: lint types audit .venv-checkov/ready ## Lint, types, and security scans of code, template, and packages
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive layers/rampart cli functions
 	.venv-checkov/bin/checkov --config-file .checkov.yaml
 
-audit: dev ## Known vulnerabilities of the packages that Lambda gets
+audit: dev ## Known vulnerabilities in the packages for Lambda
 	$(BIN)/python requirements/audit.py layers/dependencies/requirements.txt
 
-test: lint types local-tools ## Lint, types and all tests: unit, integration, contract and end to end
+test: lint types local-tools ## Lint, types, and all tests: unit, integration, contract, and end to end
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 # ── The local stack ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-demo: dev local-tools ## Play the main job on this machine (KEEP=1 leaves the stack up)
+demo: dev local-tools ## Run the demo on this machine (KEEP=1 leaves the stack up)
 	@$(BIN)/python -m local.demo $(if $(KEEP),--keep)
 
 bench: bench-decisions bench-caches ## Run every measurement
 
-bench-decisions: dev ## Measure how often the rate rule decides rightly, and how soon
+bench-decisions: dev ## Measure how often the rate rule decides correctly, and how soon
 	@$(BIN)/python -m benchmarks.decisions
 
-bench-caches: dev ## Measure how advances and rollbacks end on a Flipper behind caches of a minute
+bench-caches: dev ## Measure how advances and rollbacks end when Flipper caches for a minute
 	@$(BIN)/python -m benchmarks.caches
 
 # ── Lambda ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -96,25 +101,25 @@ SECTION = $(shell sed -n '/^\[$(ENV)\.deploy/,/^\[/p' samconfig.toml)
 ARCHITECTURE = $(if $(findstring x86_64,$(SECTION)),x86_64,arm64)
 PLATFORM_arm64 := aarch64-manylinux2014
 PLATFORM_x86_64 := x86_64-manylinux2014
-# Bytecode for Lambda needs Lambda's release of Python; pyenv keeps its own where the path does not lead.
+# Bytecode for Lambda needs Lambda's release of Python; pyenv keeps its own outside of PATH.
 PYTHON_OF_LAMBDA = $(firstword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13*/bin/python3.13) python3.13)
 
 build: export RAMPART_LAYER_TARGET = --python-version 3.13 --python-platform $(PLATFORM_$(ARCHITECTURE))
 build: export RAMPART_LAYER_PYTHON = $(PYTHON_OF_LAMBDA)
 build: export PATH := $(CURDIR)/$(BIN):$(PATH)
 build: dev local-tools sbom ## Build for Lambda into .aws-sam, for ENV's processor, with its bill of materials
-	@$(RAMPART_LAYER_PYTHON) -c '' 2>/dev/null || echo "There is no python3.13 here, so the layers ship without bytecode and cold starts take longer (uv python install 3.13)"
+	@$(RAMPART_LAYER_PYTHON) -c '' 2>/dev/null || echo "python3.13 isn't installed, so the layers ship without bytecode and cold starts take longer (uv python install 3.13)"
 	$(AWS_BIN)/sam build --parallel --config-env $(ENV)
 
-deploy: build ## Build and deploy to AWS (ENV=default, staging or production); asks when it was never told
+deploy: build ## Build and deploy to AWS (ENV=default, staging, or production); prompts for missing values
 	$(AWS_BIN)/sam deploy --config-env $(ENV) $(if $(findstring FlipperUrl,$(SECTION)),,--guided)
 
-sbom: .rampart/sbom.json ## Write the bill of materials of what Lambda gets: .rampart/sbom.json (CycloneDX)
+sbom: .rampart/sbom.json ## Write the bill of materials for Lambda: .rampart/sbom.json (CycloneDX)
 
 .rampart/sbom.json: layers/dependencies/requirements.txt pyproject.toml .venv/ready
 	@mkdir -p $(@D)
 	$(BIN)/python -W ignore -m cyclonedx_py requirements $< --pyproject pyproject.toml --output-reproducible --output-file $@
 
-clean: ## Remove everything that was made here
+clean: ## Remove everything that was created here
 	rm -rf .venv .venv-aws .venv-checkov .rampart .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -r {} +

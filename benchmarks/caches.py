@@ -1,8 +1,8 @@
 """How advances and rollbacks end on a Flipper whose processes answer from old copies: `make bench-caches`.
 
-Real use cases and the real Flipper adapter against the stand-in over HTTP, with time played: the state machine's own
-retries, a tick each minute, the queue's repetition. A wrong end is an advance that ends at 0%, or a rollback that does
-not; a false notice is a drift, another writer or a flag taken down again, where nobody but Rampart wrote.
+Real use cases and the real Flipper adapter against the stand-in over HTTP, with simulated time: the state machine's own
+retries, a tick each minute, the queue's repetition. A wrong end is an advance that ends at 0%, or a rollback that
+doesn't; a false notice is a drift, another writer, or a flag lowered again, where only Rampart wrote.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import EventKind, RolloutState, Status
 
 FALSE = frozenset({EventKind.DRIFTED, EventKind.TAKEN_DOWN_AGAIN, EventKind.RESTORED, EventKind.HELD})
-"""What nobody may be told of where nobody but Rampart wrote."""
+"""What must not be reported where only Rampart wrote."""
 _MACHINE = Path(__file__).parents[1] / "functions" / "rollout.asl.json"
 _TICK = timedelta(minutes=1)
 _AGAIN = timedelta(seconds=84)
-"""After how long the queue brings an undone rollback again."""
+"""How long until the queue brings an undone rollback again."""
 _CALL = timedelta(milliseconds=300)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -55,7 +55,7 @@ class Tally:
     wrong_ends: int = 0
     false_notices: int = 0
     said_early: int = 0
-    """"At 25%" or "rolled back" that was said before the features themselves were so."""
+    """"At 25%" or "rolled back" said before the features themselves were there."""
     tries: list[int] = field(default_factory=list)
 
 
@@ -69,7 +69,7 @@ def pauses() -> list[timedelta]:
 
 @dataclass
 class Played:
-    """One rollout on a cached Flipper, and the time that goes by."""
+    """One rollout on a cached Flipper, and its time."""
 
     flipper: FlipperStandIn
     clock: FixedClock
@@ -102,7 +102,7 @@ class Played:
         self.next_tick = self.clock.now() + _TICK
 
     def wait(self, time: timedelta) -> None:
-        """Let time go by, with a tick each minute."""
+        """Let time pass, with a tick each minute."""
         until = self.clock.now() + time
         while self.next_tick <= until:
             self.clock.at = max(self.clock.at, self.next_tick)
@@ -111,7 +111,7 @@ class Played:
         self.clock.at = max(self.clock.at, until)
 
     def tick(self) -> None:
-        """`evaluate`, and what it calls for."""
+        """`evaluate`, and what it calls."""
         evaluate = Evaluate(
             store=self.store,
             flags=self.flag_store,
@@ -126,7 +126,7 @@ class Played:
             self.roll_back(request)
 
     def advance(self, gate: str | None) -> bool:
-        """One advance as the state machine calls it; whether it ended well, else the flags are taken to 0%."""
+        """One advance as the state machine calls it; whether it ended well; otherwise the flags go to 0%."""
         for pause in [*pauses(), None]:
             self.calls += 1
             self.wait(_CALL)
@@ -163,7 +163,7 @@ class Played:
         gate = f"gate-{state.epoch}"
         self.gates.wait(gate, "execution")
         if state.standing is None:
-            raise RuntimeError("there is no stage to be approved")
+            raise RuntimeError("no stage is left to approve")
         self.wait(state.standing.hold_ends - self.clock.now() + 2 * _TICK)
         answer = Answer(decision=DecisionKind.APPROVE, by="ann", execution="d", at=self.clock.now())
         asked = Question(evaluation="e", verdict=self.state.latest.verdict if self.state.latest else "waived")
@@ -202,7 +202,7 @@ def _plan(name: str, flags: tuple[str, ...]) -> dict[str, object]:
 
 @contextmanager
 def _played(processes: int, seconds: float, flags: int, seed: int) -> Iterator[Iterator[Played]]:
-    """Rollouts one after the other on one cached Flipper, each with flags of its own."""
+    """Rollouts one after the other on one cached Flipper, each with its own flags."""
     clock = FixedClock(datetime.fromisoformat("2026-03-10T14:00:00+00:00"))
     caches = Caches(processes=processes, seconds=seconds, seed=seed)
     with FlipperStandIn(caches=caches, clock=lambda: clock.now().timestamp()) as flipper:
@@ -219,7 +219,7 @@ def _played(processes: int, seconds: float, flags: int, seed: int) -> Iterator[I
 
 
 def advances(wanted: int, *, processes: int, seconds: float, flags: int, seed: int = 1) -> Tally:
-    """So many approved advances: how they ended, and what was said meanwhile."""
+    """Run this many approved advances: how they ended, and what was reported."""
     tally = Tally()
     with _played(processes, seconds, flags, seed) as rollouts:
         for rollout in rollouts:
@@ -243,7 +243,7 @@ def advances(wanted: int, *, processes: int, seconds: float, flags: int, seed: i
 
 
 def rollbacks(wanted: int, *, processes: int, seconds: float, flags: int, seed: int = 1) -> Tally:
-    """So many rollbacks by an alert, each from the first stage: how they ended, and what was said meanwhile."""
+    """Run this many rollbacks by an alert, each from the first stage: how they ended, and what was reported."""
     tally = Tally()
     with _played(processes, seconds, flags, seed) as rollouts:
         for rollout in rollouts:
@@ -272,7 +272,7 @@ def rollbacks(wanted: int, *, processes: int, seconds: float, flags: int, seed: 
 
 
 def main() -> None:
-    """Print the table of the docs; fails where anything ended wrongly."""
+    """Print the table of the docs; fails if anything ended wrongly."""
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 334
     bad = 0
     print("| what | processes | copies of | flags | runs | wrong ends | false notices | said early | tries, mean |")

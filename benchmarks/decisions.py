@@ -1,7 +1,7 @@
-"""Measure how often the rule for rates decides rightly, and how soon: `python -m benchmarks.decisions [--quick]`.
+"""Measure how often the rule for rates decides correctly, and how soon: `python -m benchmarks.decisions [--quick]`.
 
-Prints tables beside the rules that people use today, then the bars that must hold, and ends with 1 if one is missed.
-Everything is seeded. `--quick` draws a tenth of the series: good for a look, too few for the bars, which it only shows.
+Prints tables that compare it with the rules in use today, then the bars that must hold; exits with 1 if one is missed.
+Everything is seeded. `--quick` draws a tenth of the series: enough for a first look, too few to enforce the bars.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from benchmarks.outages import BUSY, OUTAGES, few_errors, with_outage
 from benchmarks.recursion import floor, rolled_back
 
 HELD = (0.5, 1.0)
-"""Levels at which false rollbacks with clumps are held to bars."""
+"""Levels at which false rollbacks with clumps have bars."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Bar:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and say with the exit code whether every bar holds."""
+    """Measure, print, and report in the exit code whether every bar holds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the series; the bars are shown, not held")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the series; the bars are shown, not enforced")
     quick = parser.parse_args(arguments).quick
     begun = time.monotonic()
     timing = judging_time()  # before the other processes make the machine busy
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bars = [*_timing(timing), *_report(all_of)]
     bars.append(
         Bar(
-            "published bound worked out anew, off by",
+            "published bound computed again, off by",
             abs(published.published_bound() - published.PUBLISHED_BOUND),
             1e-4,
         )
@@ -99,7 +99,7 @@ def _report(all_of: Measure) -> Iterator[Bar]:
     yield from _few_errors(all_of)
     _wandering_and_late_totals(all_of)
     found = all_of(agreement, size=5000)[()]
-    yield Bar("series that the product's rule decides otherwise than the one measured here", found[RAMPART], 0)
+    yield Bar("series that the product's rule decides differently from the one measured here", found[RAMPART], 0)
     yield Bar("fewer than 100 of them decided by the change detector", 100 - found["by the detector"], 0)
 
 
@@ -126,7 +126,7 @@ def _false_rollbacks(all_of: Measure) -> Iterator[Bar]:
 
 def _speed(all_of: Measure) -> Iterator[Bar]:
     print("\n## Mean requests to a rollback, over Wald's floor\n")
-    print("Rampart: exact, the cumulative test alone, looked at after every request. The others: simulated, looked at")
+    print("Rampart: exact, the cumulative test alone, checked after every request. The others: simulated, checked")
     print("every 10 requests and cut off at 20 floors.\n")
     found = all_of(rivals_speed, BARS, MULTIPLES, size=4000)
     rows = []
@@ -157,7 +157,7 @@ def _late_changes(all_of: Measure) -> Iterator[Bar]:
                 f"{multiple:g}",
                 f"{requests:g}",
                 f"{yardstick:.1f}",
-                *("all gone before" if math.isnan(cell[name]) else f"{cell[name]:.2f}" for name in (RAMPART, *RIVALS)),
+                *("all rolled back" if math.isnan(cell[name]) else f"{cell[name]:.2f}" for name in (RAMPART, *RIVALS)),
             )
         )
         if yardstick >= 5:
@@ -238,7 +238,7 @@ def _wandering_and_late_totals(all_of: Measure) -> None:
 
 
 def _published() -> None:
-    print("\n## Errors from which on a number of requests fails: beside the published beta-binomial mixture\n")
+    print("\n## Errors from which on a number of requests fails, compared with the published beta-binomial mixture\n")
     rows = []
     for bar, scale in product(BARS, (5, 50, 500)):
         requests = round(scale / bar)

@@ -1,4 +1,4 @@
-"""What is measured of the rule for rates and of its rivals, one cell of a table at a time; everything is seeded."""
+"""Measurements of the rule for rates and of its rivals, one cell of a table at a time; everything is seeded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Found = dict[str, float]
 
 
 def rule_named(name: str, size: int, bar: float, planned: int) -> Rule:
-    """A rule over so many series."""
+    """A rule over this many series."""
     match name:
         case "cumulative":
             return Cumulative(size, bar)
@@ -56,11 +56,11 @@ def rule_named(name: str, size: int, bar: float, planned: int) -> Rule:
 
 
 def seeded(*what: object) -> np.random.Generator:
-    """Chance that depends on nothing but what is measured."""
+    """Randomness that depends only on what is measured."""
     return np.random.default_rng(zlib.crc32(repr(what).encode()))
 
 
-# What is measured. Each function is one cell, and runs in a process of its own.
+# The measurements. Each function is one cell, and runs in its own process.
 
 
 def false_rollbacks(bar: float, level: float, requests: float, names: Sequence[str], size: int) -> Found:
@@ -74,7 +74,7 @@ def false_rollbacks(bar: float, level: float, requests: float, names: Sequence[s
 
 
 def rivals_speed(bar: float, multiple: float, size: int) -> Found:
-    """Mean requests to a rollback over Wald's floor, looked at after every ten requests; the exact one for Rampart."""
+    """Mean requests to a rollback over Wald's floor, checked after every ten requests; the exact one for Rampart."""
     rate = multiple * bar
     least = floor(rate, bar)
     found = {}
@@ -88,7 +88,7 @@ def rivals_speed(bar: float, multiple: float, size: int) -> Found:
 
 
 def late_change(bar: float, multiple: float, requests: float, names: Sequence[str], size: int) -> Found:
-    """Mean delay after 1,000 good buckets over ln(100 · planned buckets) / divergence; NaN: all were gone before."""
+    """Mean delay after 1,000 good buckets over ln(100 · planned buckets) / divergence; NaN if all had rolled back."""
     rate = min(1.0, multiple * bar)
     yardstick = math.log(100 * FOUR_DAYS) / (requests * divergence(rate, bar))
     looks = LOOKS + int(30 * yardstick) + 30

@@ -1,4 +1,4 @@
-"""Clumps that are measured from a week with an outage: they must neither blind the rule nor break its promise."""
+"""Clumps that are measured from a week with an outage: they must neither blind the rule nor break its guarantee."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.series import clumped
 from rampart.evidence.clump import Clump
 
 BUSY = 480
-"""Requests of a five-minute bucket at the front of a shop in the cloud."""
+"""Requests in a five-minute bucket at the front end of a web shop."""
 
 
 class Outage(NamedTuple):
@@ -50,7 +50,7 @@ def with_outage(bar: float, clump: int, spread: float, tries: int, outage: Outag
 
 
 def few_errors(expected: float, clump: int, size: int) -> Found:
-    """Weeks of so many errors, in clumps: how often hours are left out that are no outage, and the clump's mean."""
+    """Weeks with this many errors, in clumps: how often hours are left out without an outage, and the clump's mean."""
     chance = seeded("few", expected, clump)
     rate = expected / (TRIES * WEEK * HOUR)
     errors, requests = clumped(rate, TRIES, clump, looks=WEEK * HOUR, size=size, spread=0, chance=chance)

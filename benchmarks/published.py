@@ -46,13 +46,13 @@ class BetaBinomial:
 
 
 def published_bound() -> float:
-    """The published bound, worked out anew: the check that the comparison compares with the right thing."""
+    """The published bound, computed again: checks that the comparison uses the right method."""
     mixture = BetaBinomial(0.2, 625)
     return _first(lambda errors: mixture.evidence(errors, 625), 125, 625) - 125
 
 
 def first_errors(bar: float, requests: int, tuned_to: float) -> tuple[float, float]:
-    """The errors from which on so many requests fail: by the published mixture, tuned to a size, and by ours."""
+    """The least errors at which this many requests fail: by the published mixture, tuned to a size, and by ours."""
     mixture, side = BetaBinomial(bar, tuned_to), coefficients(bar, higher=True)
     expected = bar * requests
     theirs = _first(lambda errors: mixture.evidence(errors, requests), expected, requests)

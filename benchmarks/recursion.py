@@ -1,4 +1,4 @@
-"""Exact figures of the cumulative test, looked at after every request: by recursion over the number of errors."""
+"""Exact figures of the cumulative test, checked after every request: by recursion over the number of errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def floor(rate: float, bar: float, alpha: float = 0.05) -> float:
 def rolled_back(rate: float, bar: float, *, most: int, alpha: float = 0.05) -> tuple[float, float]:
     """The chance of a rollback within `most` requests, and the mean number of requests, those cut off counted as most.
 
-    Exact but for less than 1e-13 of chance a step. With the change detector beside it, the first can only be larger and
+    Exact but for less than 1e-13 of chance a step. With the change detector as well, the first can only be larger and
     the second only smaller.
     """
     side = coefficients(bar, higher=True)

@@ -25,10 +25,10 @@ class Rule(Protocol):
     """A rule over many series at once."""
 
     def step(self, errors: Floats, requests: Floats) -> Flags:
-        """Take in one bucket of each series; which of them are rolled back now."""
+        """Add one bucket of each series; returns which are rolled back now."""
 
     def keep(self, still: Flags) -> None:
-        """Go on with some of the series only."""
+        """Continue with some of the series only."""
 
 
 class Rampart:
@@ -88,7 +88,7 @@ class Cumulative:
 
 
 class FailedWindows:
-    """So many windows beyond the bar, not necessarily in a row.
+    """This many windows beyond the bar, not necessarily in a row.
 
     Argo Rollouts fails an analysis when more measurements failed than its `failureLimit`; Flagger rolls back when the
     failed checks, which add up over the whole analysis, reach its `threshold`.
@@ -108,7 +108,7 @@ class FailedWindows:
 
 
 class PeekedZTest(Cumulative):
-    """The one-sided test at 5% that is right for one look at a sample of fixed size, looked at each time."""
+    """The one-sided test at 5% that is valid for one look at a sample of fixed size, applied at every look."""
 
     def step(self, errors: Floats, requests: Floats) -> Flags:
         super().step(errors, requests)

@@ -1,4 +1,4 @@
-"""Made-up stages: steady, late to change, clumped, wandering, and with totals that come after their errors."""
+"""Simulated stages: steady, late to change, clumped, wandering, and with totals that come after their errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.rules import Flags, Floats, Rule
 
 Source = Callable[[int, "np.random.Generator", int], tuple[Floats, Floats]]
-"""Errors and requests of bucket `look` for so many series that still run."""
+"""Errors and requests of bucket `look` for the series that still run."""
 
 
 def steady(rate: float, requests: float) -> Source:
@@ -72,7 +72,7 @@ def wandering(
 
 
 def run(rule: Rule, source: Source, *, looks: int, size: int, chance: np.random.Generator, drop: bool = True) -> Floats:
-    """The look, from 1, at which each series is rolled back; infinity where it is not.
+    """The look, from 1, at which each series is rolled back; infinity if it isn't.
 
     With `drop`, series that are decided are not drawn any more.
     """

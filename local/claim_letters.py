@@ -1,4 +1,4 @@
-"""The claim letters in seconds: their plan with its holds compressed, and a world with traffic enough to decide."""
+"""The claim letters in seconds: their plan with its holds compressed, and a world with enough traffic to decide."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.ministack import ROOT
 HEALTHY_INDEX = 0.001
 _SECONDS = {"hold": "7s", "settle": "1s", "lag": "3s", "look_every": "1s", "bucket": "1s"}
 _HISTORY_SECONDS = 30
-"""A start looks at whole hours; so much of the last one has data."""
+"""A start reads whole hours; this much of the last one has data."""
 
 
 def compressed(plan: Mapping[str, Any], monitor_id: int) -> dict[str, Any]:

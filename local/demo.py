@@ -1,4 +1,4 @@
-"""The demo: a start is refused while its monitor is muted; then a rollout goes up, is stopped at 50%, and completes."""
+"""The demo: a start is refused while its monitor is muted; then a rollout is rolled back at 50%, and completes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def rampart(*arguments: str | Path, environment: Mapping[str, str] | None = None
 
 
 def imported_plan(console: Console) -> dict[str, Any]:
-    """Make a plan of the team's page and its bindings."""
+    """Make a plan from the team's page and its bindings."""
     OUT.mkdir(exist_ok=True)
     rampart("plan", "import", PAGE, "--bindings", BINDINGS, "--out", PLAN)
     plan: dict[str, Any] = yaml.safe_load(PLAN.read_text())
@@ -97,20 +97,20 @@ def play(demo: Demo) -> None:
     demo.stack.datadog.change("download", new_error_rate=FIXED)
     monitors = demo.stack.datadog.state.monitors.by_id
     wait_for("the monitor's recovery", lambda: all(each.state is MonitorState.OK for each in monitors.values()))
-    demo.resume(1, "the new API's time-out is fixed")
+    demo.resume(1, "the new API's timeout is fixed")
     for percent in (25, 50, 75, 100):
         demo.approve(demo.asked(percent))
     demo.wait("the end", lambda s: s.status is Status.COMPLETED)
 
 
 def summary(demo: Demo, failures: list[str]) -> dict[str, Any]:
-    """What the run was, in numbers, and whether everything was as it should be."""
+    """The run in numbers, and whether everything went as expected."""
     evaluations = list(demo.store.evaluations(demo.rollout))
     path = [event.percent for event in demo.events if event.kind in (EventKind.ADVANCED, EventKind.ROLLED_BACK)]
     rollback = next(event for event in demo.events if event.kind is EventKind.ROLLED_BACK)
     arrived, down = _alert_to_zero(demo)
     checks = {
-        "no start beside a muted monitor": REFUSED in demo.refusal,
+        "no start with a muted monitor": REFUSED in demo.refusal,
         "percentages": path == [1, 25, 50, 0, 25, 50, 75, 100],
         "rolled back by the alert": rollback.details.get("cause") == "alert",
         "every advance was approved": sum(e.kind is EventKind.DECIDED for e in demo.events) == 6,
@@ -150,7 +150,7 @@ def _alert_to_zero(demo: Demo) -> tuple[float, float]:
 def show(console: Console, result: Mapping[str, Any]) -> None:
     """Print the summary for a person."""
     console.print()
-    console.rule("[bold green]everything as expected" if result["ok"] else "[bold red]NOT as expected")
+    console.rule("[bold green]Demo passed" if result["ok"] else "[bold red]Demo FAILED")
     console.print("start refused    ", escape(result["refused_start"]), soft_wrap=True, highlight=False)
     console.print("percentages      ", " → ".join(f"{p:g}%" for p in result["percentages"]))
     console.print(
@@ -174,7 +174,7 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
 
 
 def explain(console: Console, demo: Demo) -> None:
-    """Start the plan once more for a person to decide on, say how, and wait for Ctrl-C."""
+    """Start the plan once more for a person to decide on, print how, and wait for Ctrl-C."""
     again = f"{demo.rollout}-2"
     demo.stack.flipper.set_gates(demo.flag, percentage_of_actors=0)
     demo.stack.start({**demo.plan, "rollout": again}, again)
@@ -189,9 +189,9 @@ def explain(console: Console, demo: Demo) -> None:
     alert = json.dumps({"transition": "Triggered", "monitor": str(monitor_id), "flags": demo.flag, "title": "by hand"})
     datadog = f"{demo.stack.datadog.url}/api/v1/monitor/{monitor_id}"
     curls = [
-        "# mute the monitor that guards it: the status says so, and only an override goes up (/unmute undoes it)",
+        "# mute the monitor that guards it: the status says so, and only an override advances (/unmute undoes it)",
         f"curl -X POST -H 'DD-API-KEY: {API_KEY}' -H 'DD-APPLICATION-KEY: {APP_KEY}' -d '{{}}' {datadog}/mute",
-        "# send an alert as Datadog's webhook does: 0%",
+        "# send an alert as Datadog's webhook does: the flag goes to 0%",
         f"curl -H 'X-Rampart-Token: {demo.stack.alert_token}' -d '{alert}' {demo.stack.alert_url}",
     ]
     console.print(
@@ -202,7 +202,7 @@ def explain(console: Console, demo: Demo) -> None:
     )
     console.print(
         f"\nThe stand-in for Flipper is at {demo.stack.flipper.url}, the one for Datadog at {demo.stack.datadog.url}"
-        " (local/STANDINS.md).\nCtrl-C ends everything.",
+        " (local/STANDINS.md).\nPress Ctrl-C to stop everything.",
         soft_wrap=True,
         highlight=False,
     )
@@ -210,10 +210,10 @@ def explain(console: Console, demo: Demo) -> None:
 
 
 def run(console: Console, *, keep: bool) -> int:
-    """Play the demo; the exit code."""
+    """Run the demo; returns the exit code."""
     plan = imported_plan(console)
     flag = plan["flags"][0]
-    SUMMARY.unlink(missing_ok=True)  # a run that fails must not leave the good news of the one before
+    SUMMARY.unlink(missing_ok=True)  # a failed run must not leave the last run's success
     began = time.monotonic()
     console.print("Building the template with SAM, deploying it to a local AWS …", style="dim")
     with ExitStack() as ending:
@@ -243,15 +243,15 @@ def run(console: Console, *, keep: bool) -> int:
 def main() -> int:
     """Entry point of `make demo`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave the stack up and say how to approve by hand")
+    parser.add_argument("--keep", action="store_true", help="leave the stack up and print how to approve by hand")
     keep: bool = parser.parse_args().keep
     console = Console()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it by default
     try:
         return run(console, keep=keep)
     except KeyboardInterrupt:
-        console.print("\nended")
+        console.print("\nStopped.")
         return 130
     except (DemoFailedError, SamFailedError, MiniStackNotStartedError) as error:
         console.print(f"[bold red]The demo failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)

@@ -16,13 +16,13 @@ from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import GateKind
 from rampart.rollout.state import DOWN, Event, EventKind, RolloutState, Status
 
-COMPLAINTS = "Call centre complaints"
+COMPLAINTS = "Call center complaints"
 _PATIENCE = 90.0
-"""Seconds that one step may take before the demo gives up."""
+"""Seconds that one step can take before the demo gives up."""
 
 
 class DemoFailedError(Exception):
-    """Something was not as it should be."""
+    """The demo didn't go as expected."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Demo:
     execution: str = ""
     """The start's, by its ARN."""
     refusal: str = ""
-    """The words in which a start was refused."""
+    """The message of a refused start."""
 
     @property
     def rollout(self) -> str:
@@ -76,8 +76,8 @@ class Demo:
         self.store = DynamoRolloutStore(self.stack.outputs["TableName"], self.stack.ministack.client("dynamodb"))
 
     def state(self) -> RolloutState | None:
-        """The record; tells of every event that is new."""
-        state = self.store.state(self.rollout)  # first: whoever sees a record has been told what led to it
+        """The record; prints every new event."""
+        state = self.store.state(self.rollout)  # first: so a record is never seen before the events that led to it
         for event in list(self.store.events(self.rollout).values())[len(self.events) :]:
             self.events.append(event)
             self._tell(event)
@@ -88,8 +88,8 @@ class Demo:
         who = "" if event.by == "rampart" or event.by in event.message else f" (by {event.by})"
         message = event.message
         if event.kind is EventKind.VERDICT_CHANGED and message.startswith(Verdict.PASS.value):
-            message = Verdict.PASS.value  # the numbers follow where people are asked
-        notes = event.details.get("notes", ())  # what a start found out beforehand is long: each has a line of its own
+            message = Verdict.PASS.value  # the numbers follow at the approval
+        notes = event.details.get("notes", ())  # a start's findings are long: each has its own line
         message = message.removesuffix("".join(f"; {note}" for note in notes))
         text = f"{percent:>4g}%  {event.kind.value.replace('_', ' '):<16} {message}{who}"
         self.timeline.say(text, _STYLES.get(event.kind, ""))
@@ -97,9 +97,9 @@ class Demo:
             self.timeline.say(f"       beforehand       {note}", "dim")
 
     def wait(self, what: str, until: Callable[[RolloutState], bool], *, while_down: bool = False) -> RolloutState:
-        """Wait until the record is as expected; raises DemoFailedError when it does not become so.
+        """Wait until the record is as expected; raises DemoFailedError if it doesn't get there.
 
-        A rollback that nobody waits for ends the wait at once, unless it goes on `while_down`.
+        An unexpected rollback ends the wait at once, unless it continues `while_down`.
         """
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
@@ -150,12 +150,12 @@ class Demo:
 
 
 def _shown(state: RolloutState | None) -> str:
-    """The record in a few words; it holds a task token, which is nobody's to see."""
+    """The record in a few words; its task token must not be shown."""
     return "there is no record" if state is None else f"the record says {state.status.value} at {state.percent:g}%"
 
 
 def wait_for(what: str, condition: Callable[[], bool]) -> None:
-    """Wait for something in the world outside; raises DemoFailedError when it does not come."""
+    """Wait for an outside event; raises DemoFailedError if it doesn't come."""
     deadline = time.monotonic() + _PATIENCE
     while not condition():
         if time.monotonic() > deadline:

@@ -22,7 +22,7 @@ _LAST_LINES: Final = 25
 
 
 class SamFailedError(Exception):
-    """The SAM CLI ended with an error; the message holds the last lines of what it said."""
+    """The SAM CLI ended with an error; the message holds its last lines of output."""
 
 
 def deploy(
@@ -48,21 +48,21 @@ def deploy(
             "--no-fail-on-empty-changeset",
             "--no-progressbar",
             *_overrides(parameters or {}),
-            environment=ministack.environment | {"SAM_CLI_POLL_DELAY": "0.2"},  # seconds; 5 unless told otherwise
+            environment=ministack.environment | {"SAM_CLI_POLL_DELAY": "0.2"},  # seconds; 5 by default
         )
     [stack] = ministack.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def build(template: Path = TEMPLATE) -> None:
-    """Build `template` only, to find out whether it can be. Raises `SamFailedError`."""
+    """Build `template` only, to find out whether it builds. Raises `SamFailedError`."""
     with _turn():
         _build(template)
 
 
 def _build(template: Path) -> None:
     """Build into `BUILD`, with layers for the interpreter that runs the functions here; unchanged parts are cached."""
-    # A layer fits one kind of interpreter, which SAM's cache knows nothing of; `INTERPRETER` is of this process's kind.
+    # A layer fits one kind of interpreter, which SAM's cache doesn't know; `INTERPRETER` is of this process's kind.
     cache = f"cache-{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
     _sam(
         "build",
@@ -97,12 +97,12 @@ def _overrides(parameters: Mapping[str, str]) -> list[str]:
 
 
 def _sam(command: str, *options: str, environment: dict[str, str]) -> None:
-    """Run the SAM CLI without telemetry, and without the weekly look for a newer release of itself."""
+    """Run the SAM CLI without telemetry, and without its weekly check for a newer release."""
     _SAM_STATE.mkdir(parents=True, exist_ok=True)
     (_SAM_STATE / "metadata.json").write_text(json.dumps({"lastVersionCheck": 2**32}))
     result = subprocess.run(
         [_SAM, command, *options],
-        cwd=_SAM_STATE,  # where no samconfig.toml lies: its environments are real accounts
+        cwd=_SAM_STATE,  # a folder without a samconfig.toml: its environments are real accounts
         env=environment | {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(_SAM_STATE)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 Json: TypeAlias = Any
-"""Anything that JSON can hold: whoever reads it looks at it before use."""
+"""Anything that JSON can hold: check it before use."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request as it arrived; header names are lower case."""
+    """One HTTP request as it arrived; header names are lowercase."""
 
     method: str
     path: str
@@ -42,7 +42,7 @@ class HttpAnswer:
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 
-class HttpRefusal(Exception):  # noqa: N818 -- it is an answer on its way out, not an accident
+class HttpRefusal(Exception):  # noqa: N818 -- it is an answer, not a failure
     """Ends the handling of a request with this answer."""
 
     def __init__(self, status: int, body: Json, content_type: str = "application/json") -> None:
@@ -54,7 +54,7 @@ Handle = Callable[..., HttpAnswer]
 
 
 class Routes:
-    """Which function answers which method and path; `:name` in a path is handed over as an argument."""
+    """Which function answers which method and path; `:name` in a path is passed as an argument."""
 
     def __init__(self) -> None:
         self._routes: list[tuple[str, re.Pattern[str], Handle]] = []
@@ -65,7 +65,7 @@ class Routes:
         self._routes.append((method, pattern, handle))
 
     def find(self, method: str, path: str) -> tuple[Handle | None, dict[str, str], bool]:
-        """Look a route up: its function, its arguments, and whether the path is known for any method at all."""
+        """Look up a route: its function, its arguments, and whether the path is known for any method at all."""
         known = False
         for accepted, pattern, handle in self._routes:
             match = pattern.fullmatch(path)

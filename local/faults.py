@@ -1,4 +1,4 @@
-"""Faults that a stand-in can be told to show: what goes wrong, for which requests, and how often."""
+"""Faults that a stand-in can simulate: what goes wrong, for which requests, and how often."""
 
 import re
 import threading
@@ -24,13 +24,13 @@ class FaultKind(StrEnum):
     RESET_MID_BODY = "reset_mid_body"
     """The request is done; the connection is reset after half of the answer's body."""
     MALFORMED_BODY = "malformed_body"
-    """The request is done; the answer's body is cut, so that it is no JSON."""
+    """The request is done; the answer's body is cut, so it isn't valid JSON."""
     EMPTY_BODY = "empty_body"
     """The request is done; the answer has its status and no body."""
     LOST_ANSWER = "lost_answer"
     """The request is done; the connection is reset instead of an answer."""
     LIE = "lie"
-    """The request is answered as if it had been done, and is forgotten."""
+    """The request is answered as if it had been done, but isn't done."""
     STALE_READ = "stale_read"
     """The answer shows the state from before the last write."""
 
@@ -42,24 +42,24 @@ class Fault(BaseModel):
 
     kind: FaultKind
     method: str | None = None
-    """HTTP method; any when left out."""
+    """HTTP method; any if omitted."""
     path: str = ""
-    """Regular expression looked for in the path; any path when empty."""
+    """Regular expression to search for in the path; empty matches any path."""
     times: int | None = Field(default=None, ge=1)
     after: int = Field(default=0, ge=0)
-    """How many matching requests go through unharmed first."""
+    """How many matching requests succeed first."""
     seconds: float = 0.0
     status: int = 503
     headers: dict[str, str] = {}
     body: Any = None
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request is one of those that this fault is for."""
+        """Whether this fault applies to a request."""
         return self.method in (None, method) and re.search(self.path, path) is not None
 
 
 def rate_limited(*, reset_seconds: int | None = None, times: int | None = None, path: str = "") -> Fault:
-    """Make the fault of a throttled call: 429, with the header that says when to come back or without one."""
+    """Make the fault of a throttled call: 429, with or without the header that says when to retry."""
     headers = {} if reset_seconds is None else {"X-RateLimit-Reset": str(reset_seconds)}
     return Fault(
         kind=FaultKind.STATUS,
@@ -72,29 +72,29 @@ def rate_limited(*, reset_seconds: int | None = None, times: int | None = None, 
 
 
 class Faults:
-    """The faults that are set on a stand-in, first come first shown; safe to use from many threads."""
+    """The faults set on a stand-in, in order; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Set one more fault."""
+        """Add a fault."""
         with self._lock:
             self._faults.append(fault.model_copy())
 
     def clear(self) -> None:
-        """Be well again."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
     def listing(self) -> list[dict[str, Any]]:
-        """Show the faults that are still to come, with what is left of their counts."""
+        """List the remaining faults, with their remaining counts."""
         with self._lock:
             return [fault.model_dump(mode="json") for fault in self._faults]
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Use up one showing of the first fault that matches, or return None when the request is to go well."""
+        """Use up one occurrence of the first fault that matches; None if the request should succeed."""
         with self._lock:
             for fault in self._faults:
                 if not fault.matches(method, path):

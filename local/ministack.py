@@ -1,4 +1,4 @@
-"""AWS on this machine: MiniStack as a child process on a free port, with a folder of its own for as long as it runs."""
+"""AWS on this machine: MiniStack as a child process on a free port, with its own folder for as long as it runs."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ _LOOK_SECONDS: Final = 0.05
 
 
 class MiniStackNotStartedError(Exception):
-    """MiniStack is not installed, or ended or stayed silent instead of answering."""
+    """MiniStack isn't installed, ended, or didn't answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def running(*, enforce_iam: bool = False) -> Iterator[MiniStack]:
     With `enforce_iam`, functions may do only what their roles allow. Raises `MiniStackNotStartedError`.
     """
     if not INTERPRETER.exists():
-        raise MiniStackNotStartedError(f"there is no {INTERPRETER.relative_to(ROOT)}: run `make local-tools`")
+        raise MiniStackNotStartedError(f"{INTERPRETER.relative_to(ROOT)} is missing: run `make local-tools`")
     _sweep()
     port = free_port()
     folder = RUNS / f"{os.getpid()}-{port}"
@@ -83,7 +83,7 @@ def running(*, enforce_iam: bool = False) -> Iterator[MiniStack]:
 
 
 def free_port() -> int:
-    """Find a port of 127.0.0.1 that nobody listens on."""
+    """Find a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -91,7 +91,7 @@ def free_port() -> int:
 
 
 def _environment_of_ministack(port: int, folder: Path, *, enforce_iam: bool) -> dict[str, str]:
-    """Build the environment from nothing: function workers inherit it, and must see no account of the developer's."""
+    """Build the environment from nothing: function workers inherit it, and must not see the developer's accounts."""
     return _CREDENTIALS | {
         "PATH": os.defpath,
         "HOME": str(folder),
@@ -144,7 +144,7 @@ def _answers(url: str) -> bool:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the group at once: MiniStack keeps nothing that it would have to finish."""
+    """Kill the group at once: MiniStack has nothing to finish."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -153,11 +153,11 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _sweep() -> None:
-    """Remove the folders of runs whose process is gone."""
+    """Remove the folders of runs whose process has ended."""
     for folder in RUNS.glob("*-*"):
         try:
             os.kill(int(folder.name.partition("-")[0]), 0)
         except ProcessLookupError:
             shutil.rmtree(folder, ignore_errors=True)
         except (ValueError, PermissionError):
-            continue  # not a run, or one of somebody else's processes
+            continue  # not a run, or another user's process

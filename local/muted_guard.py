@@ -1,4 +1,4 @@
-"""The demo's first act: somebody muted the monitor that guards the rollout, and a start is refused in words."""
+"""The demo's first part: the monitor that guards the rollout is muted, and a start is refused with the reason."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ REFUSED = "MonitorMuted"
 
 
 def refuse_a_muted_guard(demo: Demo, monitor_id: int) -> None:
-    """Mute the plan's monitor, see the start refused and nothing left behind, and unmute it again.
+    """Mute the plan's monitor, check that the start is refused and leaves nothing, and unmute it again.
 
-    The words of the refusal become `demo.refusal`; raises DemoFailedError when the start was not refused, or for
-    another reason, or when it wrote anything.
+    The refusal's message becomes `demo.refusal`; raises DemoFailedError if the start wasn't refused, was refused for
+    another reason, or wrote anything.
     """
-    demo.timeline.say("       (somebody muted the monitor that guards this rollout)", "magenta")
+    demo.timeline.say("       (someone muted the monitor that guards this rollout)", "magenta")
     mute(demo.stack, monitor_id)
     try:
         ended = _end_of_start(demo)
@@ -25,18 +25,18 @@ def refuse_a_muted_guard(demo: Demo, monitor_id: int) -> None:
         unmute(demo.stack, monitor_id)
     if ended.get("error") != REFUSED:
         instead = f"{ended['error']}: {ended.get('cause')}" if "error" in ended else "it began"
-        raise DemoFailedError(f"a start beside a muted monitor wasn't refused with {REFUSED}: {instead}")
+        raise DemoFailedError(f"a start with a muted monitor wasn't refused with {REFUSED}: {instead}")
     has_written = any(request["method"] != "GET" for request in demo.stack.flipper.requests)
     if has_written or demo.store.state(demo.rollout) is not None:
-        raise DemoFailedError("a start that was refused left a record, or wrote a flag")
+        raise DemoFailedError("a refused start left a record, or wrote a flag")
     demo.refusal = str(ended["cause"])
     percent = demo.stack.flipper.percentage(demo.flag)
     demo.timeline.say(f"{percent:>4g}%  start refused    {demo.refusal}", "yellow")
-    demo.timeline.say("       (the monitor is unmuted, and the same plan is started again)", "magenta")
+    demo.timeline.say("       (the monitor is unmuted, and the same plan starts again)", "magenta")
 
 
 def _end_of_start(demo: Demo) -> dict[str, Any]:
-    """Start the rollout, and see how it ended; a start that is not refused has a record and is still running."""
+    """Start the rollout and return how it ended; a start that isn't refused has a record and is still running."""
     execution = demo.stack.start(demo.plan, f"{demo.rollout}-muted")
     ended: dict[str, Any] = {}
 

@@ -1,4 +1,4 @@
-"""Rampart and its whole world on this machine: the deployed stack, and the stand-ins of Flipper and Datadog."""
+"""Rampart and everything it talks to on this machine: the deployed stack, and the stand-ins for Flipper and Datadog."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class LocalStack:
         return body
 
     def evaluate(self) -> dict[str, Any]:
-        """Look at every watched rollout now: what the schedule does each minute."""
+        """Evaluate every watched rollout now, as the schedule does each minute."""
         return self.invoke("EvaluateFunction", {})
 
     def start(self, plan: Mapping[str, Any], name: str) -> str:
@@ -141,12 +141,12 @@ def monitor(stack: LocalStack, query: str, name: str, webhook_name: str) -> int:
 
 
 def mute(stack: LocalStack, monitor_id: int) -> None:
-    """Mute a Datadog monitor: it goes on judging, and tells nobody."""
+    """Mute a Datadog monitor: it keeps evaluating, and notifies no one."""
     _post(stack, f"/monitor/{monitor_id}/mute", {})
 
 
 def unmute(stack: LocalStack, monitor_id: int) -> None:
-    """Let a Datadog monitor speak again."""
+    """Unmute a Datadog monitor."""
     _post(stack, f"/monitor/{monitor_id}/unmute", {})
 
 
@@ -159,7 +159,7 @@ def _post(stack: LocalStack, path: str, document: Mapping[str, Any]) -> dict[str
 
 
 def _parameters(flipper: FlipperStandIn, datadog: DatadogStandIn) -> dict[str, str]:
-    """What the stack is told here: the stand-ins' addresses, and room for more alerts than anybody sends.
+    """The stack's parameters here: the stand-ins' addresses, and a higher alert limit than any test needs.
 
     A throttled call is answered 429 here whatever the template says, so that throttling hides what the function does.
     """
@@ -176,10 +176,10 @@ def running_stack(
     retry_seconds: float = 5.0,
     looks_per_minute: int = 1,
 ) -> Iterator[LocalStack]:
-    """Start the stand-ins and the local AWS, create the secrets, build and deploy the template; all ends with the run.
+    """Start the stand-ins and the local AWS, create the secrets, build and deploy the template; all end with the run.
 
-    Whoever looks more often than the schedule, `looks_per_minute`, may ask Datadog more often by as much: its limit
-    would stop a run of half an hour otherwise. Raises what `local.ministack` and `local.deployment` raise.
+    With more evaluations than the schedule's, `looks_per_minute`, Datadog's limit rises by as much; otherwise it
+    would stop a run of half an hour. Raises what `local.ministack` and `local.deployment` raise.
     """
     flipper_token, alert_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     with (

@@ -1,4 +1,4 @@
-"""What both stand-ins are made of: an HTTP server with faults, a request log, control routes and an end."""
+"""The base of both stand-ins: an HTTP server with faults, a request log, control routes, and shutdown."""
 
 import json
 import os
@@ -41,7 +41,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def shutdown_request(self, request: _Connection) -> None:
-        """Close a connection: with a reset when it was dropped, politely otherwise."""
+        """Close a connection: with a reset if it was dropped, cleanly otherwise."""
         if not isinstance(request, socket.socket) or request not in self.dropped:
             return super().shutdown_request(request)
         self.dropped.discard(request)
@@ -49,12 +49,12 @@ class _Server(ThreadingHTTPServer):
         return request.close()
 
     def handle_error(self, request: _Connection, client_address: object) -> None:
-        """Say nothing when a client went away; everything else is a mistake in the stand-in."""
+        """Ignore a client that disconnected; anything else is a bug in the stand-in."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
     def break_connections(self) -> None:
-        """Cut every connection, so that nobody goes on talking to a server that is down."""
+        """Cut every connection, so that no client keeps talking to a server that is down."""
         for connection in list(self.connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -63,7 +63,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Carries requests to the stand-in and its answers back, with the faults that concern the wire."""
+    """Carries requests to the stand-in and its answers back, with the faults at the connection level."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # header and body leave together
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 -- http.server looks them up by these names
 
     def send(self, answer: HttpAnswer, *, cut: bool = False, over_seconds: float = 0.0) -> None:
-        """Send an answer; only half of its body when `cut`, byte by byte when it is to take `over_seconds`."""
+        """Send an answer; only half of its body if `cut`, byte by byte if it should take `over_seconds`."""
         payload = answer.payload()
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
@@ -171,7 +171,7 @@ class StandIn(Generic[State]):
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name=self.name).start()
 
     def down(self) -> None:
-        """Stop listening and break every connection: whoever calls is refused."""
+        """Stop listening and break every connection: new connections are refused."""
         server, self._server = self._server, None
         if server is not None:
             server.shutdown()
@@ -189,7 +189,7 @@ class StandIn(Generic[State]):
     # --- answering ---
 
     def serve(self, request: Request, wire: _Handler) -> None:
-        """Answer one request on the wire, with the fault that is due."""
+        """Answer one request, with the fault that is due."""
         if request.path.startswith(CONTROL + "/"):
             return wire.send(self._control(request))
         fault = self.faults.take(request.method, request.path)
@@ -205,7 +205,7 @@ class StandIn(Generic[State]):
         )
 
     def _disturbed(self, request: Request, fault: Fault | None) -> HttpAnswer | None:
-        """Do the request as the fault lets it be done; None when there is to be no answer."""
+        """Do the request as the fault allows; None for no answer."""
         if fault is None:
             return self._perform(request)
         if fault.kind in (FaultKind.HANG, FaultKind.DELAY):
@@ -315,7 +315,7 @@ class StandIn(Generic[State]):
 def control(url: str, method: str, path: str, body: Json = None) -> Json:
     """Call a control route of a stand-in in another process, such as `control(url, "POST", "/faults", {...})`.
 
-    Raises urllib.error.HTTPError for a refused call, OSError when the stand-in is not there.
+    Raises urllib.error.HTTPError for a refused call, OSError if the stand-in isn't running.
     """
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url + CONTROL + path, data=data, method=method)

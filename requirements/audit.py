@@ -1,6 +1,6 @@
-"""Audit a lock for known vulnerabilities, and say so plainly when nobody could be asked about them.
+"""Audit a lock for known vulnerabilities, and say plainly when the service has no answer.
 
-pip-audit calls it a success when its service knows none of the packages, as behind a mirror that carries no advisories.
+pip-audit succeeds even if its service knows none of the packages, as with a mirror that has no advisories.
 """
 
 import json
@@ -9,7 +9,7 @@ import sys
 
 
 def main(lock: str) -> int:
-    """Return 1 for a vulnerable package; 0 when there is none, or when the service cannot be asked from here."""
+    """Return 1 for a vulnerable package; 0 if there is none, or if the service can't be reached from here."""
     command = [sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip", "--progress-spinner=off"]
     result = subprocess.run(
         [*command, "--format=json", f"--requirement={lock}"], capture_output=True, text=True, check=False
@@ -21,7 +21,7 @@ def main(lock: str) -> int:
     unknown = [package["name"] for package in packages if "skip_reason" in package]
     if unknown:
         print(
-            f"NOT AUDITED: {len(unknown)} of {len(packages)} packages of {lock}: the service cannot be asked about them"
+            f"NOT AUDITED: {len(unknown)} of {len(packages)} packages of {lock}: the service has no answer about them"
         )
     vulnerable = [package for package in packages if package.get("vulns")]
     for package in vulnerable:

@@ -21,7 +21,8 @@ def record(**fields: Any) -> RolloutState:
 
     What is not told of a stage: the flags are at 0%, and its hold of an hour begins with the record.
     """
-    told = {part: fields.pop(name) for name, part in _PARTS.items() if name in fields}
+    told = {part: fields[name] for name, part in _PARTS.items() if name in fields}
+    fields = {name: value for name, value in fields.items() if name not in _PARTS}
     if told.get("stage") is not None:
         fields["standing"] = standing(fields["started"], **told)
     return RolloutState.model_validate(fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rampart.words import in_words
+from rampart_cli.findings import rendered_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,24 +74,17 @@ def say(text: str, *, as_json: bool) -> None:
 def show_error(error: CommandError, *, as_json: bool) -> None:
     """Write an error: a panel on stderr, or `{"error": …}` on stdout."""
     if as_json:
-        described = {"name": error.name, "message": str(error), "mend": error.mend, "problems": list(error.problems)}
+        problems = [problem.to_wire() for problem in error.problems]
+        described = {"name": error.name, "message": str(error), "fix": error.fix, "problems": problems}
         # On one line, since it may follow lines of results.
         sys.stdout.write(json.dumps({"error": described}, ensure_ascii=False, default=str) + "\n")
         return
     parts: list[RenderableType] = [words(str(error))]
-    if error.problems:
-        parts.append(problem_table(error.problems))
-    if error.mend:
-        parts.append(Text.assemble(("→ ", "bold"), clean(error.mend)))
+    if error.fix:
+        parts.append(Text.assemble(("→ ", "bold"), clean(error.fix)))
+    for each in rendered_all(error.problems, error.source):
+        stderr().print(each, soft_wrap=True)
     stderr().print(Panel(Group(*parts), title=words(error.name, "bold red"), title_align="left", border_style="red"))
-
-
-def problem_table(problems: Iterable[dict[str, Any]]) -> Table:
-    """Problems as people read them: where, what, how to mend it."""
-    return table(
-        ("where", "what", "mend", "error"),
-        [(words(p["where"], "bold"), p["what"], p["mend"], words(p["error"], "dim")) for p in problems],
-    )
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:

@@ -10,12 +10,15 @@ RampartError
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rampart.errors import RampartError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rampart.finding import Finding
+    from rampart_cli.findings import Source
 
 
 class ExitCode(IntEnum):
@@ -36,7 +39,10 @@ class ExitCode(IntEnum):
 
 
 class CommandError(RampartError):
-    """A command that cannot be done; `mend` says what to do about it, `problems` lists every single reason."""
+    """A command that cannot be done; `fix` says what to do about it, `problems` lists every single reason.
+
+    `source` is the text that the problems are about, where there is one.
+    """
 
     exit_code = ExitCode.REFUSED
 
@@ -45,13 +51,15 @@ class CommandError(RampartError):
         message: str,
         *,
         name: str | None = None,
-        mend: str | None = None,
-        problems: Sequence[dict[str, Any]] = (),
+        fix: str | None = None,
+        problems: Sequence[Finding] = (),
+        source: Source | None = None,
     ) -> None:
         super().__init__(message)
         self.name = name or type(self).__name__.removesuffix("Error")
-        self.mend = mend
+        self.fix = fix
         self.problems = tuple(problems)
+        self.source = source
 
 
 class RefusedError(CommandError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from rampart.finding import Finding
 from rampart.words import duration
 from rampart_cli.failures import RefusedError, UnreachableError
 
@@ -64,8 +65,8 @@ class Machines(Protocol):
     def describe(self, arn: str) -> Execution:
         """How an execution stands."""
 
-    def refusals(self, arn: str) -> list[dict[str, Any]]:
-        """Why a start was refused: `error`, `where`, `what` and `mend` of each problem; empty where it does not say."""
+    def refusals(self, arn: str) -> list[Finding]:
+        """Why a start was refused: empty where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,14 @@ class StepFunctionsMachines:
             output=json.loads(output) if output else None,
         )
 
-    def refusals(self, arn: str) -> list[dict[str, Any]]:
+    def refusals(self, arn: str) -> list[Finding]:
         """Why a start was refused, from the execution's own history."""
         for page in self.client.get_paginator("get_execution_history").paginate(executionArn=arn):
             for event in page["events"]:
                 left = event.get("stateExitedEventDetails", {})
                 if left.get("name") == _PREPARE:
                     prepared = json.loads(left.get("output") or "{}")
-                    return list(prepared.get("problems", []))
+                    return [Finding.from_wire(each) for each in prepared.get("problems", [])]
         return []
 
 
@@ -138,5 +139,5 @@ def wait_for_end(machines: Machines, arn: str, patience: Patience, limit: float)
     raise UnreachableError(
         f"it was started, but is not over after {duration(limit)}: {arn}",
         name="StillRunning",
-        mend="It goes on by itself; look at `rampart status`, or at this execution in the console.",
+        fix="It goes on by itself; look at `rampart status`, or at this execution in the console.",
     )

@@ -125,20 +125,20 @@ def in_words(error: Exception) -> CommandError:
         case CommandError():
             return error
         case TyperException():
-            return InputError(error.format_message(), name="Usage", mend=f"See {_help_of(error)}")
+            return InputError(error.format_message(), name="Usage", fix=f"See {_help_of(error)}")
         case StoreError() | GateError():
-            return UnreachableError(str(error), name=type(error).__name__.removesuffix("Error"), mend="Try again.")
+            return UnreachableError(str(error), name=type(error).__name__.removesuffix("Error"), fix="Try again.")
         case RampartError():
             return InputError(str(error), name=type(error).__name__.removesuffix("Error"))
         case ClientError() | BotoCoreError():
             return _aws_in_words(error)
         case OSError():
             what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-            return InputError(what, name="Unreadable", mend="Mend the path or its permissions.")
+            return InputError(what, name="Unreadable", fix="Mend the path or its permissions.")
     return _DefectError(
         f"{type(error).__name__}: {error}",
         name="Defect",
-        mend="This is Rampart's own fault. RAMPART_DEBUG=1 shows where; please report it.",
+        fix="This is Rampart's own fault. RAMPART_DEBUG=1 shows where; please report it.",
     )
 
 
@@ -150,9 +150,9 @@ def _aws_in_words(error: ClientError | BotoCoreError) -> CommandError:
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         said = error.response["Error"].get("Message", "")
-        return UnreachableError(f"AWS answers {code} to {error.operation_name}: {said}", name=code, mend=_AWS_MEND)
-    mend = _ENDPOINT_MEND if isinstance(error, HTTPClientError | NoConnectionError) else _AWS_MEND
-    return UnreachableError(str(error), name=type(error).__name__.removesuffix("Error"), mend=mend)
+        return UnreachableError(f"AWS answers {code} to {error.operation_name}: {said}", name=code, fix=_AWS_FIX)
+    fix = _ENDPOINT_FIX if isinstance(error, HTTPClientError | NoConnectionError) else _AWS_FIX
+    return UnreachableError(str(error), name=type(error).__name__.removesuffix("Error"), fix=fix)
 
 
 def _help_of(error: TyperException) -> str:
@@ -161,5 +161,5 @@ def _help_of(error: TyperException) -> str:
     return f"{context.command_path} --help" if context else "rampart --help"
 
 
-_ENDPOINT_MEND = "Look at the network, at AWS_REGION and, where it is set, at AWS_ENDPOINT_URL; then try again."
-_AWS_MEND = "Look at AWS_PROFILE, AWS_REGION and your permissions: `aws sts get-caller-identity` says who you are."
+_ENDPOINT_FIX = "Look at the network, at AWS_REGION and, where it is set, at AWS_ENDPOINT_URL; then try again."
+_AWS_FIX = "Look at AWS_PROFILE, AWS_REGION and your permissions: `aws sts get-caller-identity` says who you are."

@@ -4,79 +4,90 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import ValidationError
 
 from rampart.plan.model import Plan
-from rampart.rollout.plan_problems import plan_problems
+from rampart.plan.problems import problems_of
 from rampart.words import count, counted
 from rampart_cli.failures import InputError, RefusedError
+from rampart_cli.findings import Source
 from rampart_cli.machines import LONGEST_INPUT
-from rampart_cli.strict_yaml import UniqueKeyLoader, why_unreadable
+from rampart_cli.strict_yaml import PlainLoader, YamlError, YamlText, read_yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-
-class _StrictLoader(UniqueKeyLoader):
-    """YAML without anchors, too."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases: a few lines of them can stand for gigabytes."""
-        if self.check_event(yaml.AliasEvent):
-            event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it open
-            raise yaml.constructor.ConstructorError(None, None, "anchors and aliases are not read", event.start_mark)
-        return super().compose_node(parent, index)
+    from rampart.finding import Finding
 
 
-def read_document(path: Path) -> dict[str, Any]:
-    """A plan's file as plain JSON values, not yet validated.
+@dataclass(frozen=True, slots=True)
+class WrittenPlan:
+    """A plan as it was written and as it was understood, with its text."""
 
-    Raises InputError, with line and column where there are some, for anything that is no YAML mapping.
-    """
-    text = _read(path)
+    document: dict[str, Any]
+    plan: Plan
+    text: YamlText
+    source: Source
+
+    def placed(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Findings about the plan, each with its line and column in the file."""
+        return [self.text.placed(found) for found in findings]
+
+
+def read_plan(path: Path) -> WrittenPlan:
+    """Read a plan's file; raises InputError, or RefusedError with every problem at once."""
+    written = _text_of(path)
+    source = Source(str(path), written.splitlines())
     try:
-        document = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - it is a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path} is no YAML that can be read: {why_unreadable(error)}", name="UnreadablePlan", mend="Mend the file."
-        ) from error
+        text = read_yaml(written, PlainLoader)
+    except YamlError as error:
+        told = f"{path} isn't valid YAML: {error}"
+        raise InputError(told, name="UnreadablePlan", problems=[error.finding], source=source) from error
+    document = _plain(path, text.value)
+    gaps, problems = list(text.gap_findings()), []
+    try:
+        plan = Plan.model_validate(document)
+    except ValidationError as error:
+        problems = [text.placed(each) for each in problems_of(error) if not any(_is_within(each, gap) for gap in gaps)]
+    if problems or gaps:
+        many = counted(len(problems) + len(gaps), "problem")
+        told = f"{path} isn't a valid plan: {many}"
+        raise RefusedError(told, name="InvalidPlan", problems=[*gaps, *problems], source=source)
+    return WrittenPlan(document, plan, text, source)
+
+
+def _is_within(found: Finding, gap: Finding) -> bool:
+    return found.where == gap.where or found.where.startswith(f"{gap.where}.")
+
+
+def _plain(path: Path, document: object) -> dict[str, Any]:
+    """A document as plain JSON values; raises InputError for anything that isn't a mapping, or is too long."""
     if not isinstance(document, dict):
         raise InputError(
-            f"{path} holds no plan: it is {_kind(document)}, not a mapping such as `rollout: my-rollout`",
+            f"{path} isn't a plan: it is {_kind(document)}, not a mapping such as `rollout: my-rollout`",
             name="UnreadablePlan",
-            mend="`rampart plan schema` says what a plan holds; `rampart plan import` makes one from a Markdown page.",
+            fix="`rampart plan schema` says what a plan holds; `rampart plan import` makes one from a Markdown page.",
         )
     content = json.dumps(document, default=str)
     if len(content) > LONGEST_INPUT:
-        raise InputError(
-            f"{path} has {count(len(content))} bytes; a state machine takes {count(LONGEST_INPUT)}", name="PlanTooLong"
-        )
+        told = f"{path} has {count(len(content))} bytes; a state machine takes {count(LONGEST_INPUT)}"
+        raise InputError(told, name="PlanTooLong")
     plain: dict[str, Any] = json.loads(content)
     return plain
 
 
-def read_plan(path: Path) -> tuple[dict[str, Any], Plan]:
-    """A plan's file as written and as validated; raises InputError, or RefusedError with every problem at once."""
-    document = read_document(path)
-    try:
-        return document, Plan.model_validate(document)
-    except ValidationError as error:
-        problems = [{"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in plan_problems(error)]
-        many = counted(len(problems), "problem")
-        raise RefusedError(f"{path} is no valid plan: {many}", name="InvalidPlan", problems=problems) from error
-
-
-def _read(path: Path) -> str:
+def _text_of(path: Path) -> str:
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no UTF-8 text", name="UnreadablePlan", mend="Save it as UTF-8.") from error
+        raise InputError(f"{path} isn't UTF-8 text", name="UnreadablePlan", fix="Save it as UTF-8.") from error
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read: {error.strerror}", name="UnreadablePlan", mend="Mend the path."
+            f"{path} cannot be read: {error.strerror}", name="UnreadablePlan", fix="Fix the path."
         ) from error
 
 

@@ -48,11 +48,11 @@ def lines_of(path: Path) -> Iterator[NumberedLine]:
                     empty = False
                     yield number, line
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", mend="Mend the path.") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", fix="Mend the path.") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no UTF-8 text", mend="Save it as UTF-8.") from error
+        raise InputError(f"{path} is no UTF-8 text", fix="Save it as UTF-8.") from error
     if empty:
-        raise InputError(f"{path} holds no series", mend=f"Write lines such as {_EXAMPLE}, or time,errors,total.")
+        raise InputError(f"{path} holds no series", fix=f"Write lines such as {_EXAMPLE}, or time,errors,total.")
 
 
 def parse_line(numbered: NumberedLine) -> Recorded:
@@ -67,7 +67,7 @@ def parse_line(numbered: NumberedLine) -> Recorded:
 
 
 def _no_series(number: int, why: str) -> InputError:
-    return InputError(f"line {number} is no series: {why}", mend=f"A line looks like {_EXAMPLE}.")
+    return InputError(f"line {number} is no series: {why}", fix=f"A line looks like {_EXAMPLE}.")
 
 
 def _series_in(document: object) -> Recorded:
@@ -95,13 +95,13 @@ def read_csv(path: Path) -> Recorded:
             else:
                 columns = names
         except (ValueError, csv.Error) as error:
-            raise InputError(f"{path}, line {number}: {error}", mend=_MEND_CSV) from error
+            raise InputError(f"{path}, line {number}: {error}", fix=_FIX_CSV) from error
     found.sort(key=lambda row: row[0])
     return Recorded(path.stem, [(errors, total) for _, errors, total in found], [when for when, _, _ in found])
 
 
 _Row = tuple[datetime, float | None, float | None]
-_MEND_CSV = "A line is time,errors,total; or name these three, in any order, in the first line."
+_FIX_CSV = "A line is time,errors,total; or name these three, in any order, in the first line."
 
 
 def _names(cells: Sequence[str]) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ from rampart.evidence import RULE_VERSION
 from rampart.evidence.judgement import Kind
 from rampart.evidence.series import from_stored
 from rampart.evidence.window import Window
+from rampart.finding import Finding, FindingKind
 from rampart.rollout.evaluate import judge_all
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
     from rampart.plan.model import Plan
     from rampart.rollout.state import Evaluation
+
+
+REPLAY_DIFFERS = FindingKind(
+    "ReplayDiffers", "Stored evidence is judged differently now.", "Compare the plan's hash and the rule's version"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +52,11 @@ class Replay:
         found = [{"criterion": d.criterion, "stored": d.stored, "now": d.now} for d in self.differences]
         return {"evaluation": self.evaluation.id, "why": self.why, "differences": found}
 
-    def problems(self) -> Iterator[dict[str, Any]]:
-        """For people, as rows of a table of problems."""
+    def problems(self) -> Iterator[Finding]:
+        """For people."""
         for d in self.differences:
             where = f"{self.evaluation.id} {d.criterion}"
-            yield {
-                "error": "ReplayDiffers",
-                "where": where,
-                "what": f"stored {d.stored}, now {d.now}",
-                "mend": self.why,
-            }
+            yield REPLAY_DIFFERS.at(where, f"stored {d.stored}, now {d.now}", self.why)
 
 
 def replay_all(plan: Plan, plan_hash: str, evaluations: Iterable[Evaluation]) -> Iterator[Replay]:

@@ -43,7 +43,7 @@ class Stack:
             raise RefusedError(
                 f"there is no rollout {rollout!r} in the stack {self.name!r}",
                 name="UnknownRollout",
-                mend=f"Mend its name (watched now: {known}), or name another stack with --stack.",
+                fix=f"Mend its name (watched now: {known}), or name another stack with --stack.",
             )
         return state
 
@@ -63,7 +63,7 @@ def connect(name: str, session: boto3.Session | None = None) -> Stack:
     from rampart.adapters.dynamodb import DynamoRolloutStore
 
     if not name.strip():
-        raise InputError("the stack has no name", mend="Name it with --stack or RAMPART_STACK.")
+        raise InputError("the stack has no name", fix="Name it with --stack or RAMPART_STACK.")
     session = session or boto3.Session(region_name=_region_of_environment())
     outputs = _outputs(session, name)
     return Stack(
@@ -89,7 +89,7 @@ def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
         raise InputError(
             f"AWS has no such address: {error}",
             name="WrongEndpoint",
-            mend="Write AWS_ENDPOINT_URL whole, such as https://host:port, or leave it out.",
+            fix="Write AWS_ENDPOINT_URL whole, such as https://host:port, or leave it out.",
         ) from error
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
@@ -97,7 +97,7 @@ def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
         raise UnreachableError(
             f"there is no stack {name!r} in {session.region_name}",
             name="UnknownStack",
-            mend="Name it with --stack or RAMPART_STACK; account and region come from AWS_PROFILE and AWS_REGION.",
+            fix="Name it with --stack or RAMPART_STACK; account and region come from AWS_PROFILE and AWS_REGION.",
         ) from error
     outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
     missing = sorted({"TableName", "RolloutMachine", "DecisionMachine"} - outputs.keys())
@@ -105,7 +105,7 @@ def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
         raise UnreachableError(
             f"the stack {name!r} is {found['StackStatus']} and has no output {', '.join(missing)}",
             name="NotRampart",
-            mend="Deploy it whole with `make deploy`, or name Rampart's stack with --stack.",
+            fix="Deploy it whole with `make deploy`, or name Rampart's stack with --stack.",
         )
     return outputs
 

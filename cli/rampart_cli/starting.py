@@ -43,7 +43,7 @@ def start_rollout(stack: Stack, document: Mapping[str, Any], plan: Plan) -> Star
             earlier = stack.machines.describe(stack.machines.arn_of(stack.rollout_machine, name))
             if _stands(stack, earlier, plan):
                 return Start(earlier.arn, repeated=True)
-    raise RefusedError(f"{plan.rollout} was started and refused {_MOST_STARTS} times", mend="Change the plan's name.")
+    raise RefusedError(f"{plan.rollout} was started and refused {_MOST_STARTS} times", fix="Change the plan's name.")
 
 
 def _stands(stack: Stack, earlier: Execution, plan: Plan) -> bool:
@@ -61,7 +61,7 @@ def _stands(stack: Stack, earlier: Execution, plan: Plan) -> bool:
     raise RefusedError(
         f"{state.rollout} was started before and is {status_in_words(state.status)} since {day(state.updated)}",
         name="RolloutExists",
-        mend=resume if state.status in DOWN else again,
+        fix=resume if state.status in DOWN else again,
     )
 
 
@@ -77,7 +77,7 @@ def wait_for_first_stage(stack: Stack, rollout: str, execution: str, limit: floa
         if state is not None and state.execution == execution and state.stage is not None:
             if state.status in DOWN:
                 raise RefusedError(
-                    f"attempt {state.attempt} was rolled back at once", name="RolledBack", mend=_LOOK + rollout
+                    f"attempt {state.attempt} was rolled back at once", name="RolledBack", fix=_LOOK + rollout
                 )
             return state
         if seen.is_over and not seen.succeeded:
@@ -85,7 +85,7 @@ def wait_for_first_stage(stack: Stack, rollout: str, execution: str, limit: floa
     raise UnreachableError(
         f"{rollout} was started, but is not at its first stage after {duration(limit)}",
         name="StillStarting",
-        mend=f"It goes on by itself. {_LOOK}{rollout}",
+        fix=f"It goes on by itself. {_LOOK}{rollout}",
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rampart_cli.recorded import Recorded
 
 _HOUR = 3600
-_MEND = (
+_FIX = (
     'Write --history "NAME=FILE.csv": NAME is a rate criterion of the plan, '
     "and each line of FILE.csv is time,errors,total, as in 2026-03-02T10:00:00Z,3,4800."
 )
@@ -29,7 +29,7 @@ def read_history(plan: Plan, given: Sequence[str]) -> dict[str, Measured]:
     for each in given:
         name, _, file = each.rpartition("=")
         if not isinstance(plan.criteria.get(name), RateSpec):
-            raise InputError(f"{name or each!r} isn't a rate criterion of the plan", mend=_MEND)
+            raise InputError(f"{name or each!r} isn't a rate criterion of the plan", fix=_FIX)
         errors, total = _by_hour(read_csv(Path(file)))
         history |= {query_key(name, "errors"): errors, query_key(name, "total"): total}
     return history

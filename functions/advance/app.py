@@ -14,7 +14,7 @@ logger = Logger(service="advance")
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Advance the attempt that the event names, with the answer of the gate that it names."""
+    """Advance the attempt that the event names, with the answer of its gate."""
     result = wiring.advance()(
         rollout=event["rollout"], attempt=event["attempt"], execution=event["execution"], gate=event["gate"]
     )

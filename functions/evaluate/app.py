@@ -1,4 +1,4 @@
-"""The function `evaluate`: every minute, look at every watched rollout."""
+"""The function `evaluate`: every minute, evaluate every watched rollout."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ logger = Logger(service="evaluate")
 metrics = Metrics(namespace="Rampart", service="evaluate")
 
 _AT_ONCE = 8
-"""Rollouts looked at side by side; each has at most five calls to the outside."""
+"""Rollouts evaluated in parallel; each makes at most five outside calls."""
 _LEAST_MILLISECONDS = 12_000
-"""What one look may take; no new one is begun with less time left."""
+"""What one evaluation can take; none begins with less time left."""
 
 
 @metrics.log_metrics(raise_on_empty_metrics=False)
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Look at each watched rollout once; one that goes wrong does not keep the others from being looked at."""
+    """Evaluate each watched rollout once; a failure of one doesn't affect the others."""
     evaluate = wiring.evaluate()
     logger.info("tick", extra={"scheduled": event.get("time")})
 
     def look(rollout: str) -> bool:
         if context.get_remaining_time_in_millis() < _LEAST_MILLISECONDS:
-            logger.warning("no time left: looked at by the next tick", extra={"rollout": rollout})
+            logger.warning("no time left: the next tick evaluates it", extra={"rollout": rollout})
             return False
         try:
             seen = evaluate(rollout)
         except RampartError as error:
-            logger.warning("not looked at", extra={"rollout": rollout, "why": str(error)})
+            logger.warning("not evaluated", extra={"rollout": rollout, "why": str(error)})
             return False
-        logger.info("looked", extra={"rollout": rollout, "did": seen.did, "verdict": seen.verdict})
+        logger.info("evaluated", extra={"rollout": rollout, "did": seen.did, "verdict": seen.verdict})
         return True
 
     rollouts = in_turn(evaluate.store.watched(), evaluate.clock.now())

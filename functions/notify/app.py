@@ -1,4 +1,4 @@
-"""The function `notify`: the table's stream brings events, and people and systems are told of each on every channel."""
+"""The function `notify`: the table's stream brings events, and each goes out on every channel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = Logger(service="notify")
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Tell of every event in the batch; those that could not be told are brought again."""
+    """Send every event in the batch; those that failed come again."""
     failed = []
     for record in event["Records"]:
         sort_key = record["dynamodb"]["NewImage"]["sk"]["S"]
@@ -24,8 +24,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
             _, happened = event_of_image(record["dynamodb"]["NewImage"])
             told = wiring.notify()(sort_key, happened)
         except RampartError as error:
-            logger.warning("not told", extra={"event": sort_key, "why": str(error)})
+            logger.warning("not sent", extra={"event": sort_key, "why": str(error)})
             failed.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})
-            break  # the stream goes on from the first failure: what follows comes again with it
-        logger.info("told", extra={"event": sort_key, "channels": told})
+            break  # the stream resumes at the first failure: what follows comes again with it
+        logger.info("sent", extra={"event": sort_key, "channels": told})
     return {"batchItemFailures": failed}

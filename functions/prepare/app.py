@@ -1,4 +1,4 @@
-"""The function `prepare`: the state machine `rollout` asks whether an attempt may begin."""
+"""The function `prepare`: the state machine `rollout` asks whether an attempt can begin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function `rollback`: an alert, a person, `evaluate`, a dead execution or the queue takes flags to 0%."""
+"""The function `rollback`: an alert, a person, `evaluate`, an ended execution, or the queue sets flags to 0%."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Do = Callable[[RollbackRequest], RollbackResult]
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Turn whatever called into a request, and do it; an accident is raised, so that the caller calls again."""
+    """Turn the event into a request and do it; a failure is raised, so that the caller retries."""
     do = partial(_do, function=context.function_name)
     match trigger_of(event):
         case Trigger.ALERT:
@@ -70,7 +70,7 @@ def _alert(event: dict[str, Any], do: Do) -> dict[str, Any]:
 
 
 def _holders(flags: Sequence[str]) -> Mapping[str, Claim]:
-    """Who holds each flag, by the patient store: no flag waits while a test notification is answered."""
+    """Who holds each flag, from the patient store: no flag waits while a test notification is answered."""
     return wiring.rollback().store.claims(flags)
 
 
@@ -81,7 +81,7 @@ def _queue(event: dict[str, Any], do: Do) -> dict[str, Any]:
         try:
             do(request)
         except RollbackUndoneError:
-            if is_worn_out(message):  # a new message begins to count anew: nobody gives up while the flag is up
+            if is_worn_out(message):  # a new message resets the count: Rampart doesn't give up while the flag is up
                 wiring.rollback().queue.put(request, REPEAT_AFTER)
             else:
                 failed.append({"itemIdentifier": message["messageId"]})

@@ -1,4 +1,4 @@
-"""A stand-in of the Datadog API that closes the loop from a flag to alerts; STANDINS.md tells the rest."""
+"""A stand-in for the Datadog API that closes the loop from a flag to alerts; see STANDINS.md."""
 
 from local.datadog_standin.monitors import MonitorState, Transition
 from local.datadog_standin.scenario import Counted, Gauge, PathScope, Points, Scenario, TaggedCounter, Traffic

@@ -1,4 +1,4 @@
-"""`python -m local.datadog_standin`: the stand-in as a process of its own."""
+"""`python -m local.datadog_standin`: the stand-in as a separate process."""
 
 import argparse
 from pathlib import Path
@@ -11,16 +11,16 @@ from local.standin import run_as_process
 
 
 def main() -> None:
-    """Run as a process of its own until the parent ends."""
+    """Run as a separate process until the parent ends."""
     parser = argparse.ArgumentParser(prog="python -m local.datadog_standin", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 finds a free one")
     parser.add_argument("--scenario", type=Path, help="YAML or JSON file of the scenario")
     parser.add_argument("--flipper", help="address of Flipper's stand-in, whose flags the traffic follows")
     parser.add_argument("--api-key", default=API_KEY)
     parser.add_argument("--app-key", default=APP_KEY)
-    parser.add_argument("--tick-seconds", type=float, default=1.0, help="how often the monitors are looked at")
+    parser.add_argument("--tick-seconds", type=float, default=1.0, help="how often the monitors are evaluated")
     parser.add_argument("--minute-seconds", type=float, default=60.0, help="length of a renotify interval's minute")
-    parser.add_argument("--retry-seconds", type=float, default=60.0, help="wait before a delivery is tried again")
+    parser.add_argument("--retry-seconds", type=float, default=60.0, help="wait before a delivery is retried")
     parser.add_argument("--queries-per-hour", type=int, default=QUERIES_PER_HOUR)
     args = parser.parse_args()
     script = yaml.safe_load(args.scenario.read_text()) if args.scenario else {}

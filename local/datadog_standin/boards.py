@@ -1,4 +1,4 @@
-"""What people look at: dashboards and events."""
+"""Dashboards and events."""
 
 import random
 import re
@@ -20,13 +20,13 @@ class Dashboards:
     by_id: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def get(self, dashboard_id: str) -> dict[str, Any]:
-        """Show a dashboard; a 404 when there is none."""
+        """Show a dashboard; a 404 if it doesn't exist."""
         if dashboard_id not in self.by_id:
             raise HttpRefusal(404, {"errors": [f"Dashboard with ID {dashboard_id} not found"]})
         return self.by_id[dashboard_id]
 
     def put(self, body: Json, now: float, dashboard_id: str | None = None) -> dict[str, Any]:
-        """Make a dashboard, or put another in the place of the one of this id."""
+        """Create a dashboard, or replace the one with this id."""
         for required in ("title", "layout_type", "widgets"):
             if required not in body:
                 raise HttpRefusal(400, {"errors": [f"{required} is a required property"]})
@@ -52,13 +52,13 @@ class Dashboards:
         return self.by_id[key]
 
     def delete(self, dashboard_id: str) -> dict[str, Any]:
-        """Forget a dashboard."""
+        """Delete a dashboard."""
         self.get(dashboard_id)
         del self.by_id[dashboard_id]
         return {"deleted_dashboard_id": dashboard_id}
 
     def listing(self) -> dict[str, Any]:
-        """List the dashboards in short."""
+        """List the dashboards in short form."""
         shown = ("id", "title", "description", "author_handle", "layout_type", "url", "created_at", "modified_at")
         return {"dashboards": [{key: board[key] for key in shown} for board in self.by_id.values()]}
 
@@ -74,7 +74,7 @@ class Events:
         return _FIRST_EVENT_ID + 1007 * len(self.posted)
 
     def post(self, body: Json, now: float) -> dict[str, Any]:
-        """Take an event; `id` has lost its last digits on the way, as a real one has: only `id_str` is exact."""
+        """Accept an event; `id` loses its last digits, as a real one does: only `id_str` is exact."""
         for required in ("title", "text"):
             if required not in body:
                 raise HttpRefusal(400, {"errors": [f"Missing required attribute: {required}"]})

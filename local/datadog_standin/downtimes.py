@@ -1,4 +1,4 @@
-"""What keeps a monitor silent while it goes on judging: mutes, downtimes and drafts."""
+"""What silences a monitor that keeps evaluating: mutes, downtimes, and drafts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,7 +48,7 @@ class Downtimes:
         return self.shown(self._last_id, now)
 
     def shown(self, downtime_id: int, now: float) -> dict[str, Any]:
-        """Show a downtime; a 404 when there is none."""
+        """Show a downtime; a 404 if it doesn't exist."""
         if downtime_id not in self.by_id:
             raise HttpRefusal(404, {"errors": ["Downtime not found"]})
         downtime = self.by_id[downtime_id]
@@ -60,7 +60,7 @@ class Downtimes:
         self.by_id[downtime_id]["canceled"] = int(now)
 
     def matching(self, monitor: Mapping[str, Any], now: float) -> list[dict[str, Any]]:
-        """List those that are on now and match a monitor, as its body shows them."""
+        """List the active ones that match a monitor, as its body shows them."""
         return [
             {name: downtime[name] for name in ("id", "monitor_id", "start", "end", "scope")} | {"active": True}
             for downtime in self.by_id.values()
@@ -69,13 +69,13 @@ class Downtimes:
 
 
 def mute(monitor: dict[str, Any], body: Json) -> dict[str, Any]:
-    """Mute a scope of a monitor, or all of it, for ever or until `end`."""
+    """Mute a scope of a monitor, or all of it, forever or until `end`."""
     monitor["options"]["silenced"][body.get("scope") or "*"] = body.get("end")
     return monitor
 
 
 def unmute(monitor: dict[str, Any], body: Json) -> dict[str, Any]:
-    """Unmute a scope of a monitor, or with `all_scopes` everything."""
+    """Unmute a scope of a monitor, or everything with `all_scopes`."""
     silenced = monitor["options"]["silenced"]
     if body.get("all_scopes"):
         silenced.clear()
@@ -85,14 +85,14 @@ def unmute(monitor: dict[str, Any], body: Json) -> dict[str, Any]:
 
 
 def is_silent(monitor: Mapping[str, Any], downtimes: Downtimes, now: float) -> bool:
-    """Whether a monitor tells nobody: a draft, muted, or in a downtime."""
+    """Whether a monitor notifies no one: a draft, muted, or in a downtime."""
     mutes = monitor["options"]["silenced"].items()
     is_muted = any(_covers(scopes_of(scope), monitor) and (not end or now < end) for scope, end in mutes)
     return monitor.get("draft_status") == "draft" or is_muted or bool(downtimes.matching(monitor, now))
 
 
 def scopes_of(scope: Json) -> list[str]:
-    """The tags of a scope: of a list, or of text with commas between them."""
+    """The tags of a scope, given as a list or as comma-separated text."""
     return [str(each) for each in scope] if isinstance(scope, list) else str(scope).split(",")
 
 
@@ -108,5 +108,5 @@ def _matches(downtime: Mapping[str, Any], monitor: Mapping[str, Any]) -> bool:
 
 
 def _covers(scopes: list[str], monitor: Mapping[str, Any]) -> bool:
-    """Whether a scope is all, or one that the monitor's query is about; monitors have no groups here."""
+    """Whether a scope is all, or appears in the monitor's query; monitors have no groups here."""
     return all(scope == "*" or scope in monitor["query"] for scope in scopes)

@@ -1,4 +1,4 @@
-"""Datadog's metric expressions, as far as rates and counts need them: queries, arithmetic and formulas."""
+"""Datadog's metric expressions, as far as rates and counts need them: queries, arithmetic, and formulas."""
 
 import operator
 import re
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 
 class QueryError(ValueError):
-    """A query that cannot be understood; the message is what the API answers."""
+    """A query that can't be parsed; the message is what the API answers."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class MetricQuery:
     rollup: tuple[str, int] | None
 
     def matches(self, metric: str, tags: Mapping[str, str]) -> bool:
-        """Whether a series is one of those asked for: same metric, and every filter holds."""
+        """Whether a series matches: same metric, and every filter holds."""
         return metric == self.metric and all(_holds(each, tags) for each in self.filters)
 
 
@@ -38,7 +38,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Two operands and what is done with them."""
+    """Two operands and their operator."""
 
     sign: str
     left: "Node"
@@ -66,7 +66,7 @@ _SIGNS: dict[str, Callable[[float, float], float]] = {
 
 
 def parse(text: str) -> Node:
-    """Read an expression or a formula; raises QueryError when it cannot be understood."""
+    """Parse an expression or a formula; raises QueryError if it can't."""
     tokens = list(_tokens(text))
     node, rest = _sum(tokens, text)
     if rest:
@@ -84,9 +84,9 @@ def leaves(node: Node) -> Iterator[Leaf]:
 
 
 def evaluate(node: Node, value_of: Callable[[Leaf], float | None]) -> float | None:
-    """Work an expression out; None when no operand has a value, or on a division by zero.
+    """Evaluate an expression; None when no operand has a value, or on a division by zero.
 
-    An operand without a value is 0 beside one that has some: a healthy service sends no errors at all.
+    An operand without a value is 0 if the other has one: a healthy service sends no errors at all.
     """
     if isinstance(node, float):
         return node

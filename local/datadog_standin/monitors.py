@@ -1,4 +1,4 @@
-"""Monitors: kept as the API shows them, looked at in every tick, and moved between their states."""
+"""Monitors: stored as the API shows them, evaluated in every tick, and moved between their states."""
 
 import math
 import re
@@ -25,7 +25,7 @@ METRIC_TYPE = "query alert"
 
 
 class MonitorState(StrEnum):
-    """What a monitor says of its metric, in the words of the API."""
+    """What a monitor says about its metric, in the API's words."""
 
     OK = "OK"
     """Within its thresholds."""
@@ -43,21 +43,21 @@ class Transition(StrEnum):
     TRIGGERED = "Triggered"
     """The alert began."""
     RE_TRIGGERED = "Re-Triggered"
-    """The alert is still on after the renotify interval."""
+    """The alert is still active after the renotify interval."""
     WARN = "Warn"
     """The warning began."""
     RE_WARN = "Re-Warn"
-    """The warning is still on after the renotify interval."""
+    """The warning is still active after the renotify interval."""
     NO_DATA = "No Data"
-    """The metric fell silent."""
+    """The metric stopped."""
     RE_NO_DATA = "Re-No Data"
-    """The metric is still silent after the renotify interval."""
+    """The metric is still missing after the renotify interval."""
     RECOVERED = "Recovered"
-    """All is well again."""
+    """The monitor recovered."""
     WARN_RECOVERED = "Warn Recovered"
     """A warning is over (sent by hand only)."""
     RENOTIFY = "Renotify"
-    """Said again (sent by hand only)."""
+    """A repeat (sent by hand only)."""
 
 
 _BEGUN = {
@@ -74,7 +74,7 @@ _AGAIN = {
 
 
 class MonitorQuery(NamedTuple):
-    """`sum(last_5m): expression > 8`, taken apart."""
+    """`sum(last_5m): expression > 8`, parsed."""
 
     aggregator: str
     window_seconds: int
@@ -89,7 +89,7 @@ class MonitorQuery(NamedTuple):
 
 @dataclass
 class Monitor:
-    """One monitor: its body in the API, and what people were last told."""
+    """One monitor: its body in the API, and the last notification."""
 
     body: dict[str, Any]
     told: MonitorState = MonitorState.OK
@@ -109,7 +109,7 @@ def moment(at: float) -> str:
 
 
 def parse_monitor_query(text: str) -> MonitorQuery:
-    """Take a metric monitor's query apart; raises QueryError in the API's words."""
+    """Parse a metric monitor's query; raises QueryError in the API's words."""
     compared = _compared(text)
     windowed = _WINDOWED.match(compared["body"])
     if windowed is None:
@@ -128,7 +128,7 @@ def _compared(text: str) -> re.Match[str]:
 
 
 def validate(body: Json) -> None:
-    """Refuse a monitor whose query cannot be understood, with the API's 400."""
+    """Refuse a monitor whose query can't be parsed, with the API's 400."""
     query, kind = str(body.get("query", "")), body.get("type", METRIC_TYPE)
     read = parse_monitor_query if kind in (METRIC_TYPE, "metric alert") else _compared
     try:
@@ -147,13 +147,13 @@ class Monitors:
         self._last_id = 100_000
 
     def get(self, monitor_id: int) -> Monitor:
-        """Look a monitor up; a 404 when there is none."""
+        """Look up a monitor; a 404 if it doesn't exist."""
         if monitor_id not in self.by_id:
             raise HttpRefusal(404, {"errors": ["Monitor not found"]})
         return self.by_id[monitor_id]
 
     def create(self, body: Json, now: float) -> dict[str, Any]:
-        """Make a new monitor, each time: creating is not idempotent."""
+        """Create a new monitor each time: creation isn't idempotent."""
         validate(body)
         kind = METRIC_TYPE if body["type"] == "metric alert" else body["type"]
         self._last_id += 1
@@ -178,13 +178,13 @@ class Monitors:
             "overall_state": MonitorState.NO_DATA.value,
             "creator": {"name": None, "handle": "local@example.gov", "email": "local@example.gov", "id": 1},
         }
-        if "draft_status" in body:  # in preview: accounts without it do not show it
+        if "draft_status" in body:  # in preview: accounts without it don't show it
             shown["draft_status"] = body["draft_status"]
         self.by_id[shown["id"]] = Monitor(shown)
         return shown
 
     def edit(self, monitor_id: int, body: Json, now: float) -> dict[str, Any]:
-        """Change what is given; options are replaced as a whole, and the type stays."""
+        """Update the given fields; options are replaced as a whole, and the type stays."""
         shown = self.get(monitor_id).body
         if body.get("type", shown["type"]) not in (
             shown["type"],
@@ -202,13 +202,13 @@ class Monitors:
         return {key: value for key, value in shown.items() if key != "creator"}
 
     def delete(self, monitor_id: int) -> dict[str, Any]:
-        """Forget a monitor."""
+        """Delete a monitor."""
         self.get(monitor_id)
         del self.by_id[monitor_id]
         return {"deleted_monitor_id": monitor_id}
 
     def show(self, monitor_id: int, query: Mapping[str, str], now: float) -> dict[str, Any]:
-        """Show one monitor, with its downtimes where they are asked for."""
+        """Show one monitor, with its downtimes if requested."""
         body = self.get(monitor_id).body
         return body | self._downtimes(body, now) if _wants_downtimes(query) else body
 
@@ -238,7 +238,7 @@ class Monitors:
         return {"matching_downtimes": self.downtimes.matching(body, now)}
 
     def look(self, reader: MetricReader, now: float, minute: float) -> Iterator[tuple[Monitor, Transition]]:
-        """Look at every metric monitor once: move its state, and yield whatever people are to be told."""
+        """Evaluate every metric monitor once: update its state, and yield the notifications to send."""
         for monitor in self.by_id.values():
             if monitor.body["type"] != METRIC_TYPE:
                 continue
@@ -253,13 +253,13 @@ class Monitors:
                 if monitor.told is MonitorState.OK:
                     monitor.cycle = uuid.uuid4().hex
                 monitor.told, monitor.told_at = state, now
-                # What happens while a monitor is silent is not told later either.
+                # What happens while a monitor is silenced isn't sent later either.
                 if not is_silent(monitor.body, self.downtimes, now):
                     yield monitor, transition
 
 
 def _state_now(monitor: Monitor, reader: MetricReader, now: float) -> MonitorState | None:
-    """Judge the window that ends `evaluation_delay` ago; None when a full window is wanted and not there."""
+    """Judge the window that ends `evaluation_delay` ago; None when a full window is required and incomplete."""
     options, query = monitor.body["options"], parse_monitor_query(monitor.body["query"])
     end = math.floor(now - (options.get("evaluation_delay") or 0))
     start = end - query.window_seconds
@@ -278,7 +278,7 @@ def _state_now(monitor: Monitor, reader: MetricReader, now: float) -> MonitorSta
 
 
 def _due(monitor: Monitor, state: MonitorState, now: float, minute: float) -> Transition | None:
-    """Decide what people are told about a state: a change, or the same again after the renotify interval."""
+    """Decide what to notify about a state: a change, or a repeat after the renotify interval."""
     options = monitor.body["options"]
     if state is MonitorState.NO_DATA and not options.get("notify_no_data"):
         return None

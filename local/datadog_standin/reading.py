@@ -1,4 +1,4 @@
-"""Reading metrics: the v2 timeseries and scalar answers, and the one number that a monitor looks at."""
+"""Reading metrics: the v2 timeseries and scalar answers, and the one number that a monitor evaluates."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -27,14 +27,14 @@ class Column(NamedTuple):
 
 
 class Timeframe(NamedTuple):
-    """The seconds [start, end) that are asked for, and the width of their buckets."""
+    """The requested seconds [start, end), and the width of their buckets."""
 
     start: int
     end: int
     width: int
 
     def bucket(self, width: int | None = None) -> int:
-        """Give the width that the answer gets: as wished, but never more than 1,500 points."""
+        """The bucket width of the answer: as requested, but never more than 1,500 points."""
         least = math.ceil((self.end - self.start) / MOST_POINTS)
         wished = width or self.width
         return wished if wished >= least else nice_width(least)
@@ -46,7 +46,7 @@ def nice_width(at_least: float) -> int:
 
 
 def reduce_by(aggregator: str, values: Iterable[float]) -> float:
-    """Make one number of many; percentiles of a scripted value are its mean."""
+    """Aggregate numbers into one; percentiles of a scripted value are its mean."""
     return _REDUCERS.get(aggregator, fmean)(values)
 
 
@@ -105,7 +105,7 @@ class MetricReader:
     # --- monitors ---
 
     def measure(self, node: Node, aggregator: str, start: int, end: int, now: float) -> float | None:
-        """Work a monitor's expression out over a window: every query is added up first, then the arithmetic is done."""
+        """Evaluate a monitor's expression over a window: every query is summed first, then the arithmetic is done."""
 
         def value_of(leaf: Leaf) -> float | None:
             if isinstance(leaf, Variable):
@@ -151,7 +151,7 @@ class MetricReader:
 
 
 def _asked(body: Json, kind: str, now: float) -> tuple[dict[str, Any], Timeframe]:
-    """Check a request's frame and take out its attributes and window; raises HttpRefusal as the API does."""
+    """Check a request's frame and extract its attributes and window; raises HttpRefusal as the API does."""
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, dict) or data.get("type") != kind:
         raise HttpRefusal(400, {"errors": [f'API input validation failed: Invalid type. Expected "{kind}".']})
@@ -174,7 +174,7 @@ def _formula(formula: Mapping[str, Any]) -> str:
 
 
 def _apply_formulas(asked: Mapping[str, Any], columns: list[Column]) -> list[Column]:
-    """Work the formulas out bucket by bucket; without formulas the queries stand for themselves."""
+    """Evaluate the formulas bucket by bucket; without formulas, the queries are the result."""
     if not asked.get("formulas"):
         return columns
     named = {Variable(str(query.get("name"))): column for query, column in zip(asked["queries"], columns, strict=True)}
@@ -183,7 +183,7 @@ def _apply_formulas(asked: Mapping[str, Any], columns: list[Column]) -> list[Col
         node = parse(_formula(formula))
         for leaf in leaves(node):
             if leaf not in named:
-                raise QueryError(f"Invalid formula '{_formula(formula)}': there is no query of that name")
+                raise QueryError(f"Invalid formula '{_formula(formula)}': no query has that name")
         shown.append(_combine(node, named))
     return shown
 
@@ -193,7 +193,7 @@ def _combine(node: Node, columns: Mapping[Any, Column]) -> Column:
         return columns[node]
     for leaf in leaves(node):
         if leaf not in columns:
-            raise QueryError(f"Error parsing query: '{leaf}' is no metric query")
+            raise QueryError(f"Error parsing query: '{leaf}' isn't a metric query")
     values = {}
     for time in sorted({time for column in columns.values() for time in column.values}):
         value = evaluate(node, lambda leaf, at=time: columns[leaf].values.get(at))  # type: ignore[misc]  # at is bound early

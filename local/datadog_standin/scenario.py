@@ -1,4 +1,4 @@
-"""The scripted world behind the metrics: traffic that follows a flag, and what is published about it.
+"""The scripted world that the metrics show: traffic that follows a flag, and what is published about it.
 
 Every second of it is drawn from a hash of seed, name and second, so that the same second has the same counts
 whatever the bucket, the query or the time of asking.
@@ -45,9 +45,9 @@ class Counted(StrEnum):
     REQUESTS = "requests"
     """All of them."""
     SUCCESSES = "successes"
-    """Those that went well."""
+    """Successful requests."""
     ERRORS = "errors"
-    """Those that failed."""
+    """Failed requests."""
 
 
 class PathScope(StrEnum):
@@ -84,7 +84,7 @@ class Drawn(NamedTuple):
 
 
 class Traffic(_Scripted):
-    """Requests of one kind: how many, how many of them fail on either path, and the series that tell of it."""
+    """Requests of one kind: how many, how many of them fail on either path, and the series that show it."""
 
     name: str
     flag: str
@@ -122,7 +122,7 @@ class Gauge(_Scripted):
     unit: Any = None
 
     def at(self, second: int, shares: Shares, propagation: float) -> float | None:
-        """Give the value of a second, None when nobody is there to measure it."""
+        """The value in a second; None when no user is there to measure."""
         share = value_at(shares, second - propagation)
         if self.scope is PathScope.COHORT:
             return value_at(self.new, second) if share else None
@@ -143,11 +143,11 @@ class Scenario(_Scripted):
 
     seed: int = 1
     lag: float = 0.0
-    """Seconds of the newest data that are not all there yet."""
+    """Seconds of the newest data that are still incomplete."""
     partial: bool = False
     """Whether seconds within the lag show a growing part of their counts (True) or nothing (False)."""
     begins: int = 0
-    """Epoch second of the first data: a history of days, drawn request by request, takes its time."""
+    """Epoch second of the first data: drawing days of history request by request takes a while."""
     propagation: float = 0.0
     """Seconds after which a change of the flag reaches the hosts."""
     traffic: list[Traffic] = []
@@ -155,9 +155,9 @@ class Scenario(_Scripted):
     points: list[Points] = []
 
     def change(self, name: str, at: float, **values: float) -> None:
-        """Let a schedule of the traffic or gauge of this name take new values from `at` on.
+        """Give a schedule of the traffic or gauge with this name new values from `at` on.
 
-        Raises KeyError when there is no such traffic or gauge, ValueError when it has no such schedule.
+        Raises KeyError if there is no such traffic or gauge, ValueError if it has no such schedule.
         """
         named: dict[str, _Scripted] = {each.metric: each for each in self.gauges}
         item = (named | {each.name: each for each in self.traffic})[name]

@@ -1,4 +1,4 @@
-"""The Datadog API: its routes, keys and rate limit, in front of a scripted world and a stateful account."""
+"""The Datadog API: its routes, keys, and rate limit, on top of a scripted world and a stateful account."""
 
 import threading
 import time
@@ -32,7 +32,7 @@ _NEED_NO_APP_KEY = ("/api/v1/validate", "/api/v1/events")
 
 @dataclass
 class Account:
-    """All that requests may change."""
+    """Everything that requests can change."""
 
     monitors: Monitors = field(default_factory=Monitors)
     webhooks: Webhooks = field(default_factory=Webhooks)
@@ -41,7 +41,7 @@ class Account:
 
 
 class RateLimit:
-    """So many metric queries in an hour, for the whole organisation."""
+    """The limit of metric queries an hour, for the whole organization."""
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:
         self.limit = limit
@@ -50,7 +50,7 @@ class RateLimit:
         self._ends = 0.0
 
     def take(self) -> tuple[bool, dict[str, str]]:
-        """Count one query: whether it may pass, and the headers that tell how many are left."""
+        """Count one query: whether it is within the limit, and the headers that say how many are left."""
         now = self._clock()
         if now >= self._ends:
             self.used, self._ends = 0, now + _HOUR_SECONDS
@@ -104,7 +104,7 @@ class DatadogStandIn(StandIn[Account]):
 
     @property
     def scenario(self) -> Scenario:
-        """The script that plays; set another to play that."""
+        """The running script; assign another to run that one."""
         return self.reader.scenario
 
     @scenario.setter
@@ -112,12 +112,12 @@ class DatadogStandIn(StandIn[Account]):
         self.reader.scenario = scenario
 
     def change(self, name: str, *, at: float | None = None, **values: float) -> None:
-        """Let a traffic or gauge take new values, from now or `at` on: `change("download", new_error_rate=0.3)`."""
+        """Give a traffic or gauge new values, from now or `at` on: `change("download", new_error_rate=0.3)`."""
         with self.lock:
             self.scenario.change(name, self.clock() if at is None else at, **values)
 
     def _shares(self, flag: str) -> Shares:
-        """Read how the flag's share went; while Flipper's stand-in is away, what was last known holds."""
+        """Read the flag's share over time; while Flipper's stand-in is down, the last known share holds."""
         if isinstance(self._flipper, FlipperStandIn):
             return self._flipper.shares(flag)
         if self._flipper is not None:
@@ -140,13 +140,13 @@ class DatadogStandIn(StandIn[Account]):
             self.tick()
 
     def tick(self) -> None:
-        """Look at every monitor once, and start the deliveries that follow."""
+        """Evaluate every monitor once, and start the resulting deliveries."""
         with self.lock:
             for monitor, transition in self.state.monitors.look(self.reader, self.clock(), self.minute_seconds):
                 self._notify(monitor, transition, test=False)
 
     def notify(self, monitor_id: int, transition: Transition, *, test: bool = False) -> None:
-        """Send a notification by hand: a test (with `[TEST]` in its title), a repeat, or one out of its order."""
+        """Send a notification by hand: a test (with `[TEST]` in its title), a repeat, or one out of order."""
         with self.lock:
             self._notify(self.state.monitors.get(monitor_id), transition, test=test)
 

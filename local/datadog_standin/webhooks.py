@@ -1,4 +1,4 @@
-"""Webhooks: their configuration, the text that a notification becomes, and its delivery."""
+"""Webhooks: their configuration, the text of a notification, and its delivery."""
 
 import http.client
 import json
@@ -44,7 +44,7 @@ class Webhooks:
         self.variables: dict[str, dict[str, Any]] = {}
 
     def put_hook(self, body: Json, name: str | None = None) -> dict[str, Any]:
-        """Make a webhook, or change (and perhaps rename) the one of this name."""
+        """Create a webhook, or update (and perhaps rename) the one with this name."""
         blank = {
             "name": "",
             "url": "",
@@ -56,12 +56,12 @@ class Webhooks:
         return _put(self.hooks, body, name, blank, "Webhook")
 
     def put_variable(self, body: Json, name: str | None = None) -> dict[str, Any]:
-        """Make a custom variable, or change the one of this name; a secret one is never shown again."""
+        """Create a custom variable, or update the one with this name; a secret one is never shown again."""
         _put(self.variables, body, name, {"name": "", "value": "", "is_secret": False}, "Custom variable")
         return self.variable(body.get("name", name))
 
     def hook(self, name: str) -> dict[str, Any]:
-        """Show a webhook; a 404 when there is none."""
+        """Show a webhook; a 404 if it doesn't exist."""
         return _found(self.hooks, name, "Webhook")
 
     def variable(self, name: str) -> dict[str, Any]:
@@ -70,19 +70,19 @@ class Webhooks:
         return {key: value for key, value in variable.items() if key != "value" or not variable["is_secret"]}
 
     def delete_hook(self, name: str) -> dict[str, Any]:
-        """Forget a webhook."""
+        """Delete a webhook."""
         self.hook(name)
         del self.hooks[name]
         return {}
 
     def delete_variable(self, name: str) -> dict[str, Any]:
-        """Forget a custom variable."""
+        """Delete a custom variable."""
         self.variable(name)
         del self.variables[name]
         return {}
 
     def mentioned(self, message: str, transition: Transition) -> list[dict[str, Any]]:
-        """List the webhooks that a monitor's message names for this transition; unknown names reach nobody."""
+        """List the webhooks that a monitor's message names for this transition; unknown names reach no one."""
         names = dict.fromkeys(_MENTION.findall(text_for(message, transition)))
         return [self.hooks[name] for name in names if name in self.hooks]
 
@@ -107,7 +107,7 @@ def _put(kept: dict[str, dict[str, Any]], body: Json, name: str | None, blank: J
 
 
 def text_for(message: str, transition: Transition) -> str:
-    """Keep of a message what is meant for a transition: `{{#is_alert}}…{{/is_alert}}`, `{{^is_alert}}…`, nested too."""
+    """Keep the parts of a message for a transition: `{{#is_alert}}…{{/is_alert}}`, `{{^is_alert}}…`, nested too."""
     true = _CONDITIONS[transition]
     while match := _BLOCK.search(message):
         kept = match[3] if (match[2] in true) is (match[1] == "#") else ""
@@ -117,7 +117,7 @@ def text_for(message: str, transition: Transition) -> str:
 
 @dataclass(frozen=True)
 class Notice:
-    """What a webhook is told: a monitor's transition at a time (epoch seconds)."""
+    """What a webhook is sent: a monitor's transition at a time (epoch seconds)."""
 
     monitor: Monitor
     transition: Transition
@@ -126,7 +126,7 @@ class Notice:
     test: bool = False
 
     def variables(self) -> dict[str, str]:
-        """Give every `$VARIABLE` that Datadog fills in; `TAGS[key]` is filled from the tags."""
+        """Every `$VARIABLE` that Datadog fills in; `TAGS[key]` is filled from the tags."""
         body, milliseconds = self.monitor.body, str(int(self.at * 1000))
         title = f"{'[TEST] ' if self.test else ''}[{self.transition}] {body['name']}"
         kind = next((key for key in _CONDITIONS[self.transition]), "")
@@ -145,7 +145,7 @@ class Notice:
             "EVENT_TITLE": title,
             "EVENT_MSG": text_for(body["message"], self.transition),
             "EVENT_TYPE": _EVENT_TYPE,
-            # tags arrive in lower case, whatever was written
+            # tags arrive in lowercase, however they were written
             "TAGS": ", ".join(tag.lower() for tag in [*body["tags"], "monitor"]),
             "ALERT_SCOPE": scope[1] if scope else "*",
             "LINK": f"https://app.datadoghq.com/monitors/{body['id']}",
@@ -159,7 +159,7 @@ class Notice:
 
 
 def substitute(template: str, variables: Mapping[str, str], *, in_json: bool) -> str:
-    """Fill `$NAME` and `$TAGS[key]` in; a name that nobody knows stays as it is, as at Datadog."""
+    """Fill in `$NAME` and `$TAGS[key]`; an unknown name stays as it is, as at Datadog."""
     tags = dict(tag.partition(":")[::2] for tag in variables.get("TAGS", "").split(", "))
 
     def value_of(match: re.Match[str]) -> str:
@@ -173,7 +173,7 @@ def substitute(template: str, variables: Mapping[str, str], *, in_json: bool) ->
 
 @dataclass
 class Attempt:
-    """One try: when (epoch seconds), how long it took, and the status or what went wrong instead."""
+    """One try: when (epoch seconds), how long it took, and the status or the error."""
 
     at: float
     seconds: float
@@ -183,7 +183,7 @@ class Attempt:
 
 @dataclass
 class Delivery:
-    """One notification of one webhook, with all its attempts; headers are left out, for they may hold a token."""
+    """One notification of one webhook, with all its attempts; headers are left out because they can hold a token."""
 
     webhook: str
     url: str
@@ -193,15 +193,15 @@ class Delivery:
     payload: str
     attempts: list[Attempt] = field(default_factory=list)
     done: bool = False
-    """Whether nothing more will be tried."""
+    """Whether no more tries follow."""
     delivered: bool = False
     """Whether it was answered with a 2xx."""
 
 
 class Deliverer:
-    """Delivers notices as Datadog does, each in a thread of its own: 15 s time-out, five retries.
+    """Delivers notices as Datadog does, each in its own thread: 15 s timeout, five retries.
 
-    Only a 5xx and a dropped or refused connection are tried again; a 4xx never, and a time-out neither.
+    Only a 5xx and a dropped or refused connection are retried; a 4xx and a timeout never.
     """
 
     def __init__(self, *, retry_seconds: float, clock: Callable[[], float], stopped: threading.Event) -> None:
@@ -213,12 +213,12 @@ class Deliverer:
         self._threads: list[threading.Thread] = []
 
     def wait(self) -> None:
-        """Return when nothing is under way any more."""
+        """Return when no delivery is in progress."""
         for thread in list(self._threads):
             thread.join()
 
     def shown(self) -> list[dict[str, Any]]:
-        """Show the log as JSON can hold it."""
+        """The log as JSON values."""
         return [asdict(delivery) for delivery in self.log]
 
     def send(self, hook: Mapping[str, Any], notice: Notice, custom: Mapping[str, str]) -> None:
@@ -253,7 +253,7 @@ class Deliverer:
         delivery.done = True
 
     def _try(self, delivery: Delivery, headers: Mapping[str, str]) -> bool:
-        """Try once; say whether to try again."""
+        """Try once; return whether to try again."""
         status, error, began, at = None, None, time.monotonic(), self._clock()
         try:
             status = self._post(delivery, headers)

@@ -1,4 +1,4 @@
-"""A stand-in of Flipper's HTTP API (1.4); STANDINS.md tells how to start, control and break it."""
+"""A stand-in for Flipper's HTTP API (1.4); STANDINS.md explains how to start, control, and break it."""
 
 from local.flipper_standin.gates import FlagGates, Write
 from local.flipper_standin.server import DEFAULT_PREFIX, FlipperStandIn

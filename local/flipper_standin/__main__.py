@@ -1,4 +1,4 @@
-"""`python -m local.flipper_standin`: the stand-in as a process of its own."""
+"""`python -m local.flipper_standin`: the stand-in as a separate process."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from local.standin import run_as_process
 
 
 def main() -> None:
-    """Run as a process of its own until the parent ends."""
+    """Run as a separate process until the parent ends."""
     parser = argparse.ArgumentParser(prog="python -m local.flipper_standin", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 finds a free one")
     parser.add_argument("--prefix", default=DEFAULT_PREFIX)
@@ -17,8 +17,8 @@ def main() -> None:
     parser.add_argument("--basic", help="user:password that every request must carry")
     parser.add_argument("--flag", action="append", default=[], help="NAME or NAME=PERCENT, a feature that exists")
     parser.add_argument("--group", action="append", default=[], help="a registered group")
-    parser.add_argument("--processes", type=int, default=0, help="answer reads from the copies of so many processes")
-    parser.add_argument("--cache-seconds", type=float, default=60.0, help="how old a copy may be")
+    parser.add_argument("--processes", type=int, default=0, help="number of processes whose copies answer reads")
+    parser.add_argument("--cache-seconds", type=float, default=60.0, help="maximum age of a copy")
     args = parser.parse_args()
     named = (flag.partition("=") for flag in args.flag)
     run_as_process(

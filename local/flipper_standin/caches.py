@@ -1,4 +1,4 @@
-"""Processes of a Flipper host that each answer from a copy of the features, renewed once in so many seconds."""
+"""Processes of a Flipper host that each answer from a copy of the features, refreshed every few seconds."""
 
 import copy
 import random
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from local.flipper_standin.gates import FlagGates
 
 _STAYS = 0.5
-"""How often a request goes to the process that took the one before, as on one connection."""
+"""The share of requests that go to the same process as the one before, as on one connection."""
 
 
 @dataclass
 class Caches:
-    """What reads are answered from: any of `processes` may take a request, each with a copy of its own.
+    """The source of reads: any of `processes` can take a request, each with its own copy.
 
     A copy is as old as the time since its process last renewed it, at most `seconds`; the processes renew theirs at
     different times. A write goes into the features themselves and into the copy of the process that took it.
@@ -23,24 +23,24 @@ class Caches:
     seconds: float
     seed: int = 0
     _past: list[tuple[float, dict[str, FlagGates]]] = field(default_factory=list)
-    """Since when the features were as they were, oldest first; no more than any copy can still hold."""
+    """The features' past states by their start, oldest first; only those that a copy can still hold."""
 
     def __post_init__(self) -> None:
-        """Give each process its own time at which it renews its copy."""
+        """Give each process its own time to refresh its copy."""
         self._chance = random.Random(self.seed)
         self._phase = [self._chance.random() * self.seconds for _ in range(self.processes)]
         self._wrote = [float("-inf")] * self.processes
         self._process = 0
 
     def keep(self, gates: Mapping[str, FlagGates], now: float) -> None:
-        """Take a write: from `now` (epoch seconds) on the features are so."""
+        """Record a write: the features from `now` (epoch seconds) on."""
         self._wrote[self._next()] = now
         self._past.append((now, copy.deepcopy(dict(gates))))
         while len(self._past) > 1 and self._past[1][0] < now - self.seconds:
             del self._past[0]
 
     def seen(self, gates: Mapping[str, FlagGates], now: float) -> Mapping[str, FlagGates]:
-        """Take a read: the features as its process has them."""
+        """Answer a read: the features as its process has them."""
         process = self._next()
         renewed = max(self._wrote[process], now - (now - self._phase[process]) % self.seconds)
         return next((past for since, past in reversed(self._past) if since <= renewed), gates)

@@ -1,4 +1,4 @@
-"""Flipper's features and gates, held in memory: what is open, for whom, and since when."""
+"""Flipper's features and gates in memory: what is open, for whom, and since when."""
 
 import random
 import re
@@ -30,7 +30,7 @@ class FlagGates:
 
     @property
     def state(self) -> str:
-        """Give `on`, `conditional` or `off`, as Flipper works it out."""
+        """Give `on`, `conditional`, or `off`, as Flipper computes it."""
         if self.boolean or float(self.percentage_of_time or 0) == 100:
             return "on"
         narrower = (self.expression, self.actors, self.groups)
@@ -39,7 +39,7 @@ class FlagGates:
 
     @property
     def share(self) -> float:
-        """Share of actors' checks that the gates let in, 0 to 1; expression, groups and single actors not counted."""
+        """Share of actors' checks that the gates let in, 0 to 1; without expressions, groups, and single actors."""
         if self.boolean:
             return 1.0
         actors, of_time = (float(value or 0) / 100 for value in (self.percentage_of_actors, self.percentage_of_time))
@@ -69,14 +69,14 @@ class FlagGates:
 
 @dataclass
 class Features:
-    """All that a request may change: the features by key, and every write so far."""
+    """Everything that a request can change: the features by key, and every write so far."""
 
     gates: dict[str, FlagGates] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
 
 
 def ruby_number(text: str) -> float | int:
-    """Read a number as Ruby's `to_i` and `to_f` do: what leads the text counts, anything else is 0."""
+    """Read a number as Ruby's `to_i` and `to_f` do: leading digits count, anything else is 0."""
     match = re.match(r"\s*[+-]?\d*\.?\d+([eE][+-]?\d+)?" if "." in text else r"\s*[+-]?\d+", text)
     if match is None:
         return 0.0 if "." in text else 0

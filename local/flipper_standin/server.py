@@ -1,4 +1,4 @@
-"""Flipper's HTTP API (1.4) in front of gates in memory: the same routes, answers and quirks."""
+"""Flipper's HTTP API (1.4) on top of gates in memory: the same routes, answers, and quirks."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ def _error(status: int, code: int, message: str) -> HttpRefusal:
 
 
 def _accident() -> HttpRefusal:
-    """What Rack answers when Flipper's own code raised."""
+    """What Rack answers when Flipper's own code raises."""
     return HttpRefusal(500, "Internal Server Error", "text/plain")
 
 
@@ -37,7 +37,7 @@ def _as_param(value: Json) -> Json:
 
 
 class FlipperStandIn(StandIn[Features]):
-    """Flipper's API at `api`, in front of gates held in memory; `flags` maps names to a percentage of actors or None.
+    """Flipper's API at `api`, on top of gates in memory; `flags` maps names to a percentage of actors or None.
 
     With a `token` or `basic` ("user:password") a request without it gets a 401, as from a host's own middleware. With
     `caches`, reads are answered from copies that may be old.
@@ -104,15 +104,15 @@ class FlipperStandIn(StandIn[Features]):
         return self.url + self.prefix
 
     def gates(self, flag: str) -> FlagGates:
-        """Look at the gates of a flag; KeyError when there is none."""
+        """Show the gates of a flag; KeyError if the flag doesn't exist."""
         return self.state.gates[flag]
 
     def percentage(self, flag: str) -> float:
-        """Look at a flag's percentage of actors; no gate is 0."""
+        """Show a flag's percentage of actors; no gate is 0."""
         return float(self.gates(flag).percentage_of_actors or 0)
 
     def set_gates(self, flag: str, **gates: Json) -> None:
-        """Set all gates of a flag, as somebody else would behind Rampart's back; those left out are closed."""
+        """Set all gates of a flag, as another writer would without Rampart; omitted gates are closed."""
         with self.lock:
             for name in ("percentage_of_actors", "percentage_of_time"):
                 if gates.get(name) is not None:
@@ -120,14 +120,14 @@ class FlipperStandIn(StandIn[Features]):
             if "boolean" in gates:
                 gates["boolean"] = "true" if gates["boolean"] else None
             self.state.gates[flag] = FlagGates(**gates)
-            self._record(flag, "set by somebody else")
+            self._record(flag, "set by another writer")
 
     def after_write(self, callback: Callable[[str], None]) -> None:
-        """Call `callback(flag)` after every write that came through the API: the place for another writer."""
+        """Call `callback(flag)` after every write through the API, such as to simulate another writer."""
         self._after_write.append(callback)
 
     def other_writer(self, flag: str, percentage: float, *, times: int = 1) -> None:
-        """Let somebody set the flag to `percentage` right after each of its next `times` writes."""
+        """Simulate another writer that sets the flag to `percentage` right after each of its next `times` writes."""
         left = times
 
         def interfere(written: str) -> None:
@@ -202,11 +202,11 @@ class FlipperStandIn(StandIn[Features]):
         return HttpAnswer(body=self._shown(flag, {}))
 
     def _known(self, flag: str) -> FlagGates:
-        """Give the gates of a flag to write to; one that was unknown is made, as Flipper does."""
+        """The gates of a flag to write to; creates an unknown flag, as Flipper does."""
         return self.state.gates.setdefault(flag, FlagGates())
 
     def _seen(self) -> Mapping[str, FlagGates]:
-        """The features as a read is shown them."""
+        """The features as a read sees them."""
         gates = self.state.gates
         return gates if self.caches is None else self.caches.seen(gates, self.clock())
 

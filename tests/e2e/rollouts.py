@@ -111,7 +111,7 @@ class Rollout:
     def approve(self, percent: float) -> dict[str, Any]:
         gate = self.asked(percent).gate
         assert gate is not None
-        return self.decide(decision="approve", gate=gate.id, reported={"call centre complaints": 0})
+        return self.decide(decision="approve", gate=gate.id, reported={"call center complaints": 0})
 
     def alert(self, **changes: Any) -> dict[str, Any]:
         """What the webhook of a monitor that guards this rollout's flag says."""

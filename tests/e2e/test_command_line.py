@@ -45,8 +45,8 @@ def test_a_rollout_is_started_seen_approved_rolled_back_resumed_and_abandoned(
     rollout.asked(1)
     code, refused = rampart(rollout, "approve", rollout.name, "--yes")
     assert code == 1
-    assert "call centre complaints" in json.dumps(refused)
-    assert rampart(rollout, "approve", rollout.name, "--yes", "--reported", "call centre complaints=0")[0] == 0
+    assert "call center complaints" in json.dumps(refused)
+    assert rampart(rollout, "approve", rollout.name, "--yes", "--reported", "call center complaints=0")[0] == 0
     rollout.at(25)
     code, status = rampart(rollout, "status", rollout.name)
     assert code == 0

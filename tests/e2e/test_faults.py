@@ -200,7 +200,7 @@ def test_while_datadog_is_down_nothing_passes_and_nobody_is_asked(new_rollout: N
 def gate_was_left_alone(stack: LocalStack, rollout: Rollout, since: datetime) -> bool:
     """Whether the function's log says that it did nothing at the gate: no heartbeat, no answer."""
     events = stack.ministack.client("logs").filter_log_events(
-        logGroupName="/aws/lambda/rampart-evaluate", startTime=int(since.timestamp() * 1000), filterPattern="looked"
+        logGroupName="/aws/lambda/rampart-evaluate", startTime=int(since.timestamp() * 1000), filterPattern="evaluated"
     )["events"]
     looks = [json.loads(event["message"]) for event in events if f'"{rollout.name}"' in event["message"]]
     blind = [look["did"] for look in looks if look.get("verdict") == Verdict.ERROR.value]
@@ -217,7 +217,7 @@ def test_an_approval_is_not_acted_on_while_datadog_is_down(new_rollout: NewRollo
     blinded(rollout)
 
     assert (
-        rollout.decide(decision="approve", gate=gate.id, reported={"call centre complaints": 0})["status"]
+        rollout.decide(decision="approve", gate=gate.id, reported={"call center complaints": 0})["status"]
         == "SUCCEEDED"
     )
 

@@ -58,7 +58,7 @@ def test_of_ten_approvals_at_once_one_is_taken_and_nine_are_told_why(new_rollout
     rollout.start()
     gate = rollout.asked(1).gate
     assert gate is not None
-    approval = {"decision": "approve", "gate": gate.id, "reported": {"call centre complaints": 0}}
+    approval = {"decision": "approve", "gate": gate.id, "reported": {"call center complaints": 0}}
 
     with ThreadPoolExecutor(10) as pool:
         ends = list(pool.map(lambda _: rollout.decide(**approval), range(10)))
@@ -82,7 +82,7 @@ def test_an_approval_needs_a_pass_the_right_gate_and_the_reported_number(new_rol
 
     assert refusal(decision="approve", gate="a1-s0-00000000") == "WrongGate"
     assert refusal(decision="approve", gate=gate.id) == "NotPassing"
-    assert refusal(decision="approve", gate=gate.id, reported={"call centre complaints": 2}) == "NotPassing"
+    assert refusal(decision="approve", gate=gate.id, reported={"call center complaints": 2}) == "NotPassing"
     assert refusal(decision="override", gate=gate.id) == "NoteMissing"
     assert refusal(decision="advance", gate=gate.id) == "BadInput"
     assert refusal(decision="approve") == "BadInput"
@@ -220,7 +220,7 @@ def test_a_question_shows_the_evidence_and_the_exact_input_in_the_console(
         "decision": "approve",
         "by": "your name",
         "note": "",
-        "reported": {"call centre complaints": "how many?"},
+        "reported": {"call center complaints": "how many?"},
     }
     assert "index error rate" in shown["ask"]["evidence"]
     assert gate.token not in entered["input"]

@@ -255,7 +255,7 @@ def _notify(scene: Scene, parts: Parts) -> str:
     use_case = Notify(store=parts.store, announcers=parts.announcers, clock=scene.world.clock, pause=lambda _: None)
     [(sort_key, event)] = scene.direct.events(ROLLOUT).items()
     told = use_case(sort_key, event)
-    return f"told {', '.join(told) or 'nobody anew'}"
+    return f"told {', '.join(told) or 'no one new'}"
 
 
 def _with_an_event(scene: Scene, system: str) -> None:

@@ -1,4 +1,4 @@
-"""The fault matrix as a page: `python -m tests.faults.table` plays every cell anew and writes docs/fault-matrix.md."""
+"""The fault matrix as a page: `python -m tests.faults.table` runs every cell again and writes docs/fault-matrix.md."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ PAGE = Path(__file__).parents[2] / "docs" / "fault-matrix.md"
 _OPENING = """\
 # The fault matrix
 
-Every function meets every system that it calls while that system fails in each of {faults} ways, and meets it again
-when it is well, as its caller calls again: the state machine, the next tick, Datadog, the queue, the stream. The real
-use cases and the real adapters run; `tests/faults` plays it, holds every row to what happens, and writes this page.
+Every function calls every system that it uses while that system fails in each of {faults} ways, and again once it has
+recovered, as its caller retries: the state machine, the next tick, Datadog, the queue, the stream. The real use cases
+and the real adapters run; `tests/faults` runs the matrix, checks every row, and writes this page.
 
-What holds in every row: nothing passes that was not seen, nothing goes up without its approval, nobody waits as long as
-the other side keeps silent, and whatever was not done is done when it is called again, once.
+In every row: nothing passes unseen, nothing goes up without approval, no call waits as long as the other side stays
+silent, and unfinished work is done when it is called again, once.
 
-Flag is what Flipper has after the call; it was at 0% for `prepare`, 25% for `rollback` and 1% for the others. In the
-rows of `rollback` it comes down at once unless Flipper itself fails or the token of the alert cannot be checked. In the
-rows of `evaluate` and Lambda the evidence fails, and Lambda is asked to call `rollback`.
+Flag is what Flipper has after the call; it was at 0% for `prepare`, 25% for `rollback`, and 1% for the others. In the
+rows of `rollback`, it goes down at once unless Flipper itself fails or the alert's token can't be checked. In the rows
+of `evaluate` and Lambda, the evidence fails, and Lambda is asked to call `rollback`.
 
 | function | system | it fails by | outcome | flag | what is kept | what people are told | called again |
 |---|---|---|---|---|---|---|---|

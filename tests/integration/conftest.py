@@ -99,7 +99,7 @@ def live(plan: Plan, now: datetime) -> Callable[..., RolloutState]:
             "attempt_started": now,
             "updated": now,
         }
-        return record(**begun, **fields)
+        return record(**begun | fields)
 
     return make
 

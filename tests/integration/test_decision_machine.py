@@ -155,8 +155,8 @@ def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> 
     ("verdict", "decision", "told"),
     [
         ("pass", "approve", "approves"),
-        ("pass", "override", "approves, whatever people report"),
-        ("waived", "approve", "approves, with what an earlier override waived"),
+        ("pass", "override", "overrides the reported numbers"),
+        ("waived", "approve", "approves, with criteria waived earlier"),
         ("inconclusive", "override", "approves without proof (inconclusive)"),
         ("fail", "override", "overrides a failing verdict"),
     ],
@@ -176,16 +176,16 @@ def test_the_record_tells_what_an_answer_stood_against(
 def test_where_nobody_is_asked_there_is_no_evidence_to_be_read_first(decisions: Decisions) -> None:
     cause = decisions.end(decisions.gate(kind="bake", id="a1-s1-9"))["cause"]
     assert cause == (
-        "The gate a1-s0-1 is no open question, and nobody is asked now: "
-        "the rollout waits at a1-s1-9 (bake). Nothing was done; look at its status."
+        "Gate a1-s0-1 is not open: no approval is open now, and the rollout waits at a1-s1-9 (bake). "
+        "Nothing changed; check its status."
     )
 
 
 def test_where_nothing_can_be_judged_a_person_is_told_how_to_go_on(decisions: Decisions) -> None:
     cause = decisions.end(decisions.gate(kind="blind", id="a1-s1-9", verdict="error"))["cause"]
     assert cause == (
-        "The gate a1-s0-1 is no open question: nothing can be judged now, and the rollout waits at a1-s1-9. "
-        "Nothing was done; override that gate with a note once the hold is over, or wait."
+        "Gate a1-s0-1 is not open: nothing can be judged now, and the rollout waits at a1-s1-9. "
+        "Nothing changed; override that gate with a note once the hold is over, or wait."
     )
 
 

@@ -59,7 +59,7 @@ def test_the_record_lies_in_the_table_as_the_state_machines_need_it(
     state = live(stage=0, percent=12.5)
     table.commit(state, state.moved(NOW, standing=None, watched=False))
     record = raw(client, "ROLLOUT#claim-letters", "STATE")
-    assert not {"stage", "percent", "stage_started", "hold_ends", "watched"} & record.keys()
+    assert not {"stage", "stage_started", "hold_ends", "watched"} & record.keys()
 
 
 def test_a_record_carries_its_plan_and_reads_it_from_nowhere_else(

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from rampart.adapters import items
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.rollout.state import Intent, Latest, RolloutState, Status
+from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.state import Intent, Latest, Status
 from rampart.rollout.waiver import Override
+from tests.records import record
 
 NOW = datetime(2026, 11, 23, 20, 33, 12, 123_000, tzinfo=UTC)
 
@@ -61,7 +63,16 @@ changes = st.fixed_dictionaries(
     optional={
         "stage": st.none() | st.integers(0, 2),
         "percent": percents,
-        "stage_started": st.none() | milliseconds,
+        "stage_started": milliseconds,
+        "drift": st.none()
+        | st.builds(
+            Drift,
+            side=st.sampled_from(DriftSide),
+            flag=st.text(),
+            reads=st.none() | percents,
+            record=percents,
+            since=st.none() | milliseconds,
+        ),
         "intent": st.none()
         | st.builds(Intent, gate=st.text(), stage=st.integers(0, 9), percent=percents, at=milliseconds),
         "overrides": st.lists(
@@ -115,6 +126,6 @@ PLAN = Plan.model_validate(
 def test_any_record_is_read_as_it_was_written(fields: dict[str, Any]) -> None:
     begun = {"rollout": "round-trip", "status": "live", "plan": PLAN, "plan_hash": PLAN.digest, "execution": "e"}
     moments = {"started": NOW, "attempt_started": NOW, "updated": NOW}
-    state = RolloutState.model_validate(begun | moments | fields)
+    state = record(**begun | moments | fields)
     item = items.to_item(items.state_attributes(state))
     assert items.state_from(items.to_attributes(item)) == state

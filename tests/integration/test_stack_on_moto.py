@@ -16,6 +16,7 @@ from moto import mock_aws
 
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.adapters.items import event_of_image
+from rampart.rollout import refusals
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import EventKind
 from rampart_cli.dead_letters import DeadLetters, LetterKind, Redriven
@@ -155,7 +156,7 @@ def test_an_execution_that_succeeds_gives_its_output_and_keeps_its_name() -> Non
 
 
 def test_refusals_come_from_the_state_that_prepares() -> None:
-    problems = [{"error": "UnknownFlag", "where": "flags: f", "what": "no such flag", "mend": "Create it"}]
+    problems = [refusals.UNKNOWN_FLAG.at("flags: f", "no such flag", "Create it").to_wire()]
     definition = {
         "StartAt": "Prepare",
         "States": {
@@ -166,7 +167,7 @@ def test_refusals_come_from_the_state_that_prepares() -> None:
     machines = StepFunctionsMachines(boto3.client("stepfunctions"))
     started = machines.start(machine(definition), "one", {})
     ended(machines, started)
-    assert machines.refusals(started) == problems
+    assert [each.to_wire() for each in machines.refusals(started)] == problems
 
 
 # Dead letters

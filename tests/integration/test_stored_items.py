@@ -157,7 +157,7 @@ def test_nothing_in_a_record_is_lost(holding: Store, name: str) -> None:
 
     today = items.to_item(key | items.state_attributes(record(holding, name)))
 
-    for each in stored.keys() - {"plan"}:
+    for each in stored.keys() - {"plan", "drift"}:  # a drift is no longer a sentence
         assert still_holds(today.get(each), stored[each]), each
 
 

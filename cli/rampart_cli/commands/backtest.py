@@ -68,14 +68,14 @@ def backtest(
 def criterion_for(bar: str, clump: float) -> RateCriterion:
     """The criterion behind `< 1%` or `> 99%`; raises InputError for anything else."""
     match = _BAR.match(bar)
-    mend = 'Write it with its sign, in quotes: "< 1%", "> 99%".'
+    fix = 'Write it with its sign, in quotes: "< 1%", "> 99%".'
     if match is None:
-        raise InputError(f"{bar!r} isn't a bar", mend=mend)
+        raise InputError(f"{bar!r} isn't a bar", fix=fix)
     side = Side.BELOW if match[1] in {"<", "below"} else Side.ABOVE
     try:
         return RateCriterion(name="rate", bar=parse_fraction(match[2]), side=side, clump=clump)
     except ValueError as error:
-        raise InputError(f"{bar!r} isn't a bar: {error}", mend=mend) from error
+        raise InputError(f"{bar!r} isn't a bar: {error}", fix=fix) from error
 
 
 def _report(results: Iterable[BacktestResult], bar: float, *, as_json: bool) -> None:

@@ -129,17 +129,17 @@ def _not_yet(stack: Stack, rollout: str, refused: RefusedError) -> CommandError:
     try:
         state = stack.state(rollout)
     except CommandError as unknown:
-        refused.mend = unknown.mend
+        refused.fix = unknown.fix
         return refused
     if state.status in (Status.COMPLETED, Status.ABANDONED):
         over = f"{rollout} is {state.status.value}, so its flags are not Rampart's any more"
-        refused.mend = f"{over}: turn {', '.join(state.plan.flags)} down in Flipper by hand."
+        refused.fix = f"{over}: turn {', '.join(state.plan.flags)} down in Flipper by hand."
     if state.status is not Status.HALTED:
         return refused
     return UnreachableError(
         f"the rollback of {rollout} is recorded, but its flags are NOT yet read at 0%; Rampart keeps trying",
         name="RollingBack",
-        mend=f"Turn {', '.join(state.plan.flags)} down in Flipper by hand. See how it stands: rampart status {rollout}",
+        fix=f"Turn {', '.join(state.plan.flags)} down in Flipper by hand. See how it stands: rampart status {rollout}",
     )
 
 
@@ -192,7 +192,7 @@ def abandon(
     """Take the flag to 0%, end the rollout for good and free its flags."""
     stack: Stack = ctx.obj(stack_name)
     _needs_note(note)
-    _confirm(f"End {rollout} for good and take its flags to 0%?", mend="Say so with --yes.", yes=yes, as_json=as_json)
+    _confirm(f"End {rollout} for good and take its flags to 0%?", fix="Say so with --yes.", yes=yes, as_json=as_json)
     decision = Decision(rollout=rollout, kind=DecisionKind.ABANDON, by=who_decides(stack, by), note=note)
     _tell(stack, decision, f"{rollout} was abandoned: its flags were read at 0% and are free", as_json=as_json)
 
@@ -222,7 +222,7 @@ def _answer(
         if kind is DecisionKind.APPROVE:
             reported |= _ask_for_reports(state, reported, yes=yes, as_json=as_json)
         named = "Say so with --yes, or name the gate that you answer with --gate."
-        _confirm(f"{kind.value.capitalize()}?", mend=named, yes=yes, as_json=as_json)
+        _confirm(f"{kind.value.capitalize()}?", fix=named, yes=yes, as_json=as_json)
     decision = Decision(
         rollout=rollout, kind=kind, by=who_decides(stack, by), note=note, gate=gate_id, reported=reported
     )
@@ -232,7 +232,7 @@ def _answer(
         missing = [name for name in state.reported_criteria if name not in reported]
         if kind is DecisionKind.APPROVE and refused.name == "NotPassing" and missing:
             options = " ".join(f"--reported {shlex.quote(f'{name}=NUMBER')}" for name in missing)
-            refused.mend = f"Say what people report: {options}"
+            refused.fix = f"Say what people report: {options}"
         raise
 
 
@@ -254,7 +254,7 @@ def _open_question(state: RolloutState, gate: Gate | None) -> Gate:
         raise RefusedError(
             f"nobody is asked about {state.rollout} now; it waits for: {waits_for(state, gate)}",
             name="NoGate",
-            mend=f"See how it stands: rampart status {state.rollout}",
+            fix=f"See how it stands: rampart status {state.rollout}",
         )
     return gate
 
@@ -290,17 +290,17 @@ def _ask_for_reports(state: RolloutState, given: Mapping[str, float], *, yes: bo
     }
 
 
-def _confirm(question: str, *, mend: str, yes: bool, as_json: bool) -> None:
+def _confirm(question: str, *, fix: str, yes: bool, as_json: bool) -> None:
     if yes:
         return
     if as_json or not sys.stdin.isatty():
-        raise InputError("nobody is there to be asked whether this is meant", mend=mend)
+        raise InputError("nobody is there to be asked whether this is meant", fix=fix)
     typer.confirm(question, abort=True, err=True)
 
 
 def _needs_note(note: str) -> None:
     if not note.strip():
-        raise InputError("this needs a note that says why", mend='Give one: --note "…"')
+        raise InputError("this needs a note that says why", fix='Give one: --note "…"')
 
 
 def _tell(stack: Stack, decision: Decision, told: str, *, as_json: bool) -> None:

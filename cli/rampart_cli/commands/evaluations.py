@@ -76,7 +76,7 @@ def _show_replays(rollout: str, replays: Iterable[Replay], *, as_json: bool) -> 
         raise RefusedError(
             f"{len(different)} of {len(done)} evaluations are judged otherwise now",
             name="ReplayDiffers",
-            mend="Another rule version or another plan judged them; the differences are listed.",
+            fix="Another rule version or another plan judged them; the differences are listed.",
             problems=[difference for each in different for difference in each.problems()],
         )
     show(

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from rampart.plan.model import RateSpec
-from rampart.rollout.plan_problems import lint_problems
-from rampart.words import percentage
+from rampart.plan.queries import query_findings
+from rampart.words import counted, percentage
 from rampart_cli.bars import bar_text
-from rampart_cli.console import problem_table, show, table, words
+from rampart_cli.console import show, table, words
 from rampart_cli.failures import ExitCode
+from rampart_cli.findings import rendered_all
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rampart.finding import Finding
     from rampart.plan.model import CriterionSpec, Plan
 
 History = Annotated[
@@ -29,34 +32,33 @@ History = Annotated[
 ]
 
 _VALID = ("valid ", "bold green")
-_REFUSED = ("a start refuses ", "bold red")
+_REFUSED = ("a start would refuse ", "bold red")
 
 
 def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson = False) -> None:
-    """Check a plan: every problem at once, each with its path; and what the plan cannot do."""
+    """Check a plan: every problem at once, each with its line; and what the plan cannot do."""
     from rampart.plan.check import warnings
     from rampart.rollout.week import notes, week_problems, weeks_of, with_measured_clumps
     from rampart_cli.week import read_history
 
-    _, submitted = read_plan(plan_file)
+    written = read_plan(plan_file)
+    submitted = written.plan
     answers = read_history(submitted, history or ())
     plan = with_measured_clumps(submitted, answers)
     weeks = weeks_of(plan, answers)
-    refused, said = list(week_problems(weeks)), notes(plan, weeks)
-    told = warnings(plan)
-    problems = [asdict(each) for each in lint_problems(plan)]
+    said = notes(plan, weeks)
+    problems = written.placed([*query_findings(plan), *week_problems(weeks)])
+    told = written.placed(warnings(plan))
     criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
-    rows = [(words(each.path, "yellow"), each.message, each.help) for each in told if not each.refused]
     document = {
         "valid": not problems,
         "rollout": plan.rollout,
         "plan_hash": submitted.digest,
         "stages": [{"label": s.label, "percent": s.percent, "hold": str(s.hold)} for s in plan.stages],
         "criteria": criteria,
-        "warnings": [asdict(each) for each in told],
-        "refusals": [asdict(each) for each in refused],
+        "warnings": [each.to_wire() for each in told],
         "notes": said,
-        "problems": problems,
+        "problems": [each.to_wire() for each in problems],
     }
     show(
         document,
@@ -68,10 +70,9 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
             [(words(c["name"], "bold"), c["kind"], c["bar"], c["clump"] or "") for c in criteria],
         ),
         *(words(each, "dim") for each in said),
-        *(Text.assemble(("\na start is refused ", "bold red"), words(str(each))) for each in refused),
         Text(),
-        *((problem_table(problems), Text()) if problems else ()),
-        table(("warning", "", "what helps"), rows) if rows else words("no warnings", "dim"),
+        *rendered_all([*problems, *told], written.source),
+        words(_summary(problems, told), "dim"),
         as_json=as_json,
     )
     if problems:
@@ -83,6 +84,11 @@ def plan_schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 - a schema 
     from rampart.plan.schema import plan_schema_text
 
     sys.stdout.write(plan_schema_text())
+
+
+def _summary(problems: Sequence[Finding], told: Sequence[Finding]) -> str:
+    counts = [counted(len(found), thing) for found, thing in ((problems, "problem"), (told, "warning")) if found]
+    return ", ".join(counts) or "no warnings"
 
 
 def _title(plan: Plan) -> str:

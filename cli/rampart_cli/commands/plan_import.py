@@ -82,5 +82,5 @@ def _read(bindings: Path) -> Bindings:
         raise InputError(
             f"{bindings} cannot be read as bindings: {error}",
             name="UnreadableBindings",
-            mend="Write them as docs/plan-documents.md says; events/bindings.yaml is an example.",
+            fix="Write them as docs/plan-documents.md says; events/bindings.yaml is an example.",
         ) from error

@@ -82,7 +82,7 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         told = f"{path} cannot be read: {error.strerror}"
-        raise InputError(told, name="UnreadablePage", mend="Mend the path of the team's page.") from error
+        raise InputError(told, name="UnreadablePage", fix="Mend the path of the team's page.") from error
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -91,7 +91,7 @@ def _write(path: Path, content: bytes) -> None:
         _replace(path.resolve(), content)
     except OSError as error:
         told = f"{path} cannot be written: {error.strerror}"
-        raise InputError(told, name="UnwritablePage", mend="Mend the path or its permissions.") from error
+        raise InputError(told, name="UnwritablePage", fix="Mend the path or its permissions.") from error
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -19,6 +19,7 @@ from rampart.plan.quantities import parse_traffic
 from rampart.words import chance, count, plain, rough_duration, rough_percent
 from rampart_cli.console import say, show, table, words
 from rampart_cli.failures import InputError
+from rampart_cli.findings import rendered_all
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
 
@@ -41,12 +42,13 @@ def plan_simulate(
     as_json: AsJson = False,
 ) -> None:
     """Say what each stage can decide within its hold: for a healthy flag, and for one at 2 and 5 times the bar."""
-    _, plan = read_plan(plan_file)
+    written = read_plan(plan_file)
+    plan = written.plan
     rates = rate_criteria(plan)
     if plot is not None and not rates:
-        raise InputError("there is nothing to draw", mend=_NOTHING)
+        raise InputError("there is nothing to draw", fix=_NOTHING)
     requests_per_hour = _traffic(plan, traffic) if rates else plan.traffic
-    plan = plan.model_copy(update={"traffic": requests_per_hour})
+    plan = plan.changed(traffic=requests_per_hour)
     pairs = [(stage_traffic(plan, stage, requests_per_hour or 0.0), rate) for stage in plan.stages for rate in rates]
     runs = runs or _affordable_runs(len(pairs))
     if len(pairs) > _FEW_PAIRS:
@@ -55,7 +57,7 @@ def plan_simulate(
     outlooks = [outlook(rate, stage, runs=runs, seed=seeds.getrandbits(32)) for stage, rate in pairs]
     false = any_of(each.false_rollback_chance for each in outlooks)
     guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in outlooks))
-    told = warnings(plan)
+    told = written.placed(warnings(plan))
     if plot is not None:
         _draw(plot, plan, outlooks)
     show(
@@ -67,10 +69,11 @@ def plan_simulate(
             "outlooks": [asdict(each) for each in outlooks],
             "false_rollback_chance": false,
             "false_rollback_guarantee": guarantee,
-            "warnings": [asdict(each) for each in told],
+            "warnings": [each.to_wire() for each in told],
         },
         *(_shown(outlooks, false, guarantee, runs) if outlooks else [words(_NOTHING)]),
-        *(Text.assemble(("\nwarning ", "bold yellow"), words(str(each))) for each in told),
+        Text(),
+        *rendered_all(told, written.source),
         as_json=as_json,
     )
 
@@ -116,9 +119,9 @@ def _traffic(plan: Plan, given: str | None) -> float:
     try:
         requests_per_hour = plan.traffic if given is None else parse_traffic(given)
     except ValueError as error:
-        raise InputError(str(error), mend="Write it such as --traffic 400/hour.") from error
+        raise InputError(str(error), fix="Write it such as --traffic 400/hour.") from error
     if requests_per_hour is None:
-        raise InputError("the plan names no traffic", mend="Add traffic: 400/hour to it, or give --traffic 400/hour.")
+        raise InputError("the plan names no traffic", fix="Add traffic: 400/hour to it, or give --traffic 400/hour.")
     return requests_per_hour
 
 

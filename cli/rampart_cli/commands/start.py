@@ -22,7 +22,8 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Start a rollout of a plan. A repeat with the same plan is the same start, not a second one."""
-    document, plan = read_plan(plan_file)
+    written = read_plan(plan_file)
+    document, plan = written.document, written.plan
     if plan.rollout != document.get("rollout"):
         raise InputError(f"the rollout's name {document.get('rollout')!r} has spaces round it")
     stack = ctx.obj(stack_name)

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from rampart.finding import Finding, Severity
 from rampart_cli.document.bindings import Bindings, BindingsError
-from rampart_cli.document.diagnostics import Code, Diagnostic, Severity
+from rampart_cli.document.diagnostics import Code
 from rampart_cli.document.draft import draft
 from rampart_cli.document.outline import Box, PlanOutline, StageOutline, outline, outline_of
 from rampart_cli.document.page import MAX_BYTES, Page, Span, UnreadablePageError
@@ -19,7 +20,7 @@ __all__ = [
     "BindingsError",
     "Box",
     "Code",
-    "Diagnostic",
+    "Finding",
     "Page",
     "PageStage",
     "PlanDocument",

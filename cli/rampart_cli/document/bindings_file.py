@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from rampart.model import Model, Unmeant
+from rampart.model import Model
 from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
+from rampart.plan.problems import problems_of
 from rampart_cli.document.bindings import Bindings, BindingsError
-from rampart_cli.strict_yaml import UniqueKeyLoader, why_unreadable
+from rampart_cli.strict_yaml import YamlError, read_yaml
 
 _SPECS: dict[str, type[Model]] = {"rate": RateSpec, "count": CountSpec, "value": ValueSpec, "reported": ReportedSpec}
-
-_WORDS = {"extra_forbidden": "bindings know no such key", "missing": "it is missing"}
-"""What pydantic's types of problems mean in bindings."""
 
 
 class _File(Model):
@@ -42,11 +39,8 @@ def _wrong_value(model: type[Model], spec: dict[str, Any]) -> str | None:
     try:
         model.model_validate(spec)
     except ValidationError as error:
-        for found in error.errors():
-            if found["loc"] and found["loc"][0] in spec:
-                given = found["input"]
-                what = given.what if isinstance(given, Unmeant) else found["msg"].removeprefix("Value error, ")
-                return f"{'.'.join(map(str, found['loc']))}: {what}"
+        given = (found for found in problems_of(error, model) if found.where.partition(".")[0] in spec)
+        return next((f"{found.where}: {found.message}" for found in given), None)
     return None
 
 
@@ -56,17 +50,15 @@ def read_bindings(text: str) -> Bindings:
     Raises BindingsError, which names the place, when it is no YAML or binds something that no criterion is.
     """
     try:
-        loaded = yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506 - it is a SafeLoader
+        loaded = read_yaml(text).value
         if loaded is None:
             raise BindingsError("the file is empty; it needs `criteria:` with a criterion's name and its query")
         if not isinstance(loaded, dict):
             raise BindingsError(f"the file holds a {type(loaded).__name__}; it needs keys: `criteria:`, `synonyms:`")
         file = _File.model_validate(loaded)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise BindingsError(f"the bindings are no YAML: {why_unreadable(error)}") from error
+    except YamlError as error:
+        raise BindingsError(f"they aren't valid YAML: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        said = _WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
-        raise BindingsError(f"{place}: {said}") from error
+        first = next(problems_of(error, _File))
+        raise BindingsError(f"{first.where}: {first.message}") from error
     return Bindings(file.synonyms, file.criteria)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rampart.plan.query_lint import QueryFinding, lint_count, lint_rate, lint_value
-from rampart_cli.document.diagnostics import Advice, Diagnostic, Severity
+from rampart.finding import Finding
+from rampart.plan.query_lint import lint_count, lint_rate, lint_value
 from rampart_cli.document.draft_criteria import criterion_entries
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rampart_cli.document.plan import PlanDocument
     from rampart_cli.document.reading import Reading
 
-_WHY = "Datadog answers it, and it doesn't mean what the criterion takes it for: a start is refused."
-
 
 def with_bound_queries(reading: Reading, bindings: Bindings) -> Reading:
     """The reading with a finding for each query that a draft of it would take from the bindings and that is wrong."""
@@ -27,7 +25,7 @@ def with_bound_queries(reading: Reading, bindings: Bindings) -> Reading:
     return replace(reading, diagnostics=tuple(dict.fromkeys(every)))
 
 
-def _diagnostics(plan: PlanDocument, reading: Reading, bindings: Bindings) -> Iterator[Diagnostic]:
+def _diagnostics(plan: PlanDocument, reading: Reading, bindings: Bindings) -> Iterator[Finding]:
     criteria = plan.distinct_criteria
     for name, entries in criterion_entries(criteria, bindings):
         binding = bindings.find(name)
@@ -36,12 +34,13 @@ def _diagnostics(plan: PlanDocument, reading: Reading, bindings: Bindings) -> It
         line = next(criterion.line for criterion in criteria if criterion.name == name)
         column, mark = reading.page.place(line, name)
         for finding in _findings(name, {entry.key: entry.value for entry in entries if entry.value is not None}):
-            told = f"{finding.part} of {binding.pattern!r} in the bindings, {finding.message}"
-            advice = Advice(Severity.ERROR, _WHY, f"{finding.fix} in the bindings.")
-            yield Diagnostic(finding.fault, line, column, told, mark, advice)
+            part = finding.where.rpartition(".")[2]
+            told = f"{part} of {binding.pattern!r} in the bindings, {finding.message}"
+            fix = f"{finding.fix} in the bindings"
+            yield finding.kind.at("", told, fix, line=line, column=column, mark=mark)
 
 
-def _findings(name: str, spec: dict[str, Value]) -> list[QueryFinding]:
+def _findings(name: str, spec: dict[str, Value]) -> list[Finding]:
     queries = {key: str(value) for key, value in spec.items() if key in {"errors", "total", "query"}}
     if spec["kind"] == "rate":
         return lint_rate(name, queries, above="above" in spec)

@@ -10,10 +10,11 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from rampart.finding import Finding, FindingKind
 from rampart_cli.document.amounts import StageKind, increment_in, range_in, steps_of
 from rampart_cli.document.criteria import Criterion, CriterionKind
 from rampart_cli.document.date_checks import check_dates
-from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
+from rampart_cli.document.diagnostics import Code, diagnose
 from rampart_cli.document.dilution_checks import check_dilution
 from rampart_cli.document.facts import MOST_FLAGS, almost_same, flag_of
 from rampart_cli.document.labels import Asks, placeholder_in
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from rampart_cli.document.plan import PageStage, PlanDocument
     from rampart_cli.document.stage_details import Details
 
-Say = Callable[[Code, int, str, str], Diagnostic]
+Say = Callable[[FindingKind, int, str, str], Finding]
 
 _OTHER_ENVIRONMENT = re.compile(
     r"(?:^|[.-])(?:staging|stage|stg|dev|development|sandbox|test|qa|review|localhost)(?:[.-]|$)"
@@ -57,10 +58,10 @@ def is_reported_by_people(criterion: Criterion) -> bool:
     return criterion.kind is CriterionKind.YES_NO or bool(_REPORTED.search(criterion.name))
 
 
-def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) -> list[Diagnostic]:
+def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) -> list[Finding]:
     """Everything that is to be said about one plan; `today` tells results written before the launch."""
 
-    def say(code: Code, line: int, fragment: str, message: str) -> Diagnostic:
+    def say(code: FindingKind, line: int, fragment: str, message: str) -> Finding:
         return diagnose(code, page, line, fragment, message)
 
     found = [
@@ -75,7 +76,7 @@ def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) ->
     return found + check_dates(plan, details, say, today)
 
 
-def _missing(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     line = plan.title.line
     watched = any(s.asks is Asks.WATCHERS and s.field and s.field.value for s in plan.statements)
     absent = [
@@ -94,7 +95,7 @@ def _missing(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             yield say(code, line, "", message)
 
 
-def _flags(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _flags(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for link, line in plan.links:
         if flag_of(link) and (host := _other_host(link)):
             yield say(Code.STAGING_FLAG_LINK, line, host, f"the link to the flag opens {host}, which is not production")
@@ -112,7 +113,7 @@ def _flags(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             )  # fmt: skip  # the first line says where, the others what
 
 
-def _misspelt(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _misspelt(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """Words that are almost a flag of the plan, where the page speaks of switching one."""
     known = {flag.name for flag in plan.flags}
     flags = plan.flags[:MOST_FLAGS]
@@ -137,7 +138,7 @@ def _other_host(link: Link) -> str | None:
     return host if _OTHER_ENVIRONMENT.search(host) else None
 
 
-def _criteria(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for c in plan.distinct_criteria:
         if is_reported_by_people(c):
             yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured in Datadog")
@@ -164,7 +165,7 @@ def _criteria(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
                 )  # fmt: skip  # the first line says where, the others what
 
 
-def _phases(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """Criteria that one phase lists and another, which lists some too, does not."""
     phases: dict[int, list[Criterion]] = defaultdict(list)
     titles: dict[int, str] = {}
@@ -186,7 +187,7 @@ def _phases(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
                     )  # fmt: skip  # the first line says where, the others what
 
 
-def _stages(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _stages(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for stage in plan.stages:
         if stage.stated:
             said = " and ".join(f"{percent:g}% at line {line}" for percent, line in stage.stated)
@@ -221,7 +222,7 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
     yield from _increments(plan, say)
 
 
-def _time_gate(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _time_gate(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """The gate for a percentage of time, named in prose while the stages do not say whose percentages they are."""
     if any(stage.kind is StageKind.TIME for stage in plan.stages):
         return
@@ -235,7 +236,7 @@ def _time_gate(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             return
 
 
-def _increments(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _increments(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """Steps of a phase that are not those which its increments make."""
     steps: dict[int, list[PageStage]] = defaultdict(list)
     for stage in plan.stages:
@@ -261,7 +262,7 @@ def _increments(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
                 )  # fmt: skip  # the first line says where, the others what
 
 
-def _letters(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _letters(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     first: dict[str, PageStage] = {}
     for stage in plan.stages:
         letter = (stage.letter or "").casefold()
@@ -275,7 +276,7 @@ def _letters(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             )  # fmt: skip  # the first line says where, the others what
 
 
-def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
     for crowd in details.crowds:
         stages = crowd.stages or tuple(plan.stages)
         is_list = len(crowd.numbers) > 2 or (len(crowd.numbers) == 2 and bool(crowd.stages))
@@ -300,7 +301,7 @@ def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnosti
                 )  # fmt: skip  # the first line says where, the others what
 
 
-def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
     for section in (section for root in plan.roots for section in root.walk() if not section.is_decoy):
         if missing := placeholder_in(section.title):
             message = f"{missing!r} stands for an answer that is not given yet"

@@ -9,8 +9,9 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from rampart.finding import Finding, FindingKind
 from rampart_cli.document.dates import DateProblem, Dates, leading_date
-from rampart_cli.document.diagnostics import Code, Diagnostic
+from rampart_cli.document.diagnostics import Code
 from rampart_cli.document.labels import Asks
 from rampart_cli.document.lines import LineKind
 from rampart_cli.document.results import Results, is_measured
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rampart_cli.document.stage_details import DateRange, Details
     from rampart_cli.document.statements import Statement
 
-    Say = Callable[[Code, int, str, str], Diagnostic]
+    Say = Callable[[FindingKind, int, str, str], Finding]
 
 _MOST_RANGES = 20
 """Ranges of one phase that its stages are held against: no page has more."""
@@ -36,7 +37,7 @@ _PROBLEMS = {
 }
 
 
-def check_dates(plan: PlanDocument, details: Details, say: Say, today: date) -> list[Diagnostic]:
+def check_dates(plan: PlanDocument, details: Details, say: Say, today: date) -> list[Finding]:
     """Weekends, holidays, order and ranges of the dates; results that are written before the launch."""
     found = [
         *_problems(plan, details, say),
@@ -47,7 +48,7 @@ def check_dates(plan: PlanDocument, details: Details, say: Say, today: date) -> 
     return [*found, *_dependencies(plan, say), *_results(plan, say, today)]
 
 
-def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
     written = [(stage.dates, stage.dates_line) for stage in plan.stages]
     written += [(calendar.dates, calendar.line) for calendar in details.calendars]
     written += [(leading_date(s.text)[0], s.number) for s in _entries(plan)]
@@ -95,7 +96,7 @@ def holiday_on(day: date) -> str | None:
     return _federal_holidays().get(day)
 
 
-def _days_off(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+def _days_off(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
     days = [(stage.dates, stage.dates_line, f"{stage.label} starts") for stage in plan.stages]
     # A single day that a phase or the plan states is a day on which something happens; the ends of a range are not.
     days += [(c.dates, c.line, "the page plans to start") for c in details.calendars if c.dates.end is None]
@@ -114,7 +115,7 @@ def _days_off(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagno
             yield say(Code.HOLIDAY_DATE, line, dates.text, f"{day.isoformat()}, when {what}, is {holiday}")
 
 
-def _order(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _order(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     dated = [stage for stage in plan.stages if stage.start]
     for before, after in pairwise(dated):
         if before.start and after.start and after.start < before.start:
@@ -124,7 +125,7 @@ def _order(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             )  # fmt: skip  # the first line says where, the others what
 
 
-def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Diagnostic]:
+def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
     whole = sorted(calendar.line for calendar in details.calendars if not calendar.stages)
     said: Counter[int] = Counter()
     for calendar in details.calendars:
@@ -154,7 +155,7 @@ def _line_of(stage: PageStage) -> int:
     return stage.line
 
 
-def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     steps = {stage.source.number for stage in plan.stages if stage.source}
     steps |= {stage.dates_line for stage in plan.stages if stage.dates_line}
     last = plan.stages[-1].start if plan.stages[-1].percent == FULL else None
@@ -169,7 +170,7 @@ def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
             )  # fmt: skip  # the first line says where, the others what
 
 
-def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Diagnostic]:
+def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Finding]:
     told: set[int] = set()
     results = Results.of(plan.roots)
     criteria = {criterion.text for criterion in plan.criteria}
@@ -197,6 +198,6 @@ def _tells_of(label: Statement, stage: PageStage) -> bool:
     return own or (stage.source is not None and stage.source.line in label.line.ancestors)
 
 
-def _too_early(stage: PageStage, written: Statement, say: Say, today: date) -> Diagnostic:
+def _too_early(stage: PageStage, written: Statement, say: Say, today: date) -> Finding:
     message = f"{stage.label} starts on {stage.start}, after {today}, and has results already"
     return say(Code.RESULT_BEFORE_LAUNCH, written.number, "", message)

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from rampart.evidence.dilution import diluted
+from rampart.finding import Finding, FindingKind
 from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.criteria import Criterion, CriterionKind
-from rampart_cli.document.diagnostics import Code, Diagnostic
+from rampart_cli.document.diagnostics import Code
 
 if TYPE_CHECKING:
     from rampart_cli.document.plan import PageStage, PlanDocument
 
-    Say = Callable[[Code, int, str, str], Diagnostic]
+    Say = Callable[[FindingKind, int, str, str], Finding]
 
 
-def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Diagnostic]:
+def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """Every bar in percent that even a total failure of some stage leaves whole.
 
     The rate of everybody else is not on the page: it is taken as perfect, so that a bar which could fire is never named

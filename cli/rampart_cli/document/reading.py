@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any
 
+from rampart.finding import Finding
 from rampart_cli.document.checks import check_plan
 from rampart_cli.document.criteria import (
     Criterion,
@@ -21,7 +22,7 @@ from rampart_cli.document.criteria import (
     lists_stops,
     read_criteria,
 )
-from rampart_cli.document.diagnostics import Code, Diagnostic, diagnose
+from rampart_cli.document.diagnostics import Code, diagnose
 from rampart_cli.document.facts import gather_facts
 from rampart_cli.document.labels import Asks, answer, placeholder_in, what_is_asked
 from rampart_cli.document.lines import LineKind, Lines, read_lines
@@ -64,13 +65,13 @@ class Reading:
 
     page: Page
     plans: tuple[PlanDocument, ...]
-    diagnostics: tuple[Diagnostic, ...]
+    diagnostics: tuple[Finding, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The published form: plans and diagnostics."""
         return {
             "plans": [plan.as_json() for plan in self.plans],
-            "diagnostics": [diagnostic.as_json() for diagnostic in self.diagnostics],
+            "diagnostics": [diagnostic.to_wire() for diagnostic in self.diagnostics],
         }
 
 
@@ -102,7 +103,7 @@ def _no_collection() -> Iterator[None]:
 
 def _read(page: Page, today: date) -> Reading:
     lines = read_lines(page)
-    found: list[Diagnostic] = []
+    found: list[Finding] = []
     if lines.too_deep is not None:
         found.append(
             diagnose(Code.NESTED_TOO_DEEP, page, lines.too_deep, "", "the page nests lists or quotes too deeply")

@@ -20,7 +20,7 @@ _FORMATS = {".svg", ".png"}
 def refuse_other_endings(path: Path) -> None:
     """Raise InputError where a picture's name is neither .svg nor .png: better before the work than after it."""
     if path.suffix.lower() not in _FORMATS:
-        raise InputError(f"{path} is neither .svg nor .png", mend="Give the picture one of these endings.")
+        raise InputError(f"{path} is neither .svg nor .png", fix="Give the picture one of these endings.")
 
 
 def canvas(*, height: float = 5.0) -> tuple[Figure, Axes]:
@@ -47,4 +47,4 @@ def save(figure: Figure, path: Path) -> None:
             warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
             figure.savefig(path, dpi=120)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", mend="Mend the path.") from error
+        raise InputError(f"{path} cannot be written: {error.strerror}", fix="Mend the path.") from error

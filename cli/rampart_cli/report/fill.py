@@ -79,7 +79,7 @@ def _places(reading: Reading, history: RolloutHistory) -> PlanOutline:
         raise InputError(
             f"the page names the flags {named}; the rollout is about {', '.join(sorted(flags))}",
             name="AnotherPlansPage",
-            mend="Name the page of this rollout's plan.",
+            fix="Name the page of this rollout's plan.",
         )
     return mine[0]
 
@@ -101,7 +101,7 @@ def _refuse_broken(page: Page) -> None:
         raise InputError(
             f"line {mark.line}: {mark.text} stands without its {other}, so nothing was written",
             name="BrokenMarks",
-            mend=f"Put its {other} back, or remove this mark and what Rampart wrote beside it.",
+            fix=f"Put its {other} back, or remove this mark and what Rampart wrote beside it.",
         )
 
 
@@ -152,7 +152,7 @@ def _found(page: Page, span: Span, begins: str) -> Span | None:
                 raise InputError(
                     f"line {number}: {page.raw[number - 1].strip()!r} stands between Rampart's marks and would be lost",
                     name="TextBetweenMarks",
-                    mend=f"Move it below {end.text} at line {end.line}; nothing was written.",
+                    fix=f"Move it below {end.text} at line {end.line}; nothing was written.",
                 )
         return Span(begin.line, 1, first.start, page.span(end.line, end.start + 1, len(end.text)).end)
     return None

@@ -48,11 +48,13 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, validate_default=True)
 
     def changed(self, **changes: object) -> Self:
-        """The document with other values; raises ValidationError for a key or a value that it does not take.
+        """The document with other values, which must be valid; raises TypeError for a key that it doesn't have.
 
-        pydantic's own `model_copy` validates nothing: a misspelt key would be lost in silence.
+        pydantic's own `model_copy` checks nothing: a misspelled key would be lost in silence.
         """
-        return self.model_validate({name: getattr(self, name) for name in type(self).model_fields} | changes)
+        if unknown := changes.keys() - type(self).model_fields.keys():
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
+        return self.model_copy(update=changes)
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ import yaml
 
 from rampart.adapters.memory import MemoryRolloutStore
 from rampart.evidence.verdict import Verdict
+from rampart.finding import Finding
 from rampart.plan.model import Plan
 from rampart.rollout.gate import Gate, GateKind, OpenGate, Question
 from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
@@ -56,7 +57,7 @@ class FakeMachines:
 
     started: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
     script: Callable[[str], Execution] | None = None
-    problems: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
     """Names that executions had that are over."""
 
@@ -72,7 +73,7 @@ class FakeMachines:
     def describe(self, arn: str) -> Execution:
         return self.script(arn) if self.script else Execution(arn, "RUNNING")
 
-    def refusals(self, arn: str) -> list[dict[str, Any]]:
+    def refusals(self, arn: str) -> list[Finding]:
         return self.problems
 
     @property

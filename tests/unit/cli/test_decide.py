@@ -143,7 +143,7 @@ def test_a_recorded_but_unfinished_rollback_says_what_to_do(terminal: Terminal) 
     code, shown = terminal.run_json("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
     assert (code, shown["error"]["name"]) == (3, "RollingBack")
     assert "NOT yet read at 0%" in shown["error"]["message"]
-    assert "letters_new_source" in shown["error"]["mend"]
+    assert "letters_new_source" in shown["error"]["fix"]
 
 
 def test_a_rollback_may_name_the_flags_for_when_nobody_can_read_the_table(terminal: Terminal) -> None:
@@ -188,7 +188,7 @@ def test_resume_waits_until_the_flag_is_at_its_stage(terminal: Terminal) -> None
 def test_abandon_asks_first(terminal: Terminal) -> None:
     terminal.decisions_end()
     code, answer = terminal.run_json("abandon", "letters", "--note", "not wanted any more", "--by", "Ada")
-    assert (code, answer["error"]["mend"]) == (2, "Say so with --yes.")
+    assert (code, answer["error"]["fix"]) == (2, "Say so with --yes.")
     assert terminal.run("abandon", "letters", "--note", "not wanted any more", "--by", "Ada", "--yes")[0] == 0
     assert terminal.machines.input["decision"] == "abandon"
 
@@ -248,8 +248,8 @@ def test_a_rollback_of_what_is_over_says_whose_turn_it_is(terminal: Terminal, st
     )
     code, shown = terminal.run_json("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
     assert (code, shown["error"]["name"]) == (1, "NothingToRollBack")
-    assert f"letters is {status.value}" in shown["error"]["mend"]
-    assert "turn letters_new_source down in Flipper" in shown["error"]["mend"]
+    assert f"letters is {status.value}" in shown["error"]["fix"]
+    assert "turn letters_new_source down in Flipper" in shown["error"]["fix"]
 
 
 def test_a_rollback_of_an_unknown_rollout_lists_those_that_are_watched(terminal: Terminal) -> None:
@@ -259,13 +259,13 @@ def test_a_rollback_of_an_unknown_rollout_lists_those_that_are_watched(terminal:
     )
     code, shown = terminal.run_json("rollback", "lettres", "--note", "pages are blank", "--by", "Ada")
     assert code == 1
-    assert "watched now: letters" in shown["error"]["mend"]
+    assert "watched now: letters" in shown["error"]["fix"]
 
 
 def test_an_approval_without_its_reports_is_told_how_to_say_them(waiting: Terminal) -> None:
     waiting.decisions_end("FAILED", error="NotPassing", cause="These must be reported: complaints (at most 0).")
     _, shown = waiting.run_json("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada")
-    assert shown["error"]["mend"] == "Say what people report: --reported complaints=NUMBER"
+    assert shown["error"]["fix"] == "Say what people report: --reported complaints=NUMBER"
 
 
 def test_a_reported_criterion_is_known_in_any_case(waiting: Terminal) -> None:

@@ -23,7 +23,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, 
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 3, "127.0.0.1"),
         (DENIED, 3, "AccessDenied"),
         (StoreError("could not read STATE"), 3, "STATE"),
-        (RefusedError("no", mend="ask again"), 1, "ask again"),
+        (RefusedError("no", fix="ask again"), 1, "ask again"),
         (ZeroDivisionError("oops"), 70, "oops"),
     ],
 )
@@ -79,14 +79,14 @@ def test_an_unknown_rollout_is_told_with_those_that_are_watched(terminal: Termin
 )
 def test_an_endpoint_that_does_not_answer_is_not_a_permission_problem(terminal: Terminal, failure: Exception) -> None:
     terminal.failure = failure
-    mend = terminal.run_json("status")[1]["error"]["mend"]
-    assert "AWS_ENDPOINT_URL" in mend
-    assert "permissions" not in mend
+    fix = terminal.run_json("status")[1]["error"]["fix"]
+    assert "AWS_ENDPOINT_URL" in fix
+    assert "permissions" not in fix
 
 
 def test_wrong_usage_names_the_help_of_the_very_command(terminal: Terminal) -> None:
-    assert terminal.run_json("plan", "check")[1]["error"]["mend"] == "See rampart plan check --help"
-    assert terminal.run_json("fly")[1]["error"]["mend"] == "See rampart --help"
+    assert terminal.run_json("plan", "check")[1]["error"]["fix"] == "See rampart plan check --help"
+    assert terminal.run_json("fly")[1]["error"]["fix"] == "See rampart --help"
 
 
 def test_a_file_that_cannot_be_written_is_named_without_the_systems_numbers(terminal: Terminal, tmp_path: Path) -> None:
@@ -103,4 +103,4 @@ def test_bindings_that_cannot_be_used_are_an_error_for_machines_too(terminal: Te
     code, answer = terminal.run_json("plan", "import", str(page), "--bindings", str(bindings))
     assert code == 2
     assert answer["error"]["name"] == "UnreadableBindings"
-    assert "rollout: bindings know no such key" in answer["error"]["message"]
+    assert "rollout: unknown key 'rollout'" in answer["error"]["message"]

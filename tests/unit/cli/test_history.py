@@ -84,6 +84,6 @@ def test_a_replay_that_differs_is_exit_code_1_and_names_what_differs(judged: Ter
     code, shown = judged.run_json("evaluations", "letters", "--replay")
     assert code == 1
     assert shown["error"]["message"] == "1 of 4 evaluations are judged otherwise now"
-    assert [(p["where"], p["what"]) for p in shown["error"]["problems"]] == [
+    assert [(p["where"], p["message"]) for p in shown["error"]["problems"]] == [
         ("look-15 download error rate", "stored pass, now fail")
     ]

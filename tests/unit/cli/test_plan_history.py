@@ -44,9 +44,9 @@ def history(folder: Path, spoiled: dict[int, tuple[float, float]]) -> str:
     return f"front={path}"
 
 
-def checked(terminal: Terminal, *arguments: str) -> dict[str, Any]:
+def checked(terminal: Terminal, *arguments: str, exit_code: int = 0) -> dict[str, Any]:
     code, document = terminal.run_json("plan", "check", *arguments)
-    assert code == 0
+    assert code == exit_code
     assert isinstance(document, dict)
     return document
 
@@ -56,17 +56,20 @@ def test_hours_that_a_start_would_leave_out_are_said(terminal: Terminal, tmp_pat
     clump = document["criteria"][0]["clump"]
     assert "measured from 167 hours; left out 2026-03-02 20:00 UTC (708 of 6,500 failed)" in clump
     assert float(clump.split()[0]) < 5
-    assert document["refusals"] == []
+    assert document["problems"] == []
     assert document["plan_hash"] == checked(terminal, plan_file)["plan_hash"]
 
 
 def test_a_start_that_would_be_refused_is_said_in_words(terminal: Terminal, tmp_path: Path, plan_file: str) -> None:
     given = history(tmp_path, dict.fromkeys(range(100), (600.0, 6000.0)))
-    (refusal,) = checked(terminal, plan_file, "--history", given)["refusals"]
-    assert refusal["error"] == "FailsWithoutFlag"
-    assert "it fails without the flag too" in refusal["what"]
-    shown = " ".join(terminal.run("plan", "check", plan_file, "--history", given)[1].split())
-    assert "a start is refused criteria.front" in shown
+    document = checked(terminal, plan_file, "--history", given, exit_code=1)
+    assert document["valid"] is False
+    (problem,) = document["problems"]
+    assert (problem["code"], problem["where"], problem["line"]) == ("FailsWithoutFlag", "criteria.front", 8)
+    assert "it fails without the flag too" in problem["message"]
+    shown = terminal.run("plan", "check", plan_file, "--history", given)[1]
+    assert "error[FailsWithoutFlag]: " in shown
+    assert f"{plan_file}:8:3 (criteria.front)" in shown
 
 
 def test_the_power_that_is_left_is_said_without_a_history_too(terminal: Terminal, plan_file: str) -> None:

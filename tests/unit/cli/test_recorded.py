@@ -52,7 +52,7 @@ def test_a_line_that_is_not_a_series_is_named_by_its_number_and_says_why(line: s
         parse_line((3, line))
     assert str(refused.value).startswith("line 3 is no series: ")
     assert why in str(refused.value)
-    assert '"buckets": [[0, 10]' in str(refused.value.mend)
+    assert '"buckets": [[0, 10]' in str(refused.value.fix)
 
 
 def test_a_csv_is_one_series_ordered_by_time(csv: Csv) -> None:
@@ -92,7 +92,7 @@ def test_a_csv_that_is_not_a_series_names_the_line_and_says_why(csv: Csv, text: 
     with pytest.raises(InputError) as refused:
         read_csv(csv(text))
     assert why in str(refused.value)
-    assert refused.value.mend == "A line is time,errors,total; or name these three, in any order, in the first line."
+    assert refused.value.fix == "A line is time,errors,total; or name these three, in any order, in the first line."
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.CSV", "missing.jsonl", "missing.csv"])

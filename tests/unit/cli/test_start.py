@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from rampart.plan.model import Plan
-from rampart.rollout.start_problem import StartProblem
+from rampart.rollout import refusals
 from rampart.rollout.state import Status
+from rampart.words import status_in_words
 from rampart_cli.machines import Execution
 
 from .conftest import PLAN, Terminal, live
@@ -59,8 +60,8 @@ def test_a_rollout_that_is_over_is_not_started_again_and_the_way_on_is_told(
     terminal.records.states["letters"] = live(execution=f"rollout:{FIRST}", status=status)
     code, shown = terminal.run_json("start", str(plan_file), "--wait")
     assert (code, shown["error"]["name"], terminal.machines.started) == (1, "RolloutExists", [])
-    assert status.value.replace("_", " ") in shown["error"]["message"]
-    assert way_on in shown["error"]["mend"]
+    assert status_in_words(status) in shown["error"]["message"]
+    assert way_on in shown["error"]["fix"]
 
 
 def test_after_a_refused_start_the_same_plan_can_be_started_again(terminal: Terminal, plan_file: Path) -> None:
@@ -91,17 +92,15 @@ def test_an_attempt_that_was_rolled_back_at_once_is_not_a_success(terminal: Term
 
 def test_a_refused_start_lists_every_problem_with_place_and_remedy(terminal: Terminal, plan_file: Path) -> None:
     problems = [
-        StartProblem("UnknownFlag", "flags: letters_new_source", "there is no such flag", "Create it"),
-        StartProblem("QueryRefused", "criteria.x.errors", "Datadog refuses it", "Mend the query"),
+        refusals.UNKNOWN_FLAG.at("flags: letters_new_source", "there is no such flag", "Create it"),
+        refusals.QUERY_REFUSED.at("criteria.x.errors", "Datadog refuses it", "Fix the query"),
     ]
-    terminal.machines.problems = [
-        {"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in problems
-    ]
+    terminal.machines.problems = problems
     terminal.machines.script = lambda arn: Execution(arn, "FAILED", "StartRefused", "in short")
     code, out, err = terminal.run("start", str(plan_file), "--wait")
     assert (code, out) == (1, "")
     for problem in problems:
-        for part in (problem.error, problem.where, problem.what, problem.mend):
+        for part in (problem.code, problem.where, problem.message, problem.fix):
             assert part in err
 
 
@@ -121,7 +120,7 @@ def test_an_invalid_plan_is_refused_before_anybody_is_asked(terminal: Terminal, 
         (b"rollout: [", "line 1"),
         (b"- a\n- b\n", "a list"),
         (b"", "empty"),
-        (b"a: 1\na: 2\n", "stands here twice"),
+        (b"a: 1\na: 2\n", "duplicate key 'a', first on line 1"),
         (b"a: &x [1]\nb: *x\n", "anchors"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b"[" * 5000, "too deep"),
@@ -160,7 +159,7 @@ def test_check_warns_of_what_the_plan_cannot_decide(terminal: Terminal, tmp_path
     path.write_text(yaml.safe_dump({key: value for key, value in PLAN.items() if key != "traffic"}))
     code, shown = terminal.run_json("plan", "check", str(path))
     assert code == 0
-    assert [each["path"] for each in shown["warnings"]] == ["traffic"]
+    assert [each["where"] for each in shown["warnings"]] == ["traffic"]
     assert "traffic" in terminal.run("plan", "check", str(path))[1]
 
 

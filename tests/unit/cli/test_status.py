@@ -135,7 +135,7 @@ def test_what_is_to_be_copied_is_whole_however_narrow_the_output_is(terminal: Te
     """Half a command, or half of a JSON document, answers nothing."""
     state, gate = asked()
     flags = tuple(f"letters_new_source_{number}" for number in range(9))
-    reported = {f"complaints of the call centre in region {number}": 0.0 for number in range(9)}
+    reported = {f"complaints of the call center in region {number}": 0.0 for number in range(9)}
     question = gate.question.model_copy(update={"reported": reported}) if gate.question else None
     terminal.records.states["letters"] = state.model_copy(
         update={"plan": state.plan.model_copy(update={"flags": flags})}

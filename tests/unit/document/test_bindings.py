@@ -47,18 +47,24 @@ def test_a_name_is_matched_whatever_its_spelling(bindings: Bindings, name: str, 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("criteria: [", "no YAML"),
+        ("criteria: [", "valid YAML"),
         ("criteria: {a: {kind: ratio}}", "'a' needs a kind: one of rate, count, value, reported"),
         ("criteria: {a: {kind: rate, errros: x}}", "'a' has keys that no rate has: errros"),
         ("criterion: {}", "criteria"),
         ("- a", "the file"),
-        ("[" * 5000, "no YAML"),
+        ("[" * 5000, "valid YAML"),
         ("", "the file is empty"),
         ("[]", "the file holds a list"),
-        ("criteria: {a: {kind: rate, errors: [1, 2], total: t}}", "'a': errors: Input should be a valid string"),
-        ("criteria: {a: {kind: rate, errors: e, total: t, scope: maybe}}", "'a': scope: Input should be 'everyone'"),
+        ("criteria: {a: {kind: rate, errors: [1, 2], total: t}}", "'a': errors: input should be a valid string"),
+        (
+            "criteria: {a: {kind: rate, errors: e, total: t, scope: maybe}}",
+            "'a': scope: 'maybe' isn't one of 'everyone'",
+        ),
         ("criteria: {a: {kind: rate, errors: e, total: t, baseline: -3}}", "'a': baseline: -3 is not a percentage"),
-        ("criteria:\n  a: {kind: reported}\n  a: {kind: count}", "line 3, column 3: 'a' stands here twice"),
+        (
+            "criteria:\n  a: {kind: reported}\n  a: {kind: count}",
+            "line 3, column 3: duplicate key 'a', first on line 2",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(text: str, says: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from rampart.plan.query_lint import QueryFault
+from rampart.finding import FindingKind, kinds_in
+from rampart.plan import query_lint
 from rampart_cli.commands.plan_import import plan_import
 from rampart_cli.document import Reading
 from rampart_cli.document.bindings_file import read_bindings
@@ -42,33 +43,33 @@ BOUND = {
 }
 
 
-def codes(reading: Reading) -> list[tuple[str, int]]:
-    return [(each.code, each.line) for each in reading.diagnostics if isinstance(each.code, QueryFault)]
+def codes(reading: Reading) -> list[tuple[FindingKind, int]]:
+    return [(each.kind, each.line) for each in reading.diagnostics if each.kind in set(kinds_in(query_lint))]
 
 
 def test_a_faulty_bound_query_is_a_finding_at_the_criterions_line(reading: Read) -> None:
     page = reading(PAGE)
     found = with_bound_queries(page, read_bindings(bindings(**BOUND | {"index*": RATE | {"errors": BAD}})))
-    assert codes(found) == [(QueryFault.DIFFERENT_UNITS, 4)]
+    assert codes(found) == [(query_lint.DIFFERENT_UNITS, 4)]
     [finding] = set(found.diagnostics) - set(page.diagnostics)
-    assert finding.severity == "error"
+    assert finding.kind.severity == "error"
     assert finding.message.startswith(f"errors of 'index*' in the bindings, `{BAD}`: without `.as_count()`")
-    assert finding.help == f"Write `{BAD}.as_count()` in the bindings."
+    assert finding.fix == f"Write `{BAD}.as_count()` in the bindings"
     assert (finding.column, finding.mark) == (3, len("Index error rate"))
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"index*": RATE | {"errors": ALL}}, QueryFault.SAME),
-        ({"index*": RATE | {"errors": "sum:x{status:5*}.as_count()"}}, QueryFault.DIFFERENT_FILTERS),
-        ({"index*": RATE | {"errors": f"{BAD}.as_count() / {ALL}"}}, QueryFault.RATIO),
-        ({"lost_letters": {"kind": "count", "query": "sum:x{*}.as_rate()"}}, QueryFault.NOT_A_COUNT),
-        ({"latency": {"kind": "value", "query": "p95:l{*} by {host}"}}, QueryFault.GROUPED),
-        ({"index*": {"kind": "rate", "errors": BAD}}, QueryFault.NOT_A_COUNT),
+        ({"index*": RATE | {"errors": ALL}}, query_lint.SAME),
+        ({"index*": RATE | {"errors": "sum:x{status:5*}.as_count()"}}, query_lint.DIFFERENT_FILTERS),
+        ({"index*": RATE | {"errors": f"{BAD}.as_count() / {ALL}"}}, query_lint.RATIO),
+        ({"lost_letters": {"kind": "count", "query": "sum:x{*}.as_rate()"}}, query_lint.NOT_A_COUNT),
+        ({"latency": {"kind": "value", "query": "p95:l{*} by {host}"}}, query_lint.GROUPED),
+        ({"index*": {"kind": "rate", "errors": BAD}}, query_lint.NOT_A_COUNT),
     ],
 )
-def test_every_kind_of_criterion_is_looked_at(reading: Read, changes: dict[str, Any], code: QueryFault) -> None:
+def test_every_kind_of_criterion_is_looked_at(reading: Read, changes: dict[str, Any], code: FindingKind) -> None:
     found = with_bound_queries(reading(PAGE), read_bindings(bindings(**BOUND | changes)))
     assert [each for each, _ in codes(found)] == [code]
 
@@ -96,9 +97,9 @@ def test_the_command_shows_it_and_writes_the_draft_as_it_is_bound(tmp_path: Path
     done = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [str(tmp_path / "page.md"), *options])
     assert done.exit_code == 0
     if as_json:
-        [found] = [d for d in json.loads(done.stdout)["diagnostics"] if d["code"] == "different_units"]
-        assert f"{BAD}.as_count()" in found["help"]
+        [found] = [d for d in json.loads(done.stdout)["diagnostics"] if d["code"] == "QueryUnitsDiffer"]
+        assert f"{BAD}.as_count()" in found["fix"]
     else:
-        assert "error[different_units]: errors of 'index*' in the bindings" in done.stderr
-        assert f" = help: Write `{BAD}.as_count()` in the bindings.\n" in done.stderr
+        assert "error[QueryUnitsDiffer]: errors of 'index*' in the bindings" in done.stderr
+        assert f" = fix: Write `{BAD}.as_count()` in the bindings\n" in done.stderr
         assert f"errors: {BAD}" in done.stdout

@@ -7,13 +7,14 @@ from datetime import date
 
 import pytest
 
+from rampart.finding import FindingKind
 from rampart_cli.document import Code, Reading, Severity, read
 
 from .conftest import Read
 
 
-def _message(reading: Reading, code: Code, nth: int = 0) -> str:
-    return [diagnostic.message for diagnostic in reading.diagnostics if diagnostic.code is code][nth]
+def _message(reading: Reading, code: FindingKind, nth: int = 0) -> str:
+    return [diagnostic.message for diagnostic in reading.diagnostics if diagnostic.kind is code][nth]
 
 
 def test_a_heading_and_a_body_that_disagree_are_reported_and_neither_is_used(reading: Read) -> None:
@@ -50,7 +51,7 @@ def test_dates_that_are_open_beside_dated_steps_name_those_steps(page: Callable[
 
 def test_a_date_without_a_year_is_not_checked_for_weekends_and_holidays(reading: Read) -> None:
     found = reading("# Plan\n## Timeline\n- [ ] 7/4 - increase to 10%\n")
-    codes = {diagnostic.code for diagnostic in found.diagnostics}
+    codes = {diagnostic.kind for diagnostic in found.diagnostics}
 
     assert Code.MISSING_YEAR in codes
     assert not codes & {Code.HOLIDAY_DATE, Code.WEEKEND_DATE_VS_BUSINESS_DAY}
@@ -60,29 +61,29 @@ def test_results_of_a_past_stage_are_not_a_finding(page: Callable[[str], bytes])
     before = read(page("early-results"), today=date(2026, 9, 13))
     after = read(page("early-results"), today=date(2026, 9, 14))
 
-    assert Code.RESULT_BEFORE_LAUNCH in {d.code for d in before.diagnostics}
-    assert Code.RESULT_BEFORE_LAUNCH not in {d.code for d in after.diagnostics}
+    assert Code.RESULT_BEFORE_LAUNCH in {d.kind for d in before.diagnostics}
+    assert Code.RESULT_BEFORE_LAUNCH not in {d.kind for d in after.diagnostics}
 
 
 def test_flags_that_differ_in_their_number_are_two_flags(reading: Read) -> None:
     found = reading("# Plan\nFeature flags: `fee_waiver_step_1`, `fee_waiver_step_2`\n\n## Stage A: 100%\n")
 
     assert [flag.name for flag in found.plans[0].flags] == ["fee_waiver_step_1", "fee_waiver_step_2"]
-    assert Code.INCONSISTENT_FLAG_NAME not in {diagnostic.code for diagnostic in found.diagnostics}
+    assert Code.INCONSISTENT_FLAG_NAME not in {diagnostic.kind for diagnostic in found.diagnostics}
 
 
 def test_a_page_without_a_plan_says_so_as_an_error(reading: Read) -> None:
     [finding] = reading("# Minutes\n25% of us were there.\n").diagnostics
 
-    assert (finding.code, finding.severity) == (Code.NOT_A_PLAN, Severity.ERROR)
+    assert (finding.kind, finding.kind.severity) == (Code.NOT_A_PLAN, Severity.ERROR)
 
 
 def test_a_filled_in_rollback_section_is_seen_and_an_empty_one_is_not(reading: Read) -> None:
     filled = reading("# Plan\n## Stage A: 100%\n## Rollback plan\nThe crew switches it off.\n")
     empty = reading("# Plan\n## Stage A: 100%\n## Rollback plan\n[FILL_IN]: create your plan\n")
 
-    assert Code.MISSING_ROLLBACK not in {diagnostic.code for diagnostic in filled.diagnostics}
-    assert Code.MISSING_ROLLBACK in {diagnostic.code for diagnostic in empty.diagnostics}
+    assert Code.MISSING_ROLLBACK not in {diagnostic.kind for diagnostic in filled.diagnostics}
+    assert Code.MISSING_ROLLBACK in {diagnostic.kind for diagnostic in empty.diagnostics}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_a_filled_in_rollback_section_is_seen_and_an_empty_one_is_not(reading: R
 def test_a_monitor_is_named_by_link_label_number_or_quotation(reading: Read, said: str) -> None:
     found = reading(f"# Plan\n## Stage A: 100%\n{said}\n")
 
-    assert Code.MISSING_MONITOR not in {diagnostic.code for diagnostic in found.diagnostics}
+    assert Code.MISSING_MONITOR not in {diagnostic.kind for diagnostic in found.diagnostics}
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_large_pages_of_one_thing_end(text: str) -> None:
 def test_what_nests_deeper_than_is_followed_is_said() -> None:
     text = "# Plan\n\n## Stage A: 5% of users\n\n" + "".join("  " * n + "- deeper\n" for n in range(120))
 
-    assert Code.NESTED_TOO_DEEP in {diagnostic.code for diagnostic in read(text.encode(), today=TODAY).diagnostics}
+    assert Code.NESTED_TOO_DEEP in {diagnostic.kind for diagnostic in read(text.encode(), today=TODAY).diagnostics}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_is_not_a_page_is_refused_with_the_reason(source: bytes, says: str)
     reading = read(source, today=TODAY)
 
     assert reading.plans == ()
-    assert [d.code for d in reading.diagnostics] == [Code.UNREADABLE_PAGE]
+    assert [d.kind for d in reading.diagnostics] == [Code.UNREADABLE_PAGE]
     assert says in reading.diagnostics[0].message
 
 
@@ -161,7 +161,7 @@ def test_unseen_marks_do_not_hide_a_stage(mark: str) -> None:
 
 
 def test_an_empty_file_is_not_a_plan() -> None:
-    assert [d.code for d in read(b"", today=TODAY).diagnostics] == [Code.NOT_A_PLAN]
+    assert [d.kind for d in read(b"", today=TODAY).diagnostics] == [Code.NOT_A_PLAN]
 
 
 @pytest.mark.parametrize("text", ["[", "a * b", "a_b", "x < 5%", "5 > 3", "AT&T", "a ~ b", "`", "3 & 4", "![", "a; b"])

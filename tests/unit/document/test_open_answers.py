@@ -50,7 +50,7 @@ def test_what_stands_above_two_plans_holds_for_both(reading: Read) -> None:
 @pytest.mark.parametrize("written", ["< X%", "___ ms", "?", "TODO"])
 def test_a_bar_that_is_left_open_leaves_the_name(reading: Read, written: str) -> None:
     found = reading(f"# Intake\n\nOwner: @your-team\n{STAGES}\n## Criteria\n\n- Error rate: {written}\n")
-    codes = {diagnostic.code for diagnostic in found.diagnostics}
+    codes = {diagnostic.kind for diagnostic in found.diagnostics}
 
     assert _bars(found) == [("Error rate", None, None)]
     assert codes >= {Code.PLACEHOLDER_LEFT, Code.MISSING_OWNER, Code.MISSING_THRESHOLD}
@@ -59,7 +59,7 @@ def test_a_bar_that_is_left_open_leaves_the_name(reading: Read, written: str) ->
 def test_a_placeholder_in_a_heading_is_said(reading: Read) -> None:
     found = reading("# Intake\n\nFlag: `intake_form`\n\n## Stage A: [FILL_IN]% of users\n\n## Stage B: 100%\n")
 
-    assert [d.line for d in found.diagnostics if d.code is Code.PLACEHOLDER_LEFT] == [5]
+    assert [d.line for d in found.diagnostics if d.kind is Code.PLACEHOLDER_LEFT] == [5]
 
 
 def test_an_entry_of_a_timeline_table_is_waited_for_only_before_the_last_step(reading: Read) -> None:
@@ -72,4 +72,4 @@ def test_an_entry_of_a_timeline_table_is_waited_for_only_before_the_last_step(re
     rows = "".join(f"| {entry} |\n" for entry in entries)
     found = reading(f"# Intake\n\n## Timeline\n\n| Date | Activity |\n|---|---|\n{rows}")
 
-    assert [d.line for d in found.diagnostics if d.code is Code.DEPENDENCY_IN_TIMELINE] == [7]
+    assert [d.line for d in found.diagnostics if d.kind is Code.DEPENDENCY_IN_TIMELINE] == [7]

@@ -33,7 +33,7 @@ def test_json_has_the_published_shape() -> None:
     assert set(plan["stages"][0]) == {"percent", "kind", "users", "start", "end", "line"}
     assert set(plan["criteria"][0]) == {"name", "op", "value", "unit", "kind", "line"}
     assert {frozenset(diagnostic) for diagnostic in document["diagnostics"]} == {
-        frozenset({"code", "severity", "line", "column", "message", "help"})
+        frozenset({"code", "severity", "line", "column", "message", "fix"})
     }
 
 
@@ -48,7 +48,7 @@ def test_a_finding_shows_the_line_the_place_why_and_how() -> None:
         "49 | - [] **2026/03/14** - we increase to 100%; watch for the rest of the week\n"
         "   |        ^^^^^^^^^^\n"
         "   = why: Nobody is there to look, and traffic is not that of a working day.\n"
-        "   = help: Move it to a business day.\n"
+        "   = fix: Move it to a business day.\n"
     ) in result.stderr
     assert result.stdout.startswith("# Draft of phases-and-timeline.md")
 
@@ -111,7 +111,7 @@ def test_of_thousands_of_findings_a_screenful_is_shown_and_the_rest_counted(tmp_
 
     shown, written = _run(page), json.loads(_run(page, "--json").stdout)["diagnostics"]
 
-    assert shown.stderr.count(" = help: ") == MOST_SHOWN < len(written)
+    assert shown.stderr.count(" = fix: ") == MOST_SHOWN < len(written)
     assert f"\nand {len(written) - MOST_SHOWN:,} findings further down the page; --json writes them all" in shown.stderr
 
 

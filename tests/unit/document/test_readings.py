@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from enum import StrEnum
 
 import pytest
 
+from rampart.finding import FindingKind
 from rampart_cli.document import Code, Reading, read
 
 from .conftest import Read
@@ -14,8 +14,8 @@ from .conftest import Read
 STAGES = "\n## Stage A: 5% of users\n\n## Stage B: 100% of users\n"
 
 
-def _codes(found: Reading) -> set[StrEnum]:
-    return {diagnostic.code for diagnostic in found.diagnostics}
+def _codes(found: Reading) -> set[FindingKind]:
+    return {diagnostic.kind for diagnostic in found.diagnostics}
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,12 @@ def test_results_after_a_label_are_seen_before_the_launch() -> None:
         ("- Retries: < %9", Code.BAR_CANNOT_FIRE, 15),
     ],
 )
-def test_a_finding_points_at_its_words_as_they_are_written(reading: Read, line: str, code: Code, column: int) -> None:
+def test_a_finding_points_at_its_words_as_they_are_written(
+    reading: Read, line: str, code: FindingKind, column: int
+) -> None:
     found = reading(f"# Intake\n\n## Success criteria\n\n{line}\n{STAGES}")
 
-    assert (5, column) in {(d.line, d.column) for d in found.diagnostics if d.code is code}
+    assert (5, column) in {(d.line, d.column) for d in found.diagnostics if d.kind is code}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_a_finding_points_at_its_words_as_they_are_written(reading: Read, line: 
 def test_a_bar_that_a_total_failure_leaves_whole_cannot_fire(reading: Read, bar: str, stages: list[str]) -> None:
     page = f"# Intake\n\n## Success criteria\n\n- Rate: {bar}\n\n## Stage A: 1%\n\n## Stage B: 5%\n\n## Stage C: 100%\n"
 
-    told = [d.message for d in reading(page).diagnostics if d.code is Code.BAR_CANNOT_FIRE]
+    told = [d.message for d in reading(page).diagnostics if d.kind is Code.BAR_CANNOT_FIRE]
 
     assert [" and ".join(stages) in message for message in told] == ([True] if stages else [])
 

@@ -43,7 +43,7 @@ def test_a_table_says_the_percentage_of_a_stage_that_a_heading_names(reading: Re
     found = reading(f"# Intake\n\n{table}\n## Stage A\n\nDates: 3/1/2027\n\n## Stage B\n\nDates: 3/8/2027\n")
 
     assert [(s.percent, s.start) for s in found.plans[0].stages] == [(5, date(2027, 3, 1)), (100, date(2027, 3, 8))]
-    assert Code.STAGE_WITHOUT_PERCENT not in {diagnostic.code for diagnostic in found.diagnostics}
+    assert Code.STAGE_WITHOUT_PERCENT not in {diagnostic.kind for diagnostic in found.diagnostics}
 
 
 def test_a_table_that_counts_users_of_something_else_holds_no_stages(reading: Read) -> None:

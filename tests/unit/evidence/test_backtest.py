@@ -189,4 +189,4 @@ def test_people_are_told_why_there_is_nothing_to_say(tmp_path: Path) -> None:
 def test_a_bar_without_sign_or_sense_is_refused_with_an_example(bar: str) -> None:
     with pytest.raises(InputError) as refused:
         criterion_for(bar, 1)
-    assert '"< 1%"' in str(refused.value.mend)
+    assert '"< 1%"' in str(refused.value.fix)

@@ -19,7 +19,7 @@ from rampart.evidence.window import Window
 MINUTE = 60
 COUNT = CountCriterion(name="lost letters", at_most=2)
 LATENCY = ValueCriterion(name="p95 latency", bar=1.5, side=Side.BELOW, hold_for=timedelta(minutes=15))
-COMPLAINTS = ReportedCriterion(name="call centre complaints", at_most=0)
+COMPLAINTS = ReportedCriterion(name="call center complaints", at_most=0)
 
 
 def look(
@@ -138,14 +138,14 @@ def report(number: float | None) -> Judgement:
 def test_what_nobody_reported_has_not_passed() -> None:
     assert report(None).verdict is Verdict.NO_DATA
     assert report(None).message == (
-        "call centre complaints is not reported yet: say how many when approving (at most 0)"
+        "call center complaints is not reported yet: say how many when approving (at most 0)"
     )
 
 
 def test_a_reported_number_passes_or_fails() -> None:
     assert report(0).verdict is Verdict.PASS
     assert report(1).verdict is Verdict.FAIL
-    assert report(1).message == "call centre complaints 1 is more than 0, as reported"
+    assert report(1).message == "call center complaints 1 is more than 0, as reported"
 
 
 @pytest.mark.parametrize("number", [math.nan, -1, math.inf])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from rampart.plan.check import PlanWarning, warnings
+from rampart.finding import Finding, FindingKind
+from rampart.plan.check import warnings
 from rampart.plan.model import Plan
 
 
@@ -31,13 +32,13 @@ LATER = [{"percent": percent, "hold": "1 business day"} for percent in (25, 50, 
 LAST = {"percent": 100, "hold": "1w"}
 
 
-def coded(found: list[PlanWarning], code: str) -> list[PlanWarning]:
+def coded(found: list[Finding], code: str) -> list[Finding]:
     return [each for each in found if each.code == code]
 
 
 def test_claim_letters_is_warned_that_eight_percent_cannot_fire_at_one_percent() -> None:
     found = coded(warnings(plan_with(stages=[CANARY, *LATER, LAST])), "cannot_fire")
-    assert [each.path for each in found] == ["stages.0 / criteria.download error rate"]
+    assert [each.where for each in found] == ["stages.0 / criteria.download error rate"]
     assert found[0].message == (
         "download error rate counts everyone's requests: at 1% a wholly broken new path makes it read 1.3%, "
         "still below 8%; it can only fire at 7.73% or more"
@@ -46,7 +47,7 @@ def test_claim_letters_is_warned_that_eight_percent_cannot_fire_at_one_percent()
 
 def test_claim_letters_is_warned_that_a_pass_of_its_canary_means_nothing() -> None:
     found = coded(warnings(plan_with(stages=[CANARY, *LATER, LAST])), "pass_means_nothing")
-    assert [each.path for each in found] == [
+    assert [each.where for each in found] == [
         "stages.0 / criteria.index error rate",
         "stages.0 / criteria.download error rate",
     ]
@@ -65,7 +66,7 @@ def test_claim_letters_is_warned_that_its_canary_cannot_prove_one_percent() -> N
 def test_a_clump_makes_it_worse_and_the_warning_says_how_much() -> None:
     found = coded(warnings(plan_with(stages=[CANARY, LAST])), "cannot_prove")
     assert "or 3.35% if one cause can spoil 3 requests" in found[0].message
-    assert "affected users (clump: 1) needs 3 times fewer requests" in found[0].help
+    assert "affected users (clump: 1) needs 3 times fewer requests" in found[0].fix
 
 
 def test_a_bar_can_fire_from_the_least_share_on() -> None:
@@ -90,7 +91,7 @@ def test_a_stage_that_could_prove_its_bar_but_hardly_will_is_told_its_chance() -
 def test_a_baseline_beyond_its_bar_is_named_and_nothing_else_is_advised() -> None:
     found = warnings(plan_with(stages=[CANARY, LAST], baseline="2%", below="1%"))
     assert {each.code for each in found} == {"baseline_beyond_bar"}
-    assert found[0].path == "criteria.index error rate.baseline"
+    assert found[0].where == "criteria.index error rate.baseline"
     assert found[0].message == "the baseline of 2% is not below 1%: index error rate fails without the flag too"
 
 
@@ -103,7 +104,7 @@ def test_a_stage_with_too_wide_buckets_gets_that_warning_only() -> None:
     plan = plan_with(stages=[{"percent": 1, "hold": "1h"}, {"percent": 2, "hold": "3h"}], scope="cohort")
     found = warnings(plan.model_copy(update={"bucket": timedelta(hours=1)}))
     assert [each.code for each in found] == ["bucket_too_wide", "bucket_too_wide"]
-    assert [each.path for each in found] == ["stages.0", "stages.1"]
+    assert [each.where for each in found] == ["stages.0", "stages.1"]
     assert found[0].message == (
         "1% is held for 1h: less settle (2m) and lag (2m), no whole bucket of 1h may be left to judge"
     )
@@ -129,4 +130,4 @@ def test_a_plan_that_can_decide_hears_nothing() -> None:
 
 
 def test_a_warning_reads_as_one_sentence_and_what_helps() -> None:
-    assert str(PlanWarning("code", "here", "it rains", "Go inside")) == "here: it rains. Go inside."
+    assert str(FindingKind("code", "it rains", "Go inside").at("here")) == "here: it rains. Go inside."

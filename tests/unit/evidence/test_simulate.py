@@ -58,7 +58,7 @@ def test_each_stage_and_rate_gets_its_chances(plan: Path) -> None:
 
 def test_people_are_told_the_chance_of_a_false_rollback(plan: Path) -> None:
     told = " ".join(simulate(plan).stdout.split())
-    assert "A false rollback somewhere in the rollout: < 6.0% for a healthy flag; never more than 12%" in told
+    assert "A false rollback somewhere in the rollout: < 6% for a healthy flag; never more than 12%" in told
     assert "cannot be proven there to be below 1%" in told
 
 

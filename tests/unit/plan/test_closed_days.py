@@ -111,7 +111,7 @@ def test_a_question_lapses_before_a_closed_day_begins(rules: dict[str, Any], now
         ([None], "calendar.closed.0", "isn't a day"),
         ([True], "calendar.closed.0", "`true` isn't"),
         ([["2026-12-24"]], "calendar.closed.0", "isn't a day"),
-        ("2026-12-24", "calendar.closed", "it isn't a list"),
+        ("2026-12-24", "calendar.closed", "this isn't a list"),
         (["2026-01-01..2027-01-02"], "calendar.closed", "367 days are closed, and at most 366 may be"),
         (["2026-01-01..2026-12-31", "2027-01-01..2027-12-31"], "calendar.closed", "730 days"),
         (["0001-01-01..9999-12-31"], "calendar.closed", "at most 366"),
@@ -121,7 +121,7 @@ def test_a_question_lapses_before_a_closed_day_begins(rules: dict[str, Any], now
 def test_days_that_are_none_are_refused_in_words(document: Make, closed: object, path: str, what: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Plan.model_validate(document(calendar={"closed": closed}))
-    problems = {problem.path: problem.what for problem in problems_of(caught.value)}
+    problems = {problem.where: problem.message for problem in problems_of(caught.value)}
     assert problems.keys() == {path}
     assert what in problems[path]
 

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from rampart.finding import Finding
 from rampart.model import Model
 from rampart.numbers import finite, shown
 from rampart.plan.model import Plan
-from rampart.plan.problems import PlanProblem, problems_of
+from rampart.plan.problems import problems_of
 from rampart.rollout.gate import Answer, Question
 from rampart.rollout.prepare import Resume
 from rampart.rollout.request import RollbackRequest
@@ -91,7 +92,7 @@ def with_value(way: Way, value: object) -> dict[str, Any]:
     return plan
 
 
-def problems(document: object) -> list[PlanProblem]:
+def problems(document: object) -> list[Finding]:
     with pytest.raises(ValidationError) as caught:
         Plan.model_validate(document)
     return list(problems_of(caught.value))
@@ -127,27 +128,27 @@ def test_the_whole_plan_is_one() -> None:
 def test_a_boolean_is_nowhere_a_value_of_a_plan(way: Way, boolean: bool) -> None:
     """YAML reads yes, on and true alike, and Python takes true for 1: `percent: yes` would be a canary of 1%."""
     place = way[:-1] if way[-1] == "kind" else way
-    assert ".".join(map(str, place)) in {problem.path for problem in problems(with_value(way, boolean))}
+    assert ".".join(map(str, place)) in {problem.where for problem in problems(with_value(way, boolean))}
 
 
 @pytest.mark.parametrize("way", NUMBERS, ids=lambda way: ".".join(map(str, way)))
 def test_what_a_boolean_was_read_from_is_said(way: Way) -> None:
-    [found] = [each for each in problems(with_value(way, value=True)) if each.path == ".".join(map(str, way))]
-    assert found.what == "`true` isn't a number; YAML reads yes, on and true as true"
-    [found] = [each for each in problems(with_value(way, value=False)) if each.path == ".".join(map(str, way))]
-    assert found.what == "`false` isn't a number; YAML reads no, off and false as false"
+    [found] = [each for each in problems(with_value(way, value=True)) if each.where == ".".join(map(str, way))]
+    assert found.message == "`true` isn't a number; YAML reads yes, on and true as true"
+    [found] = [each for each in problems(with_value(way, value=False)) if each.where == ".".join(map(str, way))]
+    assert found.message == "`false` isn't a number; YAML reads no, off and false as false"
 
 
 def test_every_boolean_is_told_at_once_beside_every_other_problem(document: Make) -> None:
     broken = document(
         owner="", monitors=[77, True], stages=[{"percent": True, "hold": "1d"}, {"percent": 2, "hold": "soon"}]
     )
-    assert {each.path for each in problems(broken)} == {"owner", "monitors.1", "stages.0.percent", "stages.1.hold"}
+    assert {each.where for each in problems(broken)} == {"owner", "monitors.1", "stages.0.percent", "stages.1.hold"}
 
 
 def test_a_word_that_yaml_takes_for_a_boolean_is_asked_for_in_quotes(document: Make) -> None:
     [found] = problems(document(stages=[{"percent": 1, "hold": "1d", "name": True}]))
-    assert "in quotes" in found.mend
+    assert "in quotes" in found.fix
 
 
 @pytest.mark.parametrize(
@@ -155,9 +156,9 @@ def test_a_word_that_yaml_takes_for_a_boolean_is_asked_for_in_quotes(document: M
 )
 @pytest.mark.parametrize("way", NUMBERS, ids=lambda way: ".".join(map(str, way)))
 def test_a_number_that_cannot_be_counted_with_is_refused_in_words(way: Way, number: float) -> None:
-    [found] = [each for each in problems(with_value(way, number)) if each.path == ".".join(map(str, way))]
-    assert "finite number" in found.what or "is too large" in found.what
-    assert len(found.what) < 300
+    [found] = [each for each in problems(with_value(way, number)) if each.where == ".".join(map(str, way))]
+    assert "finite number" in found.message or "is too large" in found.message
+    assert len(found.message) < 300
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "1e999", "9" * 400])
@@ -177,11 +178,11 @@ def test_what_nests_without_end_is_a_problem_and_no_accident(way: Way, in_a_list
     deep: object = 0
     for _ in range(3000):
         deep = [deep] if in_a_list else {"a": deep}
-    assert all(len(problem.what) < 500 for problem in problems(with_value(way, deep)))
+    assert all(len(problem.message) < 500 for problem in problems(with_value(way, deep)))
 
 
 def test_a_text_without_end_does_not_drown_what_is_wrong_with_it(document: Make) -> None:
-    assert all(len(each.what) < 500 for each in problems(document(rollout="A" * 200_000, settle="s" * 200_000)))
+    assert all(len(each.message) < 500 for each in problems(document(rollout="A" * 200_000, settle="s" * 200_000)))
 
 
 NOW = "2026-03-10T10:00:00Z"
@@ -217,7 +218,7 @@ def test_what_is_a_boolean_stays_one(document: Make) -> None:
         "plan": document(),
         "plan_hash": "h",
         "execution": "e",
-        "latest": latest,
+        "standing": {"stage": 0, "percent": 1, "started": NOW, "hold_ends": NOW, "latest": latest},
         "watched": False,
         "started": NOW,
         "attempt_started": NOW,
@@ -236,7 +237,7 @@ json_values = st.recursive(
 )
 
 
-def refusals(document: object) -> list[PlanProblem]:
+def refusals(document: object) -> list[Finding]:
     """Why a plan is none; nothing where it is one, and reads back as the same."""
     try:
         plan = Plan.model_validate(document)
@@ -248,7 +249,7 @@ def refusals(document: object) -> list[PlanProblem]:
 
 @given(st.sampled_from(EVERYWHERE), json_values)
 def test_whatever_stands_at_a_place_it_is_taken_or_refused_in_words(way: Way, value: object) -> None:
-    assert all(problem.what and len(problem.what) < 500 for problem in refusals(with_value(way, value)))
+    assert all(problem.message and len(problem.message) < 500 for problem in refusals(with_value(way, value)))
 
 
 @given(json_values)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from rampart.plan.model import Approval, OnAlerting, OnFail, OnFall, OnRise, Plan, RateSpec, WhenBlind
-from rampart.rollout.plan_problems import plan_problems
+from rampart.plan.problems import problems_of as found_in
 
 Make = Callable[..., dict[str, Any]]
 
@@ -21,7 +21,7 @@ def problems_of(document: object) -> dict[str, str]:
     """What is wrong with a plan, by path."""
     with pytest.raises(ValidationError) as caught:
         Plan.model_validate(document)
-    return {problem.where: problem.what for problem in plan_problems(caught.value)}
+    return {problem.where: problem.message for problem in found_in(caught.value)}
 
 
 def test_what_a_team_leaves_out_has_careful_defaults(document: Make) -> None:
@@ -122,7 +122,7 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
         ({"look_every": "25h"}, "look_every", "at least once a day"),
         ({"webhook": "@webhook-rampart"}, "webhook", "without @webhook- in front"),
         ({"webhook": ""}, "webhook", "a webhook's name"),
-        ({"on_alerting": "ignore"}, "on_alerting", "'ignore' is none of 'roll_back' or 'hold'"),
+        ({"on_alerting": "ignore"}, "on_alerting", "'ignore' isn't one of 'roll_back' or 'hold'"),
         ({"timezone": "../etc/passwd"}, "timezone", "not a time zone"),
         (
             {"approval_lapses": "1h", "stages": [{"percent": 1, "hold": "25h"}]},
@@ -156,7 +156,7 @@ def test_what_is_not_a_plan_at_all_is_a_problem_not_a_crash(document: object) ->
 
 @pytest.mark.parametrize("document", [[], "plan"])
 def test_what_has_no_keys_is_told_in_the_words_of_a_person(document: object) -> None:
-    assert problems_of(document)["plan"] == "it is no mapping of keys to values"
+    assert problems_of(document)["plan"] == "this isn't a mapping of keys to values"
 
 
 def test_names_of_another_form_are_told_in_words_and_not_by_a_pattern(document: Make) -> None:

@@ -15,31 +15,44 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.plan.check import warnings
+from rampart.finding import Finding, FindingKind
+from rampart.plan import query_lint
 from rampart.plan.metric_query import metrics_in, parse, write
 from rampart.plan.model import Plan
 from rampart.plan.queries import query_findings
-from rampart.plan.query_lint import QueryFault, QueryFinding, lint_count, lint_rate, lint_value
+from rampart.plan.query_lint import GROUPED, NOT_A_COUNT, RATIO, SAME, lint_count, lint_rate, lint_value
 
 ROOT = Path(__file__).parents[3]
 BAD, ALL = "sum:x{env:prod,status:5*}", "sum:x{env:prod}"
 ERRORS, TOTAL = f"{BAD}.as_count()", f"{ALL}.as_count()"
-NOT_A_COUNT, RATIO, GROUPED = QueryFault.NOT_A_COUNT, QueryFault.RATIO, QueryFault.GROUPED
-SAME, UNITS, FILTERS = QueryFault.SAME, QueryFault.DIFFERENT_UNITS, QueryFault.DIFFERENT_FILTERS
+UNITS, FILTERS = query_lint.DIFFERENT_UNITS, query_lint.DIFFERENT_FILTERS
 
 
-def rate(errors: str, total: str, **options: Any) -> list[QueryFinding]:
+def part(finding: Finding) -> str:
+    return finding.where.rpartition(".")[2]
+
+
+def written(finding: Finding) -> str:
+    """The query that a finding says to write."""
+    return finding.fix.partition("`")[2].rpartition("`")[0]
+
+
+def query_of(finding: Finding) -> str:
+    return finding.message.partition("`: ")[0].removeprefix("`")
+
+
+def rate(errors: str, total: str, **options: Any) -> list[Finding]:
     return lint_rate("error rate", {"errors": errors, "total": total}, **options)
 
 
-def said(findings: list[QueryFinding]) -> list[tuple[str, QueryFault]]:
-    return [(finding.part, finding.fault) for finding in findings]
+def said(findings: list[Finding]) -> list[tuple[str, FindingKind]]:
+    return [(part(finding), finding.kind) for finding in findings]
 
 
 def fixed(errors: str, total: str, **options: Any) -> tuple[str, str]:
     """The pair with what each finding says to write."""
-    written = {"errors": errors, "total": total} | {f.part: f.fixed for f in rate(errors, total, **options)}
-    return written["errors"], written["total"]
+    pair = {"errors": errors, "total": total} | {part(f): written(f) for f in rate(errors, total, **options)}
+    return pair["errors"], pair["total"]
 
 
 GOOD = [
@@ -148,17 +161,17 @@ def spoilt(query: str) -> list[str]:
 @pytest.mark.parametrize("errors", spoilt(BAD))
 def test_uncounted_errors_over_a_counted_total_are_one_finding_of_units(errors: str) -> None:
     [finding] = rate(errors, TOTAL)
-    assert (finding.part, finding.fault, finding.path) == ("errors", UNITS, "criteria.error rate.errors")
+    assert (part(finding), finding.kind, finding.where) == ("errors", UNITS, "criteria.error rate.errors")
     assert errors in finding.message
-    assert "while total is a count" in finding.what
-    assert rate(finding.fixed, TOTAL) == []
+    assert "while total is a count" in finding.message
+    assert rate(written(finding), TOTAL) == []
 
 
 @pytest.mark.parametrize("total", spoilt(ALL))
 def test_an_uncounted_total_with_counted_errors_is_a_finding_too(total: str) -> None:
     [finding] = rate(ERRORS, total)
-    assert (finding.part, finding.fault) == ("total", UNITS)
-    assert rate(ERRORS, finding.fixed) == []
+    assert (part(finding), finding.kind) == ("total", UNITS)
+    assert rate(ERRORS, written(finding)) == []
 
 
 @pytest.mark.parametrize(("errors", "total"), list(zip(spoilt(BAD), spoilt(ALL), strict=True)))
@@ -170,8 +183,8 @@ def test_where_neither_is_a_count_each_is_said(errors: str, total: str) -> None:
 @pytest.mark.parametrize("query", [q for q in spoilt(BAD) if not q.endswith("/ 60")])
 def test_a_count_needs_a_count(query: str) -> None:
     [finding] = lint_count("lost", query)
-    assert (finding.fault, finding.path) == (NOT_A_COUNT, "criteria.lost.query")
-    assert lint_count("lost", finding.fixed) == []
+    assert (finding.kind, finding.where) == (NOT_A_COUNT, "criteria.lost.query")
+    assert lint_count("lost", written(finding)) == []
 
 
 @pytest.mark.parametrize(
@@ -191,18 +204,21 @@ def test_a_count_hears_nothing_of_zeros_that_show_traffic_and_of_other_units(que
 
 def test_the_reading_is_told_in_numbers_of_the_plans_own_buckets() -> None:
     [errors], [total] = rate(BAD, TOTAL), rate(ERRORS, ALL)
-    assert errors.what.endswith("if 100% of requests failed, the rate would read 0.33% in buckets of 5m")
-    assert total.what.endswith("if 0.1% of requests failed, the rate would read 30% in buckets of 5m")
+    assert errors.message.endswith("if 100% of requests failed, the rate would read 0.333% in buckets of 5m")
+    assert total.message.endswith("if 0.1% of requests failed, the rate would read 30% in buckets of 5m")
     [minute] = rate(f"per_minute({BAD})", TOTAL, bucket=timedelta(minutes=10))
-    assert "would read 10% in buckets of 10m" in minute.what
-    assert "300 of them read as 1, so a failing flag may never be found" in rate(BAD, ALL)[0].what
+    assert "would read 10% in buckets of 10m" in minute.message
+    assert "300 of them read as 1, so a failing flag may never be found" in rate(BAD, ALL)[0].message
     [above] = rate(BAD, TOTAL, above=True)
-    assert "if 100% of requests succeeded, the rate would read 0.33%" in above.what
+    assert "if 100% of requests succeeded, the rate would read 0.333%" in above.message
 
 
 def test_what_is_not_a_rate_at_all_gets_no_such_number() -> None:
     [finding] = rate(f"avg:{BAD[4:]}", TOTAL)
-    assert finding.what == "`avg:` gives an average, while total is a count: the rate would be no share of requests"
+    assert (
+        finding.message.partition("`: ")[2]
+        == "`avg:` gives an average, while total is a count: the rate would be no share of requests"
+    )
 
 
 RATIOS = [
@@ -224,8 +240,8 @@ def test_a_ratio_or_a_percentage_is_not_part_of_a_rate(ratio: str) -> None:
     assert fixed(ratio, TOTAL)[0] in {ERRORS, f"default_zero({ERRORS})"}
     assert rate(*fixed(ratio, TOTAL)) == []
     assert said(lint_rate("r", {"errors": ratio})) == [("errors", RATIO)]
-    assert [f.fault for f in lint_count("c", ratio)] == [RATIO]
-    assert lint_count("c", lint_count("c", ratio)[0].fixed) == []
+    assert [f.kind for f in lint_count("c", ratio)] == [RATIO]
+    assert lint_count("c", written(lint_count("c", ratio)[0])) == []
 
 
 def test_of_a_ratio_total_keeps_what_it_is_divided_by() -> None:
@@ -245,9 +261,9 @@ def test_groups_are_named_wherever_they_stand(grouped: str) -> None:
     errors, total = grouped.format(BAD), grouped.format(ALL)
     assert said(rate(errors, total)) == [("errors", GROUPED), ("total", GROUPED)]
     assert fixed(errors, total) == (ERRORS, TOTAL)
-    assert "host" in rate(errors, total)[0].what
-    assert [f.fault for f in lint_count("c", errors)] == [GROUPED]
-    assert lint_count("c", errors)[0].fixed == ERRORS
+    assert "host" in rate(errors, total)[0].message
+    assert [f.kind for f in lint_count("c", errors)] == [GROUPED]
+    assert written(lint_count("c", errors)[0]) == ERRORS
 
 
 @pytest.mark.parametrize(
@@ -262,7 +278,7 @@ def test_groups_are_named_wherever_they_stand(grouped: str) -> None:
 )
 def test_a_value_of_many_series_is_refused(query: str, then: str) -> None:
     [finding] = lint_value("latency", query)
-    assert (finding.fault, finding.fixed) == (GROUPED, then)
+    assert (finding.kind, written(finding)) == (GROUPED, then)
     assert lint_value("latency", then) == []
 
 
@@ -342,7 +358,7 @@ def test_one_query_in_two_units_hears_both() -> None:
 def test_errors_of_requests_that_total_leaves_out_are_said(errors: str, total: str, then: str) -> None:
     pair = (f"{errors}.as_count()", f"{total}.as_count()")
     [finding] = rate(*pair)
-    assert (finding.part, finding.fault, finding.fixed) == ("errors", FILTERS, f"{then}.as_count()")
+    assert (part(finding), finding.kind, written(finding)) == ("errors", FILTERS, f"{then}.as_count()")
     assert rate(*fixed(*pair)) == []
     assert said(rate(*pair, above=True)) == [("errors", FILTERS)]
 
@@ -353,8 +369,8 @@ def test_errors_of_requests_that_total_leaves_out_are_said(errors: str, total: s
 def test_a_total_of_one_outcome_only_is_told_to_hold_all(outcome: str) -> None:
     errors, total = "sum:x{env:prod,status:500,error:true}.as_count()", f"sum:x{{env:prod,{outcome}}}.as_count()"
     [finding] = rate(errors, total)
-    assert (finding.part, finding.fault, finding.fixed) == ("total", FILTERS, TOTAL)
-    assert outcome in finding.what
+    assert (part(finding), finding.kind, written(finding)) == ("total", FILTERS, TOTAL)
+    assert outcome in finding.message
 
 
 def test_every_query_of_a_sum_must_ask_for_what_total_asks_for() -> None:
@@ -405,16 +421,16 @@ def test_what_the_findings_say_to_write_hears_nothing(errors: str, total: str, a
 @given(errors=queries, total=queries)
 def test_each_part_is_written_in_one_way_whatever_is_found(errors: str, total: str) -> None:
     findings = rate(errors, total)
-    assert len({(f.part, f.fixed) for f in findings}) == len({f.part for f in findings})
-    assert all(f.fixed != f.query for f in findings)
-    assert len({(f.part, f.fault) for f in findings}) == len(findings)
+    assert len({(part(f), written(f)) for f in findings}) == len({part(f) for f in findings})
+    assert all(written(f) != query_of(f) for f in findings)
+    assert len({(part(f), f.kind) for f in findings}) == len(findings)
 
 
 @given(query=queries)
 def test_what_is_said_of_a_count_and_of_a_value_hears_nothing(query: str) -> None:
     for lint in (lint_count, lint_value):
         for finding in lint("c", query):
-            assert lint("c", finding.fixed) == []
+            assert lint("c", written(finding)) == []
 
 
 @given(query=queries)
@@ -460,16 +476,16 @@ def test_a_plan_is_told_of_every_query_with_its_path_even_without_traffic(docume
         "complaints": {"kind": "reported", "at_most": 0},
     }
     plan = Plan.model_validate(document(criteria=criteria, bucket="1m"))
-    refused = [each for each in warnings(plan) if each.refused]
-    assert [(each.code, each.path) for each in refused] == [
-        ("different_units", "criteria.units.errors"),
-        ("same_query", "criteria.floor.errors"),
-        ("not_a_count", "criteria.lost.query"),
-        ("grouped_query", "criteria.slow.query"),
+    found = query_findings(plan)
+    assert [(each.kind, each.where) for each in found] == [
+        (UNITS, "criteria.units.errors"),
+        (SAME, "criteria.floor.errors"),
+        (NOT_A_COUNT, "criteria.lost.query"),
+        (GROUPED, "criteria.slow.query"),
     ]
-    assert f"`{ERRORS}`" in refused[0].help
-    assert "in buckets of 1m" in refused[0].message
-    assert "status:2*" in refused[1].help
+    assert f"`{ERRORS}`" in found[0].fix
+    assert "in buckets of 1m" in found[0].message
+    assert "status:2*" in found[1].fix
 
 
 OWN = ["events/claim-letters.yaml", "events/rollout-start.json", "events/bindings.yaml"]

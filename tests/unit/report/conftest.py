@@ -48,7 +48,7 @@ PLAN: dict[str, Any] = {
             "scope": "cohort",
             "clump": 1,
         },
-        "call centre complaints": {"kind": "reported", "at_most": 0},
+        "call center complaints": {"kind": "reported", "at_most": 0},
     },
     "stages": [
         {"name": "Canary", "percent": 1, "hold": "1d"},
@@ -88,7 +88,7 @@ class Story:
     def advance(self, stage: int, *, approved_by: str | None = None, **said: object) -> None:
         """Go to a stage, after a person's answer where one is given."""
         if approved_by:
-            answer = {"decision": "approve", "verdict": "pass", "reported": {"call centre complaints": 0.0}, **said}
+            answer = {"decision": "approve", "verdict": "pass", "reported": {"call center complaints": 0.0}, **said}
             self.tell(EventKind.DECIDED, f"{approved_by} decides", by=approved_by, **answer)
         self.at += timedelta(minutes=1)
         self.stage, self.percent = stage, self.plan.stages[stage].percent

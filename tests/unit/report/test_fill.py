@@ -93,7 +93,7 @@ def test_results_stand_under_their_stage_with_counts_bars_people_and_reasons(his
     canary, half = section(page, "## Stage 1: Canary (1%)"), section(page, "## Stage 3: 50%")
     assert "pass: index error rate 0.26% (27 of 10,400" in canary
     assert "is below 1%" in canary
-    assert "pass: call centre complaints 0, as reported (at most 0)" in canary
+    assert "pass: call center complaints 0, as reported (at most 0)" in canary
     assert "Ada Lovelace approved the advance on 2026-03-03 12:01:00 EST: canary is quiet" in canary
     assert "fail: download error rate 21% (168 of 800" in half
     assert "rolled back to 0% on 2026-03-04 17:05:00 EST: monitor 4711 alerts" in half
@@ -202,7 +202,7 @@ def test_an_unpaired_mark_is_refused_before_anything_is_replaced(
     once = filled(PAGE, history)
     with pytest.raises(InputError, match=f"line {line}: .* stands without its {half}, so nothing was written") as error:
         filled(once.replace(lost, "", 1), history)
-    assert error.value.mend
+    assert error.value.fix
 
 
 def test_text_written_between_the_marks_is_refused_rather_than_lost(history: RolloutHistory) -> None:

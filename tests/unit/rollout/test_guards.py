@@ -46,12 +46,14 @@ CANNOT_SPEAK: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("error", CANNOT_SPEAK)
 def test_neither_start_nor_resume_is_made_beside_a_monitor_that_cannot_speak(world: World, error: str) -> None:
-    changes, what, mend = CANNOT_SPEAK[error]
+    changes, what, fix = CANNOT_SPEAK[error]
     healthy: dict[str, Any] = {"monitor": 7, "reaches": LETTERS}
     silent = MonitorReading(**(healthy | changes))
     world.metrics.monitors = {7: silent}
     outcome = world.start(monitors=[7, 8])
-    assert outcome["problems"] == [{"error": error, "where": "monitors: 7", "what": what, "mend": mend}]
+    assert outcome["problems"] == [
+        {"code": error, "severity": "error", "where": "monitors: 7", "message": what, "fix": fix}
+    ]
     assert [world.store.states, world.store.owners, world.store.told, world.flags.history] == [{}, {}, [], []]
     world.metrics.monitors = {}
     world.climb(1, monitors=[7, 8])

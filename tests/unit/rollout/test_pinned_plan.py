@@ -28,7 +28,7 @@ HASH = Plan.model_validate(PLAN).digest
 
 def is_submitted_again_by_another_execution(world: World) -> None:
     refused = world.prepare(LAXER, "second").to_wire()
-    assert refused["problems"][0]["error"] == "RolloutExists"
+    assert refused["problems"][0]["code"] == "RolloutExists"
 
 
 def is_submitted_again_by_the_same_execution(world: World) -> None:
@@ -138,5 +138,5 @@ def test_a_second_start_under_the_same_name_is_refused_and_changes_nothing(
     before, plans, told = world.state, dict(world.store.plans), list(world.store.told)
     outcome = world.prepare(document, "second").to_wire()
     assert outcome["outcome"] == "refused"
-    assert "RolloutExists" in {problem["error"] for problem in outcome["problems"]}
+    assert "RolloutExists" in {problem["code"] for problem in outcome["problems"]}
     assert (world.state, world.store.plans, world.store.told) == (before, plans, told)

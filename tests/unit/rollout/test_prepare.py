@@ -75,7 +75,7 @@ def test_an_invalid_plan_is_refused_with_every_problem(world: World) -> None:
     "document", [None, "resume", ["resume"], 7, {"resume": "please"}, {"resume": {"rollout": "x"}}]
 )
 def test_an_input_that_is_not_a_plan_is_refused_properly(world: World, document: Any) -> None:
-    assert "InvalidPlan" in errors_of(world.prepare(document, EXECUTION).to_wire())
+    assert world.prepare(document, EXECUTION).to_wire()["error"] == "InvalidPlan"
 
 
 def test_an_unknown_flag_is_refused_for_a_write_would_create_it(world: World) -> None:
@@ -178,21 +178,21 @@ def test_monitors_that_cannot_be_read_are_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "mend"),
+    ("reason", "fix"),
     [
         (AbsenceReason.RATE_LIMITED, "Start again when the limit is over"),
-        (AbsenceReason.REFUSED_CREDENTIALS, "Mend Datadog's secret: API key, application key"),
+        (AbsenceReason.REFUSED_CREDENTIALS, "Fix Datadog's secret: API key, application key"),
         (AbsenceReason.UNREACHABLE, "Start again when Datadog answers"),
         (None, "Start again when Datadog answers"),
     ],
 )
 def test_what_helps_against_an_unreadable_monitor_follows_from_why_it_is(
-    world: World, reason: AbsenceReason | None, mend: str
+    world: World, reason: AbsenceReason | None, fix: str
 ) -> None:
     """A limit is waited out: nobody has to look at the secret for it."""
     world.metrics.failure = MonitorsUnreadableError("monitor 7 cannot be read", reason=reason)
     outcome = world.start(monitors=[7])
-    assert [p["mend"] for p in outcome["problems"] if p["error"] == "MonitorsUnreadable"] == [mend]
+    assert [p["fix"] for p in outcome["problems"] if p["code"] == "MonitorsUnreadable"] == [fix]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_several_problems_are_told_at_once_each_with_how_to_fix_it(world: World)
         "QueryRefused",
         "MonitorAlerting",
     }
-    assert all(problem["what"] and problem["mend"] for problem in outcome["problems"])
+    assert all(problem["message"] and problem["fix"] for problem in outcome["problems"])
     assert leaves_nothing_behind(world)
 
 

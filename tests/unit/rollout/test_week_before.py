@@ -75,7 +75,7 @@ def test_a_week_that_speaks_against_the_criterion_refuses_the_start(
 def test_what_helps_is_said(world: World) -> None:
     measure(world, steady(0.4 * HOURLY))
     (problem,) = start(world)["problems"]
-    assert problem["mend"] == "Fix what fails today, or choose another bar"
+    assert problem["fix"] == "Fix what fails today, or choose another bar"
 
 
 def test_a_cohort_has_no_history(world: World) -> None:

@@ -302,7 +302,7 @@ class World:
 def errors_of(outcome: dict[str, Any]) -> dict[str, str]:
     """The named problems of a refused start, by error."""
     assert outcome["outcome"] == "refused"
-    return {problem["error"]: problem["where"] for problem in outcome["problems"]}
+    return {problem["code"]: problem["where"] for problem in outcome["problems"]}
 
 
 def assert_ready(outcome: dict[str, Any]) -> None:

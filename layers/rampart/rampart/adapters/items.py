@@ -97,6 +97,7 @@ _STANDING = {
 def state_attributes(state: RolloutState) -> Attributes:
     """The record's attributes, without those that are None."""
     attributes = _fields(state) | {"plan": state.plan.model_dump_json(by_alias=True), "watched": WATCHED}
+    attributes["percent"] = state.percent
     if not state.watched:
         del attributes["watched"]
     if state.standing is not None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rampart.evidence.criteria import RateCriterion, Scope
 from rampart.evidence.dilution import diluted, least_share, undiluted
 from rampart.evidence.power import StageTraffic, healthy_rate, limit_without_errors, pass_chance
 from rampart.evidence.rule import RateRule
+from rampart.finding import Finding, FindingKind, Severity
 from rampart.plan.model import Plan, Stage
-from rampart.plan.queries import criteria_of, query_findings
+from rampart.plan.queries import criteria_of
 from rampart.plan.window import planned_window
 from rampart.words import chance, count, percent, percentage, short_duration
 
@@ -26,29 +27,43 @@ _COHORT = "Measure only the requests that the flag is on for (scope: cohort)"
 _LONGER = "Hold it longer, raise its percentage, or expect to approve it undecided, with a note"
 
 
-@dataclass(frozen=True, slots=True)
-class PlanWarning:
-    """Something that a plan may do and would regret: what, where in the plan, and what helps."""
+_WARNING = Severity.WARNING
+BASELINE_BEYOND_BAR = FindingKind(
+    "baseline_beyond_bar",
+    "A criterion fails without the flag too.",
+    "Choose another bar, or fix what fails today first",
+    severity=_WARNING,
+)
+NO_TRAFFIC = FindingKind(
+    "no_traffic",
+    "Without traffic, nothing can be said about what the stages can decide.",
+    "Say how many requests come at 100%: traffic: 400/hour",
+    severity=_WARNING,
+)
+BUCKET_TOO_WIDE = FindingKind(
+    "bucket_too_wide",
+    "A stage is over before there is enough to judge.",
+    "Make the buckets smaller (bucket: 5m), or hold it longer",
+    severity=_WARNING,
+)
+CANNOT_FIRE = FindingKind(
+    "cannot_fire", "A stage is too small to break a bar over everyone's requests.", _COHORT, severity=_WARNING
+)
+PASS_MEANS_NOTHING = FindingKind(
+    "pass_means_nothing", "A pass over everyone's requests says nothing about the new code.", _COHORT, severity=_WARNING
+)
+CANNOT_PROVE = FindingKind("cannot_prove", "A stage has too few requests to prove its bar.", _LONGER, severity=_WARNING)
+CANNOT_DECIDE = FindingKind(
+    "cannot_decide", "A healthy flag seldom passes in a stage this small.", _LONGER, severity=_WARNING
+)
 
-    code: str
-    path: str
-    message: str
-    help: str
-    refused: bool = False
-    """Whether a start is refused for it."""
 
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}. {self.help}."
-
-
-def warnings(plan: Plan) -> list[PlanWarning]:
-    """Every query that means something else, and every stage and rate criterion that cannot decide or tell."""
+def warnings(plan: Plan) -> list[Finding]:
+    """Every stage and rate criterion that cannot decide or tell."""
     return list(_warnings(plan))
 
 
-def _warnings(plan: Plan) -> Iterator[PlanWarning]:
-    for found in query_findings(plan):
-        yield PlanWarning(found.fault.value, found.path, found.message, found.fix, refused=True)
+def _warnings(plan: Plan) -> Iterator[Finding]:
     rates = rate_criteria(plan)
     beyond = {criterion.name for criterion in rates if is_baseline_beyond_bar(criterion)}
     for criterion in rates:
@@ -58,10 +73,9 @@ def _warnings(plan: Plan) -> Iterator[PlanWarning]:
                 f"{criterion.name} fails without the flag too"
             )
             path = f"criteria.{criterion.name}.baseline"
-            yield PlanWarning("baseline_beyond_bar", path, told, "Choose another bar, or mend what fails today first")
+            yield BASELINE_BEYOND_BAR.at(path, told)
     if rates and plan.traffic is None:
-        told = "without traffic nothing can be said about what the stages can decide"
-        yield PlanWarning("no_traffic", "traffic", told, "Say how many requests come at 100%: traffic: 400/hour")
+        yield NO_TRAFFIC.at("traffic")
     for index, stage in enumerate(plan.stages):
         yield from _too_wide(plan, stage, f"stages.{index}")
         for criterion in rates:
@@ -90,7 +104,7 @@ def stage_traffic(plan: Plan, stage: Stage, requests_per_hour: float) -> StageTr
     return StageTraffic(stage.label, stage.percent, requests_per_hour, planned_window(plan, stage))
 
 
-def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[PlanWarning]:
+def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[Finding]:
     window = planned_window(plan, stage)
     if window.buckets >= _LEAST_BUCKETS:
         return
@@ -100,10 +114,10 @@ def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[PlanWarning]:
         f"({short_duration(plan.lag)}), {'only one' if window.buckets else 'no'} whole bucket of {width} may be left "
         "to judge"
     )
-    yield PlanWarning("bucket_too_wide", path, told, "Make the buckets smaller (bucket: 5m), or hold it longer")
+    yield BUCKET_TOO_WIDE.at(path, told)
 
 
-def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[PlanWarning]:
+def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[Finding]:
     baseline, share, high = criterion.baseline, stage.percent / 100, criterion.fails_high
     if criterion.scope is not Scope.EVERYONE or baseline is None:
         return
@@ -115,22 +129,22 @@ def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[Pla
             f"{criterion.name} counts everyone's requests: at {percentage(stage.percent)} a wholly broken new path "
             f"makes it read {_rate(broken, criterion)}, still {_bar(criterion)}; it can only fire at {enough} or more"
         )
-        yield PlanWarning("cannot_fire", path, told, f"{_COHORT}, or begin at {enough} or more")
+        yield CANNOT_FIRE.at(path, told, f"{_COHORT}, or begin at {enough} or more")
     worst = undiluted(criterion.bar, baseline=baseline, share=share) or 0.0
     if share < 1 and abs(worst - (0.0 if high else 1.0)) >= _WORTHLESS:
         told = (
             f"a pass of {criterion.name} at {percentage(stage.percent)} says only that the new path's own rate is "
             f"{'below' if high else 'above'} {_rate(worst, criterion)}: a pass there means nothing"
         )
-        yield PlanWarning("pass_means_nothing", path, told, _COHORT)
+        yield PASS_MEANS_NOTHING.at(path, told)
 
 
-def _power(stage: StageTraffic, criterion: RateCriterion, path: str) -> Iterator[PlanWarning]:
+def _power(stage: StageTraffic, criterion: RateCriterion, path: str) -> Iterator[Finding]:
     if stage.window.buckets < _LEAST_BUCKETS:
         return  # more requests would not help
     unprovable = _unprovable(stage, criterion)
     if unprovable is not None:
-        yield PlanWarning("cannot_prove", path, unprovable, _LONGER + _fewer(criterion))
+        yield CANNOT_PROVE.at(path, unprovable, _LONGER + _fewer(criterion))
     everyone = criterion.scope is Scope.EVERYONE
     if unprovable is not None and not everyone:
         return
@@ -143,7 +157,7 @@ def _power(stage: StageTraffic, criterion: RateCriterion, path: str) -> Iterator
             f"with {requests} requests in {stage.name}, a healthy flag (a rate of "
             f"{_rate(healthy, criterion)}) passes {criterion.name} with a chance of {chance(passes)} only"
         )
-        yield PlanWarning("cannot_decide", path, told, _LONGER + _fewer(criterion))
+        yield CANNOT_DECIDE.at(path, told, _LONGER + _fewer(criterion))
 
 
 def _unprovable(stage: StageTraffic, criterion: RateCriterion) -> str | None:

@@ -1,42 +1,77 @@
-"""What is wrong with a plan, in words for the person who wrote it: where, what, and how to mend it."""
+"""What is wrong with a plan, for the person who wrote it: where, what, and how to fix it."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from rampart.finding import Finding, FindingKind
 from rampart.model import Unmeant
 from rampart.numbers import shown
-from rampart.plan.model import FLAG_FORM, ROLLOUT_FORM, WEBHOOK_FORM
+from rampart.plan.model import FLAG_FORM, ROLLOUT_FORM, WEBHOOK_FORM, Plan
+
+MISSING_KEY = FindingKind("missing_key", "A key that a plan needs is missing.", "Add it")
+UNKNOWN_KEY = FindingKind(
+    "unknown_key", "A key that no plan has: perhaps a misspelling.", "Fix its spelling, or remove it"
+)
+WRONG_TYPE = FindingKind(
+    "wrong_type", "A value of another type than the key takes, such as text for a list.", "Write it as the key takes it"
+)
+WRONG_SIZE = FindingKind(
+    "wrong_size", "Too few or too many items, or empty text.", "Add what is missing, or take some out"
+)
+OUT_OF_RANGE = FindingKind("out_of_range", "A number that is too small or too large.", "Write a number in the range")
+UNKNOWN_VALUE = FindingKind("unknown_value", "A value that isn't one of those the key knows.", "Choose one of them")
+WRONG_FORM = FindingKind("wrong_form", "A name with characters that it can't have.", "Write it in that form")
+MISREAD_VALUE = FindingKind(
+    "misread_value", "A value that YAML reads as something else, such as `yes` as true.", "Put it in quotes"
+)
+INVALID_VALUE = FindingKind(
+    "invalid_value", "A value, or several together, that make no sense in a plan.", "Fix it in the plan"
+)
+
+KEYS = frozenset({MISSING_KEY, UNKNOWN_KEY})
+"""Kinds that are about a key, not about its value."""
 
 _Location = tuple[int | str, ...]
 _LONGEST = 400
 """Characters of what is wrong: a plan's own text must not drown the words about it."""
-_NO_KEYS = ("it is no mapping of keys to values", "Write keys with values, such as rollout: letters")
-_WORDS: Mapping[str, tuple[str, str]] = {
-    # pydantic's type of a problem: what it means in a plan, and what to do
-    "missing": ("it is missing", "Add it"),
-    "extra_forbidden": ("a plan knows no such key", "Mend its spelling, or take it out"),
+_NO_KEYS = (WRONG_TYPE, "this isn't a mapping of keys to values", "Write keys with values, such as rollout: letters")
+_WORDS: Mapping[str, tuple[FindingKind, str, str]] = {
+    # pydantic's type of a problem: its kind, what is wrong, what to do
     "model_type": _NO_KEYS,
     "model_attributes_type": _NO_KEYS,
     "dict_type": _NO_KEYS,
-    "tuple_type": ("it isn't a list", "Write a list, such as [first, second]"),
-    "too_short": ("{actual_length} given, at least {min_length} needed", "Add what is missing"),
-    "too_long": ("{actual_length} given, at most {max_length} allowed", "Take some out"),
-    "string_too_short": ("it is empty", "Fill it in"),
-    "greater_than": ("{input} is not more than {gt}", "Write a larger number"),
-    "greater_than_equal": ("{input} is less than {ge}", "Write a larger number"),
-    "less_than": ("{input} is not less than {lt}", "Write a smaller number"),
-    "less_than_equal": ("{input} is more than {le}", "Write a smaller number"),
-    "enum": ("{input} is none of {expected}", "Choose one of them"),
-    "literal_error": ("{input} is none of {expected}", "Choose one of them"),
-    "union_tag_invalid": ("{tag!r} is no kind of criterion: {expected_tags}", "Choose one of them as its kind"),
-    "union_tag_not_found": ("it has no kind", "Say kind: rate, count, value or reported"),
+    "tuple_type": (WRONG_TYPE, "this isn't a list", "Write a list, such as [first, second]"),
+    "too_short": (WRONG_SIZE, "{actual_length} given, at least {min_length} needed", "Add what is missing"),
+    "too_long": (WRONG_SIZE, "{actual_length} given, at most {max_length} allowed", "Take some out"),
+    "string_too_short": (WRONG_SIZE, "this is empty", "Fill it in"),
+    "greater_than": (OUT_OF_RANGE, "{input} is not more than {gt}", "Write a larger number"),
+    "greater_than_equal": (OUT_OF_RANGE, "{input} is less than {ge}", "Write a larger number"),
+    "less_than": (OUT_OF_RANGE, "{input} is not less than {lt}", "Write a smaller number"),
+    "less_than_equal": (OUT_OF_RANGE, "{input} is more than {le}", "Write a smaller number"),
+    "enum": (UNKNOWN_VALUE, "{input} isn't one of {expected}", ""),
+    "literal_error": (UNKNOWN_VALUE, "{input} isn't one of {expected}", ""),
+    "union_tag_invalid": (UNKNOWN_VALUE, "{tag!r} isn't a kind of criterion: {expected_tags}", ""),
+    "union_tag_not_found": (MISSING_KEY, "missing required key 'kind'", "Add kind: rate, count, value or reported"),
 }
+_EXAMPLES = {
+    "rollout": "my-rollout",
+    "owner": "my-team",
+    "flags": "[my_flag]",
+    "timezone": "America/New_York",
+    "criteria": "{errors: {kind: count, query: …, at_most: 0}}",
+    "stages": "[{percent: 1, hold: 1d}, {percent: 100, hold: 1d}]",
+    "percent": "25",
+    "hold": "1d",
+    "at_most": "0",
+}
+"""What a required key may hold, for who forgot it."""
 
 _FORMS = {
     ROLLOUT_FORM: "made of 2 to 63 lower-case letters, digits and hyphens, with no hyphen in front",
@@ -46,44 +81,64 @@ _FORMS = {
 """What a pattern asks for, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanProblem:
-    """One thing that is wrong: its path in the document, what, and how to mend it."""
-
-    path: str
-    what: str
-    mend: str
-
-
-def problems_of(error: ValidationError) -> Iterator[PlanProblem]:
-    """Every problem of an invalid plan, each with its path in the document."""
+def problems_of(error: ValidationError, model: type[BaseModel] = Plan) -> Iterator[Finding]:
+    """Every problem of an invalid document of `model`, each with its path in the document."""
     problems = error.errors(include_url=False)
     for problem in problems:
         if problem["type"] == "too_short" and any(_is_inside(other["loc"], problem["loc"]) for other in problems):
             continue  # an item that is wrong is not missing as well
-        path = ".".join(str(part) for part in _path(problem["loc"])) or "plan"
-        yield PlanProblem(path, *_short(problem))
+        kind, message, fix = _words(problem, model)
+        message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
+        path = _path(problem["loc"]) + (("kind",) if problem["type"].startswith("union_tag") else ())
+        yield kind.at(".".join(str(part) for part in path) or "plan", message, fix)
 
 
-def _short(problem: Mapping[str, Any]) -> tuple[str, str]:
-    what, fix = _words(problem)
-    return what if len(what) <= _LONGEST else f"{what[:_LONGEST]}…", fix
-
-
-def _words(problem: Mapping[str, Any]) -> tuple[str, str]:
-    kind, given = problem["type"], problem["input"]
+def _words(problem: Mapping[str, Any], model: type[BaseModel]) -> tuple[FindingKind, str, str]:
+    kind, given, loc = problem["type"], problem["input"], problem["loc"]
     if isinstance(given, Unmeant):
-        return given.what, given.fix
+        return MISREAD_VALUE, given.what, given.fix
     if isinstance(given, float) and not math.isfinite(given):
-        return f"{given} isn't a finite number", "Write the number that you mean"
+        return OUT_OF_RANGE, f"{given} isn't a finite number", "Write the number that you mean"
+    if kind == "missing":
+        example = f", for example {loc[-1]}: {_EXAMPLES[loc[-1]]}" if loc[-1] in _EXAMPLES else ""
+        return MISSING_KEY, f"missing required key {loc[-1]!r}{example}", ""
+    if kind == "extra_forbidden":
+        return UNKNOWN_KEY, f"unknown key {shown(loc[-1])}{_meant(str(loc[-1]), _keys_at(model, loc[:-1]))}", ""
     if kind == "string_pattern_mismatch":
         pattern = problem["ctx"]["pattern"]
-        return f"{shown(given)} is not {_FORMS.get(pattern, f'of the form {pattern}')}", "Write it in that form"
+        return WRONG_FORM, f"{shown(given)} is not {_FORMS.get(pattern, f'of the form {pattern}')}", ""
     if kind in _WORDS:
-        what, mend = _WORDS[kind]
-        return what.format(**{"input": shown(given), **problem.get("ctx", {})}), mend
-    what = problem["msg"].removeprefix("Value error, ")
-    return what[:1].lower() + what[1:], "Mend it in the plan"
+        found, message, fix = _WORDS[kind]
+        message = message.format(**{"input": shown(given), **problem.get("ctx", {})})
+        known = re.findall(r"'([^']+)'", message.partition("isn't")[2])
+        return found, message + (_meant(str(problem.get("ctx", {}).get("tag", given)), known) if found is UNKNOWN_VALUE else ""), fix
+    message = problem["msg"].removeprefix("Value error, ")
+    return INVALID_VALUE, message[:1].lower() + message[1:], ""
+
+
+def _meant(given: str, known: list[str]) -> str:
+    close = get_close_matches(given, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _keys_at(model: type[BaseModel], loc: _Location) -> list[str]:
+    """The keys that a mapping of the document may have; of a criterion, those of its kind."""
+    for step in loc:
+        if str(step) in (fields := {info.alias or name: info for name, info in model.model_fields.items()}):
+            models = [leaf for leaf in _leaves(fields[str(step)].annotation) if issubclass(leaf, BaseModel)]
+            kinds = {
+                get_args(each.model_fields["kind"].annotation): each for each in models if "kind" in each.model_fields
+            }
+            of_kind = next((each for kind, each in kinds.items() if set(kind) & set(loc)), None)
+            model = of_kind or next(iter(models), model)
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _leaves(annotation: Any) -> Iterator[type]:  # noqa: ANN401 -- an annotation may be anything
+    if isinstance(annotation, type):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _leaves(argument)
 
 
 def _is_inside(loc: _Location, outer: _Location) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, ReportedCriterion, Side, ValueCriterion
 from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.series import Measured
+from rampart.finding import Finding
 from rampart.plan.model import CountSpec, CriterionSpec, Plan, RateSpec, ReportedSpec, ValueSpec
-from rampart.plan.query_lint import QueryFinding, lint_count, lint_rate, lint_value
+from rampart.plan.query_lint import lint_count, lint_rate, lint_value
 
 
 def query_key(name: str, part: str) -> str:
@@ -28,13 +29,13 @@ def queries_of(plan: Plan) -> dict[str, str]:
     return queries
 
 
-def query_findings(plan: Plan) -> list[QueryFinding]:
+def query_findings(plan: Plan) -> list[Finding]:
     """Every query that Datadog would answer and that doesn't mean what its criterion takes it for.
 
     It is asked before a start, and not part of the plan's validation: the plans of live rollouts are read anew at each
     look, and must stay readable.
     """
-    findings: list[QueryFinding] = []
+    findings: list[Finding] = []
     for name, spec in plan.criteria.items():
         match spec:
             case RateSpec():

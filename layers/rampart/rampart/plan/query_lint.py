@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from functools import cached_property
 from typing import Self
 
+from rampart.finding import Finding, FindingKind
 from rampart.plan.metric_query import Node, parse, write
 from rampart.plan.metric_scope import Clause
 from rampart.plan.query_pairs import Pair
@@ -19,58 +19,48 @@ _LONGEST_SHOWN = 300
 _BUCKET = timedelta(minutes=5)
 
 
-class QueryFault(StrEnum):
-    """What can be wrong with a query that Datadog answers."""
+_WHY = "Datadog answers it, and it doesn't mean what the criterion takes it for."
+NOT_A_COUNT = FindingKind(
+    "QueryIsNotACount",
+    "A query gives a rate or an average, not how many there were.",
+    "Write the query that the finding shows",
+    _WHY,
+)
+RATIO = FindingKind(
+    "QueryIsARatio", "A query gives a ratio or a percentage already.", "Write the query that the finding shows", _WHY
+)
+GROUPED = FindingKind(
+    "QueryIsGrouped", "A query gives a series for each group.", "Write the query that the finding shows", _WHY
+)
+SAME = FindingKind(
+    "QueriesAreTheSame", "Errors and total count the same requests.", "Write the query that the finding shows", _WHY
+)
+DIFFERENT_UNITS = FindingKind(
+    "QueryUnitsDiffer",
+    "One of errors and total is a count, and the other isn't.",
+    "Write the query that the finding shows",
+    _WHY,
+)
+DIFFERENT_FILTERS = FindingKind(
+    "QueryFiltersDiffer",
+    "Total asks for tags that errors doesn't ask for.",
+    "Write the query that the finding shows",
+    _WHY,
+)
 
-    NOT_A_COUNT = "not_a_count"
-    """It gives a rate, an average or something else, not how many there were."""
-    RATIO = "ratio_not_count"
-    """It is a ratio or a percentage already."""
-    GROUPED = "grouped_query"
-    """It gives a series for each group."""
-    SAME = "same_query"
-    """Errors and total count the same requests."""
-    DIFFERENT_UNITS = "different_units"
-    """One of errors and total is a count, the other isn't."""
-    DIFFERENT_FILTERS = "different_filters"
-    """Total asks for tags that errors doesn't ask for."""
 
-
-@dataclass(frozen=True, slots=True)
-class QueryFinding:
-    """One query that doesn't mean what its criterion takes it for; `fixed` is the whole query to write in its place."""
-
-    fault: QueryFault
-    criterion: str
-    part: str
-    """The criterion's key: errors, total or query."""
-    query: str
-    what: str
-    """What is wrong, and what it does to the reading."""
-    fixed: str
-
-    @property
-    def path(self) -> str:
-        """Where the query stands in the plan."""
-        return f"criteria.{self.criterion}.{self.part}"
-
-    @property
-    def message(self) -> str:
-        """The query and what is wrong with it."""
-        query = self.query if len(self.query) <= _LONGEST_SHOWN else self.query[:_LONGEST_SHOWN] + "…"
-        return f"`{query}`: {self.what}"
-
-    @property
-    def fix(self) -> str:
-        """What to do about it."""
-        if self.fault is QueryFault.SAME and self.part == "errors":
-            return f"Add the tag that tells them in your metric, as in `{self.fixed}`"
-        return f"Write `{self.fixed}`"
+def _found(kind: FindingKind, criterion: str, part: str, query: str, what: str, fixed: str) -> Finding:
+    """A query that doesn't mean what its criterion takes it for; `fixed` is the whole query to write in its place."""
+    shown = query if len(query) <= _LONGEST_SHOWN else query[:_LONGEST_SHOWN] + "…"
+    fix = f"Write `{fixed}`"
+    if kind is SAME and part == "errors":
+        fix = f"Add the tag that tells them in your metric, as in `{fixed}`"
+    return kind.at(f"criteria.{criterion}.{part}", f"`{shown}`: {what}", fix)
 
 
 def lint_rate(
     criterion: str, queries: Mapping[str, str], *, above: bool = False, bucket: timedelta = _BUCKET
-) -> list[QueryFinding]:
+) -> list[Finding]:
     """Find what is wrong with the queries of a `rate`: `errors` (`above` a bar: the successes) and `total`.
 
     `bucket` is the width of a judged bucket. A query that isn't a metric query is left to Datadog, which refuses it at
@@ -81,32 +71,32 @@ def lint_rate(
     rate = _Rate({part.name: part for part in known}, "succeeded" if above else "failed", bucket)
     fixed = rate.fixed
     return [
-        QueryFinding(fault, criterion, part.name, part.query, what, fixed[part.name])
+        _found(fault, criterion, part.name, part.query, what, fixed[part.name])
         for part in known
         for fault, what in rate.faults_of(part)
     ]
 
 
-def lint_count(criterion: str, query: str, *, bucket: timedelta = _BUCKET) -> list[QueryFinding]:
+def lint_count(criterion: str, query: str, *, bucket: timedelta = _BUCKET) -> list[Finding]:
     """Find what is wrong with the query of a `count`, which may be scaled by a constant."""
     part = _Part.read("query", query, scalable=True)
     if part is None:
         return []
     faults = []
     if part.flaws:
-        fault = QueryFault.RATIO if part.is_ratio else QueryFault.NOT_A_COUNT
+        fault = RATIO if part.is_ratio else NOT_A_COUNT
         faults.append((fault, f"{part.reasons}; {_of_sum(part.seconds, bucket)}"))
     if part.groups:
-        faults.append((QueryFault.GROUPED, part.grouped))
-    return [QueryFinding(fault, criterion, "query", query, what, write(part.counting)) for fault, what in faults]
+        faults.append((GROUPED, part.grouped))
+    return [_found(fault, criterion, "query", query, what, write(part.counting)) for fault, what in faults]
 
 
-def lint_value(criterion: str, query: str) -> list[QueryFinding]:
+def lint_value(criterion: str, query: str) -> list[Finding]:
     """Find what is wrong with the query of a `value`: groups, since one series is judged."""
     part = _Part.read("query", query)
     if part is None or not part.groups:
         return []
-    return [QueryFinding(QueryFault.GROUPED, criterion, "query", query, part.grouped, write(ungrouped(part.node)))]
+    return [_found(GROUPED, criterion, "query", query, part.grouped, write(ungrouped(part.node)))]
 
 
 def _of_sum(seconds: float | None, bucket: timedelta) -> str:
@@ -117,7 +107,7 @@ def _of_sum(seconds: float | None, bucket: timedelta) -> str:
     return f"in buckets of {short_duration(bucket)}, {_times(units)}, so `at_most` is reached at another number"
 
 
-_Fault = tuple[QueryFault, str]
+_Fault = tuple[FindingKind, str]
 
 
 @dataclass(frozen=True)
@@ -178,17 +168,17 @@ class _Rate:
 
     def faults_of(self, part: _Part) -> Iterator[_Fault]:
         if part.is_ratio:
-            yield QueryFault.RATIO, f"{part.reasons}; Rampart divides errors by total itself, and needs both as counts"
+            yield RATIO, f"{part.reasons}; Rampart divides errors by total itself, and needs both as counts"
         elif part.flaws:
             yield self._fault_of_units(part)
         if part.groups:
-            yield QueryFault.GROUPED, part.grouped
+            yield GROUPED, part.grouped
         if len(self.parts) < 2:
             return
         if write(getattr(self._counting, part.name)) != write(getattr(self._aligned, part.name)):
-            yield QueryFault.DIFFERENT_FILTERS, self._foreign_to(part)
+            yield DIFFERENT_FILTERS, self._foreign_to(part)
         if write(getattr(self._aligned, part.name)) != write(getattr(self._distinguished, part.name)):
-            yield QueryFault.SAME, self._same()
+            yield SAME, self._same()
 
     @cached_property
     def fixed(self) -> dict[str, str]:
@@ -215,8 +205,8 @@ class _Rate:
     def _fault_of_units(self, part: _Part) -> _Fault:
         others = [other for other in self.parts.values() if other is not part]
         if not others or others[0].flaws:
-            return QueryFault.NOT_A_COUNT, f"{part.reasons}; {self._weight(part.seconds)}"
-        return QueryFault.DIFFERENT_UNITS, f"{part.reasons}, while {others[0].name} is a count: {self._skew(part)}"
+            return NOT_A_COUNT, f"{part.reasons}; {self._weight(part.seconds)}"
+        return DIFFERENT_UNITS, f"{part.reasons}, while {others[0].name} is a count: {self._skew(part)}"
 
     def _skew(self, part: _Part) -> str:
         """What it does to the rate that one part is a count and the other isn't."""

@@ -10,21 +10,21 @@ from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.criteria import Scope
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.monitor import MonitorReading, MonitorTrouble, gaps_of, judge_monitor, unreadable_monitor
+from rampart.finding import Finding, FindingKind
 from rampart.plan.model import Plan, RateSpec
+from rampart.rollout import refusals
 from rampart.rollout.ports import MonitorSource
-from rampart.rollout.start_problem import StartProblem
 
-_ERRORS: Mapping[MonitorTrouble, str] = {
-    MonitorTrouble.ALERTING: "MonitorAlerting",
-    MonitorTrouble.UNKNOWN: "UnknownMonitor",
-    MonitorTrouble.DRAFT: "MonitorIsDraft",
-    MonitorTrouble.MUTED: "MonitorMuted",
-    MonitorTrouble.IN_DOWNTIME: "MonitorInDowntime",
-    MonitorTrouble.NO_DATA: "MonitorHasNoData",
-    MonitorTrouble.NOT_JUDGING: "MonitorNotJudging",
-    MonitorTrouble.REACHES_NOBODY: "MonitorReachesNobody",
+_REFUSALS: Mapping[MonitorTrouble, FindingKind] = {
+    MonitorTrouble.ALERTING: refusals.MONITOR_ALERTING,
+    MonitorTrouble.UNKNOWN: refusals.UNKNOWN_MONITOR,
+    MonitorTrouble.DRAFT: refusals.MONITOR_IS_DRAFT,
+    MonitorTrouble.MUTED: refusals.MONITOR_MUTED,
+    MonitorTrouble.IN_DOWNTIME: refusals.MONITOR_IN_DOWNTIME,
+    MonitorTrouble.NO_DATA: refusals.MONITOR_HAS_NO_DATA,
+    MonitorTrouble.NOT_JUDGING: refusals.MONITOR_NOT_JUDGING,
+    MonitorTrouble.REACHES_NOBODY: refusals.MONITOR_REACHES_NOBODY,
 }
-_WAIT = "Wait until it is quiet: it could not tell a new fault from the old one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,19 @@ def judge_monitors(source: MonitorSource, plan: Plan, now: datetime, *, since: d
     ]
 
 
-def monitor_problems(plan: Plan, reading: MonitorReading, now: datetime) -> Iterator[StartProblem]:
+def monitor_problems(plan: Plan, reading: MonitorReading, now: datetime) -> Iterator[Finding]:
     """Every reason why a monitor keeps a rollout from starting or resuming, the worst first.
 
     A start wants more than a look does: a monitor that warns could not tell a new fault from the old one either.
     """
     where = f"monitors: {reading.monitor}"
     if reading.exists and reading.state.casefold() == "warn":
-        yield StartProblem(_ERRORS[MonitorTrouble.ALERTING], where, "it is already in state 'Warn'", _WAIT)
+        yield refusals.MONITOR_ALERTING.at(where, "it is already in state 'Warn'")
     for gap in gaps_of(reading, now=now, webhook=plan.webhook):
         if gap.trouble is MonitorTrouble.NO_DATA and _may_lack_data(plan, reading):
             continue
-        fix = _WAIT if gap.trouble is MonitorTrouble.ALERTING else gap.fix[:1].upper() + gap.fix[1:]
-        yield StartProblem(_ERRORS[gap.trouble], where, f"it {gap.what}", fix)
+        fix = "" if gap.trouble is MonitorTrouble.ALERTING else gap.fix[:1].upper() + gap.fix[1:]
+        yield _REFUSALS[gap.trouble].at(where, f"it {gap.what}", fix)
 
 
 def _may_lack_data(plan: Plan, reading: MonitorReading) -> bool:

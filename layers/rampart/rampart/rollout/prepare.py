@@ -20,13 +20,14 @@ from rampart.errors import (
 )
 from rampart.evidence.criteria import Scope
 from rampart.evidence.series import Measured, Unavailable
+from rampart.finding import Finding, FindingKind
 from rampart.model import Model
 from rampart.plan.model import Plan, RateSpec, ValueSpec, WhenBlind
-from rampart.plan.queries import queries_of
+from rampart.plan.problems import problems_of
+from rampart.plan.queries import queries_of, query_findings
+from rampart.rollout import refusals
 from rampart.rollout.guards import monitor_problems
-from rampart.rollout.plan_problems import lint_problems, plan_problems
 from rampart.rollout.ports import Clock, FlagStore, MetricSource, RolloutStore
-from rampart.rollout.start_problem import StartProblem
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
 
@@ -78,17 +79,19 @@ class Ready:
 class Refused:
     """No attempt may begin; nothing was claimed and no flag was touched."""
 
-    problems: tuple[StartProblem, ...]
+    problems: tuple[Finding, ...]
     """Everything that was found, at least one."""
+    error: str | None = None
+    """What all of them are called, where their own codes say less."""
 
     def to_wire(self) -> dict[str, Any]:
         """The answer as the state machine `rollout` reads it, which fails with its error and cause."""
-        names = {problem.error for problem in self.problems}
+        codes = {problem.code for problem in self.problems}
         return {
             "outcome": "refused",
-            "error": self.problems[0].error if len(names) == 1 else "StartRefused",
-            "cause": "\n".join(f"[{p.error}] {p}" for p in self.problems),
-            "problems": [{"error": p.error, "where": p.where, "what": p.what, "mend": p.mend} for p in self.problems],
+            "error": self.error or (self.problems[0].code if len(codes) == 1 else "StartRefused"),
+            "cause": "\n".join(f"[{problem.code}] {problem}" for problem in self.problems),
+            "problems": [problem.to_wire() for problem in self.problems],
         }
 
 
@@ -106,12 +109,13 @@ class Prepare:
 
         The outcome is `ready`, or `refused` with every problem that was found; raises StoreError.
         """
+        is_resume = isinstance(document, Mapping) and "resume" in document
         try:
-            if isinstance(document, Mapping) and "resume" in document:
+            if is_resume:
                 return self._resume(Resume.model_validate(document["resume"]), execution)
             plan = Plan.model_validate(document)
         except ValidationError as error:
-            return Refused(tuple(plan_problems(error)))
+            return Refused(tuple(problems_of(error, Resume if is_resume else Plan)), refusals.INVALID_PLAN)
         return self._start(plan, document, execution)
 
     def _start(self, plan: Plan, document: Mapping[str, Any], execution: str) -> Ready | Refused:
@@ -125,7 +129,7 @@ class Prepare:
         ours = not claims and (existing is None or existing.status in CLOSED)
         problems += [*claims, *self._flag_problems(plan, must_be_off=ours)]
         history = self._history(plan, now)
-        problems += [*_query_problems(plan, history), *lint_problems(plan), *self._monitor_problems(plan, now)]
+        problems += [*_query_problems(plan, history), *query_findings(plan), *self._monitor_problems(plan, now)]
         pinned = with_measured_clumps(plan, history)
         weeks = weeks_of(pinned, history)
         problems += week_problems(weeks)
@@ -156,7 +160,7 @@ class Prepare:
         existing = self.store.state(plan.rollout)
         if existing is not None and existing.execution == execution:
             return Ready.of(existing)
-        busy = StartProblem("Busy", "flags", "somebody else held a flag at that moment", "Start again")
+        busy = refusals.BUSY.at("flags", "someone else held a flag at that moment")
         return Refused((*_name_problems(plan, existing), *self._claim_problems(plan)) or (busy,))
 
     def _resume(self, wish: Resume, execution: str) -> Ready | Refused:
@@ -210,55 +214,45 @@ class Prepare:
             return Ready.of(current)
         return Refused((_not_rolled_back(wish.rollout, "somebody else moved it at the same moment; start again"),))
 
-    def _claim_problems(self, plan: Plan) -> Iterator[StartProblem]:
+    def _claim_problems(self, plan: Plan) -> Iterator[Finding]:
         for flag, claim in self.store.claims(plan.flags).items():
             if claim.rollout != plan.rollout:
-                yield StartProblem(
-                    "FlagClaimed",
-                    f"flags: {flag}",
-                    f"the flag belongs to the live rollout {claim.rollout!r}",
-                    f"Complete or abandon {claim.rollout!r} first",
+                belongs = f"the flag belongs to the rollout {claim.rollout!r}"
+                yield refusals.FLAG_CLAIMED.at(
+                    f"flags: {flag}", belongs, f"Complete or abandon {claim.rollout!r} first"
                 )
 
     def _flag_problems(
         self, plan: Plan, *, must_be_off: bool = True, echoes: Container[float] = ()
-    ) -> Iterator[StartProblem]:
+    ) -> Iterator[Finding]:
         """What is wrong with the flags; `echoes` are percentages that a cache may still show of Rampart's own time."""
         for flag in plan.flags:
             where = f"flags: {flag}"
             try:
                 reading = self.flags.read(flag)
             except UnknownFlagError:
-                yield StartProblem("UnknownFlag", where, "there is no such flag", "Create it, or mend its spelling")
+                yield refusals.UNKNOWN_FLAG.at(where, "there is no such flag")
             except FlagCredentialsError as error:
-                yield StartProblem("FlagCredentialsRefused", where, str(error), "Mend the flag store's secret")
+                yield refusals.FLAG_CREDENTIALS.at(where, str(error))
             except FlagStoreError as error:
-                yield StartProblem("FlagStoreUnreachable", where, str(error), "Start again when it answers")
+                yield refusals.FLAG_STORE.at(where, str(error))
             else:
                 if reading.open_gates:
                     gates = ", ".join(reading.open_gates)
-                    yield StartProblem(
-                        "FlagGateOpen",
-                        where,
-                        f"its {gates} gate is open, so a percentage would change nothing",
-                        "Close it first: Rampart moves the percentage of actors only",
+                    yield refusals.FLAG_GATE_OPEN.at(
+                        where, f"its {gates} gate is open, so a percentage would change nothing"
                     )
                 elif reading.percent > 0 and must_be_off and reading.percent not in echoes:
-                    yield StartProblem(
-                        "FlagAlreadyOn",
-                        where,
-                        f"the flag is at {reading.percent:g}%, not at 0%",
-                        "Set it to 0% first: a rollout begins where nobody is exposed",
-                    )
+                    yield refusals.FLAG_ALREADY_ON.at(where, f"the flag is at {reading.percent:g}%, not at 0%")
 
-    def _monitor_problems(self, plan: Plan, now: datetime) -> Iterator[StartProblem]:
+    def _monitor_problems(self, plan: Plan, now: datetime) -> Iterator[Finding]:
         if not plan.monitors:
             return
         try:
             readings = self.metrics.read_monitors(plan.monitors)
         except MonitorsUnreadableError as error:
-            _, mend = _UNAVAILABLE.get(error.reason, _UNREADABLE)
-            yield StartProblem("MonitorsUnreadable", "monitors", str(error), mend)
+            kind = _UNAVAILABLE.get(error.reason, refusals.METRICS_UNREADABLE)
+            yield refusals.MONITORS_UNREADABLE.at("monitors", str(error), kind.fix)
             return
         for reading in readings.values():
             yield from monitor_problems(plan, reading, now)
@@ -268,42 +262,36 @@ class Prepare:
         return self.metrics.read(queries_of(plan), start=end - int(HISTORY.total_seconds()), end=end, bucket=_HOUR)
 
 
-def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[StartProblem]:
+def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[Finding]:
     if existing is None:
         return
     if existing.status in CLOSED:
-        mend = f"Give this run a name of its own, such as {plan.rollout}-2"
+        fix = f"Give this run a name of its own, such as {plan.rollout}-2"
     elif existing.status is Status.LIVE:
-        mend = "It runs already: look at its status, or abandon it and choose another name"
+        fix = "It runs already: look at its status, or abandon it and choose another name"
     else:
-        mend = "Resume it, or abandon it and choose another name"
+        fix = "Resume it, or abandon it and choose another name"
     since = f"{existing.updated:%Y-%m-%d}"
-    yield StartProblem("RolloutExists", "rollout", f"{plan.rollout!r} is {existing.status.value} since {since}", mend)
+    yield refusals.ROLLOUT_EXISTS.at("rollout", f"{plan.rollout!r} is {existing.status.value} since {since}", fix)
 
 
-def _calendar_problems(plan: Plan, now: datetime) -> Iterator[StartProblem]:
+def _calendar_problems(plan: Plan, now: datetime) -> Iterator[Finding]:
     # The first stage's approval is the start itself, so a start obeys the calendar as every advance does.
     if not plan.calendar.is_open(now, plan.zone):
         opens = plan.calendar.next_opening(now, plan.zone)
-        yield StartProblem(
-            "CalendarClosed", "calendar", "no advance may happen now", f"Start again from {opens:%Y-%m-%d %H:%M %Z} on"
+        yield refusals.CALENDAR_CLOSED.at(
+            "calendar", "no advance may happen now", f"Start again from {opens:%Y-%m-%d %H:%M %Z} on"
         )
 
 
-def _query_problems(plan: Plan, history: Mapping[str, Measured]) -> Iterator[StartProblem]:
+def _query_problems(plan: Plan, history: Mapping[str, Measured]) -> Iterator[Finding]:
     for key, measured in history.items():
         name, part = key.rsplit("/", 1)
         where = f"criteria.{name}.{part}"
         if isinstance(measured, Unavailable):
-            error, mend = _UNAVAILABLE.get(measured.reason, _UNREADABLE)
-            yield StartProblem(error, where, measured.detail, mend)
+            yield _UNAVAILABLE.get(measured.reason, refusals.METRICS_UNREADABLE).at(where, measured.detail)
         elif _must_find_something(plan, name, part) and not any(v is not None for _, v in measured.points):
-            yield StartProblem(
-                "QueryFindsNothing",
-                where,
-                f"the query found nothing in the last {HISTORY.days} days",
-                "Mend the metric's name and tags: a metric without data can never pass",
-            )
+            yield refusals.QUERY_FINDS_NOTHING.at(where, f"the query found nothing in the last {HISTORY.days} days")
 
 
 def _must_find_something(plan: Plan, name: str, part: str) -> bool:
@@ -314,34 +302,28 @@ def _must_find_something(plan: Plan, name: str, part: str) -> bool:
     return isinstance(spec, ValueSpec)
 
 
-_UNREADABLE = ("MetricsUnreadable", "Start again when Datadog answers")
-_UNAVAILABLE: Mapping[AbsenceReason | None, tuple[str, str]] = {
-    AbsenceReason.REFUSED_QUERY: ("QueryRefused", "Mend the query: Datadog does not accept it"),
-    AbsenceReason.REFUSED_CREDENTIALS: ("DatadogCredentialsRefused", "Mend Datadog's secret: API key, application key"),
-    AbsenceReason.RATE_LIMITED: ("DatadogRateLimited", "Start again when the limit is over"),
+_UNAVAILABLE: Mapping[AbsenceReason | None, FindingKind] = {
+    AbsenceReason.REFUSED_QUERY: refusals.QUERY_REFUSED,
+    AbsenceReason.REFUSED_CREDENTIALS: refusals.DATADOG_CREDENTIALS,
+    AbsenceReason.RATE_LIMITED: refusals.DATADOG_RATE_LIMITED,
 }
 
 
-def _resume_problems(before: RolloutState, wish: Resume) -> Iterator[StartProblem]:
+def _resume_problems(before: RolloutState, wish: Resume) -> Iterator[Finding]:
     if before.status is not Status.ROLLED_BACK:
         yield _not_rolled_back(wish.rollout, f"it is {before.status.value}")
     elif wish.stage >= len(before.plan.stages):
-        yield StartProblem(
-            "UnknownStage",
-            "stage",
-            f"there is no stage {wish.stage}",
-            f"Stages go from 0 to {len(before.plan.stages) - 1}",
+        yield refusals.UNKNOWN_STAGE.at(
+            "stage", f"there is no stage {wish.stage}", f"Stages go from 0 to {len(before.plan.stages) - 1}"
         )
 
 
-def _unknown_rollout(rollout: str) -> StartProblem:
-    return StartProblem("UnknownRollout", "rollout", f"there is no rollout {rollout!r}", "Mend its name")
+def _unknown_rollout(rollout: str) -> Finding:
+    return refusals.UNKNOWN_ROLLOUT.at("rollout", f"there is no rollout {rollout!r}")
 
 
-def _not_rolled_back(rollout: str, why: str) -> StartProblem:
-    return StartProblem(
-        "NotRolledBack", "rollout", f"{rollout!r} cannot be resumed: {why}", "Only a rolled-back rollout can be resumed"
-    )
+def _not_rolled_back(rollout: str, why: str) -> Finding:
+    return refusals.NOT_ROLLED_BACK.at("rollout", f"{rollout!r} cannot be resumed: {why}")
 
 
 def _staircase(plan: Plan) -> str:

@@ -9,33 +9,22 @@ from rampart.evidence.criteria import RateCriterion, Scope
 from rampart.evidence.history import Week, WeekTrouble, judge_week, outcome_of
 from rampart.evidence.hours import told
 from rampart.evidence.series import Measured, Series
+from rampart.finding import Finding, FindingKind
 from rampart.plan.model import HistoryHour, Plan, RateHistory, RateSpec
 from rampart.plan.power import PowerLeft, power_left
 from rampart.plan.queries import criteria_of, query_key
-from rampart.rollout.start_problem import StartProblem
+from rampart.rollout import refusals
 from rampart.words import count, moment, percent
 
 _FAR = 2.0
 """A week whose rate is so many times the plan's baseline, or so many times less, is worth a sentence."""
 
 
-_PROBLEMS: Mapping[WeekTrouble, tuple[str, str, str]] = {
-    WeekTrouble.CONTRADICTS: (
-        "HistoryContradicts",
-        ".errors",
-        "Fix the queries: each error must be one of the requests that the total counts",
-    ),
-    WeekTrouble.FINDS_NOTHING: (
-        "ErrorsFindNothing",
-        ".errors",
-        "Fix the errors query's name and tags, or the baseline if it is not so any more",
-    ),
-    WeekTrouble.FAILS: ("FailsWithoutFlag", "", "Fix what fails today, or choose another bar"),
-    WeekTrouble.STOPPED: (
-        "ErrorsStopped",
-        ".errors",
-        "Check the errors query's name and tags; if what failed was fixed, set the baseline to what it is now",
-    ),
+_REFUSALS: Mapping[WeekTrouble, tuple[FindingKind, str]] = {
+    WeekTrouble.CONTRADICTS: (refusals.HISTORY_CONTRADICTS, ".errors"),
+    WeekTrouble.FINDS_NOTHING: (refusals.ERRORS_FIND_NOTHING, ".errors"),
+    WeekTrouble.FAILS: (refusals.FAILS_WITHOUT_FLAG, ""),
+    WeekTrouble.STOPPED: (refusals.ERRORS_STOPPED, ".errors"),
 }
 
 
@@ -55,8 +44,8 @@ def with_measured_clumps(plan: Plan, history: Mapping[str, Measured]) -> Plan:
             changes |= {"clump": measured.clump, "clump_source": measured.source}
         if spec.scope is Scope.EVERYONE:
             changes["history"] = _pinned(judge_week(criterion, *answers))
-        criteria[name] = spec.model_copy(update=changes)
-    return plan.model_copy(update={"criteria": criteria})
+        criteria[name] = spec.changed(**changes)
+    return plan.changed(criteria=criteria)
 
 
 def weeks_of(pinned: Plan, history: Mapping[str, Measured]) -> dict[str, Week]:
@@ -84,12 +73,12 @@ def week_in_words(spec: RateSpec) -> str | None:
     return f"{rate} in the week before ({count(kept.errors)} of {count(kept.requests)}){says}"
 
 
-def week_problems(weeks: Mapping[str, Week]) -> Iterator[StartProblem]:
+def week_problems(weeks: Mapping[str, Week]) -> Iterator[Finding]:
     """Every criterion whose week forbids the start."""
     for name, week in weeks.items():
         if week.flaw is not None:
-            error, part, mend = _PROBLEMS[week.flaw.trouble]
-            yield StartProblem(error, f"criteria.{name}{part}", week.flaw.what, mend)
+            kind, part = _REFUSALS[week.flaw.trouble]
+            yield kind.at(f"criteria.{name}{part}", week.flaw.what)
 
 
 def power_of(pinned: Plan, weeks: Mapping[str, Week]) -> list[PowerLeft]:

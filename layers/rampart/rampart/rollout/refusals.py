@@ -1,0 +1,88 @@
+"""Why a rollout may not start or resume: each refusal's code is the error that Step Functions shows."""
+
+from __future__ import annotations
+
+from rampart.finding import FindingKind
+
+INVALID_PLAN = "InvalidPlan"
+"""The error of an input that isn't a plan; its findings are those of the plan."""
+
+_WAIT = "Wait until it is quiet: it could not tell a new fault from the old one"
+_LOOK = "Correct the monitor in Datadog"
+
+ROLLOUT_EXISTS = FindingKind("RolloutExists", "A rollout of this name has run, or runs.", "Choose another name")
+CALENDAR_CLOSED = FindingKind(
+    "CalendarClosed", "The plan's calendar allows no advance now.", "Start again when it is open"
+)
+BUSY = FindingKind("Busy", "Someone else held a flag at that moment.", "Start again")
+FLAG_CLAIMED = FindingKind(
+    "FlagClaimed", "A flag belongs to another rollout.", "Complete or abandon that rollout first"
+)
+UNKNOWN_FLAG = FindingKind("UnknownFlag", "A flag doesn't exist in the flag store.", "Create it, or fix its spelling")
+FLAG_CREDENTIALS = FindingKind(
+    "FlagCredentialsRefused", "The flag store refused the token.", "Fix the flag store's secret"
+)
+FLAG_STORE = FindingKind("FlagStoreUnreachable", "The flag store didn't answer.", "Start again when it answers")
+FLAG_GATE_OPEN = FindingKind(
+    "FlagGateOpen",
+    "Another gate of a flag is open, so a percentage would change nothing.",
+    "Close it first: Rampart moves the percentage of actors only",
+)
+FLAG_ALREADY_ON = FindingKind(
+    "FlagAlreadyOn", "A flag isn't at 0%.", "Set it to 0% first: a rollout begins where nobody is exposed"
+)
+QUERY_REFUSED = FindingKind(
+    "QueryRefused", "Datadog doesn't accept a query.", "Fix the query: Datadog does not accept it"
+)
+DATADOG_CREDENTIALS = FindingKind(
+    "DatadogCredentialsRefused", "Datadog refused the keys.", "Fix Datadog's secret: API key, application key"
+)
+DATADOG_RATE_LIMITED = FindingKind(
+    "DatadogRateLimited", "Datadog is rate-limiting us.", "Start again when the limit is over"
+)
+METRICS_UNREADABLE = FindingKind("MetricsUnreadable", "Datadog didn't answer.", "Start again when Datadog answers")
+QUERY_FINDS_NOTHING = FindingKind(
+    "QueryFindsNothing",
+    "A query found nothing in the week before.",
+    "Fix the metric's name and tags: a metric without data can never pass",
+)
+FAILS_WITHOUT_FLAG = FindingKind(
+    "FailsWithoutFlag",
+    "A criterion failed in the week before, without the flag.",
+    "Fix what fails today, or choose another bar",
+)
+HISTORY_CONTRADICTS = FindingKind(
+    "HistoryContradicts",
+    "In the week before, there were more errors than requests.",
+    "Fix the queries: each error must be one of the requests that the total counts",
+)
+ERRORS_FIND_NOTHING = FindingKind(
+    "ErrorsFindNothing",
+    "The errors query found nothing, or everything, where the baseline expects otherwise.",
+    "Fix the errors query's name and tags, or the baseline if it is not so any more",
+)
+ERRORS_STOPPED = FindingKind(
+    "ErrorsStopped",
+    "Errors stopped in the week before, while requests went on.",
+    "Check the errors query's name and tags; if what failed was fixed, set the baseline to what it is now",
+)
+MONITORS_UNREADABLE = FindingKind(
+    "MonitorsUnreadable", "The plan's monitors couldn't be read.", "Start again when Datadog answers"
+)
+MONITOR_ALERTING = FindingKind("MonitorAlerting", "A monitor of the plan alerts or warns.", _WAIT)
+UNKNOWN_MONITOR = FindingKind("UnknownMonitor", "A monitor of the plan doesn't exist.", _LOOK)
+MONITOR_IS_DRAFT = FindingKind("MonitorIsDraft", "A monitor is a draft, which notifies no one.", _LOOK)
+MONITOR_MUTED = FindingKind("MonitorMuted", "A monitor is muted: it judges, and notifies no one.", _LOOK)
+MONITOR_IN_DOWNTIME = FindingKind("MonitorInDowntime", "A monitor is in a downtime, and notifies no one.", _LOOK)
+MONITOR_HAS_NO_DATA = FindingKind("MonitorHasNoData", "A monitor has had no data for too long.", _LOOK)
+MONITOR_NOT_JUDGING = FindingKind(
+    "MonitorNotJudging", "A monitor is in a state that says neither well nor broken.", _LOOK
+)
+MONITOR_REACHES_NOBODY = FindingKind(
+    "MonitorReachesNobody", "A monitor's message doesn't name this stack's webhook.", _LOOK
+)
+UNKNOWN_ROLLOUT = FindingKind("UnknownRollout", "There is no rollout of this name to resume.", "Fix its name")
+NOT_ROLLED_BACK = FindingKind(
+    "NotRolledBack", "The rollout to resume isn't rolled back.", "Only a rolled-back rollout can be resumed"
+)
+UNKNOWN_STAGE = FindingKind("UnknownStage", "There is no such stage to resume at.", "Choose one of the plan's stages")
