@@ -16,16 +16,18 @@ AWS_BIN := .venv-aws/bin
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# ── Environments: pinned and hashed in requirements/, created once and again only when a lock changes ────────────────
+# ── Environments: pinned and hashed, created once and again only when a lock changes ─────────────────────────────────
 
 dev: .venv/ready ## Make .venv: the command line (.venv/bin/rampart), tests and tools
 local-tools: .venv-aws/ready ## Make .venv-aws: SAM CLI and MiniStack, AWS without Docker
 
-.venv/ready: requirements/uv.txt requirements/dev.txt pyproject.toml
+# The lock is exported, because `uv sync` fetches from the addresses in the lock, past any mirror in UV_DEFAULT_INDEX.
+.venv/ready: requirements/uv.txt uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Rampart needs Python 3.11 or newer: make PYTHON=/path/to/python3")'
 	$(PYTHON) -m venv --without-pip .venv
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes --requirement requirements/uv.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(EXPORT) --no-emit-project --output-file .venv/requirements.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes .venv/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -39,12 +41,13 @@ local-tools: .venv-aws/ready ## Make .venv-aws: SAM CLI and MiniStack, AWS witho
 	$(BIN)/uv pip sync --quiet --python .venv-checkov/bin/python --require-hashes requirements/checkov.txt
 	@touch $@
 
+EXPORT := $(BIN)/uv export --quiet --frozen --no-header --format requirements.txt
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-lock: | .venv/ready ## Bring the locks up to date with the *.in files (UPGRADE=1: newest releases too)
-	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/uv.in --output-file requirements/uv.txt
-	$(COMPILE) $(if $(UPGRADE),--upgrade) layers/dependencies/requirements.in --output-file layers/dependencies/requirements.txt
-	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/dev.in --output-file requirements/dev.txt
+lock: | .venv/ready ## Bring all locks up to date with pyproject.toml and requirements/*.in (UPGRADE=1: newest releases too)
+	$(BIN)/uv lock --quiet $(if $(UPGRADE),--upgrade)
+	$(EXPORT) --only-group uv --output-file requirements/uv.txt
+	$(EXPORT) --only-group lambda --output-file layers/dependencies/requirements.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/local.in --output-file requirements/local.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/checkov.in --output-file requirements/checkov.txt
 

@@ -14,4 +14,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.nodeid.startswith("tests/e2e/") or item.get_closest_marker("e2e"):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.xdist_group("local stack"))
-    items.sort(key=lambda item: "test_secrets_stay_secret" in item.nodeid)  # it looks at what all others wrote
+    # This one needs no other, but the later it runs the more it finds to look through: all that the others wrote.
+    items.sort(key=lambda item: "test_secrets_stay_secret" in item.nodeid)

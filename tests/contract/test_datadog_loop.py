@@ -181,7 +181,7 @@ def test_the_hour_has_so_many_queries_for_everybody(clock: Clock) -> None:
         assert requests.post(url, json=body, headers=KEYS, timeout=10).status_code == 400
 
 
-def test_it_follows_a_flipper_of_another_process_and_remembers_while_that_is_away(
+def test_it_follows_flipper_in_another_process_and_remembers_while_it_is_down(
     flipper: FlipperStandIn, clock: Clock
 ) -> None:
     with DatadogStandIn(claim_letters(), flipper=flipper.url, tick_seconds=0, clock=clock) as datadog:

@@ -56,7 +56,7 @@ def test_the_webhooks_body_is_understood_alone_and_inside_the_gateways_event() -
     assert trigger_of(event) is Trigger.ALERT
 
 
-def test_the_readmes_payload_has_the_title_last_and_is_the_one_that_is_used_everywhere() -> None:
+def test_the_readmes_payload_is_used_everywhere_and_has_its_title_last() -> None:
     payload = payload_of_the_readme()
     used = webhook_payload("cst_claim_letters_use_lighthouse_api_provider")
 
@@ -67,7 +67,7 @@ def test_the_readmes_payload_has_the_title_last_and_is_the_one_that_is_used_ever
 
 @pytest.mark.parametrize("title", ["down", 'index "letters"', "two\nlines", "\\", '<a href="x">', '", "flags": "x'])
 @pytest.mark.parametrize("in_json", [True, False], ids=["escaped", "as it is"])
-def test_the_readmes_payload_is_read_whether_or_not_datadog_escapes_what_it_fills_in(title: str, in_json: bool) -> None:
+def test_the_readmes_payload_is_read_with_and_without_escaping(title: str, in_json: bool) -> None:
     told = {
         "ALERT_TRANSITION": "Triggered",
         "ALERT_ID": "4711",

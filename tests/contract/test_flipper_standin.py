@@ -222,7 +222,7 @@ def test_a_body_that_is_no_json_comes_with_a_200(flipper: FlipperStandIn, kind: 
         answer.json()
 
 
-def test_a_lie_looks_like_a_write_and_is_none(flipper: FlipperStandIn) -> None:
+def test_a_lie_looks_like_a_write_but_is_not_one(flipper: FlipperStandIn) -> None:
     flipper.faults.add(Fault(kind=FaultKind.LIE, method="POST", times=1))
     assert write(flipper, 25).json()["gates"][3]["value"] == "25"
     assert read(flipper).json()["gates"][3]["value"] == "0"

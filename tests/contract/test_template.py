@@ -72,7 +72,7 @@ def test_a_function_may_touch_named_resources_only(template: dict[str, Any], fun
         assert not any("*" in name for name in action)
 
 
-def test_a_question_that_lapses_adds_as_many_events_to_the_history_as_the_plan_reckons_with() -> None:
+def test_a_lapsed_question_adds_the_events_that_the_plan_reckons_with() -> None:
     """Step Functions writes two events for a state, and four more for a task that waits for its token."""
     states = definition("rollout")["States"]
     lapsed = next(c["Next"] for c in states["AwaitApproval"]["Catch"] if "States.Timeout" in c["ErrorEquals"])

@@ -140,7 +140,7 @@ def few_at_once(stack: LocalStack) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("few_at_once")
-def test_a_thousand_copies_of_a_true_alert_at_once_are_one_rollback_one_event_and_one_notice(
+def test_a_thousand_copies_of_an_alert_make_one_rollback_and_one_notice(
     asked: Rollout, stack: LocalStack, sender: Sender, notices: Callable[[], list[dict[str, Any]]]
 ) -> None:
     """All are under way at the same moment; what is throttled or dropped comes again, as Datadog sends it."""

@@ -34,7 +34,7 @@ def flipper_refuses(rollout: Rollout) -> None:
     rollout.stack.flipper.faults.add(fault)
 
 
-def test_a_rollback_that_flipper_refuses_is_done_when_flipper_is_back_without_a_person(
+def test_a_rollback_that_flipper_refuses_completes_when_flipper_is_back(
     new_rollout: NewRollout, stack: LocalStack
 ) -> None:
     """Seconds stand for minutes, as everywhere here: each tick calls it again, for as long as the flag is up."""
@@ -175,9 +175,7 @@ def blinded(rollout: Rollout) -> datetime:
     return state.latest.at
 
 
-def test_while_datadog_is_down_nothing_passes_nobody_is_asked_and_the_gate_is_left_to_lapse(
-    new_rollout: NewRollout, stack: LocalStack
-) -> None:
+def test_while_datadog_is_down_nothing_passes_and_nobody_is_asked(new_rollout: NewRollout, stack: LocalStack) -> None:
     rollout = new_rollout(stages=[{"percent": 1, "hold": "15s"}, {"percent": 100, "hold": "1s"}])
     rollout.start()
     standing = rollout.at(1).standing
@@ -231,9 +229,7 @@ def test_an_approval_is_not_acted_on_while_datadog_is_down(new_rollout: NewRollo
     rollout.at(100)
 
 
-def test_an_alerts_token_is_rotated_without_a_moment_in_which_no_alert_is_believed(
-    new_rollout: NewRollout, stack: LocalStack
-) -> None:
+def test_alerts_are_accepted_throughout_a_token_rotation(new_rollout: NewRollout, stack: LocalStack) -> None:
     """Both tokens are in the secret while Datadog is given the new one; caches follow by themselves."""
     rollout = new_rollout()
     test = rollout.alert(title="[TEST] Download error rate")

@@ -91,7 +91,7 @@ def test_an_approval_needs_a_pass_the_right_gate_and_the_reported_number(new_rol
     assert rollout.percentage == 1
 
 
-def test_a_fault_seen_by_its_own_evidence_takes_the_flag_down_and_voids_the_question(new_rollout: NewRollout) -> None:
+def test_a_failed_criterion_takes_the_flag_down_and_voids_the_question(new_rollout: NewRollout) -> None:
     """No one answers, no monitor alerts, the approval gate is open: the evidence alone acts."""
     bad = {
         "kind": "rate",

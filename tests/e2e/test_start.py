@@ -67,7 +67,7 @@ def test_a_flag_that_is_open_already_is_refused(
     assert end["error"] == ("FlagAlreadyOn" if "percentage_of_actors" in gate else "FlagGateOpen")
 
 
-def test_a_flag_that_another_rollout_holds_is_refused_and_its_owner_is_left_alone(new_rollout: NewRollout) -> None:
+def test_a_flag_of_another_rollout_is_refused_and_its_owner_left_alone(new_rollout: NewRollout) -> None:
     owner = new_rollout()
     owner.start()
     owner.at(1)

@@ -36,6 +36,7 @@ from rampart.rollout.prepare import Prepare
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Event, EventKind
 from tests.faults.outside import HASTE_SECONDS, PATIENCE_SECONDS, SECRET, Outside, client_of, failing
+from tests.table import create_table
 from tests.unit.rollout.world import EXECUTION, FLAG, PLAN, ROLLOUT, World
 
 FUNCTIONS: dict[str, Sequence[str]] = {
@@ -92,12 +93,7 @@ class Scene:
     def set(self) -> None:
         """Put what the world in memory came to into the table and into Flipper."""
         client = boto3.client("dynamodb")
-        client.create_table(
-            TableName=self.table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        )
+        create_table(client, self.table)
         memory = self.world.store
         found = [items.rollout_key(name, "STATE") | items.state_attributes(s) for name, s in memory.states.items()]
         found += [items.claim_attributes(claim) for claim in memory.owners.values()]

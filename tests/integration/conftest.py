@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from rampart.adapters import items
-from rampart.adapters.dynamodb import WATCHED_INDEX, DynamoRolloutStore
+from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
@@ -25,6 +25,7 @@ from rampart.rollout.gate import Answer, Gate, Question
 from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState, Status
 from rampart.words import timestamp
 from tests.records import record
+from tests.table import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -229,22 +230,7 @@ def _as_machine(write: Callable[[], object]) -> None:
 def client(aws: None) -> DynamoDBClient:
     """DynamoDB with the table `rampart`, empty."""
     client = boto3.client("dynamodb")
-    client.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "watched")],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": WATCHED_INDEX,
-                "KeySchema": [
-                    {"AttributeName": "watched", "KeyType": "HASH"},
-                    {"AttributeName": "pk", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-    )
+    create_table(client, TABLE)
     return client
 
 

@@ -32,6 +32,7 @@ from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
 from rampart.words import timestamp
 from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Template
 from tests.records import record
+from tests.table import create_table
 
 FLIPPER_TOKEN = "flipper-token"
 ALERT_TOKEN = "alert-token"
@@ -293,7 +294,7 @@ def run(function: str, allowed: Sequence[Permission], flipper: FlipperStandIn, d
     for _ in range(2):
         number = datadog.state.monitors.create(MONITOR, time.time())["id"]
         datadog.state.monitors.get(number).body["overall_state"] = "OK"
-    with _aws(template, guard, template.environment(f"{function}Function")) as parts:
+    with _aws(guard, template.environment(f"{function}Function")) as parts:
         world = World(flipper, datadog, guard, *parts, now=datetime.now(UTC))
         story = DUTIES[function](world) | world.seen()
     assert not guard.unknown, f"calls that no one knows the permission of: {guard.unknown}"
@@ -305,7 +306,7 @@ _UNWANTED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL")
 
 
 @contextmanager
-def _aws(template: Template, guard: Guard, environment: dict[str, str]) -> Iterator[tuple[Any, Any, str]]:
+def _aws(guard: Guard, environment: dict[str, str]) -> Iterator[tuple[Any, Any, str]]:
     """AWS in memory with the stack's parts; clients that are made inside are guarded, those given out are not."""
     kept = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
     with (
@@ -317,7 +318,7 @@ def _aws(template: Template, guard: Guard, environment: dict[str, str]) -> Itera
         patch.object(boto3, "DEFAULT_SESSION", boto3.Session()) as session,
     ):
         tables, queue = boto3.client("dynamodb"), boto3.client("sqs")
-        url = _build(template, tables, queue)
+        url = _build(tables, queue)
         events: Any = session.events  # its types say that hooks answer nothing
         events.register("before-parameter-build", guard)
         events.register("before-call.sfn", _answer_of_machines)
@@ -329,10 +330,8 @@ def _aws(template: Template, guard: Guard, environment: dict[str, str]) -> Itera
             _forget_clients()
 
 
-def _build(template: Template, tables: Any, queue: Any) -> str:
-    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-    properties = json.loads(json.dumps(template.resources["Table"]["Properties"]))  # plain, for the client to check
-    tables.create_table(TableName="Table", **{name: properties[name] for name in wanted})
+def _build(tables: Any, queue: Any) -> str:
+    create_table(tables, "Table")
     secrets = {
         "rampart/flipper": {"token": FLIPPER_TOKEN},
         "rampart/datadog": {"api_key": API_KEY, "app_key": APP_KEY},

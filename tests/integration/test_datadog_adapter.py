@@ -94,7 +94,7 @@ def test_a_query_without_data_is_an_empty_series(source: Source) -> None:
     assert read(source(), {"nothing": "sum:letters.nothing{*}.as_count()"}) == {"nothing": Series(())}
 
 
-def test_no_queries_are_no_request(source: Source, datadog: DatadogStandIn) -> None:
+def test_without_queries_nothing_is_requested(source: Source, datadog: DatadogStandIn) -> None:
     assert read(source(), {}) == {}
     assert not datadog.requests
 
@@ -283,7 +283,7 @@ class RotatingSecret:
         return self.known
 
 
-def test_keys_that_were_rotated_are_read_anew(source: Source, datadog: DatadogStandIn) -> None:
+def test_keys_that_were_rotated_are_read_again(source: Source, datadog: DatadogStandIn) -> None:
     metrics = source(RotatingSecret({"api_key": "old", "app_key": APP_KEY}, KEYS))
     assert reasons(read(metrics)) == {None}
     assert reasons(read(metrics)) == {None}
@@ -295,7 +295,7 @@ def test_keys_that_are_wrong_are_refused_after_one_call(source: Source, datadog:
     assert len(datadog.requests) == 1
 
 
-def test_a_secret_without_both_keys_is_refused_and_the_environments_are_not_used(
+def test_a_secret_without_both_keys_is_refused(
     source: Source, datadog: DatadogStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DD_APP_KEY", APP_KEY)

@@ -77,14 +77,12 @@ def test_one_monitor_is_one_request(source: Source, datadog: DatadogStandIn) -> 
     assert requests_of(datadog) == [f"/api/v1/monitor/{only}"]
 
 
-def test_no_monitor_is_no_request(source: Source, datadog: DatadogStandIn) -> None:
+def test_without_monitors_nothing_is_requested(source: Source, datadog: DatadogStandIn) -> None:
     assert source().read_monitors([]) == {}
     assert requests_of(datadog) == []
 
 
-def test_a_monitor_that_is_not_listed_is_asked_for_before_it_is_said_not_to_exist(
-    source: Source, datadog: DatadogStandIn
-) -> None:
+def test_an_unlisted_monitor_is_requested_before_it_counts_as_missing(source: Source, datadog: DatadogStandIn) -> None:
     first, gone, last = monitor(datadog), monitor(datadog), monitor(datadog)
     datadog.state.monitors.delete(gone)
     found = source().read_monitors([first, gone, last])
@@ -273,7 +271,7 @@ def test_a_monitor_that_is_said_to_be_deleted_does_not_exist() -> None:
 
 
 @pytest.mark.parametrize("minutes", [True, "20", -1, 0, float("nan"), 10**400, [20]])
-def test_a_time_frame_that_is_none_is_none(minutes: object) -> None:
+def test_a_missing_time_frame_stays_missing(minutes: object) -> None:
     assert said(options={"no_data_timeframe": minutes}).no_data_minutes is None
 
 

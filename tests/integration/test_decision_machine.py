@@ -16,6 +16,7 @@ import pytest
 from local import ministack
 from rampart.adapters import items
 from rampart.words import timestamp
+from tests.table import create_table
 
 pytestmark = pytest.mark.skipif(not ministack.INTERPRETER.exists(), reason="no .venv-aws: `make local-tools` makes it")
 
@@ -91,12 +92,7 @@ def text(later: timedelta) -> str:
 def decisions() -> Iterator[Decisions]:
     with ministack.running() as aws:
         table, machines = aws.client("dynamodb"), aws.client("stepfunctions")
-        table.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        )
+        create_table(table, TABLE)
         names = {"Partition": "aws", "Table": TABLE, "RollbackFunction": "none", "RolloutMachineArn": "none"}
         written = (ministack.ROOT / "functions" / "decision.asl.json").read_text()
         made = machines.create_state_machine(
@@ -137,7 +133,7 @@ def test_a_late_answer_is_refused_and_leaves_no_trace(decisions: Decisions, deci
         ({}, {"gate": None}, "BadInput"),
     ],
 )
-def test_an_answer_that_the_gate_does_not_take_is_refused_by_name_and_leaves_no_trace(
+def test_an_answer_that_does_not_fit_the_gate_is_refused_without_a_trace(
     decisions: Decisions, gate: dict[str, Any], said: dict[str, Any], error: str
 ) -> None:
     rollout = decisions.gate(**gate)

@@ -224,9 +224,7 @@ def test_a_lapsed_claim_is_not_given_back_for_who_took_over(
     assert telling(later + timedelta(milliseconds=1)) is Turn.OTHERS
 
 
-def test_an_event_that_is_not_there_is_nobodys_turn_and_is_not_made(
-    table: DynamoRolloutStore, client: DynamoDBClient
-) -> None:
+def test_a_missing_event_is_neither_claimed_nor_created(table: DynamoRolloutStore, client: DynamoDBClient) -> None:
     missing = "claim-letters", "EVENT#2026#1", "topic"
     assert table.claim_telling(*missing, NOW, lapsed=NOW) is Turn.NOBODYS
     table.mark_told(*missing, NOW)
@@ -281,7 +279,7 @@ def test_a_condition_that_does_not_hold_is_not_tried_again(live: Live) -> None:
 
 
 @pytest.mark.parametrize("code", ["ThrottlingError", "ValidationError", "ItemCollectionSizeLimitExceeded"])
-def test_a_write_that_is_cancelled_for_another_reason_is_no_conflict(live: Live, code: str) -> None:
+def test_a_write_that_is_cancelled_for_another_reason_is_not_a_conflict(live: Live, code: str) -> None:
     """The reasons' codes tell: the message speaks of conditions in each of these."""
     with pytest.raises(StoreError, match=code) as caught:
         committed_with(CancellingClient([code]), live())

@@ -146,7 +146,7 @@ class RotatingSecret:
         return self.known
 
 
-def test_a_token_that_was_rotated_is_read_anew_once(flipper: FlipperStandIn) -> None:
+def test_a_rotated_token_is_read_again_once(flipper: FlipperStandIn) -> None:
     secret = RotatingSecret({"token": "old"}, {"token": TOKEN})
     store = FlipperFlagStore(flipper.api, secret)
     assert store.read(FLAG).percent == 0

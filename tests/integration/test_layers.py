@@ -148,7 +148,7 @@ def test_a_change_of_our_own_layer_uploads_kilobytes(rampart: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("layer", ["dependencies", "rampart"])
-def test_a_layer_brings_the_bytecode_of_every_module_and_of_no_other_interpreter(
+def test_a_layer_has_the_bytecode_of_every_module_for_its_interpreter_only(
     layer: str, request: pytest.FixtureRequest
 ) -> None:
     """Lambda's code folder is read-only: what is not compiled here is compiled at every cold start."""
@@ -190,7 +190,7 @@ def test_us_holidays_are_known_from_the_layer_alone(dependencies: Path) -> None:
     )
 
 
-def test_every_module_and_handler_can_be_imported_from_the_layers_and_lambdas_boto3(
+def test_every_module_can_be_imported_from_the_layers_and_lambdas_boto3(
     dependencies: Path, rampart: Path, tmp_path: Path
 ) -> None:
     for package in RUNTIME_BRINGS:

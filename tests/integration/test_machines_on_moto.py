@@ -29,6 +29,7 @@ from moto import mock_aws
 from rampart.adapters import items
 from rampart.rollout.gate import GateKind
 from rampart.rollout.state import EventKind
+from tests.table import create_table
 
 DEFINITION = Path(__file__).parents[2] / "functions" / "rollout.asl.json"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:rampart-rollout"
@@ -155,12 +156,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}):
         role = boto3.client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         table = boto3.client("dynamodb")
-        table.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        )
+        create_table(table, TABLE)
         functions = boto3.client("lambda")
         arns = {name: _function(functions, name, role) for name in ("prepare", "advance", "rollback")}
         names = {f"{name.title()}Function": arn for name, arn in arns.items()} | {"Partition": "aws", "Table": TABLE}
@@ -224,7 +220,7 @@ def test_a_blind_gate_that_asks_leads_to_a_question(machine: Machine) -> None:
     assert machine.events() == [EventKind.BLIND.value, EventKind.ASKED.value]
 
 
-def test_a_person_who_goes_on_unseen_is_taken_to_the_advance_with_that_very_gate(machine: Machine) -> None:
+def test_an_override_at_a_blind_gate_advances_with_that_gate(machine: Machine) -> None:
     machine.start(machine.ready(), ADVANCED, {"outcome": "advanced", "stage": 0})
     blind = machine.gate(GateKind.BLIND)
     said = {"decision": "override", "by": "ann", "gate": blind["id"]}
@@ -293,7 +289,7 @@ def test_a_rollback_ends_the_wait_and_calls_no_function_any_more(machine: Machin
     assert len(machine.called()) == 2
 
 
-def test_a_gate_that_cannot_open_since_the_attempt_was_halted_ends_the_execution(machine: Machine) -> None:
+def test_a_gate_that_cannot_open_in_a_halted_attempt_ends_the_execution(machine: Machine) -> None:
     """A rollback between two gates: the transaction is canceled, and no one waits forever."""
     machine.start(machine.ready(), ADVANCED, status="halted")
 

@@ -93,7 +93,7 @@ def test_a_gate_of_any_value_is_read_or_refused_by_name(gate: str, value: str) -
 
 
 @pytest.mark.parametrize("value", [HUGE, "1" * 5000, "1e999", "NaN", "true", NESTED, FOLLOWED, f'"{HUGE}"'], ids=ids)
-def test_a_percentage_that_is_none_is_refused_by_name(value: str) -> None:
+def test_a_value_that_is_not_a_percentage_is_refused_by_name(value: str) -> None:
     with pytest.raises(FlagStoreError, match="cannot be understood"):
         flag_store(gates(percentage_of_actors=value)).read("letters")
 
@@ -216,7 +216,7 @@ def secret(text: str) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize("text", [*(each for each in ODD if each[0] != "{"), "", "{", '{"token": '], ids=ids)
-def test_a_secret_that_is_no_object_is_refused_without_its_text(text: str) -> None:
+def test_a_secret_that_is_not_an_object_is_refused_without_its_text(text: str) -> None:
     with pytest.raises(SecretUnavailableError) as refused:
         secret(text)
     assert refused.value.__cause__ is None
@@ -268,7 +268,7 @@ def test_stored_evidence_is_an_answer_or_a_value_error(stored: Any) -> None:
 
 
 @pytest.mark.parametrize("odd", [*ODD, '"how many?"', '"3"', "-1e400"], ids=ids)
-def test_a_report_that_is_no_number_was_not_reported_and_its_gate_is_still_read(odd: str) -> None:
+def test_a_report_that_is_not_a_number_counts_as_not_reported(odd: str) -> None:
     """An answer that cannot be read would end the attempt; one without its number only passes nothing."""
     answer = {"decision": "override", "by": "b", "note": "n", "execution": "e", "at": "2026-03-10T10:00:00.000Z"}
     gate = {

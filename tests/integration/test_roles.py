@@ -95,7 +95,7 @@ def needed_by(template: Template, machine: str) -> Iterator[Permission]:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_a_machine_may_do_what_its_definition_does_where_it_does_it_and_nothing_else(machine: str) -> None:
+def test_a_machine_may_do_exactly_what_its_definition_does(machine: str) -> None:
     template = Template()
     allowed = {each for each in template.permissions(machine) if not each.action.startswith("logs:")}
 

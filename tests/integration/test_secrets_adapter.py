@@ -82,7 +82,7 @@ def test_a_secret_is_not_read_before_it_is_used(secrets: SecretsManagerSecrets, 
     assert not reads
 
 
-def test_a_secret_is_read_anew_at_most_once_in_30_seconds(
+def test_a_secret_is_read_again_at_most_once_in_30_seconds(
     secrets: SecretsManagerSecrets, client: SecretsManagerClient, watch: Stopwatch, reads: list[str]
 ) -> None:
     secret = secrets.named(NAME)
@@ -180,12 +180,12 @@ def test_two_tokens_are_valid_during_a_rotation() -> None:
 
 
 @pytest.mark.parametrize("content", [{}, {"token": ""}, {"token": None}, {"token": 7}, {"other": "x"}])
-def test_an_alert_secret_without_a_token_is_unavailable_and_lets_nobody_in(content: dict[str, object]) -> None:
+def test_an_alert_secret_without_a_token_lets_nobody_in(content: dict[str, object]) -> None:
     with pytest.raises(SecretUnavailableError, match="holds no token"):
         AlertTokens(FixedSecret(content)).current()
 
 
-def test_the_alert_tokens_are_read_anew(secrets: SecretsManagerSecrets, client: SecretsManagerClient) -> None:
+def test_the_alert_tokens_are_read_again(secrets: SecretsManagerSecrets, client: SecretsManagerClient) -> None:
     tokens = AlertTokens(secrets.named(NAME))
     assert tokens.current() == (HIDDEN,)
     rotate(client, "newer")
@@ -208,7 +208,7 @@ class Silent:
         return {"SecretString": json.dumps({"token": SecretId})}
 
 
-def test_an_alert_does_not_wait_for_a_silent_secrets_manager_while_it_knows_its_secrets(watch: Stopwatch) -> None:
+def test_an_alert_with_cached_secrets_does_not_wait_for_secrets_manager(watch: Stopwatch) -> None:
     """The alert's token and the flag store's are both too old; waiting for each would leave no time for the flag."""
     manager = Silent()
     secrets = SecretsManagerSecrets(manager, lifetime_seconds=300, monotonic=watch)  # type: ignore[arg-type]  # one call of it
@@ -239,7 +239,7 @@ def test_what_is_silent_is_asked_again_after_a_while(watch: Stopwatch) -> None:
     manager.released.set()
 
 
-def test_a_cold_function_gives_up_on_secrets_manager_before_datadog_gives_up_on_it(
+def test_a_cold_start_gives_up_on_secrets_manager_before_datadog_times_out(
     aws: None,
 ) -> None:
     wiring.secrets.cache_clear()

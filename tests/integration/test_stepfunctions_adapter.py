@@ -67,7 +67,7 @@ def test_a_token_that_nobody_waits_for_is_a_closed_gate(client: SFNClient, opera
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_a_refusal_of_another_kind_is_no_closed_gate(client: SFNClient, operation: str) -> None:
+def test_a_refusal_of_another_kind_is_not_a_closed_gate(client: SFNClient, operation: str) -> None:
     with Stubber(client) as stubber:
         stubber.add_client_error(operation, "ThrottlingException")
         with pytest.raises(GateError, match="ThrottlingException") as caught:

@@ -123,7 +123,7 @@ def test_a_title_turns_no_recovery_into_an_alert(order: str, title: str) -> None
     assert door.asked == []
 
 
-def test_the_date_that_stands_before_the_title_counts_and_one_that_a_title_contradicts_does_not() -> None:
+def test_a_date_before_the_title_counts_and_one_the_title_contradicts_does_not() -> None:
     """An old alert that is played again stays too old; a title must not make a new one old."""
     old, quoted = str(int(DATE) - 1_200_000), f'", "date": "{DATE}'
     assert Door().post_text(body("the title last", quoted, date=old))[1]["outcome"] == "ignored"
@@ -132,7 +132,7 @@ def test_the_date_that_stands_before_the_title_counts_and_one_that_a_title_contr
     assert Door().post_text(body("the title after the cycle", f'", "date": "{old}'))[1]["outcome"] == "rolled_back"
 
 
-def test_two_transitions_that_both_stand_behind_a_title_count_as_the_one_that_rolls_back() -> None:
+def test_of_two_transitions_after_a_title_the_one_that_rolls_back_counts() -> None:
     for quoted, true in (("Recovered", "Triggered"), ("Triggered", "Recovered")):
         text = body("over several lines", f'", "transition": "{quoted}', true)
         assert read_alert(text).transition == "Triggered"
@@ -158,7 +158,7 @@ def test_a_key_that_a_title_spells_with_escapes_does_not_count(order: str) -> No
     assert (alert.transition, alert.monitor) == ("Triggered", "12345")
 
 
-def test_a_readable_document_is_held_to_its_form_though_its_title_has_line_breaks() -> None:
+def test_a_readable_document_is_validated_despite_line_breaks_in_its_title() -> None:
     text = body("the title last", "two\nlines").replace(", ".join(FLAGS), "web,$FLAG")
     assert Door().post_text(text)[1]["why"] == "flags.1: isn't a valid flag name"
 
@@ -197,7 +197,7 @@ def test_what_is_really_missing_is_400_and_named(missing: str, title: str) -> No
         ("3", "body: must be a JSON object"),
     ],
 )
-def test_what_is_no_alert_at_all_is_400(text: str, why: str) -> None:
+def test_what_is_not_an_alert_at_all_gets_a_400(text: str, why: str) -> None:
     status, answer = Door().post_text(text)
     assert status == 400
     assert why in answer["why"]

@@ -48,7 +48,7 @@ def test_numbers_may_be_numbers(door: Door) -> None:
     assert door.asked[0].monitor == "12345"
 
 
-def test_what_datadog_adds_one_day_is_no_reason_to_stay_up(door: Door) -> None:
+def test_unknown_fields_of_datadog_do_not_keep_a_flag_up(door: Door) -> None:
     assert door.post(color="green")[0] == 200
     assert door.asked
 
@@ -90,7 +90,7 @@ def test_during_a_rotation_both_tokens_are_believed(door: Door) -> None:
     assert door.tokens.refreshes == 0
 
 
-def test_a_token_that_is_newer_than_the_cache_is_read_anew_before_it_is_refused(door: Door) -> None:
+def test_a_token_newer_than_the_cache_is_read_again_before_it_is_refused(door: Door) -> None:
     door.tokens.real = ("brand new",)
     assert door.post("brand new")[0] == 200
     assert door.post("wrong")[0] == 401
@@ -229,7 +229,7 @@ def test_a_token_is_found_however_json_writes_it(door: Door) -> None:
     assert door.asked == []
 
 
-def test_without_a_valid_token_in_the_header_a_token_in_the_body_is_no_oracle(door: Door) -> None:
+def test_a_token_in_the_body_is_not_an_oracle_without_a_valid_header(door: Door) -> None:
     """401 whether or not the body holds the token: no one learns by it that a guess was right."""
     assert door.post("wrong", title=TOKEN) == door.post("wrong", title="guess") == (401, {"error": "unauthorized"})
 

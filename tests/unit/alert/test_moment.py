@@ -39,12 +39,12 @@ def test_iso_8601_with_an_offset_is_read(moment: datetime, between: str, offset:
         *["2026-03-10", "2026-03-10T14:00:00", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"],
     ],
 )
-def test_what_is_no_time_counts_as_not_said(value: object) -> None:
+def test_what_is_not_a_time_counts_as_not_said(value: object) -> None:
     """A time without an offset too: read in the wrong zone, an alert of now would be too old to act on."""
     assert rolls_back(value)
 
 
-def test_yes_is_no_time() -> None:
+def test_yes_is_not_a_time() -> None:
     assert epoch_milliseconds(True) == 0
 
 

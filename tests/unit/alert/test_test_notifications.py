@@ -25,7 +25,7 @@ HELD = {"letters_api": "letters", "mobile:letters": "letters", "forms_api": "for
         ),
     ],
 )
-def test_it_names_the_rollouts_that_it_would_roll_back_and_the_flags_that_none_holds(flags: str, why: str) -> None:
+def test_it_names_the_rollouts_it_would_roll_back_and_unclaimed_flags(flags: str, why: str) -> None:
     door = Door(held=HELD)
     answer = door.post(title="[TEST] [Triggered] download error rate", flags=flags)
     assert answer == (200, {"outcome": "ignored", "why": f"a test notification: {why}"})

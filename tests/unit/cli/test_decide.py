@@ -97,7 +97,7 @@ def test_what_needs_a_note_is_not_sent_without_one(waiting: Terminal, arguments:
 @pytest.mark.parametrize(
     "report", ["complaints", "=0", "complaints=-1", "complaints=many", "complaints=inf", "praise=3"]
 )
-def test_a_report_that_is_no_number_of_a_reported_criterion_is_wrong_usage(waiting: Terminal, report: str) -> None:
+def test_a_report_that_is_not_a_number_is_wrong_usage(waiting: Terminal, report: str) -> None:
     code, _, _ = waiting.run("approve", "letters", "--gate", "g", "--by", "Ada", "--reported", report)
     assert code == 2
     assert waiting.machines.started == []
@@ -137,7 +137,7 @@ def test_a_rollback_needs_neither_the_table_nor_a_confirmation(terminal: Termina
     assert "flags" not in terminal.machines.input
 
 
-def test_a_rollback_that_is_recorded_and_not_done_is_no_refusal_and_says_what_to_do(terminal: Terminal) -> None:
+def test_a_recorded_but_unfinished_rollback_says_what_to_do(terminal: Terminal) -> None:
     terminal.records.states["letters"] = live(status=Status.HALTED, gate=None)
     terminal.decisions_end("FAILED", error="States.Timeout", cause="Task timed out after 60 seconds")
     code, shown = terminal.run_json("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
@@ -217,7 +217,7 @@ def test_an_inconclusive_gate_shows_the_command_that_overrides(terminal: Termina
         (Verdict.PASS, "Ada approves, whatever people report"),
     ],
 )
-def test_an_undecided_stage_is_approved_without_proof_and_only_a_fail_is_overridden(
+def test_an_undecided_stage_is_approved_and_only_a_fail_is_overridden(
     terminal: Terminal, verdict: Verdict, said: str
 ) -> None:
     state, gate = asked(verdict)

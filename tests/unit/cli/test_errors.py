@@ -77,7 +77,7 @@ def test_an_unknown_rollout_is_told_with_those_that_are_watched(terminal: Termin
 @pytest.mark.parametrize(
     "failure", [EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), HTTPClientError(error="cut")]
 )
-def test_an_endpoint_that_does_not_answer_is_no_matter_of_permissions(terminal: Terminal, failure: Exception) -> None:
+def test_an_endpoint_that_does_not_answer_is_not_a_permission_problem(terminal: Terminal, failure: Exception) -> None:
     terminal.failure = failure
     fix = terminal.run_json("status")[1]["error"]["fix"]
     assert "AWS_ENDPOINT_URL" in fix

@@ -47,7 +47,7 @@ def test_a_line_holds_an_id_and_pairs_of_errors_and_total() -> None:
         ('{"id": 1, "buckets": [{"errors": 1, "total": 2}]}', "its bucket 0 is"),
     ],
 )
-def test_a_line_that_is_no_series_is_named_by_its_number_and_says_why(line: str, why: str) -> None:
+def test_a_line_that_is_not_a_series_is_named_by_its_number_and_says_why(line: str, why: str) -> None:
     with pytest.raises(InputError) as refused:
         parse_line((3, line))
     assert str(refused.value).startswith("line 3 isn't a series: ")
@@ -88,7 +88,7 @@ def test_a_header_without_rows_is_a_series_without_buckets(csv: Csv) -> None:
         ("2025-07-29,some,2", "line 1: 'some' isn't a number"),
     ],
 )
-def test_a_csv_that_is_no_series_names_the_line_and_says_why(csv: Csv, text: str, why: str) -> None:
+def test_a_csv_that_is_not_a_series_names_the_line_and_says_why(csv: Csv, text: str, why: str) -> None:
     with pytest.raises(InputError) as refused:
         read_csv(csv(text))
     assert why in str(refused.value)

@@ -84,7 +84,7 @@ def test_another_attempts_stage_is_not_taken_for_this_ones(terminal: Terminal, p
     assert (code, shown["error"]["name"]) == (3, "StillStarting")
 
 
-def test_an_attempt_that_was_rolled_back_at_once_is_no_success(terminal: Terminal, plan_file: Path) -> None:
+def test_an_attempt_that_was_rolled_back_at_once_is_not_a_success(terminal: Terminal, plan_file: Path) -> None:
     terminal.records.states["letters"] = live(execution=f"rollout:{FIRST}", status=Status.ROLLED_BACK, percent=0.0)
     code, shown = terminal.run_json("start", str(plan_file), "--wait")
     assert (code, shown["error"]["name"]) == (1, "RolledBack")
@@ -128,7 +128,7 @@ def test_an_invalid_plan_is_refused_before_anybody_is_asked(terminal: Terminal, 
         (b"rollout: " + b"x" * 300_000, "bytes"),
     ],
 )
-def test_a_file_that_is_no_plan_is_told_with_exit_code_2(
+def test_a_file_that_is_not_a_plan_is_told_with_exit_code_2(
     terminal: Terminal, tmp_path: Path, command: str, content: bytes, told: str
 ) -> None:
     path = tmp_path / "plan.yaml"

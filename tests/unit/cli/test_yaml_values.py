@@ -41,7 +41,7 @@ def test_dates_need_no_quotes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("written", ["true", "yes", "on", "Yes", "ON", "True"])
-def test_a_boolean_is_no_number_of_a_plan_however_yaml_spells_it(tmp_path: Path, written: str) -> None:
+def test_a_boolean_is_not_a_number_of_a_plan_however_yaml_spells_it(tmp_path: Path, written: str) -> None:
     with pytest.raises(RefusedError) as refused:
         read_plan(plan_file(tmp_path, percent=written, users=written, clump=written))
     told = {problem.where: problem.message for problem in refused.value.problems}

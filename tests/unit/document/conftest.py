@@ -10,6 +10,7 @@ from rampart_cli.document import Reading, read
 
 PAGES = Path(__file__).parent / "pages"
 TODAY = date(2026, 3, 1)
+Read = Callable[[str | bytes], Reading]
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def page() -> Callable[[str], bytes]:
 
 
 @pytest.fixture
-def reading() -> Callable[[str | bytes], Reading]:
+def reading() -> Read:
     """Read a page that a test writes."""
 
     def make(text: str | bytes) -> Reading:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ from rampart_cli.document import Reading
 from rampart_cli.document.bindings_file import read_bindings
 from rampart_cli.document.bound_queries import with_bound_queries
 
+from .conftest import Read
+
 SHIPPED = Path(__file__).parents[3] / "events" / "bindings.yaml"
 PAGE = """# Rollout plan: letters
 ## Stage A: 100% of users
@@ -28,8 +29,6 @@ PAGE = """# Rollout plan: letters
 - Index error rate: < 1%
 """
 BAD, ALL = "sum:x{env:prod,status:5*}", "sum:x{env:prod}.as_count()"
-
-Read = Callable[[str], Reading]
 
 
 def bindings(**criteria: dict[str, Any]) -> str:
@@ -48,7 +47,7 @@ def codes(reading: Reading) -> list[tuple[FindingKind, int]]:
     return [(each.kind, each.line) for each in reading.diagnostics if each.kind in set(kinds_in(query_lint))]
 
 
-def test_a_bound_query_is_a_finding_at_the_criterions_line_with_the_query_to_write(reading: Read) -> None:
+def test_a_faulty_bound_query_is_a_finding_at_the_criterions_line(reading: Read) -> None:
     page = reading(PAGE)
     found = with_bound_queries(page, read_bindings(bindings(**BOUND | {"index*": RATE | {"errors": BAD}})))
     assert codes(found) == [(query_lint.DIFFERENT_UNITS, 4)]
@@ -75,7 +74,7 @@ def test_every_kind_of_criterion_is_looked_at(reading: Read, changes: dict[str, 
     assert [each for each, _ in codes(found)] == [code]
 
 
-def test_what_is_bound_rightly_or_not_used_by_the_page_is_no_finding(reading: Read) -> None:
+def test_what_is_bound_rightly_or_not_used_by_the_page_is_not_a_finding(reading: Read) -> None:
     page = reading(PAGE)
     assert with_bound_queries(page, read_bindings(bindings(**BOUND))) == page
     assert with_bound_queries(page, read_bindings(bindings(refunds={"kind": "count", "query": BAD}))) == page

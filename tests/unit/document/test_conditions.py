@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from rampart_cli.document import Reading
 
-Read = Callable[[str | bytes], Reading]
+from .conftest import Read
 
 
 def _bars(found: Reading) -> list[tuple[str, str | None, float | None]]:
@@ -46,7 +44,7 @@ def test_a_condition_to_go_on_or_back_is_a_bar_wherever_it_stands(
         "For instance, proceed only when the error rate is < 9%.",
     ],
 )
-def test_a_tale_an_example_or_a_time_is_no_condition(reading: Read, text: str) -> None:
+def test_a_tale_an_example_or_a_time_is_not_a_condition(reading: Read, text: str) -> None:
     assert _bars(reading(_page(text))) == []
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rampart_cli.document import Bindings, Reading, draft, read
 from rampart_cli.document.draft import scalar
 
-Read = Callable[[str], Reading]
+from .conftest import Read
 
 
 def _draft(reading: Reading) -> str:

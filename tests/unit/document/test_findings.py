@@ -10,14 +10,14 @@ import pytest
 from rampart.finding import FindingKind
 from rampart_cli.document import Code, Reading, Severity, read
 
-Read = Callable[[str], Reading]
+from .conftest import Read
 
 
 def _message(reading: Reading, code: FindingKind, nth: int = 0) -> str:
     return [diagnostic.message for diagnostic in reading.diagnostics if diagnostic.kind is code][nth]
 
 
-def test_a_heading_and_a_body_that_disagree_are_both_reported_and_no_percentage_is_taken(reading: Read) -> None:
+def test_a_heading_and_a_body_that_disagree_are_reported_and_neither_is_used(reading: Read) -> None:
     found = reading("# Plan\n### Stage B: 25% of users\n- Percentage of users: 10%\n")
 
     [stage] = found.plans[0].stages
@@ -57,7 +57,7 @@ def test_a_date_without_a_year_is_not_checked_for_weekends_and_holidays(reading:
     assert not codes & {Code.HOLIDAY_DATE, Code.WEEKEND_DATE_VS_BUSINESS_DAY}
 
 
-def test_results_of_a_past_stage_are_no_finding(page: Callable[[str], bytes]) -> None:
+def test_results_of_a_past_stage_are_not_a_finding(page: Callable[[str], bytes]) -> None:
     before = read(page("early-results"), today=date(2026, 9, 13))
     after = read(page("early-results"), today=date(2026, 9, 14))
 
@@ -97,7 +97,7 @@ def test_a_filled_in_rollback_section_is_seen_and_an_empty_one_is_not(reading: R
         "Monitor 12345 calls us.",
     ],
 )
-def test_a_monitor_is_named_by_its_link_its_label_its_number_or_in_quotation_marks(reading: Read, said: str) -> None:
+def test_a_monitor_is_named_by_link_label_number_or_quotation(reading: Read, said: str) -> None:
     found = reading(f"# Plan\n## Stage A: 100%\n{said}\n")
 
     assert Code.MISSING_MONITOR not in {diagnostic.kind for diagnostic in found.diagnostics}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 
 import pytest
 
-from rampart_cli.document import Reading, outline_of
+from rampart_cli.document import outline_of
 
-Read = Callable[[str | bytes], Reading]
+from .conftest import Read
 
 
 def _fold(summary: str, text: str) -> str:
@@ -27,14 +26,14 @@ def test_a_fold_may_be_a_stage(reading: Read) -> None:
 
 
 @pytest.mark.parametrize("stage", ["## Stage A: 5%", "**Stage A: 5%**"])
-def test_a_stage_goes_on_behind_its_folded_results(reading: Read, stage: str) -> None:
+def test_a_stage_goes_on_after_its_folded_results(reading: Read, stage: str) -> None:
     results = _fold("Results", "- 5/6/2026: increase to 40% of users\n\n### Stage Z: 60%")
     found = reading(f"# Intake\n\n{stage}\n\n{results}- Dates: 5/4/2026\n\n## Stage B: 100%\n").plans[0]
 
     assert [(s.percent, s.start) for s in found.stages] == [(5, date(2026, 5, 4)), (100, None)]
 
 
-def test_what_changed_is_no_plan_in_a_fold_and_in_one_within_it(reading: Read) -> None:
+def test_what_changed_is_not_a_plan_in_a_fold_and_in_one_within_it(reading: Read) -> None:
     inner = _fold("Stage Y: 70%", "Stage Y: 70% of users")
     text = _fold("Change history", f"- Stage Z: 60% of users\n\n{inner}- Stage X: 80% of users")
     found = reading(f"# Intake\n\n{text}## Stage A: 5%\n\n## Stage B: 100%\n").plans[0]

@@ -143,7 +143,7 @@ def test_what_nests_deeper_than_is_followed_is_said() -> None:
     ],
     ids=["10 MB line", "bytes", "UTF-16"],
 )
-def test_what_is_no_page_is_refused_with_the_reason(source: bytes, says: str) -> None:
+def test_what_is_not_a_page_is_refused_with_the_reason(source: bytes, says: str) -> None:
     reading = read(source, today=TODAY)
 
     assert reading.plans == ()
@@ -160,7 +160,7 @@ def test_unseen_marks_do_not_hide_a_stage(mark: str) -> None:
     assert [stage.percent for stage in plan.stages] == [5]
 
 
-def test_an_empty_file_is_no_plan() -> None:
+def test_an_empty_file_is_not_a_plan() -> None:
     assert [d.kind for d in read(b"", today=TODAY).diagnostics] == [Code.NOT_A_PLAN]
 
 

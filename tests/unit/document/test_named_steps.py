@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 
 import pytest
 
 from rampart_cli.document import Reading
 
-Read = Callable[[str | bytes], Reading]
+from .conftest import Read
 
 
 def _percents(found: Reading) -> list[float | None]:
@@ -76,5 +75,5 @@ def test_a_share_of_sessions_is_one_of_time(reading: Read) -> None:
         "# Goals\n\n| Phase | Target |\n|---|---|\n| Spring | 95% |\n| Summer | 99% |\n",
     ],
 )
-def test_a_page_that_speaks_of_no_flag_rollout_or_users_is_no_plan(reading: Read, text: str) -> None:
+def test_a_page_without_flag_rollout_or_users_is_not_a_plan(reading: Read, text: str) -> None:
     assert not reading(text).plans

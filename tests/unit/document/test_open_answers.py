@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from rampart_cli.document import Code, Reading
 
-Read = Callable[[str | bytes], Reading]
+from .conftest import Read
+
 STAGES = "\n## Stage A: 5%\n\n## Stage B: 100%\n"
 
 

@@ -59,7 +59,7 @@ def test_a_page_without_a_plan_has_no_outline(today: date) -> None:
     assert outline_of(b"# Minutes\n", today=today) == ()
 
 
-def test_a_box_on_the_first_line_lies_behind_the_byte_order_mark(today: date) -> None:
+def test_a_box_on_the_first_line_is_found_after_the_byte_order_mark(today: date) -> None:
     source = b"\xef\xbb\xbf- [ ] 8/7/2026 - increase to 100%\n"
 
     [plan] = outline_of(source, today=today)
@@ -99,7 +99,7 @@ def test_an_undated_row_takes_no_date_from_its_column_of_actual_dates(today: dat
     assert plan.stages[0].start is None
 
 
-def test_what_rampart_wrote_is_no_part_of_the_plan(today: date) -> None:
+def test_what_rampart_wrote_is_not_part_of_the_plan(today: date) -> None:
     step = "- 3/9/2026 - increase to 75% of users"
     region = f"<!-- rampart:results x -->\n{step}\n\nerror rate < 3%\n<!-- /rampart:results -->\n"
     inline = "Flag: `a_b` <!-- rampart:dates x -->, then 50% on 3/9/2026<!-- /rampart:dates -->\n"

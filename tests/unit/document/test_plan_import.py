@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -57,7 +55,7 @@ def test_a_finding_shows_the_line_the_place_why_and_how() -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]])
 @pytest.mark.parametrize("name", ["minutes", "unfilled"])
-def test_a_page_that_is_no_plan_says_so_and_exits_with_2(name: str, arguments: list[str]) -> None:
+def test_a_page_that_is_not_a_plan_says_so_and_exits_with_2(name: str, arguments: list[str]) -> None:
     result = _run(PAGES / f"{name}.md", *arguments)
 
     assert result.exit_code == 2
@@ -123,16 +121,3 @@ def test_today_is_taken_from_the_command_line() -> None:
 
     assert "result_before_launch" in early.stderr
     assert "result_before_launch" not in late.stderr
-
-
-def test_reading_a_page_loads_no_other_command_no_model_of_a_plan_and_no_calendars_of_all_countries() -> None:
-    """They cost more than the reading of a page does."""
-    slow = ["rampart_cli.commands.report", "rampart.plan.model", "holidays"]
-    code = (
-        "import sys; from rampart_cli.main import main; "
-        f"main(['plan', 'import', {str(PAGES / 'early-results.md')!r}, '--json']); "
-        f"print([name for name in {slow} if name in sys.modules], file=sys.stderr)"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr == "[]\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from rampart.finding import FindingKind
 from rampart_cli.document import Code, Reading, read
 
+from .conftest import Read
+
 STAGES = "\n## Stage A: 5% of users\n\n## Stage B: 100% of users\n"
-Read = Callable[[str | bytes], Reading]
 
 
 def _codes(found: Reading) -> set[FindingKind]:
@@ -34,7 +34,7 @@ def test_stages_that_are_only_told_of_stay_unread(reading: Read, title: str) -> 
 
 
 @pytest.mark.parametrize("title", ["Release 25% faster pages", "Increase conversion by 10%", "Launch plan, 5 pages"])
-def test_a_percentage_that_reaches_nobody_is_no_stage(reading: Read, title: str) -> None:
+def test_a_percentage_that_reaches_nobody_is_not_a_stage(reading: Read, title: str) -> None:
     found = reading(f"# Notes\n\n## {title}\n\nWords.\n{STAGES}")
 
     assert [stage.percent for stage in found.plans[0].stages] == [5, 100]
@@ -48,7 +48,7 @@ def test_a_percentage_that_reaches_nobody_is_no_stage(reading: Read, title: str)
         "## Test plan\n\n- Stage 1: unit tests with a coverage of 90%\n- Stage 2: load test at 80% of the peak",
     ],
 )
-def test_a_share_of_something_else_is_no_stage(reading: Read, told: str) -> None:
+def test_a_share_of_something_else_is_not_a_stage(reading: Read, told: str) -> None:
     found = reading(f"# Rollout plan\n\n{told}\n{STAGES}")
 
     assert [stage.percent for stage in found.plans[0].stages] == [5, 100]
@@ -80,14 +80,14 @@ def test_a_flag_that_is_switched_under_a_misspelt_name_is_said(reading: Read, na
     assert Code.INCONSISTENT_FLAG_NAME in _codes(found)
 
 
-def test_a_word_that_only_resembles_the_flag_is_none(reading: Read) -> None:
+def test_a_word_that_only_resembles_the_flag_is_not_a_flag(reading: Read) -> None:
     found = reading(f"# Intake\n\nFeature flag: `intake_form_v2`\n\nThe table `intake_forms_v2` grows.\n{STAGES}")
 
     assert Code.INCONSISTENT_FLAG_NAME not in _codes(found)
 
 
 @pytest.mark.parametrize("text", ["We hold each stage for 24 hours.", "Questions are answered within 24 hours."])
-def test_a_length_of_another_thing_is_no_window(reading: Read, text: str) -> None:
+def test_a_length_of_something_else_is_not_a_window(reading: Read, text: str) -> None:
     assert Code.MISSING_WINDOW in _codes(reading(f"# Intake\n\n{text}\n{STAGES}"))
 
 
@@ -106,13 +106,13 @@ def test_two_spellings_are_one_criterion(reading: Read) -> None:
     assert Code.CRITERION_MISSING_IN_PHASE not in _codes(found)
 
 
-def test_a_rollback_section_with_an_answer_left_open_is_none(reading: Read) -> None:
+def test_a_rollback_section_with_an_open_answer_does_not_count(reading: Read) -> None:
     page = f"# Intake\n\n## Rollback\n\nThe team decides.\n\n[FILL_IN]: create your plan\n{STAGES}"
 
     assert {Code.MISSING_ROLLBACK, Code.PLACEHOLDER_LEFT} <= _codes(reading(page))
 
 
-def test_results_behind_a_label_are_seen_before_the_launch() -> None:
+def test_results_after_a_label_are_seen_before_the_launch() -> None:
     page = "# Intake\n\n## Stage A: 5%\n\n- Dates: 3/1/2027\n- Results: 0.2% errors, 512 users\n\n## Stage B: 100%\n"
 
     assert Code.RESULT_BEFORE_LAUNCH in _codes(read(page.encode(), today=date(2026, 3, 1)))
@@ -166,7 +166,7 @@ def test_what_is_told_under_a_stage_does_not_contradict_it(reading: Read, line: 
     assert [stage.percent for stage in found.plans[0].stages] == [5, 100]
 
 
-def test_a_placeholder_is_no_flag_and_leaves_the_template_unfilled(reading: Read) -> None:
+def test_a_placeholder_is_not_a_flag_and_leaves_the_template_unfilled(reading: Read) -> None:
     stages = "## Stage A: 5%\n- Dates: [FILL_IN]\n\n## Stage B: 100%\n- Dates: [FILL_IN]\n"
 
     assert not reading(f"# Plan\n\nFeature toggle: [FILL_IN]\n\n{stages}").plans
@@ -242,13 +242,13 @@ def test_a_heading_that_asks_for_bars_lists_criteria(reading: Read, title: str) 
 
 
 @pytest.mark.parametrize("title", ["Stage A: 5% of users (was 10%)", "Stage A: 5% of users, not 10%"])
-def test_a_percentage_that_a_heading_takes_back_is_no_stage(reading: Read, title: str) -> None:
+def test_a_percentage_that_a_heading_takes_back_is_not_a_stage(reading: Read, title: str) -> None:
     found = reading(f"# Intake\n\n## {title}\n\n- 5% (formerly 10%) on 3/1/2027\n\n## Stage B: 100% of users\n")
 
     assert [stage.percent for stage in found.plans[0].stages] == [5, 100]
 
 
-def test_phases_of_work_before_the_rollout_are_no_stages(reading: Read) -> None:
+def test_phases_of_work_before_the_rollout_are_not_stages(reading: Read) -> None:
     phases = "## Phase 1: Design\n\n## Phase 2: Build\n\n## Phase 3: Rollout\n\n- 5% of users\n- 100% of users\n"
 
     assert [stage.percent for stage in reading(f"# Intake\n\n{phases}").plans[0].stages] == [5, 100]
@@ -285,7 +285,7 @@ def test_a_list_of_steps_goes_on_under_names_of_its_own(reading: Read) -> None:
 @pytest.mark.parametrize(
     "item", ["Abandonment: 20%", "Done: 20%, 4/1/2027", "Goal: 20%, 4/20/2027", "Form: 3%, 4/20/2027"]
 )
-def test_another_thing_in_a_list_of_steps_is_none(reading: Read, item: str) -> None:
+def test_another_thing_in_a_list_of_steps_is_not_a_step(reading: Read, item: str) -> None:
     items = f"- Canary: 5%, 4/6/2027\n- {item}\n"
 
     assert [stage.percent for stage in reading(f"# Intake\n\n{items}").plans[0].stages] == [5]
@@ -299,9 +299,7 @@ def test_another_thing_in_a_list_of_steps_is_none(reading: Read, item: str) -> N
         ("- End: 3/2/2027", None, date(2027, 3, 2)),
     ],
 )
-def test_an_end_is_no_start_wherever_it_stands(
-    reading: Read, labels: str, start: date | None, end: date | None
-) -> None:
+def test_an_end_is_not_a_start_wherever_it_is(reading: Read, labels: str, start: date | None, end: date | None) -> None:
     stage = reading(f"# Intake\n\n## Stage A: 5%\n\n{labels}\n\n## Stage B: 100%\n").plans[0].stages[0]
 
     assert (stage.start, stage.end) == (start, end)

@@ -66,7 +66,7 @@ def test_a_date_that_cannot_be_taken_says_why(text: str, problem: DateProblem | 
     assert read_dates(text).problem is problem
 
 
-def test_a_percentage_after_a_leading_date_is_no_part_of_it() -> None:
+def test_a_percentage_after_a_leading_date_is_not_part_of_it() -> None:
     dates, rest = leading_date("6/30/2026 - 1% of users")
 
     assert (dates.start, rest) == (date(2026, 6, 30), "1% of users")
@@ -78,7 +78,7 @@ def test_every_federal_holiday_of_a_century_is_known() -> None:
     assert {day: holiday_on(day) for day in days} == dict(days)
 
 
-def test_a_time_of_day_behind_a_leading_date_belongs_to_it() -> None:
+def test_a_time_of_day_after_a_leading_date_belongs_to_it() -> None:
     dates, rest = leading_date("Starts Monday, 3/1/2027 10:00 AM ET \u2014 10% of users")
 
     assert (dates.start, rest) == (date(2027, 3, 1), "10% of users")
@@ -98,7 +98,7 @@ def test_a_time_of_day_behind_a_leading_date_belongs_to_it() -> None:
         ("as many as we can get", None),
     ],
 )
-def test_users_are_read_and_a_rate_is_no_number_of_users(text: str, users: tuple[int, ...] | None) -> None:
+def test_users_are_read_and_a_rate_is_not_a_number_of_users(text: str, users: tuple[int, ...] | None) -> None:
     assert users_in(text) == users
 
 
@@ -169,7 +169,7 @@ def test_everybody_is_a_hundred_percent(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["internal staff only", "Beta testers", "enable for VA employees", "pilot sites"])
-def test_chosen_people_are_an_audience_and_what_they_do_is_none(text: str) -> None:
+def test_chosen_people_are_an_audience_and_what_they_do_is_not(text: str) -> None:
     assert names_only_audience(text)
     assert not names_only_audience(f"{text} meeting")
 
@@ -323,11 +323,11 @@ def test_a_label_says_what_is_asked(text: str, asks: Asks, value: str) -> None:
     assert (field.asks, field.value) == (asks, value)
 
 
-def test_a_dash_ends_a_label_only_behind_words_that_can_be_nothing_else() -> None:
+def test_a_dash_ends_a_label_only_after_words_that_can_be_nothing_else() -> None:
     assert read_field("Team \u2013 meets on Mondays") is None
 
 
-def test_a_clock_and_an_address_are_no_labels() -> None:
+def test_a_clock_and_an_address_are_not_labels() -> None:
     assert read_field("at 9:30 sharp") is None
     assert read_field("see https://example.com") is None
 
@@ -339,6 +339,6 @@ def test_placeholders_are_seen(text: str) -> None:
     assert placeholder_in(text)
 
 
-def test_hints_are_no_part_of_an_answer() -> None:
+def test_hints_are_not_part_of_an_answer() -> None:
     assert answer("5% (Recommendation: about 500 users, or at most 10%)") == "5%"
     assert answer("[FILL_IN]% (minimum 2 hours)") == ""

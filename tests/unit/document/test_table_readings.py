@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 
 import pytest
 
-from rampart_cli.document import Code, Reading
+from rampart_cli.document import Code
+
+from .conftest import Read
 
 STAGES = "\n## Stage A: 5% of users\n\n## Stage B: 100% of users\n"
-Read = Callable[[str | bytes], Reading]
 
 
-def test_a_series_behind_a_label_and_a_table_of_the_same_steps_are_one_plan(reading: Read) -> None:
+def test_a_series_after_a_label_and_a_table_of_the_same_steps_are_one_plan(reading: Read) -> None:
     table = "| Stage | Percent | Start |\n|---|---|---|\n| A | 5% | 2027-03-01 |\n| B | 100% | 2027-03-08 |\n"
     found = reading(f"# Intake\n\nRollout: 5% -> 100%\n\n{table}")
 
@@ -62,7 +62,7 @@ def test_a_table_that_counts_users_of_something_else_holds_no_stages(reading: Re
         ("Baseline | Fail", "0.7% | > 3%", ("<=", 3)),
     ],
 )
-def test_a_column_says_whether_its_bars_are_to_pass_to_stop_or_what_is_measured_now(
+def test_a_column_heading_tells_pass_bars_stop_bars_and_current_values_apart(
     reading: Read, heads: str, cells: str, bar: tuple[str, float]
 ) -> None:
     rule = "|".join(["---"] * (heads.count("|") + 2))
@@ -106,7 +106,7 @@ def test_the_users_of_a_row_are_those_that_are_counted_and_not_who_they_are(read
     ("heads", "cells"),
     [("Web | Phone | Total", "20% | 80% | 100%"), ("Last year | This year", "20% | 100%"), ("Old | New", "20% | 80%")],
 )
-def test_columns_that_compare_shares_are_no_stages(reading: Read, heads: str, cells: str) -> None:
+def test_columns_that_compare_shares_are_not_stages(reading: Read, heads: str, cells: str) -> None:
     days = " | ".join(["3/1/2027"] * (heads.count("|") + 1))
     rule = "|".join(["---"] * (heads.count("|") + 2))
     table = f"| | {heads} |\n|{rule}|\n| Share of users | {cells} |\n| Date | {days} |\n"

@@ -50,7 +50,7 @@ def test_an_errors_series_that_does_not_exist_is_zero_errors(judge_rate: JudgeRa
     assert (judgement.verdict, judgement.errors, judgement.requests) == (Verdict.PASS, 0, 200)
 
 
-def test_null_errors_beside_requests_are_zero_errors(judge_rate: JudgeRate) -> None:
+def test_null_errors_with_requests_are_zero_errors(judge_rate: JudgeRate) -> None:
     judgement = judge_rate([None, 1] * 10, HEALTHY[1])
     assert (judgement.errors, judgement.requests) == (10, 200)
 
@@ -132,13 +132,13 @@ def test_traffic_that_stops_does_not_take_a_fail_back(judge_rate: JudgeRate) -> 
     assert judge_rate([9] * 20 + [0] * 50, [10] * 20 + [0] * 50).verdict is Verdict.FAIL
 
 
-def test_a_pause_that_chance_explains_is_no_silence(judge_rate: JudgeRate) -> None:
+def test_a_pause_that_chance_explains_is_not_a_silence(judge_rate: JudgeRate) -> None:
     sparse = [1 if index % 10 == 0 else None for index in range(991)]
     assert judge_rate([], sparse, buckets=1080).verdict is Verdict.PASS
     assert judge_rate([], sparse, buckets=1095).verdict is Verdict.NO_DATA
 
 
-def test_a_single_late_bucket_is_no_silence(judge_rate: JudgeRate) -> None:
+def test_a_single_late_bucket_is_not_a_silence(judge_rate: JudgeRate) -> None:
     assert judge_rate(*HEALTHY, buckets=21).verdict is Verdict.PASS
 
 

@@ -146,9 +146,7 @@ FAULTS = st.sampled_from([(NAN, 10), (11, 10), (-1, 10), ("3", 10), (1, 0)])
 @example([(0, 10)] * 3 + [(0, 0)] * 20, "< 8%")
 @example([(0, 10)] * 3 + [(NAN, 10)] + [(8, 10)] * 9, "< 8%")
 @example([(8, 100)] * 20 + [(0, 100)] * 20, "< 8%")
-def test_the_verdict_is_the_first_that_a_stage_would_have_reached_or_else_its_last(
-    buckets: list[tuple[Any, Any]], bar: str
-) -> None:
+def test_the_verdict_is_the_first_decision_or_else_the_last_verdict(buckets: list[tuple[Any, Any]], bar: str) -> None:
     rate = criterion_for(bar, 1)
     looks: list[Verdict] = []
     for length in range(1, len(buckets) + 1):

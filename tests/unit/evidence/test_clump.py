@@ -40,7 +40,7 @@ def test_a_clump_that_is_spread_over_half_an_hour_is_found_too() -> None:
     assert 3 <= statistics.median(measured) <= 5
 
 
-def test_a_rate_that_follows_the_day_is_no_clump() -> None:
+def test_a_rate_that_follows_the_day_is_not_a_clump() -> None:
     assert measure_clump(*history(1, daily=0.5)).clump < 1.7
 
 

@@ -21,7 +21,7 @@ def test_a_rate_over_everyone_below_the_baseline_tells_nothing_of_the_new_path()
     assert undiluted(0.0016, baseline=0.003, share=0.01) is None
 
 
-def test_a_bar_of_eight_percent_over_a_quiet_baseline_cannot_fire_below_a_share_of_almost_eight_percent() -> None:
+def test_a_bar_of_eight_percent_cannot_fire_below_almost_eight_percent_of_users() -> None:
     least = least_share(0.08, baseline=0.003, fails_high=True)
     assert least == pytest.approx(0.0772, abs=1e-4)
     assert diluted(1, baseline=0.003, share=least) == pytest.approx(0.08)

@@ -40,7 +40,7 @@ def test_a_handle_outside_of_every_block_is_reached(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "Look!", "@you", "me@webhook-rampart-letters", "webhook-rampart-letters", "@webhook-"]
 )
-def test_what_is_no_handle_reaches_nobody(text: str) -> None:
+def test_what_is_not_a_handle_reaches_nobody(text: str) -> None:
     assert webhooks_notified(text) == ()
 
 
@@ -125,6 +125,6 @@ def test_a_long_message_takes_no_long_time(part: str) -> None:
     webhooks_notified(part * 20_000)
 
 
-def test_a_handle_behind_more_than_anybody_writes_counts_as_none() -> None:
+def test_a_handle_after_more_text_than_anybody_writes_does_not_count() -> None:
     assert reaches(" " * 40_000 + HANDLE)
     assert not reaches(" " * 60_000 + HANDLE)

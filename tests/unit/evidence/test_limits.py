@@ -43,7 +43,7 @@ def test_a_sum_beyond_its_limit_fails() -> None:
 
 
 @pytest.mark.parametrize("values", [[], [None, None]])
-def test_a_count_without_data_is_no_zero(values: list[float | None]) -> None:
+def test_a_count_without_data_is_not_zero(values: list[float | None]) -> None:
     assert look(COUNT, values).verdict is Verdict.NO_DATA
 
 
@@ -55,7 +55,7 @@ def test_a_count_that_is_no_longer_measured_is_no_data_although_it_had_passed() 
     assert look(COUNT, [0], ends_after=2).verdict is Verdict.NO_DATA
 
 
-def test_a_single_late_bucket_of_a_count_is_no_silence() -> None:
+def test_a_single_late_bucket_of_a_count_is_not_a_silence() -> None:
     assert look(COUNT, [0], ends_after=1).verdict is Verdict.PASS
     assert look(COUNT, [0] + [None] * 500 + [0, None]).verdict is Verdict.PASS
 
@@ -103,7 +103,7 @@ def test_a_floor_is_the_mirror_image() -> None:
     assert look(floor, [11, 11]).verdict is Verdict.PASS
 
 
-def test_two_blips_with_silence_between_them_are_no_stretch() -> None:
+def test_two_blips_with_silence_between_them_are_not_a_stretch() -> None:
     assert look(LATENCY, [9.0, None, None, None, None, None, 9.0]).verdict is Verdict.INCONCLUSIVE
     assert look(LATENCY, [9.0, None, 9.0]).verdict is Verdict.FAIL
 
@@ -115,7 +115,7 @@ def test_a_value_that_is_no_longer_measured_is_no_data() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, "1.2"])
-def test_a_value_that_is_no_number_is_an_error(bad: float) -> None:
+def test_a_value_that_is_not_a_number_is_an_error(bad: float) -> None:
     assert look(LATENCY, [1.0] * 5 + [bad]).verdict is Verdict.ERROR
     assert look(LATENCY, [1.0] * 5 + [bad, 1.0, bad, 1.0]).verdict is Verdict.ERROR
     assert look(LATENCY, [2.0] * 5 + [bad]).verdict is Verdict.FAIL

@@ -179,7 +179,7 @@ def test_a_stage_whose_newest_bucket_was_odd_goes_on_with_the_next_one(judge_rat
     assert judge_rate([*errors, 0.0], [*total, 10.0]).verdict is Verdict.PASS
 
 
-def test_a_total_outage_whose_errors_are_not_in_the_total_is_an_error_within_two_buckets(judge_rate: JudgeRate) -> None:
+def test_an_outage_with_errors_outside_the_total_is_an_error_in_two_buckets(judge_rate: JudgeRate) -> None:
     """What fails is counted as an error and not as a request: the first bucket's errors may fit into the one before."""
     for errors in (1.0, 5.0, 10.0, 300.0):
         for length in range(2, 50):
@@ -215,7 +215,7 @@ def test_a_metric_that_is_always_impossible_never_passes(counts: list[tuple[int,
     )
 
 
-def test_retries_that_are_counted_three_times_neither_strand_a_stage_nor_hide_a_fault(judge_rate: JudgeRate) -> None:
+def test_triple_counted_retries_neither_strand_a_stage_nor_hide_a_fault(judge_rate: JudgeRate) -> None:
     """One request, three tries, three errors: with little traffic that is more errors than requests now and then."""
     rng = random.Random(1)
 

@@ -74,7 +74,7 @@ def test_of_a_floor_it_is_the_hours_without_successes() -> None:
     assert 2 <= clump.clump <= 5
 
 
-def test_of_a_floor_an_hour_with_many_failures_is_left_out_though_most_requests_succeed() -> None:
+def test_for_a_floor_an_hour_with_many_failures_is_left_out() -> None:
     even = [(n - k, n) for k, n in clumped_hours(0.002, 2400)]
     assert left_out_of(with_hours(even, {14: (1700.0, 2400.0)})) == [14]
 
@@ -86,7 +86,7 @@ def test_an_hour_that_lost_its_errors_is_left_out_too() -> None:
 
 @pytest.mark.parametrize("clump", [1, 3, 5, 10])
 @pytest.mark.parametrize("a_week", [20, 30, 50, 200, 2000])
-def test_clumps_are_no_outages_however_few_errors_there_are(clump: int, a_week: int) -> None:
+def test_clumps_are_not_outages_however_few_errors_there_are(clump: int, a_week: int) -> None:
     """A median of squares would be zero here, and a plain search for outliers would leave out every error."""
     for seed in range(8):
         assert not left_out_of(clumped_hours(a_week / WEEK / 120, 120, clump=clump, seed=seed))
@@ -96,12 +96,12 @@ def test_a_burst_that_three_clumps_of_ten_explain_stays_in() -> None:
     assert not left_out_of(with_hours(clumped_hours(0.005, 120), {20: (30.0, 120.0)}))
 
 
-def test_the_only_errors_of_a_week_are_no_outage_if_they_may_be_two_clumps() -> None:
+def test_the_only_errors_of_a_week_are_not_an_outage_if_they_may_be_two_clumps() -> None:
     """That nothing else failed in so short a history does not say that nothing can."""
     assert not left_out_of(with_hours([(0.0, 120.0)] * WEEK, {20: (20.0, 120.0)}))
 
 
-def test_an_hour_of_half_as_many_errors_again_is_no_outage() -> None:
+def test_an_hour_of_half_as_many_errors_again_is_not_an_outage() -> None:
     assert not left_out_of(with_hours([(2e4 + hour % 7, 2e6) for hour in range(WEEK)], {20: (3e4, 2e6)}))
 
 
@@ -113,7 +113,7 @@ def test_what_comes_back_is_how_the_service_behaves() -> None:
     assert measure_clump(*as_series(daily)).clump > 100
 
 
-def test_the_shape_of_the_day_is_no_outage() -> None:
+def test_the_shape_of_the_day_is_not_an_outage() -> None:
     counts = [(round(2e4 * (1 + 0.6 * math.sin(hour * math.pi / 12))), 2e6) for hour in range(WEEK)]
     assert not left_out_of([(float(k), n) for k, n in counts])
 
@@ -152,7 +152,7 @@ def test_the_clump_of_any_numbers_is_at_least_one_and_at_most_a_thousand(
 
 
 @given(st.integers(1, 30), st.integers(0, WEEK - 1))
-def test_a_worse_outage_is_no_less_an_outage(tenths: int, hour: int) -> None:
+def test_a_worse_outage_is_still_an_outage(tenths: int, hour: int) -> None:
     """From where an hour is left out, more errors never bring it back: the clump cannot jump to hundreds."""
     even = clumped_hours(1 / 800, SHOP)
     clumps = [

@@ -36,7 +36,7 @@ def coded(found: list[Finding], code: str) -> list[Finding]:
     return [each for each in found if each.code == code]
 
 
-def test_the_claim_letters_plan_hears_that_eight_percent_cannot_fire_at_one_percent() -> None:
+def test_claim_letters_is_warned_that_eight_percent_cannot_fire_at_one_percent() -> None:
     found = coded(warnings(plan_with(stages=[CANARY, *LATER, LAST])), "cannot_fire")
     assert [each.where for each in found] == ["stages.0 / criteria.download error rate"]
     assert found[0].message == (
@@ -45,7 +45,7 @@ def test_the_claim_letters_plan_hears_that_eight_percent_cannot_fire_at_one_perc
     )
 
 
-def test_the_claim_letters_plan_hears_that_a_pass_of_its_canary_means_nothing() -> None:
+def test_claim_letters_is_warned_that_a_pass_of_its_canary_means_nothing() -> None:
     found = coded(warnings(plan_with(stages=[CANARY, *LATER, LAST])), "pass_means_nothing")
     assert [each.where for each in found] == [
         "stages.0 / criteria.index error rate",
@@ -54,7 +54,7 @@ def test_the_claim_letters_plan_hears_that_a_pass_of_its_canary_means_nothing() 
     assert "the new path's own rate is below 100%: a pass there means nothing" in found[1].message
 
 
-def test_the_claim_letters_plan_hears_that_its_canary_cannot_prove_one_percent_even_without_an_error() -> None:
+def test_claim_letters_is_warned_that_its_canary_cannot_prove_one_percent() -> None:
     found = coded(warnings(plan_with(stages=[CANARY, *LATER, LAST], clump=1)), "cannot_prove")
     assert len(found) == 1
     assert found[0].message == (
@@ -100,7 +100,7 @@ def test_a_floors_baseline_beyond_its_bar_is_named_too() -> None:
     assert {each.code for each in found} == {"baseline_beyond_bar"}
 
 
-def test_a_stage_is_told_that_its_buckets_are_too_wide_and_nothing_else_of_its_requests() -> None:
+def test_a_stage_with_too_wide_buckets_gets_that_warning_only() -> None:
     plan = plan_with(stages=[{"percent": 1, "hold": "1h"}, {"percent": 2, "hold": "3h"}], scope="cohort")
     found = warnings(plan.model_copy(update={"bucket": timedelta(hours=1)}))
     assert [each.code for each in found] == ["bucket_too_wide", "bucket_too_wide"]

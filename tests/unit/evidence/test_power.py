@@ -111,7 +111,7 @@ def test_a_stage_without_requests_decides_nothing() -> None:
     assert rollbacks(rule, rate=0.5, requests_per_bucket=0, buckets=100, runs=10, seed=1).chance == 0
 
 
-def test_a_canary_of_384_requests_cannot_prove_one_percent_even_without_an_error() -> None:
+def test_a_canary_of_384_requests_without_errors_cannot_prove_one_percent() -> None:
     assert limit_without_errors(INDEX, 384) == pytest.approx(0.0113, abs=5e-5)
     assert limit_without_errors(INDEX, 433) < 0.01
     floor = RateCriterion(name="success rate", bar=0.99, side=Side.ABOVE, clump=1)

@@ -56,7 +56,7 @@ def judged(stage: list[tuple[int, int]], rate: RateCriterion, planned: int = 60)
 
 
 @given(buckets(longest=30), BARS, SIDES, CLUMPS, st.data())
-def test_whichever_looks_are_made_each_says_what_looking_at_every_bucket_would_have_said(
+def test_a_verdict_does_not_depend_on_how_often_it_is_evaluated(
     stage: list[tuple[int, int]], bar: float, side: Side, clump: float, data: st.DataObject
 ) -> None:
     """One walk looks at every bucket as it comes; looks that are missed, repeated or late begin again each time."""
@@ -138,7 +138,7 @@ def _near(value: float, threshold: float) -> bool:
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(9, 20)), min_size=1, max_size=10), BARS, CLUMPS, st.data())
-def test_the_evidence_does_not_depend_on_how_counts_are_split_over_buckets_of_equal_weight(
+def test_the_evidence_does_not_depend_on_how_counts_are_split_over_buckets(
     stage: list[tuple[int, int]], bar: float, clump: float, data: st.DataObject
 ) -> None:
     rule = RateRule(bar=bar, fails_high=True, clump=clump, alpha_fail=1e-300, alpha_pass=1e-300, alarm=1e300)

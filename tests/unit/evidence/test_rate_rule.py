@@ -48,7 +48,7 @@ def test_the_mixture_is_the_one_that_is_defined(errors: int, requests: int, bar:
 
 
 @pytest.mark.parametrize("bar", [0.0005, 0.01, 0.08, 0.3])
-def test_the_mixture_ever_fails_a_rate_at_the_bar_in_at_most_five_percent_of_stages(bar: float) -> None:
+def test_a_rate_at_the_bar_ever_fails_in_at_most_five_percent_of_stages(bar: float) -> None:
     """Ville's inequality, by exact recursion over a stage of 20 expected errors, looked at after every request."""
     side = coefficients(bar, higher=True)
     alive, failed = {0: 1.0}, 0.0

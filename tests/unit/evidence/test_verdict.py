@@ -16,5 +16,5 @@ def test_a_fail_beats_everything_even_a_check_that_broke() -> None:
     assert worst(reversed(FROM_WORST)) is Verdict.FAIL
 
 
-def test_no_verdicts_at_all_are_no_pass() -> None:
+def test_no_verdicts_do_not_pass() -> None:
     assert worst([]) is Verdict.NO_DATA

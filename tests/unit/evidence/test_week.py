@@ -102,7 +102,7 @@ def test_a_contradiction_is_tolerated_once_and_refused_where_it_is_common(odd: C
         assert week.flaw.what.startswith(told)
 
 
-def test_no_errors_where_the_baseline_expects_many_is_a_query_that_counts_nothing() -> None:
+def test_no_errors_against_a_high_baseline_means_a_query_that_counts_nothing() -> None:
     week = judged(even(0))
     assert week.flaw is not None
     told = "0 errors in 806,400 requests, where the plan's baseline of 0.3% expects about 2,419"
@@ -161,7 +161,7 @@ def test_hours_without_errors_are_never_left_out_of_the_search_for_silence(monke
     assert [len(each.points) for each in seen] == [WEEK]
 
 
-def test_requests_that_pause_at_night_are_no_silence() -> None:
+def test_requests_that_pause_at_night_are_not_a_silence() -> None:
     counts = [(k, n) if 8 <= hour % 24 < 20 else (0.0, 0.0) for hour, (k, n) in enumerate(clumped_hours(0.003, 4800))]
     assert judged(counts).flaw is None
 

@@ -151,7 +151,7 @@ def test_without_a_live_rollout_an_alert_is_answered_logged_and_does_nothing(fun
     assert json.loads(answered["answer"])["outcome"] == "nothing"
 
 
-def test_with_a_live_rollout_the_same_alert_takes_it_down_so_that_nothing_means_something(live: Function) -> None:
+def test_the_same_alert_takes_a_live_rollout_down(live: Function) -> None:
     assert live.alert() == {"status": 200, "outcome": "rolled_back", "rollouts": [ROLLOUT]}
     assert live.world.percent == 0
 
@@ -170,9 +170,7 @@ def test_what_is_not_bad_now_rolls_nothing_back(live: Function, transition: str)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["Triggered", "Recovered", "Renotify"])), ids="-".join)
-def test_in_whatever_order_alert_and_recovery_come_it_ends_at_zero_with_one_rollback(
-    live: Function, order: tuple[str, ...]
-) -> None:
+def test_alert_and_recovery_in_any_order_end_at_zero_with_one_rollback(live: Function, order: tuple[str, ...]) -> None:
     """Datadog promises no order: a recovery that overtakes its alert must not let it pass for old news."""
     for transition in order:
         assert live.alert(transition, age=timedelta(seconds=30))["status"] == 200
@@ -205,7 +203,7 @@ def test_an_alert_older_than_the_bound_rolls_nothing_back(live: Function, transi
     assert (live.world.percent, live.world.status) == (25, Status.LIVE)
 
 
-def test_an_alert_that_is_played_again_after_a_resume_is_too_old_to_take_it_down(live: Function) -> None:
+def test_an_alert_replayed_after_a_resume_is_too_old(live: Function) -> None:
     world, alerted = live.world, live.world.clock.now()
     live.alert()
     world.wait(hours=1)
@@ -275,7 +273,7 @@ def test_an_alert_whose_title_breaks_the_json_takes_its_flag_down(live: Function
     assert (live.world.percent, live.rolled_back) == (0, 1)
 
 
-def test_a_test_notification_names_the_rollout_that_it_would_roll_back_or_the_flag_that_none_holds(
+def test_a_test_notification_names_its_rollout_or_the_unclaimed_flag(
     live: Function,
 ) -> None:
     assert live.alert(title="[TEST] down")["why"] == f"a test notification: it would roll back {ROLLOUT}"
@@ -296,7 +294,7 @@ def test_a_test_notification_is_503_while_the_table_cannot_be_read(live: Functio
 
 
 @pytest.mark.parametrize("field", ["transition", "monitor", "cycle", "title", "flags"])
-def test_a_token_in_the_payload_reaches_neither_log_nor_record_nor_queue_nor_answer(live: Function, field: str) -> None:
+def test_a_token_in_the_payload_is_written_nowhere(live: Function, field: str) -> None:
     changes: dict[str, Any] = {"transition": "Triggered", field: TOKEN}
     answer = live.alert(**changes)
     assert answer["status"] == 400

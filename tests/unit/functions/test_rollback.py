@@ -65,7 +65,7 @@ def test_a_rollback_that_is_not_done_is_counted_for_the_alarm(
     assert (metrics["Namespace"], set(metrics["Dimensions"][0])) == ("Rampart", {"service", "function_name"})
 
 
-def test_a_message_that_came_too_often_is_kept_anew_before_the_queue_gives_it_up(undone: Undone) -> None:
+def test_a_message_received_too_often_is_requeued_before_the_queue_drops_it(undone: Undone) -> None:
     """1,000 receives, the most that a redrive policy may allow, are less than a day; a flag may be up for longer."""
     assert failed(received(MOST_RECEIVES)) == []
     [(kept, _)] = undone.queue.waiting
@@ -75,7 +75,7 @@ def test_a_message_that_came_too_often_is_kept_anew_before_the_queue_gives_it_up
     ).model_dump(exclude={"queued"})
 
 
-def test_a_message_that_cannot_be_kept_anew_stays_where_it_is(undone: Undone) -> None:
+def test_a_message_that_cannot_be_requeued_stays_where_it_is(undone: Undone) -> None:
     undone.queue.failure = QueueError("down")
     with pytest.raises(QueueError):
         failed(received(MOST_RECEIVES))

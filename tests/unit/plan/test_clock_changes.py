@@ -174,7 +174,7 @@ def test_who_asks_later_is_never_told_of_an_earlier_opening(
     Calendar(),
     1,
 )
-def test_a_hold_never_ends_before_it_begins_and_who_begins_later_ends_no_earlier(
+def test_a_hold_ends_after_it_begins_and_a_later_one_ends_no_earlier(
     there: tuple[ZoneInfo, datetime, datetime], calendar: Calendar, business_days: int
 ) -> None:
     zone, earlier, later = there[0], *sorted(there[1:])

@@ -51,7 +51,7 @@ def test_nothing_advances_on_a_closed_day_although_any_day_will_do(day: str, is_
     assert calendar().is_open(local(f"{day}T10:00"), NEW_YORK) is is_open
 
 
-def test_a_closed_day_is_no_business_day_and_holds_go_over_it() -> None:
+def test_a_closed_day_is_not_a_business_day_and_holds_go_over_it() -> None:
     """December 26, 2025 was closed by order."""
     by_order = Calendar.model_validate(OFFICE | {"closed": ["2025-12-26"]})
     assert not by_order.is_business_day(date(2025, 12, 26))
@@ -179,7 +179,7 @@ def test_whatever_a_plan_may_close_there_is_a_day_that_opens(
     assert not any(first <= opening.date() <= last for first, last in closed)
 
 
-def test_the_most_days_in_a_row_that_weekdays_can_be_closed_are_searched_through() -> None:
+def test_an_opening_is_found_after_the_longest_possible_closure() -> None:
     monday = date(2026, 1, 5)
     weeks = [(monday + timedelta(weeks=week), monday + timedelta(weeks=week, days=4)) for week in range(73)]
     rules = Calendar(advance_on=AdvanceOn.BUSINESS_DAYS, holidays=Holidays.US_FEDERAL, closed=tuple(weeks))

@@ -139,9 +139,7 @@ def test_each_problem_has_its_own_path_and_words(document: Make, changes: dict[s
 
 
 @pytest.mark.parametrize(("lapses", "hold"), [("8h", "300d"), ("432m", "300d"), ("10s", "1d"), ("1h", "2h")])
-def test_a_question_may_lapse_early_in_a_short_plan_and_within_a_working_day_in_any(
-    document: Make, lapses: str, hold: str
-) -> None:
+def test_a_question_may_lapse_early_in_a_short_plan_or_in_a_working_day(document: Make, lapses: str, hold: str) -> None:
     Plan.model_validate(document(approval_lapses=lapses, stages=[{"percent": 1, "hold": hold}]))
 
 
@@ -152,7 +150,7 @@ def test_two_problems_of_one_criterion_are_both_told(document: Make) -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "plan", 3, {"rollout": 3}])
-def test_what_is_no_plan_at_all_is_a_problem_and_no_accident(document: object) -> None:
+def test_what_is_not_a_plan_at_all_is_a_problem_not_a_crash(document: object) -> None:
     assert problems_of(document)
 
 

@@ -20,7 +20,7 @@ CRITERIA = {
 }
 
 
-def test_every_measured_criterion_asks_its_queries_side_by_side_and_people_are_asked_nothing(document: Make) -> None:
+def test_every_measured_criterion_asks_its_queries_and_a_reported_one_none(document: Make) -> None:
     assert queries_of(Plan.model_validate(document(criteria=CRITERIA))) == {
         "errors/errors": "e",
         "errors/total": "t",
@@ -59,7 +59,7 @@ def test_the_clump_says_where_it_comes_from(document: Make) -> None:
     assert sources == [(DEFAULT_CLUMP, "default"), (4.0, "declared"), (2.5, "measured from 168 hours")]
 
 
-def test_a_bound_for_the_whole_rollout_is_shared_by_its_stages_rate_criteria_and_both_tests(document: Make) -> None:
+def test_a_bound_for_the_rollout_is_shared_by_stages_criteria_and_both_tests(document: Make) -> None:
     rates = dict.fromkeys(("errors", "downloads"), CRITERIA["errors"])
     stages = [{"percent": percent, "hold": "1d"} for percent in (1, 25, 50, 75, 100)]
     plan = Plan.model_validate(document(criteria={**CRITERIA, **rates}, stages=stages, alpha_rollout="5%"))

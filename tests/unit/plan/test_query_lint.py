@@ -159,7 +159,7 @@ def spoilt(query: str) -> list[str]:
 
 
 @pytest.mark.parametrize("errors", spoilt(BAD))
-def test_errors_that_are_no_count_beside_a_counted_total_are_one_finding_of_units(errors: str) -> None:
+def test_uncounted_errors_over_a_counted_total_are_one_finding_of_units(errors: str) -> None:
     [finding] = rate(errors, TOTAL)
     assert (part(finding), finding.kind, finding.where) == ("errors", UNITS, "criteria.error rate.errors")
     assert errors in finding.message
@@ -168,7 +168,7 @@ def test_errors_that_are_no_count_beside_a_counted_total_are_one_finding_of_unit
 
 
 @pytest.mark.parametrize("total", spoilt(ALL))
-def test_a_total_that_is_no_count_beside_counted_errors_is_one_too(total: str) -> None:
+def test_an_uncounted_total_with_counted_errors_is_a_finding_too(total: str) -> None:
     [finding] = rate(ERRORS, total)
     assert (part(finding), finding.kind) == ("total", UNITS)
     assert rate(ERRORS, written(finding)) == []
@@ -213,7 +213,7 @@ def test_the_reading_is_told_in_numbers_of_the_plans_own_buckets() -> None:
     assert "if 100% of requests succeeded, the rate would read 0.333%" in above.message
 
 
-def test_what_is_no_rate_at_all_gets_no_such_number() -> None:
+def test_what_is_not_a_rate_at_all_gets_no_such_number() -> None:
     [finding] = rate(f"avg:{BAD[4:]}", TOTAL)
     assert (
         finding.message.partition("`: ")[2]
@@ -235,7 +235,7 @@ RATIOS = [
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_a_ratio_or_a_percentage_is_no_part_of_a_rate(ratio: str) -> None:
+def test_a_ratio_or_a_percentage_is_not_part_of_a_rate(ratio: str) -> None:
     assert said(rate(ratio, TOTAL)) == [("errors", RATIO)]
     assert fixed(ratio, TOTAL)[0] in {ERRORS, f"default_zero({ERRORS})"}
     assert rate(*fixed(ratio, TOTAL)) == []
@@ -449,7 +449,7 @@ def test_any_text_is_read_or_left_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["(" * 3900, "abs(" * 900 + "sum:x{*}", "sum:x{*}" + "+sum:x{*}" * 400, "a" * 300_000])
-def test_long_and_deep_text_is_no_trouble(text: str) -> None:
+def test_long_and_deep_text_is_handled(text: str) -> None:
     rate(text, text)
 
 

@@ -25,7 +25,7 @@ def plan_of(hold: str, **settings: str) -> Plan:
     settle=st.sampled_from(["0s", "2m", "1h"]),
     lag=st.sampled_from(["0s", "2m", "1h"]),
 )
-def test_whenever_a_stage_begins_it_judges_what_was_planned_at_the_end_of_its_hold_or_one_bucket_more(
+def test_a_stage_judges_as_many_buckets_as_planned_or_one_more(
     started: datetime, hold: int, bucket: str, settle: str, lag: str
 ) -> None:
     plan = plan_of(f"{hold}s", bucket=bucket, settle=settle, lag=lag)

@@ -183,7 +183,11 @@ BAD = {"index error rate": 0.002, "download error rate": 0.14}
 
 @pytest.fixture(scope="session")
 def story() -> Story:
-    """The whole story, to its end."""
+    return whole_story()
+
+
+def whole_story() -> Story:
+    """The story, told to its end."""
     told = Story()
     told.tell(EventKind.STARTED, "Letters from the new source starts: 1% → 25% → 50% → 100%", by="letters-team")
     told.advance(0)

@@ -180,7 +180,7 @@ def test_a_tables_column_for_the_actual_date_is_filled_in(history: RolloutHistor
     assert filled(page, history) == page
 
 
-def test_actual_dates_are_answered_under_the_results_too_and_each_part_as_it_is_asked(history: RolloutHistory) -> None:
+def test_actual_dates_are_also_answered_under_the_results_as_asked(history: RolloutHistory) -> None:
     asked = "- Actual date range: [FILL_IN]\n- Actual start date:\n- Actual end date:\n- Actual number of users:\n"
     page = filled(f"# Letters\n\n### Stage 1: 1%\n\n#### Results\n\n{asked}", history)
     first, last = (
@@ -196,7 +196,7 @@ def test_actual_dates_are_answered_under_the_results_too_and_each_part_as_it_is_
     ("lost", "line", "half"),
     [("<!-- /rampart:results -->\n", 20, "end"), ("<!-- rampart:results letters -->\n", 26, "beginning")],
 )
-def test_a_mark_whose_other_half_was_lost_is_refused_before_anything_is_replaced(
+def test_an_unpaired_mark_is_refused_before_anything_is_replaced(
     history: RolloutHistory, lost: str, line: int, half: str
 ) -> None:
     once = filled(PAGE, history)
@@ -205,7 +205,7 @@ def test_a_mark_whose_other_half_was_lost_is_refused_before_anything_is_replaced
     assert error.value.fix
 
 
-def test_text_that_a_person_wrote_between_the_marks_is_refused_before_it_is_lost(history: RolloutHistory) -> None:
+def test_text_written_between_the_marks_is_refused_rather_than_lost(history: RolloutHistory) -> None:
     once = filled(PAGE, history)
     with pytest.raises(InputError, match=r"line 22: 'Ada: I saw it, too\.' stands between Rampart's marks"):
         filled(once.replace("  - pass: index", "Ada: I saw it, too.\n  - pass: index", 1), history)

@@ -115,7 +115,7 @@ def test_what_people_let_be_reads_waived_and_never_pass() -> None:
     assert verdicts[2]["download error rate"] not in {"waived", "pass"}
 
 
-def test_a_fail_after_an_override_of_what_was_not_proven_reads_fail_in_the_report_too() -> None:
+def test_a_fail_after_an_override_of_something_unproven_is_reported_as_a_fail() -> None:
     told = Story()
     told.tell(EventKind.STARTED, "starts")
     told.advance(0)
@@ -139,9 +139,7 @@ def test_a_fail_after_an_override_of_what_was_not_proven_reads_fail_in_the_repor
 
 
 @pytest.mark.parametrize(("status", "reads"), [(Status.LIVE, "waived"), (Status.ROLLED_BACK, "inconclusive")])
-def test_what_was_waived_in_the_stage_before_reads_waived_while_the_next_one_goes_on(
-    status: Status, reads: str
-) -> None:
+def test_what_was_waived_in_the_previous_stage_is_shown_as_waived(status: Status, reads: str) -> None:
     told = Story()
     told.tell(EventKind.STARTED, "starts")
     told.advance(1)

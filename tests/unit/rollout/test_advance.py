@@ -188,7 +188,7 @@ def test_a_repetition_renews_the_intent_for_as_long_as_it_may_write(world: World
     assert world.state.intent.at == world.clock.now()
 
 
-def test_a_cut_off_advance_goes_on_after_the_calendar_closed_for_it_was_permitted(world: World) -> None:
+def test_an_interrupted_advance_continues_after_the_calendar_closes(world: World) -> None:
     world.climb(0, calendar=OFFICE_HOURS)
     gate = world.approved()
     world.flags.failure = FlagStoreError("down")

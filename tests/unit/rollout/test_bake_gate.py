@@ -39,7 +39,7 @@ def test_any_sight_keeps_the_gate_alive(baking: World, verdict: Verdict) -> None
     assert baking.gates.kept_alive == [baking.token]
 
 
-def test_an_error_is_no_sight_and_holds(baking: World) -> None:
+def test_an_error_shows_nothing_and_holds(baking: World) -> None:
     baking.measure(Verdict.ERROR)
     assert baking.tick().verdict is Verdict.ERROR
     assert baking.gates.kept_alive == []
@@ -55,7 +55,7 @@ def test_an_error_never_asks_even_when_the_hold_is_over(baking: World) -> None:
 
 
 @pytest.mark.parametrize(("age", "sighted"), [(timedelta(minutes=11), True), (timedelta(minutes=11, seconds=1), False)])
-def test_evidence_older_than_two_looks_is_no_sight(baking: World, age: timedelta, sighted: bool) -> None:
+def test_evidence_older_than_two_looks_does_not_count(baking: World, age: timedelta, sighted: bool) -> None:
     baking.tick()
     assert sees(baking.state, baking.clock.now() + age) is sighted
 

@@ -107,7 +107,7 @@ def test_a_closed_gate_of_an_execution_that_runs_is_left_to_the_machine(baking: 
     assert baking.queue.called == []
 
 
-def test_a_state_machine_that_does_not_answer_is_no_dead_execution(baking: World) -> None:
+def test_a_state_machine_that_does_not_answer_is_not_a_dead_execution(baking: World) -> None:
     baking.gates.failure = GateError("throttled")
     look = baking.tick()
     assert look.did == ("gate not answered: throttled",)

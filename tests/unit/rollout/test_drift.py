@@ -51,7 +51,7 @@ def test_another_gate_that_lets_people_in_is_drift_too(baking: World, opened: di
     assert baking.causes == [Cause.DRIFT]
 
 
-def test_hand_picked_people_are_no_drift(baking: World) -> None:
+def test_hand_picked_people_are_not_a_drift(baking: World) -> None:
     baking.flags.put(FlagReading(FLAG, percent=25, actors=("tester",)))
     baking.tick()
     assert baking.state.drift is None
@@ -99,7 +99,7 @@ def test_a_flag_that_cannot_be_read_leaves_what_was_known_of_it(baking: World) -
     assert len(baking.store.looks) == 2  # and the evidence is judged all the same
 
 
-def test_a_flag_that_cannot_be_read_keeps_people_from_being_asked_from_the_first_tick_on(baking: World) -> None:
+def test_an_unreadable_flag_stops_questions_from_the_first_tick(baking: World) -> None:
     baking.wait(hours=1)
     baking.flags.failure = FlagStoreError("down")
     baking.tick()
@@ -147,7 +147,7 @@ def test_a_failing_criterion_is_not_hidden_by_a_flag_that_is_being_restored(worl
     assert world.causes == [Cause.EVIDENCE]
 
 
-def test_a_flag_on_its_way_up_is_no_drift(baking: World) -> None:
+def test_a_flag_on_its_way_up_has_not_drifted(baking: World) -> None:
     gate = baking.approved()
     baking.hooks["flags.set_percentage", Moment.AFTER] = lambda: ignore(baking.tick())
     baking.advance(gate)

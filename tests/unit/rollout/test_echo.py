@@ -19,7 +19,7 @@ def shows(world: World, percent: float) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 60, 89])
-def test_the_stage_before_that_is_still_read_is_no_drift(live: World, seconds: int) -> None:
+def test_the_previous_stage_still_being_read_is_not_a_drift(live: World, seconds: int) -> None:
     shows(live, 1)
     live.wait(seconds=seconds)
     live.tick()
@@ -54,7 +54,7 @@ def test_a_plan_that_settles_longer_gives_caches_as_long(world: World) -> None:
     assert world.state.drift is not None
 
 
-def test_a_rolled_back_flag_that_is_still_read_up_is_lowered_again_and_nobody_is_accused(live: World) -> None:
+def test_a_rolled_back_flag_still_read_as_up_is_lowered_without_an_accusation(live: World) -> None:
     live.roll_back()
     shows(live, 25)
     live.wait(minutes=1)
@@ -173,7 +173,7 @@ def test_a_resume_over_a_flag_that_somebody_raised_is_refused(live: World) -> No
     assert live.resume(0)["outcome"] == "refused"
 
 
-def test_what_another_writer_left_there_before_a_rollback_is_an_echo_too_and_told_once(live: World) -> None:
+def test_another_writers_value_before_a_rollback_is_an_echo_told_once(live: World) -> None:
     live.wait(minutes=5)
     live.flags.put(FlagReading(FLAG, percent=60))
     live.tick()

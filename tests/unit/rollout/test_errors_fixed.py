@@ -79,7 +79,7 @@ def test_errors_that_come_by_day_only_start_before_they_come(world: World, rate:
 
 
 @pytest.mark.parametrize("nights", [2, 3])
-def test_the_second_night_without_errors_is_no_silence(nights: int) -> None:
+def test_the_second_night_without_errors_is_not_a_silence(nights: int) -> None:
     """As with a gauge that rests every night: the first one is told, and over in the morning."""
     day, night = [3.0] * 10 * 12, [0.0] * 14 * 12
     for errors, verdict in (

@@ -111,7 +111,7 @@ def test_early_is_a_tenth_of_the_time_between_looks_and_half_a_minute_at_most(lo
     assert not looks_again(due - timedelta(milliseconds=1), look_every)
 
 
-def test_evidence_begins_after_settling_and_ends_before_the_lag_in_whole_buckets(baking: World) -> None:
+def test_evidence_runs_in_whole_buckets_from_settling_to_the_lag(baking: World) -> None:
     started = baking.standing.started
     baking.tick()
     ((_, start, end, bucket),) = baking.metrics.asked
@@ -189,7 +189,7 @@ def test_a_long_stage_is_judged_in_coarse_buckets_but_for_its_newest_day(world: 
 # What it writes.
 
 
-def test_an_evaluation_is_written_with_its_evidence_in_one_commit_and_can_be_replayed(baking: World) -> None:
+def test_an_evaluation_and_its_evidence_are_one_commit_and_can_be_replayed(baking: World) -> None:
     baking.tick()
     (look,) = baking.store.looks
     latest = baking.state.latest
@@ -239,7 +239,7 @@ def test_a_store_that_is_down_is_said(baking: World) -> None:
         baking.tick()
 
 
-def test_a_rollout_that_is_gone_is_no_accident(world: World) -> None:
+def test_a_rollout_that_is_gone_does_not_crash_it(world: World) -> None:
     assert world.tick().did == ("gone",)
 
 
@@ -279,7 +279,7 @@ def test_a_fail_counts_whatever_else_could_not_be_measured(world: World) -> None
     assert world.causes == [Cause.EVIDENCE]
 
 
-def test_a_criterion_that_only_holds_keeps_the_flag_where_it_is_and_asks_for_an_override(world: World) -> None:
+def test_a_failed_criterion_that_only_holds_asks_for_an_override(world: World) -> None:
     world.climb(0, criteria={ERRORS: CRITERIA[ERRORS] | {"on_fail": "hold"}})
     world.measure(Verdict.FAIL)
     asked = world.bake()

@@ -147,7 +147,7 @@ WAYS: list[Try] = [
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_with_its_own_answer_every_step_is_made_so_that_what_follows_means_something(world: World, stage: int) -> None:
+def test_every_step_is_made_with_its_own_answer(world: World, stage: int) -> None:
     at(world, stage)
     outcome = world.advance(approved(world))["outcome"]
     assert outcome == ("completed" if stage == STAGES[-1] else "advanced")
@@ -198,7 +198,7 @@ def test_an_answer_that_a_rollback_voided_moves_no_later_attempt(world: World, s
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_lapsed_question_is_asked_anew_and_only_the_new_answer_counts(world: World, stage: int) -> None:
+def test_a_lapsed_question_is_asked_again_and_only_the_new_answer_counts(world: World, stage: int) -> None:
     at(world, stage)
     old = world.asked()
     first = world.store.looks[-1].id

@@ -37,7 +37,7 @@ def test_numbers_that_contradict_themselves_keep_the_gate_alive(baking: World) -
     assert baking.gates.kept_alive == [baking.token]
 
 
-def test_when_the_hold_is_over_a_contradiction_is_asked_about_and_can_be_overridden(world: World) -> None:
+def test_a_contradiction_is_asked_about_after_the_hold_and_can_be_overridden(world: World) -> None:
     world.climb(0)
     contradict(world)
     asked = world.bake()
@@ -103,7 +103,7 @@ def test_a_person_goes_on_at_a_blind_gate_where_no_machine_can_ask(world: World)
     assert given.shown[ERRORS].verdict is Verdict.ERROR
 
 
-def test_a_person_goes_on_in_the_dark_beside_monitors_that_nobody_could_ever_read(world: World) -> None:
+def test_a_person_can_continue_although_no_monitor_could_be_read(world: World) -> None:
     world.climb(0, monitors=[77, 78])
     world.gates.running.add(EXECUTION)
     blind = world.open_gate(GateKind.BLIND)
@@ -113,7 +113,7 @@ def test_a_person_goes_on_in_the_dark_beside_monitors_that_nobody_could_ever_rea
     assert world.advance(blind)["outcome"] == "advanced"
 
 
-def test_a_person_who_goes_on_in_the_dark_waived_no_monitor_that_turns_out_to_be_red(world: World) -> None:
+def test_continuing_without_evidence_waives_no_monitor_that_turns_out_red(world: World) -> None:
     world.climb(0, monitors=[77, 78])
     world.gates.running.add(EXECUTION)
     blind = world.open_gate(GateKind.BLIND)
@@ -151,7 +151,7 @@ def test_an_override_in_the_dark_covers_no_fail(world: World) -> None:
     assert world.advance(blind)["why"] == "the newest evaluation says fail"
 
 
-def test_people_hear_of_each_criterion_that_falls_silent_though_the_verdict_stays(world: World) -> None:
+def test_people_are_told_of_each_criterion_that_falls_silent(world: World) -> None:
     criteria = {name: {"kind": "count", "query": name, "at_most": 5} for name in ("a", "b")}
     world.metrics.script |= {"a/value": Series(()), "b/value": steady(0)}
     world.climb(0, criteria=criteria)
@@ -171,9 +171,7 @@ def test_people_hear_of_each_criterion_that_falls_silent_though_the_verdict_stay
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=2), timedelta(minutes=30), timedelta(days=30)])
-def test_a_look_by_a_clock_that_was_ahead_is_made_again_at_once_and_proves_nothing(
-    world: World, ahead: timedelta
-) -> None:
+def test_an_evaluation_by_a_fast_clock_proves_nothing_and_is_repeated(world: World, ahead: timedelta) -> None:
     world.climb(0, stages=[{"percent": 1, "hold": "40d"}])
     world.open_gate()
     world.wait(minutes=30)
@@ -223,7 +221,7 @@ def test_an_attempt_that_a_clock_ahead_began_can_be_rolled_back_at_once(
     assert world.status is (Status.ABANDONED if cause is Cause.ABANDON else Status.ROLLED_BACK)
 
 
-def test_what_was_asked_of_an_attempt_that_a_clock_ahead_began_is_not_lost_when_it_comes_late(world: World) -> None:
+def test_a_late_request_is_not_lost_when_a_fast_clock_began_the_attempt(world: World) -> None:
     world.climb(0)
     ahead = world.clock.now() + timedelta(minutes=30)
     world.store.states[ROLLOUT] = world.state.model_copy(update={"attempt_started": ahead})
@@ -242,9 +240,7 @@ def test_a_person_rolls_back_what_a_clock_ahead_began_naming_the_rollout_only(wo
 
 
 @pytest.mark.parametrize("decision", [DecisionKind.APPROVE, DecisionKind.OVERRIDE])
-def test_a_question_that_a_clock_ahead_asked_too_early_is_not_acted_on_before_the_hold_is_over(
-    world: World, decision: DecisionKind
-) -> None:
+def test_a_question_asked_too_early_by_a_fast_clock_waits_for_the_hold(world: World, decision: DecisionKind) -> None:
     world.climb(0)
     gate = world.open_gate()
     world.wait(minutes=40)

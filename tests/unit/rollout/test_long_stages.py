@@ -101,9 +101,7 @@ TRAFFIC = pytest.mark.parametrize(("each", "errors"), [(4.0, 0.0), (40.0, 0.0), 
 
 @BUCKETS
 @TRAFFIC
-def test_a_total_collapse_is_rolled_back_after_the_same_few_buckets_on_every_day(
-    bucket: str, each: float, errors: float
-) -> None:
+def test_a_total_collapse_is_rolled_back_equally_soon_on_every_day(bucket: str, each: float, errors: float) -> None:
     """The detector's alarm rises with the planned length: one bucket more is all that it costs."""
     width = {"1m": timedelta(minutes=1), "5m": timedelta(minutes=5), "15m": timedelta(minutes=15)}[bucket]
     taken = {}
@@ -116,9 +114,7 @@ def test_a_total_collapse_is_rolled_back_after_the_same_few_buckets_on_every_day
 
 
 @TRAFFIC
-def test_a_short_stage_that_nobody_answers_for_a_month_is_as_awake_as_on_its_first_day(
-    each: float, errors: float
-) -> None:
+def test_a_short_stage_unanswered_for_a_month_reacts_as_on_its_first_day(each: float, errors: float) -> None:
     taken = []
     for day in (1, 30):
         world = World()
@@ -220,7 +216,7 @@ def test_a_collapse_that_lasts_stays_a_fail_however_old_it_grows(day: int) -> No
     assert world.tick().verdict is Verdict.FAIL
 
 
-def test_a_blip_of_a_value_does_not_turn_into_a_fail_when_its_bucket_becomes_coarse() -> None:
+def test_a_blip_of_a_value_is_no_fail_once_its_bucket_becomes_coarse() -> None:
     """The mean of forty minutes is on the wrong side; five minutes were, and fifteen are asked for."""
     blip = int(START.timestamp()) + 20 * DAY
 

@@ -132,7 +132,7 @@ def test_who_finds_somebody_telling_neither_tells_nor_lets_it_be_lost(channels: 
     assert len(channels.bus.announced) == 1
 
 
-def test_who_finds_somebody_telling_waits_once_so_that_the_tries_outlast_the_lease(channels: Channels) -> None:
+def test_a_second_notifier_waits_long_enough_to_outlast_the_first_ones_lease(channels: Channels) -> None:
     channels.claim("topic")
     channels.claim("bus")
     with pytest.raises(AnnouncementError, match="topic, bus"):
@@ -199,7 +199,7 @@ def mortal() -> Channels:
 
 
 @given(kill=st.sets(st.integers(0, 20)))
-def test_whatever_is_killed_wherever_every_channel_is_told_and_twice_only_for_a_death(kill: set[int]) -> None:
+def test_every_channel_is_told_despite_kills_and_twice_only_after_a_kill(kill: set[int]) -> None:
     channels = mortal()
     deaths = try_until_told(channels, kill)
     for channel in (channels.topic, channels.bus):

@@ -83,9 +83,7 @@ def test_a_gate_that_is_opened_after_the_rollback_is_closed_again_and_told(
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_hand_picked_people_are_left_in_counted_as_nobody_and_named_when_it_comes_down(
-    world: World, stage: int
-) -> None:
+def test_hand_picked_people_stay_in_uncounted_and_are_named_at_a_rollback(world: World, stage: int) -> None:
     world.flags.put(FlagReading(FLAG, actors=("tester",), groups=("staff",)))
     world.climb(stage)
     world.open_gate()
@@ -97,7 +95,7 @@ def test_hand_picked_people_are_left_in_counted_as_nobody_and_named_when_it_come
     assert "still open for letters_api: actor tester, group staff" in world.store.told[-1].message
 
 
-def test_a_complete_rollout_stays_at_a_percentage_of_actors_and_says_no_more_than_that(world: World) -> None:
+def test_a_complete_rollout_stays_at_a_percentage_of_actors(world: World) -> None:
     """All actors are in; a check that names no actor still finds the flag off, and no boolean gate is opened for it."""
     world.climb(2)
     world.complete()

@@ -20,7 +20,7 @@ UNDONE = pytest.raises(RollbackUndoneError)
 # Another writer.
 
 
-def test_a_rolled_back_flag_that_somebody_raised_is_taken_down_again_and_people_are_told(live: World) -> None:
+def test_a_rolled_back_flag_that_was_raised_is_lowered_and_told(live: World) -> None:
     live.roll_back()
     live.flags.put(FlagReading(FLAG, percent=25))
     live.wait(minutes=10)
@@ -36,7 +36,7 @@ def test_a_rolled_back_flag_that_somebody_raised_is_taken_down_again_and_people_
     [(Cause.EXECUTION, {}), (Cause.ALERT, {"queued": True}), (Cause.PERSON, {"queued": True})],
     ids=["the end of the execution", "the repetition of an alert", "the repetition of a decision"],
 )
-def test_whoever_finds_a_rolled_back_flag_raised_takes_it_down_and_people_are_told_once(
+def test_whoever_finds_a_rolled_back_flag_raised_lowers_it_and_tells_once(
     live: World, cause: Cause, changes: dict[str, Any]
 ) -> None:
     live.roll_back()
@@ -49,7 +49,7 @@ def test_whoever_finds_a_rolled_back_flag_raised_takes_it_down_and_people_are_to
     assert live.store.told[-1].message == "another writer raised a rolled-back flag: it reads 60%"
 
 
-def test_a_rolled_back_flag_that_is_raised_and_does_not_obey_is_rolling_back_again_and_people_are_told(
+def test_a_raised_flag_that_ignores_the_write_is_rolling_back_again(
     live: World,
 ) -> None:
     live.roll_back()
@@ -95,7 +95,7 @@ def test_what_is_rolled_back_and_cannot_be_read_is_looked_at_again(live: World) 
     assert live.told == [EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN]
 
 
-def test_a_repetition_leaves_the_flag_of_an_attempt_that_was_resumed_while_it_looked(live: World) -> None:
+def test_a_repetition_leaves_an_attempt_alone_that_was_resumed_meanwhile(live: World) -> None:
     live.roll_back()
 
     def resumed() -> None:
@@ -159,7 +159,7 @@ def test_what_was_restored_already_is_left_to_the_advance_that_may_follow(raised
     assert raised.told == [EventKind.RESTORED]
 
 
-def test_an_advance_that_begins_while_it_restores_is_not_taken_for_another_writer(raised: World) -> None:
+def test_an_advance_during_a_restore_is_not_taken_for_another_writer(raised: World) -> None:
     def begins() -> None:
         raised.tick()  # the flag is back, so the drift is over
         raised.store.commit(raised.state, raised.state.moved(raised.clock.now()))

@@ -34,7 +34,7 @@ def test_nobody_approved(world: World) -> None:
 
 
 @pytest.mark.parametrize("decision", [DecisionKind.ROLL_BACK, DecisionKind.RESUME, DecisionKind.ABANDON])
-def test_an_answer_that_is_no_approval(world: World, decision: DecisionKind) -> None:
+def test_an_answer_that_is_not_an_approval(world: World, decision: DecisionKind) -> None:
     world.climb(0)
     assert "no one approved" in stale(world, world.approved(decision))
 

@@ -74,7 +74,7 @@ def test_an_invalid_plan_is_refused_with_every_problem(world: World) -> None:
 @pytest.mark.parametrize(
     "document", [None, "resume", ["resume"], 7, {"resume": "please"}, {"resume": {"rollout": "x"}}]
 )
-def test_an_input_that_is_no_plan_is_refused_and_no_accident(world: World, document: Any) -> None:
+def test_an_input_that_is_not_a_plan_is_refused_properly(world: World, document: Any) -> None:
     assert world.prepare(document, EXECUTION).to_wire()["error"] == "InvalidPlan"
 
 
@@ -231,7 +231,7 @@ def test_a_start_outside_the_calendar_is_refused_and_told_when_it_opens(world: W
     assert opens in outcome["cause"]
 
 
-def test_several_problems_are_told_at_once_each_with_how_to_mend_it(world: World) -> None:
+def test_several_problems_are_told_at_once_each_with_how_to_fix_it(world: World) -> None:
     world.flags.put(FlagReading("other_flag", boolean=True))
     world.metrics.monitors = {7: "Alert"}
     world.metrics.script[f"{ERRORS}/total"] = Unavailable(AbsenceReason.REFUSED_QUERY, "unbalanced braces")
@@ -300,7 +300,7 @@ def test_a_race_that_left_no_trace_is_tried_again_by_hand(world: World) -> None:
     assert errors_of(world.start()) == {"Busy": "flags"}
 
 
-def test_a_clump_that_the_plan_leaves_out_is_measured_and_pinned_with_its_source(world: World) -> None:
+def test_a_clump_missing_from_the_plan_is_measured_and_pinned(world: World) -> None:
     undeclared = {key: value for key, value in PLAN["criteria"][ERRORS].items() if key != "clump"}
     world.metrics.script |= {f"{ERRORS}/errors": steady(2), f"{ERRORS}/total": steady(100)}
     world.start(criteria={ERRORS: undeclared})

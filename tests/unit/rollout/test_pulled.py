@@ -177,7 +177,7 @@ def test_a_plan_without_monitors_asks_for_none(world: World) -> None:
     assert "metrics.monitors" not in world.calls
 
 
-def test_an_advance_that_nobody_gave_a_metric_source_refuses_where_monitors_are_named(world: World) -> None:
+def test_an_advance_without_a_metric_source_refuses_a_plan_with_monitors(world: World) -> None:
     world.climb(0, **GUARDED)
     gate = world.approved()
     blind = Advance(store=world.store, flags=world.flags, clock=world.clock)

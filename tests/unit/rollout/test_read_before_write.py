@@ -149,9 +149,7 @@ def test_a_flag_that_cannot_be_read_is_not_written_and_tried_again(world: World)
 
 
 @pytest.mark.parametrize("found", [FlagReading(FLAG, percent=30), None], ids=["raised", "deleted"])
-def test_a_flag_that_is_not_at_zero_when_the_first_stage_begins_ends_the_attempt(
-    world: World, found: FlagReading | None
-) -> None:
+def test_a_flag_above_zero_at_the_first_stage_ends_the_attempt(world: World, found: FlagReading | None) -> None:
     world.start()
     world.flags.flags.pop(FLAG)
     if found is not None:
@@ -178,7 +176,7 @@ def test_a_withdrawn_advance_keeps_no_rollback_waiting(world: World) -> None:
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.RESTORE])
-def test_a_rollback_never_brings_a_deleted_flag_back_and_says_that_it_did_not_exist(live: World, cause: Cause) -> None:
+def test_a_rollback_never_recreates_a_deleted_flag_and_says_so(live: World, cause: Cause) -> None:
     live.flags.flags.pop(FLAG)
     live.roll_back(cause)
     assert live.flags.flags == {}
@@ -233,7 +231,7 @@ def test_a_flag_that_cannot_be_read_is_lowered_all_the_same() -> None:
     assert lower_one(flags, "web").is_down
 
 
-def test_a_rollback_that_is_not_confirmed_names_the_flags_that_are_up_and_no_others(world: World) -> None:
+def test_an_unconfirmed_rollback_names_only_the_flags_that_are_up(world: World) -> None:
     world.flags.put(FlagReading("mobile"))
     world.climb(1, **TWO)
 

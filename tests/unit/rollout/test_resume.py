@@ -20,7 +20,7 @@ def stopped(world: World) -> World:
     return world
 
 
-def test_a_resume_begins_a_new_attempt_at_the_chosen_stage_with_nothing_of_the_old_one(stopped: World) -> None:
+def test_a_resume_begins_a_fresh_attempt_at_the_chosen_stage(stopped: World) -> None:
     outcome = stopped.resume(1)
     assert (outcome["outcome"], outcome["attempt"]) == ("ready", 2)
     state = stopped.state

@@ -20,7 +20,7 @@ UNDONE = pytest.raises(RollbackUndoneError)
 
 
 @pytest.mark.parametrize("cause", CAUSES)
-def test_the_flag_is_down_and_read_before_the_record_and_the_record_before_the_token(live: World, cause: Cause) -> None:
+def test_a_rollback_does_the_flag_then_the_record_then_the_token(live: World, cause: Cause) -> None:
     live.roll_back(cause)
     steps = [call for call in live.calls if call not in {"queue.put", "store.state", "store.claims"}]
     assert steps[:3] == ["flags.read", "flags.set_percentage", "flags.read"]
@@ -28,7 +28,7 @@ def test_the_flag_is_down_and_read_before_the_record_and_the_record_before_the_t
     assert set(steps[3:-2]) <= {"flags.read"}
 
 
-def test_only_one_look_at_the_claim_and_one_at_the_flag_come_before_its_write_on_an_alert(live: World) -> None:
+def test_an_alert_reads_only_claim_and_flag_before_writing_the_flag(live: World) -> None:
     live.roll_back(Cause.ALERT)
     before = live.calls[: live.calls.index("flags.set_percentage")]
     assert [call for call in before if call != "queue.put"] == ["store.claims", "flags.read"]

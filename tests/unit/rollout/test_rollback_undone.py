@@ -36,9 +36,7 @@ def test_a_flag_store_that_is_down_halts_the_attempt_and_the_queue_finishes(live
 
 
 @pytest.mark.parametrize("memory", ["the queue alone", "the ticks alone"])
-def test_a_flag_store_that_refuses_for_ten_minutes_is_obeyed_when_it_is_back_without_a_person(
-    live: World, memory: str
-) -> None:
+def test_a_rollback_refused_for_ten_minutes_completes_without_a_person(live: World, memory: str) -> None:
     live.flags.failure = FlagStoreError("refused")
     with UNDONE:
         live.roll_back()
@@ -73,7 +71,7 @@ def test_a_flag_that_ignores_the_write_is_never_said_to_be_rolled_back(live: Wor
     assert live.state.percent == 25
 
 
-def test_a_store_that_is_down_does_not_keep_an_alert_from_lowering_what_it_names(live: World) -> None:
+def test_an_alert_lowers_the_flags_it_names_while_the_store_is_down(live: World) -> None:
     live.store.failure = StoreError("down")
     with UNDONE:
         live.roll_back(Cause.ALERT)
@@ -92,7 +90,7 @@ def test_a_misspelt_flag_is_not_created_while_the_store_is_down(live: World) -> 
     assert "Letters_Api" not in live.flags.flags
 
 
-def test_a_flag_that_cannot_be_read_does_not_keep_the_others_up_while_the_store_is_down(live: World) -> None:
+def test_an_unreadable_flag_does_not_keep_the_others_up(live: World) -> None:
     live.flags.put(FlagReading("mobile", percent=25))
     live.store.failure = StoreError("down")
 
@@ -105,7 +103,7 @@ def test_a_flag_that_cannot_be_read_does_not_keep_the_others_up_while_the_store_
     assert {name: reading.percent for name, reading in live.flags.flags.items()} == {FLAG: 0, "mobile": 0}
 
 
-def test_an_alert_about_a_flag_that_does_not_exist_is_undone_while_nobody_can_tell(live: World) -> None:
+def test_an_alert_about_a_missing_flag_stays_undone_while_nobody_can_tell(live: World) -> None:
     live.store.failure = StoreError("down")
     with UNDONE:
         live.roll_back(Cause.ALERT, flags=("nothing",))
@@ -122,7 +120,7 @@ def test_without_the_record_nobody_else_knows_the_flags_so_the_queue_keeps_it(li
     assert live.percent == 0
 
 
-def test_a_record_that_cannot_be_written_leaves_the_flag_down_and_the_request_kept(live: World) -> None:
+def test_an_unwritable_record_leaves_the_flag_down_and_the_request_queued(live: World) -> None:
     def break_down() -> None:
         live.store.failure = StoreError("down")
 
@@ -163,12 +161,12 @@ def test_a_state_machine_that_does_not_answer_is_undone_and_ended_by_the_queue(l
     assert live.gates.failed
 
 
-def test_an_execution_that_is_gone_already_is_no_obstacle(live: World) -> None:
+def test_an_execution_that_is_gone_already_is_not_an_obstacle(live: World) -> None:
     live.gates.stop(EXECUTION)
     assert live.roll_back().outcome is RollbackOutcome.ROLLED_BACK
 
 
-def test_a_gate_that_opened_while_the_record_was_written_is_ended_by_the_repetition(world: World) -> None:
+def test_a_gate_that_opens_during_the_write_is_ended_by_the_repetition(world: World) -> None:
     world.climb(1)
     opened: list[str] = []
     world.hooks["store.commit", Moment.BEFORE] = lambda: opened.append(world.open_gate())
@@ -225,7 +223,7 @@ def test_an_advance_in_flight_is_not_yet_rolled_back(in_flight: World) -> None:
     assert "an advance is in flight" in in_flight.store.told[0].message
 
 
-def test_a_second_run_lowers_the_flag_and_leaves_it_to_time_whether_the_first_may_still_write(
+def test_a_second_run_lowers_the_flag_while_the_first_may_still_write(
     in_flight: World,
 ) -> None:
     with UNDONE:
@@ -297,7 +295,7 @@ def test_a_decision_that_is_tried_again_does_not_take_a_resumed_attempt_down(liv
     assert (live.status, live.percent) == (Status.LIVE, 25)
 
 
-def test_the_end_of_an_execution_that_was_believed_is_not_written_into_a_resumed_attempt(live: World) -> None:
+def test_the_end_of_an_old_execution_is_not_written_into_a_resumed_attempt(live: World) -> None:
     live.roll_back()
     live.wait(minutes=1)
     live.flags.put(FlagReading(FLAG, percent=25))  # so that there is something to do

@@ -59,7 +59,7 @@ def test_the_next_stage_is_the_attempts_target_until_it_has_one() -> None:
     assert state.next_stage == 1
 
 
-def test_every_version_of_the_record_has_the_next_number_and_leaves_the_old_one_alone() -> None:
+def test_each_version_of_the_record_has_the_next_number() -> None:
     before = state_with(None)
     now = datetime(2026, 3, 11, tzinfo=UTC)
     after = before.moved(now, standing=before.at_percent(25.0))

@@ -45,9 +45,7 @@ def test_an_override_of_what_was_not_proven_never_silences_a_later_fail(world: W
 
 
 @pytest.mark.parametrize("verdict", UNPROVEN)
-def test_what_is_not_proven_in_the_next_stage_either_reads_waived_and_never_pass(
-    world: World, verdict: Verdict
-) -> None:
+def test_what_stays_unproven_in_the_next_stage_is_waived_and_never_passes(world: World, verdict: Verdict) -> None:
     world.climb(0)
     world.measure(verdict)
     override(world)
@@ -57,7 +55,7 @@ def test_what_is_not_proven_in_the_next_stage_either_reads_waived_and_never_pass
 
 
 @pytest.mark.parametrize(("later", "decision"), [(100, "approve"), (115, "approve"), (200, "override")])
-def test_a_fail_that_was_overridden_stays_waived_while_it_is_no_worse_than_shown(
+def test_an_overridden_fail_stays_waived_until_it_gets_worse_than_shown(
     world: World, later: float, decision: str
 ) -> None:
     world.climb(0, criteria=HOLDS)
@@ -70,7 +68,7 @@ def test_a_fail_that_was_overridden_stays_waived_while_it_is_no_worse_than_shown
     assert world.queue.called == [], "it holds, as the plan says"
 
 
-def test_a_fail_that_gets_worse_between_question_and_answer_is_asked_about_again(world: World) -> None:
+def test_a_fail_that_worsens_before_the_answer_is_asked_about_again(world: World) -> None:
     world.climb(0, criteria=HOLDS)
     measure(world, 110)
     gate = world.approved(DecisionKind.OVERRIDE)
@@ -120,7 +118,7 @@ def test_a_report_that_was_waived_bad_is_waived_up_to_that_number(world: World) 
     assert world.advance(world.approved(complaints=2))["outcome"] == "advanced"
 
 
-def test_a_waiver_of_the_first_version_is_read_as_missing_or_undecided_and_covers_no_fail(world: World) -> None:
+def test_a_waiver_of_the_first_version_covers_no_fail(world: World) -> None:
     world.climb(0)
     world.measure(Verdict.NO_DATA)
     override(world)
@@ -176,7 +174,7 @@ def look(world: World, **time: float) -> None:
 
 @pytest.mark.parametrize("quiet", [timedelta(0), timedelta(hours=6)], ids=["at once", "after hours as shown"])
 @pytest.mark.parametrize("worse", [200, 500, 900, 1000])
-def test_a_waived_fail_that_becomes_worse_later_in_the_stage_is_no_longer_waived_and_told(
+def test_a_waived_fail_that_worsens_is_no_longer_waived_and_is_told(
     world: World, quiet: timedelta, worse: float
 ) -> None:
     world.climb(0, criteria=HOLDS, stages=LONG)
@@ -221,7 +219,7 @@ def test_a_waived_floor_that_falls_further_is_no_longer_waived(world: World) -> 
 
 
 @pytest.mark.parametrize(("bar", "shown", "fine", "worse"), [("below", 110, 50, 900), ("above", 80, 120, 5)])
-def test_a_waived_value_that_recovers_and_then_is_worse_than_shown_is_no_longer_waived(
+def test_a_waived_value_that_recovers_and_then_worsens_is_no_longer_waived(
     world: World, bar: str, shown: float, fine: float, worse: float
 ) -> None:
     value = {"latency": {"kind": "value", "query": "v", bar: 100, "for": "10m", "on_fail": "hold"}}
@@ -237,7 +235,7 @@ def test_a_waived_value_that_recovers_and_then_is_worse_than_shown_is_no_longer_
     assert world.state.effective_verdict is Verdict.FAIL
 
 
-def test_what_is_asked_about_is_as_bad_as_it_is_by_now_and_that_is_what_is_waived(world: World) -> None:
+def test_the_question_shows_the_newest_value_and_that_value_is_waived(world: World) -> None:
     world.climb(0, criteria=HOLDS, stages=[{"percent": 1, "hold": "6h"}, *LONG[1:]])
     measure(world, 110)
     look(world, hours=2)
@@ -254,9 +252,7 @@ def test_what_is_asked_about_is_as_bad_as_it_is_by_now_and_that_is_what_is_waive
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_person_can_let_a_noisy_value_be_though_its_newest_number_is_another_at_each_look(
-    world: World, seed: int
-) -> None:
+def test_a_noisy_value_can_be_waived_although_it_differs_at_each_evaluation(world: World, seed: int) -> None:
     noise, numbers = random.Random(seed), dict[int, float]()
     world.metrics.script["latency/value"] = lambda start, end, bucket: Series(
         tuple((at, numbers.setdefault(at, noise.gauss(110, 4))) for at in range(start, end, bucket))
@@ -325,7 +321,7 @@ def test_only_a_fail_covers_a_fail_and_only_up_to_its_limit(seen: Shown, later: 
 
 
 @given(SHOWN, SHOWN)
-def test_a_pass_is_never_waived_and_nothing_covers_a_criterion_that_was_not_shown(seen: Shown, later: Shown) -> None:
+def test_a_waiver_covers_neither_a_pass_nor_a_criterion_that_was_not_shown(seen: Shown, later: Shown) -> None:
     override = Override(criteria=("a",), shown={"a": seen}, by="ann", note="", through_stage=0)
     assert not override.covers("b", later)
     assert not (later.verdict is Verdict.PASS and override.covers("a", later))

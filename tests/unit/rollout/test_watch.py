@@ -33,7 +33,7 @@ def test_a_rolled_back_flag_is_watched_and_then_left(down: World) -> None:
     assert not down.state.watched
 
 
-def test_a_rolled_back_flag_that_somebody_raised_is_rolled_back_whatever_the_plan_says_of_drift(world: World) -> None:
+def test_a_raised_flag_is_rolled_back_whatever_the_plan_says_of_drift(world: World) -> None:
     world.climb(1, on_drift={"above": "restore"})
     world.roll_back()
     world.flags.put(FlagReading(FLAG, percent=50))

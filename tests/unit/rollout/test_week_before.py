@@ -133,7 +133,7 @@ def test_a_baseline_that_the_week_does_not_show_is_told(world: World, hourly: fl
     assert (week_in_words(pinned(world)) or "").endswith("the plan says 0.3%")
 
 
-def test_a_few_errors_by_chance_are_no_surprise(world: World) -> None:
+def test_a_few_errors_by_chance_are_not_a_surprise(world: World) -> None:
     measure(world, steady(0), steady(10))
     assert start(world)["outcome"] == "ready"
     assert "in the week before" not in started(world).message

@@ -111,7 +111,7 @@ def several(world: World, verdicts: dict[str, Verdict], stages: list[dict[str, o
 @BOTH_WAYS
 @pytest.mark.parametrize("broken", CRITERIA)
 @pytest.mark.parametrize("verdict", NO_PASS)
-def test_one_criterion_without_a_pass_among_passes_is_no_pass(
+def test_one_criterion_without_a_pass_prevents_a_pass(
     world: World, broken: str, verdict: Verdict, stages: list[dict[str, object]]
 ) -> None:
     several(world, {broken: verdict}, stages)
@@ -145,7 +145,7 @@ def test_a_stage_whose_every_look_was_without_a_pass_never_goes_up(
     assert holds(world)
 
 
-def test_a_stage_whose_every_look_was_an_error_asks_nobody_and_lets_its_gate_lapse(world: World) -> None:
+def test_a_stage_with_only_errors_asks_nobody_and_lets_its_gate_lapse(world: World) -> None:
     several(world, dict.fromkeys(CRITERIA, Verdict.ERROR), PLAN["stages"])
     gate = world.open_gate()
     world.wait(minutes=10)
@@ -157,7 +157,7 @@ def test_a_stage_whose_every_look_was_an_error_asks_nobody_and_lets_its_gate_lap
 
 
 @pytest.mark.parametrize("silent", list(itertools.product(CRITERIA, ["errors", "total"])), ids="/".join)
-def test_one_question_of_many_that_gets_no_answer_is_no_pass(world: World, silent: tuple[str, str]) -> None:
+def test_one_unanswered_question_of_many_prevents_a_pass(world: World, silent: tuple[str, str]) -> None:
     several(world, {}, ALONE)
     world.metrics.script["/".join(silent)] = Unavailable(AbsenceReason.MALFORMED, "half an answer")
     gate = world.open_gate()
@@ -182,7 +182,7 @@ def test_a_pass_before_the_last_look_does_not_count_when_that_one_broke(world: W
 
 @BOTH_WAYS
 @pytest.mark.parametrize("reason", list(AbsenceReason))
-def test_whatever_keeps_datadog_from_answering_holds_and_goes_on_when_it_answers(
+def test_a_stage_holds_while_datadog_does_not_answer(
     world: World, reason: AbsenceReason, stages: list[dict[str, object]]
 ) -> None:
     """Refused for being too many above all: no verdict, no one is asked, nothing comes down, and nothing is used up."""

@@ -13,8 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from rampart_cli.report.history import gather
 from rampart_cli.report.page import render
-
-from .conftest import Story, climb
+from tests.unit.report.conftest import climb, whole_story
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -68,7 +67,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def file(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    story = whole_story()
     path = tmp_path_factory.mktemp("report") / "letters.html"
     path.write_text(render(gather(story.records, story.records.states["letters"])))
     return path

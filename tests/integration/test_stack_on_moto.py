@@ -24,8 +24,8 @@ from rampart_cli.failures import InputError, UnreachableError
 from rampart_cli.machines import AlreadyStartedError, Execution, StepFunctionsMachines
 from rampart_cli.main import main
 from rampart_cli.stack import connect
-
-from .conftest import NOON, event, live
+from tests.table import create_table
+from tests.unit.cli.conftest import NOON, event, live
 
 MACHINES = "arn:aws:states:us-east-1:123456789012:stateMachine:rampart"
 
@@ -44,23 +44,7 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def outputs() -> dict[str, str]:
     """The outputs of a deployed stack, whose table and queue are there."""
-    table: Any = {
-        "TableName": "rampart-table",
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "watched")],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        "GlobalSecondaryIndexes": [
-            {
-                "IndexName": "watched",
-                "KeySchema": [
-                    {"AttributeName": "watched", "KeyType": "HASH"},
-                    {"AttributeName": "pk", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-    }
-    boto3.client("dynamodb").create_table(**table)
+    create_table(boto3.client("dynamodb"), "rampart-table")
     return {
         "TableName": "rampart-table",
         "DeadLettersUrl": boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"],
@@ -271,9 +255,7 @@ def redriven(queue: Queue, store: DynamoRolloutStore, *rollouts: str) -> Redrive
     return queue.letters.redrive(letter, store, rollouts)
 
 
-def test_a_rollback_is_done_again_as_a_repetition_that_cannot_touch_a_newer_attempt(
-    queue: Queue, store: DynamoRolloutStore
-) -> None:
+def test_a_redriven_rollback_cannot_touch_a_newer_attempt(queue: Queue, store: DynamoRolloutStore) -> None:
     queue.put(ROLLBACK)
     assert redriven(queue, store).done
     ((function, payload),) = queue.functions.calls
@@ -388,7 +370,7 @@ def test_the_region_of_the_aws_command_line_counts(outputs: dict[str, str], monk
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:4566", "http://127.0.0.1:4566x"])
-def test_an_endpoint_that_is_no_address_is_wrong_input(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_is_not_an_address_is_wrong_input(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", address)
     with pytest.raises(InputError, match="address"):
         connect("rampart")
