@@ -186,8 +186,8 @@ def test_more_buckets_than_datadog_shows_are_not_asked_for(source: Source, datad
         (Fault(kind=FaultKind.STATUS, status=500, body="<html>"), AbsenceReason.UNREACHABLE, "500"),
         (Fault(kind=FaultKind.STATUS, status=503, headers={"Retry-After": "1"}), AbsenceReason.UNREACHABLE, "503"),
         (Fault(kind=FaultKind.REFUSE), AbsenceReason.UNREACHABLE, "could not be reached"),
-        (Fault(kind=FaultKind.HANG, seconds=60), AbsenceReason.UNREACHABLE, "in 0.5 s"),
-        (Fault(kind=FaultKind.TRICKLE, seconds=60), AbsenceReason.UNREACHABLE, "in 0.5 s"),
+        (Fault(kind=FaultKind.HANG, seconds=60), AbsenceReason.UNREACHABLE, "in 500 ms"),
+        (Fault(kind=FaultKind.TRICKLE, seconds=60), AbsenceReason.UNREACHABLE, "in 500 ms"),
         (Fault(kind=FaultKind.RESET_MID_BODY), AbsenceReason.UNREACHABLE, "could not be reached"),
         (Fault(kind=FaultKind.LOST_ANSWER), AbsenceReason.UNREACHABLE, "could not be reached"),
         (Fault(kind=FaultKind.MALFORMED_BODY), AbsenceReason.MALFORMED, "no JSON"),
@@ -226,7 +226,7 @@ def test_a_datadog_that_is_not_there_is_unreachable() -> None:
 
 def test_a_silent_datadog_is_given_up(silent_server: SilentServer) -> None:
     source = DatadogMetricSource("datadoghq.com", FixedSecret(KEYS), url=silent_server.url, deadline_seconds=0.3)
-    gave_up = Unavailable(AbsenceReason.UNREACHABLE, "Datadog did not answer in 0.3 s")
+    gave_up = Unavailable(AbsenceReason.UNREACHABLE, "Datadog did not answer in 300 ms")
     assert set(read(source).values()) == {gave_up}
 
 

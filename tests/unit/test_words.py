@@ -133,7 +133,8 @@ def test_a_timestamp_is_utc_and_never_later_than_the_time() -> None:
 def test_a_duration_in_a_plan_and_in_a_sentence_reads_as_the_same_again(milliseconds: int) -> None:
     long = timedelta(milliseconds=milliseconds)
     assert parse_duration(words.short_duration(long)) == long
-    assert parse_duration(words.duration(long)) == long
+    if not 0 < milliseconds < 1000:  # a plan has no milliseconds, only an answer that was waited for
+        assert parse_duration(words.duration(long)) == long
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_a_duration_in_a_plan_and_in_a_sentence_reads_as_the_same_again(millisec
         (4 * 3600, "4h", "4 hours"),
         (86_400, "1d", "1 day"),
         (14 * 86_400, "2w", "2 weeks"),
-        (0.5, "0.5s", "0.5 seconds"),
+        (0.02, "0.02s", "20 ms"),
         (1_234_567.5, "1234567.5s", "1234567.5 seconds"),
         (0, "0s", "0 seconds"),
     ],
