@@ -39,7 +39,7 @@ class Decisions:
         gate = {
             "id": "a1-s0-1",
             "kind": "approval",
-            "token": "nobody waits",
+            "token": "no one waits",
             "attempt": 1,
             "stage": 0,
             "evaluation": "e-1",
@@ -109,7 +109,7 @@ def decisions() -> Iterator[Decisions]:
 
 def test_an_answer_in_time_is_taken_so_that_what_follows_means_something(decisions: Decisions) -> None:
     rollout = decisions.gate()
-    decisions.decide(rollout)  # its end is another matter: nobody waits at this gate's token
+    decisions.decide(rollout)  # its end is another matter: no one waits at this gate's token
     assert decisions.is_answered(rollout)
 
 
@@ -146,7 +146,7 @@ def test_an_answer_that_the_gate_does_not_take_is_refused_by_name_and_leaves_no_
 
 
 def test_where_nobody_waits_there_is_nothing_to_answer(decisions: Decisions) -> None:
-    assert decisions.decide("letters-of-nobody") == "NoGate"
+    assert decisions.decide("letters-of-no one") == "NoGate"
 
 
 def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> None:

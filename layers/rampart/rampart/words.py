@@ -120,9 +120,7 @@ UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 
 
 
 def duration(long: timedelta | float) -> str:
-    """A duration, or seconds, in a sentence, in the largest unit that holds it: `20 ms`, `10 seconds`, `4 hours`."""
-    if 0 < _seconds(long) < 1:
-        return f"{plain(_seconds(long) * 1000)} ms"
+    """A duration, or seconds, in a sentence, in the largest unit that holds it exactly: `10 seconds`, `4 hours`."""
     number, unit = _in_one_unit(long)
     return f"{number} {plural(float(number), unit)}"
 

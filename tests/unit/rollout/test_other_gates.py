@@ -21,7 +21,7 @@ STAGES = range(len(PLAN["stages"]))
 
 
 def open_gate(world: World, opened: dict[str, Any]) -> None:
-    """Another writer opens a gate beside the percentage."""
+    """Another writer opens a gate next to the percentage."""
     world.flags.put(FlagReading(FLAG, percent=world.percent, **opened))
 
 
@@ -105,4 +105,4 @@ def test_a_complete_rollout_stays_at_a_percentage_of_actors_and_says_no_more_tha
     message = world.store.told[-1].message
     assert message.startswith("letters_api stays at 100%")
     assert "fully on" not in message
-    assert "everybody" not in message
+    assert "everyone" not in message

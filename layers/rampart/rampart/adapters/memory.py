@@ -142,7 +142,7 @@ class MemoryRolloutStore:
             return self.gates.get(rollout)
 
     def claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
-        """Who holds each flag; a flag that nobody holds is missing."""
+        """Who holds each flag; a flag that no one holds is missing."""
         with self._call("store.claims"):
             return {flag: self.owners[flag] for flag in flags if flag in self.owners}
 
@@ -262,7 +262,7 @@ class MemoryGates:
         self.running.add(execution)
 
     def stop(self, execution: str) -> None:
-        """End an execution from outside; nobody waits at its tokens any more."""
+        """End an execution from outside; no one waits at its tokens any more."""
         self.running.discard(execution)
         self.waiting = {token: waits for token, waits in self.waiting.items() if waits != execution}
 
@@ -279,7 +279,7 @@ class MemoryGates:
             del self.waiting[token]
 
     def keep_alive(self, token: str) -> None:
-        """Tell the execution that somebody still watches."""
+        """Tell the execution that someone still watches."""
         with self._call("gates.keep_alive", token):
             self.kept_alive.append(token)
 
@@ -294,7 +294,7 @@ class MemoryGates:
             if self.failure is not None:
                 raise self.failure
             if token is not None and token not in self.waiting:
-                raise GateClosedError("nobody waits at that gate any more")
+                raise GateClosedError("no one waits at that gate any more")
             yield
 
 

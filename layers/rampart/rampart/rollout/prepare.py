@@ -157,7 +157,7 @@ class Prepare:
         return Ready.of(state)
 
     def _lost_the_race(self, plan: Plan, execution: str) -> Ready | Refused:
-        """Somebody else opened this rollout or claimed a flag between the check and the write."""
+        """Someone else opened this rollout or claimed a flag between the check and the write."""
         existing = self.store.state(plan.rollout)
         if existing is not None and existing.execution == execution:
             return Ready.of(existing)
@@ -209,11 +209,11 @@ class Prepare:
         return Ready.of(after)
 
     def _lost_the_resume(self, wish: Resume, execution: str) -> Ready | Refused:
-        """Somebody else wrote first: perhaps another run of this very resume."""
+        """Someone else wrote first: perhaps another run of this very resume."""
         current = self.store.state(wish.rollout)
         if current is not None and current.execution == execution:
             return Ready.of(current)
-        return Refused((_not_rolled_back(wish.rollout, "somebody else moved it at the same moment; start again"),))
+        return Refused((_not_rolled_back(wish.rollout, "someone else moved it at the same moment; start again"),))
 
     def _claim_problems(self, plan: Plan) -> Iterator[Finding]:
         for flag, claim in self.store.claims(plan.flags).items():
