@@ -182,7 +182,7 @@ class MemoryRolloutStore:
             held = {flag: self.owners.get(flag) for flag in before.plan.flags}
             if release and any(claim is None or claim.rollout != before.rollout for claim in held.values()):
                 raise ConflictError(f"{before.rollout}: it does not hold its flags")
-            self.states[before.rollout] = stored.model_copy(update=changes(before, after))
+            self.states[before.rollout] = stored.changed(**changes(before, after))
             self.told.extend(events)
             self.looks.extend([evaluation] if evaluation else [])
             for flag in held if release else ():
@@ -196,7 +196,7 @@ class MemoryRolloutStore:
             if state is None or not is_open or (state.attempt, state.stage) != (gate.attempt, gate.stage):
                 raise ConflictError(f"{rollout}: attempt {gate.attempt} is not live at stage {gate.stage}")
             opened = OpenGate(id=gate.id, kind=gate.kind, token=gate.token, opened=gate.opened)
-            self.states[rollout] = state.model_copy(update={"gate": opened})
+            self.states[rollout] = state.changed(gate=opened)
             self.gates[rollout] = gate
             self.told.extend(events)
 
@@ -208,7 +208,7 @@ class MemoryRolloutStore:
                 raise ConflictError(f"{rollout}: gate {gate_id} is not open")
             if gate.answer is not None and gate.answer.execution != answer.execution:
                 raise ConflictError(f"{rollout}: gate {gate_id} is answered already")
-            self.gates[rollout] = gate.model_copy(update={"answer": answer})
+            self.gates[rollout] = gate.changed(answer=answer)
 
     def events(self, rollout: str) -> Mapping[str, Event]:
         """Everything that happened, oldest first, by its number."""
