@@ -190,8 +190,8 @@ def test_more_buckets_than_datadog_shows_are_not_asked_for(source: Source, datad
         (Fault(kind=FaultKind.TRICKLE, seconds=60), AbsenceReason.UNREACHABLE, "in 0.5 s"),
         (Fault(kind=FaultKind.RESET_MID_BODY), AbsenceReason.UNREACHABLE, "could not be reached"),
         (Fault(kind=FaultKind.LOST_ANSWER), AbsenceReason.UNREACHABLE, "could not be reached"),
-        (Fault(kind=FaultKind.MALFORMED_BODY), AbsenceReason.MALFORMED, "no JSON"),
-        (Fault(kind=FaultKind.EMPTY_BODY), AbsenceReason.MALFORMED, "no JSON"),
+        (Fault(kind=FaultKind.MALFORMED_BODY), AbsenceReason.MALFORMED, "isn't JSON"),
+        (Fault(kind=FaultKind.EMPTY_BODY), AbsenceReason.MALFORMED, "isn't JSON"),
         (
             Fault(kind=FaultKind.STATUS, status=200, body={"errors": ["shard lost"]}),
             AbsenceReason.HIDDEN_ERROR,
@@ -226,7 +226,7 @@ def test_a_datadog_that_is_not_there_is_unreachable() -> None:
 
 def test_a_silent_datadog_is_given_up(silent_server: SilentServer) -> None:
     source = DatadogMetricSource("datadoghq.com", FixedSecret(KEYS), url=silent_server.url, deadline_seconds=0.3)
-    gave_up = Unavailable(AbsenceReason.UNREACHABLE, "Datadog did not answer in 0.3 s")
+    gave_up = Unavailable(AbsenceReason.UNREACHABLE, "Datadog did not answer in 0.3 seconds")
     assert set(read(source).values()) == {gave_up}
 
 

@@ -145,7 +145,7 @@ def test_a_duration_in_a_plan_and_in_a_sentence_reads_as_the_same_again(millisec
         (4 * 3600, "4h", "4 hours"),
         (86_400, "1d", "1 day"),
         (14 * 86_400, "2w", "2 weeks"),
-        (0.5, "0.5s", "0.5 seconds"),
+        (0.02, "0.02s", "0.02 seconds"),
         (1_234_567.5, "1234567.5s", "1234567.5 seconds"),
         (0, "0s", "0 seconds"),
     ],

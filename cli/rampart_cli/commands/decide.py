@@ -13,7 +13,7 @@ from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON, WAIVED
-from rampart.words import percentage, plain, weekday_and_second
+from rampart.words import in_words, percentage, plain, weekday_and_second
 from rampart_cli.console import say, show, stderr, table, verdict_text, words
 from rampart_cli.decisions import Decision, decide, left_open, parse_reported, stage_index, who_decides
 from rampart_cli.failures import CommandError, InputError, RefusedError, UnreachableError
@@ -245,7 +245,7 @@ def _said(kind: DecisionKind, gate: Gate | None) -> str:
         return "overrides a failing verdict"
     if verdict in LETS_ON:
         return "approves, whatever people report"
-    return f"approves without proof ({verdict.replace('_', ' ')})"
+    return f"approves without proof ({in_words(verdict)})"
 
 
 def _open_question(state: RolloutState, gate: Gate | None) -> Gate:

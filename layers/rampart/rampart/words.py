@@ -51,8 +51,6 @@ def percent(fraction: float, *, near: float) -> str:
 
     The bar itself is exact, and nothing is rounded onto it or over it: "8% is above 8%" would explain nothing.
     """
-    if fraction == near:
-        return percentage(fraction * 100)
     rare = min(near, 1 - near) * 100
     decimals = max(1, 2 - math.ceil(math.log10(rare)))
     while round(fraction * 100, decimals) == round(near * 100, decimals) and decimals < 12:

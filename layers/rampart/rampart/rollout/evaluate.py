@@ -29,7 +29,7 @@ from rampart.rollout.question import SIGHTED, answer_of, may_ask
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.sight import Sight, is_echo, sight_of
 from rampart.rollout.state import DOWN, Evaluation, Event, EventKind, Latest, RolloutState, Standing, Status
-from rampart.words import timestamp
+from rampart.words import percentage, timestamp
 
 _MOST_SLACK = timedelta(seconds=30)
 """Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
@@ -235,7 +235,7 @@ class Evaluate:
 
 
 def _drifted(state: RolloutState, drift: Drift | None, now: datetime) -> Event:
-    message = f"the flag is {drift}" if drift else f"the flag is at {state.percent:g}% again"
+    message = f"the flag is {drift}" if drift else f"the flag is at {percentage(state.percent)} again"
     return state.event(now, EventKind.DRIFTED, message, evaluation=state.latest.id if state.latest else None)
 
 
