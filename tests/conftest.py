@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A busy machine is no finding; where CI is set, what is drawn is the same every time (Hypothesis's own profile).
+# A busy machine isn't a finding; where CI is set, what is drawn is the same every time (Hypothesis's own profile).
 settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 

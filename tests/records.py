@@ -1,4 +1,4 @@
-"""Records for tests, told by what matters in them: where a rollout stands is made up from what is told of it."""
+"""Records for tests, told by what matters in them: where a rollout stands is made up from what is told about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PARTS = {
 def record(**fields: Any) -> RolloutState:
     """A record; `stage`, `percent`, `stage_started`, `hold_ends` and `latest` are parts of where it stands, if it does.
 
-    What is not told of a stage: the flags are at 0%, and its hold of an hour begins with the record.
+    What is not told about a stage: the flags are at 0%, and its hold of an hour begins with the record.
     """
     told = {part: fields[name] for name, part in _PARTS.items() if name in fields}
     fields = {name: value for name, value in fields.items() if name not in _PARTS}

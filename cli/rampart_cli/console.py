@@ -98,7 +98,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table
 
 
 def words(text: str, style: str = "") -> Text:
-    """Text as it is: brackets are no markup, and what would steer the terminal is dropped."""
+    """Text as it is: brackets aren't markup, and what would steer the terminal is dropped."""
     return Text(clean(text), style=style)
 
 
@@ -111,5 +111,5 @@ def clean(text: str) -> str:
 
 
 def verdict_text(verdict: str) -> Text:
-    """A verdict in its colour."""
+    """A verdict in its color."""
     return Text(in_words(verdict), style=VERDICT_STYLES.get(verdict, ""))

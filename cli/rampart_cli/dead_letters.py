@@ -48,7 +48,7 @@ class LetterKind(StrEnum):
     TICK = "tick"
     """A tick of `evaluate` that failed."""
     NOTICES = "notices"
-    """Events that people and systems were not told of."""
+    """Events that people and systems were not told about."""
     UNKNOWN = "unknown"
     """Something that this version of Rampart does not know; it is left alone."""
 
@@ -159,7 +159,7 @@ class DeadLetters:
         function = letter.body["requestContext"]["functionArn"]  # its caller's policy bounds what can be called
         answer, failure = self._call(function, {"Records": found})
         if failure is None and answer.get("batchItemFailures"):
-            failure = "notify could not tell everybody; its log says why"
+            failure = "notify could not tell everyone; its log says why"
         return failure is None, failure or f"notify went through {len(found)} events"
 
     def _call(self, function: str, payload: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None]:
@@ -203,7 +203,7 @@ def _json(text: str) -> dict[str, Any]:
 def _kind(body: Mapping[str, Any]) -> tuple[LetterKind, str]:
     if batch := body.get("DDBStreamBatchInfo"):
         first = str(batch.get("approximateArrivalOfFirstRecord", "?"))
-        return LetterKind.NOTICES, f"{batch.get('batchSize', '?')} events of {first} that nobody was told of"
+        return LetterKind.NOTICES, f"{batch.get('batchSize', '?')} events of {first} that no one was told about"
     if body.get("source") == "aws.states":
         detail = body.get("detail", {})
         return LetterKind.EXECUTION, f"execution {detail.get('name', '?')} ended: {detail.get('status', '?')}"

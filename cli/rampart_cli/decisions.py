@@ -35,7 +35,7 @@ class Decision:
     reported: Mapping[str, float] = field(default_factory=dict)
     stage: int | None = None
     flags: tuple[str, ...] = ()
-    """What a rollback takes to 0% even while nobody can read the rollout's record."""
+    """What a rollback takes to 0% even while no one can read the rollout's record."""
 
     def to_input(self) -> dict[str, Any]:
         """The input of the state machine `decision`."""
@@ -66,9 +66,9 @@ def left_open(done: Execution) -> dict[str, list[str]]:
 
 
 def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str, float]:
-    """Read `criterion=number` pairs; raises InputError for another form, or a criterion that nobody reports."""
+    """Read `criterion=number` pairs; raises InputError for another form, or a criterion that no one reports."""
     reported = {}
-    spelt = {name.casefold(): name for name in known}
+    spelled = {name.casefold(): name for name in known}
     for pair in pairs:
         name, separator, number = (part.strip() for part in pair.rpartition("="))
         try:
@@ -76,11 +76,11 @@ def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str
         except ValueError:
             value = float("nan")
         if not separator or not name or not 0 <= value < float("inf"):
-            raise InputError(f'{pair!r} is no report; write it as --reported "call centre complaints=0"')
-        name = name if name in known else spelt.get(name.casefold(), name)
+            raise InputError(f"{pair!r} isn't a report; write it as --reported 'call center complaints=0'")
+        name = name if name in known else spelled.get(name.casefold(), name)
         if name not in known:
             names = listed(repr(each) for each in known)
-            raise InputError(f"{name!r} is no criterion that people report; in this plan: {names}")
+            raise InputError(f"{name!r} isn't a criterion that people report; in this plan: {names}")
         reported[name] = value
     return reported
 

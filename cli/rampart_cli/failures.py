@@ -2,7 +2,7 @@
 
 RampartError
 └── CommandError
-    ├── RefusedError        1: somebody or something said no; nothing was done
+    ├── RefusedError        1: someone or something said no; nothing was done
     ├── InputError          2: what was typed, or a file, cannot be used
     └── UnreachableError    3: AWS or the stack cannot be asked
 """
@@ -63,7 +63,7 @@ class CommandError(RampartError):
 
 
 class RefusedError(CommandError):
-    """Somebody or something said no."""
+    """Someone or something said no."""
 
 
 class InputError(CommandError):

@@ -48,9 +48,9 @@ def lines_of(path: Path) -> Iterator[NumberedLine]:
                     empty = False
                     yield number, line
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", fix="Mend the path.") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", fix="Fix the path.") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no UTF-8 text", fix="Save it as UTF-8.") from error
+        raise InputError(f"{path} isn't UTF-8 text", fix="Save it as UTF-8.") from error
     if empty:
         raise InputError(f"{path} holds no series", fix=f"Write lines such as {_EXAMPLE}, or time,errors,total.")
 
@@ -67,12 +67,12 @@ def parse_line(numbered: NumberedLine) -> Recorded:
 
 
 def _no_series(number: int, why: str) -> InputError:
-    return InputError(f"line {number} is no series: {why}", fix=f"A line looks like {_EXAMPLE}.")
+    return InputError(f"line {number} isn't a series: {why}", fix=f"A line looks like {_EXAMPLE}.")
 
 
 def _series_in(document: object) -> Recorded:
     if not isinstance(document, dict) or "id" not in document or not isinstance(document.get("buckets"), list):
-        raise ValueError('it has no "id" beside a list of "buckets"')
+        raise ValueError('it has no "id" next to a list of "buckets"')
     for index, bucket in enumerate(document["buckets"]):
         if not (isinstance(bucket, list) and len(bucket) == 2):
             raise ValueError(f"its bucket {index} is {reprlib.repr(bucket)}, and no pair of errors and total")
@@ -129,7 +129,7 @@ def _time(text: str) -> datetime:
             return datetime.fromtimestamp(float(text), UTC)
         when = datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError) as error:  # what it is depends on how far beyond the calendar it lies
-        told = f"{text!r} is no time; write 2025-07-29T03:00:00Z, or seconds since 1970"
+        told = f"{text!r} isn't a time; write 2025-07-29T03:00:00Z, or seconds since 1970"
         raise ValueError(told) from error
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
@@ -138,4 +138,4 @@ def _cell(text: str) -> float | None:
     try:
         return float(text) if text.strip() else None
     except ValueError as error:
-        raise ValueError(f"{text.strip()!r} is no number") from error
+        raise ValueError(f"{text.strip()!r} isn't a number") from error

@@ -1,4 +1,4 @@
-"""Judging stored evidence again: an evaluation must give its own verdicts, or somebody must know why not."""
+"""Judging stored evidence again: an evaluation must give its own verdicts, or someone must know why not."""
 
 from __future__ import annotations
 

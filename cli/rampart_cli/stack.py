@@ -43,7 +43,7 @@ class Stack:
             raise RefusedError(
                 f"there is no rollout {rollout!r} in the stack {self.name!r}",
                 name="UnknownRollout",
-                fix=f"Mend its name (watched now: {known}), or name another stack with --stack.",
+                fix=f"Fix its name (watched now: {known}), or name another stack with --stack.",
             )
         return state
 
@@ -55,10 +55,10 @@ Connect = Callable[[str], Stack]
 def connect(name: str, session: boto3.Session | None = None) -> Stack:
     """Find a deployed stack; credentials, region and endpoints are found as the AWS command line finds them.
 
-    Raises InputError for an empty name or an endpoint that is no address, UnreachableError when there is no such stack,
+    Raises InputError for an empty name or an invalid endpoint, UnreachableError when there is no such stack,
     and botocore's errors when AWS cannot be asked.
     """
-    import boto3  # costs 300 ms: commands that ask nobody do not pay it
+    import boto3  # costs 300 ms: commands that ask no one do not pay it
 
     from rampart.adapters.dynamodb import DynamoRolloutStore
 
@@ -85,7 +85,7 @@ def _region_of_environment() -> str | None:
 def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
     try:
         found = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-    except ValueError as error:  # botocore's word for an endpoint that is no URL
+    except ValueError as error:  # botocore's word for an endpoint that isn't a URL
         raise InputError(
             f"AWS has no such address: {error}",
             name="WrongEndpoint",

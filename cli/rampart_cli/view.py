@@ -24,7 +24,7 @@ LAST_EVENTS = 8
 
 
 def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event]) -> dict[str, Any]:
-    """How a rollout stands; task tokens are left out, since whoever holds one can answer for everybody."""
+    """How a rollout stands; task tokens are left out, since anyone who holds one can answer for everyone."""
     return {
         "rollout": state.rollout,
         "title": state.plan.title or state.rollout,
@@ -78,7 +78,7 @@ _WAITS = {
 
 
 def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
-    """The open gate and how to answer it; None when nothing waits for a person."""
+    """The open gate and how to answer it; None when no person is asked."""
     if state.gate is None or state.status is not Status.LIVE:
         return None
     opened = {"id": state.gate.id, "kind": state.gate.kind.value, "opened": timestamp(state.gate.opened)}

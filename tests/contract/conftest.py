@@ -62,7 +62,7 @@ def exchanges() -> Callable[[str], dict[str, Any]]:
 
 @pytest.fixture
 def recordings() -> Path:
-    """The folder of the original recordings; they belong to others and are no part of this repository."""
+    """The folder of the original recordings; they belong to others and aren't part of this repository."""
     named = os.environ.get("RAMPART_RECORDINGS")
     if not named or not Path(named).is_dir():
         pytest.skip("RAMPART_RECORDINGS names no folder: the original recordings are not at hand")

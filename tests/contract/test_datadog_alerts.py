@@ -120,7 +120,7 @@ def test_each_cycle_has_its_own_key(datadog: DatadogStandIn, receiver: Receiver,
 def test_variables_are_filled_in_and_unknown_ones_stay(
     datadog: DatadogStandIn, receiver: Receiver, clock: Clock
 ) -> None:
-    """Tag values arrive in lower case; secret variables reach the header though nobody can read them."""
+    """Tag values arrive in lower case; secret variables reach the header though no one can read them."""
     monitor(datadog, message='over "8%"\n@webhook-rampart')
     datadog.change("download", old_error_rate=0.5)
     after(datadog, clock)
@@ -133,7 +133,7 @@ def test_variables_are_filled_in_and_unknown_ones_stay(
 
 def test_only_the_blocks_of_a_transition_are_meant(datadog: DatadogStandIn, receiver: Receiver, clock: Clock) -> None:
     monitor(
-        datadog, message="{{#is_alert}}@webhook-rampart{{/is_alert}} {{#is_recovery}}@webhook-nobody{{/is_recovery}}"
+        datadog, message="{{#is_alert}}@webhook-rampart{{/is_alert}} {{#is_recovery}}@webhook-no one{{/is_recovery}}"
     )
     for rate in (0.5, 0.0):
         datadog.change("download", old_error_rate=rate)

@@ -42,7 +42,7 @@ PLAN: dict[str, Any] = {
 
 def test_the_published_schema_is_the_models_own() -> None:
     assert PUBLISHED.read_text() == plan_schema_text(), (
-        "docs/plan.schema.json is out of date: write it anew with `rampart plan schema > docs/plan.schema.json`"
+        "docs/plan.schema.json is out of date: write it again with `rampart plan schema > docs/plan.schema.json`"
     )
 
 
@@ -66,7 +66,7 @@ def test_a_valid_plan_satisfies_model_and_schema() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"colour": "green"},
+        {"color": "green"},
         {"rollout": "Claim Letters"},
         {"flags": []},
         {"flags": ["a/b"]},

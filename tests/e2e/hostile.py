@@ -1,4 +1,4 @@
-"""Requests that somebody hostile or mistaken sends to the alert endpoint; drawn from a seed, so that they repeat."""
+"""Requests that someone hostile or mistaken sends to the alert endpoint; drawn from a seed, so that they repeat."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Attacker:
     # Without the token: refused, whatever the body says.
 
     def stranger(self) -> Attack:
-        """A true alert from somebody who does not have the token, or does not show it where it belongs."""
+        """A true alert from someone who does not have the token, or does not show it where it belongs."""
         body = json.dumps(self.alert()).encode() if self.random.random() < 0.8 else self._gibberish_body()
         attack = Attack("stranger", 401, (), body)
         kind = self.random.randrange(4)
@@ -90,14 +90,14 @@ class Attacker:
         ]
         return replace(attack, kind="misplaced token", **self.random.choice(places))
 
-    # With the token: what cannot be understood is refused by name, what is no reason moves nothing.
+    # With the token: what cannot be understood is refused by name, what isn't a reason moves nothing.
 
     def gibberish(self) -> Attack:
-        """A body that is no alert, from somebody who has the token."""
+        """A body that isn't an alert, from someone who has the token."""
         return Attack("gibberish", 400, self._known(), self._gibberish_body())
 
     def harmless(self) -> Attack:
-        """A true alert that is no reason to roll back."""
+        """A true alert that isn't a reason to roll back."""
         now = int(time.time() * 1000)
         changes: list[dict[str, Any]] = [
             {"date": str(now - self.random.randrange(1_000_000, YEAR))},

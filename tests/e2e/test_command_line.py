@@ -58,7 +58,7 @@ def test_a_rollout_is_started_seen_approved_rolled_back_resumed_and_abandoned(
     assert rollout.percentage == 0
     assert down["left_open"] == {rollout.flag: ["actor User;42"]}
     rollout.stack.flipper.set_gates(rollout.flag, percentage_of_actors=0)
-    assert rampart(rollout, "resume", rollout.name, "--stage", "25%", "--note", "mended", "--wait")[0] == 0
+    assert rampart(rollout, "resume", rollout.name, "--stage", "25%", "--note", "fixed", "--wait")[0] == 0
     assert rollout.percentage == 25
     rollout.at(25)
     assert rampart(rollout, "abandon", rollout.name, "--note", "not now", "--yes")[0] == 0

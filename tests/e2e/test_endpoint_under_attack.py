@@ -1,4 +1,4 @@
-"""The deployed alert endpoint among strangers, mistakes and repetitions: nobody in, nothing broken, nothing twice."""
+"""The deployed alert endpoint among strangers, mistakes and repetitions: no one in, nothing broken, nothing twice."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def sender(stack: LocalStack) -> Iterator[Sender]:
 
 @pytest.fixture
 def asked(new_rollout: Callable[..., Rollout]) -> Rollout:
-    """A rollout at 1% whose question nobody has answered."""
+    """A rollout at 1% whose question no one has answered."""
     rollout = new_rollout(stages=[{"percent": 1, "hold": "1s"}, {"percent": 100, "hold": "1s"}])
     rollout.start()
     rollout.asked(1)

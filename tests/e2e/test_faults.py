@@ -76,7 +76,7 @@ def kept_requests(stack: LocalStack) -> int:
 
 
 def test_a_rollback_that_only_the_queue_remembers_is_done(new_rollout: NewRollout, stack: LocalStack) -> None:
-    """Whoever was asked first was cut off before the flag was down."""
+    """Anyone who was asked first was cut off before the flag was down."""
     rollout = new_rollout()
     rollout.start()
     state = rollout.at(1)
@@ -208,7 +208,7 @@ def gate_was_left_alone(stack: LocalStack, rollout: Rollout, since: datetime) ->
 
 
 def test_an_approval_is_not_acted_on_while_datadog_is_down(new_rollout: NewRollout, stack: LocalStack) -> None:
-    """The answer was given for evidence that passed; when it arrives, nobody can see any more."""
+    """The answer was given for evidence that passed; when it arrives, no one can see any more."""
     rollout = new_rollout(stages=TWO_STAGES)
     rollout.start()
     gate = rollout.asked(1).gate

@@ -33,7 +33,7 @@ def test_a_rollout_climbs_by_approvals_is_stopped_by_an_alert_and_goes_on(
     assert rollout.state().status is Status.ROLLED_BACK
     assert rollout.execution_end(first)["error"] == "RolledBack"
 
-    assert rollout.decide(decision="resume", stage=0, note="mended")["status"] == "SUCCEEDED"
+    assert rollout.decide(decision="resume", stage=0, note="fixed")["status"] == "SUCCEEDED"
     assert rollout.approve(25)["status"] == "SUCCEEDED"
     assert rollout.approve(100)["status"] == "SUCCEEDED"
     rollout.ended(Status.COMPLETED)
@@ -92,7 +92,7 @@ def test_an_approval_needs_a_pass_the_right_gate_and_the_reported_number(new_rol
 
 
 def test_a_failed_criterion_takes_the_flag_down_and_voids_the_question(new_rollout: NewRollout) -> None:
-    """Nobody answers, no monitor alerts, the approval gate is open: the evidence alone acts."""
+    """No one answers, no monitor alerts, the approval gate is open: the evidence alone acts."""
     bad = {
         "kind": "rate",
         "errors": "sum:vets_api.statsd.api_rack_request{action:show,status:*}.as_count()",
@@ -189,7 +189,7 @@ def test_datadogs_own_monitor_and_webhook_take_the_flag_down(
 
 
 def test_the_schedule_itself_evaluates(stack: LocalStack) -> None:
-    """EventBridge calls `evaluate` each minute without anybody's help."""
+    """EventBridge calls `evaluate` each minute without anyone's help."""
     logs = stack.ministack.client("logs")
 
     def scheduled() -> bool:

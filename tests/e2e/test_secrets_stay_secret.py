@@ -30,7 +30,7 @@ def bus_events(stack: LocalStack) -> Callable[[], list[str]]:
     bus, pattern = stack.outputs["BusName"], json.dumps({"source": ["rampart"]})
     events.put_rule(Name="everything", EventBusName=bus, EventPattern=pattern)
     events.put_targets(Rule="everything", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
-    told: dict[str, str] = {}  # what was received is out of sight for a while
+    told: dict[str, str] = {}  # what was received is hidden for a while
 
     def all_so_far() -> list[str]:
         told.update(messages(stack, url))
@@ -47,7 +47,7 @@ def test_nothing_that_was_written_holds_a_token_or_a_key(
 ) -> None:
     """One more rollout with all that may go wrong, so that this test says something when it runs alone too.
 
-    What is told while nobody listens yet (bus, topic) is made of events that the table keeps. A message that the queue
+    What is told while no one listens yet (bus, topic) is made of events that the table keeps. A message that the queue
     gave up already was the request that `rollback` logs as `asked`.
     """
     rollout, answers = a_rollout_that_goes_wrong(stack, new_rollout)
@@ -135,7 +135,7 @@ def a_rollout_that_goes_wrong(
     sent["the same again"] = rollout.alerted()
     statuses = {name: answer.status_code for name, answer in sent.items()}
     assert list(statuses.values()) == [401, 401, 400, 400, 400, 200, 200, 200, 200, 200], statuses
-    assert rollout.decide(decision="resume", stage=0, note="mended")["status"] == "SUCCEEDED"
+    assert rollout.decide(decision="resume", stage=0, note="fixed")["status"] == "SUCCEEDED"
     rollout.at(1)
     assert rollout.decide(decision="roll_back", note="blank letters")["status"] == "SUCCEEDED"
     assert rollout.decide(decision="abandon", note="not now")["status"] == "SUCCEEDED"

@@ -1,4 +1,4 @@
-"""A start that is refused says what, where and how to mend it, and leaves nothing behind."""
+"""A start that is refused says what, where and how to fix it, and leaves nothing behind."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def _gate_attributes(world: World, rollout: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Play:
-    """How a function is brought to its moment, called, and called again by whoever calls it."""
+    """How a function is brought to its moment, called, and called again by anyone who calls it."""
 
     arrange: Callable[[Scene, str], None]
     call: Callable[[Scene, Parts], str]

@@ -15,7 +15,7 @@ from tests.faults.table import PAGE, rows, stage
 
 PAIRS = [(function, system) for function, met in FUNCTIONS.items() for system in met]
 APPROVED = {"prepare": 0.0, "advance": 25.0, "evaluate": 1.0, "rollback": 25.0, "notify": 1.0}
-"""The highest percentage that anybody approved."""
+"""The highest percentage that anyone approved."""
 IN_THE_END = {
     "prepare": ("ready; flag at 0%", EventKind.STARTED),
     "advance": ("advanced; flag at 25%", EventKind.ADVANCED),
@@ -73,7 +73,7 @@ def _evaluate(system: str, result: Result, scene: Scene, case: str) -> None:
     if system == "Datadog":
         assert result.outcome == "error; gate left alone", case
     if system == "Flipper":
-        assert result.outcome == "pass; kept alive", f"{case}: nobody is asked about a flag that nobody sees"
+        assert result.outcome == "pass; kept alive", f"{case}: no one is asked about a flag that no one sees"
     if system == "Lambda":
         assert [request.cause.value for request in scene.world.queue.called] == ["evidence"], case
     else:

@@ -1,7 +1,7 @@
 """The five functions at work in this process, each with all its duties, behind a guard that knows its policy.
 
-AWS is moto's; what moto cannot do (answering task tokens, calling functions) is answered here. What is told of a run is
-what anybody could see of it: answers, records, flags, messages, tokens, notices.
+AWS is moto's; what moto cannot do (answering task tokens, calling functions) is answered here. What a run did is
+what anyone could see of it: answers, records, flags, messages, tokens, notices.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def prepare(world: World) -> Story:
     """Start one rollout; resume another."""
     world.flipper.set_gates("new", percentage_of_actors=0)
     world.begin("fallen", 0, status=Status.ROLLED_BACK, gate=None)
-    wish = {"rollout": "fallen", "stage": 0, "by": "Ada", "note": "mended", "decision": "decision"}
+    wish = {"rollout": "fallen", "stage": 0, "by": "Ada", "note": "fixed", "decision": "decision"}
     return {
         "start": world.call("prepare", {"input": world.plan_of("new"), "execution": execution("new")}),
         "resume": world.call("prepare", {"input": {"resume": wish}, "execution": execution("again")}),
@@ -297,7 +297,7 @@ def run(function: str, allowed: Sequence[Permission], flipper: FlipperStandIn, d
     with _aws(guard, template.environment(f"{function}Function")) as parts:
         world = World(flipper, datadog, guard, *parts, now=datetime.now(UTC))
         story = DUTIES[function](world) | world.seen()
-    assert not guard.unknown, f"calls that nobody knows the permission of: {guard.unknown}"
+    assert not guard.unknown, f"calls that no one knows the permission of: {guard.unknown}"
     return story
 
 
@@ -355,7 +355,7 @@ def _answer_of_lambda(**_: object) -> tuple[SimpleNamespace, Story]:
 
 
 def _forget_clients() -> None:
-    """Let `wiring` make everything anew."""
+    """Let `wiring` make everything again."""
     for each in vars(wiring).values():
         if hasattr(each, "cache_clear"):
             each.cache_clear()

@@ -202,7 +202,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
         lambda call: f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{call['SecretId']}-x7Gq2Z",
     ),
 }
-"""What each call needs; a call that is not here is a new one, and nobody has thought of its permission yet."""
+"""What each call needs; a call that is not here is a new one, and no one has thought of its permission yet."""
 
 
 class Guard:

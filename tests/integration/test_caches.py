@@ -1,4 +1,4 @@
-"""A Flipper whose processes answer from old copies ends nothing wrongly and accuses nobody."""
+"""A Flipper whose processes answer from old copies ends nothing wrongly and accuses no one."""
 
 from __future__ import annotations
 

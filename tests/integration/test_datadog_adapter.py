@@ -190,8 +190,8 @@ def test_more_buckets_than_datadog_shows_are_not_asked_for(source: Source, datad
         (Fault(kind=FaultKind.TRICKLE, seconds=60), AbsenceReason.UNREACHABLE, "in 0.5 s"),
         (Fault(kind=FaultKind.RESET_MID_BODY), AbsenceReason.UNREACHABLE, "could not be reached"),
         (Fault(kind=FaultKind.LOST_ANSWER), AbsenceReason.UNREACHABLE, "could not be reached"),
-        (Fault(kind=FaultKind.MALFORMED_BODY), AbsenceReason.MALFORMED, "no JSON"),
-        (Fault(kind=FaultKind.EMPTY_BODY), AbsenceReason.MALFORMED, "no JSON"),
+        (Fault(kind=FaultKind.MALFORMED_BODY), AbsenceReason.MALFORMED, "isn't JSON"),
+        (Fault(kind=FaultKind.EMPTY_BODY), AbsenceReason.MALFORMED, "isn't JSON"),
         (
             Fault(kind=FaultKind.STATUS, status=200, body={"errors": ["shard lost"]}),
             AbsenceReason.HIDDEN_ERROR,
@@ -226,7 +226,7 @@ def test_a_datadog_that_is_not_there_is_unreachable() -> None:
 
 def test_a_silent_datadog_is_given_up(silent_server: SilentServer) -> None:
     source = DatadogMetricSource("datadoghq.com", FixedSecret(KEYS), url=silent_server.url, deadline_seconds=0.3)
-    gave_up = Unavailable(AbsenceReason.UNREACHABLE, "Datadog did not answer in 0.3 s")
+    gave_up = Unavailable(AbsenceReason.UNREACHABLE, "Datadog did not answer in 0.3 seconds")
     assert set(read(source).values()) == {gave_up}
 
 
@@ -270,7 +270,7 @@ def test_a_rate_limit_that_does_not_fit_is_not_waited_out(
 
 
 class RotatingSecret:
-    """A secret whose newer content is only seen when it is read anew."""
+    """A secret whose newer content is only seen when it is read again."""
 
     def __init__(self, known: Mapping[str, Any], newer: Mapping[str, Any]) -> None:
         self.known, self.newer = known, newer
@@ -348,9 +348,9 @@ ends = lambda end: [name for name in loaded if name.endswith(end)]
 print(json.dumps([before, ends(".models"), ends("metrics_api")]))
 """
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=_path())
-    before, catalogues, apis = json.loads(ran.stdout)
+    before, catalogs, apis = json.loads(ran.stdout)
     assert before == []
-    assert catalogues == []
+    assert catalogs == []
     assert apis == ["datadog_api_client.v2.api.metrics_api"]
 
 

@@ -98,7 +98,7 @@ def test_an_answer_of_another_shape_is_malformed(body: object) -> None:
 
 @pytest.mark.parametrize("at", [START + 60, START + 299, START - 300, START + 600, START - 3600])
 def test_times_that_begin_no_bucket_of_the_window_are_malformed(at: int) -> None:
-    """Wider buckets than were asked for begin before the window, or beside its buckets."""
+    """Wider buckets than were asked for begin before the window, or next to its buckets."""
     measured = one(answer([at * 1000], [[5]]))
     assert isinstance(measured, Unavailable)
     assert "were they made wider?" in measured.detail

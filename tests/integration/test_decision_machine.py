@@ -40,7 +40,7 @@ class Decisions:
         gate = {
             "id": "a1-s0-1",
             "kind": "approval",
-            "token": "nobody waits",
+            "token": "no one waits",
             "attempt": 1,
             "stage": 0,
             "evaluation": "e-1",
@@ -105,7 +105,7 @@ def decisions() -> Iterator[Decisions]:
 
 def test_an_answer_in_time_is_taken_so_that_what_follows_means_something(decisions: Decisions) -> None:
     rollout = decisions.gate()
-    decisions.decide(rollout)  # its end is another matter: nobody waits at this gate's token
+    decisions.decide(rollout)  # its end is another matter: no one waits at this gate's token
     assert decisions.is_answered(rollout)
 
 
@@ -142,7 +142,7 @@ def test_an_answer_that_does_not_fit_the_gate_is_refused_without_a_trace(
 
 
 def test_where_nobody_waits_there_is_nothing_to_answer(decisions: Decisions) -> None:
-    assert decisions.decide("letters-of-nobody") == "NoGate"
+    assert decisions.decide("letters-of-no one") == "NoGate"
 
 
 def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> None:

@@ -122,13 +122,13 @@ def test_credentials_of_a_netrc_file_do_not_take_the_place_of_the_secret(
     store: FlipperFlagStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     assert store.read(FLAG).percent == 0
 
 
 class RotatingSecret:
-    """A secret whose newer content is only seen when it is read anew."""
+    """A secret whose newer content is only seen when it is read again."""
 
     def __init__(self, known: Mapping[str, Any], newer: Mapping[str, Any] | Exception) -> None:
         self.known = known
@@ -185,10 +185,10 @@ def test_a_secret_that_cannot_be_sent_is_refused_without_showing_it(
 @pytest.mark.parametrize(
     ("status", "body", "error", "advice"),
     [
-        (403, {}, FlagCredentialsError, "mend the credentials"),
-        (404, {"code": 2, "message": "Group not registered."}, FlagStoreError, "mend Flipper's URL"),
-        (404, "<html>", FlagStoreError, "mend Flipper's URL"),
-        (302, "", FlagStoreError, "mend Flipper's URL"),
+        (403, {}, FlagCredentialsError, "fix the credentials"),
+        (404, {"code": 2, "message": "Group not registered."}, FlagStoreError, "fix Flipper's URL"),
+        (404, "<html>", FlagStoreError, "fix Flipper's URL"),
+        (302, "", FlagStoreError, "fix Flipper's URL"),
         (422, {"code": 3, "message": "Percentage must be positive."}, FlagStoreError, "Percentage must be positive."),
         (429, {}, FlagStoreError, "tried again"),
         (500, "Internal Server Error", FlagStoreError, "tried again"),

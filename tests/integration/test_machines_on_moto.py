@@ -81,7 +81,7 @@ class Machine:
         return {**known, "heartbeat_seconds": HEARTBEAT_SECONDS, **settings}
 
     def keep_alive(self, token: str) -> bool:
-        """Send a heartbeat; whether somebody waits for it."""
+        """Send a heartbeat; whether someone waits for it."""
         try:
             self.machines.send_task_heartbeat(taskToken=token)
         except self.machines.exceptions.InvalidToken:
@@ -89,7 +89,7 @@ class Machine:
         return True
 
     def entered(self) -> list[str]:
-        """The states that were entered, in order: a gate that lapses soon may be gone before anybody looks at it."""
+        """The states that were entered, in order: a gate that lapses soon may be gone before anyone looks at it."""
         history = self.machines.get_execution_history(executionArn=self.execution, maxResults=1000)["events"]
         return [each["stateEnteredEventDetails"]["name"] for each in history if "stateEnteredEventDetails" in each]
 
@@ -197,7 +197,7 @@ def prepare_results(results: list[str]) -> None:
 
 
 def test_a_heartbeat_that_lapses_makes_the_attempt_blind_and_people_are_told(machine: Machine) -> None:
-    """`when_blind: hold`: the flag stays, nobody is asked, and only returning sight opens a new bake gate."""
+    """`when_blind: hold`: the flag stays, no one is asked, and only returning sight opens a new bake gate."""
     machine.start(machine.ready(), ADVANCED)
 
     blind = machine.gate(GateKind.BLIND)
@@ -290,21 +290,21 @@ def test_a_rollback_ends_the_wait_and_calls_no_function_any_more(machine: Machin
 
 
 def test_a_gate_that_cannot_open_in_a_halted_attempt_ends_the_execution(machine: Machine) -> None:
-    """A rollback between two gates: the transaction is cancelled, and nobody waits for ever."""
+    """A rollback between two gates: the transaction is canceled, and no one waits forever."""
     machine.start(machine.ready(), ADVANCED, status="halted")
 
     ended = machine.ended()
 
     assert (ended["status"], ended["error"]) == ("FAILED", "RolledBack")
     assert machine.events() == []
-    assert len(machine.called()) == 2, "the flag is at 0% already: whoever halted the attempt saw to it"
+    assert len(machine.called()) == 2, "the flag is at 0% already: anyone who halted the attempt saw to it"
 
 
 def test_any_other_failure_at_a_gate_leads_to_the_rollback(machine: Machine) -> None:
     machine.start(machine.ready(heartbeat_seconds=60), ADVANCED, {"outcome": "rolled_back"})
     token = machine.gate(GateKind.BAKE)["token"]
 
-    machine.machines.send_task_failure(taskToken=token, error="Broken", cause="nobody knows")
+    machine.machines.send_task_failure(taskToken=token, error="Broken", cause="no one knows")
 
     assert machine.ended()["error"] == "RolledBack"
     assert machine.called()[-1]["cause"] == "execution"

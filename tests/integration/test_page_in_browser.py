@@ -25,7 +25,7 @@ DESK, PHONE = (1200, 900), (390, 844)
 LEAST_CONTRAST = 4.5
 """What WCAG 2.2 asks of text: https://www.w3.org/TR/WCAG22/#contrast-minimum"""
 
-# Contrast of every text with the colour behind it, as WCAG computes it; a gradient has no one colour.
+# Contrast of every text with the color behind it, as WCAG computes it; a gradient has no one color.
 CONTRASTS = """() => {
   const rgba = (text) => { const m = text.match(/[\\d.]+/g).map(Number); return [m[0], m[1], m[2], m[3] ?? 1]; };
   const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => v / 255)

@@ -102,7 +102,7 @@ def test_a_machine_may_do_exactly_what_its_definition_does(machine: str) -> None
     assert allowed == set(needed_by(template, machine))
 
 
-# People: what `rampart` calls, and what the consoles show beside it.
+# People: what `rampart` calls, and what the consoles show next to it.
 
 CLI = ROOT / "cli" / "rampart_cli"
 
@@ -178,7 +178,7 @@ FOR_THE_CONSOLE = {
 }
 NEEDS_NO_PERMISSION = {"sts.get_caller_identity"}
 OF_OTHERS = {"cloudformation.get_template"}
-"""Methods of the same name that are no calls to AWS: the report's pages are jinja2's."""
+"""Methods of the same name that aren't calls to AWS: the report's pages are jinja2's."""
 FROM_THE_RECORDS = {"dynamodb.get_item", "dynamodb.query"}
 """What the store calls where the command line reads records."""
 

@@ -73,10 +73,10 @@ def test_a_rollout_reads_as_it_was_opened(store: Store, live: Live) -> None:
 
 
 def test_what_is_not_there_reads_as_none(store: Store) -> None:
-    assert store.state("nobody") is None
-    assert store.gate("nobody") is None
-    assert store.plan_document("nobody", "hash") is None
-    assert not store.events("nobody")
+    assert store.state("no one") is None
+    assert store.gate("no one") is None
+    assert store.plan_document("no one", "hash") is None
+    assert not store.events("no one")
 
 
 def test_opening_claims_every_flag_for_all_of_them(store: Store, live: Live) -> None:

@@ -1,4 +1,4 @@
-"""Secrets: read once, read anew at most so often, and never shown."""
+"""Secrets: read once, read again at most so often, and never shown."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_many_threads_read_a_secret_once(
 def test_a_refresh_that_failed_keeps_failing_until_it_may_be_tried_again(
     secrets: SecretsManagerSecrets, client: SecretsManagerClient, watch: Stopwatch
 ) -> None:
-    """Otherwise a right token that is only in the newer secret would be called wrong while nobody can look."""
+    """Otherwise a right token that is only in the newer secret would be called wrong while no one can look."""
     secret = secrets.named(NAME)
     secret()
     with Stubber(client) as stubber:
@@ -243,7 +243,7 @@ def test_a_cold_start_gives_up_on_secrets_manager_before_datadog_times_out(
     aws: None,
 ) -> None:
     wiring.secrets.cache_clear()
-    config: Any = wiring.secrets()._client.meta.config  # the time-outs that the functions really have
+    config: Any = wiring.secrets()._client.meta.config  # the timeouts that the functions really have
     wiring.secrets.cache_clear()
 
     assert config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) <= 5

@@ -162,7 +162,7 @@ def test_nothing_in_a_record_is_lost(holding: Store, name: str) -> None:
 
 
 def still_holds(today: object, stored: object) -> bool:
-    """Whether everything that was stored is stored today; what came later may stand beside it."""
+    """Whether everything that was stored is stored today; what came later may stand next to it."""
     match today, stored:
         case dict(), dict():
             return all(still_holds(today.get(name), value) for name, value in stored.items())
@@ -183,7 +183,7 @@ def test_a_record_of_the_first_version_goes_on(holding: Store) -> None:
     assert table.state(ROLLOUT) == after
 
 
-# What lies beside it.
+# What lies next to it.
 
 
 def test_the_submitted_plan(holding: Store) -> None:

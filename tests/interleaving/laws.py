@@ -13,7 +13,7 @@ _PASSES = frozenset({EventKind.ADVANCED, EventKind.COMPLETED})
 def always(world: World) -> str:
     """The laws of every moment."""
     if world.percent > world.approved:
-        return f"the flag is at {world.percent:g}%, and nobody ever approved more than {world.approved:g}%"
+        return f"the flag is at {world.percent:g}%, and no one ever approved more than {world.approved:g}%"
     once = [event for event in world.log if event[0] in _ONCE]
     if len(once) != len(set(once)):
         return "the same thing was done and told twice"
@@ -25,15 +25,15 @@ def always(world: World) -> str:
     if any(event[0] is EventKind.ADVANCED and event[3] not in ("start", *world.answered) for event in world.log):
         return "it advanced without an approval"
     if world.turned_down is not None and world.percent > world.turned_down:
-        return f"somebody turned the flag down to {world.turned_down:g}%, and an advance raised it"
+        return f"someone lowered the flag to {world.turned_down:g}%, and an advance raised it"
     state = world.state
     if state.status in DOWN and state.attempt not in world.asked | world.excused:
-        return f"attempt {state.attempt} was halted, and nobody asked for it"
+        return f"attempt {state.attempt} was halted, and no one asked for it"
     return ""
 
 
 def said_is_so(world: World) -> str:
-    """The laws of every moment where nothing crashes: after "rolled back" nobody is exposed."""
+    """The laws of every moment where nothing crashes: after "rolled back" no one is exposed."""
     if world.state.status is Status.ROLLED_BACK and world.percent > 0:
         return f'"rolled back" was said, and the flag is at {world.percent:g}%'
     return always(world)
@@ -47,9 +47,9 @@ def at_the_end(world: World) -> str:
     if state.status is Status.LIVE and state.latest is not None and state.latest.verdict is Verdict.FAIL:
         count = max(shown.value or 0 for shown in state.latest.fails.values())
         if world.waived is None:
-            return "the stage fails, nobody waived that, and the rollout is live at the end"
+            return "the stage fails, no one waived that, and the rollout is live at the end"
         if count > world.waived:
-            return f"the stage fails with {count:g}, and nobody waived more than {world.waived:g}"
+            return f"the stage fails with {count:g}, and no one waived more than {world.waived:g}"
     if state.percent != world.percent and not state.drift:
         return f"the record says {state.percent:g}%, and the flag reads {world.percent:g}% at the end"
     if state.status in DOWN and world.percent > 0:
@@ -57,9 +57,9 @@ def at_the_end(world: World) -> str:
     if state.status is Status.ROLLED_BACK and not any(
         event[:2] == (EventKind.ROLLED_BACK, state.attempt) for event in world.log
     ):
-        return "nobody was told of the rollback"
+        return "no one was told about the rollback"
     if world.raised and all(event[0] is not EventKind.TAKEN_DOWN_AGAIN for event in world.log):
-        return "another writer raised a rolled-back flag, and nobody was told"
+        return "another writer raised a rolled-back flag, and no one was told"
     waits = any(each.name == state.execution and each.at != "ended" for each in world.executions)
     if waits != (state.status is Status.LIVE):
         return f"the rollout is {state.status}, and its execution {'goes on' if waits else 'does not'}"

@@ -30,7 +30,7 @@ from tests.interleaving.world import (
 
 WRITES = frozenset({"flag.write", "store.commit", "queue.put", "gates.succeed", "gates.fail", "rollback.call"})
 TRIES = 1
-"""How often whoever calls calls again; as often as there are faults, so that one try meets none."""
+"""How often anyone who calls calls again; as often as there are faults, so that one try meets none."""
 _UNASKED = frozenset({"rollback", "execution ended"})
 """What comes without a person or a monitor, and so after the last tick too."""
 
@@ -120,7 +120,7 @@ class Moves:
         if call.name == "flag.write":
             yield from self._fail_write(before, run, call.args[0])
         if Fault.TWICE in self.faults and run.caller[0] == "execution":
-            orphan = _with(before, run._replace(caller=("nobody",)), instead_of=run)
+            orphan = _with(before, run._replace(caller=("no one",)), instead_of=run)
             for after in self._start(orphan, run.caller, run.node.again, tries=run.tries + 1):
                 yield Step(run.caller[1], "loses the answer of {}, and calls again", (run.node.name,)), after
 
@@ -162,9 +162,9 @@ class Moves:
             yield world
 
     def _called_again(self, world: World, run: Run) -> Iterator[World]:
-        """Whoever called sees an error: it calls again, or gives up."""
+        """Anyone who called sees an error: it calls again, or gives up."""
         match run.caller:
-            case ("tick" | "nobody" | "decision", *_):
+            case ("tick" | "no one" | "decision", *_):
                 yield world
             case ("queue", kept):
                 yield world if world.last else self.outside.put(world, kept)
@@ -271,9 +271,9 @@ class Moves:
                 for after in self._start(resumed, ("execution", "second"), programs.prepare("second", number)):
                     yield Step("a person", "resumes at stage {}", (number,)), after
             case "stop" if waiting:
-                yield Step("somebody", "stops {}", (waiting[0].name,)), end(world, waiting[0])
+                yield Step("someone", "stops {}", (waiting[0].name,)), end(world, waiting[0])
             case "go blind" if waiting:
-                for after in self._roll_back(world, waiting[0], "nobody judges any more"):
+                for after in self._roll_back(world, waiting[0], "no one judges any more"):
                     yield Step(waiting[0].name, "goes blind"), after
 
     def _execution_ended(self, world: World, name: str) -> Moved:
@@ -330,7 +330,7 @@ def _must_be_told(world: World) -> bool:
 
 
 def _down(world: World, percent: float) -> float | None:
-    """Where the flag is turned down to, if no advance is under way that may have looked at it before."""
+    """What the flag is lowered to, if no advance is under way that may have looked at it before."""
     advances = any(run.node.name == "advance" for run in world.runs) or world.late
     return percent if percent < world.percent and not advances else world.turned_down
 

@@ -129,5 +129,5 @@ class TapedMetrics:
         return dict.fromkeys(queries, Series(points))
 
     def read_monitors(self, ids: Sequence[int]) -> Mapping[int, MonitorReading]:
-        assert not ids, "no plan names monitors here: asking them is no moment on the tape"
+        assert not ids, "no plan names monitors here: asking them isn't a moment on the tape"
         return {}

@@ -40,7 +40,7 @@ class Scenario:
     at: str = "waiting"
     """Where the execution stands."""
     ticks: int | None = None
-    """Ticks beside the last one; None is an exploration without any."""
+    """Ticks next to the last one; None is an exploration without any."""
     faults: frozenset[Fault] = frozenset()
     """What may go wrong, once."""
     where: frozenset[str] = frozenset(ERRORS)
@@ -52,7 +52,7 @@ class Scenario:
     tells: bool = False
     """Whether EventBridge tells of executions that ended badly."""
     others: bool = False
-    """Whether somebody else writes the flag: then it may be anywhere, for a while."""
+    """Whether someone else writes the flag: then it may be anywhere, for a while."""
 
     deep: bool = False
     """Whether it is too large for every run of the tests."""
@@ -269,7 +269,7 @@ WITH_TICKS = (
         faults=frozenset({Fault.CRASH}),
     ),
     Scenario(
-        name="somebody stops the execution, and nobody is told",
+        name="someone stops the execution, and no one is told",
         state=BAKING,
         orders=(("stop", 1),),
         ticks=1,
@@ -321,7 +321,7 @@ WITH_TICKS = (
         others=True,
     ),
     Scenario(
-        name="somebody turns the flag down before an approval is acted on",
+        name="someone lowers the flag before an approval is acted on",
         state=ASKED,
         orders=(("writer", 0.0), APPROVE),
         ticks=1,

@@ -213,7 +213,7 @@ class Tape(Executor):
         return reply.value
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Take work that is done beside what comes next."""
+        """Take work that is done next to what comes next."""
         self._aside = lambda: fn(*args, **kwargs)
         return _Awaited(self)
 

@@ -1,4 +1,4 @@
-"""The real use cases in every order of their calls, with everything that may go wrong: nothing lost, nobody in."""
+"""The real use cases in every order of their calls, with everything that may go wrong: nothing lost, no one in."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Fault(StrEnum):
     IGNORED = "ignored"
     """A write to the flag is accepted and forgotten."""
     OUTAGE = "outage"
-    """Its port answers nothing until time goes on, and whoever calls gives up before."""
+    """Its port answers nothing until time goes on, and anyone who calls gives up before."""
     TWICE = "twice"
     """The state machine loses the run's answer, and calls again while it is still under way."""
 
@@ -127,7 +127,7 @@ class World(NamedTuple):
     log: tuple[tuple[Any, ...], ...] = ()
     """Events: kind, attempt, stage, gate."""
     approved: float = 0.0
-    """The highest percentage that anybody ever approved."""
+    """The highest percentage that anyone ever approved."""
     answered: tuple[str, ...] = ()
     """Gates whose answer was taken, once for each time."""
     asked: frozenset[int] = frozenset()
@@ -135,7 +135,7 @@ class World(NamedTuple):
     waived: float | None = None
     """The highest count that a person saw fail and waived."""
     turned_down: float | None = None
-    """Where another writer turned the flag down, while no advance was under way that could have looked before."""
+    """What another writer lowered the flag to, while no advance was under way that could have looked before."""
     raised: bool = False
     """Whether another writer raised a rolled-back flag in a way that people must hear of."""
     excused: frozenset[int] = frozenset()
@@ -272,7 +272,7 @@ class Outside:
         )
 
     def is_free(self, gate: Gate, me: str) -> bool:
-        """Whether a decision may answer a gate: nobody else did."""
+        """Whether a decision may answer a gate: no one else did."""
         return gate.answer is None or gate.answer.execution == me
 
     def may_open(self, world: World, execution: Execution) -> bool:

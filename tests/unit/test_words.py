@@ -74,8 +74,8 @@ shares = st.integers(min_value=1, max_value=99_999_999).map(lambda millionths: m
 @example(0.0122, 0.0125)
 @example(0.07999999, 0.08)
 def test_what_is_told_lies_on_the_side_of_the_bar_where_it_is(fraction: float, bar: float) -> None:
-    told, beside = (float(words.percent(each, near=bar).removesuffix("%")) for each in (fraction, bar))
-    assert (told < beside, told > beside) == (fraction < bar, fraction > bar)
+    told, nearby = (float(words.percent(each, near=bar).removesuffix("%")) for each in (fraction, bar))
+    assert (told < nearby, told > nearby) == (fraction < bar, fraction > bar)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_duration_in_a_plan_and_in_a_sentence_reads_as_the_same_again(millisec
         (4 * 3600, "4h", "4 hours"),
         (86_400, "1d", "1 day"),
         (14 * 86_400, "2w", "2 weeks"),
-        (0.5, "0.5s", "0.5 seconds"),
+        (0.02, "0.02s", "0.02 seconds"),
         (1_234_567.5, "1234567.5s", "1234567.5 seconds"),
         (0, "0s", "0 seconds"),
     ],

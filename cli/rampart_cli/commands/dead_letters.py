@@ -40,7 +40,7 @@ def list_letters(
             [(second(each.sent), each.kind.value, each.about, each.why) for each in letters],
         )
         if letters
-        else words("nothing waits: all was done", "green"),
+        else words("The dead-letter queue is empty", "green"),
         as_json=as_json,
     )
 
@@ -73,7 +73,7 @@ def redrive(
             ],
         )
         if redriven
-        else words("nothing waits: all was done", "green"),
+        else words("The dead-letter queue is empty", "green"),
         as_json=as_json,
     )
     if not all(each.done for each in redriven):

@@ -13,7 +13,7 @@ from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON, WAIVED
-from rampart.words import percentage, plain, weekday_and_second
+from rampart.words import in_words, percentage, plain, weekday_and_second
 from rampart_cli.console import say, show, stderr, table, verdict_text, words
 from rampart_cli.decisions import Decision, decide, left_open, parse_reported, stage_index, who_decides
 from rampart_cli.failures import CommandError, InputError, RefusedError, UnreachableError
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 Reported = Annotated[
     list[str] | None,
-    typer.Option("--reported", metavar="CRITERION=NUMBER", help="What you attest, such as 'call centre complaints=0'."),
+    typer.Option("--reported", metavar="CRITERION=NUMBER", help="What you attest, such as 'call center complaints=0'."),
 ]
 GateId = Annotated[
     str | None,
@@ -245,14 +245,14 @@ def _said(kind: DecisionKind, gate: Gate | None) -> str:
         return "overrides a failing verdict"
     if verdict in LETS_ON:
         return "approves, whatever people report"
-    return f"approves without proof ({verdict.replace('_', ' ')})"
+    return f"approves without proof ({in_words(verdict)})"
 
 
 def _open_question(state: RolloutState, gate: Gate | None) -> Gate:
     asked = state.status is Status.LIVE and state.gate is not None and state.gate.kind is not GateKind.BAKE
     if not asked or gate is None or gate.question is None or gate.answer is not None:
         raise RefusedError(
-            f"nobody is asked about {state.rollout} now; it waits for: {waits_for(state, gate)}",
+            f"no one is asked about {state.rollout} now; it waits for: {waits_for(state, gate)}",
             name="NoGate",
             fix=f"See how it stands: rampart status {state.rollout}",
         )
@@ -262,12 +262,10 @@ def _open_question(state: RolloutState, gate: Gate | None) -> Gate:
 def _show_question(state: RolloutState, gate: Gate) -> None:
     out = stderr()
     question = gate.question
-    nextly = "its end" if state.next_stage == len(state.plan.stages) else state.plan.stages[state.next_stage].label
-    out.print(
-        words(
-            f"{state.rollout} at {percentage(state.percent)}, attempt {state.attempt}: may it go to {nextly}?", "bold"
-        )
-    )
+    here = percentage(state.percent)
+    is_end = state.next_stage == len(state.plan.stages)
+    asked = f"finishing at {here}" if is_end else f"{here} → {state.plan.stages[state.next_stage].label}"
+    out.print(words(f"{state.rollout}, attempt {state.attempt}: approve {asked}?", "bold"))
     if state.latest is not None:
         told = state.evidence_in_words
         verdicts = state.verdicts | dict.fromkeys(state.waived, WAIVED)
@@ -294,7 +292,7 @@ def _confirm(question: str, *, fix: str, yes: bool, as_json: bool) -> None:
     if yes:
         return
     if as_json or not sys.stdin.isatty():
-        raise InputError("nobody is there to be asked whether this is meant", fix=fix)
+        raise InputError("no one is there to be asked whether this is meant", fix=fix)
     typer.confirm(question, abort=True, err=True)
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from rampart.plan.model import RateSpec
 from rampart.plan.queries import query_findings
-from rampart.words import counted, percentage
+from rampart.words import counted, percentage, plain
 from rampart_cli.bars import bar_text
 from rampart_cli.console import show, table, words
 from rampart_cli.failures import ExitCode
@@ -105,4 +105,4 @@ def _clump(spec: CriterionSpec) -> str | None:
         return None
     if spec.clump is None:
         return "measured at the start, else 3"
-    return f"{spec.clump:.4g} ({spec.clump_source or 'as the plan says'})"
+    return f"{plain(round(spec.clump, 3))} ({spec.clump_source or 'as the plan says'})"

@@ -48,7 +48,9 @@ def plan_import(
         reading = read(page.read(MAX_BYTES + 1), today=(today or datetime.now(tz=UTC)).date())
     bound = _read(bindings) if bindings else Bindings()
     if bindings:
-        from rampart_cli.document.bound_queries import with_bound_queries  # whoever binds nothing does not pay for it
+        from rampart_cli.document.bound_queries import (
+            with_bound_queries,
+        )  # anyone who binds nothing does not pay for it
 
         reading = with_bound_queries(reading, bound)
     if as_json:
@@ -74,7 +76,9 @@ def _write(text: str, out: Path | None) -> None:
 
 
 def _read(bindings: Path) -> Bindings:
-    from rampart_cli.document.bindings_file import read_bindings  # costs 200 ms: whoever gives no file does not pay it
+    from rampart_cli.document.bindings_file import (
+        read_bindings,
+    )  # costs 200 ms: anyone who gives no file does not pay it
 
     try:
         return read_bindings(bindings.read_text(encoding="utf-8"))

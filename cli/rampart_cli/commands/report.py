@@ -82,7 +82,7 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         told = f"{path} cannot be read: {error.strerror}"
-        raise InputError(told, name="UnreadablePage", fix="Mend the path of the team's page.") from error
+        raise InputError(told, name="UnreadablePage", fix="Fix the path of the team's page.") from error
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -91,22 +91,22 @@ def _write(path: Path, content: bytes) -> None:
         _replace(path.resolve(), content)
     except OSError as error:
         told = f"{path} cannot be written: {error.strerror}"
-        raise InputError(told, name="UnwritablePage", fix="Mend the path or its permissions.") from error
+        raise InputError(told, name="UnwritablePage", fix="Fix the path or its permissions.") from error
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write beside the file and move it there: whoever is cut off leaves the old page, never half of a new one."""
+    """Write next to the file and move it there: anyone who is cut off leaves the old page, never half of a new one."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         path.write_bytes(content)  # a pipe or /dev/stdout cannot be replaced
         return
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    nearby = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with beside.open("xb") as file:
+        with nearby.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():
-            shutil.copymode(path, beside)
-        beside.replace(path)
+            shutil.copymode(path, nearby)
+        nearby.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        nearby.unlink(missing_ok=True)

@@ -94,7 +94,7 @@ def _shown(outlooks: Sequence[Outlook], false: float, guarantee: float | None, r
 
 _RUNS = 400
 _FEW_PAIRS = 20
-"""Stages and rates that are simulated so often; more share these runs out, so that nobody waits for many minutes."""
+"""Stages and rates that are simulated so often; more share these runs out, so that no one waits for many minutes."""
 _FEWEST_RUNS = 25
 
 

@@ -42,7 +42,7 @@ _BEFORE = (
     r"|turn(?:ed)? on|switch(?:ed)? on|live|available|increase|expand|ramp up|go live|go|on)\s"
     r"(?:it\s|the (?:flag|feature)\s)?(?:for|to|with)\s)?"
 )
-_ALL = re.compile(rf"{_BEFORE}(?:everyone|everybody|all(?: the| our| of our| remaining)? {_PEOPLE})", re.IGNORECASE)
+_ALL = re.compile(rf"{_BEFORE}(?:everyone|everyone|all(?: the| our| of our| remaining)? {_PEOPLE})", re.IGNORECASE)
 _CHOSEN = re.compile(
     rf"{_BEFORE}(?:(?:the|our|all|internal|va|chosen|selected|invited|some|a few|\d{{1,4}})\s){{0,3}}"
     r"(?:employees|(?:internal|beta|pilot|canary|allow-?listed|early access)"
@@ -51,7 +51,7 @@ _CHOSEN = re.compile(
     re.IGNORECASE,
 )
 _MOST_STEPS = 100
-"""Steps that increments may make; nobody raises a flag more often."""
+"""Steps that increments may make; no one raises a flag more often."""
 
 
 class StageKind(StrEnum):
@@ -127,7 +127,7 @@ def increment_in(text: str) -> float | None:
 
 
 def steps_of(limits: tuple[float, float], increment: float) -> list[float]:
-    """The percentages from one limit to the other; none for increments so small that nobody means them."""
+    """The percentages from one limit to the other; none for increments so small that no one means them."""
     low, high = limits
     if increment <= 0 or (high - low) / increment > _MOST_STEPS:
         return []
@@ -141,7 +141,7 @@ def is_of_time(text: str) -> bool:
 
 
 def reaches_all(text: str) -> bool:
-    """Whether a text says that everybody is reached, and nothing else: "everyone", "enable for all users"."""
+    """Whether a text says that everyone is reached, and nothing else: "everyone", "enable for all users"."""
     return bool(_ALL.fullmatch(text))
 
 

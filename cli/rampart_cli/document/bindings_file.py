@@ -47,7 +47,7 @@ def _wrong_value(model: type[Model], spec: dict[str, Any]) -> str | None:
 def read_bindings(text: str) -> Bindings:
     """Read a bindings file.
 
-    Raises BindingsError, which names the place, when it is no YAML or binds something that no criterion is.
+    Raises BindingsError, which names the place, when it isn't YAML or binds something that no criterion is.
     """
     try:
         loaded = read_yaml(text).value

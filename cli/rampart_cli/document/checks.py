@@ -85,7 +85,7 @@ def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
          "the page names who watches the dashboards, but no owner" if watched else "the page names no owner"),
         (plan.timezone, Code.MISSING_TIMEZONE, "the page names no time zone"),
         (plan.rollback, Code.MISSING_ROLLBACK, "the page has no filled-in section on going back"),
-        (plan.window, Code.MISSING_WINDOW, "the page states neither an evaluation window nor a least sample"),
+        (plan.window, Code.MISSING_WINDOW, "the page states neither an evaluation window nor a minimum sample"),
         (plan.dashboard, Code.MISSING_DASHBOARD, "the page links no dashboard"),
         (plan.monitor, Code.MISSING_MONITOR, "the page names no monitor"),
         (plan.criteria, Code.MISSING_THRESHOLD, "the page lists no criterion to judge the rollout by"),
@@ -216,7 +216,7 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     if numbered and all((stage.percent or 0) < 100 for stage in numbered) and not plan.stages[-1].stated:
         yield say(
             Code.NO_FULL_STAGE, numbered[-1].line, "",
-            f"the last stage is {numbered[-1].percent:g}%: the page never says when everybody is reached",
+            f"the last stage is {numbered[-1].percent:g}%: the page never says when everyone is reached",
         )  # fmt: skip  # the first line says where, the others what
     yield from _letters(plan, say)
     yield from _increments(plan, say)
@@ -258,7 +258,7 @@ def _increments(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             if expected and stage.percent not in expected:
                 yield say(
                     Code.CONTRADICTORY_PERCENT, stage.line, f"{stage.percent:g}%",
-                    f"{stage.percent:g}% is no step of increments of {increment:g}% (line {statement.number})",
+                    f"{stage.percent:g}% isn't a step of increments of {increment:g}% (line {statement.number})",
                 )  # fmt: skip  # the first line says where, the others what
 
 
@@ -323,5 +323,5 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Fi
         if statement.number in open_ranges and dated:
             below = dated[bisect(dated, statement.number) :] or dated[:1]
             steps = ", ".join(map(str, below[:_MOST_LINES])) + (", …" if len(below) > _MOST_LINES else "")
-            message = f"the dates are {missing!r} here, beside dated steps (line {steps})"
+            message = f"the dates are {missing!r} here, next to dated steps (line {steps})"
         yield say(Code.PLACEHOLDER_LEFT, statement.number, missing, message)

@@ -274,7 +274,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _read_part(text: str, line: int) -> list[Criterion]:
-    # "< 1% (last month 0.7%)": what a bracket behind a bar tells is no part of it.
+    # "< 1% (last month 0.7%)": what a bracket behind a bar tells isn't part of it.
     told = _REMARK.search(text)
     if (
         told

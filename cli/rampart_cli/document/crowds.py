@@ -1,4 +1,4 @@
-"""How many people a short text speaks of; a day, a clock, a version or a ticket's number is nobody."""
+"""How many people a short text speaks of; a day, a clock, a version or a ticket's number is no one."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ _PART = re.compile(r";|,(?!\d{3}(?!\d))|\band\b|\s(?:-|\u2013|to)\s", re.IGNOREC
 
 
 def users_beside(text: str) -> tuple[int, ...] | None:
-    """The users that stand beside a stage's percentage: `1% (500)`, `500 users (1%)`, `10% of ~500 = ~50`.
+    """The users that stand next to a stage's percentage: `1% (500)`, `500 users (1%)`, `10% of ~500 = ~50`.
 
     A number counts only when nothing else stands with it, or when it is followed by the people that it counts.
     """
@@ -93,8 +93,8 @@ def users_beside(text: str) -> tuple[int, ...] | None:
         return (_whole(stated[1], stated[2]),)
     if before := _BEFORE.search(text[:300]):
         return (_whole(before[1], before[2]),)
-    beside = _BESIDE.search(text[:300])
-    found = _only_people(beside[1] or beside[2]) if beside else None
+    nearby = _BESIDE.search(text[:300])
+    found = _only_people(nearby[1] or nearby[2]) if nearby else None
     if found is None and (behind := _BEHIND.search(text[:300])) and not _RATE.search(text[:300]):
         return (_whole(behind[1], behind[2]),)
     return found

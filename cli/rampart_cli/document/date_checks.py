@@ -32,7 +32,7 @@ _MOST_RANGES = 20
 """Ranges of one phase that its stages are held against: no page has more."""
 _PROBLEMS = {
     DateProblem.NO_YEAR: (Code.MISSING_YEAR, "{} has no year"),
-    DateProblem.MALFORMED: (Code.MALFORMED_DATE, "{} is no date that can be read in one way"),
+    DateProblem.MALFORMED: (Code.MALFORMED_DATE, "{} isn't a date that can be read in one way"),
     DateProblem.REVERSED: (Code.DATE_RANGE_REVERSED, "{} ends before it begins"),
 }
 
@@ -162,7 +162,7 @@ def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for entry in _entries(plan):
         dates, rest = leading_date(entry.text)
         if last is not None and dates.start is not None and dates.start > last:
-            continue  # nothing waits for what comes after the last step
+            continue  # no one waits for what comes after the last step
         if entry.number not in steps and "%" not in rest:
             yield say(
                 Code.DEPENDENCY_IN_TIMELINE, entry.number, dates.text,

@@ -21,7 +21,7 @@ class DateProblem(StrEnum):
     REVERSED = "reversed"
     """The range ends before it begins."""
     PLACEHOLDER = "placeholder"
-    """Somebody meant to write a date here."""
+    """Someone meant to write a date here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Code:
     )
     UNREADABLE_PAGE = _error(
         "unreadable_page",
-        "The file is no text, or too large.",
+        "The file isn't text, or too large.",
         why="A plan is a few pages of text.",
         fix="Give the Markdown page itself, saved as UTF-8.",
     )
@@ -39,13 +39,13 @@ class Code:
     STAGING_FLAG_LINK = _error(
         "staging_flag_link",
         "The flag's link opens another environment than production.",
-        why="Whoever follows the link during a rollout changes another environment and believes that production moved.",
+        why="People who follow the link during a rollout change another environment and believe that production moved.",
         fix="Link the flag's page on the production host.",
     )
     INCONSISTENT_FLAG_NAME = _error(
         "inconsistent_flag_name",
-        "A flag is spelt in two ways.",
-        why="Writing to a misspelt flag creates a new one that nothing reads.",
+        "A flag is spelled in two ways.",
+        why="Writing to a misspelled flag creates a new one that nothing reads.",
         fix="Keep one spelling: that of the flag store.",
     )
     MISSING_FLAG = _error(
@@ -56,8 +56,8 @@ class Code:
     )
     MISSING_OWNER = _error(
         "missing_owner",
-        "Nobody answers for the rollout.",
-        why="Somebody has to be asked before each advance and told of a rollback.",
+        "No one answers for the rollout.",
+        why="Someone has to be asked before each advance and told about a rollback.",
         fix="Add `Owner: name-of-the-team`.",
     )
     MISSING_TIMEZONE = _error(
@@ -105,7 +105,7 @@ class Code:
     BAR_CANNOT_FIRE = _warning(
         "bar_cannot_fire",
         "A bar that a stage is too small to break.",
-        why="A metric of everybody hides the failures of a few: the stage would pass whatever happens.",
+        why="A metric of everyone hides the failures of a few: the stage would pass whatever happens.",
         fix="Measure only the users who have the flag (`scope: cohort`), lower the bar, or start with a larger share.",
     )
     UNMEASURABLE_CRITERION = _warning(
@@ -170,8 +170,8 @@ class Code:
     )
     DEPENDENCY_IN_TIMELINE = _note(
         "dependency_in_timeline",
-        "An entry of the timeline is no step of the rollout.",
-        why="Nobody may take it for a step of the rollout, yet the rollout waits for it.",
+        "An entry of the timeline isn't a step of the rollout.",
+        why="No one may take it for a step of the rollout, yet the rollout waits for it.",
         fix="List what must be done before under a heading of its own.",
     )
     MISSING_YEAR = _warning(
@@ -207,20 +207,20 @@ class Code:
     WEEKEND_DATE_VS_BUSINESS_DAY = _warning(
         "weekend_date_vs_business_day",
         "A stage starts on a Saturday or Sunday.",
-        why="Nobody is there to look, and traffic is not that of a working day.",
+        why="No one is there to look, and traffic is not that of a working day.",
         fix="Move it to a business day.",
     )
     HOLIDAY_DATE = _warning(
         "holiday_date",
         "A stage starts on a federal holiday.",
-        why="Nobody is there to look, and traffic is not that of a working day.",
+        why="No one is there to look, and traffic is not that of a working day.",
         fix="Move it to a business day.",
     )
     RESULT_BEFORE_LAUNCH = _warning(
         "result_before_launch",
         "Results are written for a stage that has not started.",
         why="Results of something that has not happened were copied or guessed.",
-        fix="Empty the results, or mend the date.",
+        fix="Empty the results, or fix the date.",
     )
     PLACEHOLDER_LEFT = _warning(
         "placeholder_left",

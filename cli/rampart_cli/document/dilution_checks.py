@@ -1,4 +1,4 @@
-"""Bars that a stage is too small to break, where the metric counts everybody and not only those who have the flag."""
+"""Bars that a stage is too small to break, where the metric counts everyone and not only those who have the flag."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """Every bar in percent that even a total failure of some stage leaves whole.
 
-    The rate of everybody else is not on the page: it is taken as perfect, so that a bar which could fire is never named
+    The rate of everyone else is not on the page: it is taken as perfect, so that a bar which could fire is never named
     for it. Nothing is said of the last bit: a bar that a total failure just reaches counts as one that fires.
     """
     shares = [stage for stage in plan.stages if stage.kind is StageKind.ACTORS and 0 < (stage.percent or 0) < 100]
@@ -32,7 +32,7 @@ def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             worst = max(blind, key=lambda stage: stage.percent or 0)
             yield say(
                 Code.BAR_CANNOT_FIRE, criterion.line, criterion.written,
-                f"{criterion.name!r} cannot fire at {_percents(blind)}: if its metric counts everybody's requests, "
+                f"{criterion.name!r} cannot fire at {_percents(blind)}: if its metric counts everyone's requests, "
                 f"a total failure at {worst.percent:g}% shows {_seen(criterion, worst):g}%, and the bar is "
                 f"{criterion.op} {criterion.value:g}%",
             )  # fmt: skip  # the first line says where, the others what
@@ -47,7 +47,7 @@ def _is_ceiling(criterion: Criterion) -> bool:
 
 
 def _seen(criterion: Criterion, stage: PageStage) -> float:
-    """What the metric of everybody shows in percent when all goes wrong for the stage's users and for nobody else."""
+    """What the metric of everyone shows in percent when all goes wrong for the stage's users and for no one else."""
     new, baseline = (1.0, 0.0) if _is_ceiling(criterion) else (0.0, 1.0)
     return round(100 * diluted(new, baseline=baseline, share=(stage.percent or 0) / 100), 6)
 

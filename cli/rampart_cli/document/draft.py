@@ -48,7 +48,7 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
     else:
         yield "# GAP: the page does not say on which days an advance may happen; without `calendar`, on any day"
     if plan.window is None:
-        yield "# GAP: the page states no evaluation window and no least sample; the rule's own are used"
+        yield "# GAP: the page states no evaluation window and no minimum sample; the rule's own are used"
     else:
         yield f"# line {plan.window.line} states a window: {_comment(plan.window.value)}"
     yield _monitors(plan)
@@ -150,7 +150,7 @@ def _entry(key: str, value: Value | None, note: str | None, gap: str = "") -> st
 
 def scalar(value: Value) -> str:
     """A value as one line of YAML, quoted where it has to be."""
-    import yaml  # costs 50 ms: whoever asks for JSON does not pay it
+    import yaml  # costs 50 ms: anyone who asks for JSON does not pay it
 
     escapes = isinstance(value, str) and not value.isprintable()
     text = yaml.safe_dump(

@@ -23,7 +23,7 @@ _BARS = frozenset({"below", "above", "at_most"})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One key of a criterion and what is said beside it; None is a gap, an empty key a gap for all of the criterion."""
+    """One key of a criterion, with its comment; None is a gap, an empty key a gap for all of the criterion."""
 
     key: str
     value: Value | None

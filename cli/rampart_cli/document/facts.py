@@ -75,7 +75,7 @@ _HOLDS = re.compile(
     r"|roll(?:ed|ing)?[ -]?back)\b",
     re.IGNORECASE,
 )
-"""What a number of minutes or hours is about when it is no window: a stage that is held, a person who answers."""
+"""What a number of minutes or hours is about when it isn't a window: a stage that is held, a person who answers."""
 _MONITOR_PATH = re.compile(r"/monitors/(?:manage/)?(\d{1,15})(?:/|$)")
 _MONITOR_NAME = re.compile(
     r"\b(?:the|our|this|a|datadog(?:['\u2019]s)?) (?:datadog )?monitors?,? [\"\u201c][^\"\u201c\u201d]{2,200}[\"\u201d]"

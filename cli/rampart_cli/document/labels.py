@@ -185,7 +185,7 @@ _HINT = re.compile(
 
 @lru_cache(maxsize=4096)
 def placeholder_in(text: str) -> str | None:
-    """The first thing in `text` that stands for an answer nobody gave yet, as written."""
+    """The first thing in `text` that stands for an answer no one gave yet, as written."""
     if text.strip().casefold() in _UNANSWERED or (text.strip() and not text.strip(" ?")):
         return text.strip() or None
     found = _PLACEHOLDER.search(text)

@@ -30,7 +30,7 @@ _HEADING_MARK = re.compile(r"\s{0,9}(#{1,6})\s{0,9}(?=[^#\s])")
 
 
 _SHOW_NOTHING = frozenset({"paragraph_open", "paragraph_close", "bullet_list_close", "ordered_list_close"})
-"""Tokens that tell nothing which the inline token or the list item beside them does not tell."""
+"""Tokens that tell nothing which the inline token or the list item next to them does not tell."""
 
 
 class LineKind(StrEnum):

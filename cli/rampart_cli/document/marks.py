@@ -1,4 +1,4 @@
-"""The marks round what Rampart wrote into a page: that is no part of the plan, and the next report replaces it."""
+"""The marks round what Rampart wrote into a page: that isn't part of the plan, and the next report replaces it."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class _Markup(HTMLParser):
 
 
 def markup_lines(content: str) -> list[MarkupLine]:
-    """Read one HTML block; comments, scripts and struck text are not shown, nor is what is no HTML at all."""
+    """Read one HTML block; comments, scripts and struck text are not shown, nor is what isn't HTML at all."""
     if content.count("<") > content.count(">") + _UNFINISHED:
         return []
     reader = _Markup()

@@ -18,7 +18,7 @@ _LONGEST_MARKED = 4000
 _MOST_WORDS = 40
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _UTF8_BOM = b"\xef\xbb\xbf"
-# Spaces that Word and web pages leave become plain ones; marks that nobody sees are dropped.
+# Spaces that Word and web pages leave become plain ones; marks that no one sees are dropped.
 _SPACES = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
 _UNSEEN = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0xFE0F, *range(0x202A, 0x202F)])
 _ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
@@ -38,7 +38,7 @@ _SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, **_PLAIN, 0: "\ufffd"}
 
 
 class UnreadablePageError(RampartError):
-    """The page is no text that can be read as a plan."""
+    """The page isn't text that can be read as a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,6 @@ def _decode(chunk: bytes, number: int) -> str:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UnreadablePageError(
-            f"line {number} is no UTF-8 text (byte 0x{body[error.start]:02x} at position {error.start + 1}); "
+            f"line {number} isn't UTF-8 text (byte 0x{body[error.start]:02x} at position {error.start + 1}); "
             "save the page as UTF-8"
         ) from error

@@ -42,7 +42,7 @@ class PageStage:
     source: Statement | None = None
     """The line that a step was read from; None when the heading says it."""
     repeated: list[Statement] = field(default_factory=list)
-    """The other lines that state this stage: a timeline's beside a heading."""
+    """The other lines that state this stage: a timeline's next to a heading."""
 
     @property
     def start(self) -> date | None:

@@ -78,7 +78,7 @@ class Reading:
 def read(source: bytes, *, today: date) -> Reading:
     """Read a Markdown page; `today` tells results that were written before the launch.
 
-    Bytes that are no page, and a page that holds no plan, give no plan and a finding that says why.
+    Bytes that aren't page, and a page that holds no plan, give no plan and a finding that says why.
     """
     try:
         page = Page.read(source)
@@ -134,7 +134,7 @@ def _plan(roots: list[Section]) -> tuple[PlanDocument, Details]:
     plan = PlanDocument(_title(roots, statements), statements, roots)
     plan.stages = read_stages(roots, statements)
     details = give_details(plan.stages, statements, roots)
-    if plan.stages:  # without one the page is no plan, and nothing else of it is told
+    if plan.stages:  # without one the page isn't a plan, and nothing else of it is told
         plan.criteria = _criteria(statements)
         gather_facts(plan)
     return plan, details
@@ -267,7 +267,7 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
         return _criteria_by_stage(statement)
     others = [(head, cell) for head, cell in zip(heads[1:], written[1:], strict=False) if cell]
     stops = [(head, cell) for head, cell in others if _STOP_COLUMN.search(head) or lists_stops(head)]
-    # What is measured today is no bar, and where to stop is one only when nothing else is said.
+    # What is measured today isn't a bar, and where to stop is one only when nothing else is said.
     meant = [(head, cell) for head, cell in others if not _NOW_COLUMN.search(head) and (head, cell) not in stops]
     bars = [cell for head, cell in meant if any(word in head.casefold() for word in _BAR_COLUMNS)]
     ops = [cell for head, cell in meant if _OPERATOR_COLUMN.search(head)]
@@ -282,7 +282,7 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     if units := [cell for head, cell in others if _UNIT_COLUMN.search(head) and cell[:1] not in {"", *bar[-1:]}]:
         bar = f"{bar} {units[0]}" if bar[-1:].isdigit() else bar
     found = read_criteria(f"{cells[0]}: {bar}", statement.number, under=statement.section.title)
-    # What stands beside a name and is no bar is no part of the name.
+    # What stands next to a name and isn't a bar isn't part of the name.
     return [replace(c, name=cells[0]) if c.kind is CriterionKind.NAMED else c for c in found]
 
 
@@ -298,7 +298,7 @@ def _criteria_by_stage(statement: Statement) -> list[Criterion]:
 
 
 def _speaks_of_rollout(plan: PlanDocument) -> bool:
-    """Whether the page says in any way what its percentages are of; "Stage A: 5%" and a day beside 5% do."""
+    """Whether the page says in any way what its percentages are of; "Stage A: 5%" and a day next to 5% do."""
     if plan.flags or any((stage.letter and stage.percent is not None) or stage.dates.said for stage in plan.stages):
         return True
     titles = (section.title for root in plan.roots for section in root.walk())
@@ -310,7 +310,7 @@ def _speaks_of_rollout(plan: PlanDocument) -> bool:
 
 
 def _no_plan(plan: PlanDocument) -> str | None:
-    """Why a page is no plan; None when it is one."""
+    """Why a page isn't a plan; None when it is one."""
     if not plan.stages:
         return "no stage of a rollout is stated on this page: no percentage of users that a flag is taken to"
     if not _speaks_of_rollout(plan):
@@ -320,5 +320,5 @@ def _no_plan(plan: PlanDocument) -> str | None:
     blanks = sum(1 for s in plan.statements if s.is_plan and placeholder_in(s.text))
     filled = plan.flags or plan.criteria or any(s.dates.start or s.users or s.hold for s in plan.stages)
     if blanks >= 3 and not filled:
-        return f"this is a template that nobody has filled in: {blanks} answers are placeholders, and no other is given"
+        return f"this is a template that no one has filled in: {blanks} answers are placeholders, and no other is given"
     return None

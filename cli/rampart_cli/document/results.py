@@ -38,7 +38,7 @@ class Results:
         return found
 
     def section_of(self, stage: PageStage) -> Section | None:
-        """A stage's results: within its own section, or beside the list that states it; None when there are none."""
+        """A stage's results: within its own section, or next to the list that states it; None when there are none."""
         own = stage.section or (stage.source.section if stage.source else None)
         if own is None:
             return None

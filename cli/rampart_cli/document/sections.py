@@ -129,7 +129,7 @@ def stage_name(text: str) -> StageName | None:
 
 
 def after_stage_name(text: str) -> str:
-    """What a heading says besides counting: ` - 10%` of `Stage 1 - 10%`, which is no range from 1 to 10."""
+    """What a heading says besides counting: ` - 10%` of `Stage 1 - 10%`, which isn't a range from 1 to 10."""
     name = stage_name(text)
     return name.rest if name else text
 
@@ -231,7 +231,7 @@ def build_tree(lines: Sequence[Line], past: int) -> Section:
 
 
 def _closed_folds(lines: Sequence[Line]) -> set[int]:
-    """The summaries (by id) whose fold is closed again; of one that is not, nobody knows how far it reaches."""
+    """The summaries (by id) whose fold is closed again; of one that is not, no one knows how far it reaches."""
     closed: set[int] = set()
     waiting: list[Line] = []
     for line in lines:
@@ -284,7 +284,7 @@ def plan_roots(root: Section, percents: Callable[[Section], list[float]]) -> lis
 
 
 def _free_from_rollback(root: Section, percents: Callable[[Section], list[float]]) -> None:
-    """Where every stage of a page stands a level below `Rollback`, the level is a slip: they are no way back."""
+    """Where every stage of a page stands a level below `Rollback`, the level is a slip: they aren't way back."""
     for section in [found for found in root.walk() if found.kind is SectionKind.ROLLBACK and found.parent]:
         first = next((n for n, child in enumerate(section.children) if stage_name(child.title)), None)
         if first is None or section.parent is None:

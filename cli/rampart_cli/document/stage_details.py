@@ -186,5 +186,5 @@ def _dates_in_headings(stages: Sequence[PageStage], roots: Sequence[Section], de
         if dates.start is None:
             continue
         inside = {id(stage): stage for below in section.walk() for stage in stated.get(id(below), ())}
-        beside = around.get(id(section.parent), ()) if section.parent is not None else ()
-        _give_dates(dates, section.line, tuple(inside.values()) or beside, details)
+        nearby = around.get(id(section.parent), ()) if section.parent is not None else ()
+        _give_dates(dates, section.line, tuple(inside.values()) or nearby, details)

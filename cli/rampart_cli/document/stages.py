@@ -115,7 +115,7 @@ def _value(label: Statement) -> list[float]:
         return [float(written)]  # the label says what the number is
     if series := _bare_series(label):
         return series
-    # "Percentage of users" asks for nothing else; "Traffic: 80% mobile" and "Target: 95% satisfaction" are no stages.
+    # "Percentage of users" asks for nothing else; "Traffic: 80% mobile" and "Target: 95% satisfaction" aren't stages.
     return percents_in(written) if _PERCENTAGE.search(label.field.label) else list(steps_in(written))
 
 
@@ -194,7 +194,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> PageS
     """One stage whose heading, label or only step says the percentage; all that is said is compared."""
     said = [(percent, frame.section.line) for percent in frame.percents]
     said += [(percent, label.number) for label in labels for percent in _value(label)[:1]]
-    # A step towards another stage ("then move to 50%") is no contradiction.
+    # A step towards another stage ("then move to 50%") isn't a contradiction.
     others = stated - {percent for percent, _ in said} if said else set()
     if not labels and len(frame.steps) == 1:
         said += [(s.percent, s.line) for s in frame.steps if s.percent is not None and s.percent not in others]
@@ -225,7 +225,7 @@ def _series(label: Statement) -> list[PageStage]:
 
 
 def _from_label(label: Statement) -> PageStage:
-    """A stage that only a label says, in a section that is no stage itself."""
+    """A stage that only a label says, in a section that isn't a stage itself."""
     value = answer(label.field.value) if label.field else ""
     kind = StageKind.TIME if is_of_time(label.text) else StageKind.ACTORS
     percents = _value(label)
@@ -254,7 +254,7 @@ def _is_container(frame: _Frame) -> bool:
 
 
 def _without_percent(frame: _Frame, told: _Told) -> list[PageStage]:
-    """Everybody, an audience, or a stage that does not say how many; a phase may be a mere heading over stages."""
+    """Everyone, an audience, or a stage that does not say how many; a phase may be a mere heading over stages."""
     if reaches_all(_REST.sub("", frame.says)):
         return [PageStage(100.0, StageKind.ACTORS, frame.section.line, frame.name, frame.letter, section=frame.section)]
     is_named = names_audience(frame.says) and not _WORK.search(frame.says)
@@ -288,7 +288,7 @@ def _merge(by_heading: list[PageStage], by_line: list[PageStage]) -> list[PageSt
             if len(meant) == 1:
                 add_details(meant[0], stage)
             continue
-        # The same list saying it twice is no repetition but a mistake, which is for the reader to see.
+        # The same list saying it twice isn't a repetition but a mistake, which is for the reader to see.
         places = known.get(stage.percent, {}) if stage.percent is not None else {}
         same = next((other for place, other in places.items() if place != _place(stage)), None)
         if same is None:

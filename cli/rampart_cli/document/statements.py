@@ -142,7 +142,7 @@ _BARS = re.compile(r"threshold|metric|criteri|\bkpi|guardrail|^(target|limit|bar
 
 @lru_cache(maxsize=4096)
 def has_bars(header: tuple[str, ...]) -> bool:
-    """Whether a table's head is that of a table of criteria; beside a stage's name, a target is whom it reaches."""
+    """Whether a table's head is that of a table of criteria; next to a stage's name, a target is whom it reaches."""
     shown = [head for head in header if not _TARGET.search(head)] if _STAGE_NAME.search(header[0]) else header
     return has_stage_columns(header) or any(map(_BARS.search, shown))
 
@@ -187,7 +187,7 @@ def _has_value(field: Field | None) -> bool:
 
 
 def _lists_criteria(section: Section) -> bool:
-    """Whether a section or one around it lists criteria; a stage of the rollout within them is no part of the list."""
+    """Whether a section or one around it lists criteria; a stage of the rollout within them isn't part of the list."""
     for around in (section, *section.ancestors):
         if around.kind is SectionKind.CRITERIA:
             return True

@@ -58,7 +58,7 @@ def read_steps(statements: Iterable[Statement]) -> list[PageStage]:
     before: PageStage | None = None
     for statement in statements:
         steps = _steps_of(statement) or _goes_on(statement, before)
-        # 0% reaches nobody: without a day it is only where the rollout starts from.
+        # 0% reaches no one: without a day it is only where the rollout starts from.
         steps = [step for step in steps if step.percent != 0 or step.dates.said]
         found += steps
         if statement.line.kind is LineKind.ITEM and (steps or _stands_beside(statement, before)):
@@ -210,14 +210,14 @@ def _row(statement: Statement) -> list[PageStage]:
     planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head) and head not in judges}
     said = [(cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := _percents(head, cell))]
     if not said and _NAME_COLUMN.search(statement.line.header[0]):
-        # Beside a stage's name, a target that is a percentage and nothing else is the stage's.
+        # Next to a stage's name, a target that is a percentage and nothing else is the stage's.
         said = [(cell, p) for head, cell in planned.items() if _TARGET.search(head) and (p := _share_only(cell))]
     if not said and any(_COUNTS_COLUMN.search(head) or _DATE_COLUMN.search(head) for head in planned):
         said = [(cell, p) for head, cell in planned.items() if _WHOM_COLUMN.search(head) and (p := percents_in(cell))]
     if not said:
         said = [(cell, [100.0]) for head, cell in planned.items() if _SHARE_COLUMN.search(head) and reaches_all(cell)]
     if not said and any(map(_DATE_COLUMN.search, planned)):
-        # Whatever the column is called, "increase to 10%" beside a day is a step.
+        # Whatever the column is called, "increase to 10%" next to a day is a step.
         moves = [(cell, list(steps_in(cell))) for cell in planned.values() if goes_to(cell)]
         said = [(cell, percents) for cell, percents in moves if percents]
     if not said and not any(map(_STAGE_COLUMN.search, planned)):
@@ -280,7 +280,7 @@ def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
 
 
 def _users_of(row: dict[str, str]) -> tuple[int, ...] | None:
-    """The users of a row: what a column of users counts, else what stands beside its percentage."""
+    """The users of a row: what a column of users counts, else what stands next to its percentage."""
     columns = [cell for head, cell in row.items() if _USERS_COLUMN.search(head) and not _PERCENT_COLUMN.search(head)]
     counted = [cell for cell in columns if cell and not percents_in(cell)]
     if counted:

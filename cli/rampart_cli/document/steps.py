@@ -96,7 +96,7 @@ def moves_on(text: str) -> bool:
 
 
 def names_step(text: str) -> bool:
-    """Whether a line gives a name and a percentage: `Small: 10%, 4/8/2027`; what it means its neighbours tell."""
+    """Whether a line gives a name and a percentage: `Small: 10%, 4/8/2027`; what it means its neighbors tell."""
     shown = without_bars(text)
     return bool(_NAMED.match(shown)) and not _TALK.search(shown)
 

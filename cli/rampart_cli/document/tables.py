@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SHARES = re.compile(r"%|percent|share|roll-?out|traffic|exposure|reach|who|audience|users|people", re.IGNORECASE)
 """What names a row of the shares that the stages reach."""
 _COMPARES = re.compile(r"\b(?:year|month|before|after|now|current|actual|results?|total|sum)\b", re.IGNORECASE)
-"""Heads of columns that are no steps of one rollout."""
+"""Heads of columns that aren't steps of one rollout."""
 _MOST_FACTS = 20
 """Rows of a table that tells of stages in columns."""
 _METRICS = re.compile(r"metric|criteri|\bkpi|guardrail|threshold", re.IGNORECASE)

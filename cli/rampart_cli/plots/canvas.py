@@ -43,8 +43,8 @@ def save(figure: Figure, path: Path) -> None:
     refuse_other_endings(path)
     try:
         with warnings.catch_warnings():
-            # What the font lacks is drawn as a box, and needs no words beside it.
+            # What the font lacks is drawn as a box, and needs no words next to it.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
             figure.savefig(path, dpi=120)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", fix="Mend the path.") from error
+        raise InputError(f"{path} cannot be written: {error.strerror}", fix="Fix the path.") from error

@@ -12,7 +12,7 @@ from rampart_cli.plots.canvas import canvas, caption, save
 _THICK = 0.26
 _COLORS = ("C0", "C1", "C3")
 _MOST_ROWS = 100
-"""More would take minutes, and nobody would look at them."""
+"""More would take minutes, and no one would look at them."""
 
 
 def draw_power(path: Path, title: str, outlooks: Sequence[Outlook]) -> None:

@@ -41,7 +41,7 @@ _ACTS = {
 
 
 def act(event: Event) -> str:
-    """What somebody or something did; an advance without proof is told apart from one against the evidence."""
+    """What someone or something did; an advance without proof is told apart from one against the evidence."""
     if event.kind is EventKind.DECIDED:
         decision = str(event.details.get("decision"))
         if decision == "override":
@@ -65,7 +65,7 @@ def number(judgement: Mapping[str, Any], value: float | None) -> str:
 
 
 def counts(judgement: Mapping[str, Any]) -> str:
-    """What a rate was made of: `12 of 5,831`; empty for what is no rate."""
+    """What a rate was made of: `12 of 5,831`; empty for what isn't a rate."""
     if judgement.get("requests") is None or judgement.get("errors") is None:
         return ""
     return f"{count(judgement['errors'])} of {count(judgement['requests'])}"

@@ -30,7 +30,7 @@ _MARK = 9.0
 _MARK_INCHES = 0.24
 """The same, across."""
 _VERDICT_MARKS = {"pass": "o", "fail": "X", "error": "X", "no_data": "s", "inconclusive": "s", "waived": "s"}
-"""A verdict is told by its mark's shape, too: not everybody sees the colours."""
+"""A verdict is told by its mark's shape, too: not everyone sees the colors."""
 _VERDICT_COLORS = {
     "pass": "pass",
     "fail": "fail",

@@ -101,7 +101,7 @@ def _refuse_broken(page: Page) -> None:
         raise InputError(
             f"line {mark.line}: {mark.text} stands without its {other}, so nothing was written",
             name="BrokenMarks",
-            fix=f"Put its {other} back, or remove this mark and what Rampart wrote beside it.",
+            fix=f"Put its {other} back, or remove this mark and what Rampart wrote next to it.",
         )
 
 
@@ -141,7 +141,7 @@ def _region(
 def _found(page: Page, span: Span, begins: str) -> Span | None:
     """The bytes of the region within `span` that starts with this mark, both marks among them.
 
-    Raises InputError when somebody wrote into it: that would be lost.
+    Raises InputError when someone wrote into it: that would be lost.
     """
     for begin, end in marks_in(page.raw).regions:
         first = page.span(begin.line, begin.start + 1, len(begin.text))

@@ -70,7 +70,7 @@ class Visit:
         return {**judgement, "verdict": WAIVED} if is_waived else judgement
 
     def _let_be(self, name: str, verdict: str) -> bool:
-        """Whether somebody let a criterion be; a fail only who was shown one, or nobody knows what they were shown."""
+        """Whether someone let a criterion be; a fail only who was shown one, or no one knows what they were shown."""
         events = [event for event in self.decisions if name in _waived_by(event)]
         return any(verdict != Verdict.FAIL or self._shown(name, event) in {Verdict.FAIL, None} for event in events)
 

@@ -76,7 +76,7 @@ def _visit(history: RolloutHistory, visit: Visit) -> Iterator[str]:
 def _ending(history: RolloutHistory, visit: Visit) -> Iterable[str]:
     if visit.rollback is not None:
         moment = second(visit.rollback.at, history.plan.zone)
-        # "rampart" is the function itself: nobody is named where nobody decided.
+        # "rampart" is the function itself: no one is named where no one decided.
         who = "" if visit.rollback.by == "rampart" else f" by {escape(visit.rollback.by)}"
         done = "rolled back to 0%" if visit.rollback.kind is EventKind.ROLLED_BACK else "being rolled back"
         yield f"  - {done}{who} on {moment}{_because(cells.why(visit.rollback))}"
@@ -91,7 +91,7 @@ def _because(reason: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """What `escape` was given, for a terminal: there nobody takes its marks away."""
+    """What `escape` was given, for a terminal: there no one takes its marks away."""
     return _ESCAPED.sub(lambda found: found[1] or html.unescape(found[0]), text)
 
 

@@ -1,4 +1,4 @@
-"""A picture of matplotlib's as SVG that belongs into a page: the page's colours, text as text, no styles of its own."""
+"""A picture of matplotlib's as SVG that belongs into a page: the page's colors, text as text, no styles of its own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLORS = {
     "fail": "#010108",
     "warn": "#010109",
 }
-"""The page's colours by name, as matplotlib is told them: stand-ins that `inline` turns into the page's variables."""
+"""The page's colors by name, as matplotlib is told them: stand-ins that `inline` turns into the page's variables."""
 
 _VARIABLES = {stand_in: f"var(--{name})" for name, stand_in in COLORS.items()}
 

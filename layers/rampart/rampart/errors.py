@@ -7,12 +7,12 @@ RampartError
 │   ├── FlagUnconfirmedError     a write was accepted, but the flag reads otherwise
 │   └── FlagsNotLoweredError     some flags are not confirmed at 0%
 ├── StoreError                   the table could not be asked
-│   └── ConflictError            somebody else wrote first; nothing was written
+│   └── ConflictError            someone else wrote first; nothing was written
 ├── GateError                    the state machine could not be asked
-│   └── GateClosedError          nobody waits at that gate any more
+│   └── GateClosedError          no one waits at that gate any more
 ├── QueueError                   the rollback queue could not be asked
 ├── RollbackUndoneError          flag, record or token of a rollback is not done yet
-├── AnnouncementError            a channel could not be told of an event
+├── AnnouncementError            a channel could not be told about an event
 ├── MonitorsUnreadableError      the state of a monitor could not be read
 ├── SecretUnavailableError       a secret could not be read
 └── AlertError                   an alert that is not acted on
@@ -58,7 +58,7 @@ class StoreError(RampartError):
 
 
 class ConflictError(StoreError):
-    """Somebody else wrote first; nothing was written."""
+    """Someone else wrote first; nothing was written."""
 
 
 class GateError(RampartError):
@@ -66,7 +66,7 @@ class GateError(RampartError):
 
 
 class GateClosedError(GateError):
-    """Nobody waits at that gate any more."""
+    """No one waits at that gate any more."""
 
 
 class QueueError(RampartError):
@@ -78,7 +78,7 @@ class RollbackUndoneError(RampartError):
 
 
 class AnnouncementError(RampartError):
-    """A channel could not be told of an event; it is tried again."""
+    """A channel could not be told about an event; it is tried again."""
 
 
 class MonitorsUnreadableError(RampartError):

@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FindingKind:
-    """One kind of finding; it is defined beside what finds it, and the documentation lists all kinds."""
+    """One kind of finding; it is defined next to what finds it, and the documentation lists all kinds."""
 
     code: str
     """In CamelCase where a start is refused for it: Step Functions shows the code as the execution's error."""
@@ -39,7 +39,7 @@ class FindingKind:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding; line and column count from 1, and are 0 where nobody knows them."""
+    """One finding; line and column count from 1, and are 0 where no one knows them."""
 
     kind: FindingKind
     where: str

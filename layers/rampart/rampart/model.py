@@ -40,7 +40,7 @@ class Unmeant:
 
 
 class Model(BaseModel):
-    """A frozen document that refuses keys it does not know: a misspelt key must not be a silent default.
+    """A frozen document that refuses keys it does not know: a misspelled key must not be a silent default.
 
     Nor is a boolean a number in it, as Python has it: `true` is taken only by a field that is one.
     """
@@ -60,7 +60,7 @@ class Model(BaseModel):
     @classmethod
     def _mark_what_cannot_be_meant(cls, document: object) -> object:
         # Not a validator of each field: pydantic allows none for the key that tells kinds of criteria apart. And it
-        # raises nothing itself, so that every other problem is still told beside it.
+        # raises nothing itself, so that every other problem is still told next to it.
         if not isinstance(document, Mapping):
             return document
         kinds = _meant(cls)
@@ -118,6 +118,6 @@ def _is_countable(number: int) -> bool:
 
 
 def _boolean(value: bool, meant: str) -> Unmeant:  # noqa: FBT001 -- the value itself is one
-    spelt, words = ("true", "yes, on and true") if value else ("false", "no, off and false")
+    spelled, words = ("true", "yes, on and true") if value else ("false", "no, off and false")
     fix = "Put it in quotes if you mean the word" if meant == "text" else f"Write {meant} in its place"
-    return Unmeant(f"`{spelt}` isn't {meant}; YAML reads {words} as {spelt}", fix)
+    return Unmeant(f"`{spelled}` isn't {meant}; YAML reads {words} as {spelled}", fix)

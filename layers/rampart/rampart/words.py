@@ -51,8 +51,6 @@ def percent(fraction: float, *, near: float) -> str:
 
     The bar itself is exact, and nothing is rounded onto it or over it: "8% is above 8%" would explain nothing.
     """
-    if fraction == near:
-        return percentage(fraction * 100)
     rare = min(near, 1 - near) * 100
     decimals = max(1, 2 - math.ceil(math.log10(rare)))
     while round(fraction * 100, decimals) == round(near * 100, decimals) and decimals < 12:
@@ -123,8 +121,6 @@ UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 
 
 def duration(long: timedelta | float) -> str:
     """A duration, or seconds, in a sentence, in the largest unit that holds it exactly: `10 seconds`, `4 hours`."""
-    if 0 < _seconds(long) < 1:
-        return f"{plain(_seconds(long) * 1000)} ms"
     number, unit = _in_one_unit(long)
     return f"{number} {plural(float(number), unit)}"
 

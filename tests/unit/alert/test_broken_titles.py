@@ -203,7 +203,7 @@ def test_what_is_not_an_alert_at_all_gets_a_400(text: str, why: str) -> None:
     assert why in answer["why"]
 
 
-# What is told of it.
+# What is told about it.
 
 
 @pytest.mark.parametrize("order", PUBLISHED)
@@ -249,7 +249,7 @@ def test_a_token_is_found_in_what_is_no_json_too(order: str, title: str, data: s
     assert door.asked == []
 
 
-# Whoever has the token cannot make it slow.
+# Anyone who has the token cannot make it slow.
 
 PIECES = [
     '"flags":', '"flags":[', '"flags":["a",', '"flags":"', '"flags":"....', '"title":"', '"title":"[TEST]', '"cycle"',

@@ -49,7 +49,7 @@ def test_numbers_may_be_numbers(door: Door) -> None:
 
 
 def test_unknown_fields_of_datadog_do_not_keep_a_flag_up(door: Door) -> None:
-    assert door.post(colour="green")[0] == 200
+    assert door.post(color="green")[0] == 200
     assert door.asked
 
 
@@ -190,10 +190,10 @@ def test_a_body_that_is_not_what_its_encoding_says_is_400(door: Door, body: str)
 # A token where it does not belong.
 
 
-@pytest.mark.parametrize("field", ["transition", "monitor", "cycle", "title", "date", "flags", "colour"])
+@pytest.mark.parametrize("field", ["transition", "monitor", "cycle", "title", "date", "flags", "color"])
 @pytest.mark.parametrize("text", ["{}", "see {} there", "$RAMPART_TOKEN={}", "[TEST] {}"])
 def test_a_payload_that_holds_the_token_is_400_and_says_where_it_belongs(door: Door, field: str, text: str) -> None:
-    """Whoever wrote `$RAMPART_TOKEN` into the payload would have it in the log, the record and every notice."""
+    """Anyone who wrote `$RAMPART_TOKEN` into the payload would have it in the log, the record and every notice."""
     status, answer = door.post(**{field: text.format(TOKEN)})
     assert status == 400
     assert "$RAMPART_TOKEN" in answer["why"]
@@ -230,7 +230,7 @@ def test_a_token_is_found_however_json_writes_it(door: Door) -> None:
 
 
 def test_a_token_in_the_body_is_not_an_oracle_without_a_valid_header(door: Door) -> None:
-    """401 whether or not the body holds the token: nobody learns by it that a guess was right."""
+    """401 whether or not the body holds the token: no one learns by it that a guess was right."""
     assert door.post("wrong", title=TOKEN) == door.post("wrong", title="guess") == (401, {"error": "unauthorized"})
 
 
@@ -295,7 +295,7 @@ def test_a_secret_that_cannot_be_read_is_503_and_not_401(door: Door) -> None:
     assert door.asked == []
 
 
-# Whatever anybody sends.
+# Whatever anyone sends.
 
 texts = st.text(st.characters())
 json_values = st.recursive(

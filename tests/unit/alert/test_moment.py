@@ -81,7 +81,7 @@ def test_an_alert_that_is_ignored_for_its_time_says_which(minutes: int) -> None:
     status, answer = Door().post(date=at.isoformat())
     assert (status, answer["outcome"]) == (200, "ignored")
     assert f"the alert is from {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" in answer["why"]
-    assert ("older than 900 s" if minutes > 0 else "is in the future") in answer["why"]
+    assert ("older than 15 minutes" if minutes > 0 else "is in the future") in answer["why"]
 
 
 def rolls_back(date: object) -> bool:

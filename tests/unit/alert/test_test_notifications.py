@@ -1,4 +1,4 @@
-"""A test notification shows what the alert would do, so that a misspelt flag is found before it is needed."""
+"""A test notification shows what the alert would do, so that a misspelled flag is found before it is needed."""
 
 from __future__ import annotations
 

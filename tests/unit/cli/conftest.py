@@ -85,7 +85,7 @@ class FakeMachines:
 
 @dataclass(slots=True)
 class Ticking:
-    """Time that passes only while somebody waits; `each` happens at every wait."""
+    """Time that passes only while someone waits; `each` happens at every wait."""
 
     at: float = 0.0
     each: Callable[[], None] = lambda: None

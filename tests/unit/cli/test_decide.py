@@ -42,7 +42,7 @@ def test_approve_without_a_gate_takes_the_open_one_and_shows_what_it_is_about(wa
     code, _, err = waiting.run("approve", "letters", "--reported", "complaints=0", "--by", "Ada", "--yes")
     assert code == 0
     assert waiting.machines.input["gate"] == "a1-s0-1a2b"
-    assert "may it go to 25%?" in err
+    assert "approve 1% → 25%?" in err
     assert "5% (20 of 400)" in err
 
 
@@ -159,7 +159,7 @@ def test_a_rollback_may_name_the_flags_for_when_nobody_can_read_the_table(termin
 def test_resume_translates_a_stage_as_people_say_it_to_its_index(terminal: Terminal, wanted: str, index: int) -> None:
     terminal.records.states["letters"] = live(status=Status.ROLLED_BACK, gate=None)
     terminal.decisions_end(output={"execution": "rollout:resumed"})
-    code, shown = terminal.run_json("resume", "letters", "--stage", wanted, "--note", "mended", "--by", "Ada")
+    code, shown = terminal.run_json("resume", "letters", "--stage", wanted, "--note", "fixed", "--by", "Ada")
     assert code == 0
     assert terminal.machines.input["stage"] == index
     assert shown["execution"] == "rollout:resumed"
@@ -229,7 +229,7 @@ def test_an_undecided_stage_is_approved_and_only_a_fail_is_overridden(
 
 @pytest.mark.parametrize(("command", "more"), [("rollback", ()), ("abandon", ("--yes",))])
 def test_who_still_gets_in_after_a_rollback_is_named(terminal: Terminal, command: str, more: tuple[str, ...]) -> None:
-    """At 0% a flag may still be open for hand-picked actors: whoever took it down must not believe otherwise."""
+    """At 0% a flag may still be open for hand-picked actors: anyone who took it down must not believe otherwise."""
     left = {"letters_new_source": ["actor User;42", "group testers"]}
     terminal.decisions_end(output={"accepted": True, "left_open": left})
     arguments = (command, "letters", "--note", "pages are blank", "--by", "Ada", *more)

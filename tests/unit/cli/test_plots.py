@@ -42,7 +42,7 @@ def draw(tmp_path: Path, bar: str, buckets: Any, *options: str, name: str = "dra
 
 
 def texts(svg: bytes) -> list[str]:
-    """What is written in a picture: matplotlib draws outlines, and keeps the text beside them as comments."""
+    """What is written in a picture: matplotlib draws outlines, and keeps the text next to them as comments."""
     return re.findall(r"<!-- (.*?) -->", svg.decode())
 
 

@@ -50,7 +50,7 @@ def test_a_line_holds_an_id_and_pairs_of_errors_and_total() -> None:
 def test_a_line_that_is_not_a_series_is_named_by_its_number_and_says_why(line: str, why: str) -> None:
     with pytest.raises(InputError) as refused:
         parse_line((3, line))
-    assert str(refused.value).startswith("line 3 is no series: ")
+    assert str(refused.value).startswith("line 3 isn't a series: ")
     assert why in str(refused.value)
     assert '"buckets": [[0, 10]' in str(refused.value.fix)
 
@@ -82,10 +82,10 @@ def test_a_header_without_rows_is_a_series_without_buckets(csv: Csv) -> None:
         ("time,errors,total,errors\n", "not exactly one is called errors"),
         ("\ntime,errors,total\n\n2025-07-29,1", "line 4: 2 columns, where there should be 3"),
         ("2025-07-29,1,2,3", "line 1: 4 columns, where there should be 3"),
-        ("never,1,2", "line 1: 'never' is no time"),
-        ("99999999999999999,1,2", "line 1: '99999999999999999' is no time"),
-        ("9" * 400 + ",1,2", "is no time"),
-        ("2025-07-29,some,2", "line 1: 'some' is no number"),
+        ("never,1,2", "line 1: 'never' isn't a time"),
+        ("99999999999999999,1,2", "line 1: '99999999999999999' isn't a time"),
+        ("9" * 400 + ",1,2", "isn't a time"),
+        ("2025-07-29,some,2", "line 1: 'some' isn't a number"),
     ],
 )
 def test_a_csv_that_is_not_a_series_names_the_line_and_says_why(csv: Csv, text: str, why: str) -> None:
@@ -114,7 +114,7 @@ def test_an_empty_file_and_a_missing_one_hold_no_series(
 def test_a_file_of_other_bytes_is_told_as_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"\xff\xfe\x00")
     assert main(["backtest", "--bar", "< 1%", "--buckets", str(tmp_path / "a.jsonl"), "--json"]) == ExitCode.USAGE
-    assert json.loads(capsys.readouterr().out)["error"]["message"].endswith("a.jsonl is no UTF-8 text")
+    assert json.loads(capsys.readouterr().out)["error"]["message"].endswith("a.jsonl isn't UTF-8 text")
 
 
 @pytest.mark.parametrize("name", ["downloads.csv", "downloads.CSV"])
@@ -133,5 +133,5 @@ def test_an_error_after_good_lines_is_one_more_line_of_json(
     code = main(["backtest", "--bar", "< 1%", "--buckets", str(file), "--json"])
     *before, last = map(json.loads, capsys.readouterr().out.splitlines())
     assert code == ExitCode.USAGE
-    assert last["error"]["message"].startswith(f"line {good + 1} is no series")
+    assert last["error"]["message"].startswith(f"line {good + 1} isn't a series")
     assert all(line["verdict"] == "fail" for line in before)

@@ -1,4 +1,4 @@
-"""Status says how a rollout stands and how to answer it, and never shows what could answer for everybody."""
+"""Status says how a rollout stands and how to answer it, and never shows what could answer for everyone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_status_without_a_name_shows_every_watched_rollout(terminal: Terminal) -
 def test_status_shows_stage_verdicts_gate_and_the_exact_answer(terminal: Terminal) -> None:
     state, gate = asked()
     terminal.records.states["letters"], terminal.records.gates["letters"] = state, gate
-    terminal.records.told.append(event(EventKind.ASKED, "may it go to 25%?"))
+    terminal.records.told.append(event(EventKind.ASKED, "Approve the advance to 25%?"))
     code, (seen,) = terminal.run_json("status", "letters")
     assert code == 0
     assert (seen["stage"], seen["percent"], seen["status"]) == (0, 1.0, "live")
@@ -46,7 +46,7 @@ def test_status_shows_stage_verdicts_gate_and_the_exact_answer(terminal: Termina
         "reported": {"complaints": "how many?"},
     }
     assert shlex.split(answer["command"])[:5] == ["rampart", "approve", "letters", "--gate", "a1-s0-1a2b"]
-    assert seen["events"][-1]["message"] == "may it go to 25%?"
+    assert seen["events"][-1]["message"] == "Approve the advance to 25%?"
 
 
 def test_status_shows_what_the_monitors_said_below_the_criteria(terminal: Terminal) -> None:

@@ -103,6 +103,16 @@ def test_a_floor_is_the_mirror_image() -> None:
     assert look(floor, [11, 11]).verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("hold_for", "bucket", "told"), [(10, 1, "10 seconds"), (90, 1, "90 seconds"), (14_400, 300, "4 hours")]
+)
+def test_how_long_a_value_must_hold_is_told_in_the_unit_that_people_use(hold_for: int, bucket: int, told: str) -> None:
+    criterion = ValueCriterion(name="p95 latency", bar=1.5, side=Side.BELOW, hold_for=timedelta(seconds=hold_for))
+    window = Window(start=0, end=bucket, bucket=bucket, planned_buckets=100)
+    judgement = judge(criterion, measured={"value": Series(((0, 1.0),))}, window=window)
+    assert judgement.message == f"p95 latency 1 is below 1.5, but not yet for {told}"
+
+
 def test_two_blips_with_silence_between_them_are_not_a_stretch() -> None:
     assert look(LATENCY, [9.0, None, None, None, None, None, 9.0]).verdict is Verdict.INCONCLUSIVE
     assert look(LATENCY, [9.0, None, 9.0]).verdict is Verdict.FAIL

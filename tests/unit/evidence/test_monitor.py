@@ -62,7 +62,7 @@ SILENT: dict[MonitorTrouble, tuple[dict[str, Any], str]] = {
         {"downtimes": (MonitorSilence("*", NOW - HOUR, NOW + HOUR),)},
         "is in a downtime (all groups until 2026-03-10 15:00 UTC): end the downtime",
     ),
-    MonitorTrouble.DRAFT: ({"is_draft": True}, "is a draft, which notifies nobody: publish it"),
+    MonitorTrouble.DRAFT: ({"is_draft": True}, "is a draft, which notifies no one: publish it"),
     MonitorTrouble.UNKNOWN: ({"exists": False}, "doesn't exist (it may have been deleted): correct its id in the plan"),
     MonitorTrouble.NO_DATA: (
         {"state": "No Data", "since": NOW - 25 * HOUR},
@@ -97,7 +97,7 @@ def test_a_monitor_that_cannot_speak_is_no_data_and_names_what_to_do(trouble: Mo
 def test_every_reason_for_silence_is_told_at_once() -> None:
     judgement = judged(is_draft=True, muted=(MonitorSilence("*"), MonitorSilence("env:prod")))
     assert judgement.message == (
-        "monitor 77 is a draft, which notifies nobody: publish it; it is muted (all groups, env:prod): unmute it, "
+        "monitor 77 is a draft, which notifies no one: publish it; it is muted (all groups, env:prod): unmute it, "
         "or override with a note"
     )
 

@@ -1,4 +1,4 @@
-"""A contradiction is no outage: one odd bucket is left out and said; what always contradicts itself never passes."""
+"""A contradiction isn't an outage: one odd bucket is left out and said; what always contradicts itself never passes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .conftest import BUCKET, JudgeRate, Values, series_of
 GOOD = [0.0] * 40
 TEN = [10.0] * 40
 IMPOSSIBLE = [math.nan, math.inf, -1.0, 2.0**60]
-"""Numbers that are no counts; the last one is beyond what floats can count."""
+"""Numbers that aren't counts; the last one is beyond what floats can count."""
 
 
 def with_odd(values: Sequence[float], *places: int, reads: float) -> list[float]:

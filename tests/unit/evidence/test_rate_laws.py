@@ -59,7 +59,7 @@ def judged(stage: list[tuple[int, int]], rate: RateCriterion, planned: int = 60)
 def test_a_verdict_does_not_depend_on_how_often_it_is_evaluated(
     stage: list[tuple[int, int]], bar: float, side: Side, clump: float, data: st.DataObject
 ) -> None:
-    """One walk looks at every bucket as it comes; looks that are missed, repeated or late begin anew each time."""
+    """One walk looks at every bucket as it comes; looks that are missed, repeated or late begin again each time."""
     rate = criterion(bar, side, clump)
     walk = Walk(RateRule.of(rate, 60))
     said: dict[int, tuple[Verdict, float, float, tuple[float, float]]] = {}
@@ -212,7 +212,7 @@ def test_fail_pass_and_interval_always_agree(
 def test_intervals_shrink_to_within_one_and_a_half_percent_of_the_rate(rate: float, bar: float) -> None:
     requests = 1e12
     walk = Walk(RateRule(bar=bar, fails_high=True, clump=1, alpha_fail=0.05, alpha_pass=0.05, alarm=math.inf))
-    # Weighed counts are set by hand: real buckets are capped, and so many of them would take for ever.
+    # Weighed counts are set by hand: real buckets are capped, and so many of them would take forever.
     walk.errors = walk.weighed_errors = rate * requests
     walk.requests = walk.weighed_requests = requests
     lower, upper = walk.interval

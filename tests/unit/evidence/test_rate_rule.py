@@ -159,7 +159,7 @@ def test_a_pass_over_everyone_says_how_little_it_knows_of_the_new_path(judge_rat
 
 
 def test_a_rate_over_everyone_below_the_baseline_says_nothing_of_the_new_path(judge_rate: JudgeRate) -> None:
-    """The baseline is not what everybody else has: a new path that "may fail up to 0%" would be a promise."""
+    """The baseline is not what everyone else has: a new path that "may fail up to 0%" would be a promise."""
     judgement = judge_rate([1, 0] * 48, [400] * 96, bar=0.01, scope=Scope.EVERYONE, baseline=0.003, share=0.01)
     assert judgement.verdict is Verdict.PASS
     assert judgement.new_path_limit is None

@@ -147,7 +147,7 @@ def test_errors_that_come_in_clumps_stop_for_longer_before_it_counts(clump: floa
 
 
 def test_one_incident_among_good_buckets_sets_no_pace() -> None:
-    """Forty errors within a quarter of an hour, in a service that has none otherwise: nobody waits for the next."""
+    """Forty errors within a quarter of an hour, in a service that has none otherwise: no one waits for the next."""
     incident = [0] * 10 * HOUR + [15, 20, 5]
     assert look(incident + [0] * 100 * HOUR).verdict is Verdict.PASS
     assert look(incident + [0] * 100 * HOUR, baseline=0.003).verdict is Verdict.NO_DATA, "but for a baseline that is"

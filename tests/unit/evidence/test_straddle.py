@@ -53,7 +53,7 @@ def test_late_successes_never_refuse_a_start(requests: int, straddling: int) -> 
     [
         ([(9, 10), (10, 10), (11, 10)], [(10, 10), (10, 10), (10, 10)]),  # through a full bucket
         ([(98, 100), (101, 100), (101, 100)], [(100, 100), (100, 100), (100, 100)]),
-        ([(90, 100), (100, 100), (106, 100)], None),  # more than a twentieth is no straddling
+        ([(90, 100), (100, 100), (106, 100)], None),  # more than a twentieth isn't straddling
         ([(10, 10), (11, 10), (11, 10)], None),  # nowhere is room
         ([(3, 10), (10, 10), (11, 10)], None),  # and where most fail, none is wanted
         ([(9, 10), (0, 0), (1, 0)], None),  # an empty bucket has none to hand on

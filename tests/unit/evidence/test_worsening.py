@@ -1,4 +1,4 @@
-"""A fail is for good, and how bad it became is another question."""
+"""A fail is final, and how bad it became is another question."""
 
 from __future__ import annotations
 

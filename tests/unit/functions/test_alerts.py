@@ -54,7 +54,7 @@ class Function:
         return {"status": answer["statusCode"], **json.loads(answer["body"])}
 
     def alert_as_it_is(self, title: str) -> dict[str, Any]:
-        """An alert with a title that nobody escaped arrives; what is answered."""
+        """An alert with a title that no one escaped arrives; what is answered."""
         body = json.dumps({**json.loads(EVENT["body"]), "date": "0", "flags": FLAG, "title": "TITLE"})
         answer = call(app.lambda_handler, {**EVENT, "body": body.replace("TITLE", title)})
         return {"status": answer["statusCode"], **json.loads(answer["body"])}

@@ -30,7 +30,7 @@ def local(text: str) -> datetime:
         ("2026-07-03", False),  # Independence Day falls on a Saturday and is observed on the Friday
         ("2027-06-18", False),  # Juneteenth falls on a Saturday
         ("2026-06-19", False),
-        ("2026-11-27", True),  # the day after Thanksgiving is no federal holiday
+        ("2026-11-27", True),  # the day after Thanksgiving isn't a federal holiday
     ],
 )
 def test_business_days_are_weekdays_without_federal_holidays_as_observed(day: str, is_business: bool) -> None:

@@ -54,7 +54,7 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
             "refunds": {"kind": "sum", "query": "q"},
         },
         stages=[{"percent": 5, "hold": "200d"}, {"percent": 5, "hold": "150d"}],
-        colour="green",
+        color="green",
     )
     del broken["criteria"]["index error rate"]["errors"]
     assert problems_of(broken).keys() == {
@@ -72,7 +72,7 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
         "criteria.refunds",
         "stages.1.percent",
         "stages",
-        "colour",
+        "color",
     }
 
 

@@ -1,4 +1,4 @@
-"""What a plan is told of its buckets is what a look will judge."""
+"""What a plan is told about its buckets is what a look will judge."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_stage_judges_as_many_buckets_as_planned_or_one_more(
     look, planned = judged_window(plan, started=started, hold_ends=ends, now=ends), planned_window(plan, plan.stages[0])
     assert look.planned_buckets == planned.planned_buckets
     judged, told = look.end - look.start, planned.end - planned.start
-    if look.coarse:  # people are told of one width; a look leaves at most one coarse bucket out at its beginning
+    if look.coarse:  # people are told about one width; a look leaves at most one coarse bucket out at its beginning
         assert abs(judged - told) <= look.coarse + 2 * planned.bucket
     else:
         assert look.bucket == planned.bucket

@@ -156,7 +156,7 @@ class Story:
 def climb(
     percents: Sequence[float], flags: Sequence[str], *, fails_at: int | None = None, until: int, hours: int = 1
 ) -> Story:
-    """A rollout to these percentages, up to the stage `until`; at `fails_at` it is rolled back and climbs on anew."""
+    """A rollout to these percentages, up to the stage `until`; at `fails_at` it is rolled back and climbs on again."""
     stages = [{"percent": percent, "hold": "1d"} for percent in percents]
     told = Story(plan=Plan.model_validate({**PLAN, "flags": list(flags), "stages": stages}))
     told.tell(EventKind.STARTED, "starts", by="letters-team")
@@ -199,7 +199,7 @@ def whole_story() -> Story:
     told.roll_back("monitor 4711 alerts: download error rate 14%", monitor="4711", cause="alert")
     told.at += 20 * HOUR
     told.attempt, told.stage = 2, None
-    note = "cache mended <script>alert(1)</script> -->"
+    note = "cache fixed <script>alert(1)</script> -->"
     told.tell(EventKind.RESUMED, f"Ada Lovelace resumes at 25%: {note}", by="Ada Lovelace", note=note)
     told.advance(1)
     told.bake(24, GOOD)

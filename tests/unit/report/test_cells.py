@@ -1,4 +1,4 @@
-"""An act is named by what it was: an approval without proof is no override of evidence that fails."""
+"""An act is named by what it was: an approval without proof isn't an override of evidence that fails."""
 
 from __future__ import annotations
 

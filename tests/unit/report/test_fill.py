@@ -60,7 +60,7 @@ No results heading here.
 - [ ] 3/4/2026 - increase to 50%
 - [ ] 3/5/2026 - increase to 75%
 - [x] 3/6/2026 - increase to 100%
-- [ ] 3/7/2026 - tell everybody
+- [ ] 3/7/2026 - tell everyone
 """
 
 
@@ -212,7 +212,7 @@ def test_text_written_between_the_marks_is_refused_rather_than_lost(history: Rol
 
 
 def test_a_stage_without_a_place_gets_its_results_at_the_end_of_the_page(history: RolloutHistory) -> None:
-    end = filled(PAGE, history).split("tell everybody")[1]
+    end = filled(PAGE, history).split("tell everyone")[1]
     assert "Results of stages that have no place of their own on this page" in end
     assert "- 100% (attempt 2)" in end
 
@@ -254,7 +254,7 @@ def test_line_ends_and_a_byte_order_mark_stay_as_they_are(history: RolloutHistor
 def test_a_page_that_ends_without_a_line_end_is_filled_all_the_same(history: RolloutHistory) -> None:
     once = filled(PAGE.rstrip(), history)
     assert filled(once, history) == once
-    assert "tell everybody\n\n<!-- rampart:other-results" in once
+    assert "tell everyone\n\n<!-- rampart:other-results" in once
 
 
 def test_a_page_of_another_flag_is_refused(history: RolloutHistory) -> None:

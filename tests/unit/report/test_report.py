@@ -23,18 +23,18 @@ Run = Callable[..., tuple[int, str, str]]
 def run(story: Story, capsys: pytest.CaptureFixture[str]) -> Run:
     """The command line on the story's records; nothing else of a stack may be asked."""
 
-    def nobody() -> NoReturn:
+    def nothing() -> NoReturn:
         raise AssertionError("a report asks the table only")
 
     def connect(name: str) -> Stack:
         return Stack(
             name=name,
             records=story.records,
-            machines=StepFunctionsMachines(None),  # type: ignore[arg-type]  # whoever asks it fails the test
+            machines=StepFunctionsMachines(None),  # type: ignore[arg-type]  # anyone who asks it fails the test
             rollout_machine="",
             decision_machine="",
-            dead_letters=nobody,
-            who=nobody,
+            dead_letters=nothing,
+            who=nothing,
         )
 
     def invoke(*arguments: str) -> tuple[int, str, str]:

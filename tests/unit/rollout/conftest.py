@@ -23,7 +23,7 @@ def live(world: World) -> World:
 
 @pytest.fixture
 def baking(live: World) -> World:
-    """The same half an hour later; nobody has looked yet."""
+    """The same half an hour later; no one has looked yet."""
     live.wait(minutes=30)
     return live
 

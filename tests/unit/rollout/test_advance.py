@@ -17,7 +17,7 @@ CRITERIA = PLAN["criteria"]
 
 
 def unchanged_by(world: World, gate: str | None) -> bool:
-    """Whether advancing again says the same, tells nobody and moves nothing."""
+    """Whether advancing again says the same, tells no one and moves nothing."""
     before, told, history = world.state, list(world.told), list(world.flags.history)
     outcome = world.advance(gate)
     return outcome["outcome"] in {"advanced", "completed", "stale"} and (before, told, history) == (

@@ -105,7 +105,7 @@ def test_an_unreadable_flag_stops_questions_from_the_first_tick(baking: World) -
     baking.tick()
     assert baking.token not in baking.gates.succeeded
     assert baking.gates.kept_alive == [baking.token]
-    assert EventKind.DRIFTED not in baking.told, "a single tick that was missed needs nobody's attention"
+    assert EventKind.DRIFTED not in baking.told, "a single tick that was missed needs no one's attention"
     baking.flags.failure = None
     baking.wait(minutes=1)
     baking.tick()
@@ -121,7 +121,7 @@ def test_a_flag_that_stays_out_of_sight_is_told_once_and_its_return_too(baking: 
     baking.tick()
     drifts = [event.message for event in baking.store.told if event.kind is EventKind.DRIFTED]
     assert drifts == [
-        "the flag is out of sight: letters_api cannot be read",
+        "the flag is unknown: letters_api can't be read",
         "the flag is at 25% again",
     ]
     assert baking.queue.called == []

@@ -1,4 +1,4 @@
-"""What a cache of the flag store still shows after Rampart's own write is nobody's doing, for a while."""
+"""What a cache of the flag store still shows after Rampart's own write is no one's doing, for a while."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.rollout.world import FLAG, PLAN, ROLLOUT, World
 
 
 def shows(world: World, percent: float) -> None:
-    """A cache shows an old value; nobody wrote anything."""
+    """A cache shows an old value; no one wrote anything."""
     world.flags.flags[FLAG] = FlagReading(FLAG, percent=percent)
 
 
@@ -153,7 +153,7 @@ def test_a_resume_right_after_a_rollback_is_not_refused_for_what_a_cache_shows(l
 
 
 def test_an_advance_never_writes_over_what_may_be_an_echo_or_a_hand(world: World) -> None:
-    """Somebody turned the flag back to the stage before, seconds after it was left: caches show just that too."""
+    """Someone turned the flag back to the stage before, seconds after it was left: caches show just that too."""
     quick = [{**stage, "hold": "30s"} for stage in PLAN["stages"]]
     world.climb(1, stages=quick, bucket="5s", settle="0s", lag="0s", look_every="5s")
     gate = world.approved()
@@ -204,7 +204,7 @@ def test_what_was_taken_down_again_is_told_once_while_a_cache_still_shows_it(liv
     live.flags.put(FlagReading(FLAG, percent=60))
     live.tick()
     live.deliver()
-    assert live.told == [EventKind.TAKEN_DOWN_AGAIN], "longer than any cache lasts, it is somebody's doing again"
+    assert live.told == [EventKind.TAKEN_DOWN_AGAIN], "longer than any cache lasts, it is someone's doing again"
 
 
 def test_a_write_by_a_clock_that_is_ahead_hides_no_drift(world: World) -> None:

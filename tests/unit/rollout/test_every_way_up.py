@@ -33,7 +33,7 @@ def at(world: World, stage: int) -> World:
 
 
 def is_unmoved_by(world: World, attempt: Callable[[], object]) -> bool:
-    """Whether flag, stage and status are as before, no advance is begun, and nobody wrote to the flag."""
+    """Whether flag, stage and status are as before, no advance is begun, and no one wrote to the flag."""
 
     def seen() -> tuple[object, ...]:
         state = world.state

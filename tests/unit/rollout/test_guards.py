@@ -1,4 +1,4 @@
-"""A rollout begins only beside monitors that could tell of an alert: silence is not health."""
+"""A rollout begins only next to monitors that could tell of an alert: silence is not health."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CANNOT_SPEAK: dict[str, tuple[dict[str, Any], str, str]] = {
         "it is in a downtime (all groups until 2026-03-10 23:00 UTC)",
         "End the downtime",
     ),
-    "MonitorIsDraft": ({"is_draft": True}, "it is a draft, which notifies nobody", "Publish it"),
+    "MonitorIsDraft": ({"is_draft": True}, "it is a draft, which notifies no one", "Publish it"),
     "UnknownMonitor": (
         {"exists": False},
         "it doesn't exist (it may have been deleted)",

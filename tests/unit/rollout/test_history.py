@@ -126,7 +126,7 @@ class Spring:
             self.question = world.ask(said) if said["outcome"] == "ask" else ""
 
     def wait_anew(self) -> None:
-        """Open a new bake gate; nobody waits at the question any more."""
+        """Open a new bake gate; no one waits at the question any more."""
         self.world.gates.waiting.pop(self.question, None)
         self.question = ""
         self.bake = self.world.open_gate()
@@ -186,13 +186,13 @@ class Spring:
         self.until("03-13 11:00")
         self.down("Ana", "letters of one kind show the wrong date: people saw it, no metric did")
         self.until("03-24 10:00")
-        self.again(1, "Ben", "the date is mended")
+        self.again(1, "Ben", "the date is fixed")
         self.until("03-26 09:30")
         self.down("Ben", "the list of letters is empty for some")
 
     def may(self) -> None:
         self.until("05-07 10:00")
-        self.again(1, "Ana", "the list is mended")
+        self.again(1, "Ana", "the list is fixed")
         self.until("05-08 10:30")
         self.answer("Ana")
         self.until("05-09 11:00")
@@ -208,7 +208,7 @@ class Spring:
 
     def june(self) -> None:
         self.until("06-13 10:00")
-        self.again(2, "Ben", "the paragraph is mended")
+        self.again(2, "Ben", "the paragraph is fixed")
         self.until("06-13 15:30")
         self.down("Cleo", "1.15% all day; not over the weekend")
 
@@ -306,9 +306,9 @@ def test_the_record_tells_who_resumed_at_which_stage_and_why(spring: Spring) -> 
     resumed = spring.events(EventKind.RESUMED)
 
     assert [(day(event), event.attempt, event.message) for event in resumed] == [
-        ("03-24", 2, "Ben resumes at 25%: the date is mended"),
-        ("05-07", 3, "Ana resumes at 25%: the list is mended"),
-        ("06-13", 4, "Ben resumes at 50%: the paragraph is mended"),
+        ("03-24", 2, "Ben resumes at 25%: the date is fixed"),
+        ("05-07", 3, "Ana resumes at 25%: the list is fixed"),
+        ("06-13", 4, "Ben resumes at 50%: the paragraph is fixed"),
         ("06-23", 5, "Ben resumes at 50%: quiet since the 14th"),
     ]
 
@@ -340,7 +340,7 @@ def test_no_flag_went_up_on_a_weekend_a_holiday_or_outside_hours(spring: Spring)
 
     assert all(up.weekday() < 5 and up.date() != JUNETEENTH and 9 <= up.hour < 16 for up in ups)
     looked = {look.at.astimezone(NEW_YORK).date() for look in spring.world.store.looks}
-    assert {date(2025, 5, 10), date(2025, 5, 11)} <= looked, "nothing happened because nobody looked"
+    assert {date(2025, 5, 10), date(2025, 5, 11)} <= looked, "nothing happened because no one looked"
 
 
 # The moments at which it could have gone otherwise.

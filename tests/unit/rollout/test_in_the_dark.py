@@ -1,4 +1,4 @@
-"""A contradiction is no outage: blindness is only what could not be asked, and a person can decide at every gate."""
+"""A contradiction isn't an outage: blindness is only what could not be asked, and a person can decide at every gate."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_blind_gate_asks_when_the_hold_is_over(world: World) -> None:
 
 
 def test_a_person_goes_on_at_a_blind_gate_where_no_machine_can_ask(world: World) -> None:
-    """Evaluations themselves stopped: nobody ticks."""
+    """Evaluations themselves stopped: no one ticks."""
     world.climb(0)
     world.gates.running.add(EXECUTION)
     blind = world.open_gate(GateKind.BLIND)

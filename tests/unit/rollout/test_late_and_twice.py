@@ -234,7 +234,7 @@ def test_an_advance_and_the_tick_that_let_it_go_on_come_twice_and_are_one_step(a
 
 
 def test_a_delayed_tick_does_not_carry_a_fail_into_the_next_stage(world: World) -> None:
-    """It is believed only with the record that it read: evidence of 1% is no ground to judge 25%."""
+    """It is believed only with the record that it read: evidence of 1% isn't a ground to judge 25%."""
     world.climb(0)
     gate = world.approved()
     world.wait(minutes=5)

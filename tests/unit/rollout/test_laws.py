@@ -25,7 +25,7 @@ ASKING = [Cause.ALERT, Cause.PERSON, Cause.EXECUTION]
 
 
 class Rollout(RuleBasedStateMachine):
-    """One rollout, with everybody who may touch it, in any order; every part may be down, and every step cut off."""
+    """One rollout, with everyone who may touch it, in any order; every part may be down, and every step cut off."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,9 +34,9 @@ class Rollout(RuleBasedStateMachine):
         self.attempt = 1
         self.gate: str | None = None
         self.approved = 0.0
-        """The highest percentage that anybody approved in this attempt."""
+        """The highest percentage that anyone approved in this attempt."""
         self.asked_down = False
-        """Whether somebody believable asked for 0% since the attempt began."""
+        """Whether someone believable asked for 0% since the attempt began."""
 
     @initialize()
     def start(self) -> None:
@@ -85,7 +85,7 @@ class Rollout(RuleBasedStateMachine):
             return
         self.asked_down = True
         request = self.world.request(cause, attempt=None, execution=self.execution)
-        # Whoever asks asks again until it is done: the queue has it before anything else may fail.
+        # Anyone who asks asks again until it is done: the queue has it before anything else may fail.
         self.world.queue.waiting.append(
             (request.model_copy(update={"queued": True}), request.asked_at - request.asked_at)
         )
@@ -168,7 +168,7 @@ class Rollout(RuleBasedStateMachine):
             assert (FLAG in self.world.store.owners) is (self.world.status is not Status.COMPLETED)
 
     def teardown(self) -> None:
-        """Everybody who retries retries, everything that is down comes back: what is halted ends at 0%."""
+        """Everyone who retries retries, everything that is down comes back: what is halted ends at 0%."""
         self.repair()
         for _ in range(3):
             self.attempt_at(self.world.deliver, None)

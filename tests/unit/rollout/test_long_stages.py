@@ -185,7 +185,7 @@ def test_a_stage_that_just_becomes_long_has_no_part_that_ends_before_it_begins(s
 )
 @settings(max_examples=60)
 def test_a_stage_of_one_width_never_loses_a_fail(counts: list[tuple[int, int]], healthy: int) -> None:
-    """Whatever comes after it: whoever looks later sees what whoever looked then saw."""
+    """Whatever comes after it: anyone who looks later sees what anyone who looked then saw."""
     plan = plan_of("4d")
     begins = window_after(plan, timedelta(hours=1)).start
     everything = [*counts, *[(0, 10)] * healthy]

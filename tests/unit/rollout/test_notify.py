@@ -85,7 +85,7 @@ class Channels:
         return notify(key, event)
 
     def claim(self, channel: str) -> None:
-        """Somebody else begins to tell."""
+        """Someone else begins to tell."""
         earlier = self.clock.now() - timedelta(milliseconds=1)
         assert self.marks.claim_telling("letters", KEY, channel, earlier, lapsed=earlier - LEASE) is Turn.OURS
 
@@ -126,7 +126,7 @@ def test_one_channel_that_fails_does_not_keep_the_others_and_is_told_later(chann
 
 def test_who_finds_somebody_telling_neither_tells_nor_lets_it_be_lost(channels: Channels) -> None:
     channels.claim("topic")
-    with pytest.raises(AnnouncementError, match=f"somebody else is telling topic of letters/{KEY}"):
+    with pytest.raises(AnnouncementError, match=f"someone else is telling topic of letters/{KEY}"):
         channels.tell()
     assert channels.topic.announced == []
     assert len(channels.bus.announced) == 1
@@ -190,7 +190,7 @@ def try_until_told(channels: Channels, kill: Iterable[int]) -> int:
         else:
             return deaths
         channels.clock.move(timedelta(seconds=10))
-    raise AssertionError("nobody was told in 200 tries")
+    raise AssertionError("no one was told in 200 tries")
 
 
 def mortal() -> Channels:

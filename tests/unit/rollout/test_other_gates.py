@@ -21,7 +21,7 @@ STAGES = range(len(PLAN["stages"]))
 
 
 def open_gate(world: World, opened: dict[str, Any]) -> None:
-    """Another writer opens a gate beside the percentage."""
+    """Another writer opens a gate next to the percentage."""
     world.flags.put(FlagReading(FLAG, percent=world.percent, **opened))
 
 
@@ -103,4 +103,4 @@ def test_a_complete_rollout_stays_at_a_percentage_of_actors(world: World) -> Non
     message = world.store.told[-1].message
     assert message.startswith("letters_api stays at 100%")
     assert "fully on" not in message
-    assert "everybody" not in message
+    assert "everyone" not in message

@@ -59,7 +59,7 @@ def test_a_raised_flag_that_ignores_the_write_is_rolling_back_again(
         live.tick()
         with UNDONE:
             live.deliver()
-    assert live.status is Status.HALTED, "and nobody can resume it"
+    assert live.status is Status.HALTED, "and no one can resume it"
     assert live.told == [EventKind.ROLLED_BACK, EventKind.ROLLING_BACK]
     live.flags.ignores_writes = False
     live.tick()

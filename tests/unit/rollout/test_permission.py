@@ -29,14 +29,14 @@ def stale(world: World, gate: str | None) -> str:
 
 def test_nobody_approved(world: World) -> None:
     world.climb(0)
-    assert "nobody approved" in stale(world, world.asked())
+    assert "no one approved" in stale(world, world.asked())
     assert world.told[-1] is EventKind.HELD
 
 
 @pytest.mark.parametrize("decision", [DecisionKind.ROLL_BACK, DecisionKind.RESUME, DecisionKind.ABANDON])
 def test_an_answer_that_is_not_an_approval(world: World, decision: DecisionKind) -> None:
     world.climb(0)
-    assert "nobody approved" in stale(world, world.approved(decision))
+    assert "no one approved" in stale(world, world.approved(decision))
 
 
 @pytest.mark.parametrize(

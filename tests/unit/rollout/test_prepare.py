@@ -79,8 +79,8 @@ def test_an_input_that_is_not_a_plan_is_refused_properly(world: World, document:
 
 
 def test_an_unknown_flag_is_refused_for_a_write_would_create_it(world: World) -> None:
-    assert errors_of(world.start(flags=["mispelt"])) == {"UnknownFlag": "flags: mispelt"}
-    assert "mispelt" not in world.flags.flags
+    assert errors_of(world.start(flags=["misspelled"])) == {"UnknownFlag": "flags: misspelled"}
+    assert "misspelled" not in world.flags.flags
     assert leaves_nothing_behind(world)
 
 
@@ -159,7 +159,7 @@ def test_a_query_that_finds_nothing_is_refused_where_something_must_be_found(
 ) -> None:
     world.metrics.script = dict.fromkeys(["e", "t", "v", "c"], nothing)
     outcome = world.start(criteria={"x": criterion})
-    if refused_at is None:  # a counter that nobody raised, and a cohort that nobody is in, send nothing
+    if refused_at is None:  # a counter that no one raised, and a cohort that no one is in, send nothing
         assert outcome["outcome"] == "ready"
     else:
         assert errors_of(outcome) == {"QueryFindsNothing": refused_at}
@@ -189,7 +189,7 @@ def test_monitors_that_cannot_be_read_are_refused(world: World) -> None:
 def test_what_helps_against_an_unreadable_monitor_follows_from_why_it_is(
     world: World, reason: AbsenceReason | None, fix: str
 ) -> None:
-    """A limit is waited out: nobody has to look at the secret for it."""
+    """A limit is waited out: no one has to look at the secret for it."""
     world.metrics.failure = MonitorsUnreadableError("monitor 7 cannot be read", reason=reason)
     outcome = world.start(monitors=[7])
     assert [p["fix"] for p in outcome["problems"] if p["code"] == "MonitorsUnreadable"] == [fix]
@@ -268,7 +268,7 @@ def test_a_repeated_start_by_the_same_execution_is_the_same_start(world: World) 
 
 def test_a_start_whose_answer_was_lost_is_the_same_start(world: World) -> None:
     def lose_the_answer() -> None:
-        raise StoreError("time-out")
+        raise StoreError("timeout")
 
     world.hooks["store.open", Moment.AFTER] = lose_the_answer
     with pytest.raises(StoreError):

@@ -43,11 +43,11 @@ def at_25(world: World, **changes: Any) -> str:
 
 Other = Callable[[World], object]
 DOWN: dict[str, Other] = {
-    "turned down by hand": lambda w: w.flags.put(FlagReading(FLAG)),
+    "lowered by hand": lambda w: w.flags.put(FlagReading(FLAG)),
     "lowered a little": lambda w: w.flags.put(FlagReading(FLAG, percent=24)),
     "back at the stage before": lambda w: w.flags.put(FlagReading(FLAG, percent=1)),
-    "raised by somebody": lambda w: w.flags.put(FlagReading(FLAG, percent=60)),
-    "opened for everybody": lambda w: w.flags.put(FlagReading(FLAG, percent=25, boolean=True)),
+    "raised by someone": lambda w: w.flags.put(FlagReading(FLAG, percent=60)),
+    "opened for everyone": lambda w: w.flags.put(FlagReading(FLAG, percent=25, boolean=True)),
     "deleted": lambda w: w.flags.flags.pop(FLAG),
 }
 
@@ -91,7 +91,7 @@ def test_an_advance_that_is_repeated_looks_again_before_it_writes(world: World, 
 
 
 def test_a_kill_switch_while_an_advance_is_repeated_wins(world: World) -> None:
-    """The flag was read at its new percentage, the record was not written, and somebody turns the flag down."""
+    """The flag was read at its new percentage, the record was not written, and someone lowers the flag."""
     gate = at_25(world, **TWO)
     world.hooks["store.commit", Moment.AFTER] = lambda: world.hooks.update({("store.commit", Moment.BEFORE): crash})
     with pytest.raises(CrashError):
@@ -213,7 +213,7 @@ def test_a_rolled_back_flag_that_is_cleaned_up_is_not_watched_for_ever(live: Wor
 def test_an_alert_creates_no_flag_while_the_table_is_down(live: World) -> None:
     live.store.failure = StoreError("down")
     with pytest.raises(RollbackUndoneError):
-        live.roll_back(Cause.ALERT, flags=(FLAG, "misspelt"))
+        live.roll_back(Cause.ALERT, flags=(FLAG, "misspelled"))
     assert set(live.flags.flags) == {FLAG}
     assert live.percent == 0
 

@@ -26,7 +26,7 @@ def test_a_flag_store_that_is_down_halts_the_attempt_and_the_queue_finishes(live
     with UNDONE:
         live.roll_back(cause)
     assert live.status is Status.HALTED
-    assert live.state.percent == 25  # what it was: nobody has read it lower
+    assert live.state.percent == 25  # what it was: no one has read it lower
     assert live.told == [EventKind.ROLLING_BACK]
     assert live.gates.failed  # the execution ends at once; the queue holds what is left
     live.flags.failure = None

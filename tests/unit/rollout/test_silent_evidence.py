@@ -1,4 +1,4 @@
-"""What falls silent in mid-stage holds, is told once, is asked about, and never goes on alone."""
+"""What falls silent during a stage holds, is told once, is asked about, and never goes on alone."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_an_override_goes_on(world: World, stages: list[dict[str, Any]]) -> None
 
 
 def test_errors_that_were_never_there_go_on_alone(world: World) -> None:
-    """No error series at all beside requests: zero errors."""
+    """No error series at all next to requests: zero errors."""
     world.climb(0, criteria=WITHOUT_CLUMP, stages=ALONE)
     world.metrics.script |= {f"{ERRORS}/errors": Series(()), f"{ERRORS}/total": steady(1000)}
     assert world.bake() == {"outcome": "advance"}

@@ -142,7 +142,7 @@ def test_a_question_of_the_first_version_is_answered_by_the_narrowest_waiver(wor
     assert world.state.overrides[0].shown == {ERRORS: BY_NAME}
 
 
-# A fail is for good, and what comes after it may be far worse.
+# A fail is final, and what comes after it may be far worse.
 
 LONG = [{"percent": 1, "hold": "1h"}, {"percent": 25, "hold": "2d"}, {"percent": 100, "hold": "1h"}]
 

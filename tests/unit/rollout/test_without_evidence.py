@@ -20,7 +20,7 @@ BOTH_WAYS = pytest.mark.parametrize("stages", [PLAN["stages"], ALONE], ids=["wit
 
 
 def holds(world: World) -> bool:
-    """Whether the flag is where the stage put it, nobody asked to take it down, and it counts as no rollback."""
+    """Whether the flag is where the stage put it, no one asked to take it down, and it counts as no rollback."""
     return (world.percent, world.state.stage, world.status, world.causes) == (1, 0, Status.LIVE, [])
 
 
@@ -185,7 +185,7 @@ def test_a_pass_before_the_last_look_does_not_count_when_that_one_broke(world: W
 def test_a_stage_holds_while_datadog_does_not_answer(
     world: World, reason: AbsenceReason, stages: list[dict[str, object]]
 ) -> None:
-    """Refused for being too many above all: no verdict, nobody is asked, nothing comes down, and nothing is used up."""
+    """Refused for being too many above all: no verdict, no one is asked, nothing comes down, and nothing is used up."""
     world.climb(0, stages=stages)
     gate = world.open_gate()
     answers = dict(world.metrics.script)
@@ -247,7 +247,7 @@ def test_low_traffic_holds_and_goes_neither_way(
     below: str,
     stages: list[dict[str, object]],
 ) -> None:
-    """One error of one request is no fault, and nine good requests are no proof."""
+    """One error of one request isn't a fault, and nine good requests aren't proof."""
     world.climb(0, stages=stages, criteria={ERRORS: RATE | {"below": below}})
     world.metrics.script[f"{ERRORS}/errors"], world.metrics.script[f"{ERRORS}/total"] = pace(errors, requests)
     gate = world.open_gate()

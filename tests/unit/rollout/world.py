@@ -295,7 +295,7 @@ class World:
 
     @property
     def told(self) -> list[EventKind]:
-        """What people were told of, oldest first."""
+        """What people were told about, oldest first."""
         return [event.kind for event in self.store.told]
 
 

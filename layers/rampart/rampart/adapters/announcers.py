@@ -53,7 +53,7 @@ class TopicAnnouncer:
                 },
             )
         except (ClientError, BotoCoreError) as error:
-            raise AnnouncementError(f"the topic was not told of {event_id}: {error}") from error
+            raise AnnouncementError(f"the topic was not told about {event_id}: {error}") from error
         except ResponseParserError as error:  # no BotoCoreError; SNS speaks XML, and what stands before it may not
             raise AnnouncementError(f"the topic's answer about {event_id} cannot be understood") from error
 
@@ -83,7 +83,7 @@ class BusAnnouncer:
                 ]
             )
         except (ClientError, BotoCoreError) as error:
-            raise AnnouncementError(f"the bus was not told of {event_id}: {error}") from error
+            raise AnnouncementError(f"the bus was not told about {event_id}: {error}") from error
         if answer.get("FailedEntryCount") != 0:  # an answer that was garbled has no count
             codes = [entry["ErrorCode"] for entry in answer.get("Entries", []) if "ErrorCode" in entry]
             raise AnnouncementError(f"the bus did not take {event_id}: {', '.join(codes) or 'no reason given'}")
@@ -111,7 +111,7 @@ class DatadogAnnouncer:
         try:
             self._api.call(lambda client: _post(client, body))
         except UnansweredError as error:
-            raise AnnouncementError(f"Datadog was not told of {event_id}: {error}") from error
+            raise AnnouncementError(f"Datadog was not told about {event_id}: {error}") from error
 
 
 def _post(client: ApiClient, body: object) -> object:

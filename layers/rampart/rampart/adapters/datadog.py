@@ -161,7 +161,7 @@ def measured_in(answer: object, queries: int, window: AskedRange) -> list[Measur
 
 def _measured_in(answer: object, queries: int, window: AskedRange) -> list[Measured]:
     if not isinstance(answer, Mapping):
-        raise _Unreadable("it is no object")
+        raise _Unreadable("it isn't an object")
     if hidden := errors_in(answer):
         raise _Unreadable(f"Datadog's answer carries an error: {hidden}", AbsenceReason.HIDDEN_ERROR)
     data = _mapping(answer.get("data"), "data")
@@ -220,7 +220,7 @@ def _time(value: object, window: AskedRange) -> int:
     try:
         at = finite(value) / 1000
     except ValueError:
-        raise _Unreadable(f"{shown(value)} is no time") from None
+        raise _Unreadable(f"{shown(value)} isn't a time") from None
     if at % window.bucket or not window.start - window.bucket < at < window.end:
         raise _Unreadable(
             f"{plain(at)} begins no bucket of {duration(window.bucket)} from {window.start} to {window.end}; "
@@ -233,7 +233,7 @@ def _mapping(value: object, what: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise _Unreadable(f"{what} is no object")
+        raise _Unreadable(f"{what} isn't an object")
     return value
 
 
@@ -241,5 +241,5 @@ def _rows(value: object, what: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise _Unreadable(f"{what} is no list")
+        raise _Unreadable(f"{what} isn't a list")
     return value

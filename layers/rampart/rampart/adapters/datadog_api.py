@@ -27,7 +27,7 @@ _MOST_BYTES = 8_000_000
 class DatadogApi:
     """Calls one Datadog site with a secret's keys; `url` overrides the site's address, for a proxy or a stand-in.
 
-    The secret holds `{"api_key": …, "app_key": …}`. When it is refused it is read anew once. A whole call ends within
+    The secret holds `{"api_key": …, "app_key": …}`. When it is refused it is read again once. A whole call ends within
     `deadline_seconds`.
     """
 
@@ -72,7 +72,7 @@ class DatadogApi:
         try:
             return read_json(content)
         except ValueError as error:
-            raise UnansweredError(AbsenceReason.MALFORMED, f"Datadog's answer is no JSON: {error}") from error
+            raise UnansweredError(AbsenceReason.MALFORMED, f"Datadog's answer isn't JSON: {error}") from error
 
     def _client_for(self, secret: Mapping[str, Any]) -> ApiClient:
         if self._client is not None and self._client[0] == secret:

@@ -24,7 +24,7 @@ _LARGEST_PAGE = 500
 """Of the 1,000 that Datadog allows: a monitor of 10 KB still leaves the answer within the bound on its size."""
 _LARGEST_ID = 2**63 - 1
 _FROM_MILLISECONDS_ON = 1e11
-"""A number this large is no time in seconds: it would be in the year 5138."""
+"""A number this large isn't a time in seconds: it would be in the year 5138."""
 _LONGEST_TIMEFRAME = 366 * 24 * 60
 _TELLS_OF_MISSING_DATA = "show_and_notify_no_data"
 
@@ -56,7 +56,7 @@ def _listed(ids: Sequence[int], ask: Ask) -> dict[int, MonitorReading]:
         lambda: ask(lambda client: _list(client, after=ids[0] - 1, size=size)),
     )
     if not isinstance(answer, list):
-        raise _unreadable(f"monitors {with_their_names}", errors_in(answer) or "Datadog's answer is no list")
+        raise _unreadable(f"monitors {with_their_names}", errors_in(answer) or "Datadog's answer isn't a list")
     bodies = {body.get("id"): body for body in answer if isinstance(body, Mapping) and _is_number(body.get("id"))}
     return {monitor: _reading(monitor, bodies[monitor]) for monitor in ids if monitor in bodies}
 
@@ -102,7 +102,7 @@ def _nobody(monitor: int) -> MonitorReading:
     return MonitorReading(monitor=monitor, exists=False, state="unknown")
 
 
-# A monitor's body. Nothing in it is believed to be of its type: a state that cannot be read is no quiet one.
+# A monitor's body. Nothing in it is believed to be of its type: a state that cannot be read isn't a quiet one.
 
 
 def _reading(monitor: int, body: Mapping[str, Any]) -> MonitorReading:
@@ -130,7 +130,7 @@ def _reading(monitor: int, body: Mapping[str, Any]) -> MonitorReading:
 
 
 def _mutes(monitor: int, silenced: object) -> Iterator[MonitorSilence]:
-    """`options.silenced`: each scope with the epoch seconds until which it is muted; null or 0 is for ever."""
+    """`options.silenced`: each scope with the epoch seconds until which it is muted; null or 0 is forever."""
     if silenced is None:
         return
     if not isinstance(silenced, Mapping):

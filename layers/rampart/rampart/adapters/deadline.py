@@ -1,4 +1,4 @@
-"""A deadline for a whole call: a socket's own time-outs begin anew with every byte that trickles in."""
+"""A deadline for a whole call: a socket's own timeouts begin again with every byte that trickles in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Result = TypeVar("_Result")
 def within(seconds: float, call: Callable[[], _Result]) -> _Result:
     """Run `call` on a thread of its own and wait at most `seconds` for what it gives or raises.
 
-    Raises TimeoutError when it takes longer; the call is left to its own time-outs and its result is forgotten.
+    Raises TimeoutError when it takes longer; the call is left to its own timeouts and its result is forgotten.
     """
     outcome: Future[_Result] = Future()
 

@@ -15,7 +15,6 @@ from rampart.adapters.deadline import within
 from rampart.errors import ConflictError, StoreError
 from rampart.rollout.notify import Turn
 from rampart.rollout.state import Claim
-from rampart.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -92,14 +91,14 @@ class DynamoRolloutStore:
             return None if found is None else items.gate_from(found)
 
     def claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
-        """Who holds each flag, read consistently; a flag that nobody holds is missing."""
+        """Who holds each flag, read consistently; a flag that no one holds is missing."""
         if self._claims_within is None:
             return self._claims(flags)
         seconds = self._claims_within.total_seconds()
         try:
             return within(seconds, lambda: self._claims(flags))
         except TimeoutError as error:
-            raise StoreError(f"the table did not answer within {duration(seconds)}") from error
+            raise StoreError(f"the table did not answer within {seconds * 1000:g} ms") from error
 
     def _claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
         keys = [items.to_item(items.claim_key(flag)) for flag in dict.fromkeys(flags)]
@@ -221,13 +220,13 @@ class DynamoRolloutStore:
         return Turn.OURS
 
     def release_telling(self, rollout: str, sort_key: str, channel: str, claimed: datetime) -> None:
-        """Give the claim of that time back; somebody else's is left alone."""
+        """Give the claim of that time back; someone else's is left alone."""
         names = {"#telling": f"telling_{channel}"}
         with suppress(_RefusedError):
             self._mark(rollout, sort_key, names, "REMOVE #telling", "#telling = :claimed", {":claimed": claimed})
 
     def mark_told(self, rollout: str, sort_key: str, channel: str, now: datetime) -> None:
-        """Mark an event as told, whoever holds the claim now; an event that is not there stays so."""
+        """Mark an event as told, whichever run holds the claim now; an event that is not there stays so."""
         names = {"#told": f"told_{channel}", "#telling": f"telling_{channel}"}
         with suppress(_RefusedError):
             update = "SET #told = :now REMOVE #telling"
@@ -281,7 +280,7 @@ class DynamoRolloutStore:
 
 
 class _Writes:
-    """The operations of one transaction, and beside each what it means when its condition does not hold."""
+    """The operations of one transaction, and next to each what it means when its condition does not hold."""
 
     def __init__(self, table: str) -> None:
         self._table = table
@@ -342,7 +341,7 @@ _BUSY = "TransactionConflict"
 
 
 class _CanceledError(StoreError):
-    """A transaction was cancelled; `codes` says why, one for each operation."""
+    """A transaction was canceled; `codes` says why, one for each operation."""
 
     def __init__(self, codes: Sequence[str]) -> None:
         super().__init__(", ".join(sorted({code for code in codes if code != "None"})))
@@ -376,7 +375,7 @@ def _asking(what: str) -> Iterator[None]:
 
 
 def _understood(answer: Mapping[str, Any], part: str) -> Any:  # noqa: ANN401  parts are plain JSON of many forms
-    """The part that every answer has; botocore takes a body that is no JSON, or none, for an answer without any part.
+    """The part that every answer has; botocore takes a body that isn't JSON, or none, for an answer without any part.
 
     Raises StoreError: what was garbled on its way must not be taken for an empty table.
     """

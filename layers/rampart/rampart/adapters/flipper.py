@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1_000_000
 _FRESH_SECONDS = 20.0
-_UNSENDABLE = "Flipper's secret cannot be sent as headers: they must be printable ASCII; mend the secret"
+_UNSENDABLE = "Flipper's secret cannot be sent as headers: they must be printable ASCII; fix the secret"
 _FEATURE_NOT_FOUND = 1
 """Flipper's error code for a feature that does not exist."""
 
@@ -51,7 +51,7 @@ class FlipperFlagStore:
 
     The secret holds `{"token": …}` for a bearer token or `{"username": …, "password": …}` for basic auth, and for a
     gateway's sake `{"headers": {…}}`, together or alone; `{}` where the network is protection enough. When it is
-    refused it is read anew once.
+    refused it is read again once.
     """
 
     def __init__(self, url: str, secret: Secret, *, timeouts: Timeouts = Timeouts()) -> None:
@@ -114,7 +114,7 @@ class FlipperFlagStore:
                     headers={"Content-Type": "application/json"} if body else {},
                     auth=_Credentials(secret),
                     timeout=(self._timeouts.connect, self._timeouts.read),
-                    allow_redirects=False,  # a sign-in page is no answer, and credentials go nowhere else
+                    allow_redirects=False,  # a sign-in page isn't an answer, and credentials go nowhere else
                     stream=True,
                 ) as response,
             ):
@@ -129,7 +129,7 @@ class FlipperFlagStore:
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        """Give a session that nobody else uses now, with the connection of the call before if that was just now.
+        """Give a session that no one else uses now, with the connection of the call before if that was just now.
 
         An older connection may have been cut without a word while the function was frozen; a write would wait for it.
         """
@@ -163,7 +163,7 @@ def headers_of(secret: Mapping[str, Any]) -> dict[str, str]:
     """The headers that a secret stands for; raises FlagCredentialsError when they cannot be sent."""
     given = secret.get("headers") or {}
     if not isinstance(given, Mapping):
-        raise FlagCredentialsError('Flipper\'s secret has headers that are no object; store {"headers": {"NAME": "…"}}')
+        raise FlagCredentialsError('Flipper\'s secret needs its headers as an object; store {"headers": {"NAME": "…"}}')
     headers = {str(name): _text(value).strip() for name, value in given.items()}
     if token := secret.get("token"):
         headers["Authorization"] = f"Bearer {_text(token).strip()}"
@@ -247,11 +247,11 @@ def _refusal(answer: _Answer, method: str, path: str) -> FlagStoreError:
     said = f"Flipper answered {answer.status} to {method} {path}"
     code, message = _error_of(answer.body)
     if answer.status in (401, 403):
-        return FlagCredentialsError(f"{said}: mend the credentials in its secret")
+        return FlagCredentialsError(f"{said}: fix the credentials in its secret")
     if answer.status == 404 and code == _FEATURE_NOT_FOUND:
         return UnknownFlagError(f"{said}: there is no such flag")
     if answer.status == 404 or 300 <= answer.status < 400:
-        return FlagStoreError(f"{said}: its API is not at this address; mend Flipper's URL, its path included")
+        return FlagStoreError(f"{said}: its API is not at this address; fix Flipper's URL, its path included")
     if answer.status >= 500 or answer.status == 429:
         return FlagStoreError(f"{said}: it will be tried again")
     return FlagStoreError(f"{said}: {message or 'it gave no reason'}")

@@ -124,11 +124,11 @@ _GONE_IN_WORDS = re.compile(r"(?P<side>below) its record of (?P<record>\S+)%: (?
 
 
 def _drift_in_words(text: str) -> Drift:
-    """A drift as the first version stored it: in words; what could not be read was all that had no record beside it."""
+    """A drift as the first version stored it: in words; only a flag that couldn't be read had no record in them."""
     found = _DRIFT_IN_WORDS.fullmatch(text) or _GONE_IN_WORDS.fullmatch(text)
     if found is None:
-        flag = text.removeprefix("out of sight: ").removesuffix(" cannot be read")
-        return Drift(side=DriftSide.UNREAD, flag=flag, reads=None, record=0, since=None)
+        unread = text.partition(": ")[2].removesuffix(" cannot be read")
+        return Drift(side=DriftSide.UNREAD, flag=unread, record=0)
     return Drift.model_validate({"reads": None, **found.groupdict(), "since": None})
 
 

@@ -142,7 +142,7 @@ class MemoryRolloutStore:
             return self.gates.get(rollout)
 
     def claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
-        """Who holds each flag; a flag that nobody holds is missing."""
+        """Who holds each flag; a flag that no one holds is missing."""
         with self._call("store.claims"):
             return {flag: self.owners[flag] for flag in flags if flag in self.owners}
 
@@ -182,7 +182,7 @@ class MemoryRolloutStore:
             held = {flag: self.owners.get(flag) for flag in before.plan.flags}
             if release and any(claim is None or claim.rollout != before.rollout for claim in held.values()):
                 raise ConflictError(f"{before.rollout}: it does not hold its flags")
-            self.states[before.rollout] = stored.model_copy(update=changes(before, after))
+            self.states[before.rollout] = stored.changed(**changes(before, after))
             self.told.extend(events)
             self.looks.extend([evaluation] if evaluation else [])
             for flag in held if release else ():
@@ -196,7 +196,7 @@ class MemoryRolloutStore:
             if state is None or not is_open or (state.attempt, state.stage) != (gate.attempt, gate.stage):
                 raise ConflictError(f"{rollout}: attempt {gate.attempt} is not live at stage {gate.stage}")
             opened = OpenGate(id=gate.id, kind=gate.kind, token=gate.token, opened=gate.opened)
-            self.states[rollout] = state.model_copy(update={"gate": opened})
+            self.states[rollout] = state.changed(gate=opened)
             self.gates[rollout] = gate
             self.told.extend(events)
 
@@ -208,7 +208,7 @@ class MemoryRolloutStore:
                 raise ConflictError(f"{rollout}: gate {gate_id} is not open")
             if gate.answer is not None and gate.answer.execution != answer.execution:
                 raise ConflictError(f"{rollout}: gate {gate_id} is answered already")
-            self.gates[rollout] = gate.model_copy(update={"answer": answer})
+            self.gates[rollout] = gate.changed(answer=answer)
 
     def events(self, rollout: str) -> Mapping[str, Event]:
         """Everything that happened, oldest first, by its number."""
@@ -262,7 +262,7 @@ class MemoryGates:
         self.running.add(execution)
 
     def stop(self, execution: str) -> None:
-        """End an execution from outside; nobody waits at its tokens any more."""
+        """End an execution from outside; no one waits at its tokens any more."""
         self.running.discard(execution)
         self.waiting = {token: waits for token, waits in self.waiting.items() if waits != execution}
 
@@ -279,7 +279,7 @@ class MemoryGates:
             del self.waiting[token]
 
     def keep_alive(self, token: str) -> None:
-        """Tell the execution that somebody still watches."""
+        """Tell the execution that someone still watches."""
         with self._call("gates.keep_alive", token):
             self.kept_alive.append(token)
 
@@ -294,7 +294,7 @@ class MemoryGates:
             if self.failure is not None:
                 raise self.failure
             if token is not None and token not in self.waiting:
-                raise GateClosedError("nobody waits at that gate any more")
+                raise GateClosedError("no one waits at that gate any more")
             yield
 
 

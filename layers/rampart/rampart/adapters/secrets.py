@@ -1,7 +1,7 @@
-"""Secrets by name: read when first needed, kept for a while, read anew when what they open refuses them.
+"""Secrets by name: read when first needed, kept for a while, read again when what they open refuses them.
 
 Powertools' parameters utility is not used: it costs start-up time on the alert's path, and knows neither a bound on how
-often a secret is read anew nor what to do with an old value while Secrets Manager is down.
+often a secret is read again nor what to do with an old value while Secrets Manager is down.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _IMPATIENCE = 1.0
-"""Seconds that a secret may take to be read anew while the one read before still serves: an alert must not wait."""
+"""Seconds that a secret may take to be read again while the one read before still serves: an alert must not wait."""
 REFRESH_SECONDS = 30.0
-"""A secret is read anew at most this often, whoever asks: a stranger's wrong tokens must not spend the API's quota."""
+"""A secret is read again at most this often: a stranger's wrong tokens must not spend the API's quota."""
 
 
 class Secret(Protocol):
@@ -38,7 +38,7 @@ class Secret(Protocol):
         """Give the secret as it is known."""
 
     def refresh(self) -> Mapping[str, Any]:
-        """Give the secret read anew, at most once in 30 s."""
+        """Give the secret read again, at most once in 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class FixedSecret:
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of a secret, and when it was read anew last, with its failure."""
+    """What is known of a secret, and when it was read again last, with its failure."""
 
     content: Mapping[str, Any] | None = field(default=None, repr=False)
     read_at: float = 0.0
@@ -110,7 +110,7 @@ class SecretsManagerSecrets:
                 return known.content
 
     def refresh(self, name: str) -> Mapping[str, Any]:
-        """Give a secret read anew, or as it was read in the last 30 s.
+        """Give a secret read again, or as it was read in the last 30 s.
 
         Raises SecretUnavailableError when it cannot be read, and again within the 30 s after that.
         """
@@ -162,7 +162,7 @@ class SecretsManagerSecrets:
         except ValueError:
             content = None
         if not isinstance(content, dict):
-            raise SecretUnavailableError(f"secret {name!r} is no JSON object; store one")
+            raise SecretUnavailableError(f"secret {name!r} isn't JSON object; store one")
         return content
 
 
@@ -178,13 +178,13 @@ class NamedSecret:
         return self.secrets.get(self.name)
 
     def refresh(self) -> Mapping[str, Any]:
-        """Give the secret read anew, at most once in 30 s."""
+        """Give the secret read again, at most once in 30 s."""
         return self.secrets.refresh(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class AlertTokens:
-    """The tokens that an alert may carry: `token`, and during a rotation `previous_token` beside it."""
+    """The tokens that an alert may carry: `token`, and during a rotation `previous_token` next to it."""
 
     secret: Secret
 
@@ -193,7 +193,7 @@ class AlertTokens:
         return _tokens(self.secret())
 
     def refreshed(self) -> Sequence[str]:
-        """Give the tokens read anew, at most once in 30 s; raises SecretUnavailableError."""
+        """Give the tokens read again, at most once in 30 s; raises SecretUnavailableError."""
         return _tokens(self.secret.refresh())
 
 

@@ -39,7 +39,7 @@ class StepFunctionsGates:
             self._client.send_task_failure(taskToken=token, error=error[:_LONGEST_ERROR], cause=cause[:_LONGEST_CAUSE])
 
     def keep_alive(self, token: str) -> None:
-        """Tell the execution that somebody still watches."""
+        """Tell the execution that someone still watches."""
         with _asking("keep the gate alive"):
             self._client.send_task_heartbeat(taskToken=token)
 
@@ -62,7 +62,7 @@ def _asking(what: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in _CLOSED:
-            raise GateClosedError(f"could not {what}: nobody waits there any more ({code})") from error
+            raise GateClosedError(f"could not {what}: no one waits there any more ({code})") from error
         raise GateError(f"could not {what}: Step Functions answered {code}") from error
     except BotoCoreError as error:
         raise GateError(f"could not {what}: {type(error).__name__}") from error

@@ -43,7 +43,7 @@ def trigger_of(event: Mapping[str, Any]) -> Trigger:
 
 def request_of_message(message: Mapping[str, Any]) -> RollbackRequest:
     """The request that a queue's message keeps; what was put there had passed validation."""
-    return RollbackRequest.model_validate_json(message["body"]).model_copy(update={"queued": True})
+    return RollbackRequest.model_validate_json(message["body"]).changed(queued=True)
 
 
 def is_worn_out(message: Mapping[str, Any]) -> bool:

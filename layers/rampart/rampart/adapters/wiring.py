@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
-    """A boto3 client with time-outs that fit the shortest function (14 s), and one retry."""
+    """A boto3 client with timeouts that fit the shortest function (14 s), and one retry."""
     import boto3  # costs 300 ms: only where a client is wanted
     from botocore.config import Config
 

@@ -39,7 +39,7 @@ class TokenSource(Protocol):
         """The tokens as they are known; during a rotation there are two."""
 
     def refreshed(self) -> Sequence[str]:
-        """The tokens read anew, at most once in 30 s."""
+        """The tokens read again, at most once in 30 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +53,10 @@ class AlertEndpoint:
     holders: Callable[[Sequence[str]], Mapping[str, Claim]] | None = None
     """Who holds each flag, so that a test notification shows what it would do; raises StoreError."""
     tell: Callable[[str], object] = lambda _: None
-    """Where the reason of a 503 goes: into the log, since nobody outside needs to know our parts."""
+    """Where the reason of a 503 goes: into the log, since no one outside needs to know our parts."""
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Authenticate, understand, roll back; never raises for anything that somebody outside can send."""
+        """Authenticate, understand, roll back; never raises for anything that someone outside can send."""
         try:
             self._authenticate(event.get("headers"))
             alert = read_alert(_without_tokens(_body(event), self.tokens.current()))
@@ -114,7 +114,7 @@ def _body(event: Mapping[str, Any]) -> str | bytes:
 
 
 def _without_tokens(body: str | bytes, tokens: Sequence[str]) -> str:
-    """The body, which is logged and told of, and so must hold no token, escaped or not, valid JSON or not."""
+    """The body, which is logged and told about, and so must hold no token, escaped or not, valid JSON or not."""
     text = text_of(body)
     plain = unescaped(text)
     if any(token in text or token in plain for token in tokens if token):

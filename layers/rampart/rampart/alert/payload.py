@@ -94,7 +94,7 @@ class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
 
     @property
     def is_test(self) -> bool:
-        """Whether somebody pressed "Test notifications": it really sends."""
+        """Whether someone pressed "Test notifications": it really sends."""
         return self.title.lstrip().startswith("[TEST]")
 
     def ignored(self, now: datetime, most: timedelta) -> str | None:
@@ -113,7 +113,7 @@ class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
         return None
 
     def tested(self, holders: Mapping[str, Claim]) -> str:
-        """What a test notification shows, in words: who would be rolled back, and which flags nobody holds."""
+        """What a test notification shows, in words: who would be rolled back, and which flags no one holds."""
         rollouts = dict.fromkeys(holders[flag].rollout for flag in self.flags if flag in holders)
         unheld = [flag for flag in self.flags if flag not in holders]
         is_bad = self.transition in ROLLING_BACK

@@ -81,7 +81,7 @@ def unescaped(text: str) -> str:
 def fields_of(text: str) -> Mapping[str, object]:
     """The fields of a webhook's body, as far as they can be found: their values are still to be validated.
 
-    Raises AlertUnreadableError for JSON that is no object, and for what is no JSON and holds none of the fields.
+    Raises AlertUnreadableError for JSON that isn't an object, and for what isn't JSON and holds none of the fields.
     """
     document = _document(text)
     if document is not None and not isinstance(document, _Object):

@@ -4,7 +4,7 @@ answer                                          what becomes of it
 not answered (refused, limited, malformed ...)  error: nothing is known
 answered with no points, or only nulls          no_data; but an errors series without points is zero errors
 null or 0 requests in a bucket, no errors       the bucket says nothing and is left out
-null errors in a bucket with requests           zero errors: a counter that nobody raised sends nothing
+null errors in a bucket with requests           zero errors: a counter that no one raised sends nothing
 more errors than requests                       what is too much is taken for errors of the bucket before, if they fit
                                                 there: a request is counted as it comes, an error as it ends; a few may
                                                 belong still earlier, where the buckets between are full
@@ -151,7 +151,7 @@ def joined(
 
 
 def _no_count(errors: float, requests: float) -> str | None:
-    """Why one of two numbers is no count at all, in words."""
+    """Why one of two numbers isn't a count at all, in words."""
     for what, value in (("errors", errors), ("requests", requests)):
         if not is_number(value):
             return f"the number of {what} is {value!r}, which cannot be counted"

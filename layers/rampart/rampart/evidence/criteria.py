@@ -68,7 +68,7 @@ class RateCriterion:
 
     @property
     def usually_wrong(self) -> float:
-        """The share of requests that usually speaks against a stage, without the flag; 0 where nobody knows of any."""
+        """The share of requests that usually speaks against a stage, without the flag; 0 where no one knows of any."""
         usual = self.usual if self.usual is not None else self.baseline
         if usual is None:
             return 0.0

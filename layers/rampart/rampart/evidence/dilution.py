@@ -16,7 +16,7 @@ def diluted(new: float, *, baseline: float, share: float) -> float:
 def undiluted(limit: float, *, baseline: float, share: float) -> float | None:
     """The new path's rate behind a rate over everyone, at most 1: `diluted` the other way round.
 
-    None where it would be below 0: then the baseline is not what everybody else has.
+    None where it would be below 0: then the baseline is not what everyone else has.
     """
     new = (limit - (1 - share) * baseline) / share
     return None if new < -_ROUNDING else min(1.0, max(0.0, new))

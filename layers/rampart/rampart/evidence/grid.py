@@ -14,7 +14,7 @@ so that a rate of 1.1 times the bar is found at all, and so that intervals narro
 """
 
 LEAST_ERRORS = 3
-"""Nothing fails on fewer errors: two unlucky requests are no reason to take a feature from everybody."""
+"""Nothing fails on fewer errors: two unlucky requests aren't reason to take a feature from everyone."""
 
 BUCKET_CAP = 10.0
 """The most errors at the bar that one bucket may weigh.

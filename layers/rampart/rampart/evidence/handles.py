@@ -31,7 +31,7 @@ _MARK = re.compile(
 
 
 _LONGEST = 50_000
-"""Characters of a message that are read; nobody writes more by hand, and a handle behind them counts as none."""
+"""Characters of a message that are read; no one writes more by hand, and a handle behind them counts as none."""
 
 
 class _Block:

@@ -25,7 +25,7 @@ def judge(
     """Judge one criterion by what was measured in a window.
 
     `measured` holds `errors` and `total` for a rate, `value` for a count or a value, nothing for what people report.
-    `share` is the flag's share of requests, a fraction. Everything is computed anew from the window's buckets, so that
+    `share` is the flag's share of requests, a fraction. Everything is computed again from the window's buckets, so that
     late data, missed looks and restarts leave no trace, and stored evidence gives the stored judgement again.
     """
     match criterion:

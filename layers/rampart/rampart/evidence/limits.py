@@ -1,4 +1,4 @@
-"""Judging everything that is no rate: a sum, a gauge with patience, and a number that a person reports."""
+"""Judging everything that isn't a rate: a sum, a gauge with patience, and a number that a person reports."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class _Found:
 def judge_count(criterion: CountCriterion, measured: Measured, window: Window) -> Judgement:
     """Judge a sum over the stage's buckets: more than `at_most` fails, and so far no more passes.
 
-    Silence is no zero, neither from the start nor from some bucket on: what counts rare events must itself show that
-    somebody was counting, by a zero in every bucket. Two empty buckets are silence, a single one may be merely late. A
+    Silence isn't a zero, neither from the start nor from some bucket on: what counts rare events must itself show that
+    someone was counting, by a zero in every bucket. Two empty buckets are silence, a single one may be merely late. A
     count that used to change and reads one number only, be it zero, has stopped too; one that was always zero is zero.
     """
     name, bar = criterion.name, criterion.at_most
@@ -91,9 +91,9 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
     """Judge a gauge: `hold_for` on the wrong side without a break fails, `hold_for` on the right side passes, now.
 
     A stretch is a run of judged points on one side, from the start of its first bucket to the end of its last; points
-    that are further apart than `hold_for` belong to different stretches. One blip shorter than `hold_for` is no fail,
-    and a value that is right only since a moment ago is no pass. One that used to change and reads one number only is
-    no data: whoever sends it may have died.
+    that are further apart than `hold_for` belong to different stretches. One blip shorter than `hold_for` isn't a fail,
+    and a value that is right only since a moment ago isn't a pass. One that used to change and reads one number only is
+    no data: anyone who sends it may have died.
     """
     name = criterion.name
     if not isinstance(measured, Series):
@@ -184,13 +184,13 @@ def _end(start: int, window: Window) -> int:
 
 
 def judge_reported(criterion: ReportedCriterion, reported: float | None) -> Judgement:
-    """Judge a number that a person attests; as long as nobody has said it, there is nothing to pass."""
+    """Judge a number that a person attests; as long as no one has said it, there is nothing to pass."""
     limit = count(criterion.at_most)
     value = None
     if reported is None:
         verdict, told = Verdict.NO_DATA, f"is not reported yet: say how many when approving (at most {limit})"
     elif not (is_number(reported) and reported >= 0):
-        verdict, told = Verdict.ERROR, f"was reported as {reported!r}, which is no count"
+        verdict, told = Verdict.ERROR, f"was reported as {reported!r}, which isn't a count"
     else:
         value = float(reported)
         failed = value > criterion.at_most

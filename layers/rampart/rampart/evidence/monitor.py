@@ -1,7 +1,7 @@
 """Judge what a monitor says of itself: what it should have pushed, and whether it could push at all.
 
 A monitor tells of an alert by its webhook, once. A webhook that is lost, a monitor that is muted, in a downtime, a
-draft, deleted, or that notifies somebody else, is silent, and silence looks like health: so monitors are asked too.
+draft, deleted, or that notifies someone else, is silent, and silence looks like health: so monitors are asked too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rampart.evidence.verdict import Verdict
 from rampart.words import duration, moment
 
 NO_DATA_PATIENCE = timedelta(hours=24)
-"""How long any monitor may be without data: a service that nobody uses at night has had a whole day by then."""
+"""How long any monitor may be without data: a service that no one uses at night has had a whole day by then."""
 USUAL_WEBHOOK = "rampart"
 """What the names of this stack's webhooks begin with, where a plan names none (README, "Deploying it")."""
 _PREFIX = "webhook-"
@@ -30,11 +30,11 @@ class MonitorTrouble(StrEnum):
     UNKNOWN = "unknown"
     """There is no such monitor; it may have been deleted."""
     DRAFT = "draft"
-    """It is a draft, which notifies nobody."""
+    """It is a draft, which notifies no one."""
     MUTED = "muted"
-    """It is muted: it judges, and notifies nobody."""
+    """It is muted: it judges, and notifies no one."""
     IN_DOWNTIME = "in_downtime"
-    """A downtime is on: it judges and notifies nobody, not even later, once the downtime is over."""
+    """A downtime is on: it judges and notifies no one, not even later, once the downtime is over."""
     NO_DATA = "no_data"
     """It has had nothing to judge for longer than it should."""
     NOT_JUDGING = "not_judging"
@@ -50,9 +50,9 @@ class MonitorSilence:
     scope: str
     """Which groups of the monitor, such as `env:prod`; `*` is all of them."""
     start: datetime | None = None
-    """None where nobody said: then it has begun."""
+    """None where no one said: then it has begun."""
     end: datetime | None = None
-    """None where it does not end by itself, or nobody said when."""
+    """None where it does not end by itself, or no one said when."""
 
     def is_on(self, now: datetime) -> bool:
         """Whether it silences at a moment."""
@@ -169,7 +169,7 @@ def _of_state(
         case "alert":
             yield GuardGap(MonitorTrouble.ALERTING, f"has been alerting{known}", "find out what broke")
         case "no data":
-            # A monitor of which nobody knows when it fell silent may have been so for ever.
+            # A monitor of which no one knows when it fell silent may have been so forever.
             starts = [at for at in (reading.since, data_since) if at is not None]
             if not starts or now - max(starts) > patience:
                 what = f"has had no data{known}, longer than {duration(patience)}"
@@ -181,7 +181,7 @@ def _of_state(
 
 def _of_silence(reading: MonitorReading, now: datetime) -> Iterator[GuardGap]:
     if reading.is_draft:
-        yield GuardGap(MonitorTrouble.DRAFT, "is a draft, which notifies nobody", "publish it")
+        yield GuardGap(MonitorTrouble.DRAFT, "is a draft, which notifies no one", "publish it")
     if muted := _on(reading.muted, now):
         yield GuardGap(MonitorTrouble.MUTED, f"is muted ({muted})", "unmute it")
     if downtimes := _on(reading.downtimes, now):

@@ -20,7 +20,7 @@ from rampart.evidence.poisson import at_least, at_most
 MOST = 1 / 8
 """The most hours that may be left out, as a part of all: what is more frequent is how the service behaves."""
 MOST_STRETCHES = 4
-"""What comes back more often than this is no outage either: a nightly batch, a bot, the shape of the day."""
+"""What comes back more often than this isn't an outage either: a nightly batch, a bot, the shape of the day."""
 USUAL_CLUMP = 10.0
 """Clumps of so many requests are reckoned with, however even the other hours are."""
 SAFETY = 2.0

@@ -1,6 +1,6 @@
 """The rule for rates: a cumulative mixture and a change detector, on errors and requests bucket by bucket.
 
-It remembers nothing between looks. A `Walk` goes through the buckets of a stage from the first one on; whoever walks
+It remembers nothing between looks. A `Walk` goes through the buckets of a stage from the first one on; anyone who walks
 the same buckets arrives at the same place, in one go or step by step.
 """
 
@@ -73,7 +73,7 @@ class RateRule:
         return errors / divisor, requests / divisor
 
     def mirrored(self) -> RateRule:
-        """The same rule told of successes instead of errors."""
+        """The same rule told about successes instead of errors."""
         return replace(self, bar=1 - self.bar, fails_high=not self.fails_high)
 
     def wrong(self, errors: float, requests: float) -> float:
@@ -85,7 +85,7 @@ class RateRule:
 class Walk:
     """Where the rule stands after some buckets of a stage.
 
-    A fail is for good: it is reached at one bucket and no later bucket takes it back, because nothing but the buckets
+    A fail is final: it is reached at one bucket and no later bucket takes it back, because nothing but the buckets
     may decide, and a look just then would have rolled the flag back. A pass is only ever said of the present.
     """
 
@@ -240,5 +240,5 @@ def requests_to_decide(walk: Walk) -> float | None:
 
 
 _BEYOND_TELLING = 1e5
-"""Expected errors at the bar: whoever needs more is as good as at the bar, where nothing is ever decided."""
+"""Expected errors at the bar: anyone who needs more is as good as at the bar, where nothing is ever decided."""
 _HALVINGS = 30

@@ -58,7 +58,7 @@ def errors_stopped(criterion: RateCriterion, buckets: Sequence[Bucket], window: 
     """Since when errors stay away while requests go on; for a floor, what speaks against the stage.
 
     They are held to the stage's own pace, and where it has none yet to the usual rate, where one is known. None at all
-    from the beginning, where nobody knows of any, is a service without errors. A rest that is not twice as long as the
+    from the beginning, where no one knows of any, is a service without errors. A rest that is not twice as long as the
     longest before it is nothing new, as with errors that come by day only. In a long stage the newest day has a pace of
     its own: errors of hours together differ as hours do, which reads as bursts, and those of minutes hardly.
     """
@@ -83,7 +83,7 @@ def _causes(wrong: Sequence[float], requests: Sequence[float], clump: float) -> 
     """How many causes the errors of some buckets have: fewer where they came in bursts than where they came steadily.
 
     A cause makes `clump` errors, or as many as the buckets differ by more than independent errors would (the index of
-    dispersion). One incident in a day of good buckets has hardly a cause of its own, and nobody waits for the next.
+    dispersion). One incident in a day of good buckets has hardly a cause of its own, and no one waits for the next.
     """
     errors, asked = sum(wrong), sum(requests)
     rate = errors / asked if asked > 0 else 0.0

@@ -13,7 +13,7 @@ Counts = tuple[float, float]
 """Events and requests of one bucket."""
 
 _HANDED_ON = 1 / 20
-"""What a full bucket hands on is at most this part of its requests, or a single event: more is no straddling."""
+"""What a full bucket hands on is at most this part of its requests, or a single event: more isn't straddling."""
 
 
 def give_back(counts: dict[int, Counts], before: Callable[[int], int], *, whole: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""How bad a failing criterion became: a fail is for good, and what comes after it may be far worse than it.
+"""How bad a failing criterion became: a fail is final, and what comes after it may be far worse than it.
 
 A person who lets a fail be has seen some number. The rule walks no further than to the bucket that decided, so what
 comes later is judged again with the bar where that number ends: what fails there too is worse than it.
@@ -68,7 +68,7 @@ def at_its_worst(
 def _value_at_its_worst(
     criterion: ValueCriterion, judged: Judgement, measured: Mapping[str, Measured], window: Window
 ) -> Judgement:
-    """A value's fail with the worst number that it kept to for `hold_for`: one blip is no fail, and none is worse.
+    """A value's fail with the worst number that it kept to for `hold_for`: one blip isn't a fail, and none is worse.
 
     Its interval reaches from that number to the one that is shown, if that is worse still.
     """

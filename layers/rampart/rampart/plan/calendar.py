@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _BETWEEN = re.compile(r"([0-9]{2}:[0-9]{2})\s*-\s*([0-9]{2}:[0-9]{2})\Z")
 _DAY = timedelta(days=1)
-_SEARCH_DAYS = 600  # longer than all closed days with the weekends and holidays between; it must not loop for ever
+_SEARCH_DAYS = 600  # longer than all closed days with the weekends and holidays between; it must not loop forever
 
 
 class AdvanceOn(StrEnum):
@@ -35,7 +35,7 @@ class AdvanceOn(StrEnum):
 
 
 class Holidays(StrEnum):
-    """The holidays that are no business days."""
+    """The holidays that aren't business days."""
 
     US_FEDERAL = "US-federal"
     """The federal holidays of 5 U.S.C. 6103 as observed, from the `holidays` library."""
@@ -76,7 +76,7 @@ class Calendar(Model):
     advance_on: AdvanceOn = AdvanceOn.ANY_DAY
     holidays: Holidays = Holidays.NONE
     between: Between | None = None
-    closed: ClosedDays = Field((), description="days on which nothing advances, and that are no business days")
+    closed: ClosedDays = Field((), description="days on which nothing advances, and that aren't business days")
 
     @cached_property
     def _federal(self) -> HolidayBase:

@@ -21,7 +21,7 @@ _LIKELY = 0.5
 _WORTHLESS = 0.5
 """A pass that lets the new path fail this often says nothing of it."""
 _LEAST_BUCKETS = 2
-"""With fewer, nobody can tell a stage that fell silent from one that is late."""
+"""With fewer, no one can tell a stage that fell silent from one that is late."""
 
 _COHORT = "Measure only the requests that the flag is on for (scope: cohort)"
 _LONGER = "Hold it longer, raise its percentage, or expect to approve it undecided, with a note"

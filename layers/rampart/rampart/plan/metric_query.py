@@ -150,7 +150,7 @@ def value_of(node: Node) -> float | None:
 
 
 def is_weightless(node: Node) -> bool:
-    """Whether a node adds nothing: a query times zero, which says where somebody was counting."""
+    """Whether a node adds nothing: a query times zero, which says where someone was counting."""
     if isinstance(node, Product):
         return any(sign == "*" and (value_of(child) == 0 or is_weightless(child)) for sign, child in node.factors)
     return value_of(node) == 0

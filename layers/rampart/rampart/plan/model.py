@@ -277,7 +277,7 @@ def _lapse_problems(lapses: timedelta, stages: Sequence[Stage]) -> Iterator[Prob
     if _total_hold(stages) > _SHORT_PLAN and rounds * LAPSE_EVENTS > _MOST_LAPSE_EVENTS:
         least = math.ceil(_LONGEST_PLAN * LAPSE_EVENTS / _MOST_LAPSE_EVENTS / timedelta(hours=1))
         what = (
-            f"a question that nobody answers would be asked {count(round(rounds))} times in {_LONGEST_PLAN.days} days, "
+            f"a question that no one answers would be asked {count(round(rounds))} times in {_LONGEST_PLAN.days} days, "
             f"and the execution's history would be full before; let it stand for {least}h or longer"
         )
         yield ("approval_lapses",), what
@@ -295,7 +295,7 @@ def _closed_problems(calendar: Calendar, stages: Sequence[Stage]) -> Iterator[Pr
 
 def _often_enough(look_every: timedelta) -> timedelta:
     if look_every > _LONGEST_LOOK:
-        raise ValueError("look at least once a day: a flag that nobody looks at is not guarded")
+        raise ValueError("look at least once a day: a flag that no one looks at is not guarded")
     return look_every
 
 

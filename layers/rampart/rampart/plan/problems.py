@@ -89,8 +89,7 @@ def problems_of(error: ValidationError, model: type[BaseModel] = Plan) -> Iterat
             continue  # an item that is wrong is not missing as well
         kind, message, fix = _words(problem, model)
         message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
-        path = _path(problem["loc"]) + (("kind",) if problem["type"].startswith("union_tag") else ())
-        yield kind.at(".".join(str(part) for part in path) or "plan", message, fix)
+        yield kind.at(".".join(str(part) for part in _path(problem["loc"])) or "plan", message, fix)
 
 
 def _words(problem: Mapping[str, Any], model: type[BaseModel]) -> tuple[FindingKind, str, str]:
@@ -111,7 +110,11 @@ def _words(problem: Mapping[str, Any], model: type[BaseModel]) -> tuple[FindingK
         found, message, fix = _WORDS[kind]
         message = message.format(**{"input": shown(given), **problem.get("ctx", {})})
         known = re.findall(r"'([^']+)'", message.partition("isn't")[2])
-        return found, message + (_meant(str(problem.get("ctx", {}).get("tag", given)), known) if found is UNKNOWN_VALUE else ""), fix
+        return (
+            found,
+            message + (_meant(str(problem.get("ctx", {}).get("tag", given)), known) if found is UNKNOWN_VALUE else ""),
+            fix,
+        )
     message = problem["msg"].removeprefix("Value error, ")
     return INVALID_VALUE, message[:1].lower() + message[1:], ""
 

@@ -182,7 +182,7 @@ class _Rate:
 
     @cached_property
     def fixed(self) -> dict[str, str]:
-        """Each query as it should be written; those without a finding as they are."""
+        """Each query as it should read; those without a finding as they are."""
         return {
             name: write(getattr(self._distinguished, name) if len(self.parts) == 2 else part.counting)
             for name, part in self.parts.items()

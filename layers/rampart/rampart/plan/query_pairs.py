@@ -122,7 +122,7 @@ def _things(name: str) -> list[str]:
 
 
 def _weighty(node: Node) -> Iterator[Metric]:
-    """The metrics that add to the count: what is multiplied by zero only says where somebody was counting."""
+    """The metrics that add to the count: what is multiplied by zero only says where someone was counting."""
     for _, metric, _ in _terms(node):
         yield metric
 
@@ -180,7 +180,7 @@ def _with_metrics(node: Node, change: Callable[[Metric], Metric]) -> Node:
 
 
 def _hits(metric: Metric) -> Metric:
-    """The requests beside the errors of a traced operation."""
+    """The requests next to the errors of a traced operation."""
     match = _OF_TRACES.fullmatch(metric.name)
     return replace(metric, name=f"{match[1]}.hits") if match else metric
 

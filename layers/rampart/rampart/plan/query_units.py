@@ -19,6 +19,7 @@ from rampart.plan.metric_query import (
     metrics_in,
     value_of,
 )
+from rampart.words import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _flaws(node: Node, *, summed: bool, scalable: bool) -> Iterator[Flaw]:
         case Sum(terms):
             for _, term in terms:
                 if value := value_of(term):
-                    yield Flaw(f"it adds {value:g} to each bucket")
+                    yield Flaw(f"it adds {plain(value)} to each bucket")
                 else:
                     yield from _flaws(term, summed=summed, scalable=scalable)
         case Product() if not is_weightless(node):
@@ -185,7 +186,7 @@ def _of_product(product: Product, *, scalable: bool) -> Iterator[Flaw]:
     if any(abs(scale - percent) < 1e-9 for percent in _PERCENT):
         yield Flaw(f"`{'* 100' if scale > 1 else '/ 100'}` makes a percentage of it", is_ratio=True)
     elif not scalable and abs(scale) != 1:
-        yield Flaw(f"it counts each event {scale:g} times")
+        yield Flaw(f"it counts each event {plain(scale)} times")
 
 
 def _scale(product: Product) -> float:

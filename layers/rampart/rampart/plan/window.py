@@ -47,7 +47,7 @@ def judged_window(plan: Plan, *, started: datetime, hold_ends: datetime, now: da
 def planned_window(plan: Plan, stage: Stage) -> Window:
     """The window at the end of a stage's hold, where the stage begins at the unluckiest second: no fewer are judged.
 
-    It is of one width, so that whoever plans need not walk more buckets than one series holds. A business day counts as
+    It has one width, so that planning need not walk more buckets than one series holds. A business day counts as
     24 hours; what the calendar adds is not counted.
     """
     hold = stage.hold.clock if stage.hold.clock is not None else (stage.hold.business_days or 0) * _BUSINESS_DAY

@@ -93,7 +93,7 @@ class Advance:
         raise ConflictError(f"{rollout}: the record kept changing while the advance was prepared")
 
     def _again(self, state: RolloutState, intent: Intent) -> AdvanceResult:
-        """Repeat an advance that was cut off; the intent stands for as long as anybody may still write."""
+        """Repeat an advance that was cut off; the intent stands for as long as anyone may still write."""
         now = self.clock.now()
         if has_turned(state, intent):
             return self._take_back(state, intent, "the newest evaluation says fail", now)
@@ -195,7 +195,7 @@ class Advance:
         return None if strayed is None else Refusal(f"the flag is {strayed}")
 
     def _unguarded(self, state: RolloutState, now: datetime) -> Refusal | None:
-        """Why a step may not be made beside the plan's monitors as they are now; the first was asked at the start."""
+        """Why the plan's monitors, as they are now, forbid a step; for the first one they were asked at the start."""
         if state.standing is None:
             return None
         for judgement in judge_monitors(self.metrics, state.plan, now, since=state.standing.started):
@@ -220,7 +220,7 @@ class Advance:
             return AdvanceResult(AdvanceOutcome.HALTED, attempt)
         lower(self.flags, state.plan.flags, self.tries)
         if state.intent is not None and state.intent == mine:  # what another run may still write, time must settle
-            # Whoever writes first sees the intent and looks at the flag again.
+            # Anyone who writes first sees the intent and looks at the flag again.
             with suppress(ConflictError):
                 self.store.commit(state, state.moved(self.clock.now(), intent=None))
         return AdvanceResult.of(AdvanceOutcome.HALTED, state)

@@ -27,7 +27,7 @@ def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) 
         return strayed
     for reading in readings:
         if reading.exposure not in (state.percent, intent.percent):
-            # A cache may still hold it, or somebody turned the flag down just now: in a moment that shows.
+            # A cache may still hold it, or someone lowered the flag just now; the next try shows which.
             raise FlagUnconfirmedError(
                 f"{reading.flag} reads {percentage(reading.exposure)}, as before; it will be tried again"
             )

@@ -44,7 +44,7 @@ class Unconcerned(StrEnum):
     NOT_BELIEVED = "not_believed"
     """The request names another execution or attempt than the record."""
     ABANDONED = "abandoned"
-    """A repetition: flag and record are done, and whoever was cut off may have left the token."""
+    """A repetition: flag and record are done, and anyone who was cut off may have left the token."""
 
 
 def concern_of_claims(claims: Iterable[Claim]) -> Concern:
@@ -72,7 +72,7 @@ def concern_of(request: RollbackRequest, state: RolloutState | None, now: dateti
 
 
 def concern_of_raised(request: RollbackRequest, state: RolloutState, readings: Sequence[FlagReading]) -> Concern:
-    """A rolled-back rollout whose flags another writer raised since: people are told of that.
+    """A rolled-back rollout whose flags another writer raised since: people are told about that.
 
     The repetition of an alert, or the end of an execution, may be faster than the next tick.
     """

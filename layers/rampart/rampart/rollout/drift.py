@@ -19,7 +19,7 @@ class DriftSide(StrEnum):
     BELOW = "below"
     """It lets fewer people in, or does not exist any more."""
     UNREAD = "unread"
-    """Nobody knows: it cannot be read."""
+    """No one knows: it cannot be read."""
 
 
 class Drift(Model):
@@ -34,12 +34,12 @@ class Drift(Model):
     """When it was first noticed; None where the first version stored it."""
 
     def is_known(self, known: Drift | None) -> bool:
-        """Whether people were told of this drift, whenever that was."""
+        """Whether people were told about this drift, whenever that was."""
         return known is not None and known.changed(since=self.since) == self
 
     def __str__(self) -> str:
         if self.side is DriftSide.UNREAD:
-            return f"out of sight: {self.flag} cannot be read"
+            return f"unknown: {self.flag} can't be read"
         reads = "does not exist any more" if self.reads is None else f"reads {percentage(self.reads)}"
         return f"{self.side} its record of {percentage(self.record)}: {self.flag} {reads}"
 

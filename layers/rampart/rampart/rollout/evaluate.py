@@ -29,7 +29,7 @@ from rampart.rollout.question import SIGHTED, answer_of, may_ask
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.sight import Sight, is_echo, sight_of
 from rampart.rollout.state import DOWN, Evaluation, Event, EventKind, Latest, RolloutState, Standing, Status
-from rampart.words import timestamp
+from rampart.words import percentage, timestamp
 
 _MOST_SLACK = timedelta(seconds=30)
 """Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
@@ -199,7 +199,7 @@ class Evaluate:
             self.gates.succeed(gate.token, SIGHTED)
             return ("sight is back",)
         if gate.kind is GateKind.APPROVAL or (gate.kind is GateKind.BAKE and not sees(state, now)):
-            return self._check_execution(state)  # nothing to say at this gate, but somebody must be waiting there
+            return self._check_execution(state)  # nothing to say at this gate, but someone must be waiting there
         # What is asked about must have been judged while this gate was open: an answer counts for fresh evidence only.
         fresh = state.latest is not None and state.latest.at >= gate.opened
         if fresh and may_ask(state, now):  # in the dark too: a person may go on where no machine can
@@ -211,7 +211,7 @@ class Evaluate:
         return ("kept alive",)
 
     def _check_execution(self, state: RolloutState) -> tuple[str, ...]:
-        """Notice an execution that died without telling: nobody would answer for the flag any more."""
+        """Notice an execution that died without telling: no one would answer for the flag any more."""
         try:
             if self.gates.is_running(state.execution):
                 return ()
@@ -235,7 +235,7 @@ class Evaluate:
 
 
 def _drifted(state: RolloutState, drift: Drift | None, now: datetime) -> Event:
-    message = f"the flag is {drift}" if drift else f"the flag is at {state.percent:g}% again"
+    message = f"the flag is {drift}" if drift else f"the flag is at {percentage(state.percent)} again"
     return state.event(now, EventKind.DRIFTED, message, evaluation=state.latest.id if state.latest else None)
 
 
@@ -287,7 +287,7 @@ def _is_due(state: RolloutState, now: datetime) -> bool:
 
 
 def _fails_hard(state: RolloutState) -> tuple[str, ...]:
-    """The criteria that fail and roll back, and that nobody waived."""
+    """The criteria that fail and roll back, and that no one waived."""
     waived = state.waived
     return tuple(
         name

@@ -46,7 +46,7 @@ def shown_to(state: RolloutState, judgement: Judgement) -> Shown:
 
 
 def news_of(before: RolloutState, after: RolloutState) -> str | None:
-    """What people must hear of an evaluation; None where they know it all. What somebody waived reads so.
+    """What people must hear of an evaluation; None where they know it all. What someone waived reads so.
 
     It ends otherwise than the one before, or a criterion went wrong or silent, or beyond what was waived.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class FlagReading:
     """One flag as its store tells it; percentages are 0 to 100.
 
-    Gates are ORed: a flag is on for somebody whom any gate lets in, so 0% of actors is not off while another is open.
+    Gates are ORed: a flag is on for someone whom any gate lets in, so 0% of actors is not off while another is open.
     """
 
     flag: str
@@ -20,7 +20,7 @@ class FlagReading:
     actors: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     exists: bool = True
-    """Whether there is such a flag; one that does not exist lets nobody in, and is never written to."""
+    """Whether there is such a flag; one that does not exist lets no one in, and is never written to."""
 
     @property
     def open_gates(self) -> tuple[str, ...]:
@@ -30,12 +30,12 @@ class FlagReading:
 
     @property
     def is_down(self) -> bool:
-        """Whether nobody but hand-picked actors and groups is let in."""
+        """Whether no one but hand-picked actors and groups is let in."""
         return self.percent == 0 and not self.open_gates
 
     @property
     def exposure(self) -> float:
-        """The percentage of people let in, hand-picked ones aside; an expression counts as everybody."""
+        """The percentage of people let in, hand-picked ones aside; an expression counts as everyone."""
         return 100.0 if self.boolean or self.expression else max(self.percent, self.percent_of_time)
 
     @property

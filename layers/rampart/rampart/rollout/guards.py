@@ -68,7 +68,7 @@ def monitor_problems(plan: Plan, reading: MonitorReading, now: datetime) -> Iter
 
 
 def _may_lack_data(plan: Plan, reading: MonitorReading) -> bool:
-    """Whether a monitor may have nothing to judge before the start: nobody is in a cohort while the flag is at 0%.
+    """Whether a monitor may have nothing to judge before the start: no one is in a cohort while the flag is at 0%.
 
     Unless its owners say that missing data is a fault.
     """

@@ -15,22 +15,22 @@ from rampart.rollout.state import Event
 LEASE = timedelta(seconds=45)
 """How long a claim to tell keeps others away; longer than the function may run, so who holds it longer is dead."""
 WAIT = timedelta(seconds=10)
-"""How long a repetition waits that finds somebody telling: the stream's few tries must outlast a dead one's lease."""
+"""How long a repetition waits that finds someone telling: the stream's few tries must outlast a dead one's lease."""
 
 
 class Turn(StrEnum):
     """Whose turn it is to tell of an event on a channel."""
 
     OURS = "ours"
-    """Nobody told of it, and nobody else may for as long as the lease lasts."""
+    """No one told about it, and no one else may for as long as the lease lasts."""
     OTHERS = "others"
-    """Somebody else is telling, or died over it: only the end of the lease says which."""
+    """Someone else is telling, or died over it: only the end of the lease says which."""
     NOBODYS = "nobodys"
     """It was told, or is not there any more."""
 
 
 class EventStore(Protocol):
-    """The events, and what was told of them on each channel; every method raises StoreError."""
+    """The events, and what was told about them on each channel; every method raises StoreError."""
 
     def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
         """Claim the turn to tell; a claim made at `lapsed` or before counts no more, one made at `now` is our own."""
@@ -55,7 +55,7 @@ class Notify:
         """Tell every channel of one event; the channels that were told now.
 
         One channel that fails does not keep the others from being told; an AnnouncementError is raised after them, so
-        that the stream brings the event again for the channels that are left. So it is when somebody else is telling.
+        that the stream brings the event again for the channels that are left. So it is when someone else is telling.
         """
         turns: dict[str, Turn] = {}
         failures = []
@@ -66,7 +66,7 @@ class Notify:
                 failures.append(failure)
         if others := ", ".join(name for name, turn in turns.items() if turn is Turn.OTHERS):
             self.pause(WAIT.total_seconds())
-            failures.append(AnnouncementError(f"somebody else is telling {others} of {event.rollout}/{sort_key}"))
+            failures.append(AnnouncementError(f"someone else is telling {others} of {event.rollout}/{sort_key}"))
         if failures:
             raise failures[0]
         return tuple(name for name, turn in turns.items() if turn is Turn.OURS)

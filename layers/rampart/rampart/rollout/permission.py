@@ -52,8 +52,8 @@ def has_turned(state: RolloutState, intent: Intent) -> bool:
 def _answered(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, ...] | Refusal:
     """The overrides after a person's answer, or why it is none that advances."""
     if gate.answer is None or gate.answer.decision not in (DecisionKind.APPROVE, DecisionKind.OVERRIDE):
-        return Refusal("nobody approved at this gate")
-    if not is_hold_over(state, now + CLOCK_SKEW):  # whoever asked had a clock that was ahead
+        return Refusal("no one approved at this gate")
+    if not is_hold_over(state, now + CLOCK_SKEW):  # anyone who asked had a clock that was ahead
         return Refusal("the hold is not over")
     if gate.answer.decision is DecisionKind.OVERRIDE:
         return (*state.overrides, override_of(state, gate, gate.answer))
@@ -62,7 +62,7 @@ def _answered(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override,
 
 
 def _unasked(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, ...] | Refusal:
-    """The overrides where nobody was asked, or why somebody must be; the machine's word alone moves nothing."""
+    """The overrides where no one was asked, or why someone must be; the machine's word alone moves nothing."""
     if gate.kind is not GateKind.BAKE or not is_hold_over(state, now):
         return Refusal("the hold is not over")
     return state.overrides if advances_alone(state) else Refusal("a person's approval is needed")
@@ -100,7 +100,7 @@ def is_fresh(state: RolloutState, now: datetime) -> bool:
 
 
 def stale_after(state: RolloutState) -> timedelta:
-    """The age from which an evaluation is no ground for an advance: two looks, and a minute for the tick."""
+    """The age from which an evaluation isn't a ground for an advance: two looks, and a minute for the tick."""
     return 2 * state.plan.look_every + timedelta(minutes=1)
 
 
@@ -131,7 +131,7 @@ def is_waived(judgement: Judgement, state: RolloutState) -> bool:
 def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:
     """What an override waives through the next stage: what its gate showed, and what was reported with it.
 
-    A gate that nobody sees behind shows that nothing can be judged: that is what is waived there.
+    A gate that no one sees behind shows that nothing can be judged: that is what is waived there.
     """
     shown = _shown_at(state, gate)
     shown |= {j.name: shown_of(j, falls=False) for j in _reports(state, answer) if j.verdict is not Verdict.PASS}

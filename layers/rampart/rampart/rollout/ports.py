@@ -67,7 +67,7 @@ class RolloutStore(Protocol):
         """The newest gate with its answer, read consistently."""
 
     def claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
-        """Who holds each flag, read consistently; a flag that nobody holds is missing."""
+        """Who holds each flag, read consistently; a flag that no one holds is missing."""
 
     def open(self, state: RolloutState, submitted: str, events: Sequence[Event]) -> None:
         """Begin a rollout: record, plan and the claims of all its flags, or nothing; raises ConflictError."""
@@ -89,7 +89,7 @@ class RolloutStore(Protocol):
 
 
 class Gates(Protocol):
-    """Where executions wait; every method raises GateError, or GateClosedError when nobody waits any more."""
+    """Where executions wait; every method raises GateError, or GateClosedError when no one waits any more."""
 
     def succeed(self, token: str, output: Mapping[str, Any]) -> None:
         """Let the execution go on."""
@@ -98,7 +98,7 @@ class Gates(Protocol):
         """End the wait with an error."""
 
     def keep_alive(self, token: str) -> None:
-        """Tell the execution that somebody still watches."""
+        """Tell the execution that someone still watches."""
 
     def is_running(self, execution: str) -> bool:
         """Whether the execution still runs."""

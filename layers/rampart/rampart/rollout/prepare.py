@@ -30,6 +30,7 @@ from rampart.rollout.guards import monitor_problems
 from rampart.rollout.ports import Clock, FlagStore, MetricSource, RolloutStore
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
+from rampart.words import day, moment, percentage
 
 HISTORY = timedelta(days=7)
 """How far back a query must have found something, the clump is measured, and the criteria are judged."""
@@ -156,7 +157,7 @@ class Prepare:
         return Ready.of(state)
 
     def _lost_the_race(self, plan: Plan, execution: str) -> Ready | Refused:
-        """Somebody else opened this rollout or claimed a flag between the check and the write."""
+        """Someone else opened this rollout or claimed a flag between the check and the write."""
         existing = self.store.state(plan.rollout)
         if existing is not None and existing.execution == execution:
             return Ready.of(existing)
@@ -208,11 +209,11 @@ class Prepare:
         return Ready.of(after)
 
     def _lost_the_resume(self, wish: Resume, execution: str) -> Ready | Refused:
-        """Somebody else wrote first: perhaps another run of this very resume."""
+        """Someone else wrote first: perhaps another run of this very resume."""
         current = self.store.state(wish.rollout)
         if current is not None and current.execution == execution:
             return Ready.of(current)
-        return Refused((_not_rolled_back(wish.rollout, "somebody else moved it at the same moment; start again"),))
+        return Refused((_not_rolled_back(wish.rollout, "someone else moved it at the same moment; start again"),))
 
     def _claim_problems(self, plan: Plan) -> Iterator[Finding]:
         for flag, claim in self.store.claims(plan.flags).items():
@@ -243,7 +244,7 @@ class Prepare:
                         where, f"its {gates} gate is open, so a percentage would change nothing"
                     )
                 elif reading.percent > 0 and must_be_off and reading.percent not in echoes:
-                    yield refusals.FLAG_ALREADY_ON.at(where, f"the flag is at {reading.percent:g}%, not at 0%")
+                    yield refusals.FLAG_ALREADY_ON.at(where, f"the flag is at {percentage(reading.percent)}, not at 0%")
 
     def _monitor_problems(self, plan: Plan, now: datetime) -> Iterator[Finding]:
         if not plan.monitors:
@@ -271,7 +272,7 @@ def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[Findin
         fix = "It runs already: look at its status, or abandon it and choose another name"
     else:
         fix = "Resume it, or abandon it and choose another name"
-    since = f"{existing.updated:%Y-%m-%d}"
+    since = day(existing.updated)
     yield refusals.ROLLOUT_EXISTS.at("rollout", f"{plan.rollout!r} is {existing.status.value} since {since}", fix)
 
 
@@ -280,7 +281,7 @@ def _calendar_problems(plan: Plan, now: datetime) -> Iterator[Finding]:
     if not plan.calendar.is_open(now, plan.zone):
         opens = plan.calendar.next_opening(now, plan.zone)
         yield refusals.CALENDAR_CLOSED.at(
-            "calendar", "no advance may happen now", f"Start again from {opens:%Y-%m-%d %H:%M %Z} on"
+            "calendar", "no advance may happen now", f"Start again from {moment(opens, plan.zone)} on"
         )
 
 
@@ -327,7 +328,7 @@ def _not_rolled_back(rollout: str, why: str) -> Finding:
 
 
 def _staircase(plan: Plan) -> str:
-    return " → ".join(f"{stage.percent:g}%" for stage in plan.stages)
+    return " → ".join(percentage(stage.percent) for stage in plan.stages)
 
 
 def _told(state: RolloutState, now: datetime, kind: EventKind, message: str, by: str = "", **details: object) -> Event:

@@ -14,7 +14,7 @@ from rampart.rollout.waiver import LETS_ON
 from rampart.words import timestamp
 
 ADVANCE: Final[dict[str, Any]] = {"outcome": "advance"}
-"""What a bake gate is answered with where nobody must be asked."""
+"""What a bake gate is answered with where no one must be asked."""
 SIGHTED: Final[dict[str, Any]] = {"outcome": "sighted"}
 """What a blind gate is answered with when evaluations are back."""
 
@@ -52,7 +52,7 @@ class Asking:
 
 
 def may_ask(state: RolloutState, now: datetime) -> bool:
-    """Whether the hold is over and the calendar is open; a drift, or a flag out of sight, holds in any case."""
+    """Whether the hold is over and the calendar is open; a drift, or a flag that can't be read, holds in any case."""
     if not is_hold_over(state, now) or state.drift is not None or state.unread_since is not None:
         return False
     return state.next_stage == len(state.plan.stages) or state.plan.calendar.is_open(now, state.plan.zone)

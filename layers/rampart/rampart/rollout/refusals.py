@@ -29,7 +29,7 @@ FLAG_GATE_OPEN = FindingKind(
     "Close it first: Rampart moves the percentage of actors only",
 )
 FLAG_ALREADY_ON = FindingKind(
-    "FlagAlreadyOn", "A flag isn't at 0%.", "Set it to 0% first: a rollout begins where nobody is exposed"
+    "FlagAlreadyOn", "A flag isn't at 0%.", "Set it to 0% first: a rollout begins where no one is exposed"
 )
 QUERY_REFUSED = FindingKind(
     "QueryRefused", "Datadog doesn't accept a query.", "Fix the query: Datadog does not accept it"

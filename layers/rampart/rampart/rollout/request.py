@@ -42,7 +42,7 @@ class RollbackRequest(Model):
     attempt: int | None = None
     execution: str | None = None
     epoch: int | None = None
-    """The record's version when a rolled-back flag was seen raised: people are told of it once."""
+    """The record's version when a rolled-back flag was seen raised: people are told about it once."""
     by: str = "rampart"
     monitor: str | None = None
     cycle: str | None = None

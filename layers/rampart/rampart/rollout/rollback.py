@@ -42,7 +42,7 @@ from rampart.rollout.state import RolloutState, Status
 REPEAT_AFTER = timedelta(seconds=60)
 """When the queue looks whether a rollback is done: after a first try has had its time."""
 _TRIES = 5
-"""How often the record is written anew when somebody else wrote first."""
+"""How often the record is written again when someone else wrote first."""
 
 
 class RollbackOutcome(StrEnum):
@@ -111,12 +111,12 @@ class Rollback:
     clock: Clock
     tries: int = USUAL_TRIES
     pool: Callable[[int], Executor] = ThreadPoolExecutor
-    """Where the request is kept beside the flag's write; takes the number of threads."""
+    """Where the request is kept next to the flag's write; takes the number of threads."""
 
     def __call__(self, request: RollbackRequest) -> RollbackResult:
         """Take what the request concerns to 0% and end the attempt.
 
-        Raises RollbackUndoneError when flag, record or token is not done: whoever called must call again.
+        Raises RollbackUndoneError when flag, record or token is not done: anyone who called must call again.
         """
         concern = self._concern(request)
         if isinstance(concern, Unconcerned):
@@ -187,7 +187,7 @@ class Rollback:
         return found
 
     def _concern_of_rollout(self, rollout: str, request: RollbackRequest) -> Concern | Unconcerned:
-        """Raises StoreError; the record is read anew for as long as it moves while its flags are looked at."""
+        """Raises StoreError; the record is read again for as long as it moves while its flags are looked at."""
         while True:
             state = self.store.state(rollout)
             found = concern_of(request, state, self.clock.now())
@@ -199,10 +199,10 @@ class Rollback:
                 return found
 
     def _look(self, state: RolloutState, request: RollbackRequest) -> Concern | None:
-        """What is up of a rolled-back rollout; None where the record moved meanwhile and must be read anew.
+        """What is up of a rolled-back rollout; None where the record moved meanwhile and must be read again.
 
-        What a cache may still hold of the time before the rollback is nobody's doing: it is lowered once more, and
-        nobody is told.
+        What a cache may still hold of the time before the rollback is no one's doing: it is lowered once more, and
+        no one is told.
         """
         try:
             readings = for_each(state.plan.flags, lambda flag: look(self.flags, flag))
@@ -257,7 +257,7 @@ class Rollback:
             if state.gate is not None:
                 self.gates.fail(state.gate.token, "RolledBack", request.reason)
         except GateClosedError:
-            pass  # nobody waits any more: done before, or the execution is gone
+            pass  # no one waits any more: done before, or the execution is gone
         except GateError as error:
             return f"the execution still waits: {error}"
         return None
@@ -282,7 +282,7 @@ class Rollback:
             except ConflictError:
                 continue
             return after, lowered.undone
-        raise ConflictError("somebody else kept writing first")
+        raise ConflictError("someone else kept writing first")
 
     def _confirmed(self, state: RolloutState, lowered: _Lowered) -> _Lowered:
         """How far the flags are down now that the record is known.
@@ -291,7 +291,7 @@ class Rollback:
         before its write to the flag, and moves the epoch that the record is written at.
         """
         if state.status not in (Status.LIVE, Status.HALTED):
-            return lowered  # nobody advances it, and the flags of a closed rollout may be another's by now
+            return lowered  # no one advances it, and the flags of a closed rollout may be another's by now
         if set(state.plan.flags) & set(lowered.up):
             return replace(lowered, readings=None)
         found = look_at_all(self.flags, state.plan.flags)

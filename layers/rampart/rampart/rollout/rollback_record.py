@@ -1,4 +1,4 @@
-"""The record after a rollback, and what is told of it."""
+"""The record after a rollback, and what is told about it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def halted(
     if before.status is Status.HALTED:
         if not done:
             return before, []
-        request = before.halted_by or request  # whoever finishes it, this is why
+        request = before.halted_by or request  # anyone who finishes it, this is why
     if before.status in CLOSED:
         if readings is None or before.percent == 0:
             return before, []

@@ -14,7 +14,7 @@ from rampart.rollout.ports import FlagStore
 from rampart.rollout.state import RolloutState
 
 _UNREAD_IS_TOLD_AFTER = timedelta(minutes=3)
-"""A flag store that misses a single tick needs nobody's attention; nothing is asked from the first one on."""
+"""A flag store that misses a single tick needs no one's attention; nothing is asked from the first one on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ SCHEMA_VERSION = 1
 """Version of the stored items; a reader of a later one must understand the earlier ones."""
 
 INTENT_EXPIRES = timedelta(minutes=5)
-"""Longer than `advance` can run (its time-out is a minute), retries of its HTTP calls included."""
+"""Longer than `advance` can run (its timeout is a minute), retries of its HTTP calls included."""
 
 CLOCK_SKEW = timedelta(minutes=1)
 """How far clocks may differ; what was written at a later time was written by a clock that is wrong."""
@@ -80,7 +80,7 @@ class Latest(Model):
 
 
 class EventKind(StrEnum):
-    """What happened; people and systems are told of each once."""
+    """What happened; people and systems are told about each once."""
 
     STARTED = "started"
     """A rollout began."""
@@ -144,7 +144,7 @@ class Standing(Model):
 
 
 class Changes(TypedDict, total=False):
-    """What a transition may change of a record: each field with its own type, so that mypy refuses a misspelt one."""
+    """What a transition may change of a record: each field with its own type, so that mypy refuses a misspelled one."""
 
     status: Status
     execution: str
@@ -188,13 +188,13 @@ class RolloutState(Model):
     passed_gate: str | None = None
     """The gate whose answer brought the rollout to its stage."""
     drift: Drift | None = None
-    """What drift people were told of, so that they are told once."""
+    """What drift people were told about, so that they are told once."""
     own_write: OwnWrite | None = None
     unread_since: datetime | None = None
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
     halted_at: datetime | None = None
     halted_by: RollbackRequest | None = None
-    """What was asked first: whoever finishes a rollback tells of that."""
+    """What was asked first: anyone who finishes a rollback tells of that."""
     watch_until: datetime | None = None
     watched: bool = True
     started: datetime
@@ -286,7 +286,7 @@ class RolloutState(Model):
     def echoes(self, now: datetime) -> frozenset[float]:
         """The percentages that caches of the flag store may still read back after Rampart's own last write."""
         lasts = max(self.plan.settle, ECHO_LASTS)
-        # A write of a time that has not come yet was made by a clock that is ahead: nobody knows how old it is.
+        # A write of a time that has not come yet was made by a clock that is ahead: no one knows how old it is.
         is_recent = self.own_write is not None and -CLOCK_SKEW <= now - self.own_write.at < lasts
         return frozenset(self.own_write.over) if self.own_write is not None and is_recent else frozenset()
 
