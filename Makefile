@@ -11,7 +11,7 @@ AWS_BIN := .venv-aws/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev docs local-tools lock format lint types check audit test demo bench bench-decisions build deploy sbom clean
+.PHONY: help dev docs local-tools lock fix lint types check audit unit test demo bench bench-decisions build deploy sbom clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,12 +53,9 @@ lock: | .venv/ready ## Bring all locks up to date with pyproject.toml and requir
 
 # ── Checks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-format: dev ## Format the code and fix what ruff can fix
+fix: dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
-
-docs: dev ## Write the documentation's page of findings from the code
-	$(BIN)/python -m rampart_cli.findings_page docs/findings.md
 
 lint: dev ## Style, imports between packages, spelling, and the template in both partitions
 	$(BIN)/ruff check --quiet .
@@ -78,8 +75,14 @@ check: lint types audit .venv-checkov/ready ## Lint, types, and security scans o
 audit: dev ## Known vulnerabilities in the packages for Lambda
 	$(BIN)/python requirements/audit.py layers/dependencies/requirements.txt
 
-test: lint types local-tools ## Lint, types, and all tests: unit, integration, contract, and end to end
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+unit: dev ## The unit tests without the long ones, in parallel: a minute or so
+	$(BIN)/pytest tests/unit -m "not long" --quiet $(PARALLEL)
+
+# What is named in T alone; the local stack is needed by end-to-end tests only.
+test: $(if $(T),dev $(if $(findstring e2e,$(T)),local-tools),lint types local-tools) ## Lint, types and all tests; make test T=tests/unit/rollout runs just these
+	$(BIN)/pytest $(or $(T),$(PARALLEL))
+
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 # ── The local stack ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -83,6 +83,7 @@ def test_no_percentage_of_a_results_section_becomes_a_stage_or_a_bar(lines: list
     assert found.criteria == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "text",

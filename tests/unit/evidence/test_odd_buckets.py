@@ -84,6 +84,7 @@ def test_errors_are_moved_and_never_made_or_lost(counts: list[tuple[int, int]]) 
     assert sum(requests for _, requests in sound) == sum(total) - sum(total[place] for place in odd)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rate", [0.02, 0.3])
 def test_a_long_stage_with_straddling_requests_at_little_traffic_never_errs(rate: float) -> None:
     """A week of four requests a bucket, of which three in a hundred end in the next one; seeded; every late look."""

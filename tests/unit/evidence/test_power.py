@@ -63,6 +63,7 @@ def test_skipping_error_free_buckets_is_stepping_through_them(
     assert skipped.bets == pytest.approx(stepped.bets)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("rate", "clump"), [(0.001, 1.0), (0.004, 1.0), (0.004, 3.0), (0.02, 1.0)])
 def test_the_reckoned_chances_are_those_of_a_simulation_bucket_by_bucket(rate: float, clump: float) -> None:
     buckets, requests, runs = 120, 20.0, 1500

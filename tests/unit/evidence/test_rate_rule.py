@@ -47,6 +47,7 @@ def test_the_mixture_is_the_one_that_is_defined(errors: int, requests: int, bar:
     assert math.isclose(evidence(errors, requests, coefficients(float(bar), higher=False)), mirrored, rel_tol=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bar", [0.0005, 0.01, 0.08, 0.3])
 def test_a_rate_at_the_bar_ever_fails_in_at_most_five_percent_of_stages(bar: float) -> None:
     """Ville's inequality, by exact recursion over a stage of 20 expected errors, looked at after every request."""

@@ -98,6 +98,7 @@ def test_a_vanished_numerator_is_found_as_soon_as_chance_does_not_explain_it(clu
         assert needed <= 11
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rate", [0.2, 1.0, 5.0])
 @pytest.mark.parametrize("clump", [1.0, 3.0])
 def test_independent_errors_at_a_steady_pace_are_hardly_ever_called_silent(rate: float, clump: float) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rampart_cli.document import PlanDocument, read
+from rampart_cli.document import PlanDocument, Reading, read
 from rampart_cli.report.fill import fill
 from rampart_cli.report.history import RolloutHistory, gather
 
@@ -18,16 +19,32 @@ from .conftest import climb
 
 TODAY = date(2026, 3, 30)
 SAMPLES = sorted((Path(__file__).parents[1] / "document" / "pages").glob("*.md"))
-PAGES = [path for path in SAMPLES if read(path.read_bytes(), today=TODAY).plans]
 _BOX = re.compile(rb"\[[ xX]?\]")
 _DATES = re.compile(rb" ?<!-- rampart:dates [a-z]+ -->[^<]*<!-- /rampart:dates -->")
 
 
+@cache
+def reading_of(source: bytes) -> Reading:
+    return read(source, today=TODAY)
+
+
+PAGES = [path for path in SAMPLES if reading_of(path.read_bytes()).plans]
+
+
 def history_of(plan: PlanDocument, became: str) -> RolloutHistory:
     percents = sorted({stage.percent for stage in plan.stages if stage.percent}) or [50.0]
+    return history_up(tuple(percents), tuple(flag.name for flag in plan.flags), became)
+
+
+@cache
+def history_up(percents: tuple[float, ...], flags: tuple[str, ...], became: str) -> RolloutHistory:
     until = {"begun": 1, "complete": len(percents), "rolled back": len(percents)}[became]
-    flags = [flag.name for flag in plan.flags] or ["letters_new_source"]
-    told = climb(percents, flags, fails_at=len(percents) - 1 if became == "rolled back" else None, until=until)
+    told = climb(
+        percents,
+        flags or ["letters_new_source"],
+        fails_at=len(percents) - 1 if became == "rolled back" else None,
+        until=until,
+    )
     return gather(told.records, told.records.states["letters"])
 
 
@@ -59,7 +76,7 @@ VARIANTS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_a_filled_page_reads_as_before_and_keeps_every_line(path: Path, became: str, variant: str) -> None:
     source = VARIANTS[variant](path.read_bytes())
-    before = read(source, today=TODAY)
+    before = reading_of(source)
     history = history_of(before.plans[0], became)
     page = fill(source, history, today=TODAY).page
     assert page != source

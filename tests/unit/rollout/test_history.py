@@ -24,6 +24,8 @@ from rampart.rollout.state import Event, EventKind, Status
 from tests.doubles import FixedClock, MemoryFlagStore
 from tests.unit.rollout.world import ERRORS, EXECUTION, OFFICE_HOURS, ROLLOUT, World
 
+pytestmark = pytest.mark.long
+
 NEW_YORK = ZoneInfo("America/New_York")
 FLAGS = ("letters_web", "letters_mobile")
 JUNETEENTH = date(2025, 6, 19)

@@ -20,6 +20,8 @@ from rampart.plan.window import judged_window
 from rampart.rollout.evaluate import judge_all
 from tests.unit.rollout.world import ERRORS, PLAN, START
 
+pytestmark = pytest.mark.long
+
 DAYS = [2, 30, 120, 299]
 DAY = 86_400
 BUCKETS = pytest.mark.parametrize("bucket", ["1m", "5m", "15m"])
