@@ -12,7 +12,8 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from rampart.evidence.power import FaultOutlook, Outlook, any_of, outlook
+from rampart.evidence.criteria import RateCriterion
+from rampart.evidence.power import FaultOutlook, Outlook, StageTraffic, any_of, outlook
 from rampart.plan.check import is_baseline_beyond_bar, rate_criteria, stage_traffic, warnings
 from rampart.plan.model import Plan
 from rampart.plan.quantities import parse_traffic
@@ -51,10 +52,7 @@ def plan_simulate(
     plan = plan.changed(traffic=requests_per_hour)
     pairs = [(stage_traffic(plan, stage, requests_per_hour or 0.0), rate) for stage in plan.stages for rate in rates]
     runs = runs or _affordable_runs(len(pairs))
-    if len(pairs) > _FEW_PAIRS:
-        say(f"simulating {count(len(pairs))} stages and rates, {runs} times each …", as_json=as_json)
-    seeds = Random(seed)  # noqa: S311 - a simulation that must be repeatable, no secret
-    outlooks = [outlook(rate, stage, runs=runs, seed=seeds.getrandbits(32)) for stage, rate in pairs]
+    outlooks = _simulate(pairs, runs, seed, as_json=as_json)
     false = any_of(each.false_rollback_chance for each in outlooks)
     guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in outlooks))
     told = written.placed(warnings(plan))
@@ -76,6 +74,15 @@ def plan_simulate(
         *rendered_all(told, written.source),
         as_json=as_json,
     )
+
+
+def _simulate(
+    pairs: Sequence[tuple[StageTraffic, RateCriterion]], runs: int, seed: int, *, as_json: bool
+) -> list[Outlook]:
+    if len(pairs) > _FEW_PAIRS:
+        say(f"simulating {count(len(pairs))} stages and rates, {runs} times each …", as_json=as_json)
+    seeds = Random(seed)  # noqa: S311 - a simulation that must be repeatable, no secret
+    return [outlook(rate, stage, runs=runs, seed=seeds.getrandbits(32)) for stage, rate in pairs]
 
 
 _NOTHING = "The plan has no criterion of kind rate: what is counted, measured or reported is compared as it is."
