@@ -48,7 +48,6 @@ class FixedSecret:
     content: Mapping[str, Any] = field(repr=False)
 
     def __call__(self) -> Mapping[str, Any]:
-        """Give the secret."""
         return self.content
 
     def refresh(self) -> Mapping[str, Any]:
