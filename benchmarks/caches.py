@@ -19,14 +19,6 @@ from pathlib import Path
 from local.flipper_standin import FlipperStandIn
 from local.flipper_standin.caches import Caches
 from rampart.adapters.flipper import FlipperFlagStore
-from rampart.adapters.memory import (
-    FixedClock,
-    MemoryGates,
-    MemoryRollbackQueue,
-    MemoryRolloutStore,
-    ScriptedMetricSource,
-)
-from rampart.adapters.secrets import FixedSecret
 from rampart.errors import FlagStoreError, RollbackUndoneError
 from rampart.evidence.series import Measured, Series
 from rampart.rollout.advance import Advance, AdvanceOutcome
@@ -36,6 +28,14 @@ from rampart.rollout.prepare import Prepare
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import EventKind, RolloutState, Status
+from tests.doubles import (
+    FixedClock,
+    FixedSecret,
+    MemoryGates,
+    MemoryRollbackQueue,
+    MemoryRolloutStore,
+    ScriptedMetricSource,
+)
 
 FALSE = frozenset({EventKind.DRIFTED, EventKind.TAKEN_DOWN_AGAIN, EventKind.RESTORED, EventKind.HELD})
 """What must not be reported where only Rampart wrote."""

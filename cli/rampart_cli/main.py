@@ -54,7 +54,7 @@ _COMMANDS = {
 def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
     """The command line; with arguments that begin with a command, that command only.
 
-    The modules of all the others cost half a second, which anyone who runs one command need not wait for.
+    The modules of all the others cost half a second, which a single command need not wait for.
     """
     begins = (" ".join(arguments[:2]), *arguments[:1])
     wanted = next(([name] for name in begins if name in _COMMANDS), list(_COMMANDS))
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None, *, connect: Connect = connect_s
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Anyone who read has seen enough; Python must not complain when it flushes at the end.
+        # The reader has seen enough; Python must not complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except Exception as error:  # the outermost place: no traceback reaches a user, and RAMPART_DEBUG shows it

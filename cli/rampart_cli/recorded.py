@@ -72,7 +72,7 @@ def _no_series(number: int, why: str) -> InputError:
 
 def _series_in(document: object) -> Recorded:
     if not isinstance(document, dict) or "id" not in document or not isinstance(document.get("buckets"), list):
-        raise ValueError('it has no "id" next to a list of "buckets"')
+        raise ValueError('it needs an "id" and a list of "buckets"')
     for index, bucket in enumerate(document["buckets"]):
         if not (isinstance(bucket, list) and len(bucket) == 2):
             raise ValueError(f"its bucket {index} is {reprlib.repr(bucket)}, and no pair of errors and total")

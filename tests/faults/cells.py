@@ -20,9 +20,8 @@ from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnn
 from rampart.adapters.datadog import DatadogMetricSource
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.adapters.flipper import FlipperFlagStore, Timeouts
-from rampart.adapters.memory import MemoryAnnouncer
 from rampart.adapters.queue import LambdaRollbackCaller, SqsRollbackQueue
-from rampart.adapters.secrets import AlertTokens, FixedSecret, Secret, SecretsManagerSecrets
+from rampart.adapters.secrets import AlertTokens, Secret, SecretsManagerSecrets
 from rampart.adapters.stepfunctions import StepFunctionsGates
 from rampart.alert.endpoint import AlertEndpoint
 from rampart.errors import RampartError
@@ -35,6 +34,7 @@ from rampart.rollout.ports import Announcer, FlagStore, Gates, MetricSource, Rol
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Event, EventKind
+from tests.doubles import FixedSecret, MemoryAnnouncer
 from tests.faults.outside import HASTE_SECONDS, PATIENCE_SECONDS, SECRET, Outside, client_of, failing
 from tests.table import create_table
 from tests.unit.rollout.world import EXECUTION, FLAG, PLAN, ROLLOUT, World

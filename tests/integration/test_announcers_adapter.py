@@ -13,9 +13,9 @@ from botocore.stub import Stubber
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn
 from local.faults import Fault, FaultKind
 from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer, body_of, subject_of
-from rampart.adapters.secrets import FixedSecret
 from rampart.errors import AnnouncementError
 from rampart.rollout.state import Event, EventKind
+from tests.doubles import FixedSecret
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -11,7 +11,7 @@ from benchmarks.caches import Tally, advances, pauses, rollbacks
 from local.flipper_standin import FlipperStandIn
 from local.flipper_standin.caches import Caches
 from rampart.adapters.flipper import FlipperFlagStore
-from rampart.adapters.secrets import FixedSecret
+from tests.doubles import FixedSecret
 
 LONGEST = timedelta(seconds=90)
 

@@ -14,9 +14,10 @@ from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.faults import Fault, FaultKind, rate_limited
 from rampart.absence import AbsenceReason
 from rampart.adapters.datadog import DatadogMetricSource, bucketed, fitted
-from rampart.adapters.secrets import FixedSecret, Secret
+from rampart.adapters.secrets import Secret
 from rampart.errors import SecretUnavailableError
 from rampart.evidence.series import Measured, Series, Unavailable
+from tests.doubles import FixedSecret
 
 START = 1_764_000_000
 NOW = START + 7200.0
@@ -335,7 +336,7 @@ def test_asking_loads_no_catalogue_of_models() -> None:
     script = """
 import json, sys
 from rampart.adapters.datadog import DatadogMetricSource
-from rampart.adapters.secrets import FixedSecret
+from tests.doubles import FixedSecret
 before = [name for name in sys.modules if name.startswith("datadog_api_client")]
 source = DatadogMetricSource("datadoghq.com", FixedSecret({"api_key": "a", "app_key": "b"}), url="http://127.0.0.1:1")
 source.read({"q": "sum:a{*}.as_count()"}, start=0, end=600, bucket=300)

@@ -17,10 +17,10 @@ from rampart.absence import AbsenceReason
 from rampart.adapters.datadog import DatadogMetricSource
 from rampart.adapters.datadog_api import UnansweredError
 from rampart.adapters.datadog_monitors import readings_of
-from rampart.adapters.secrets import FixedSecret
 from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.monitor import MonitorReading, MonitorSilence, judge_monitor
 from rampart.evidence.verdict import Verdict
+from tests.doubles import FixedSecret
 
 NOW = 1_764_000_000.0
 AT = datetime.fromtimestamp(NOW, UTC)

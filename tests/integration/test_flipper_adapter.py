@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from local.faults import Fault, FaultKind
 from local.flipper_standin import FlipperStandIn
 from rampart.adapters.flipper import FlipperFlagStore, Timeouts, headers_of, reading_of
-from rampart.adapters.secrets import FixedSecret
 from rampart.errors import (
     FlagCredentialsError,
     FlagStoreError,
@@ -21,6 +20,7 @@ from rampart.errors import (
     UnknownFlagError,
 )
 from rampart.rollout.flag import FlagReading
+from tests.doubles import FixedSecret
 
 FLAG = "claim_letters"
 TOKEN = "local-token"

@@ -18,7 +18,7 @@ from rampart.adapters.datadog import DatadogMetricSource
 from rampart.adapters.flipper import FlipperFlagStore, headers_of
 from rampart.adapters.items import gate_from
 from rampart.adapters.json_text import read_json
-from rampart.adapters.secrets import AlertTokens, FixedSecret, SecretsManagerSecrets
+from rampart.adapters.secrets import AlertTokens, SecretsManagerSecrets
 from rampart.adapters.trigger import request_of_execution
 from rampart.errors import (
     FlagCredentialsError,
@@ -27,6 +27,7 @@ from rampart.errors import (
     SecretUnavailableError,
 )
 from rampart.evidence.series import Series, Unavailable, from_stored
+from tests.doubles import FixedSecret
 
 START, BUCKET = 1_764_000_000, 300
 

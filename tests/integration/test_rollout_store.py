@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import pytest
 
-from rampart.adapters.memory import MemoryRolloutStore
 from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
@@ -16,6 +15,7 @@ from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.gate import Answer, Gate, GateKind, OpenGate
 from rampart.rollout.ports import RolloutStore
 from rampart.rollout.state import Claim, Evaluation, Event, EventKind, Intent, Latest, RolloutState, Status
+from tests.doubles import MemoryRolloutStore
 from tests.records import standing
 
 NOW = datetime(2026, 11, 23, 20, 33, 12, 123_000, tzinfo=UTC)

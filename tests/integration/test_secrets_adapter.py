@@ -13,8 +13,9 @@ import pytest
 from botocore.stub import Stubber
 
 from rampart.adapters import wiring
-from rampart.adapters.secrets import REFRESH_SECONDS, AlertTokens, FixedSecret, SecretsManagerSecrets
+from rampart.adapters.secrets import REFRESH_SECONDS, AlertTokens, SecretsManagerSecrets
 from rampart.errors import SecretUnavailableError
+from tests.doubles import FixedSecret
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

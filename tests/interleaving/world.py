@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from rampart.adapters.memory import changes
 from rampart.errors import (
     ConflictError,
     FlagStoreError,
@@ -26,6 +25,7 @@ from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, OpenGate,
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.state import EventKind, RolloutState, Status
 from rampart.rollout.waiver import LETS_ON
+from tests.doubles import changes
 from tests.interleaving.tape import Call, Kept, Library, Node, Reply
 
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)

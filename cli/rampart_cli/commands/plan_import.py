@@ -50,7 +50,7 @@ def plan_import(
     if bindings:
         from rampart_cli.document.bound_queries import (
             with_bound_queries,
-        )  # anyone who binds nothing does not pay for it
+        )  # not paid for without bindings
 
         reading = with_bound_queries(reading, bound)
     if as_json:
@@ -78,7 +78,7 @@ def _write(text: str, out: Path | None) -> None:
 def _read(bindings: Path) -> Bindings:
     from rampart_cli.document.bindings_file import (
         read_bindings,
-    )  # costs 200 ms: anyone who gives no file does not pay it
+    )  # costs 200 ms, which a run without a file need not pay
 
     try:
         return read_bindings(bindings.read_text(encoding="utf-8"))

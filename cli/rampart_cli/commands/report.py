@@ -95,7 +95,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write next to the file and move it there: anyone who is cut off leaves the old page, never half of a new one."""
+    """Write next to the file and move it there: an interrupted run leaves the old page, never half of a new one."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         path.write_bytes(content)  # a pipe or /dev/stdout cannot be replaced
         return

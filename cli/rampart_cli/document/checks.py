@@ -323,5 +323,5 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Fi
         if statement.number in open_ranges and dated:
             below = dated[bisect(dated, statement.number) :] or dated[:1]
             steps = ", ".join(map(str, below[:_MOST_LINES])) + (", …" if len(below) > _MOST_LINES else "")
-            message = f"the dates are {missing!r} here, next to dated steps (line {steps})"
+            message = f"the dates are {missing!r} here, although steps have dates (line {steps})"
         yield say(Code.PLACEHOLDER_LEFT, statement.number, missing, message)

@@ -150,7 +150,7 @@ def _entry(key: str, value: Value | None, note: str | None, gap: str = "") -> st
 
 def scalar(value: Value) -> str:
     """A value as one line of YAML, quoted where it has to be."""
-    import yaml  # costs 50 ms: anyone who asks for JSON does not pay it
+    import yaml  # costs 50 ms, which --json need not pay
 
     escapes = isinstance(value, str) and not value.isprintable()
     text = yaml.safe_dump(

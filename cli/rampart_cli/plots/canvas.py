@@ -43,7 +43,7 @@ def save(figure: Figure, path: Path) -> None:
     refuse_other_endings(path)
     try:
         with warnings.catch_warnings():
-            # What the font lacks is drawn as a box, and needs no words next to it.
+            # What the font lacks is drawn as a box, and needs no warning.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
             figure.savefig(path, dpi=120)
     except OSError as error:

@@ -60,7 +60,7 @@ class Model(BaseModel):
     @classmethod
     def _mark_what_cannot_be_meant(cls, document: object) -> object:
         # Not a validator of each field: pydantic allows none for the key that tells kinds of criteria apart. And it
-        # raises nothing itself, so that every other problem is still told next to it.
+        # raises nothing itself, so that every other problem is still reported.
         if not isinstance(document, Mapping):
             return document
         kinds = _meant(cls)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rampart.adapters.memory import FixedClock
 from rampart.alert.endpoint import AlertEndpoint
 from rampart.errors import SecretUnavailableError, StoreError
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.rollback import RollbackOutcome, RollbackResult
 from rampart.rollout.state import Claim
+from tests.doubles import FixedClock
 
 NOW = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
 TOKEN = "a-long-shared-token"

@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 import pytest
 import yaml
 
-from rampart.adapters.memory import MemoryRolloutStore
 from rampart.evidence.verdict import Verdict
 from rampart.finding import Finding
 from rampart.plan.model import Plan
@@ -21,6 +20,7 @@ from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
 from rampart_cli.machines import AlreadyStartedError, Execution, Patience
 from rampart_cli.main import main
 from rampart_cli.stack import Stack
+from tests.doubles import MemoryRolloutStore
 from tests.records import record
 
 NOON = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)

@@ -46,7 +46,10 @@ def test_a_saturday_is_held_against_the_pages_own_rule(page: Callable[[str], byt
 def test_dates_that_are_open_beside_dated_steps_name_those_steps(page: Callable[[str], bytes], today: date) -> None:
     found = read(page("phases-and-timeline"), today=today)
 
-    assert _message(found, Code.PLACEHOLDER_LEFT) == "the dates are 'TBD' here, beside dated steps (line 47, 48, 49)"
+    assert (
+        _message(found, Code.PLACEHOLDER_LEFT)
+        == "the dates are 'TBD' here, although steps have dates (line 47, 48, 49)"
+    )
 
 
 def test_a_date_without_a_year_is_not_checked_for_weekends_and_holidays(reading: Read) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from functions.rollback import app
 from rampart.adapters import wiring
-from rampart.adapters.memory import MemoryRollbackQueue
 from rampart.adapters.trigger import MOST_RECEIVES
 from rampart.errors import QueueError, RollbackUndoneError
 from rampart.rollout.request import RollbackRequest
+from tests.doubles import MemoryRollbackQueue
 from tests.unit.functions.calls import call
 
 EVENT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "events" / "rollback-queue.json").read_text())

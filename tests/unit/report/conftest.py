@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from rampart.adapters.memory import MemoryRolloutStore
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.series import Series, to_stored
 from rampart.evidence.verdict import worst
@@ -18,6 +17,7 @@ from rampart.evidence.window import Window
 from rampart.plan.model import Plan
 from rampart.rollout.evaluate import judge_all
 from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState, Status
+from tests.doubles import MemoryRolloutStore
 from tests.records import record
 
 START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rampart.adapters.memory import Moment
+from tests.doubles import Moment
 from tests.unit.rollout.world import CrashError, World, crash
 
 

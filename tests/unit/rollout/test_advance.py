@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from rampart.adapters.memory import Moment
 from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError, StoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import GateKind
 from rampart.rollout.state import EventKind, Status
+from tests.doubles import Moment
 from tests.unit.rollout.world import ERRORS, FLAG, OFFICE_HOURS, PLAN, ROLLOUT, CrashError, World, crash, ignore
 
 CRITERIA = PLAN["criteria"]

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rampart.adapters.memory import Moment
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.evaluate import sees
 from rampart.rollout.state import EventKind
+from tests.doubles import Moment
 from tests.unit.rollout.world import (
     COMPLAINTS,
     ERRORS,

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from rampart.adapters.memory import Moment
 from rampart.errors import FlagStoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.state import EventKind
+from tests.doubles import Moment
 from tests.unit.rollout.world import (
     FLAG,
     PLAN,

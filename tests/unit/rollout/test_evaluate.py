@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.adapters.memory import Moment
 from rampart.errors import StoreError
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.series import from_stored
@@ -19,6 +18,7 @@ from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause
 from rampart.rollout.state import EventKind, RolloutState, Standing, Status
+from tests.doubles import Moment
 from tests.records import record
 from tests.unit.rollout.world import (
     COMPLAINTS,

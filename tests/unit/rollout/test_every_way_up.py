@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from rampart.adapters.memory import Moment
 from rampart.errors import ConflictError
 from rampart.rollout.gate import DecisionKind
 from rampart.rollout.state import Status
+from tests.doubles import Moment
 from tests.unit.rollout.world import COMPLAINTS, EXECUTION, PLAN, World
 
 ASKING = {"criteria": PLAN["criteria"] | COMPLAINTS}

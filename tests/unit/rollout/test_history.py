@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rampart.adapters.memory import FixedClock, MemoryFlagStore
 from rampart.errors import ConflictError
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import Answer, DecisionKind, Question
 from rampart.rollout.request import Cause
 from rampart.rollout.state import Event, EventKind, Status
+from tests.doubles import FixedClock, MemoryFlagStore
 from tests.unit.rollout.world import ERRORS, EXECUTION, OFFICE_HOURS, ROLLOUT, World
 
 pytestmark = pytest.mark.long

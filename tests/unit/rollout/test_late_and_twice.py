@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from rampart.adapters.memory import Moment
 from rampart.errors import FlagUnconfirmedError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import EventKind, Status
+from tests.doubles import Moment
 from tests.unit.rollout.world import PLAN, World, ignore
 
 ALONE = [stage | {"approval": "none"} for stage in PLAN["stages"]]

@@ -10,13 +10,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from rampart.adapters.memory import Moment
 from rampart.errors import FlagStoreError, GateError, QueueError, RampartError, StoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause
 from rampart.rollout.state import DOWN, EventKind, Status
+from tests.doubles import Moment
 from tests.unit.rollout.world import EXECUTION, FLAG, PLAN, ROLLOUT, CrashError, World
 
 PERCENTS = [stage["percent"] for stage in PLAN["stages"]]

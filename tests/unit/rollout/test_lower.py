@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from rampart.adapters.memory import MemoryFlagStore, Moment
 from rampart.errors import FlagStoreError, FlagUnconfirmedError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import lower, lower_one
+from tests.doubles import MemoryFlagStore, Moment
 
 
 def test_one_write_between_two_reads_is_enough_for_a_flag_that_obeys() -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.adapters.memory import FixedClock, MemoryAnnouncer
 from rampart.errors import AnnouncementError, StoreError
 from rampart.rollout.notify import LEASE, WAIT, Notify, Turn
 from rampart.rollout.state import Event, EventKind
+from tests.doubles import FixedClock, MemoryAnnouncer
 
 NOW = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
 EVENT = Event(at=NOW, kind=EventKind.ROLLED_BACK, rollout="letters", attempt=1, message="read at 0%")

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from rampart.adapters.memory import Moment
 from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.rollback import RollbackOutcome
 from rampart.rollout.state import EventKind, Status
+from tests.doubles import Moment
 from tests.unit.rollout.world import FLAG, World, ignore
 
 CAUSES = [cause for cause in Cause if cause is not Cause.RESTORE]

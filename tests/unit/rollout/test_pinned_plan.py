@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from rampart.adapters.memory import Moment
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
 from rampart.rollout.request import Cause
 from rampart.rollout.state import Status
+from tests.doubles import Moment
 from tests.unit.rollout.world import ERRORS, EXECUTION, PLAN, ROLLOUT, World
 
 LAXER: dict[str, Any] = PLAN | {

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from rampart.absence import AbsenceReason
-from rampart.adapters.memory import Moment
 from rampart.errors import FlagCredentialsError, FlagStoreError, MonitorsUnreadableError, StoreError
 from rampart.evidence.series import Series, Unavailable
 from rampart.plan.model import Plan, RateSpec
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.state import Claim, EventKind, Status
+from tests.doubles import Moment
 from tests.unit.rollout.world import (
     ERRORS,
     EXECUTION,

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from rampart.adapters.memory import Moment
 from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.monitor import MonitorReading, MonitorSilence
 from rampart.evidence.verdict import Verdict
@@ -15,6 +14,7 @@ from rampart.rollout.advance import Advance
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause
 from rampart.rollout.state import EventKind, Status
+from tests.doubles import Moment
 from tests.unit.rollout.world import EXECUTION, PLAN, ROLLOUT, CrashError, World, crash
 
 GUARDED: dict[str, Any] = {"monitors": [77, 78]}

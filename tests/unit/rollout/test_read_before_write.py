@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 import rampart
-from rampart.adapters.memory import MemoryFlagStore, Moment
 from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import lower_one
 from rampart.rollout.request import Cause
 from rampart.rollout.state import EventKind, Status
+from tests.doubles import MemoryFlagStore, Moment
 from tests.unit.rollout.world import FLAG, PLAN, ROLLOUT, CrashError, World, crash
 
 TWO: dict[str, Any] = {"flags": [FLAG, "mobile"]}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rampart.adapters.memory import Moment
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.state import EventKind, Status
+from tests.doubles import Moment
 from tests.unit.rollout.world import FLAG, PLAN, ROLLOUT, World, assert_ready, errors_of
 
 

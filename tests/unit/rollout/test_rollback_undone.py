@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from rampart.adapters.memory import Moment
 from rampart.errors import FlagStoreError, GateError, QueueError, RollbackUndoneError, StoreError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause
 from rampart.rollout.rollback import RollbackOutcome
 from rampart.rollout.state import EventKind, Status
+from tests.doubles import Moment
 from tests.unit.rollout.world import EXECUTION, FLAG, ROLLOUT, CrashError, World
 
 CAUSES = [cause for cause in Cause if cause is not Cause.RESTORE]

@@ -8,15 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rampart.absence import AbsenceReason
-from rampart.adapters.memory import (
-    FixedClock,
-    MemoryFlagStore,
-    MemoryGates,
-    MemoryRollbackQueue,
-    MemoryRolloutStore,
-    Moment,
-    ScriptedMetricSource,
-)
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance
@@ -26,6 +17,15 @@ from rampart.rollout.prepare import Prepare
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback, RollbackResult
 from rampart.rollout.state import EventKind, RolloutState, Standing, Status
+from tests.doubles import (
+    FixedClock,
+    MemoryFlagStore,
+    MemoryGates,
+    MemoryRollbackQueue,
+    MemoryRolloutStore,
+    Moment,
+    ScriptedMetricSource,
+)
 
 START = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
 """A Tuesday, 10:00 in New York."""

@@ -279,7 +279,7 @@ class DynamoRolloutStore:
 
 
 class _Writes:
-    """The operations of one transaction, and next to each what it means when its condition does not hold."""
+    """The operations of one transaction, each with what it means when its condition does not hold."""
 
     def __init__(self, table: str) -> None:
         self._table = table

@@ -41,20 +41,6 @@ class Secret(Protocol):
         """Give the secret read again, at most once in 30 s."""
 
 
-@dataclass(frozen=True, slots=True)
-class FixedSecret:
-    """A secret that is known beforehand, for local use."""
-
-    content: Mapping[str, Any] = field(repr=False)
-
-    def __call__(self) -> Mapping[str, Any]:
-        return self.content
-
-    def refresh(self) -> Mapping[str, Any]:
-        """Give the secret: there is no newer one."""
-        return self.content
-
-
 @dataclass(slots=True)
 class _Known:
     """What is known of a secret, and when it was read again last, with its failure."""

@@ -93,7 +93,7 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
     A stretch is a run of judged points on one side, from the start of its first bucket to the end of its last; points
     that are further apart than `hold_for` belong to different stretches. One blip shorter than `hold_for` isn't a fail,
     and a value that is right only since a moment ago isn't a pass. One that used to change and reads one number only is
-    no data: anyone who sends it may have died.
+    no data: its sender may have died.
     """
     name = criterion.name
     if not isinstance(measured, Series):

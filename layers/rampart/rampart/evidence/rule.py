@@ -1,7 +1,7 @@
 """The rule for rates: a cumulative mixture and a change detector, on errors and requests bucket by bucket.
 
-It remembers nothing between looks. A `Walk` goes through the buckets of a stage from the first one on; anyone who walks
-the same buckets arrives at the same place, in one go or step by step.
+It remembers nothing between looks. A `Walk` goes through the buckets of a stage from the first one on; the same buckets
+lead to the same place, in one go or step by step.
 """
 
 from __future__ import annotations
@@ -240,5 +240,5 @@ def requests_to_decide(walk: Walk) -> float | None:
 
 
 _BEYOND_TELLING = 1e5
-"""Expected errors at the bar: anyone who needs more is as good as at the bar, where nothing is ever decided."""
+"""Expected errors at the bar: a stage that needs more is as good as at the bar, where nothing is ever decided."""
 _HALVINGS = 30

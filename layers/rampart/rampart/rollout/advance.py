@@ -220,7 +220,7 @@ class Advance:
             return AdvanceResult(AdvanceOutcome.HALTED, attempt)
         lower(self.flags, state.plan.flags, self.tries)
         if state.intent is not None and state.intent == mine:  # what another run may still write, time must settle
-            # Anyone who writes first sees the intent and looks at the flag again.
+            # The run that wrote first sees the intent and reads the flag again.
             with suppress(ConflictError):
                 self.store.commit(state, state.moved(self.clock.now(), intent=None))
         return AdvanceResult.of(AdvanceOutcome.HALTED, state)

@@ -44,7 +44,7 @@ class Unconcerned(StrEnum):
     NOT_BELIEVED = "not_believed"
     """The request names another execution or attempt than the record."""
     ABANDONED = "abandoned"
-    """A repetition: flag and record are done, and anyone who was cut off may have left the token."""
+    """A repetition: flag and record are done, and a run that was cut off may have left the token."""
 
 
 def concern_of_claims(claims: Iterable[Claim]) -> Concern:

@@ -53,7 +53,7 @@ def _answered(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override,
     """The overrides after a person's answer, or why it is none that advances."""
     if gate.answer is None or gate.answer.decision not in (DecisionKind.APPROVE, DecisionKind.OVERRIDE):
         return Refusal("no one approved at this gate")
-    if not is_hold_over(state, now + CLOCK_SKEW):  # anyone who asked had a clock that was ahead
+    if not is_hold_over(state, now + CLOCK_SKEW):  # the clock of whatever asked was ahead
         return Refusal("the hold is not over")
     if gate.answer.decision is DecisionKind.OVERRIDE:
         return (*state.overrides, override_of(state, gate, gate.answer))

@@ -111,12 +111,12 @@ class Rollback:
     clock: Clock
     tries: int = USUAL_TRIES
     pool: Callable[[int], Executor] = ThreadPoolExecutor
-    """Where the request is kept next to the flag's write; takes the number of threads."""
+    """Where the request is queued while the flag is written; takes the number of threads."""
 
     def __call__(self, request: RollbackRequest) -> RollbackResult:
         """Take what the request concerns to 0% and end the attempt.
 
-        Raises RollbackUndoneError when flag, record or token is not done: anyone who called must call again.
+        Raises RollbackUndoneError when flag, record or token is not done: the caller must call again.
         """
         concern = self._concern(request)
         if isinstance(concern, Unconcerned):

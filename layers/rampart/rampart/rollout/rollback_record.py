@@ -53,7 +53,7 @@ def halted(
     if before.status is Status.HALTED:
         if not done:
             return before, []
-        request = before.halted_by or request  # anyone who finishes it, this is why
+        request = before.halted_by or request  # whichever run finishes it, this is why
     if before.status in CLOSED:
         if readings is None or before.percent == 0:
             return before, []

@@ -194,7 +194,7 @@ class RolloutState(Model):
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
     halted_at: datetime | None = None
     halted_by: RollbackRequest | None = None
-    """What was asked first: anyone who finishes a rollback tells of that."""
+    """What was asked first: whichever run finishes the rollback reports that."""
     watch_until: datetime | None = None
     watched: bool = True
     started: datetime

@@ -63,7 +63,7 @@ def weeks_of(pinned: Plan, history: Mapping[str, Measured]) -> dict[str, Week]:
 
 
 def week_in_words(spec: RateSpec) -> str | None:
-    """What the week before the start showed of a rate, next to the plan's baseline; None where nothing was kept."""
+    """What the week before the start showed of a rate, with the plan's baseline; None where nothing was kept."""
     kept = spec.history
     bar = spec.below if spec.below is not None else spec.above
     if kept is None or bar is None or not kept.requests:

@@ -368,3 +368,18 @@ class MemoryAnnouncer:
         if self.failure is not None:
             raise self.failure
         self.announced.append((event_id, event))
+
+
+@dataclass(frozen=True, slots=True)
+class FixedSecret:
+    """A secret that is known beforehand, for local use."""
+
+    content: Mapping[str, Any] = field(repr=False)
+
+    def __call__(self) -> Mapping[str, Any]:
+        """Give the secret."""
+        return self.content
+
+    def refresh(self) -> Mapping[str, Any]:
+        """Give the secret: there is no newer one."""
+        return self.content
