@@ -64,12 +64,10 @@ class Demo:
 
     @property
     def rollout(self) -> str:
-        """The rollout's id."""
         return str(self.plan["rollout"])
 
     @property
     def flag(self) -> str:
-        """The flag that moves."""
         return str(self.plan["flags"][0])
 
     def __post_init__(self) -> None:

@@ -79,12 +79,10 @@ class Faults:
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Add a fault."""
         with self._lock:
             self._faults.append(fault.model_copy())
 
     def clear(self) -> None:
-        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 

@@ -83,7 +83,6 @@ def running(*, enforce_iam: bool = False) -> Iterator[MiniStack]:
 
 
 def free_port() -> int:
-    """Find a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -38,7 +38,6 @@ class LocalStack:
 
     @cached_property
     def machines(self) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
-        """A Step Functions client."""
         return self.ministack.client("stepfunctions")
 
     @property
@@ -146,7 +145,6 @@ def mute(stack: LocalStack, monitor_id: int) -> None:
 
 
 def unmute(stack: LocalStack, monitor_id: int) -> None:
-    """Unmute a Datadog monitor."""
     _post(stack, f"/monitor/{monitor_id}/unmute", {})
 
 

@@ -132,12 +132,10 @@ class MemoryRolloutStore:
             return sorted(name for name, state in self.states.items() if state.watched)
 
     def state(self, rollout: str) -> RolloutState | None:
-        """The record."""
         with self._call("store.state"):
             return self.states.get(rollout)
 
     def gate(self, rollout: str) -> Gate | None:
-        """The newest gate with its answer."""
         with self._call("store.gate"):
             return self.gates.get(rollout)
 
@@ -284,7 +282,6 @@ class MemoryGates:
             self.kept_alive.append(token)
 
     def is_running(self, execution: str) -> bool:
-        """Whether the execution still runs."""
         with self._call("gates.is_running"):
             return execution in self.running
 
@@ -308,7 +305,6 @@ class MemoryRollbackQueue:
     on_call: OnCall = _nothing
 
     def put(self, request: RollbackRequest, delay: timedelta) -> None:
-        """Keep a request."""
         with _around(self.on_call, "queue.put"):
             if self.failure is not None:
                 raise self.failure
@@ -340,7 +336,6 @@ class ScriptedMetricSource:
     on_call: OnCall = _nothing
 
     def read(self, queries: Mapping[str, str], *, start: int, end: int, bucket: int) -> Mapping[str, Measured]:
-        """Answer all queries by the script."""
         with _around(self.on_call, "metrics.read"):
             self.asked.append((dict(queries), start, end, bucket))
             scripts = {key: self.script.get(key, self.script.get(text, Series(()))) for key, text in queries.items()}
@@ -370,7 +365,6 @@ class MemoryAnnouncer:
     failure: Exception | None = None
 
     def announce(self, event_id: str, event: Event) -> None:
-        """Keep one event."""
         if self.failure is not None:
             raise self.failure
         self.announced.append((event_id, event))

@@ -66,7 +66,6 @@ class Letter:
     receipt: str
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines."""
         return {"id": self.id, "kind": self.kind.value, "about": self.about, "sent": self.sent, "why": self.why}
 
 
@@ -79,7 +78,6 @@ class Redriven:
     told: str
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines."""
         return {**self.letter.to_dict(), "done": self.done, "told": self.told}
 
 

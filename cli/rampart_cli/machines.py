@@ -51,8 +51,6 @@ class Execution:
 
 
 class Machines(Protocol):
-    """Starts executions and looks at them."""
-
     def start(self, machine: str, name: str, document: Mapping[str, Any]) -> str:
         """Start an execution and give its ARN; the same start again is the same execution.
 
@@ -62,8 +60,7 @@ class Machines(Protocol):
     def arn_of(self, machine: str, name: str) -> str:
         """The ARN of the execution of that name."""
 
-    def describe(self, arn: str) -> Execution:
-        """How an execution stands."""
+    def describe(self, arn: str) -> Execution: ...
 
     def refusals(self, arn: str) -> list[Finding]:
         """Why a start was refused: empty where it does not say."""
@@ -71,8 +68,6 @@ class Machines(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepFunctionsMachines:
-    """Implements `Machines`."""
-
     client: SFNClient
 
     def start(self, machine: str, name: str, document: Mapping[str, Any]) -> str:
@@ -90,7 +85,6 @@ class StepFunctionsMachines:
         return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
 
     def describe(self, arn: str) -> Execution:
-        """How an execution stands."""
         answer = self.client.describe_execution(executionArn=arn)
         output = answer.get("output")
         return Execution(

@@ -17,17 +17,14 @@ class Records(Protocol):
     def watched(self) -> Sequence[str]:
         """Ids of the rollouts that a tick looks at."""
 
-    def state(self, rollout: str) -> RolloutState | None:
-        """The record."""
+    def state(self, rollout: str) -> RolloutState | None: ...
 
-    def gate(self, rollout: str) -> Gate | None:
-        """The newest gate with its answer."""
+    def gate(self, rollout: str) -> Gate | None: ...
 
     def events(self, rollout: str) -> Mapping[str, Event]:
         """Everything that happened, oldest first, by sort key."""
 
-    def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]:
-        """Every evaluation that is kept."""
+    def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]: ...
 
     def plan_document(self, rollout: str, plan_hash: str) -> str | None:
         """The plan as it was submitted, JSON."""

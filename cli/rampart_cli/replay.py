@@ -48,12 +48,10 @@ class Replay:
         return not self.differences
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines."""
         found = [{"criterion": d.criterion, "stored": d.stored, "now": d.now} for d in self.differences]
         return {"evaluation": self.evaluation.id, "why": self.why, "differences": found}
 
     def problems(self) -> Iterator[Finding]:
-        """For people."""
         for d in self.differences:
             where = f"{self.evaluation.id} {d.criterion}"
             yield REPLAY_DIFFERS.at(where, f"stored {d.stored}, now {d.now}", self.why)

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """One deployed Rampart."""
-
     name: str
     records: Records
     machines: Machines

@@ -119,7 +119,6 @@ def answer_with(state: RolloutState, gate: Gate) -> dict[str, Any]:
 
 
 def event_view(event: Event) -> dict[str, Any]:
-    """One event."""
     return {
         "at": timestamp(event.at),
         "kind": event.kind.value,

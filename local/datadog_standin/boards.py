@@ -52,7 +52,6 @@ class Dashboards:
         return self.by_id[key]
 
     def delete(self, dashboard_id: str) -> dict[str, Any]:
-        """Delete a dashboard."""
         self.get(dashboard_id)
         del self.by_id[dashboard_id]
         return {"deleted_dashboard_id": dashboard_id}

@@ -202,7 +202,6 @@ class Monitors:
         return {key: value for key, value in shown.items() if key != "creator"}
 
     def delete(self, monitor_id: int) -> dict[str, Any]:
-        """Delete a monitor."""
         self.get(monitor_id)
         del self.by_id[monitor_id]
         return {"deleted_monitor_id": monitor_id}

@@ -70,13 +70,11 @@ class Webhooks:
         return {key: value for key, value in variable.items() if key != "value" or not variable["is_secret"]}
 
     def delete_hook(self, name: str) -> dict[str, Any]:
-        """Delete a webhook."""
         self.hook(name)
         del self.hooks[name]
         return {}
 
     def delete_variable(self, name: str) -> dict[str, Any]:
-        """Delete a custom variable."""
         self.variable(name)
         del self.variables[name]
         return {}

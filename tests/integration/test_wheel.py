@@ -17,9 +17,6 @@ import uv
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = {"rampart": ROOT / "layers/rampart/rampart", "rampart_cli": ROOT / "cli/rampart_cli"}
-DOUBLES = {"rampart/adapters/memory.py"}
-"""What only tests and benchmarks import."""
-
 COMES_WITH = {"botocore": "boto3", "pydantic-core": "pydantic"}
 """Packages that never come without the one that is declared."""
 
@@ -47,7 +44,7 @@ def locked(*options: str) -> str:
     return done(uv.find_uv_bin(), "export", "--quiet", "--frozen", "--no-header", "--format=requirements.txt", *options)
 
 
-def test_the_wheel_holds_both_packages_without_their_test_doubles(wheel: Path) -> None:
+def test_the_wheel_holds_both_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         shipped = {name for name in archive.namelist() if ".dist-info/" not in name}
 
@@ -57,8 +54,7 @@ def test_the_wheel_holds_both_packages_without_their_test_doubles(wheel: Path) -
         for file in folder.rglob("*")
         if file.is_file() and file.suffix != ".pyc"
     }
-    assert files >= DOUBLES
-    assert shipped == files - DOUBLES
+    assert shipped == files
     assert shipped >= {"rampart/py.typed", "rampart_cli/py.typed", "rampart_cli/report/page.css"}
 
 

@@ -63,7 +63,6 @@ class PageStage:
         ) or (self.name or f"the stage at line {self.line}")
 
     def as_json(self) -> dict[str, Any]:
-        """The stage in the published form."""
         return {
             "percent": self.percent,
             "kind": self.kind.value,
@@ -120,7 +119,6 @@ class PlanDocument:
         return list(first.values())
 
     def as_json(self) -> dict[str, Any]:
-        """The plan in the published form."""
         return {
             "title": self.title.value,
             "flags": [flag.name for flag in self.flags],

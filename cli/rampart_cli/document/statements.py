@@ -44,7 +44,6 @@ class Statement:
 
     @property
     def text(self) -> str:
-        """The visible words."""
         return self.line.text
 
     @property

@@ -185,7 +185,6 @@ class DynamoRolloutStore:
             return {each["sk"]: items.event_from(each) for each in self._items_of(rollout, "EVENT#")}
 
     def event(self, rollout: str, sort_key: str) -> Event | None:
-        """One event."""
         found = self._get(items.rollout_key(rollout, sort_key))
         with _understanding(f"an event of {rollout}"):
             return None if found is None else items.event_from(found)

@@ -19,14 +19,10 @@ class Settings(Model):
 
 
 class TableSettings(Settings):
-    """Where the records are."""
-
     table_name: str
 
 
 class FlagSettings(Settings):
-    """Where the flags are."""
-
     flipper_url: str
     flipper_secret: str
 
@@ -40,29 +36,23 @@ class DatadogSettings(Settings):
 
 
 class PrepareSettings(TableSettings, FlagSettings, DatadogSettings):
-    """Settings of `prepare`."""
+    pass
 
 
 class AdvanceSettings(TableSettings, FlagSettings, DatadogSettings):
-    """Settings of `advance`."""
+    pass
 
 
 class EvaluateSettings(TableSettings, FlagSettings, DatadogSettings):
-    """Settings of `evaluate`."""
-
     rollback_function: str
 
 
 class RollbackSettings(TableSettings, FlagSettings):
-    """Settings of `rollback`."""
-
     alert_secret: str
     rollback_queue_url: str
     alert_max_age_seconds: int = 900
 
 
 class NotifySettings(TableSettings, DatadogSettings):
-    """Settings of `notify`."""
-
     topic_arn: str
     bus_name: str

@@ -55,7 +55,6 @@ def secrets() -> SecretsManagerSecrets:
 
 @cache
 def clock() -> SystemClock:
-    """The clock."""
     return SystemClock()
 
 
@@ -98,7 +97,6 @@ def _metrics(settings: DatadogSettings, *, patience_seconds: float, split_refuse
 
 @cache
 def prepare() -> Prepare:
-    """The use case `prepare`."""
     from rampart.rollout.prepare import Prepare
 
     settings = PrepareSettings.from_environment()
@@ -113,7 +111,6 @@ def prepare() -> Prepare:
 
 @cache
 def advance() -> Advance:
-    """The use case `advance`."""
     from rampart.rollout.advance import Advance
 
     settings = AdvanceSettings.from_environment()
@@ -127,7 +124,6 @@ def advance() -> Advance:
 
 @cache
 def evaluate() -> Evaluate:
-    """The use case `evaluate`."""
     from rampart.adapters.queue import LambdaRollbackCaller
     from rampart.rollout.evaluate import Evaluate
 
@@ -144,13 +140,11 @@ def evaluate() -> Evaluate:
 
 @cache
 def rollback_settings() -> RollbackSettings:
-    """Settings of `rollback`."""
     return RollbackSettings.from_environment()
 
 
 @cache
 def rollback() -> Rollback:
-    """The use case `rollback`."""
     from rampart.adapters.dynamodb import DynamoRolloutStore
     from rampart.adapters.queue import SqsRollbackQueue
     from rampart.rollout.rollback import Rollback
@@ -168,7 +162,6 @@ def rollback() -> Rollback:
 
 @cache
 def notify() -> Notify:
-    """The use case `notify`."""
     from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer
     from rampart.rollout.notify import Notify
 
