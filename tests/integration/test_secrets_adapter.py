@@ -154,7 +154,7 @@ def test_a_secret_that_is_no_json_object_is_refused_without_showing_it(
     secrets: SecretsManagerSecrets, client: SecretsManagerClient, text: str
 ) -> None:
     client.put_secret_value(SecretId=NAME, SecretString=text)
-    with pytest.raises(SecretUnavailableError, match="no JSON object") as caught:
+    with pytest.raises(SecretUnavailableError, match="isn't a JSON object") as caught:
         secrets.named(NAME)()
     told: BaseException | None = caught.value
     while told is not None:

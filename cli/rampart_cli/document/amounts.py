@@ -42,7 +42,7 @@ _BEFORE = (
     r"|turn(?:ed)? on|switch(?:ed)? on|live|available|increase|expand|ramp up|go live|go|on)\s"
     r"(?:it\s|the (?:flag|feature)\s)?(?:for|to|with)\s)?"
 )
-_ALL = re.compile(rf"{_BEFORE}(?:everyone|everyone|all(?: the| our| of our| remaining)? {_PEOPLE})", re.IGNORECASE)
+_ALL = re.compile(rf"{_BEFORE}(?:every(?:one|body)|all(?: the| our| of our| remaining)? {_PEOPLE})", re.IGNORECASE)
 _CHOSEN = re.compile(
     rf"{_BEFORE}(?:(?:the|our|all|internal|va|chosen|selected|invited|some|a few|\d{{1,4}})\s){{0,3}}"
     r"(?:employees|(?:internal|beta|pilot|canary|allow-?listed|early access)"

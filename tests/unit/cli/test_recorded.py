@@ -37,9 +37,9 @@ def test_a_line_holds_an_id_and_pairs_of_errors_and_total() -> None:
     [
         ("nonsense", "Expecting value"),
         ("[" * 100_000, "nested too deeply"),
-        ("[1]", 'no "id"'),
+        ("[1]", 'needs an "id"'),
         ('{"id": 1}', 'list of "buckets"'),
-        ('{"buckets": []}', 'no "id"'),
+        ('{"buckets": []}', 'needs an "id"'),
         ('{"id": 1, "buckets": 3}', 'list of "buckets"'),
         ('{"id": 1, "buckets": {"ab": 1}}', 'list of "buckets"'),
         ('{"id": 1, "buckets": [[1]]}', "its bucket 0 is [1], and no pair of errors and total"),

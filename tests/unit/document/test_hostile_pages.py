@@ -139,7 +139,7 @@ def test_what_nests_deeper_than_is_followed_is_said() -> None:
     ("source", "says"),
     [
         (b"x" * (10 * 1024 * 1024), f"more than {MAX_BYTES:,} bytes"),
-        (b"# Plan\n\xff\xfe stage", "line 2 is no UTF-8 text (byte 0xff at position 1)"),
+        (b"# Plan\n\xff\xfe stage", "line 2 isn't UTF-8 text (byte 0xff at position 1)"),
         ("# Plan".encode("utf-16"), "UTF-16"),
     ],
     ids=["10 MB line", "bytes", "UTF-16"],

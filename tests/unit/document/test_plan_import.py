@@ -47,7 +47,7 @@ def test_a_finding_shows_the_line_the_place_why_and_how() -> None:
         "   |\n"
         "49 | - [] **2026/03/14** - we increase to 100%; watch for the rest of the week\n"
         "   |        ^^^^^^^^^^\n"
-        "   = why: Nobody is there to look, and traffic is not that of a working day.\n"
+        "   = why: No one is there to look, and traffic is not that of a working day.\n"
         "   = fix: Move it to a business day.\n"
     ) in result.stderr
     assert result.stdout.startswith("# Draft of phases-and-timeline.md")

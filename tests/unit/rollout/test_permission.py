@@ -145,8 +145,8 @@ def reporting(world: World) -> World:
     [
         ({}, "not reported"),
         ({"complaints": 1}, "1 is more than 0"),
-        ({"complaints": -1}, "no count"),
-        ({"complaints": float("nan")}, "no count"),
+        ({"complaints": -1}, "isn't a count"),
+        ({"complaints": float("nan")}, "isn't a count"),
         ({"other": 0}, "not reported"),
     ],
 )

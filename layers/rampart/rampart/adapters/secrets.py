@@ -147,7 +147,7 @@ class SecretsManagerSecrets:
         except ValueError:
             content = None
         if not isinstance(content, dict):
-            raise SecretUnavailableError(f"secret {name!r} isn't JSON object; store one")
+            raise SecretUnavailableError(f"secret {name!r} isn't a JSON object; store one")
         return content
 
 
