@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
     from rampart.rollout.state import Evaluation, Event, RolloutState
 
 LAST_EVENTS = 8
 
 
-def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event]) -> dict[str, Any]:
+def status_view(
+    state: RolloutState, gate: Gate | None, events: Sequence[Event], frozen: Freeze | None = None
+) -> dict[str, Any]:
     """How a rollout stands; task tokens are left out, since anyone who holds one can answer for everyone."""
     return {
         "rollout": state.rollout,
@@ -45,11 +48,19 @@ def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event])
         "criteria": _criteria(state),
         "overrides": [o.model_dump(mode="json") for o in state.overrides],
         "waits_for": waits_for(state, gate),
+        "stopped_by": stopped_by(state, frozen),
         "gate": gate_view(state, gate),
         "events": [event_view(event) for event in events[-LAST_EVENTS:]],
         "execution": state.execution,
         "plan_hash": state.plan_hash,
     }
+
+
+def stopped_by(state: RolloutState, frozen: Freeze | None) -> str | None:
+    """What keeps a live rollout from advancing that isn't its own: a freeze, or a change calendar."""
+    if state.status is not Status.LIVE:
+        return None
+    return str(frozen) if frozen is not None else state.stop.why if state.stop is not None else None
 
 
 def waits_for(state: RolloutState, gate: Gate | None) -> str:

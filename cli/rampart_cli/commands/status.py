@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
     from rampart.rollout.state import Event, RolloutState
     from rampart_cli.stack import Stack
@@ -61,15 +62,16 @@ def status(
 class _Seen:
     """One rollout as one look found it."""
 
-    def __init__(self, state: RolloutState, gate: Gate | None, events: Sequence[Event]) -> None:
+    def __init__(self, state: RolloutState, gate: Gate | None, events: Sequence[Event], frozen: Freeze | None) -> None:
         self.state, self.gate, self.events = state, gate, events
-        self.view: dict[str, Any] = status_view(state, gate, events)
+        self.view: dict[str, Any] = status_view(state, gate, events, frozen)
 
 
 def _look(stack: Stack, rollouts: Sequence[str] | None) -> list[_Seen]:
-    names = rollouts or stack.records.watched()
+    names, frozen = rollouts or stack.records.watched(), stack.records.freeze()
     return [
-        _Seen(stack.state(name), stack.records.gate(name), tuple(stack.records.events(name).values())) for name in names
+        _Seen(stack.state(name), stack.records.gate(name), tuple(stack.records.events(name).values()), frozen)
+        for name in names
     ]
 
 
@@ -98,6 +100,7 @@ def _panel(seen: _Seen) -> Panel:
     parts: list[RenderableType] = [
         _staircase(state),
         Text.assemble(("waits for  ", "dim"), clean(_waiting(seen))),
+        *([words(f"stopped    {view['stopped_by']}", "bold yellow")] if view["stopped_by"] else []),
         *([words(f"drift      {state.drift}", "bold yellow")] if state.drift else []),
         Text(),
         table(

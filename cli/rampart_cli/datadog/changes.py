@@ -33,7 +33,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldDifference:
-    """A field of a thing as it is and as it should be, in text."""
+    """A field of a thing as it is and as the plan needs it, in text."""
 
     field: str
     before: str
@@ -59,7 +59,7 @@ class Change:
 
 
 def change_to(wanted: Wanted, found: Body | None) -> Change:
-    """What makes a thing as it should be."""
+    """What makes a thing as the plan needs it."""
     name = label_of(wanted.kind, wanted.body)
     if found is None:
         made = tuple(FieldDifference(field, "", _text(value)) for field, value in _shown(wanted))

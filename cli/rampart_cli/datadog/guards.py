@@ -85,7 +85,7 @@ def _rate(spec: RateSpec, plan: Plan) -> Guard:
         bar_text=f"{'below' if is_below else 'above'} {exact_percent(bar / 100)}",
         lines=lines,
         requests=spec.total,
-        # Nobody is in a cohort while the flag is at 0%.
+        # No one is in a cohort while the flag is at 0%.
         silence_is_a_fault=spec.scope is Scope.EVERYONE,
         rolls_back=spec.on_fail is OnFail.ROLL_BACK,
     )

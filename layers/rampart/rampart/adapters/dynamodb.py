@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rampart.adapters import items
 from rampart.adapters.deadline import within
-from rampart.errors import ConflictError, StoreError
+from rampart.errors import ConflictError, FrozenError, StoreError
 from rampart.rollout.notify import Turn
 from rampart.rollout.state import Claim
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, TransactWriteItemTypeDef
 
+    from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
     from rampart.rollout.state import Evaluation, Event, RolloutState
 
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 WATCHED_INDEX = "watched"
 _NEW = "attribute_not_exists(pk)"
+_FROZEN = "every advance is frozen"
 _IMPATIENCE = 0.2  # seconds
 _MOST_KEYS = 100  # of one BatchGetItem
 _PAUSES = (0.03, 0.1, 0.3)
@@ -138,11 +140,12 @@ class DynamoRolloutStore:
         evaluation: Evaluation | None = None,
         answered: str | None = None,
         release: bool = False,
+        unless_frozen: bool = False,
     ) -> None:
         """Write the fields that changed, if the record is still at `before.epoch`; raises ConflictError.
 
         Fields that did not change are left alone: the state machine opens gates on the record without a new epoch.
-        Raises ValueError when `after` is not the next version of `before`.
+        Raises FrozenError where a freeze stands, and ValueError when `after` is not the next version of `before`.
         """
         if after.epoch != before.epoch + 1:
             raise ValueError(f"{before.rollout}: epoch {after.epoch} does not follow {before.epoch}")
@@ -158,7 +161,31 @@ class DynamoRolloutStore:
             writes.check_answered(before.rollout, answered)
         for flag in before.plan.flags if release else ():
             writes.release(before.rollout, flag)
+        if unless_frozen:
+            writes.check_thawed()
         self._write(before.rollout, writes)
+
+    # The freeze.
+
+    def freeze(self) -> Freeze | None:
+        """What stops every advance, read consistently."""
+        found = self._get(items.FREEZE)
+        with _understanding("the freeze"):
+            return None if found is None else items.freeze_from(found)
+
+    def put_freeze(self, freeze: Freeze, event: Event) -> None:
+        """Stop every advance, and tell of it; raises ConflictError where a freeze stands already."""
+        writes = _Writes(self._table)
+        writes.put(items.freeze_attributes(freeze), "a freeze stands already")
+        writes.put(items.event_attributes(event, "freeze"), "its event is stored already")
+        self._write(event.rollout, writes)
+
+    def lift_freeze(self, freeze: Freeze, event: Event) -> None:
+        """Let rollouts advance again, and tell of it; raises ConflictError where this freeze doesn't stand."""
+        writes = _Writes(self._table)
+        writes.lift(freeze)
+        writes.put(items.event_attributes(event, "thaw"), "its event is stored already")
+        self._write(event.rollout, writes)
 
     def _write(self, rollout: str, writes: _Writes) -> None:
         for pause in (*_PAUSES, None):
@@ -167,6 +194,8 @@ class DynamoRolloutStore:
                     self._client.transact_write_items(TransactItems=writes.operations)
             except _CanceledError as canceled:
                 refused = [why for why, code in zip(writes.refusals, canceled.codes, strict=False) if code == _REFUSED]
+                if _FROZEN in refused:
+                    raise FrozenError(str(self.freeze() or _FROZEN)) from canceled
                 if refused:
                     raise ConflictError(f"{rollout}: {'; '.join(refused)}") from canceled
                 if _BUSY not in canceled.codes:
@@ -320,6 +349,18 @@ class _Writes:
             "ExpressionAttributeValues": items.to_item({":gate": gate}),
         }
         self._add("ConditionCheck", check, f"gate {gate} holds no answer")
+
+    def check_thawed(self) -> None:
+        self._add("ConditionCheck", {"Key": items.to_item(items.FREEZE), "ConditionExpression": _NEW}, _FROZEN)
+
+    def lift(self, freeze: Freeze) -> None:
+        delete = {
+            "Key": items.to_item(items.FREEZE),
+            "ConditionExpression": "#at = :at",
+            "ExpressionAttributeNames": {"#at": "at"},
+            "ExpressionAttributeValues": items.to_item({":at": freeze.at}),
+        }
+        self._add("Delete", delete, "another freeze stands, or none")
 
     def release(self, rollout: str, flag: str) -> None:
         delete = {

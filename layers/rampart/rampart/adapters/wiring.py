@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rampart.adapters.clock import SystemClock
 from rampart.adapters.settings import (
     AdvanceSettings,
+    CalendarSettings,
     DatadogSettings,
     EvaluateSettings,
     FlagSettings,
@@ -25,19 +26,21 @@ if TYPE_CHECKING:
     from rampart.adapters.stepfunctions import StepFunctionsGates
     from rampart.rollout.advance import Advance
     from rampart.rollout.evaluate import Evaluate
+    from rampart.rollout.freeze import ChangeCalendars
     from rampart.rollout.notify import Notify
+    from rampart.rollout.ports import PolicySource
     from rampart.rollout.prepare import Prepare
     from rampart.rollout.rollback import Rollback
 
 
 @cache
-def client(service: str) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
-    """A boto3 client with timeouts that fit the shortest function (14 s), and one retry."""
+def client(service: str, url: str = "") -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
+    """A boto3 client with timeouts that fit the shortest function (14 s), and one retry; `url` replaces AWS's own."""
     import boto3  # costs 300 ms: only where a client is wanted
     from botocore.config import Config
 
     patient = Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 2, "mode": "standard"})
-    return boto3.client(service, config=patient)  # type: ignore[call-overload]  # the service's name is not literal
+    return boto3.client(service, config=patient, endpoint_url=url or None)  # type: ignore[call-overload]  # not literal
 
 
 @cache
@@ -95,6 +98,24 @@ def _metrics(settings: DatadogSettings, *, patience_seconds: float, split_refuse
     )
 
 
+def _calendars(settings: CalendarSettings) -> ChangeCalendars:
+    from rampart.adapters.change_calendars import SsmChangeCalendars
+    from rampart.rollout.freeze import NO_CALENDARS
+
+    names = [name.strip() for name in settings.change_calendars.split(",") if name.strip()]
+    if not names:
+        return NO_CALENDARS
+    return SsmChangeCalendars(names, client("ssm", settings.change_calendar_url))
+
+
+def _policy(uri: str) -> PolicySource | None:
+    if not uri:
+        return None
+    from rampart.adapters.policy_file import S3Policy
+
+    return S3Policy(uri, client("s3"))
+
+
 @cache
 def prepare() -> Prepare:
     from rampart.rollout.prepare import Prepare
@@ -105,6 +126,8 @@ def prepare() -> Prepare:
         flags=_flags(settings),
         # A person waits for which query is the bad one, and rather for the rate limit than for another start.
         metrics=_metrics(settings, patience_seconds=20, split_refused=True),
+        calendars=_calendars(settings),
+        policy=_policy(settings.policy_uri),
         clock=SystemClock(),
     )
 
@@ -118,6 +141,7 @@ def advance() -> Advance:
         store=_store(settings.table_name),
         flags=_flags(settings),
         metrics=_metrics(settings, patience_seconds=5),  # the state machine tries again
+        calendars=_calendars(settings),
         clock=SystemClock(),
     )
 

@@ -16,6 +16,7 @@ from rampart.errors import (
     FlagCredentialsError,
     FlagStoreError,
     MonitorsUnreadableError,
+    PolicyUnreadableError,
     UnknownFlagError,
 )
 from rampart.evidence.criteria import Scope
@@ -23,11 +24,13 @@ from rampart.evidence.series import Measured, Unavailable
 from rampart.finding import Finding, FindingKind
 from rampart.model import Model
 from rampart.plan.model import Plan, RateSpec, ValueSpec, WhenBlind
+from rampart.plan.policy import Policy
 from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_findings
 from rampart.rollout import refusals
+from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.guards import monitor_problems
-from rampart.rollout.ports import Clock, FlagStore, MetricSource, RolloutStore
+from rampart.rollout.ports import Clock, FlagStore, MetricSource, PolicySource, RolloutStore
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
 from rampart.words import day, moment, percentage
@@ -103,6 +106,9 @@ class Prepare:
     store: RolloutStore
     flags: FlagStore
     metrics: MetricSource
+    calendars: ChangeCalendars = NO_CALENDARS
+    policy: PolicySource | None = None
+    """None where the organization has no policy."""
     clock: Clock
 
     def __call__(self, document: Mapping[str, Any], execution: str) -> Ready | Refused:
@@ -124,11 +130,13 @@ class Prepare:
         existing = self.store.state(plan.rollout)
         if existing is not None and existing.execution == execution:
             return Ready.of(existing)  # a repetition of this very start
-        problems = [*_name_problems(plan, existing), *_calendar_problems(plan, now)]
+        problems = [*_name_problems(plan, existing), *_calendar_problems(plan, now), *self._stops(now)]
         claims = [*self._claim_problems(plan)]
         # Where a flag is another rollout's, or this very one is live, "set it to 0% first" would take that one down.
         ours = not claims and (existing is None or existing.status in CLOSED)
         problems += [*claims, *self._flag_problems(plan, must_be_off=ours)]
+        policy = self._policy()
+        problems += [policy] if isinstance(policy, Finding) else policy.findings(plan) if policy else []
         history = self._history(plan, now)
         problems += [*_query_problems(plan, history), *query_findings(plan), *self._monitor_problems(plan, now)]
         pinned = with_measured_clumps(plan, history)
@@ -149,7 +157,8 @@ class Prepare:
         noted = notes(pinned, weeks)
         message = "; ".join((f"{plan.title or plan.rollout} starts: {_staircase(plan)}", *noted))
         power = [asdict(each) for each in power_of(pinned, weeks)]
-        event = _told(state, now, EventKind.STARTED, message, power=power, notes=noted)
+        held_to = None if policy is None or isinstance(policy, Finding) else {policy.policy: policy.digest}
+        event = _told(state, now, EventKind.STARTED, message, power=power, notes=noted, policy=held_to)
         try:
             self.store.open(state, json.dumps(document, sort_keys=True), [event])
         except ConflictError:
@@ -175,6 +184,7 @@ class Prepare:
         plan = before.plan
         problems = problems or [
             *_calendar_problems(plan, now),
+            *self._stops(now),
             *self._flag_problems(plan, echoes=before.echoes(now)),
             *self._monitor_problems(plan, now),
         ]
@@ -193,6 +203,7 @@ class Prepare:
             overrides=(),
             passed_gate=None,
             drift=None,
+            stop=None,
             unread_since=None,
             halted_at=None,
             halted_by=None,
@@ -214,6 +225,22 @@ class Prepare:
         if current is not None and current.execution == execution:
             return Ready.of(current)
         return Refused((_not_rolled_back(wish.rollout, "someone else moved it at the same moment; start again"),))
+
+    def _policy(self) -> Policy | Finding | None:
+        """What the organization asks of plans, or why no one knows; a resumed plan was held to it at its start."""
+        try:
+            return self.policy.policy() if self.policy is not None else None
+        except PolicyUnreadableError as error:
+            return refusals.POLICY_UNREADABLE.at("stack", str(error))
+
+    def _stops(self, now: datetime) -> Iterator[Finding]:
+        """What stops every start of the stack, whatever the plan says."""
+        freeze = self.store.freeze()
+        if freeze is not None:
+            yield refusals.FROZEN.at("stack", str(freeze))
+        stop = stop_of(self.calendars, now)
+        if stop is not None:
+            yield refusals.CHANGES_CLOSED.at("stack", stop.why)
 
     def _claim_problems(self, plan: Plan) -> Iterator[Finding]:
         for flag, claim in self.store.claims(plan.flags).items():
