@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.freeze import EVERY_ROLLOUT
 from rampart.rollout.gate import DecisionKind
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import CLOSED, EventKind, Status
 from rampart.rollout.waiver import WAIVED
 
 if TYPE_CHECKING:
@@ -103,11 +104,18 @@ class RolloutHistory:
     evaluations: tuple[Evaluation, ...]
     submitted: str | None = None
     """The plan as it was submitted, JSON."""
+    freezes: tuple[Event, ...] = ()
+    """When every advance of the stack was stopped and let go again, while the rollout lasted."""
 
     @property
     def plan(self) -> Plan:
         """The plan as it was pinned."""
         return self.state.plan
+
+    @property
+    def everything(self) -> tuple[Event, ...]:
+        """All that happened, oldest first, freezes among it."""
+        return tuple(sorted((*self.events, *self.freezes), key=lambda event: event.at))
 
     @cached_property
     def visits(self) -> tuple[Visit, ...]:
@@ -191,7 +199,12 @@ def gather(records: Records, state: RolloutState) -> RolloutHistory:
         events=tuple(records.events(state.rollout).values()),
         evaluations=tuple(records.evaluations(state.rollout)),
         submitted=records.plan_document(state.rollout, state.plan_hash),
+        freezes=tuple(_during(state, records.events(EVERY_ROLLOUT).values())),
     )
+
+
+def _during(state: RolloutState, events: Iterable[Event]) -> Iterable[Event]:
+    return (e for e in events if e.at >= state.started and (state.status not in CLOSED or e.at <= state.updated))
 
 
 def _visits(plan: Plan, events: Iterable[Event]) -> Iterable[Visit]:

@@ -57,8 +57,8 @@ def _content(history: RolloutHistory) -> dict[str, Any]:
         "acts": [_act(history, number, event) for number, event in enumerate(history.acts, start=1)],
         "criteria": list(_criteria(history)),
         "visits": [_visit(history, visit) for visit in history.visits],
-        "counted": counted(len(history.events), "event"),
-        "events": [_event(history, event) for event in history.events],
+        "counted": counted(len(history.everything), "event"),
+        "events": [_event(history, event) for event in history.everything],
         "submitted": _submitted(history),
         "known_until": second(history.known_until, plan.zone),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -10,12 +11,13 @@ import pytest
 
 from rampart.evidence.window import Window
 from rampart.plan.model import Plan
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.state import EventKind, Status
 from rampart_cli.report.charts import draw_criterion
 from rampart_cli.report.history import gather
 from rampart_cli.report.page import render
 
-from .conftest import GOOD, PLAN, START, Story
+from .conftest import GOOD, PLAN, START, Story, whole_story
 
 _VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -199,3 +201,15 @@ def test_a_stage_without_evidence_has_a_page_too() -> None:
     told.close(Status.LIVE)
     page = render(gather(told.records, told.records.states["letters"]))
     assert "no data" in page
+
+
+def test_a_freeze_that_held_the_rollout_up_is_told() -> None:
+    """Nothing else would say why a stage lasted longer than its hold."""
+    told = whole_story()
+    state = told.records.states["letters"]
+    during, before = Freeze(by="Ada", note="an incident", at=state.updated), Freeze(by="Ben", note="old", at=START)
+    for freeze, at in ((during, state.updated), (before, state.started - timedelta(days=1))):
+        told.records.told.append(freeze.event(EventKind.FROZEN, at, freeze.by, str(freeze)))
+    page = render(gather(told.records, state))
+    assert "Ada froze every rollout" in page
+    assert "Ben froze" not in page
