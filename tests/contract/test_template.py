@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
-from rampart.adapters import settings
+from rampart.entry import settings
 from rampart.plan.model import LAPSE_EVENTS
 from rampart.rollout.notify import LEASE, WAIT
 

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +25,8 @@ from moto.sns.models import sns_backends
 
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.flipper_standin import FlipperStandIn
-from rampart.adapters import dynamodb, items, wiring
+from rampart.adapters import dynamodb, items
+from rampart.entry.wiring import Wiring
 from rampart.plan.model import Plan
 from rampart.rollout.gate import OpenGate
 from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
@@ -90,12 +91,14 @@ class World:
     queue: Any
     queue_url: str
     now: datetime
+    wiring: Wiring = field(default_factory=Wiring)
+    """The functions' own parts, made inside of the guard."""
 
     def call(self, function: str, event: Mapping[str, Any]) -> Any:
         """Call a function's handler; its answer, or the name of what it raised."""
         handler = importlib.import_module(f"functions.{function}.app").lambda_handler
         try:
-            return handler(event, Context())
+            return handler(event, Context(), wiring=self.wiring)
         except Exception as error:  # noqa: BLE001 -- whatever comes out of a handler is how it ended
             return f"raised {type(error).__name__}"
 
@@ -323,11 +326,7 @@ def _aws(guard: Guard, environment: dict[str, str]) -> Iterator[tuple[Any, Any, 
         events.register("before-parameter-build", guard)
         events.register("before-call.sfn", _answer_of_machines)
         events.register("before-call.lambda.Invoke", _answer_of_lambda)
-        _forget_clients()
-        try:
-            yield tables, queue, url
-        finally:
-            _forget_clients()
+        yield tables, queue, url
 
 
 def _build(tables: Any, queue: Any) -> str:
@@ -352,10 +351,3 @@ def _answer_of_machines(params: Mapping[str, Any], **_: object) -> tuple[SimpleN
 
 def _answer_of_lambda(**_: object) -> tuple[SimpleNamespace, Story]:
     return SimpleNamespace(status_code=202), {}
-
-
-def _forget_clients() -> None:
-    """Let `wiring` make everything again."""
-    for each in vars(wiring).values():
-        if hasattr(each, "cache_clear"):
-            each.cache_clear()

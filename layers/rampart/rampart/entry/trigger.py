@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from rampart.rollout.request import Cause, RollbackRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 
 MOST_RECEIVES = 900
@@ -51,7 +51,7 @@ def is_worn_out(message: Mapping[str, Any]) -> bool:
     return int(message.get("attributes", {}).get("ApproximateReceiveCount", 1)) >= MOST_RECEIVES
 
 
-def request_of_execution(event: Mapping[str, Any]) -> RollbackRequest | None:
+def request_of_execution(event: Mapping[str, Any], now: datetime) -> RollbackRequest | None:
     """The rollback that an execution's end asks for; None when its input names no rollout."""
     detail = event["detail"]
     rollout = _rollout_of(detail.get("input"))
@@ -62,7 +62,7 @@ def request_of_execution(event: Mapping[str, Any]) -> RollbackRequest | None:
         reason=f"the execution {detail.get('name', '')} ended: {str(detail.get('status', '')).lower()}",
         rollout=rollout,
         execution=detail["executionArn"],
-        asked_at=datetime.now(UTC),
+        asked_at=now,
     )
 
 
