@@ -84,7 +84,7 @@ def claim_key(flag: str) -> dict[str, str]:
     return {"pk": f"FLAG#{flag}", "sk": "CLAIM"}
 
 
-_STANDING = {
+STANDING = {
     "stage": "stage",
     "percent": "percent",
     "started": "stage_started",
@@ -102,7 +102,7 @@ def state_attributes(state: RolloutState) -> Attributes:
         del attributes["watched"]
     if state.standing is not None:
         del attributes["standing"]
-        attributes |= {_STANDING[name]: value for name, value in _fields(state.standing).items()}
+        attributes |= {STANDING[name]: value for name, value in _fields(state.standing).items()}
     return {name: _plain(value) for name, value in attributes.items()}
 
 
@@ -111,7 +111,7 @@ def state_from(attributes: Mapping[str, Any]) -> RolloutState:
     given = _known(RolloutState, attributes)
     given |= {"plan": Plan.model_validate_json(attributes["plan"]), "watched": "watched" in attributes}
     if "stage" in attributes:
-        given["standing"] = {name: attributes[key] for name, key in _STANDING.items() if key in attributes}
+        given["standing"] = {name: attributes[key] for name, key in STANDING.items() if key in attributes}
     if isinstance(given.get("drift"), str):
         given["drift"] = _drift_in_words(given["drift"])
     return RolloutState.model_validate(given)
