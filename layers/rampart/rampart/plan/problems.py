@@ -89,7 +89,7 @@ def problems_of(error: ValidationError, model: type[BaseModel] = Plan) -> Iterat
             continue  # an item that is wrong is not missing as well
         kind, message, fix = _words(problem, model)
         message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
-        yield kind.at(".".join(str(part) for part in _path(problem["loc"])) or "plan", message, fix)
+        yield kind.at(".".join(map(str, _path(problem["loc"], problem["type"]))) or "plan", message, fix)
 
 
 def _words(problem: Mapping[str, Any], model: type[BaseModel]) -> tuple[FindingKind, str, str]:
@@ -148,7 +148,9 @@ def _is_inside(loc: _Location, outer: _Location) -> bool:
     return len(loc) > len(outer) and loc[: len(outer)] == outer
 
 
-def _path(loc: _Location) -> _Location:
+def _path(loc: _Location, problem: str) -> _Location:
     """The way to a problem in the document; pydantic adds a criterion's kind as a step of its own."""
+    if problem == "union_tag_invalid":
+        return (*loc, "kind")
     inside_criterion = loc[:1] == ("criteria",) and len(loc) > 2
     return (*loc[:2], *loc[3:]) if inside_criterion else loc
