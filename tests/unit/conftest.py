@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 
@@ -19,6 +20,8 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
         raise PermissionError(f"a unit test may not do this: {_went_outside[-1]}")
 
 
+# Where no list of fonts is cached, as on a new machine, matplotlib runs `fc-list` when this module is imported.
+import_module("matplotlib.font_manager")
 sys.addaudithook(_watch)
 
 
