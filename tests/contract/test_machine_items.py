@@ -71,11 +71,13 @@ def missing_and_unknown(written: Mapping[str, Any], model: type[Model], besides:
 
 GATES, EVENTS = list(writes("Put", "GATE")), list(writes("Put", "EVENT#"))
 UPDATES = [(name, update) for sort_key in ("STATE", "GATE") for name, update in writes("Update", sort_key)]
+CONDITIONS = [*UPDATES, *writes("ConditionCheck", "STATE")]
 
 
 def test_there_is_something_to_compare() -> None:
     assert {name for name, _ in GATES} == {"rollout.Bake", "rollout.AwaitApproval", "rollout.AwaitSight"}
     assert len(UPDATES) == 4
+    assert len(CONDITIONS) == 5
     assert len(EVENTS) >= 3
     assert [len(list(calls(function))) for function in ("prepare", "advance", "rollback")] == [1, 1, 2]
 
@@ -94,21 +96,25 @@ def test_an_event_is_written_as_it_is_read(name: str, put: Any) -> None:
     assert put["Item"]["kind"]["S"] in set(EventKind)
 
 
-@pytest.mark.parametrize(("name", "update"), UPDATES)
-def test_an_update_knows_the_attributes_of_its_item(name: str, update: Any) -> None:
+@pytest.mark.parametrize(("name", "update"), CONDITIONS)
+def test_a_write_knows_the_attributes_of_its_item(name: str, update: Any) -> None:
     is_record = update["Key"]["sk"]["S"] == "STATE"
-    of_record = {*RolloutState.model_fields, *STANDING.values()}
+    of_record = {*RolloutState.model_fields, *STANDING.values(), *OpenGate.model_fields}
     of_gate = {*Gate.model_fields, *Answer.model_fields, *ASKED}
     names = update["ExpressionAttributeNames"]
     assert set(names.values()) <= (of_record if is_record else of_gate)
     assert all(alias == f"#{name}" for alias, name in names.items())
-    if is_record:
+
+
+@pytest.mark.parametrize(("name", "update"), UPDATES)
+def test_an_update_writes_a_gate_and_an_answer_as_they_are_read(name: str, update: Any) -> None:
+    if update["Key"]["sk"]["S"] == "STATE":
         assert update["ExpressionAttributeValues"][":gate"]["M"].keys() == OpenGate.model_fields.keys()
     else:
         assert update["ExpressionAttributeValues"][":answer"]["M"].keys() == Answer.model_fields.keys()
 
 
-@pytest.mark.parametrize(("name", "update"), UPDATES)
+@pytest.mark.parametrize(("name", "update"), CONDITIONS)
 def test_a_condition_compares_with_values_that_exist(name: str, update: Any) -> None:
     compared = re.findall(r"[#:](\w+) = :(\w+)", update["ConditionExpression"])
     constants = {

@@ -65,7 +65,7 @@ def test_of_ten_approvals_at_once_one_is_taken_and_nine_are_told_why(new_rollout
 
     assert sorted(end["status"] for end in ends) == ["FAILED"] * 9 + ["SUCCEEDED"]
     refused = {end["error"] for end in ends if end["status"] == "FAILED"}
-    assert refused <= {"AlreadyAnswered", "WrongGate", "NobodyWaits"}
+    assert refused <= {"AlreadyAnswered", "WrongGate", "NobodyWaits", "NotLive"}
     rollout.at(25)
     assert len(rollout.events(EventKind.DECIDED)) == 1
     assert len(rollout.events(EventKind.ADVANCED)) == 2
