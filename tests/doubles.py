@@ -186,6 +186,11 @@ class MemoryRolloutStore:
             for flag in held if release else ():
                 del self.owners[flag]
 
+    def note(self, event: Event) -> None:
+        """Keep an event that changes no record."""
+        with self._call("store.note"):
+            self.told.append(event)
+
     def open_gate(self, rollout: str, execution: str, gate: Gate, events: Sequence[Event] = ()) -> None:
         """Open a gate as the rollout's machine does; raises ConflictError when the attempt is not at that stage."""
         with self._call("store.open_gate"):

@@ -183,6 +183,8 @@ class Outside:
                 return world._replace(percent=args[0]), Reply()
             case "store.commit":
                 return self._commit(world, *args)
+            case "store.note":
+                return world, Reply()
             case "decision.take":
                 return self._take(world, *args)
             case "queue.put":

@@ -94,6 +94,11 @@ def weekday_and_second(at: datetime, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%a} {second(at, zone)}"
 
 
+def weekday_and_minute(at: datetime, zone: tzinfo) -> str:
+    """When something is to come, to the minute: `Mon 2026-03-02 09:30 EST`."""
+    return f"{at.astimezone(zone):%a} {moment(at, zone)}"
+
+
 def day(at: datetime, zone: tzinfo = UTC) -> str:
     """A day: `2026-03-02`."""
     return f"{at.astimezone(zone):%Y-%m-%d}"

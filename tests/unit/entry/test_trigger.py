@@ -60,7 +60,23 @@ def test_an_executions_end_asks_for_the_rollout_that_its_input_names(document: d
     assert request is not None
     assert (request.cause, request.rollout, request.execution) == (Cause.EXECUTION, "letters", EXECUTION)
     assert request.attempt is None
-    assert request.reason == "the execution letters-1 ended: aborted"
+    assert request.reason == "the execution letters-1 was aborted"
+
+
+@pytest.mark.parametrize(
+    ("detail", "reason"),
+    [
+        ({"status": "FAILED"}, "the execution letters-1 failed"),
+        ({"status": "TIMED_OUT"}, "the execution letters-1 timed out"),
+        ({"error": "Stop", "cause": "stopped by hand"}, "the execution letters-1 was aborted (Stop: stopped by hand)"),
+        ({"cause": "stopped by hand"}, "the execution letters-1 was aborted (stopped by hand)"),
+        ({"error": None, "cause": None}, "the execution letters-1 was aborted"),
+    ],
+)
+def test_it_tells_how_an_execution_ended_and_what_was_said_of_it(detail: dict[str, Any], reason: str) -> None:
+    request = request_of_execution(ended('{"rollout": "letters"}', **detail), NOW)
+    assert request is not None
+    assert request.reason == reason
 
 
 @pytest.mark.parametrize(

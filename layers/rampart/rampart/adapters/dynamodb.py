@@ -160,6 +160,12 @@ class DynamoRolloutStore:
             writes.release(before.rollout, flag)
         self._write(before.rollout, writes)
 
+    def note(self, event: Event) -> None:
+        """Keep an event that changes no record."""
+        writes = _Writes(self._table)
+        writes.put(items.event_attributes(event, f"{0:06d}.0"), "its event is stored already")
+        self._write(event.rollout, writes)
+
     def _write(self, rollout: str, writes: _Writes) -> None:
         for pause in (*_PAUSES, None):
             try:

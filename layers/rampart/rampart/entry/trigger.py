@@ -17,6 +17,9 @@ MOST_RECEIVES = 900
 """SQS moves a message to the dead letters after 1,000 receives at the most, less than a day at one each 84 s."""
 
 
+_MOST_WORDS = 500
+
+
 class Trigger(StrEnum):
     """Who called."""
 
@@ -59,11 +62,22 @@ def request_of_execution(event: Mapping[str, Any], now: datetime) -> RollbackReq
         return None
     return RollbackRequest(
         cause=Cause.EXECUTION,
-        reason=f"the execution {detail.get('name', '')} ended: {str(detail.get('status', '')).lower()}",
+        reason=_why_ended(detail),
         rollout=rollout,
         execution=detail["executionArn"],
         asked_at=now,
     )
+
+
+def _why_ended(detail: Mapping[str, Any]) -> str:
+    """How an execution ended, with the error and the cause that whoever stopped it gave."""
+    status = str(detail.get("status", ""))
+    given = ": ".join(str(detail[name]) for name in ("error", "cause") if detail.get(name))
+    ended = f"the execution {detail.get('name', '')} {_ENDS.get(status, f'ended: {status.lower()}')}"
+    return f"{ended} ({given[:_MOST_WORDS]})" if given else ended
+
+
+_ENDS = {"ABORTED": "was aborted", "FAILED": "failed", "TIMED_OUT": "timed out"}
 
 
 def _rollout_of(text: object) -> str | None:

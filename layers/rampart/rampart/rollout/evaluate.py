@@ -104,11 +104,15 @@ class Evaluate:
         if state.drift is not None:
             return state, ()  # the flags are free, and what becomes of them later is another's story
         drift = sight_of(state, self.flags, now).drift
-        if drift is None:
+        if drift is None or self._is_claimed(state):
             return state, ()
         after = state.moved(now, drift=drift)
         self.store.commit(state, after, events=[_drifted(state, drift, now)])
         return after, ("drift: told",)
+
+    def _is_claimed(self, state: RolloutState) -> bool:
+        """Whether a flag is another rollout's by now, which moves it."""
+        return any(claim.rollout != state.rollout for claim in self.store.claims(state.plan.flags).values())
 
     # A live rollout.
 

@@ -87,6 +87,9 @@ class RolloutStore(Protocol):
         `answered` names a gate that must hold an answer; `release` frees the flags in the same transaction.
         """
 
+    def note(self, event: Event) -> None:
+        """Keep an event that changes no record, such as a start that was refused: there may be no record yet."""
+
 
 class Gates(Protocol):
     """Where executions wait; every method raises GateError, or GateClosedError when no one waits any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -22,7 +23,7 @@ from rampart.evidence.criteria import Scope
 from rampart.evidence.series import Measured, Unavailable
 from rampart.finding import Finding, FindingKind
 from rampart.model import Model
-from rampart.plan.model import Plan, RateSpec, ValueSpec, WhenBlind
+from rampart.plan.model import ROLLOUT_FORM, Plan, RateSpec, ValueSpec, WhenBlind
 from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_findings
 from rampart.rollout import refusals
@@ -36,6 +37,9 @@ HISTORY = timedelta(days=7)
 """How far back a query must have found something, the clump is measured, and the criteria are judged."""
 _HOUR = 3600
 _LEAST_HEARTBEAT = timedelta(minutes=3)
+_MOST_TOLD = 2000
+"""Characters of why a start was refused; its event keeps every problem."""
+_ROLLOUT = re.compile(ROLLOUT_FORM)
 
 
 class Resume(Model):
@@ -108,8 +112,15 @@ class Prepare:
     def __call__(self, document: Mapping[str, Any], execution: str) -> Ready | Refused:
         """Begin an attempt for `document`, a plan or a resume.
 
-        The outcome is `ready`, or `refused` with every problem that was found; raises StoreError.
+        The outcome is `ready`, or `refused` with every problem that was found, which people are told about; raises
+        StoreError.
         """
+        answer = self._answer(document, execution)
+        if isinstance(answer, Refused) and (rollout := _named_in(document)) is not None:
+            self.store.note(self._refusal(answer, rollout, document, execution))
+        return answer
+
+    def _answer(self, document: Mapping[str, Any], execution: str) -> Ready | Refused:
         is_resume = isinstance(document, Mapping) and "resume" in document
         try:
             if is_resume:
@@ -118,6 +129,27 @@ class Prepare:
         except ValidationError as error:
             return Refused(tuple(problems_of(error, Resume if is_resume else Plan)), refusals.INVALID_PLAN)
         return self._start(plan, document, execution)
+
+    def _refusal(self, refused: Refused, rollout: str, document: Mapping[str, Any], execution: str) -> Event:
+        """What is told of a start or a resume that was refused: its only trace, where there is no rollout yet."""
+        state = self.store.state(rollout)
+        wish = document.get("resume")
+        what = "start" if wish is None else "resume"
+        by = str((document.get("owner") if wish is None else wish.get("by")) or "rampart")
+        message = f"{what} refused: {' '.join(map(str, refused.problems))}"
+        details = {"execution": execution, "problems": [each.to_wire() for each in refused.problems]}
+        now = self.clock.now()
+        if state is not None:
+            return state.event(now, EventKind.REFUSED, message[:_MOST_TOLD], by=by, **details)
+        return Event(
+            at=now,
+            kind=EventKind.REFUSED,
+            rollout=rollout,
+            attempt=0,
+            by=by,
+            message=message[:_MOST_TOLD],
+            details=details,
+        )
 
     def _start(self, plan: Plan, document: Mapping[str, Any], execution: str) -> Ready | Refused:
         now = self.clock.now()
@@ -261,6 +293,13 @@ class Prepare:
     def _history(self, plan: Plan, now: datetime) -> Mapping[str, Measured]:
         end = int(now.timestamp()) // _HOUR * _HOUR
         return self.metrics.read(queries_of(plan), start=end - int(HISTORY.total_seconds()), end=end, bucket=_HOUR)
+
+
+def _named_in(document: object) -> str | None:
+    """The rollout that an input names; None for a name that no rollout can have."""
+    given = document.get("resume", document) if isinstance(document, Mapping) else None
+    name = given.get("rollout") if isinstance(given, Mapping) else None
+    return name if isinstance(name, str) and _ROLLOUT.fullmatch(name) else None
 
 
 def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[Finding]:

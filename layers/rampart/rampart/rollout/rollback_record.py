@@ -58,21 +58,22 @@ def halted(
         if readings is None or before.percent == 0:
             return before, []
         # It was completed while its flags came down: the record must not go on saying that they are up.
-        after = before.moved(now, standing=before.at_percent(0.0), own_write=before.written(now, *over))
+        after = before.moved(now, standing=before.at_percent(0.0), own_write=before.written(now, *over), drift=None)
         message = _done(before, request, readings)
         return after, [_event(after, request, now, EventKind.ROLLED_BACK, message)]
+    again = request.epoch is not None
     after = before.moved(
         now,
         status=Status.ROLLED_BACK if done else Status.HALTED,
         standing=before.at_percent(0.0) if readings is not None else before.standing,
         intent=None if done else before.intent,
         own_write=before.written(now, *over, *([before.intent.percent] if before.intent else [])),
+        drift=None if done else before.drift,  # the flag is where Rampart left it
         halted_at=before.halted_at or now,
-        halted_by=None if done else request,
+        halted_by=(before.halted_by or request) if done and again else request,  # what began it stays the reason
         watch_until=now + before.plan.watch,
         watched=True,
     )
-    again = request.epoch is not None
     kind = (EventKind.TAKEN_DOWN_AGAIN if again else EventKind.ROLLED_BACK) if done else EventKind.ROLLING_BACK
     unconfirmed = [flag for flag in before.plan.flags if flag in up]
     message = _pending(before, request, unconfirmed) if not done else _done(before, request, readings or ())

@@ -84,6 +84,8 @@ class EventKind(StrEnum):
 
     STARTED = "started"
     """A rollout began."""
+    REFUSED = "refused"
+    """A start or a resume was refused; nothing changed."""
     ADVANCED = "advanced"
     """The flags were read at a stage's percentage."""
     VERDICT_CHANGED = "verdict_changed"
@@ -194,7 +196,7 @@ class RolloutState(Model):
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
     halted_at: datetime | None = None
     halted_by: RollbackRequest | None = None
-    """What was asked first: whichever run finishes the rollback reports that."""
+    """What was asked first: whichever run finishes the rollback reports that, and it stays the reason."""
     watch_until: datetime | None = None
     watched: bool = True
     started: datetime
