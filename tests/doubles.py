@@ -131,6 +131,11 @@ class MemoryRolloutStore:
         with self._call("store.watched"):
             return sorted(name for name, state in self.states.items() if state.watched)
 
+    def unwatched(self, status: Status) -> Sequence[str]:
+        """Ids of the rollouts of a status that no tick looks at any more."""
+        with self._call("store.unwatched"):
+            return sorted(name for name, each in self.states.items() if not each.watched and each.status is status)
+
     def state(self, rollout: str) -> RolloutState | None:
         with self._call("store.state"):
             return self.states.get(rollout)

@@ -31,6 +31,7 @@ VERDICT_STYLES = {
     "inconclusive": "yellow",
     "waived": "magenta",
 }
+URGENCY_STYLES = {"none": "bold", "act": "bold yellow", "page": "bold red"}
 STATUS_STYLES = {
     "live": "bold cyan",
     "halted": "bold red",

@@ -131,7 +131,7 @@ def wait_for_end(machines: Machines, arn: str, patience: Patience, limit: float)
         if execution.is_over:
             return execution
     raise UnreachableError(
-        f"it was started, but is not over after {duration(limit)}: {arn}",
+        f"it was started, but timed out after {duration(limit)}: {arn}",
         name="StillRunning",
-        fix="It goes on by itself; look at `rampart status`, or at this execution in the console.",
+        fix="It continues by itself. Check `rampart status`, or this execution in the console.",
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _GROUPS = {
     "plan": "Plans: check them, describe them, make them from a Markdown page.",
-    "dead-letters": "What could not be done and waits.",
+    "dead-letters": "Failed operations waiting for a retry.",
 }
 _COMMANDS = {
     "plan check": "plan_check.plan_check",
@@ -35,7 +35,9 @@ _COMMANDS = {
     "plan import": "plan_import.plan_import",
     "plan simulate": "simulate.plan_simulate",
     "start": "start.start",
+    "list": "list.list_rollouts",
     "status": "status.status",
+    "explain": "explain.explain",
     "approve": "decide.approve",
     "override": "decide.override",
     "rollback": "decide.rollback",
@@ -102,7 +104,7 @@ def main(arguments: Sequence[str] | None = None, *, connect: Connect = connect_s
     try:
         code = get_command(make_app(given)).main(args=given, prog_name="rampart", standalone_mode=False, obj=connect)
     except typer.Abort:
-        stderr().print("nothing was done")
+        stderr().print("Canceled. Nothing changed.")
         return ExitCode.REFUSED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -138,7 +140,7 @@ def in_words(error: Exception) -> CommandError:
     return _DefectError(
         f"{type(error).__name__}: {error}",
         name="Defect",
-        fix="This is Rampart's own fault. RAMPART_DEBUG=1 shows where; please report it.",
+        fix="This is a bug in Rampart. RAMPART_DEBUG=1 shows where it happened; please report it.",
     )
 
 
@@ -161,5 +163,5 @@ def _help_of(error: TyperException) -> str:
     return f"{context.command_path} --help" if context else "rampart --help"
 
 
-_ENDPOINT_FIX = "Look at the network, at AWS_REGION and, where it is set, at AWS_ENDPOINT_URL; then try again."
-_AWS_FIX = "Look at AWS_PROFILE, AWS_REGION and your permissions: `aws sts get-caller-identity` says who you are."
+_ENDPOINT_FIX = "Check the network, AWS_REGION and, if it is set, AWS_ENDPOINT_URL; then try again."
+_AWS_FIX = "Check AWS_PROFILE, AWS_REGION and your permissions: `aws sts get-caller-identity` says who you are."

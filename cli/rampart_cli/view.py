@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rampart.evidence.window import Window
 from rampart.plan.model import RateSpec, ReportedSpec
 from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.situation import Act, situation_of
 from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON
 from rampart.rollout.week import week_in_words
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rampart.rollout.gate import Gate
+    from rampart.rollout.situation import Situation
     from rampart.rollout.state import Evaluation, Event, RolloutState
 
 LAST_EVENTS = 8
 
 
-def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event]) -> dict[str, Any]:
+def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event], now: datetime) -> dict[str, Any]:
     """How a rollout stands; task tokens are left out, since anyone who holds one can answer for everyone."""
+    found = situation_of(state, gate, now)
     return {
         "rollout": state.rollout,
         "title": state.plan.title or state.rollout,
@@ -39,12 +42,12 @@ def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event])
         ],
         "stage_started": _maybe(state.standing.started if state.standing else None),
         "hold_ends": _maybe(state.standing.hold_ends if state.standing else None),
-        "drift": str(state.drift) if state.drift else None,
         "verdict": state.latest.verdict.value if state.latest else None,
         "evaluated": timestamp(state.latest.at) if state.latest else None,
         "criteria": _criteria(state),
         "overrides": [o.model_dump(mode="json") for o in state.overrides],
-        "waits_for": waits_for(state, gate),
+        "situation": situation_view(found),
+        "commands": commands_for(state, gate, found),
         "gate": gate_view(state, gate),
         "events": [event_view(event) for event in events[-LAST_EVENTS:]],
         "execution": state.execution,
@@ -52,29 +55,34 @@ def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event])
     }
 
 
-def waits_for(state: RolloutState, gate: Gate | None) -> str:
-    """What has to happen next, in words."""
-    if state.status is not Status.LIVE:
-        return _WAITS[state.status]
-    if state.intent is not None:
-        return f"the flag is being set to {percentage(state.intent.percent)}"
-    if state.gate is None:
-        return "the state machine moves on" if state.stage is not None else "the flag is about to be set"
-    if state.gate.kind is GateKind.BLIND:
-        return "evaluations stopped, or the metrics can't be asked: Rampart waits until it can see again"
-    if state.gate.kind is GateKind.BAKE:
-        return "evidence gathers until the hold is over and the calendar is open"
-    if gate is not None and gate.answer is not None:
-        return f"{gate.answer.by} answered ({gate.answer.decision.value}); the advance follows"
-    return f"a person decides whether it may {_next(state)}"
+def situation_view(found: Situation) -> dict[str, Any]:
+    """Where it stands, as JSON."""
+    return {
+        "phase": found.phase.value,
+        "headline": found.headline,
+        "why": found.why,
+        "next": found.next,
+        "since": timestamp(found.since),
+        "until": _maybe(found.until),
+        "acts": [act.value for act in found.acts],
+        "urgency": found.urgency.value,
+    }
 
 
-_WAITS = {
-    Status.HALTED: "the rollback goes on until the flag is read at 0%",
-    Status.ROLLED_BACK: "a person resumes or abandons it",
-    Status.COMPLETED: "nothing, since it is complete and its flags are free",
-    Status.ABANDONED: "nothing, since it was abandoned and its flags are free",
-}
+def commands_for(state: RolloutState, gate: Gate | None, found: Situation) -> list[str]:
+    """The exact commands for what a person can do, the likeliest first."""
+    stage = state.plan.stages[state.stage or 0].percent
+    note = ["--note", "WHY"]
+    commands = {
+        Act.ROLL_BACK: ["rollback", state.rollout, *note],
+        Act.RESUME: ["resume", state.rollout, "--stage", percentage(stage), *note],
+        Act.ABANDON: ["abandon", state.rollout, *note],
+    }
+    answer = [answer_with(state, gate)["command"]] if gate is not None and _ANSWERS & set(found.acts) else []
+    return answer + [shlex.join(["rampart", *commands[act]]) for act in found.acts if act in commands]
+
+
+_ANSWERS = {Act.APPROVE, Act.OVERRIDE}
 
 
 def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
@@ -166,11 +174,7 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
             "name": name,
             "verdict": verdicts[name].value if name in verdicts else None,
             "message": messages.get(name)
-            or (
-                f"at most {plain(spec.at_most)}; said when approving"
-                if isinstance(spec, ReportedSpec)
-                else "not judged yet"
-            ),
+            or (reported_at_approval(spec.at_most) if isinstance(spec, ReportedSpec) else "not judged yet"),
             "waived": name in waived,
             "week_before": week_in_words(spec) if isinstance(spec, RateSpec) else None,
         }
@@ -180,6 +184,11 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
         for name, verdict in verdicts.items()
         if name not in state.plan.criteria
     ]
+
+
+def reported_at_approval(at_most: float) -> str:
+    """What a criterion asks for that only people can report."""
+    return f"reported at approval; must be {'0' if at_most == 0 else f'at most {plain(at_most)}'}"
 
 
 def _next(state: RolloutState) -> str:

@@ -16,7 +16,7 @@ def start(
     ctx: typer.Context,
     plan_file: PlanFile,
     *,
-    wait: Wait = False,
+    wait: Wait = True,
     timeout: Timeout = DEFAULT_TIMEOUT,
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
@@ -34,19 +34,18 @@ def start(
         "repeated": begun.repeated,
         "plan_hash": plan.digest,
     }
-    told = f"{plan.rollout} was started already" if begun.repeated else f"{plan.rollout} is started"
+    told = f"{plan.rollout} was requested before" if begun.repeated else f"{plan.rollout} is requested"
     if not wait:
         show(
             shown,
-            words(f"{told}; its flags move once every check passed: rampart status {plan.rollout}"),
+            words(f"{told}; it starts once every check passes. Check status: rampart status {plan.rollout}"),
             as_json=as_json,
         )
         return
     say(f"{told}; waiting until the flag is at the first stage …", as_json=as_json)
     state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout)
-    label = "" if state.stage is None else f": {state.plan.stages[state.stage].label}"
     show(
         shown | {"stage": state.stage, "percent": state.percent, "attempt": state.attempt},
-        words(f"{', '.join(plan.flags)} read at {percentage(state.percent)}{label}", "green"),
+        words(f"{', '.join(plan.flags)} is at {percentage(state.percent)} (verified)", "green"),
         as_json=as_json,
     )

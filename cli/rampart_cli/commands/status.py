@@ -12,13 +12,15 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from rampart.words import in_words, percentage, status_in_words, weekday_and_second
-from rampart_cli.console import STATUS_STYLES, clean, show, stdout, table, verdict_text, words
+from rampart.rollout.situation import situation_of
+from rampart.words import percentage, status_in_words, weekday_and_second
+from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, stdout, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.view import status_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from rich.console import RenderableType
 
@@ -30,7 +32,9 @@ _FOR_EVER = float("inf")
 
 Rollouts = Annotated[
     list[str] | None,
-    typer.Argument(metavar="ROLLOUT", help="Rollouts by name; all that are watched if none is given."),
+    typer.Argument(
+        metavar="ROLLOUT", help="Rollouts by name; if none is given, all that are live or wait for a person."
+    ),
 ]
 Watch = Annotated[
     bool, typer.Option("--watch", help="Look again and again until Ctrl-C; with --json a line for each change.")
@@ -61,15 +65,22 @@ def status(
 class _Seen:
     """One rollout as one look found it."""
 
-    def __init__(self, state: RolloutState, gate: Gate | None, events: Sequence[Event]) -> None:
+    def __init__(self, state: RolloutState, gate: Gate | None, events: Sequence[Event], now: datetime) -> None:
         self.state, self.gate, self.events = state, gate, events
-        self.view: dict[str, Any] = status_view(state, gate, events)
+        self.found = situation_of(state, gate, now)
+        self.view: dict[str, Any] = status_view(state, gate, events, now)
 
 
 def _look(stack: Stack, rollouts: Sequence[str] | None) -> list[_Seen]:
-    names = rollouts or stack.records.watched()
+    states = map(stack.state, rollouts) if rollouts else stack.open_rollouts()
     return [
-        _Seen(stack.state(name), stack.records.gate(name), tuple(stack.records.events(name).values())) for name in names
+        _Seen(
+            state,
+            stack.records.gate(state.rollout),
+            tuple(stack.records.events(state.rollout).values()),
+            stack.now(),
+        )
+        for state in states
     ]
 
 
@@ -85,9 +96,7 @@ def _write_changes(stack: Stack, rollouts: Sequence[str] | None) -> None:
 
 def _render(seen: Sequence[_Seen], *, in_place: bool = False) -> RenderableType:
     if not seen:
-        return words(
-            "nothing is watched: no rollout is live, and none was rolled back or completed a short while ago", "dim"
-        )
+        return words("No rollout is live or waits for a person. Finished ones: rampart list --all", "dim")
     return Group(*(part for each in seen for part in (_panel(each), *_answering(each, in_place=in_place))))
 
 
@@ -96,9 +105,8 @@ def _panel(seen: _Seen) -> Panel:
     style = STATUS_STYLES.get(view["status"], "")
     title = Text.assemble((clean(view["title"]), "bold"), "  ", (status_in_words(view["status"]), style))
     parts: list[RenderableType] = [
+        *_standing(seen),
         _staircase(state),
-        Text.assemble(("waits for  ", "dim"), clean(_waiting(seen))),
-        *([words(f"drift      {state.drift}", "bold yellow")] if state.drift else []),
         Text(),
         table(
             ("criterion", "verdict", ""),
@@ -111,25 +119,21 @@ def _panel(seen: _Seen) -> Panel:
                 for c in view["criteria"]
             ],
         ),
-        *_question(seen),
-        Text(),
-        table(
-            ("when", "at", "who", "what"),
-            [
-                (
-                    weekday_and_second(e.at, state.plan.zone),
-                    "" if e.percent is None else percentage(e.percent),
-                    e.by,
-                    e.message,
-                )
-                for e in seen.events[-len(view["events"]) :]
-            ],
-        ),
+        *_events(seen),
     ]
     subtitle = f"{state.rollout} · attempt {state.attempt} · plan {state.plan_hash[:12]}"
     return Panel(
         Group(*parts), title=title, title_align="left", subtitle=words(subtitle, "dim"), subtitle_align="right"
     )
+
+
+def _events(seen: _Seen) -> list[RenderableType]:
+    zone = seen.state.plan.zone
+    rows = [
+        (weekday_and_second(e.at, zone), "" if e.percent is None else percentage(e.percent), e.by, e.message)
+        for e in seen.events[-len(seen.view["events"]) :]
+    ]
+    return [Text(), table(("when", "at", "who", "what"), rows)] if rows else []
 
 
 def _staircase(state: RolloutState) -> Text:
@@ -142,25 +146,12 @@ def _staircase(state: RolloutState) -> Text:
     return line
 
 
-def _waiting(seen: _Seen) -> str:
-    state, told = seen.state, str(seen.view["waits_for"])
-    if state.standing and seen.view["gate"] and seen.view["gate"]["kind"] == "bake":
-        return f"{told} (hold ends {weekday_and_second(state.standing.hold_ends, state.plan.zone)})"
-    return told
-
-
-def _question(seen: _Seen) -> list[RenderableType]:
-    gate = seen.view["gate"]
-    if not gate or "answer_with" not in gate:
-        return []
-    lapses = seen.gate.lapses if seen.gate else None
-    until = f", open until {weekday_and_second(lapses, seen.state.plan.zone)}" if lapses else ""
-    return [
-        words(
-            f"\nThe question: may it {gate['next']}? The evidence says {in_words(gate['verdict'])}{until}.",
-            "bold",
-        ),
-    ]
+def _standing(seen: _Seen) -> list[RenderableType]:
+    """Where it stands, since when, why, and what is next."""
+    found, zone = seen.found, seen.state.plan.zone
+    since = f"since {weekday_and_second(found.since, zone)}"
+    lines = [Text.assemble((clean(found.headline), URGENCY_STYLES[found.urgency]), (f"  {since}", "dim"))]
+    return [*lines, *(words(each) for each in (found.why, found.next) if each), Text()]
 
 
 def _answering(seen: _Seen, *, in_place: bool) -> list[RenderableType]:
@@ -168,14 +159,16 @@ def _answering(seen: _Seen, *, in_place: bool) -> list[RenderableType]:
 
     What is drawn again `in_place` may be no wider than the terminal: it is broken there, and never cut.
     """
-    gate = seen.view["gate"]
-    if not gate or "answer_with" not in gate:
-        return []
-    answer = gate["answer_with"]
     overflow: Literal["fold", "ignore"] = "fold" if in_place else "ignore"
-    return [
-        Text("answer it", style="dim"),
-        Text(clean(answer["command"]), style="bold green", no_wrap=not in_place, overflow=overflow),
-        Text("or start `decision` in the console with", style="dim"),
-        Text(json.dumps(answer["input"], ensure_ascii=False), no_wrap=not in_place, overflow=overflow),
+    lines: list[RenderableType] = [
+        Text(clean(each), style="bold green" if index == 0 else "green", no_wrap=not in_place, overflow=overflow)
+        for index, each in enumerate(seen.view["commands"])
     ]
+    gate = seen.view["gate"]
+    if gate and "answer_with" in gate:
+        answer = json.dumps(gate["answer_with"]["input"], ensure_ascii=False)
+        lines += [
+            Text("or start `decision` in the console with", style="dim"),
+            Text(answer, no_wrap=not in_place, overflow=overflow),
+        ]
+    return lines

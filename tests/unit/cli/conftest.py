@@ -123,6 +123,7 @@ class Terminal:
             dead_letters=self._no_letters,
             who=lambda: "caller-of-aws",
             patience=Patience(pause=self.time.pause, seconds=self.time.seconds),
+            now=lambda: NOON,
         )
 
     def _no_letters(self) -> NoReturn:

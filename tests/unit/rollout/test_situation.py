@@ -261,7 +261,7 @@ TABLE: list[tuple[Given, Phase, str, str, str, tuple[Act, ...], Urgency]] = [
         Phase.BLIND,
         "Holding at 1%: nothing can be judged",
         "download error rate could not be measured",
-        "It continues by itself when evaluations are back. Fix what they need, override with a note, or roll back.",
+        "It continues by itself when evaluations are back. Fix the cause, override with a note, or roll back.",
         (Act.OVERRIDE, *ROLL_BACK),
         Urgency.PAGE,
     ),

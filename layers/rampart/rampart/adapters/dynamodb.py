@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, TransactWriteItemTypeDef
 
     from rampart.rollout.gate import Gate
-    from rampart.rollout.state import Evaluation, Event, RolloutState
+    from rampart.rollout.state import Evaluation, Event, RolloutState, Status
 
 _log = logging.getLogger(__name__)
 
@@ -67,13 +67,20 @@ class DynamoRolloutStore:
     # What use cases read.
 
     def watched(self) -> Sequence[str]:
-        """Ids of the rollouts that a tick looks at, from the sparse index; what was just written may be missing."""
+        """Ids of the rollouts that a tick looks at, from the index; what was just written may be missing."""
+        return self._indexed(items.WATCHED)
+
+    def unwatched(self, status: Status) -> Sequence[str]:
+        """Ids of the rollouts of a status that no tick looks at any more; the first version's aren't in the index."""
+        return self._indexed(status)
+
+    def _indexed(self, watched: str) -> Sequence[str]:
         found = self._query(
             {
                 "IndexName": WATCHED_INDEX,
-                "KeyConditionExpression": "#watched = :yes",
+                "KeyConditionExpression": "#watched = :watched",
                 "ExpressionAttributeNames": {"#watched": "watched"},
-                "ExpressionAttributeValues": items.to_item({":yes": items.WATCHED}),
+                "ExpressionAttributeValues": items.to_item({":watched": watched}),
             }
         )
         return [each["pk"].removeprefix("ROLLOUT#") for each in found]

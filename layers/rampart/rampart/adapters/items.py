@@ -2,7 +2,7 @@
 
 | item | keys | besides the model's own fields |
 |---|---|---|
-| record | `ROLLOUT#id` / `STATE` | `plan` as JSON text; `watched` is "yes" or absent, so that the index is sparse |
+| record | `ROLLOUT#id` / `STATE` | `plan` as JSON text; `watched`, for the index, is "yes" or the status |
 | plan | `ROLLOUT#id` / `PLAN#hash` | `document`: JSON text as submitted |
 | gate | `ROLLOUT#id` / `GATE` | written by the state machines: `question` and `answer.reported` are JSON text |
 | evaluation | `ROLLOUT#id` / `EVALUATION#time` | `evidence` as compressed JSON, `judgements` as JSON text, `expires` |
@@ -49,6 +49,7 @@ Item = dict[str, Any]
 MOST_EVIDENCE = 32 * 1024
 """Bytes of compressed evidence that an evaluation may keep; a write costs by the kilobyte."""
 WATCHED = "yes"
+"""What the index holds of a rollout that ticks look at; of every other it holds the status."""
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -96,10 +97,9 @@ STANDING = {
 
 def state_attributes(state: RolloutState) -> Attributes:
     """The record's attributes, without those that are None."""
-    attributes = _fields(state) | {"plan": state.plan.model_dump_json(by_alias=True), "watched": WATCHED}
+    attributes = _fields(state) | {"plan": state.plan.model_dump_json(by_alias=True)}
     attributes["percent"] = state.percent
-    if not state.watched:
-        del attributes["watched"]
+    attributes["watched"] = WATCHED if state.watched else state.status
     if state.standing is not None:
         del attributes["standing"]
         attributes |= {STANDING[name]: value for name, value in _fields(state.standing).items()}
@@ -109,7 +109,7 @@ def state_attributes(state: RolloutState) -> Attributes:
 def state_from(attributes: Mapping[str, Any]) -> RolloutState:
     """The record; raises ValueError when it cannot be understood."""
     given = _known(RolloutState, attributes)
-    given |= {"plan": Plan.model_validate_json(attributes["plan"]), "watched": "watched" in attributes}
+    given |= {"plan": Plan.model_validate_json(attributes["plan"]), "watched": attributes.get("watched") == WATCHED}
     if "stage" in attributes:
         given["standing"] = {name: attributes[key] for name, key in STANDING.items() if key in attributes}
     if isinstance(given.get("drift"), str):

@@ -171,7 +171,7 @@ def _blind(state: RolloutState, here: str, gate: Gate) -> Situation:
         f"Holding at {here}: nothing can be judged",
         since,
         why=_evidence(state, Verdict.ERROR) or "Evaluations stopped.",
-        next="It continues by itself when evaluations are back. Fix what they need, override with a note, or roll back.",
+        next="It continues by itself when evaluations are back. Fix the cause, override with a note, or roll back.",
         acts=(Act.OVERRIDE,),
         urgency=Urgency.PAGE,
     )
