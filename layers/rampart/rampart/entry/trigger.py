@@ -70,7 +70,7 @@ def request_of_execution(event: Mapping[str, Any], now: datetime) -> RollbackReq
 
 
 def _why_ended(detail: Mapping[str, Any]) -> str:
-    """How an execution ended, with the error and the cause that whoever stopped it gave."""
+    """How an execution ended, with the error and the cause that the one who stopped it gave."""
     status = str(detail.get("status", ""))
     given = ": ".join(str(detail[name]) for name in ("error", "cause") if detail.get(name))
     ended = f"the execution {detail.get('name', '')} {_ENDS.get(status, f'ended: {status.lower()}')}"
