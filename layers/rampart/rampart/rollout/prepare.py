@@ -131,7 +131,7 @@ class Prepare:
         return self._start(plan, document, execution)
 
     def _refusal(self, refused: Refused, rollout: str, document: Mapping[str, Any], execution: str) -> Event:
-        """What people are told about a start or a resume that was refused: its only trace, where there is no rollout yet."""
+        """What people are told about a refused start or resume: its only trace, where there is no rollout yet."""
         state = self.store.state(rollout)
         wish = document.get("resume")
         what = "start" if wish is None else "resume"
