@@ -237,13 +237,15 @@ def advance(world: World) -> Story:
 
 
 def evaluate(world: World) -> Story:
-    """Look at rollouts: one whose hold is over, one that bakes, one that fails, one that was moved, a dead one."""
+    """Look at rollouts: one whose hold is over, one that bakes, one that fails, one that was moved, a dead one, one that is over."""
     world.begin("asks")
     world.begin("bakes", hold_ends=world.now + timedelta(hours=1))
     world.begin("fails", metric="blanks")
     world.begin("moved")
     world.flipper.set_gates("moved", percentage_of_actors=50)
     world.begin("dead", gate=None)
+    world.begin("over", 100, status=Status.COMPLETED, gate=None)
+    world.flipper.set_gates("over", percentage_of_actors=0)
     return {"tick": world.call("evaluate", {"time": "now"})}
 
 
