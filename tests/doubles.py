@@ -18,7 +18,8 @@ from rampart.rollout.state import Claim, Evaluation, Event, RolloutState, Status
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from rampart.rollout.request import RollbackRequest
+    from rampart.rollout.notice import Notice
+from rampart.rollout.request import RollbackRequest
 
 
 class Moment(StrEnum):
@@ -374,10 +375,10 @@ class MemoryAnnouncer:
     announced: list[tuple[str, Event]] = field(default_factory=list)
     failure: Exception | None = None
 
-    def announce(self, event_id: str, event: Event) -> None:
+    def announce(self, notice: Notice) -> None:
         if self.failure is not None:
             raise self.failure
-        self.announced.append((event_id, event))
+        self.announced.append((notice.event_id, notice.event))
 
 
 @dataclass(frozen=True, slots=True)

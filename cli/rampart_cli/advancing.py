@@ -54,4 +54,8 @@ def _why_held(stack: Stack, rollout: str, gate: str) -> str | None:
         if event.kind is EventKind.HELD and event.details.get("gate") == gate
     )
     event = next(held, None)
-    return None if event is None else event.message.removeprefix("not advanced: ").removesuffix("; it is asked again")
+    return (
+        None
+        if event is None
+        else event.message.removeprefix("not advanced: ").removesuffix("; you will be asked again")
+    )

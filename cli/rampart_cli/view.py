@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
 from rampart.plan.model import RateSpec, ReportedSpec
-from rampart.rollout.gate import DecisionKind, GateKind
-from rampart.rollout.situation import Act, situation_of
+from rampart.rollout.commands import answer_with, commands_for
+from rampart.rollout.gate import GateKind
+from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
-from rampart.rollout.waiver import LETS_ON
 from rampart.rollout.week import week_in_words
-from rampart.words import percentage, plain, timestamp
+from rampart.words import plain, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,22 +68,6 @@ def situation_view(found: Situation) -> dict[str, Any]:
     }
 
 
-def commands_for(state: RolloutState, gate: Gate | None, found: Situation) -> list[str]:
-    """The exact commands for what a person can do, the likeliest first."""
-    stage = state.plan.stages[state.stage or 0].percent
-    note = ["--note", "WHY"]
-    commands = {
-        Act.ROLL_BACK: ["rollback", state.rollout, *note],
-        Act.RESUME: ["resume", state.rollout, "--stage", percentage(stage), *note],
-        Act.ABANDON: ["abandon", state.rollout, *note],
-    }
-    answer = [answer_with(state, gate)["command"]] if gate is not None and _ANSWERS & set(found.acts) else []
-    return answer + [shlex.join(["rampart", *commands[act]]) for act in found.acts if act in commands]
-
-
-_ANSWERS = {Act.APPROVE, Act.OVERRIDE}
-
-
 def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
     """The open gate and how to answer it; None when no person is asked."""
     if state.gate is None or state.status is not Status.LIVE:
@@ -103,27 +86,6 @@ def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
         "answer": answered,
     }
     return opened | asked | ({} if answered else {"answer_with": answer_with(state, gate)})
-
-
-def answer_with(state: RolloutState, gate: Gate) -> dict[str, Any]:
-    """The exact command, and the exact input of the state machine `decision`, that answer a gate."""
-    passes = gate.question is not None and gate.question.verdict in LETS_ON
-    reported = gate.question.reported if gate.question and passes else {}
-    command = ["rampart", "approve" if passes else "override", state.rollout, "--gate", gate.id]
-    for name in reported:
-        command += ["--reported", f"{name}=HOW_MANY"]
-    command += [] if passes else ["--note", "WHY"]
-    return {
-        "command": shlex.join([*command, "--by", "YOUR NAME"]),
-        "input": {
-            "rollout": state.rollout,
-            "gate": gate.id,
-            "decision": (DecisionKind.APPROVE if passes else DecisionKind.OVERRIDE).value,
-            "by": "your name",
-            "note": "" if passes else "why",
-            "reported": dict.fromkeys(reported, "how many?"),
-        },
-    }
 
 
 def event_view(event: Event) -> dict[str, Any]:

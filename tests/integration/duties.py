@@ -192,6 +192,7 @@ def plan_of(rollout: str, metric: str = "letters") -> dict[str, Any]:
     """A plan for one flag, which is named as the rollout is."""
     return {
         "rollout": rollout,
+        "title": f"The letters of {rollout}",
         "owner": "benefits-management-tools",
         "flags": [rollout],
         "timezone": "America/New_York",
@@ -272,7 +273,8 @@ def rollback(world: World) -> Story:
 
 
 def notify(world: World) -> Story:
-    """Tell of one event on every channel."""
+    """Tell people about one event on every channel, with the name that its plan gives it."""
+    world.begin("told")
     event = Event(at=world.now, kind=EventKind.ADVANCED, rollout="told", attempt=1, message="told read at 1%")
     item = items.to_item(items.event_attributes(event, "1"))
     world.tables.put_item(TableName="Table", Item=item)

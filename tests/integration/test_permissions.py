@@ -84,7 +84,7 @@ def test_notify_may_do_what_it_is_there_for(functions: Functions) -> None:
     story = functions.whole("Notify")
 
     assert story["event"] == {"batchItemFailures": []}
-    assert (story["told on the topic"], story["told Datadog"]) == (1, ["told: advanced"])
+    assert (story["told on the topic"], story["told Datadog"]) == (1, ["Advanced: The letters of told"])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -144,7 +144,7 @@ def _not_yet(stack: Stack, rollout: str, refused: RefusedError) -> CommandError:
     if state.status is not Status.HALTED:
         return refused
     return UnreachableError(
-        f"the rollback of {rollout} is recorded, but its flags are NOT yet read at 0%; Rampart keeps trying",
+        f"the rollback of {rollout} is recorded, but its flags are NOT verified at 0% yet; Rampart keeps trying",
         name="RollingBack",
         fix=f"Set {', '.join(state.plan.flags)} to 0% in Flipper by hand. Check status: rampart status {rollout}",
     )

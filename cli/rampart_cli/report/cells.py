@@ -32,7 +32,7 @@ _OVERRIDES: dict[str, str] = {
 """What an override is when the evidence did not fail: there was nothing to override."""
 _ACTS = {
     EventKind.STARTED: "started the rollout",
-    EventKind.ROLLED_BACK: "flag read at 0%",
+    EventKind.ROLLED_BACK: "rolled back",
     EventKind.TAKEN_DOWN_AGAIN: "taken down again",
     EventKind.RESUMED: "resumed",
     EventKind.COMPLETED: "complete",

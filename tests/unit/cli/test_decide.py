@@ -145,7 +145,7 @@ def test_an_approval_of_the_end_says_that_the_rollout_is_complete(waiting: Termi
 def test_an_approval_that_is_held_says_why_and_fails(waiting: Terminal) -> None:
     def hold() -> None:
         waiting.records.states["letters"] = live(gate=None)
-        held = "not advanced: the newest evaluation says error; it is asked again"
+        held = "not advanced: the newest evaluation says error; you will be asked again"
         waiting.records.told.append(event(EventKind.HELD, held, details={"gate": "a1-s0-1a2b"}))
 
     waiting.time.each = hold
@@ -207,7 +207,7 @@ def test_a_recorded_but_unfinished_rollback_says_what_to_do(terminal: Terminal) 
     terminal.decisions_end("FAILED", error="States.Timeout", cause="Task timed out after 60 seconds")
     code, shown = terminal.run_json("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
     assert (code, shown["error"]["name"]) == (3, "RollingBack")
-    assert "NOT yet read at 0%" in shown["error"]["message"]
+    assert "NOT verified at 0% yet" in shown["error"]["message"]
     assert "letters_new_source" in shown["error"]["fix"]
 
 

@@ -280,7 +280,7 @@ def test_whoever_finishes_a_rollback_tells_why_it_was_asked_for(live: World) -> 
     assert (done.kind, done.by, done.message) == (
         EventKind.ROLLED_BACK,
         "datadog",
-        "letters_api read at 0%: Datadog monitor 4711 alerts",
+        "letters_api is at 0% (verified): Datadog monitor 4711 alerts",
     )
 
 

@@ -92,7 +92,7 @@ def test_a_completed_rollouts_flag_that_fell_is_told_once_and_moved_by_nobody(wo
         world.tick()
         world.wait(minutes=1)
     drifts = [event.message for event in world.store.told if event.kind is EventKind.DRIFTED]
-    assert drifts == ["the flag is below its record of 100%: letters_api reads 0%"]
+    assert drifts == ["letters_api was changed outside Rampart: expected 100%, found 0%"]
     assert world.queue.called == []
     assert world.percent == 0
 

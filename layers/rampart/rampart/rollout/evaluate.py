@@ -137,7 +137,7 @@ class Evaluate:
             self._call(state, Cause.EVIDENCE, "; ".join(messages.get(name, f"{name} fails") for name in failing))
             return EvaluateResult(state.rollout, ("failed: rollback called",), verdict)
         if cause is not None:
-            self._call(state, cause, f"the flag is {drift}")
+            self._call(state, cause, f"{drift}")
             return EvaluateResult(state.rollout, (f"drift: {cause.value} called",), verdict)
         return EvaluateResult(state.rollout, self._answer(state, now), verdict)
 
@@ -239,7 +239,7 @@ class Evaluate:
 
 
 def _drifted(state: RolloutState, drift: Drift | None, now: datetime) -> Event:
-    message = f"the flag is {drift}" if drift else f"the flag is at {percentage(state.percent)} again"
+    message = f"{drift}" if drift else f"{', '.join(state.plan.flags)} is back at {percentage(state.percent)}"
     return state.event(now, EventKind.DRIFTED, message, evaluation=state.latest.id if state.latest else None)
 
 

@@ -36,7 +36,7 @@ def permit(
     if gate is None or gate.id != gate_id or (gate.attempt, gate.stage) != (state.attempt, state.stage):
         return Refusal("the answer belongs to another gate")
     if state.drift is not None:
-        return Refusal(f"the flag is {state.drift}")
+        return Refusal(f"{state.drift}")
     if gate.kind is GateKind.BLIND:
         return _blindly(state, gate, now)
     overrides = _answered(state, gate, now) if gate.kind is GateKind.APPROVAL else _unasked(state, gate, now)

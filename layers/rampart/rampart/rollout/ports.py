@@ -10,6 +10,7 @@ from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import Gate
+from rampart.rollout.notice import Notice
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
 
@@ -126,5 +127,5 @@ class Announcer(Protocol):
 
     name: str
 
-    def announce(self, event_id: str, event: Event) -> None:
-        """Tell of one event."""
+    def announce(self, notice: Notice) -> None:
+        """Tell of one event; raises AnnouncementError."""

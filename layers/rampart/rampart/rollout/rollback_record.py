@@ -97,7 +97,7 @@ def _done(before: RolloutState, request: RollbackRequest, readings: Sequence[Fla
     absent = [reading.flag for reading in readings if not reading.exists]
     there = [flag for flag in before.plan.flags if flag not in absent]
     left = [f"{reading.flag}: {', '.join(reading.left_open)}" for reading in readings if reading.left_open]
-    told = [f"{', '.join(there)} read at 0%"] if there else []
+    told = [f"{', '.join(there)} is at 0% (verified)"] if there else []
     told += [f"{', '.join(absent)} did not exist, so nothing was written there"] if absent else []
     still = f"; still open for {'; '.join(left)}" if left else ""
     return f"{'; '.join(told)}: {request.reason}{still}"

@@ -111,7 +111,7 @@ def _live(state: RolloutState, standing: Standing, gate: Gate | None, now: datet
             return Situation(Phase.APPROVED, headline, gate.answer.at)
         if gate.kind is GateKind.APPROVAL:
             return _asking(state, gate, now)
-        if gate.kind is GateKind.BLIND:
+        if gate.kind is GateKind.BLIND and not (state.latest and state.latest.asked and state.latest.at >= gate.opened):
             return _blind(state, here, gate)
     return _baking(state, standing, now)
 
