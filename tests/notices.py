@@ -21,6 +21,18 @@ _TITLE = "Letters from the new source"
 _CRITERIA = PLAN["criteria"] | COMPLAINTS
 
 
+_HEAD = """# Notices
+
+Each event goes to the SNS topic, to the EventBridge bus, and to Datadog. This page shows every notice as people get it by
+mail; `python -m tests.notices` writes it. The message attribute `level` says who needs it: `page` (users may be exposed,
+and only a person can help), `act` (it waits for a person), `know` (nothing to do). `log` goes to the bus and to Datadog
+only. To get only what needs a person, give a subscription the filter policy `{"level": ["page", "act"]}`.
+
+While a rollback isn't done, people are told again every five minutes, with the reason. A question that nobody answers is
+asked about again after four hours, or in the middle of its time if that is shorter.
+"""
+
+
 def climb(world: World, stage: int) -> None:
     """Start a rollout that people report on, and bring it to a stage."""
     world.start(title=_TITLE, criteria=_CRITERIA)
@@ -209,13 +221,7 @@ def notice(story: Callable[[World], None], kind: EventKind) -> Notice:
 
 def page() -> Iterator[str]:
     """The lines of docs/notices.md."""
-    yield "# Notices"
-    yield ""
-    yield "Each event goes to the SNS topic, to the EventBridge bus, and to Datadog. This page shows every notice as people get"
-    yield "it by mail; `python -m tests.notices` writes it. The message attribute `level` says who needs it:"
-    yield "`page` (users may be exposed, and only a person can help), `act` (it waits for a person), `know` (nothing to do)."
-    yield "`log` goes to the bus and to Datadog only. To get only what needs a person, use the filter policy"
-    yield '`{"level": ["page", "act"]}`.'
+    yield from _HEAD.splitlines()
     for story, kind in STORIES:
         found = notice(story, kind)
         yield ""

@@ -26,6 +26,7 @@ from rampart.rollout.measure import measure
 from rampart.rollout.permission import is_fresh
 from rampart.rollout.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.question import SIGHTED, answer_of, may_ask
+from rampart.rollout.remind import may_be_forgotten, reminder, still_undone, undone
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.sight import Sight, is_echo, sight_of
 from rampart.rollout.state import DOWN, Evaluation, Event, EventKind, Latest, RolloutState, Standing, Status
@@ -81,8 +82,11 @@ class Evaluate:
             unread = any(isinstance(each, FlagStoreError) for each in found)
             up = [each for each in found if not isinstance(each, FlagStoreError) and each.exposure > 0]
             if state.status is Status.HALTED:
-                self._call(state, Cause.EXECUTION, "the rollback is not finished")
+                self._call(state, Cause.EXECUTION, "the rollback is not finished")  # before anyone is told again
                 did.append("rollback called to finish")
+                if (again := still_undone(state, undone(found), now)) is not None:
+                    after, told = again
+                    self.store.commit(state, after, events=told)
             elif up and all(is_echo(each, state, now) for each in up):
                 self._call(state, Cause.EXECUTION, "a cache may still hold what was there before the rollback")
                 did.append("flag may be an echo: rollback called")
@@ -202,6 +206,8 @@ class Evaluate:
         if gate.kind is GateKind.BLIND and _sight_is_back(state):
             self.gates.succeed(gate.token, SIGHTED)
             return ("sight is back",)
+        if gate.kind is GateKind.APPROVAL and may_be_forgotten(state, gate, now):
+            self._remind(state, now)
         if gate.kind is GateKind.APPROVAL or (gate.kind is GateKind.BAKE and not sees(state, now)):
             return self._check_execution(state)  # nothing to say at this gate, but someone must be waiting there
         # What is asked about must have been judged while this gate was open: an answer counts for fresh evidence only.
@@ -213,6 +219,13 @@ class Evaluate:
             return self._check_execution(state)
         self.gates.keep_alive(gate.token)
         return ("kept alive",)
+
+    def _remind(self, state: RolloutState, now: datetime) -> None:
+        """Tell people again of a question that nobody has answered."""
+        asked = self.store.gate(state.rollout)
+        if asked is not None and state.gate is not None and asked.id == state.gate.id and asked.answer is None:
+            after, told = reminder(state, asked, now)
+            self.store.commit(state, after, events=[told])
 
     def _check_execution(self, state: RolloutState) -> tuple[str, ...]:
         """Notice an execution that died without telling: no one would answer for the flag any more."""

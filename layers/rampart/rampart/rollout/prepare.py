@@ -228,6 +228,8 @@ class Prepare:
             unread_since=None,
             halted_at=None,
             halted_by=None,
+            undone=None,
+            reminded_at=None,
             watch_until=None,
             watched=True,
         )

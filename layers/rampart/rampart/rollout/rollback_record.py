@@ -71,6 +71,8 @@ def halted(
         drift=None if done else before.drift,  # the flag is where Rampart left it
         halted_at=before.halted_at or now,
         halted_by=(before.halted_by or request) if done and again else request,  # what began it stays the reason
+        undone=None if done else before.undone,
+        reminded_at=None if done else before.reminded_at,
         watch_until=now + before.plan.watch,
         watched=True,
     )

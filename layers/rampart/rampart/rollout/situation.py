@@ -216,7 +216,7 @@ def _rolling_back(state: RolloutState) -> Situation:
         Phase.ROLLING_BACK,
         f"ROLLING BACK {percentage(reached(state))} → 0%: not verified yet",
         state.halted_at or state.updated,
-        why=_cause(state),
+        why=f"{_cause(state)} {state.undone}.".strip() if state.undone else _cause(state),
         next=f"Rampart keeps trying. If this lasts, set {_flags(state)} to 0% in Flipper by hand.",
         acts=(Act.ROLL_BACK,),
         urgency=Urgency.PAGE,
