@@ -23,7 +23,7 @@ _CRITERIA = PLAN["criteria"] | COMPLAINTS
 
 _HEAD = """# Notices
 
-Each event goes to the SNS topic, to the EventBridge bus, and to Datadog. This page shows every notice as people get it by
+Each event goes to the SNS topic, the EventBridge bus, and Datadog. This page shows every notice as people get it by
 mail; `python -m tests.notices` writes it. The message attribute `level` says who needs it: `page` (users may be exposed,
 and only a person can help), `act` (it waits for a person), `know` (nothing to do). `log` goes to the bus and to Datadog
 only. To get only what needs a person, give a subscription the filter policy `{"level": ["page", "act"]}`.
