@@ -24,12 +24,13 @@ _CRITERIA = PLAN["criteria"] | COMPLAINTS
 _HEAD = """# Notices
 
 Each event goes to the SNS topic, the EventBridge bus, and Datadog. This page shows every notice as people get it by
-mail; `python -m tests.notices` writes it. The message attribute `level` says who needs it: `page` (users may be exposed,
-and only a person can help), `act` (it waits for a person), `know` (nothing to do). `log` goes to the bus and to Datadog
-only. To get only what needs a person, give a subscription the filter policy `{"level": ["page", "act"]}`.
+mail; `python -m tests.notices` writes it. The message attribute `level` says who needs it: `page` (users may be
+exposed, and only a person can help), `act` (it waits for a person), `know` (nothing to do). `log` goes to the bus
+and to Datadog only. To get only what needs a person, give a subscription the filter policy `{"level": ["page",
+"act"]}`.
 
-While a rollback isn't done, people are told again every five minutes, with the reason. A question that nobody answers is
-asked about again after four hours, or in the middle of its time if that is shorter.
+While a rollback isn't done, people are told again every five minutes, with the reason. A question that nobody
+answers is asked about again after four hours, or in the middle of its time if that is shorter.
 """
 
 

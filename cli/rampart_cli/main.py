@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.parsers import ResponseParserError
 from typer.exceptions import TyperException
 from typer.main import get_command
 
 from rampart.errors import GateError, RampartError, StoreError
 from rampart_cli.console import show_error, stderr
-from rampart_cli.failures import CommandError, ExitCode, InputError, UnreachableError
+from rampart_cli.failures import CommandError, ExitCode, InputError, UnreachableError, not_aws
 from rampart_cli.stack import connect as connect_stack
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ def in_words(error: Exception) -> CommandError:
             return InputError(str(error), name=type(error).__name__.removesuffix("Error"))
         case ClientError() | BotoCoreError():
             return _aws_in_words(error)
+        case ResponseParserError():
+            return not_aws()
         case OSError():
             what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
             return InputError(what, name="Unreadable", fix="Fix the path or its permissions.")

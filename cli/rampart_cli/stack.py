@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from rampart.words import listed
-from rampart_cli.failures import InputError, RefusedError, UnreachableError
+from rampart_cli.failures import InputError, RefusedError, UnreachableError, not_aws
 from rampart_cli.machines import Machines, Patience, StepFunctionsMachines
 
 if TYPE_CHECKING:
@@ -111,7 +111,10 @@ def _region_of_environment() -> str | None:
 
 def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
     try:
-        found = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        answer = session.client("cloudformation").describe_stacks(StackName=name)
+        found = answer["Stacks"][0]
+    except (KeyError, IndexError) as error:  # botocore takes a page of HTML for an answer that says nothing
+        raise not_aws() from error
     except ValueError as error:  # botocore's word for an endpoint that isn't a URL
         raise InputError(
             f"AWS has no such address: {error}",

@@ -1,4 +1,4 @@
-"""The exact commands with which a person does what a situation asks for, as status, notices and explanations show them."""
+"""The exact commands for what a situation asks of a person, as status, notices and explanations show them."""
 
 from __future__ import annotations
 
