@@ -29,7 +29,7 @@ exposed, and only a person can help), `act` (it waits for a person), `know` (not
 and to Datadog only. To get only what needs a person, give a subscription the filter policy `{"level": ["page",
 "act"]}`.
 
-While a rollback isn't done, people are told again every five minutes, with the reason. A question that nobody
+While a rollback isn't done, people are told again every five minutes, with the reason. A question that no one
 answers is asked about again after four hours, or in the middle of its time if that is shorter.
 """
 

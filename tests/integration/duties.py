@@ -238,7 +238,7 @@ def advance(world: World) -> Story:
 
 
 def evaluate(world: World) -> Story:
-    """Look at rollouts: one whose hold is over, one that bakes, one that fails, one that was moved, a dead one, one that is over."""
+    """Look at rollouts: one whose hold is over, one that bakes, fails, was moved, is dead, or is over."""
     world.begin("asks")
     world.begin("bakes", hold_ends=world.now + timedelta(hours=1))
     world.begin("fails", metric="blanks")

@@ -221,7 +221,7 @@ class Evaluate:
         return ("kept alive",)
 
     def _remind(self, state: RolloutState, now: datetime) -> None:
-        """Tell people again of a question that nobody has answered."""
+        """Tell people again of a question that no one has answered."""
         asked = self.store.gate(state.rollout)
         if asked is not None and state.gate is not None and asked.id == state.gate.id and asked.answer is None:
             after, told = reminder(state, asked, now)

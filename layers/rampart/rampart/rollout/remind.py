@@ -36,7 +36,7 @@ def still_undone(state: RolloutState, why: str, now: datetime) -> tuple[RolloutS
 
 
 def may_be_forgotten(state: RolloutState, gate: OpenGate, now: datetime) -> bool:
-    """Whether a question has waited so long, and nobody was reminded of it yet."""
+    """Whether a question has waited so long, and no one was reminded of it yet."""
     waited = now - gate.opened >= min(_WAITED, state.plan.approval_lapses / 2)
     return waited and (state.reminded_at is None or state.reminded_at < gate.opened)
 
