@@ -74,10 +74,10 @@ def test_html_and_a_teams_page_are_written_in_one_go(run: Run, tmp_path: Path) -
 
 
 def test_a_folder_that_is_not_there_is_a_misspelling(run: Run, tmp_path: Path) -> None:
-    code, _, err = run("letters", "--html", str(tmp_path / "reprots" / "letters.html"))
+    code, _, err = run("letters", "--html", str(tmp_path / "no-such-folder" / "letters.html"))
     assert code == 2
     assert "cannot be written" in err
-    assert not (tmp_path / "reprots").exists()
+    assert not (tmp_path / "no-such-folder").exists()
 
 
 @pytest.mark.parametrize("option", ["--into", "--html"])
