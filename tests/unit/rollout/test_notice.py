@@ -51,6 +51,15 @@ def test_a_notice_is_plain_text_of_whole_sentences_without_what_only_machines_re
     assert text.splitlines()[0].endswith((".", "?"))
 
 
+@STORIES
+def test_without_a_record_a_notice_says_what_happened_and_nothing_that_is_not_so(story: Story, kind: EventKind) -> None:
+    known = notices.notice(story, kind)
+    alone = notice_of("id", known.event, None, None, known.event.at)
+    assert known.event.message[1:] in alone.text
+    assert ("Nothing changed." in alone.text) is (kind is EventKind.REFUSED)
+    assert "Now:" not in alone.text
+
+
 def test_the_times_are_in_the_plans_zone() -> None:
     assert "2026-03-10 12:00:00 EDT by rampart" in notices.notice(notices.asked, EventKind.ASKED).text
 

@@ -42,7 +42,10 @@ def notice_of(event_id: str, event: Event, state: RolloutState | None, gate: Gat
     """The notice of an event, with where the rollout stands at `now`; no record leaves what the event itself says."""
     found = None if state is None else situation_of(state, gate, now)
     known = {event.rollout, event.by, *(state.plan.flags if state else ())}
-    lines = [_sentence(event.message, known), *_present(state, gate, found), "", *_footer(event_id, event, state)]
+    lines = [_sentence(event.message, known)]
+    if event.kind is EventKind.REFUSED:
+        lines += ["", "Nothing changed. Fix that, then start it again."]
+    lines += [*_present(state, gate, found), "", *_footer(event_id, event, state)]
     return Notice(event_id, event, _level(event, found), _subject(event, state, found), "\n".join(lines))
 
 
@@ -137,7 +140,6 @@ def _step(event: Event, state: RolloutState | None) -> str:
 def _present(state: RolloutState | None, gate: Gate | None, found: Situation | None) -> Iterator[str]:
     """Where the rollout stands now, what its evidence says, and what a person can do."""
     if state is None or found is None:
-        yield from ("", "Nothing changed. Fix that, then start it again.")
         return
     yield from ("", f"Now: {found.headline}.")
     yield from (text for text in (found.why, found.next) if text)
@@ -188,5 +190,6 @@ _VERBS = {
 
 def _sentence(text: str, names: Collection[str]) -> str:
     """A message as a sentence of its own; a name that it begins with keeps its case."""
-    is_name = any(text.startswith(name) for name in names)
+    first = text.partition(" ")[0]
+    is_name = any(text.startswith(name) for name in names) or not first.strip(":;,").isalpha()
     return (text if is_name else text[:1].upper() + text[1:]) + ("" if text.endswith((".", "?", "!")) else ".")
