@@ -33,6 +33,7 @@ _COMMANDS = {
     "start": "start.start",
     "list": "list.list_rollouts",
     "status": "status.status",
+    "watch": "watch.watch",
     "explain": "explain.explain",
     "approve": "decide.approve",
     "override": "decide.override",

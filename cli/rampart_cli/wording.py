@@ -31,7 +31,6 @@ _OTHER_NAMES = {
     "stop": "rollback",
     "undo": "rollback",
     "validate": "plan check",
-    "watch": "status --watch",
     "why": "explain",
 }
 """What people call commands elsewhere."""

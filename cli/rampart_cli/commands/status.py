@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
 from rampart.rollout.situation import situation_of
 from rampart.words import percentage, status_in_words, weekday_and_second
-from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, stdout, table, verdict_text, words
+from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.view import status_view
 
@@ -28,16 +26,11 @@ if TYPE_CHECKING:
     from rampart.rollout.state import Event, RolloutState
     from rampart_cli.stack import Stack
 
-_FOR_EVER = float("inf")
-
 Rollouts = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="ROLLOUT", help="Rollouts by name; if none is given, all that are live or wait for a person."
     ),
-]
-Watch = Annotated[
-    bool, typer.Option("--watch", help="Look again and again until Ctrl-C; with --json a line for each change.")
 ]
 
 
@@ -45,21 +38,13 @@ def status(
     ctx: typer.Context,
     rollouts: Rollouts = None,
     *,
-    watch: Watch = False,
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
     """Show stage, percentage, verdicts and what a rollout waits for, with the exact command that answers."""
     stack: Stack = ctx.obj(stack_name)
-    if not watch:
-        seen = _look(stack, rollouts)
-        show([each.view for each in seen], _render(seen), as_json=as_json)
-    elif as_json:
-        _write_changes(stack, rollouts)
-    else:
-        with Live(_render(_look(stack, rollouts), in_place=True), console=stdout(), auto_refresh=False) as live:
-            for _ in stack.patience.looks(_FOR_EVER):
-                live.update(_render(_look(stack, rollouts), in_place=True), refresh=True)
+    seen = _look(stack, rollouts)
+    show([each.view for each in seen], _render(seen), as_json=as_json)
 
 
 class _Seen:
@@ -84,20 +69,10 @@ def _look(stack: Stack, rollouts: Sequence[str] | None) -> list[_Seen]:
     ]
 
 
-def _write_changes(stack: Stack, rollouts: Sequence[str] | None) -> None:
-    before = None
-    for _ in stack.patience.looks(_FOR_EVER):
-        line = json.dumps([each.view for each in _look(stack, rollouts)], ensure_ascii=False, default=str)
-        if line != before:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-        before = line
-
-
-def _render(seen: Sequence[_Seen], *, in_place: bool = False) -> RenderableType:
+def _render(seen: Sequence[_Seen]) -> RenderableType:
     if not seen:
         return words("No rollout is live or waits for a person. Finished ones: rampart list --all", "dim")
-    return Group(*(part for each in seen for part in (_panel(each), *_answering(each, in_place=in_place))))
+    return Group(*(part for each in seen for part in (_panel(each), *_answering(each))))
 
 
 def _panel(seen: _Seen) -> Panel:
@@ -154,14 +129,10 @@ def _standing(seen: _Seen) -> list[RenderableType]:
     return [*lines, *(words(each) for each in (found.why, found.next) if each), Text()]
 
 
-def _answering(seen: _Seen, *, in_place: bool) -> list[RenderableType]:
-    """What to copy: outside of the panel and on lines of their own, which no border and no break may part.
-
-    What is drawn again `in_place` may be no wider than the terminal: it is broken there, and never cut.
-    """
-    overflow: Literal["fold", "ignore"] = "fold" if in_place else "ignore"
+def _answering(seen: _Seen) -> list[RenderableType]:
+    """What to copy: outside of the panel and on lines of their own, which no border and no break may part."""
     lines: list[RenderableType] = [
-        Text(clean(each), style="bold green" if index == 0 else "green", no_wrap=not in_place, overflow=overflow)
+        Text(clean(each), style="bold green" if index == 0 else "green", no_wrap=True, overflow="ignore")
         for index, each in enumerate(seen.view["commands"])
     ]
     gate = seen.view["gate"]
@@ -169,6 +140,6 @@ def _answering(seen: _Seen, *, in_place: bool) -> list[RenderableType]:
         answer = json.dumps(gate["answer_with"]["input"], ensure_ascii=False)
         lines += [
             Text("or start `decision` in the console with", style="dim"),
-            Text(answer, no_wrap=not in_place, overflow=overflow),
+            Text(answer, no_wrap=True, overflow="ignore"),
         ]
     return lines

@@ -99,6 +99,11 @@ def weekday_and_minute(at: datetime, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%a} {moment(at, zone)}"
 
 
+def clock_time(at: datetime, zone: tzinfo) -> str:
+    """The time of day, for a screen that is looked at now: `09:30:00 EST`."""
+    return f"{at.astimezone(zone):%H:%M:%S %Z}"
+
+
 def day(at: datetime, zone: tzinfo = UTC) -> str:
     """A day: `2026-03-02`."""
     return f"{at.astimezone(zone):%Y-%m-%d}"

@@ -133,34 +133,6 @@ def test_a_refused_start_can_be_looked_up(terminal: Terminal) -> None:
     assert shown["error"]["message"] == f"letters hasn't started: {message}"
 
 
-def test_watching_writes_a_line_of_json_for_each_change_until_it_is_interrupted(terminal: Terminal) -> None:
-    terminal.records.states["letters"] = live()
-    steps = iter([1.0, 25.0])
-
-    def move() -> None:
-        try:
-            terminal.records.states["letters"] = live(percent=next(steps))
-        except StopIteration:
-            raise KeyboardInterrupt from None
-
-    terminal.time.each = move
-    code, out, _ = terminal.run("status", "--watch", "--json")
-    assert code == 130
-    assert [json.loads(line)[0]["percent"] for line in out.splitlines()] == [1.0, 25.0]
-
-
-def test_watching_for_people_draws_the_newest_state(terminal: Terminal) -> None:
-    terminal.records.states["letters"] = live()
-
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    terminal.time.each = interrupt
-    code, out, _ = terminal.run("status", "--watch")
-    assert code == 130
-    assert "Letters from the new source" in out
-
-
 def test_a_note_with_terminal_codes_or_markup_is_shown_as_text(terminal: Terminal) -> None:
     terminal.records.states["letters"] = live()
     terminal.records.told.append(event(EventKind.DECIDED, "[bold]fine[/bold]\x1b[2J\x1b]0;owned\x07"))
