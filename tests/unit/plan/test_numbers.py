@@ -258,3 +258,17 @@ def test_a_number_is_finite_and_no_boolean_or_it_is_refused(value: object) -> No
     else:
         with pytest.raises(ValueError, match="number"):
             finite(value)
+
+
+@pytest.mark.parametrize(("written", "percent"), [("5%", 5.0), (" 0.5 % ", 0.5), ("100%", 100.0), (5, 5.0)])
+def test_a_stages_percentage_may_have_its_sign(document: Make, written: object, percent: float) -> None:
+    plan = Plan.model_validate(document(stages=[{"percent": written, "hold": "1d"}]))
+    assert plan.stages[0].percent == percent
+    bare = Plan.model_validate(document(stages=[{"percent": percent, "hold": "1d"}]))
+    assert plan.digest == bare.digest, "however it is written, it is the same plan"
+
+
+@pytest.mark.parametrize("written", ["101%", "-1%", "0%", "5 %%", "%5", "five%"])
+def test_what_is_no_percentage_is_none_with_its_sign_either(document: Make, written: str) -> None:
+    [found] = problems(document(stages=[{"percent": written, "hold": "1d"}]))
+    assert found.where == "stages.0.percent"

@@ -48,6 +48,12 @@ _WORDS: Mapping[str, tuple[FindingKind, str, str]] = {
     "model_attributes_type": _NO_KEYS,
     "dict_type": _NO_KEYS,
     "tuple_type": (WRONG_TYPE, "this isn't a list", "Write a list, such as [first, second]"),
+    "float_parsing": (WRONG_TYPE, "{input} isn't a number", "Write a plain number"),
+    "float_type": (WRONG_TYPE, "{input} isn't a number", "Write a plain number"),
+    "int_parsing": (WRONG_TYPE, "{input} isn't a whole number", "Write a whole number"),
+    "int_type": (WRONG_TYPE, "{input} isn't a whole number", "Write a whole number"),
+    "int_from_float": (WRONG_TYPE, "{input} isn't a whole number", "Write a whole number"),
+    "string_type": (WRONG_TYPE, "{input} isn't text", "Put it in quotes"),
     "too_short": (WRONG_SIZE, "{actual_length} given, at least {min_length} needed", "Add what is missing"),
     "too_long": (WRONG_SIZE, "{actual_length} given, at most {max_length} allowed", "Take some out"),
     "string_too_short": (WRONG_SIZE, "this is empty", "Fill it in"),
@@ -60,6 +66,13 @@ _WORDS: Mapping[str, tuple[FindingKind, str, str]] = {
     "union_tag_invalid": (UNKNOWN_VALUE, "{tag!r} isn't a kind of criterion: {expected_tags}", ""),
     "union_tag_not_found": (MISSING_KEY, "missing required key 'kind'", "Add kind: rate, count, value or reported"),
 }
+_MAPPINGS = {
+    "stages": "Write a percentage and a hold, such as {percent: 5%, hold: 1d}",
+    "criteria": "Write its kind and bar, such as {kind: count, query: …, at_most: 0}",
+    "calendar": "Write keys with values, such as {advance_on: business_days}",
+    "on_drift": "Write keys with values, such as {above: restore}",
+}
+"""What a mapping may look like at that place."""
 _EXAMPLES = {
     "rollout": "my-rollout",
     "owner": "my-team",
@@ -108,6 +121,8 @@ def _words(problem: Mapping[str, Any], model: type[BaseModel]) -> tuple[FindingK
         return WRONG_FORM, f"{shown(given)} is not {_FORMS.get(pattern, f'of the form {pattern}')}", ""
     if kind in _WORDS:
         found, message, fix = _WORDS[kind]
+        if (found, message, fix) == _NO_KEYS:
+            fix = _MAPPINGS.get(str(next(iter(loc), "")), fix)
         message = message.format(**{"input": shown(given), **problem.get("ctx", {})})
         known = re.findall(r"'([^']+)'", message.partition("isn't")[2])
         return (
