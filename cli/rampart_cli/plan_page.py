@@ -20,8 +20,8 @@ plan, most of them complete keys and explain them.
 # yaml-language-server: $schema=plan.schema.json
 ```
 
-`rampart plan schema > plan.schema.json` writes the schema of the version you have. Write durations as `90s`, `2m`, `4h`,
-`4d` or `1w`, and holds also as `1 business day`. This page is made from the code by `make docs`.
+`rampart plan schema > plan.schema.json` writes the schema of the version you have. Write durations as `90s`, `2m`,
+`4h`, `4d` or `1w`, and holds also as `1 business day`. This page is made from the code by `make docs`.
 """
 _SECTIONS = (
     ("Plan", "The plan", "At the top of the file."),
