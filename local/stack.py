@@ -92,7 +92,7 @@ class LocalStack:
 
 
 def webhook_payload(flags: str) -> dict[str, str]:
-    """The webhook's payload as the README has it."""
+    """The webhook's payload as the runbook has it."""
     return {
         "transition": "$ALERT_TRANSITION",
         "monitor": "$ALERT_ID",
@@ -104,7 +104,7 @@ def webhook_payload(flags: str) -> dict[str, str]:
 
 
 def webhook(stack: LocalStack, name: str, flags: str) -> None:
-    """Set up Datadog's webhook as the README says: the token as a secret variable, flags by name in the payload."""
+    """Set up Datadog's webhook by hand, as the runbook says, with the token as a secret variable."""
     _post(
         stack,
         "/integration/webhooks/configuration/custom-variables",
@@ -172,6 +172,7 @@ def running_stack(
     *,
     tick_seconds: float = 1.0,
     retry_seconds: float = 5.0,
+    minute_seconds: float = 60.0,
     looks_per_minute: int = 1,
 ) -> Iterator[LocalStack]:
     """Start the stand-ins and the local AWS, create the secrets, build and deploy the template; all end with the run.
@@ -187,6 +188,7 @@ def running_stack(
             flipper=flipper,
             tick_seconds=tick_seconds,
             retry_seconds=retry_seconds,
+            minute_seconds=minute_seconds,
             queries_per_hour=QUERIES_PER_HOUR * looks_per_minute,
         ) as datadog,
         running(enforce_iam=True) as ministack,

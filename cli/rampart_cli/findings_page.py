@@ -9,6 +9,7 @@ from rampart.finding import FindingKind, kinds_in
 from rampart.plan import check, problems, query_lint
 from rampart.rollout import refusals
 from rampart_cli import replay, strict_yaml
+from rampart_cli.datadog import wiring
 from rampart_cli.document.diagnostics import Code
 
 _HEAD = """# Findings
@@ -22,6 +23,7 @@ _SECTIONS = (
     ("Queries", "`rampart plan check`, `plan import --bindings` and `start`.", (query_lint,)),
     ("Refused starts and resumes", "The code is the execution's error, unless there are several.", (refusals,)),
     ("Warnings", "`rampart plan check`: what a plan can't decide.", (check,)),
+    ("Wiring", "`rampart plan check --online` and `start`: what an alert can't do.", (wiring,)),
     ("Pages", "`rampart plan import`.", (Code,)),
     ("Replays", "`rampart evaluations --replay`.", (replay,)),
 )

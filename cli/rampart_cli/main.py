@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _GROUPS = {
     "plan": "Plans: check them, describe them, make them from a Markdown page.",
+    "datadog": "What a plan needs in Datadog: make it, keep it up to date, remove it.",
     "dead-letters": "Failed operations waiting for a retry.",
 }
 _COMMANDS = {
@@ -44,6 +45,8 @@ _COMMANDS = {
     "evaluations": "evaluations.evaluations",
     "report": "report.report",
     "backtest": "backtest.backtest",
+    "datadog sync": "datadog.sync",
+    "datadog remove": "datadog.remove",
     "dead-letters list": "dead_letters.list_letters",
     "dead-letters redrive": "dead_letters.redrive",
 }

@@ -26,6 +26,15 @@ Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", h
 Last = Annotated[
     int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N of them; all of them if absent.")
 ]
+AlertUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--alert-url",
+        envvar="RAMPART_ALERT_URL",
+        metavar="URL",
+        help="Where Datadog posts alerts, if not to the stack's AlertUrl: a domain of your own in front of it.",
+    ),
+]
 
 DEFAULT_STACK = "rampart"
 DEFAULT_TIMEOUT = 300.0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import boto3
 
     from rampart.rollout.state import RolloutState
+    from rampart_cli.datadog.connection import Connection
     from rampart_cli.dead_letters import DeadLetters
     from rampart_cli.records import Records
 
@@ -30,6 +31,7 @@ class Stack:
     rollout_machine: str
     decision_machine: str
     dead_letters: Callable[[], DeadLetters]
+    datadog: Callable[[], Connection]
     who: Callable[[], str]
     """Who calls, by AWS's account."""
     patience: Patience = field(default_factory=Patience)
@@ -92,7 +94,8 @@ def connect(name: str, session: boto3.Session | None = None) -> Stack:
     if not name.strip():
         raise InputError("the stack has no name", fix="Name it with --stack or RAMPART_STACK.")
     session = session or boto3.Session(region_name=_region_of_environment())
-    outputs = _outputs(session, name)
+    described = _described(session, name)
+    outputs = _outputs(described, name)
     return Stack(
         name=name,
         records=DynamoRolloutStore(outputs["TableName"], session.client("dynamodb")),
@@ -100,6 +103,7 @@ def connect(name: str, session: boto3.Session | None = None) -> Stack:
         rollout_machine=outputs["RolloutMachine"],
         decision_machine=outputs["DecisionMachine"],
         dead_letters=lambda: _dead_letters(session, outputs),
+        datadog=lambda: _datadog(session, described, outputs),
         who=lambda: _who(session),
     )
 
@@ -109,10 +113,9 @@ def _region_of_environment() -> str | None:
     return os.environ.get("AWS_REGION") or None
 
 
-def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
+def _described(session: boto3.Session, name: str) -> Mapping[str, Any]:
     try:
-        answer = session.client("cloudformation").describe_stacks(StackName=name)
-        found = answer["Stacks"][0]
+        described: Mapping[str, Any] = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except (KeyError, IndexError) as error:  # botocore takes a page of HTML for an answer that says nothing
         raise not_aws() from error
     except ValueError as error:  # botocore's word for an endpoint that isn't a URL
@@ -129,6 +132,10 @@ def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
             name="UnknownStack",
             fix="Name it with --stack or RAMPART_STACK; account and region come from AWS_PROFILE and AWS_REGION.",
         ) from error
+    return described
+
+
+def _outputs(found: Mapping[str, Any], name: str) -> dict[str, str]:
     outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
     missing = sorted({"TableName", "RolloutMachine", "DecisionMachine"} - outputs.keys())
     if missing:
@@ -149,6 +156,12 @@ def _dead_letters(session: boto3.Session, outputs: Mapping[str, str]) -> DeadLet
         sqs=session.client("sqs"),
         functions=session.client("lambda"),
     )
+
+
+def _datadog(session: boto3.Session, described: Mapping[str, Any], outputs: Mapping[str, str]) -> Connection:
+    from rampart_cli.datadog.connection import connection_of
+
+    return connection_of(session, described, outputs)
 
 
 def _who(session: boto3.Session) -> str:

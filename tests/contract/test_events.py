@@ -21,9 +21,10 @@ from rampart.rollout.gate import DecisionKind
 from rampart.rollout.prepare import Resume
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import EventKind
+from rampart_cli.datadog.wanted import alert_payload
 
 EVENTS = Path(__file__).parents[2] / "events"
-README = EVENTS.parent / "README.md"
+RUNBOOK = EVENTS.parent / "docs" / "operating.md"
 ROLLOUT = "claim-letters-lighthouse"
 USED_BY_OTHER_TESTS = {
     "decision-approve.json",  # the end-to-end tests decide with these
@@ -57,9 +58,10 @@ def test_the_webhooks_body_is_understood_alone_and_inside_the_gateways_event() -
     assert trigger_of(event) is Trigger.ALERT
 
 
-def test_the_readmes_payload_is_used_everywhere_and_has_its_title_last() -> None:
-    payload = payload_of_the_readme()
+def test_the_runbooks_payload_is_used_everywhere_and_has_its_title_last() -> None:
+    payload = payload_of_the_runbook()
     used = webhook_payload("cst_claim_letters_use_lighthouse_api_provider")
+    assert alert_payload("cst_claim_letters_use_lighthouse_api_provider") == used
 
     assert list(json.loads(payload).items()) == list(used.items())
     assert list(used)[-1] == "title"
@@ -68,7 +70,7 @@ def test_the_readmes_payload_is_used_everywhere_and_has_its_title_last() -> None
 
 @pytest.mark.parametrize("title", ["down", 'index "letters"', "two\nlines", "\\", '<a href="x">', '", "flags": "x'])
 @pytest.mark.parametrize("in_json", [True, False], ids=["escaped", "as it is"])
-def test_the_readmes_payload_is_read_with_and_without_escaping(title: str, in_json: bool) -> None:
+def test_the_runbooks_payload_is_read_with_and_without_escaping(title: str, in_json: bool) -> None:
     told = {
         "ALERT_TRANSITION": "Triggered",
         "ALERT_ID": "4711",
@@ -77,14 +79,14 @@ def test_the_readmes_payload_is_read_with_and_without_escaping(title: str, in_js
         "EVENT_TITLE": title,
     }
 
-    alert = read_alert(substitute(payload_of_the_readme(), told, in_json=in_json))
+    alert = read_alert(substitute(payload_of_the_runbook(), told, in_json=in_json))
 
     assert (alert.transition, alert.monitor, alert.date) == ("Triggered", "4711", 1_795_446_300_000)
     assert "cst_claim_letters_use_lighthouse_api_provider" in alert.flags
 
 
-def payload_of_the_readme() -> str:
-    [payload] = re.findall(r"```json\n(.*?)```", README.read_text(), re.DOTALL)
+def payload_of_the_runbook() -> str:
+    [payload] = re.findall(r"```json\n(.*?)```", RUNBOOK.read_text(), re.DOTALL)
     return str(payload)
 
 

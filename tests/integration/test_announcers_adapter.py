@@ -123,18 +123,38 @@ def test_a_bus_that_refuses_was_not_told(aws: None, rolled_back: Event) -> None:
 def test_datadog_is_told_with_tags_for_its_dashboards(rolled_back: Event) -> None:
     with DatadogStandIn(tick_seconds=0) as datadog:
         DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(notice(rolled_back))
-        (told,) = [request["body"] for request in datadog.requests]
+        (told,) = [request["body"] for request in datadog.requests if request["path"] == "/api/v1/events"]
     assert told["title"] == "ROLLED BACK to 0%: claim-letters"
     assert {"rollout:claim-letters", "kind:rolled_back"} <= set(told["tags"])
     assert told["alert_type"] == "error"
     assert "letters_web read at 0%" in told["text"]
 
 
+def test_datadog_is_told_the_percentage_as_a_gauge_for_its_dashboards(rolled_back: Event) -> None:
+    with DatadogStandIn(tick_seconds=0) as datadog:
+        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(notice(rolled_back))
+        (series,) = datadog.state.series.submitted
+    assert (series["metric"], series["type"]) == ("rampart.flag.percent", 3)
+    assert series["points"] == [{"timestamp": int(rolled_back.at.timestamp()), "value": 0.0}]
+    assert "rollout:claim-letters" in series["tags"]
+
+
+def test_an_event_that_was_not_told_is_told_again_and_never_twice(rolled_back: Event) -> None:
+    """A point that comes twice is one point, an event that comes twice is two: so the event goes last."""
+    with DatadogStandIn(tick_seconds=0) as datadog:
+        announcer = DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url)
+        datadog.faults.add(Fault(kind=FaultKind.STATUS, status=500, path="/api/v2/series", times=1))
+        with pytest.raises(AnnouncementError):
+            announcer.announce(notice(rolled_back))
+        announcer.announce(notice(rolled_back))
+        assert len(datadog.state.events.posted) == 1
+
+
 def test_a_long_event_is_cut_to_what_datadog_takes(happened: Happened) -> None:
     with DatadogStandIn(tick_seconds=0) as datadog:
         long = happened(message="m" * 9000, rollout="r" * 200)
         DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(notice(long))
-        (told,) = [request["body"] for request in datadog.requests]
+        (told,) = [request["body"] for request in datadog.requests if request["path"] == "/api/v1/events"]
     assert (len(told["title"]), len(told["text"])) == (100, 4000)
 
 
@@ -150,7 +170,7 @@ def test_a_long_event_is_cut_to_what_datadog_takes(happened: Happened) -> None:
 def test_datadog_shows_how_bad_it_is(happened: Happened, kind: EventKind, shown: str) -> None:
     with DatadogStandIn(tick_seconds=0) as datadog:
         DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(notice(happened(kind)))
-        assert datadog.requests[0]["body"]["alert_type"] == shown
+        assert datadog.requests[-1]["body"]["alert_type"] == shown
 
 
 @pytest.mark.parametrize("fault", [Fault(kind=FaultKind.STATUS, status=403), Fault(kind=FaultKind.REFUSE)])

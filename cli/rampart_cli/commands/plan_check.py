@@ -15,14 +15,17 @@ from rampart_cli.bars import bar_text
 from rampart_cli.console import show, table, words
 from rampart_cli.failures import ExitCode
 from rampart_cli.findings import rendered_all
-from rampart_cli.options import AsJson, PlanFile
+from rampart_cli.options import DEFAULT_STACK, AlertUrl, AsJson, PlanFile, StackName
 from rampart_cli.plan_file import read_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
 
     from rampart.finding import Finding
     from rampart.plan.model import CriterionSpec, Plan
+    from rampart_cli.stack import Stack
 
 History = Annotated[
     list[str] | None,
@@ -35,7 +38,21 @@ _VALID = ("valid ", "bold green")
 _REFUSED = ("a start would refuse ", "bold red")
 
 
-def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson = False) -> None:
+Online = Annotated[
+    bool, typer.Option("--online", help="Also ask Datadog, with the stack's keys, what of the plan isn't wired.")
+]
+
+
+def plan_check(
+    ctx: typer.Context,
+    plan_file: PlanFile,
+    *,
+    history: History = None,
+    online: Online = False,
+    alert_url: AlertUrl = None,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
     """Check a plan: every problem at once, each with its line; and what the plan cannot do."""
     from rampart.plan.check import warnings
     from rampart.rollout.week import notes, week_problems, weeks_of, with_measured_clumps
@@ -48,7 +65,8 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     weeks = weeks_of(plan, answers)
     said = notes(plan, weeks)
     problems = written.placed([*query_findings(plan), *week_problems(weeks)])
-    told = written.placed(warnings(plan))
+    unwired = _unwired(ctx.obj(stack_name), submitted, alert_url) if online else []
+    told = written.placed([*warnings(plan), *unwired])
     criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
     document = {
         "valid": not problems,
@@ -63,12 +81,7 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     show(
         document,
         Text.assemble(_REFUSED if problems else _VALID, words(_title(plan), "bold"), f"  {submitted.digest[:12]}"),
-        words(" → ".join(f"{percentage(s.percent)} for {s.hold}" for s in plan.stages)),
-        Text(),
-        table(
-            ("criterion", "kind", "bar", "clump"),
-            [(words(c["name"], "bold"), c["kind"], c["bar"], c["clump"] or "") for c in criteria],
-        ),
+        *_overview(plan, criteria),
         *(words(each, "dim") for each in said),
         Text(),
         *rendered_all([*problems, *told], written.source),
@@ -77,6 +90,21 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     )
     if problems:
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _overview(plan: Plan, criteria: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
+    yield words(" → ".join(f"{percentage(s.percent)} for {s.hold}" for s in plan.stages))
+    yield Text()
+    yield table(
+        ("criterion", "kind", "bar", "clump"),
+        [(words(c["name"], "bold"), c["kind"], c["bar"], c["clump"] or "") for c in criteria],
+    )
+
+
+def _unwired(stack: Stack, plan: Plan, alert_url: str | None) -> list[Finding]:
+    from rampart_cli.datadog.wiring import wiring_findings
+
+    return wiring_findings(stack.datadog(), plan, alert_url)
 
 
 def plan_schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 - a schema is JSON with and without the option

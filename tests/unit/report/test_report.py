@@ -34,6 +34,7 @@ def run(story: Story, capsys: pytest.CaptureFixture[str]) -> Run:
             rollout_machine="",
             decision_machine="",
             dead_letters=nothing,
+            datadog=nothing,
             who=nothing,
         )
 

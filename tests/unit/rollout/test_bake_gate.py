@@ -183,7 +183,7 @@ def test_the_last_question_stands_for_its_full_time_even_at_night(world: World) 
     world.clock.at = datetime(2026, 3, 14, 3, 0, tzinfo=UTC)  # a Friday night
     world.tick()
     asked = world.gates.succeeded[gate]
-    assert (asked["next"], asked["lapses"]) == ("its end", "2026-03-15T03:00:00.000Z")
+    assert (asked["next"], asked["lapses"]) == ("completion", "2026-03-15T03:00:00.000Z")
 
 
 def test_the_question_names_what_people_must_report(world: World) -> None:

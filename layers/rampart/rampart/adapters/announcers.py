@@ -11,7 +11,7 @@ from botocore.parsers import ResponseParserError
 from rampart.adapters.datadog_api import DatadogApi, UnansweredError
 from rampart.errors import AnnouncementError
 from rampart.rollout.notice import Level, Notice
-from rampart.rollout.state import EventKind
+from rampart.rollout.state import Event, EventKind
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 SOURCE = "rampart"
 """The source of Rampart's events on the bus."""
+PERCENT_METRIC = "rampart.flag.percent"
+"""The gauge of a rollout's percentage, which dashboards draw."""
+_GAUGE = 3
+"""Datadog's number for a gauge: https://docs.datadoghq.com/api/latest/metrics/#submit-metrics"""
 _LONGEST_SUBJECT = 100
 _LONGEST_TITLE = 100
 _LONGEST_TEXT = 4000
@@ -96,7 +100,11 @@ class BusAnnouncer:
 
 
 class DatadogAnnouncer:
-    """Posts a Datadog event with the tags `rollout:…` and `kind:…`, which dashboards lay over their graphs."""
+    """Posts a Datadog event with the tags `rollout:…` and `kind:…`, which dashboards lay over their graphs.
+
+    Where the flag's percentage is known, it goes first, as a point of the gauge `rampart.flag.percent`: a point that
+    comes twice is one point, and an event would be two.
+    """
 
     name = "datadog"
 
@@ -116,6 +124,9 @@ class DatadogAnnouncer:
             "source_type_name": SOURCE,
         }
         try:
+            if event.percent is not None:
+                point = _point_of(event, event.percent)
+                self._api.call(lambda client: _submit(client, point))
             self._api.call(lambda client: _post(client, body))
         except UnansweredError as error:
             raise AnnouncementError(f"Datadog was not told about {event_id}: {error}") from error
@@ -126,6 +137,19 @@ def _post(client: ApiClient, body: object) -> object:
 
     api = EventsApi(client)  # type: ignore[no-untyped-call]  # its constructors have no types
     return api.create_event(body=cast("Any", body))  # plain dicts are accepted and checked
+
+
+def _point_of(event: Event, percent: float) -> dict[str, Any]:
+    points = [{"timestamp": int(event.at.timestamp()), "value": float(percent)}]
+    tags = [f"rollout:{event.rollout}", "managed_by:rampart"]
+    return {"series": [{"metric": PERCENT_METRIC, "type": _GAUGE, "points": points, "tags": tags}]}
+
+
+def _submit(client: ApiClient, body: object) -> object:
+    from datadog_api_client.v2.api.metrics_api import MetricsApi
+
+    api = MetricsApi(client)  # type: ignore[no-untyped-call]  # its constructors have no types
+    return api.submit_metrics(body=cast("Any", body))  # plain dicts are accepted and checked
 
 
 def subject_of(notice: Notice) -> str:

@@ -1,4 +1,4 @@
-"""The payload of the Datadog webhook that the README sets up, in fields, and what it asks for in plain words."""
+"""The payload of the webhook that `rampart datadog sync` makes, in fields, and what it asks for in plain words."""
 
 from __future__ import annotations
 
