@@ -43,7 +43,7 @@ def test_every_example_is_yaml_of_its_key(line: str) -> None:
 
 
 def test_the_defaults_of_the_schema_are_written_as_plans_write_them() -> None:
-    known = {"rollout": "letters", "owner": "us", "flags": ["a"], "timezone": "UTC"}
+    known: dict[str, Any] = {"rollout": "letters", "owner": "us", "flags": ["a"], "timezone": "UTC"}
     known |= {"criteria": {"dead letters": {"kind": "count", "query": "q", "at_most": 0}}}
     known |= {"stages": [{"percent": 100, "hold": "1d"}]}
     defaults = {key: said["default"] for key, said in plan_schema()["properties"].items() if "default" in said}
