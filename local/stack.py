@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from local.calendar_standin import CalendarStandIn
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.datadog_standin.server import QUERIES_PER_HOUR
 from local.deployment import deploy
@@ -20,6 +21,8 @@ from local.flipper_standin import FlipperStandIn
 from local.ministack import MiniStack, running
 
 STACK_NAME = "rampart"
+CALENDAR = "arn:aws:ssm:us-east-1:000000000000:document/changes"
+"""The organization's change calendar here, which is open unless someone closes it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class LocalStack:
     ministack: MiniStack
     flipper: FlipperStandIn
     datadog: DatadogStandIn
+    calendars: CalendarStandIn
     outputs: Mapping[str, str]
     alert_token: str
 
@@ -156,13 +160,14 @@ def _post(stack: LocalStack, path: str, document: Mapping[str, Any]) -> dict[str
     return body
 
 
-def _parameters(flipper: FlipperStandIn, datadog: DatadogStandIn) -> dict[str, str]:
+def _parameters(flipper: FlipperStandIn, datadog: DatadogStandIn, calendars: CalendarStandIn) -> dict[str, str]:
     """The stack's parameters here: the stand-ins' addresses, and a higher alert limit than any test needs.
 
     A throttled call is answered 429 here whatever the template says, so that throttling hides what the function does.
     """
     rates = dict.fromkeys(("AlertRate", "AlertBurst"), "10000")
-    return {"FlipperUrl": flipper.api, "DatadogUrl": datadog.url, **rates}
+    asked = {"ChangeCalendars": CALENDAR, "ChangeCalendarUrl": calendars.url}
+    return {"FlipperUrl": flipper.api, "DatadogUrl": datadog.url, **asked, **rates}
 
 
 @contextmanager
@@ -191,6 +196,7 @@ def running_stack(
             minute_seconds=minute_seconds,
             queries_per_hour=QUERIES_PER_HOUR * looks_per_minute,
         ) as datadog,
+        CalendarStandIn(CALENDAR) as calendars,
         running(enforce_iam=True) as ministack,
     ):
         vault = ministack.client("secretsmanager")
@@ -200,5 +206,5 @@ def running_stack(
             "rampart/alerts": {"token": alert_token},
         }.items():
             vault.create_secret(Name=name, SecretString=json.dumps(value))
-        outputs = deploy(ministack, stack_name=STACK_NAME, parameters=_parameters(flipper, datadog))
-        yield LocalStack(ministack, flipper, datadog, outputs, alert_token)
+        outputs = deploy(ministack, stack_name=STACK_NAME, parameters=_parameters(flipper, datadog, calendars))
+        yield LocalStack(ministack, flipper, datadog, calendars, outputs, alert_token)

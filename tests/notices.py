@@ -8,12 +8,13 @@ from pathlib import Path
 from rampart.errors import FlagStoreError, RollbackUndoneError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind
 from rampart.rollout.notice import Notice, notice_of
 from rampart.rollout.request import Cause
 from rampart.rollout.state import Event, EventKind
 from rampart.words import timestamp
-from tests.unit.rollout.world import COMPLAINTS, EXECUTION, FLAG, PLAN, ROLLOUT, World
+from tests.unit.rollout.world import COMPLAINTS, EXECUTION, FLAG, PLAN, World
 
 PAGE = Path(__file__).parents[1] / "docs" / "notices.md"
 REASON = "Datadog monitor 4711 alerts: download errors"
@@ -184,6 +185,18 @@ def abandoned(world: World) -> None:
     world.roll_back(Cause.ABANDON, reason="no longer needed", by="Ann")
 
 
+def frozen(world: World) -> None:
+    freeze = Freeze(by="Ann", note="an incident elsewhere", at=world.clock.now())
+    world.store.told.append(freeze.event(EventKind.FROZEN, freeze.at, freeze.by, str(freeze)))
+
+
+def thawed(world: World) -> None:
+    frozen(world)
+    now = world.clock.now()
+    freeze = Freeze(by="Ann", note="an incident elsewhere", at=now)
+    world.store.told.append(freeze.event(EventKind.THAWED, now, "Ann", "Ann lets rollouts advance again"))
+
+
 STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (started, EventKind.STARTED),
     (refused, EventKind.REFUSED),
@@ -205,6 +218,8 @@ STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (resumed, EventKind.RESUMED),
     (completed, EventKind.COMPLETED),
     (abandoned, EventKind.ABANDONED),
+    (frozen, EventKind.FROZEN),
+    (thawed, EventKind.THAWED),
 )
 
 
@@ -214,10 +229,9 @@ def notice(story: Callable[[World], None], kind: EventKind) -> Notice:
     world.flags.put(FlagReading(FLAG))
     story(world)
     event: Event = next(each for each in reversed(world.store.told) if each.kind is kind)
-    event_id = f"{ROLLOUT}/EVENT#{timestamp(event.at)}#000007.0"
-    return notice_of(
-        event_id, event, world.store.states.get(ROLLOUT), world.store.gates.get(ROLLOUT), world.clock.now()
-    )
+    event_id = f"{event.rollout}/EVENT#{timestamp(event.at)}#000007.0"
+    state, gate = world.store.states.get(event.rollout), world.store.gates.get(event.rollout)
+    return notice_of(event_id, event, state, gate, world.clock.now())
 
 
 def page() -> Iterator[str]:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from rampart.finding import FindingKind, kinds_in
-from rampart.plan import check, problems, query_lint
+from rampart.plan import check, policy, problems, query_lint
 from rampart.rollout import refusals
 from rampart_cli import replay, strict_yaml
 from rampart_cli.datadog import wiring
@@ -21,6 +21,7 @@ _SECTIONS = (
     ("The file", "`rampart plan check` and `start`, before anything else.", (strict_yaml,)),
     ("The plan", "`rampart plan check` and `start`: a value that a plan can't have.", (problems,)),
     ("Queries", "`rampart plan check`, `plan import --bindings` and `start`.", (query_lint,)),
+    ("The policy", "`rampart plan check --policy` and `start`.", (policy,)),
     ("Refused starts and resumes", "The code is the execution's error, unless there are several.", (refusals,)),
     ("Warnings", "`rampart plan check`: what a plan can't decide.", (check,)),
     ("Wiring", "`rampart plan check --online` and `start`: what an alert can't do.", (wiring,)),

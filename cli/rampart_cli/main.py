@@ -41,6 +41,8 @@ _COMMANDS = {
     "rollback": "decide.rollback",
     "resume": "decide.resume",
     "abandon": "decide.abandon",
+    "freeze": "freeze.freeze",
+    "thaw": "freeze.thaw",
     "events": "events.events",
     "evaluations": "evaluations.evaluations",
     "report": "report.report",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
     from rampart.rollout.state import Evaluation, Event, RolloutState, Status
 
@@ -28,6 +29,15 @@ class Records(Protocol):
         """Everything that happened, oldest first, by sort key."""
 
     def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]: ...
+
+    def freeze(self) -> Freeze | None:
+        """What stops every advance of the stack."""
+
+    def put_freeze(self, freeze: Freeze, event: Event) -> None:
+        """Stop every advance; raises ConflictError where a freeze stands already."""
+
+    def lift_freeze(self, freeze: Freeze, event: Event) -> None:
+        """Let rollouts advance again; raises ConflictError where this freeze doesn't stand."""
 
     def plan_document(self, rollout: str, plan_hash: str) -> str | None:
         """The plan as it was submitted, JSON."""

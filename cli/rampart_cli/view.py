@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
     from rampart.rollout.situation import Situation
     from rampart.rollout.state import Evaluation, Event, RolloutState
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 LAST_EVENTS = 8
 
 
-def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event], now: datetime) -> dict[str, Any]:
+def status_view(
+    state: RolloutState, gate: Gate | None, events: Sequence[Event], now: datetime, frozen: Freeze | None = None
+) -> dict[str, Any]:
     """How a rollout stands; task tokens are left out, since anyone who holds one can answer for everyone."""
-    found = situation_of(state, gate, now)
+    found = situation_of(state, gate, now, frozen)
     return {
         "rollout": state.rollout,
         "title": state.plan.title or state.rollout,

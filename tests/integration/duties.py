@@ -42,10 +42,15 @@ MONITOR = {
     "query": "sum(last_5m):sum:blanks.errors{*}.as_count() > 1000000",
     "message": "{{#is_alert}}@webhook-rampart-letters{{/is_alert}}",
 }
+POLICY = b"{policy: letters, rules: [{fewest_stages: 1, reason: A plan has stages}]}"
 Story = dict[str, Any]
 """What was seen of a run, without its times."""
 _MINUTE = 60
 _HOURS_OF_DATA = 4
+CALENDAR = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/changes"
+"""The organization's change calendar, which is open."""
+CHANGE_CONTROL = {"ChangeCalendars": CALENDAR, "PolicyUri": "s3://policies/policy.yaml"}
+"""The parameters without which functions need fewer permissions."""
 
 
 def scenario(now: float) -> Scenario:
@@ -293,7 +298,7 @@ DUTIES: dict[str, Callable[[World], Story]] = {
 
 def run(function: str, allowed: Sequence[Permission], flipper: FlipperStandIn, datadog: DatadogStandIn) -> Story:
     """Let a function do all its duties with these permissions, in a world of its own, and tell what was seen."""
-    template = Template(FlipperUrl=flipper.api, DatadogUrl=datadog.url)
+    template = Template(FlipperUrl=flipper.api, DatadogUrl=datadog.url, **CHANGE_CONTROL)
     guard = Guard(template, list(allowed))
     flipper.state.gates.clear()
     datadog.state.events.posted.clear()
@@ -330,6 +335,7 @@ def _aws(guard: Guard, environment: dict[str, str]) -> Iterator[tuple[Any, Any, 
         events.register("before-parameter-build", guard)
         events.register("before-call.sfn", _answer_of_machines)
         events.register("before-call.lambda.Invoke", _answer_of_lambda)
+        events.register("before-call.ssm.GetCalendarState", _answer_of_calendars)
         yield tables, queue, url
 
 
@@ -344,6 +350,8 @@ def _build(tables: Any, queue: Any) -> str:
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(value))
     boto3.client("sns").create_topic(Name="Topic")
     boto3.client("events").create_event_bus(Name="Bus")
+    boto3.client("s3").create_bucket(Bucket="policies")
+    boto3.client("s3").put_object(Bucket="policies", Key="policy.yaml", Body=POLICY)
     return str(queue.create_queue(QueueName="RollbackQueue")["QueueUrl"])
 
 
@@ -355,3 +363,7 @@ def _answer_of_machines(params: Mapping[str, Any], **_: object) -> tuple[SimpleN
 
 def _answer_of_lambda(**_: object) -> tuple[SimpleNamespace, Story]:
     return SimpleNamespace(status_code=202), {}
+
+
+def _answer_of_calendars(**_: object) -> tuple[SimpleNamespace, Story]:
+    return SimpleNamespace(status_code=200), {"State": "OPEN"}

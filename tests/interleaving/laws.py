@@ -14,6 +14,8 @@ def always(world: World) -> str:
     """The laws of every moment."""
     if world.percent > world.approved:
         return f"the flag is at {world.percent:g}%, and no one ever approved more than {world.approved:g}%"
+    if world.ceiling is not None and world.percent > world.ceiling:
+        return f"every advance was stopped at {world.ceiling:g}%, and the flag is at {world.percent:g}%"
     once = [event for event in world.log if event[0] in _ONCE]
     if len(once) != len(set(once)):
         return "the same thing was done and told twice"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from rampart.errors import (
     ConflictError,
     FlagStoreError,
+    FrozenError,
     GateClosedError,
     GateError,
     QueueError,
@@ -121,6 +122,8 @@ class World(NamedTuple):
     """Ticks that may still come before the last one."""
     last: bool = False
     """Whether the last tick came: nothing fails any more."""
+    frozen: bool = False
+    """Whether someone stopped every advance."""
     tells: bool = True
     """Whether EventBridge tells of executions that ended badly."""
     # What only the laws look at.
@@ -136,6 +139,8 @@ class World(NamedTuple):
     """Attempts whose rollback was asked for."""
     waived: float | None = None
     """The highest count that a person saw fail and waived."""
+    ceiling: float | None = None
+    """While every advance is stopped: where the flag was then, or where an advance that had begun was going."""
     turned_down: float | None = None
     """What another writer lowered the flag to, while no advance was under way that could have looked before."""
     raised: bool = False
@@ -199,6 +204,7 @@ class Outside:
             "store.state": world.record,
             "store.gate": world.gate,
             "store.claims": ROLLOUT if world.claimed else "",
+            "store.freeze": world.frozen,
             "store.watched": (ROLLOUT,) if self.is_watched(world.state) else (),
             "metrics.read": world.errors,
         }[name]
@@ -222,7 +228,10 @@ class Outside:
         answered: str | None,
         release: bool,
         at_epoch: bool,
+        unless_frozen: bool,
     ) -> tuple[World, Reply]:
+        if unless_frozen and world.frozen:
+            return world, Reply(error=FrozenError)
         holds = world.state.epoch == before.model.epoch or not at_epoch
         if not (holds and (world.claimed or not release) and self.is_answered(world, answered)):
             return world, Reply(error=ConflictError)
@@ -354,6 +363,12 @@ def order(world: World, what: tuple[Any, ...]) -> World:
     if what in world.orders:
         return world
     return world._replace(orders=tuple(sorted((*world.orders, what), key=_rank)))
+
+
+def frozen(world: World) -> World:
+    """Someone stops every advance; one that has begun may still end."""
+    going = world.state.intent.percent if world.state.intent else 0.0
+    return world._replace(frozen=True, ceiling=max(world.percent, going))
 
 
 def landed(world: World, write: LateWrite) -> World:

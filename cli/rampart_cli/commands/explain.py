@@ -28,7 +28,7 @@ def explain(
     """Explain why a rollout is where it is: since when, by what evidence, what is next, and what would change it."""
     stack: Stack = ctx.obj(stack_name)
     state, gate, now = stack.state(rollout), stack.records.gate(rollout), stack.now()
-    found = situation_of(state, gate, now)
+    found = situation_of(state, gate, now, stack.records.freeze())
     criteria, commands = _criteria(state), commands_for(state, gate, found)
     show(
         {

@@ -24,9 +24,9 @@ def list_rollouts(
 ) -> None:
     """List every rollout that is live or waits for a person, however long, those that need one first."""
     stack: Stack = ctx.obj(stack_name)
-    now = stack.now()
+    now, frozen = stack.now(), stack.records.freeze()
     states = [*stack.open_rollouts(), *(stack.finished_rollouts() if everything else ())]
-    found = [(state, situation_of(state, stack.records.gate(state.rollout), now)) for state in states]
+    found = [(state, situation_of(state, stack.records.gate(state.rollout), now, frozen)) for state in states]
     found.sort(key=lambda each: (_FIRST[each[1].urgency], each[0].rollout))
     if not found:
         hint = "" if everything else " Finished ones: rampart list --all"

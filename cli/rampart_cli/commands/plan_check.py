@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,6 +39,9 @@ _VALID = ("valid ", "bold green")
 _REFUSED = ("a start would refuse ", "bold red")
 
 
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", metavar="FILE", help="Hold the plan to this policy, as a start would.")
+]
 Online = Annotated[
     bool, typer.Option("--online", help="Also ask Datadog, with the stack's keys, what of the plan isn't wired.")
 ]
@@ -48,6 +52,7 @@ def plan_check(
     plan_file: PlanFile,
     *,
     history: History = None,
+    policy_file: PolicyFile = None,
     online: Online = False,
     alert_url: AlertUrl = None,
     stack_name: StackName = DEFAULT_STACK,
@@ -64,7 +69,7 @@ def plan_check(
     plan = with_measured_clumps(submitted, answers)
     weeks = weeks_of(plan, answers)
     said = notes(plan, weeks)
-    problems = written.placed([*query_findings(plan), *week_problems(weeks)])
+    problems = written.placed([*query_findings(plan), *week_problems(weeks), *_breaches(policy_file, submitted)])
     unwired = _unwired(ctx.obj(stack_name), submitted, alert_url) if online else []
     told = written.placed([*warnings(plan), *unwired])
     criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
@@ -99,6 +104,14 @@ def _overview(plan: Plan, criteria: Sequence[dict[str, Any]]) -> Iterator[Render
         ("criterion", "kind", "bar", "clump"),
         [(words(c["name"], "bold"), c["kind"], c["bar"], c["clump"] or "") for c in criteria],
     )
+
+
+def _breaches(policy_file: Path | None, plan: Plan) -> list[Finding]:
+    if policy_file is None:
+        return []
+    from rampart_cli.policy_file import read_policy
+
+    return list(read_policy(policy_file).findings(plan))
 
 
 def _unwired(stack: Stack, plan: Plan, alert_url: str | None) -> list[Finding]:

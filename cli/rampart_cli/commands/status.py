@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
     from rampart.rollout.state import Event, RolloutState
     from rampart_cli.stack import Stack
@@ -50,20 +51,23 @@ def status(
 class _Seen:
     """One rollout as one look found it."""
 
-    def __init__(self, state: RolloutState, gate: Gate | None, events: Sequence[Event], now: datetime) -> None:
+    def __init__(
+        self, state: RolloutState, gate: Gate | None, events: Sequence[Event], now: datetime, frozen: Freeze | None
+    ) -> None:
         self.state, self.gate, self.events = state, gate, events
-        self.found = situation_of(state, gate, now)
-        self.view: dict[str, Any] = status_view(state, gate, events, now)
+        self.found = situation_of(state, gate, now, frozen)
+        self.view: dict[str, Any] = status_view(state, gate, events, now, frozen)
 
 
 def _look(stack: Stack, rollouts: Sequence[str] | None) -> list[_Seen]:
-    states = map(stack.state, rollouts) if rollouts else stack.open_rollouts()
+    states, frozen = map(stack.state, rollouts) if rollouts else stack.open_rollouts(), stack.records.freeze()
     return [
         _Seen(
             state,
             stack.records.gate(state.rollout),
             tuple(stack.records.events(state.rollout).values()),
             stack.now(),
+            frozen,
         )
         for state in states
     ]

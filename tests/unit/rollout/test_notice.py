@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from rampart.rollout.freeze import EVERY_ROLLOUT
 from rampart.rollout.notice import Level, console_link, notice_of
 from rampart.rollout.state import EventKind
 from tests import notices
@@ -28,7 +29,8 @@ def test_the_page_shows_every_notice_as_it_is() -> None:
 @STORIES
 def test_a_subject_says_what_and_which(story: Story, kind: EventKind) -> None:
     found = notices.notice(story, kind)
-    assert "Letters from the new source" in found.subject or (kind is EventKind.REFUSED and ROLLOUT in found.subject)
+    names = {EventKind.REFUSED: ROLLOUT, EventKind.FROZEN: EVERY_ROLLOUT, EventKind.THAWED: EVERY_ROLLOUT}
+    assert names.get(kind, "Letters from the new source") in found.subject
     assert len(found.subject) <= 100
     assert "\n" not in found.subject
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from rampart.errors import FlagStoreError, RollbackUndoneError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause
 from rampart.rollout.situation import Act, Phase, Situation, Urgency, situation_of
-from rampart.rollout.state import Intent
+from rampart.rollout.state import Intent, Stop
 from tests.unit.rollout.world import COMPLAINTS, FLAG, OFFICE_HOURS, PLAN, ROLLOUT, World
 
 
@@ -161,6 +163,13 @@ def it_is_abandoned(world: World) -> None:
     world.roll_back(Cause.ABANDON)
 
 
+def the_change_calendar_closes(world: World) -> None:
+    it_holds(world)
+    until = world.clock.now() + timedelta(hours=2)
+    stop = Stop(why="the change calendar 'freeze' is closed", until=until)
+    world.store.states[ROLLOUT] = world.state.changed(stop=stop)
+
+
 Given = Callable[[World], None]
 ROLL_BACK = (Act.ROLL_BACK,)
 TABLE: list[tuple[Given, Phase, str, str, str, tuple[Act, ...], Urgency]] = [
@@ -302,6 +311,15 @@ TABLE: list[tuple[Given, Phase, str, str, str, tuple[Act, ...], Urgency]] = [
         Urgency.ACT,
     ),
     (
+        the_change_calendar_closes,
+        Phase.STOPPED,
+        "Holding at 1%: changes are closed",
+        "the change calendar 'freeze' is closed.",
+        "It is asked again Tue 2026-03-10 12:10 EDT; rollbacks go on.",
+        ROLL_BACK,
+        Urgency.NONE,
+    ),
+    (
         it_cannot_be_rolled_back,
         Phase.ROLLING_BACK,
         "ROLLING BACK 25% → 0%: not verified yet",
@@ -384,6 +402,25 @@ def test_nothing_contradicts_itself(world: World, given: Given) -> None:
     assert all(text == "" or text.endswith(".") for text in (found.why, found.next))
     if Act.APPROVE in found.acts:
         assert world.state.effective_verdict in (Verdict.PASS, "waived"), "a pass is said only of evidence that passes"
+
+
+@pytest.mark.parametrize("given", [it_holds, it_asks, someone_approved, its_hold_is_over, its_hold_is_over_at_night])
+def test_a_freeze_is_said_of_everything_that_could_advance(world: World, given: Given) -> None:
+    given(world)
+    freeze = Freeze(by="Ann", note="an incident elsewhere", at=world.clock.now())
+    found = situation_of(world.state, world.store.gates.get(ROLLOUT), world.clock.now(), freeze)
+    assert (found.phase, found.acts) == (Phase.STOPPED, ROLL_BACK)
+    assert "Ann froze every rollout" in found.why
+    assert "an incident elsewhere" in found.why
+
+
+@pytest.mark.parametrize("given", [it_cannot_be_rolled_back, it_is_rolled_back, someone_lowers_the_flag, flipper_fails])
+def test_a_freeze_hides_nothing_that_is_worse(world: World, given: Given) -> None:
+    given(world)
+    freeze = Freeze(by="Ann", note="an incident elsewhere", at=world.clock.now())
+    assert situation_of(world.state, None, world.clock.now(), freeze) == situation_of(
+        world.state, None, world.clock.now()
+    )
 
 
 def test_where_no_one_is_asked_it_says_so(world: World) -> None:

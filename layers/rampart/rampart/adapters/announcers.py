@@ -31,8 +31,8 @@ _LONGEST_TITLE = 100
 _LONGEST_TEXT = 4000
 
 _BAD = frozenset({EventKind.ROLLING_BACK, EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN})
-_WORRYING = frozenset({EventKind.DRIFTED, EventKind.BLIND, EventKind.HELD})
-_GOOD = frozenset({EventKind.ADVANCED, EventKind.COMPLETED, EventKind.SIGHTED, EventKind.RESTORED})
+_WORRYING = frozenset({EventKind.DRIFTED, EventKind.BLIND, EventKind.HELD, EventKind.FROZEN})
+_GOOD = frozenset({EventKind.ADVANCED, EventKind.COMPLETED, EventKind.SIGHTED, EventKind.RESTORED, EventKind.THAWED})
 
 
 class TopicAnnouncer:

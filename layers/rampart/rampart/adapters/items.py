@@ -8,6 +8,7 @@
 | evaluation | `ROLLOUT#id` / `EVALUATION#time` | `evidence` as compressed JSON, `judgements` as JSON text, `expires` |
 | event | `ROLLOUT#id` / `EVENT#time#n` | `details`: JSON text; `telling_CHANNEL`, `told_CHANNEL`. Machines write too |
 | claim | `FLAG#name` / `CLAIM` | |
+| freeze | `ROLLOUT#all rollouts` / `FREEZE` | its events are in the same partition |
 
 Times are text of one width, so that comparing text compares times. What may hold any JSON is kept as text: a number of
 DynamoDB's has a smaller range than a float. Attributes that a model does not know are ignored: a later Rampart may add
@@ -37,6 +38,7 @@ from rampart.model import Model
 from rampart.numbers import finite
 from rampart.plan.model import Plan
 from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.freeze import EVERY_ROLLOUT, Freeze
 from rampart.rollout.gate import Gate, Question
 from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, RolloutState
 from rampart.words import timestamp
@@ -130,6 +132,20 @@ def _drift_in_words(text: str) -> Drift:
         unread = text.partition(": ")[2].removesuffix(" cannot be read")
         return Drift(side=DriftSide.UNREAD, flag=unread, record=0)
     return Drift.model_validate({"reads": None, **found.groupdict(), "since": None})
+
+
+FREEZE = rollout_key(EVERY_ROLLOUT, "FREEZE")
+"""Keys of what stops every advance: those who may write it may write this partition, and no other."""
+
+
+def freeze_attributes(freeze: Freeze) -> Attributes:
+    """A freeze's attributes."""
+    return _fields(freeze) | FREEZE | {"schema_version": SCHEMA_VERSION}
+
+
+def freeze_from(attributes: Mapping[str, Any]) -> Freeze:
+    """A freeze; raises ValueError when it cannot be understood."""
+    return Freeze.model_validate(_known(Freeze, attributes))
 
 
 def plan_attributes(state: RolloutState, submitted: str) -> Attributes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from rampart.adapters.clock import SystemClock
 from rampart.entry.settings import (
     AdvanceSettings,
+    CalendarSettings,
     DatadogSettings,
     EvaluateSettings,
     FlagSettings,
@@ -29,8 +30,17 @@ if TYPE_CHECKING:
     from rampart.entry.endpoint import TokenSource
     from rampart.rollout.advance import Advance
     from rampart.rollout.evaluate import Evaluate
+    from rampart.rollout.freeze import ChangeCalendars
     from rampart.rollout.notify import Notify
-    from rampart.rollout.ports import Clock, FlagStore, Gates, MetricSource, RollbackQueue, RolloutStore
+    from rampart.rollout.ports import (
+        Clock,
+        FlagStore,
+        Gates,
+        MetricSource,
+        PolicySource,
+        RollbackQueue,
+        RolloutStore,
+    )
     from rampart.rollout.prepare import Prepare
     from rampart.rollout.request import RollbackRequest
     from rampart.rollout.rollback import RollbackResult
@@ -65,6 +75,8 @@ class Wiring:
             flags=self._flags(settings),
             # A person waits to learn which query is the bad one, and prefers the rate limit's wait to another start.
             metrics=self._metrics(settings, patience_seconds=20, split_refused=True),
+            calendars=_calendars(settings),
+            policy=_policy(settings.policy_uri),
             clock=self.clock,
         )
 
@@ -77,6 +89,7 @@ class Wiring:
             store=self.store,
             flags=self._flags(settings),
             metrics=self._metrics(settings, patience_seconds=5),  # the state machine tries again
+            calendars=_calendars(settings),
             clock=self.clock,
         )
 
@@ -193,11 +206,29 @@ def _table() -> DynamoRolloutStore:
     return DynamoRolloutStore(TableSettings.from_environment().table_name, client("dynamodb"))
 
 
-def client(service: str, *, connect_timeout: float = 2, read_timeout: float = 4) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
-    """A boto3 client with one retry, whose timeouts (seconds) fit the shortest function (14 s)."""
+def _calendars(settings: CalendarSettings) -> ChangeCalendars:
+    from rampart.adapters.change_calendars import SsmChangeCalendars
+    from rampart.rollout.freeze import NO_CALENDARS
+
+    names = [name.strip() for name in settings.change_calendars.split(",") if name.strip()]
+    if not names:
+        return NO_CALENDARS
+    return SsmChangeCalendars(names, client("ssm", url=settings.change_calendar_url))
+
+
+def _policy(uri: str) -> PolicySource | None:
+    if not uri:
+        return None
+    from rampart.adapters.policy_file import S3Policy
+
+    return S3Policy(uri, client("s3"))
+
+
+def client(service: str, *, url: str = "", connect_timeout: float = 2, read_timeout: float = 4) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
+    """A boto3 client with one retry, whose timeouts (seconds) fit the shortest function; `url` replaces AWS's."""
     import boto3  # costs 300 ms: only where a client is wanted
     from botocore.config import Config
 
     retries = {"total_max_attempts": 2, "mode": "standard"}
     config = Config(connect_timeout=connect_timeout, read_timeout=read_timeout, retries=retries)  # type: ignore[arg-type]  # a TypedDict that only type checkers know
-    return boto3.client(service, config=config)  # type: ignore[call-overload]  # the service's name is not literal
+    return boto3.client(service, config=config, endpoint_url=url or None)  # type: ignore[call-overload]  # the service's name is not literal

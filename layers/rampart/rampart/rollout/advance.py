@@ -9,17 +9,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from rampart.errors import ConflictError, FlagStoreError
+from rampart.errors import ConflictError, FlagStoreError, FrozenError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.climb import climb, step_down
 from rampart.rollout.drift import Drift
+from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.gate import Gate, GateKind
 from rampart.rollout.guards import NOBODY_TO_ASK, judge_monitors
 from rampart.rollout.lower import USUAL_TRIES, look_at_all, lower
 from rampart.rollout.permission import Refusal, has_turned, is_waived, permit
 from rampart.rollout.ports import Clock, FlagStore, MonitorSource, RolloutStore
 from rampart.rollout.sight import astray
-from rampart.rollout.state import CLOSED, Event, EventKind, Intent, RolloutState, Standing, Status
+from rampart.rollout.state import CLOSED, Event, EventKind, Intent, RolloutState, Standing, Status, Stop
 from rampart.rollout.waiver import Override
 from rampart.words import percentage
 
@@ -39,7 +40,7 @@ class AdvanceOutcome(StrEnum):
     COMPLETED = "completed"
     """The last stage is done; the flags are free."""
     ASTRAY = "astray"
-    """Before the first stage a flag is not at 0%, or gone: the attempt ends before it began."""
+    """Before the first stage a flag is not at 0%, or gone, or every advance is frozen: it ends before it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Advance:
     store: RolloutStore
     flags: FlagStore
     metrics: MonitorSource = NOBODY_TO_ASK
+    calendars: ChangeCalendars = NO_CALENDARS
     clock: Clock
     tries: int = USUAL_TRIES
 
@@ -104,7 +106,10 @@ class Advance:
             return self._take_back(state, intent, unguarded.why, now)
         begun = intent.changed(at=now)
         again = state.moved(now, intent=begun, cut_off=now)
-        self.store.commit(state, again)
+        try:
+            self.store.commit(state, again, unless_frozen=True)
+        except FrozenError as frozen:
+            return self._take_back(state, intent, str(frozen), now)
         return self._raise_flags(again, begun)
 
     def _step(self, state: RolloutState, gate_id: str | None, wanted: str) -> AdvanceResult:
@@ -112,17 +117,30 @@ class Advance:
         gate = self.store.gate(state.rollout) if gate_id else None
         permitted = self._permitted(state, gate_id, gate, now)
         if isinstance(permitted, Refusal):
-            if state.gate is not None and state.gate.id == gate_id:  # a repetition tells nothing twice
-                return self._hold(state, state.moved(now, gate=None), permitted.why, wanted)
-            return AdvanceResult.of(AdvanceOutcome.STALE, state, permitted.why)
+            return self._refused(state, gate_id, permitted.why, now)
         answered = gate_id if gate is not None and gate.kind is not GateKind.BAKE else None
         if state.next_stage == len(state.plan.stages):
             return self._complete(state, answered, wanted, now)
+        stop = stop_of(self.calendars, now) if state.standing is not None else None
+        if stop is not None:  # for the first stage they were asked at the start
+            return self._refused(state, gate_id, stop.why, now, stop)
         percent = state.plan.stages[state.next_stage].percent
         intent = Intent(gate=wanted, stage=state.next_stage, percent=percent, at=now)
         after = state.moved(now, intent=intent, overrides=permitted)
-        self.store.commit(state, after, answered=answered)
+        try:
+            self.store.commit(state, after, answered=answered, unless_frozen=True)
+        except FrozenError as frozen:
+            return self._refused(state, gate_id, str(frozen), now)
         return self._raise_flags(after, intent)
+
+    def _refused(
+        self, state: RolloutState, gate_id: str | None, why: str, now: datetime, stop: Stop | None = None
+    ) -> AdvanceResult:
+        if state.standing is None and gate_id is None:  # there is no stage to be held yet
+            return AdvanceResult.of(AdvanceOutcome.ASTRAY, state, why)
+        if state.gate is not None and state.gate.id == gate_id:  # a repetition tells nothing twice
+            return self._hold(state, state.moved(now, gate=None, stop=stop), why, gate_id)
+        return AdvanceResult.of(AdvanceOutcome.STALE, state, why)
 
     def _permitted(
         self, state: RolloutState, gate_id: str | None, gate: Gate | None, now: datetime
@@ -255,6 +273,7 @@ def _advanced(state: RolloutState, intent: Intent, now: datetime) -> RolloutStat
         intent=None,
         gate=None,
         drift=None,
+        stop=None,
         unread_since=None,
         passed_gate=intent.gate,
         own_write=state.written(now),

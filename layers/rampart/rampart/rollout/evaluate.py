@@ -19,6 +19,7 @@ from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
 from rampart.rollout.drift import Drift, cause_of
 from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind, OpenGate
 from rampart.rollout.guards import judge_monitors
 from rampart.rollout.lower import look_at_all
@@ -212,13 +213,18 @@ class Evaluate:
             return self._check_execution(state)  # nothing to say at this gate, but someone must be waiting there
         # What is asked about must have been judged while this gate was open: an answer counts for fresh evidence only.
         fresh = state.latest is not None and state.latest.at >= gate.opened
-        if fresh and may_ask(state, now):  # in the dark too: a person may go on where no machine can
+        frozen = self._frozen(state) if fresh and may_ask(state, now) else None
+        if frozen is None and fresh and may_ask(state, now):  # in the dark too: a person may where no machine can
             self.gates.succeed(gate.token, answer_of(state, now))
             return ("hold is over: asked",)
         if gate.kind is GateKind.BLIND:
             return self._check_execution(state)
         self.gates.keep_alive(gate.token)
-        return ("kept alive",)
+        return (f"kept alive: {frozen}",) if frozen else ("kept alive",)
+
+    def _frozen(self, state: RolloutState) -> Freeze | None:
+        """What would stop the advance that is to be asked about; the end of a rollout raises nothing."""
+        return None if state.next_stage == len(state.plan.stages) else self.store.freeze()
 
     def _remind(self, state: RolloutState, now: datetime) -> None:
         """Tell people again of a question that no one has answered."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -17,18 +16,22 @@ from rampart.errors import (
     FlagCredentialsError,
     FlagStoreError,
     MonitorsUnreadableError,
+    PolicyUnreadableError,
     UnknownFlagError,
 )
 from rampart.evidence.criteria import Scope
 from rampart.evidence.series import Measured, Unavailable
 from rampart.finding import Finding, FindingKind
 from rampart.model import Model
-from rampart.plan.model import ROLLOUT_FORM, Plan, RateSpec, ValueSpec, WhenBlind
+from rampart.plan.model import Plan, RateSpec, ValueSpec, WhenBlind
+from rampart.plan.policy import Policy
 from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_findings
 from rampart.rollout import refusals
+from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.guards import monitor_problems
-from rampart.rollout.ports import Clock, FlagStore, MetricSource, RolloutStore
+from rampart.rollout.ports import Clock, FlagStore, MetricSource, PolicySource, RolloutStore
+from rampart.rollout.refused import refused_event, rollout_named_in
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
 from rampart.words import day, moment, percentage
@@ -37,9 +40,6 @@ HISTORY = timedelta(days=7)
 """How far back a query must have found something, the clump is measured, and the criteria are judged."""
 _HOUR = 3600
 _LEAST_HEARTBEAT = timedelta(minutes=3)
-_MOST_TOLD = 2000
-"""Characters of why a start was refused; its event keeps every problem."""
-_ROLLOUT = re.compile(ROLLOUT_FORM)
 
 
 class Resume(Model):
@@ -107,6 +107,9 @@ class Prepare:
     store: RolloutStore
     flags: FlagStore
     metrics: MetricSource
+    calendars: ChangeCalendars = NO_CALENDARS
+    policy: PolicySource | None = None
+    """None where the organization has no policy."""
     clock: Clock
 
     def __call__(self, document: Mapping[str, Any], execution: str) -> Ready | Refused:
@@ -116,8 +119,9 @@ class Prepare:
         StoreError.
         """
         answer = self._answer(document, execution)
-        if isinstance(answer, Refused) and (rollout := _named_in(document)) is not None:
-            self.store.note(self._refusal(answer, rollout, document, execution))
+        if isinstance(answer, Refused) and (rollout := rollout_named_in(document)) is not None:
+            state, now = self.store.state(rollout), self.clock.now()
+            self.store.note(refused_event(answer.problems, rollout, state, document, execution, now))
         return answer
 
     def _answer(self, document: Mapping[str, Any], execution: str) -> Ready | Refused:
@@ -130,37 +134,18 @@ class Prepare:
             return Refused(tuple(problems_of(error, Resume if is_resume else Plan)), refusals.INVALID_PLAN)
         return self._start(plan, document, execution)
 
-    def _refusal(self, refused: Refused, rollout: str, document: Mapping[str, Any], execution: str) -> Event:
-        """What people are told about a refused start or resume: its only trace, where there is no rollout yet."""
-        state = self.store.state(rollout)
-        wish = document.get("resume")
-        what = "start" if wish is None else "resume"
-        by = str((document.get("owner") if wish is None else wish.get("by")) or "rampart")
-        message = f"{what} refused: {' '.join(map(str, refused.problems))}"
-        details = {"execution": execution, "problems": [each.to_wire() for each in refused.problems]}
-        now = self.clock.now()
-        if state is not None:
-            return state.event(now, EventKind.REFUSED, message[:_MOST_TOLD], by=by, **details)
-        return Event(
-            at=now,
-            kind=EventKind.REFUSED,
-            rollout=rollout,
-            attempt=0,
-            by=by,
-            message=message[:_MOST_TOLD],
-            details=details,
-        )
-
     def _start(self, plan: Plan, document: Mapping[str, Any], execution: str) -> Ready | Refused:
         now = self.clock.now()
         existing = self.store.state(plan.rollout)
         if existing is not None and existing.execution == execution:
             return Ready.of(existing)  # a repetition of this very start
-        problems = [*_name_problems(plan, existing), *_calendar_problems(plan, now)]
+        problems = [*_name_problems(plan, existing), *_calendar_problems(plan, now), *self._stops(now)]
         claims = [*self._claim_problems(plan)]
         # Where a flag is another rollout's, or this very one is live, "set it to 0% first" would take that one down.
         ours = not claims and (existing is None or existing.status in CLOSED)
         problems += [*claims, *self._flag_problems(plan, must_be_off=ours)]
+        policy = self._policy()
+        problems += [policy] if isinstance(policy, Finding) else policy.findings(plan) if policy else []
         history = self._history(plan, now)
         problems += [*_query_problems(plan, history), *query_findings(plan), *self._monitor_problems(plan, now)]
         pinned = with_measured_clumps(plan, history)
@@ -181,7 +166,8 @@ class Prepare:
         noted = notes(pinned, weeks)
         message = "; ".join((f"{plan.title or plan.rollout} starts: {_staircase(plan)}", *noted))
         power = [asdict(each) for each in power_of(pinned, weeks)]
-        event = _told(state, now, EventKind.STARTED, message, power=power, notes=noted)
+        held_to = None if policy is None or isinstance(policy, Finding) else {policy.policy: policy.digest}
+        event = _told(state, now, EventKind.STARTED, message, power=power, notes=noted, policy=held_to)
         try:
             self.store.open(state, json.dumps(document, sort_keys=True), [event])
         except ConflictError:
@@ -207,6 +193,7 @@ class Prepare:
         plan = before.plan
         problems = problems or [
             *_calendar_problems(plan, now),
+            *self._stops(now),
             *self._flag_problems(plan, echoes=before.echoes(now)),
             *self._monitor_problems(plan, now),
         ]
@@ -225,6 +212,7 @@ class Prepare:
             overrides=(),
             passed_gate=None,
             drift=None,
+            stop=None,
             unread_since=None,
             halted_at=None,
             halted_by=None,
@@ -248,6 +236,22 @@ class Prepare:
         if current is not None and current.execution == execution:
             return Ready.of(current)
         return Refused((_not_rolled_back(wish.rollout, "someone else moved it at the same moment; start again"),))
+
+    def _policy(self) -> Policy | Finding | None:
+        """What the organization asks of plans, or why no one knows; a resumed plan was held to it at its start."""
+        try:
+            return self.policy.policy() if self.policy is not None else None
+        except PolicyUnreadableError as error:
+            return refusals.POLICY_UNREADABLE.at("stack", str(error))
+
+    def _stops(self, now: datetime) -> Iterator[Finding]:
+        """What stops every start of the stack, whatever the plan says."""
+        freeze = self.store.freeze()
+        if freeze is not None:
+            yield refusals.FROZEN.at("stack", str(freeze))
+        stop = stop_of(self.calendars, now)
+        if stop is not None:
+            yield refusals.CHANGES_CLOSED.at("stack", stop.why)
 
     def _claim_problems(self, plan: Plan) -> Iterator[Finding]:
         for flag, claim in self.store.claims(plan.flags).items():
@@ -295,13 +299,6 @@ class Prepare:
     def _history(self, plan: Plan, now: datetime) -> Mapping[str, Measured]:
         end = int(now.timestamp()) // _HOUR * _HOUR
         return self.metrics.read(queries_of(plan), start=end - int(HISTORY.total_seconds()), end=end, bucket=_HOUR)
-
-
-def _named_in(document: object) -> str | None:
-    """The rollout that an input names; None for a name that no rollout can have."""
-    given = document.get("resume", document) if isinstance(document, Mapping) else None
-    name = given.get("rollout") if isinstance(given, Mapping) else None
-    return name if isinstance(name, str) and _ROLLOUT.fullmatch(name) else None
 
 
 def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[Finding]:

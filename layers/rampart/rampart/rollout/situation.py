@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import DecisionKind, Gate, GateKind
 from rampart.rollout.permission import advances_alone, is_fresh, is_hold_over
 from rampart.rollout.state import RolloutState, Standing, Status
@@ -39,6 +40,8 @@ class Phase(StrEnum):
     UNREAD = "unread"
     """A flag can't be read."""
     DRIFTED = "drifted"
+    STOPPED = "stopped"
+    """A freeze of every rollout, or a change calendar, lets nothing advance."""
     ROLLING_BACK = "rolling_back"
     ROLLED_BACK = "rolled_back"
     COMPLETED = "completed"
@@ -80,8 +83,8 @@ class Situation:
     urgency: Urgency = Urgency.NONE
 
 
-def situation_of(state: RolloutState, gate: Gate | None, now: datetime) -> Situation:
-    """Describe a rollout by its record and its newest gate."""
+def situation_of(state: RolloutState, gate: Gate | None, now: datetime, frozen: Freeze | None = None) -> Situation:
+    """Describe a rollout by its record, its newest gate, and the freeze of every rollout if there is one."""
     if state.status is not Status.LIVE:
         return _OVER[state.status](state)
     if state.intent is not None:
@@ -92,7 +95,30 @@ def situation_of(state: RolloutState, gate: Gate | None, now: datetime) -> Situa
         headline = f"Starting: {_flags(state)} is about to be set to {first}"
         return Situation(Phase.STARTING, headline, state.attempt_started, acts=(Act.ROLL_BACK,))
     found = _live(state, state.standing, gate, now)
+    if (stopped := _stopped(state, now, frozen)) is not None and found.phase in _MAY_ADVANCE:
+        found = stopped
     return replace(found, acts=(*found.acts, Act.ROLL_BACK))
+
+
+_MAY_ADVANCE = frozenset({Phase.HOLDING, Phase.CALENDAR_CLOSED, Phase.READY, Phase.ASKING, Phase.APPROVED})
+"""What a stop from outside changes; anything else keeps the rollout where it is already."""
+
+
+def _stopped(state: RolloutState, now: datetime, frozen: Freeze | None) -> Situation | None:
+    """A freeze, or a change calendar, that lets nothing advance."""
+    here = percentage(state.percent)
+    if frozen is not None:
+        next_step = "Nothing advances until someone runs `rampart thaw`; rollbacks go on."
+        return Situation(
+            Phase.STOPPED, f"Holding at {here}: every rollout is frozen", frozen.at, f"{frozen}.", next_step
+        )
+    if state.stop is None or now >= state.stop.until:
+        return None
+    again = weekday_and_minute(state.stop.until, state.plan.zone)
+    why, next_step = f"{state.stop.why}.", f"It is asked again {again}; rollbacks go on."
+    return Situation(
+        Phase.STOPPED, f"Holding at {here}: changes are closed", state.updated, why, next_step, state.stop.until
+    )
 
 
 # A live rollout at a stage: what keeps it from going on comes first.

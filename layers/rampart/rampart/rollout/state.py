@@ -79,6 +79,14 @@ class Latest(Model):
     """Whether every question to the metric source was answered, however little the answers say."""
 
 
+class Stop(Model):
+    """Why nothing advances for now, although the rollout may; people were told."""
+
+    why: str
+    until: datetime
+    """When that is looked at again."""
+
+
 class EventKind(StrEnum):
     """What happened; people and systems are told about each once."""
 
@@ -116,6 +124,10 @@ class EventKind(StrEnum):
     """The rollout is done."""
     ABANDONED = "abandoned"
     """A person ended the rollout."""
+    FROZEN = "frozen"
+    """A person stopped every advance of the stack."""
+    THAWED = "thawed"
+    """A person let rollouts advance again."""
 
 
 class Event(Model):
@@ -159,6 +171,7 @@ class Changes(TypedDict, total=False):
     overrides: tuple[Override, ...]
     passed_gate: str | None
     drift: Drift | None
+    stop: Stop | None
     own_write: OwnWrite | None
     unread_since: datetime | None
     halted_at: datetime | None
@@ -193,6 +206,8 @@ class RolloutState(Model):
     """The gate whose answer brought the rollout to its stage."""
     drift: Drift | None = None
     """What drift people were told about, so that they are told once."""
+    stop: Stop | None = None
+    """What stopped the last advance from outside of the rollout: the change calendars."""
     own_write: OwnWrite | None = None
     unread_since: datetime | None = None
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
