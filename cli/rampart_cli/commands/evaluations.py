@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -67,11 +67,6 @@ def evaluations(
 def _show_replays(rollout: str, replays: Iterable[Replay], *, as_json: bool) -> None:
     done = list(replays)
     different = [each for each in done if not each.same]
-    document: dict[str, Any] = {
-        "rollout": rollout,
-        "replayed": len(done),
-        "different": [each.to_dict() for each in different],
-    }
     if different:
         raise RefusedError(
             f"{len(different)} of {len(done)} evaluations are judged otherwise now",
@@ -80,7 +75,7 @@ def _show_replays(rollout: str, replays: Iterable[Replay], *, as_json: bool) -> 
             problems=[difference for each in different for difference in each.problems()],
         )
     show(
-        document,
+        {"rollout": rollout, "replayed": len(done), "different": []},
         words(f"{len(done)} evaluations replayed: every one gives its stored verdict again", "green"),
         as_json=as_json,
     )
