@@ -50,6 +50,11 @@ def act(event: Event) -> str:
     return _ACTS.get(event.kind, in_words(event.kind))
 
 
+def is_act(event: Event) -> bool:
+    """Whether it is a moment to mark: people decided, or the flag was taken down."""
+    return event.kind is EventKind.DECIDED or event.kind in _ACTS
+
+
 def why(event: Event) -> str:
     """The reason that an act gives: a note or a rollback's reason; empty where it gives none."""
     return str(event.details.get("note") or event.details.get("reason") or "")

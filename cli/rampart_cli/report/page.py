@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rampart_cli.report.history import RolloutHistory, Visit
 
 _HERE = Path(__file__).parent
-_DOWN = frozenset({EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN})
 
 
 def render(history: RolloutHistory) -> str:
@@ -115,7 +114,7 @@ def _act(history: RolloutHistory, number: int, event: Event) -> dict[str, Any]:
         "when": second(event.at, history.plan.zone),
         "who": event.by,
         "did": cells.act(event),
-        "down": event.kind in _DOWN,
+        "down": event in history.rollbacks,
         "at": "" if event.stage is None else history.plan.stages[event.stage].label,
         "evidence": in_words(evidence),
         "reported": "; ".join(f"{name}: {plain(value)}" for name, value in reported.items()),
