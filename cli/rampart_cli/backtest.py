@@ -45,7 +45,6 @@ class BacktestSettings:
     only: Only | None = None
 
     def rule(self, buckets: int) -> RateRule:
-        """The rule for a series of so many buckets."""
         return RateRule.of(self.criterion, self.planned_buckets or buckets)
 
 

@@ -26,8 +26,6 @@ REPLAY_DIFFERS = FindingKind(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A criterion that is judged otherwise now."""
-
     criterion: str
     stored: str
     now: str

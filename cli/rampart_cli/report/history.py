@@ -107,7 +107,6 @@ class RolloutHistory:
 
     @property
     def plan(self) -> Plan:
-        """The plan as it was pinned."""
         return self.state.plan
 
     @cached_property

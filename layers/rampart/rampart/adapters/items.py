@@ -12,7 +12,8 @@
 
 Times are text of one width, so that comparing text compares times. What may hold any JSON is kept as text: a number of
 DynamoDB's has a smaller range than a float. Attributes that a model does not know are ignored: a later Rampart may add
-some. What this Rampart would misread raises the item's `schema_version`, and is refused.
+some. What this Rampart would misread raises the item's `schema_version`, and is refused. A `…_from` raises ValueError
+for an item that it cannot understand.
 """
 
 from __future__ import annotations
@@ -78,12 +79,10 @@ def to_attributes(item: Mapping[str, Any]) -> Attributes:
 
 
 def rollout_key(rollout: str, sort_key: str) -> dict[str, str]:
-    """Keys of an item of a rollout."""
     return {"pk": f"ROLLOUT#{rollout}", "sk": sort_key}
 
 
 def claim_key(flag: str) -> dict[str, str]:
-    """Keys of a flag's claim."""
     return {"pk": f"FLAG#{flag}", "sk": "CLAIM"}
 
 
@@ -109,7 +108,6 @@ def state_attributes(state: RolloutState) -> Attributes:
 
 
 def state_from(attributes: Mapping[str, Any]) -> RolloutState:
-    """The record; raises ValueError when it cannot be understood."""
     given = _known(RolloutState, attributes)
     given |= {"plan": Plan.model_validate_json(attributes["plan"]), "watched": attributes.get("watched") == WATCHED}
     if "stage" in attributes:
@@ -149,13 +147,11 @@ def freeze_from(attributes: Mapping[str, Any]) -> Freeze:
 
 
 def plan_attributes(state: RolloutState, submitted: str) -> Attributes:
-    """The plan's item, with the document as it was submitted."""
     keys = rollout_key(state.rollout, f"PLAN#{state.plan_hash}")
     return keys | {"document": submitted, "schema_version": SCHEMA_VERSION}
 
 
 def gate_from(attributes: Mapping[str, Any]) -> Gate:
-    """The gate that the state machines wrote; raises ValueError when it cannot be understood."""
     given = _known(Gate, attributes)
     if "question" in given:
         given["question"] = Question.model_validate_json(given["question"])
@@ -185,7 +181,6 @@ def event_attributes(event: Event, number: str) -> Attributes:
 
 
 def event_from(attributes: Mapping[str, Any]) -> Event:
-    """An event; raises ValueError when it cannot be understood."""
     details = json.loads(attributes["details"])
     return Event.model_validate(_known(Event, attributes) | {"details": details})
 
@@ -213,7 +208,6 @@ def evaluation_attributes(evaluation: Evaluation, retention: timedelta) -> tuple
 
 
 def evaluation_from(attributes: Mapping[str, Any]) -> Evaluation:
-    """An evaluation with its evidence; raises ValueError when it cannot be understood."""
     evidence = expand_evidence(bytes(attributes["evidence"]))
     judgements = json.loads(attributes["judgements"])
     return Evaluation.model_validate(_known(Evaluation, attributes) | {"evidence": evidence, "judgements": judgements})
@@ -234,7 +228,6 @@ def compress_evidence(evidence: Mapping[str, Any], most: int = MOST_EVIDENCE) ->
 
 
 def expand_evidence(content: bytes) -> dict[str, Any]:
-    """The evidence that `compress_evidence` packed."""
     return {key: _rows(value) for key, value in json.loads(zlib.decompress(content)).items()}
 
 
@@ -255,12 +248,10 @@ def _rows(value: object) -> object:
 
 
 def claim_attributes(claim: Claim) -> Attributes:
-    """A claim's attributes."""
     return _fields(claim) | claim_key(claim.flag) | {"schema_version": SCHEMA_VERSION}
 
 
 def claim_from(attributes: Mapping[str, Any]) -> Claim:
-    """A claim; raises ValueError when it cannot be understood."""
     return Claim.model_validate(_known(Claim, attributes))
 
 

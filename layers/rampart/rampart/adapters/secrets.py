@@ -153,17 +153,13 @@ class SecretsManagerSecrets:
 
 @dataclass(frozen=True, slots=True)
 class NamedSecret:
-    """One secret of a store of secrets."""
-
     secrets: SecretsManagerSecrets
     name: str
 
     def __call__(self) -> Mapping[str, Any]:
-        """Give the secret as it is known."""
         return self.secrets.get(self.name)
 
     def refresh(self) -> Mapping[str, Any]:
-        """Give the secret read again, at most once in 30 s."""
         return self.secrets.refresh(self.name)
 
 
@@ -174,11 +170,9 @@ class AlertTokens:
     secret: Secret
 
     def current(self) -> Sequence[str]:
-        """Give the tokens as they are known; raises SecretUnavailableError."""
         return _tokens(self.secret())
 
     def refreshed(self) -> Sequence[str]:
-        """Give the tokens read again, at most once in 30 s; raises SecretUnavailableError."""
         return _tokens(self.secret.refresh())
 
 
