@@ -215,7 +215,7 @@ def test_whatever_a_rate_limit_says_of_its_end_it_is_a_limit(reset: str) -> None
 
 def secret(text: str) -> Mapping[str, Any]:
     client = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": text})
-    return SecretsManagerSecrets(cast("Any", client)).get("rampart/flipper")
+    return SecretsManagerSecrets(cast("Any", client)).named("rampart/flipper")()
 
 
 @pytest.mark.parametrize("text", [*(each for each in ODD if each[0] != "{"), "", "{", '{"token": '], ids=ids)
