@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,8 +78,8 @@ def approve(
 ) -> None:
     """Approve the open question, and wait until the flag was read at the next stage."""
     kind = DecisionKind.OVERRIDE if override else DecisionKind.APPROVE
-    terms = _Terms(yes=yes, as_json=as_json, limit=timeout if wait else None)
-    _answer(ctx.obj(stack_name), rollout, kind, gate, reported or [], note, by, terms)
+    said = Decision(rollout=rollout, kind=kind, by=by or "", note=note, gate=gate)
+    _answer(ctx.obj(stack_name), said, reported, _Terms(yes=yes, as_json=as_json, limit=timeout if wait else None))
 
 
 def override(
@@ -97,8 +97,8 @@ def override(
     as_json: AsJson = False,
 ) -> None:
     """Advance although the evidence does not pass; waives what was shown, and no more, through the next stage."""
-    terms = _Terms(yes=yes, as_json=as_json, limit=timeout if wait else None)
-    _answer(ctx.obj(stack_name), rollout, DecisionKind.OVERRIDE, gate, reported or [], note, by, terms)
+    said = Decision(rollout=rollout, kind=DecisionKind.OVERRIDE, by=by or "", note=note, gate=gate)
+    _answer(ctx.obj(stack_name), said, reported, _Terms(yes=yes, as_json=as_json, limit=timeout if wait else None))
 
 
 def rollback(
@@ -171,18 +171,13 @@ def resume(
     execution = str((done.output or {}).get("execution", ""))
     label = state.plan.stages[index].label
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn, "execution": execution}
-    if not wait or not execution:
-        told = f"A new attempt of {rollout} was requested at {label}; it begins once every check passes."
-        told += f" Check status: rampart status {rollout}"
-        show(shown, words(told), as_json=as_json)
-        return
-    say(f"A new attempt of {rollout} was requested; waiting until the flag is at {label} …", as_json=as_json)
-    resumed = wait_for_first_stage(stack, rollout, execution, timeout)
-    show(
-        shown | {"attempt": resumed.attempt, "percent": resumed.percent},
-        words(f"Attempt {resumed.attempt}: {_went_on(resumed)}", "green"),
-        as_json=as_json,
-    )
+    told = words(f"A new attempt of {rollout} was requested at {label}. Check status: rampart status {rollout}")
+    if wait and execution:
+        say(f"A new attempt of {rollout} was requested; waiting until the flag is at {label} …", as_json=as_json)
+        resumed = wait_for_first_stage(stack, rollout, execution, timeout)
+        shown |= {"attempt": resumed.attempt, "percent": resumed.percent}
+        told = words(f"Attempt {resumed.attempt}: {_went_on(resumed)}", "green")
+    show(shown, told, as_json=as_json)
 
 
 def abandon(
@@ -213,53 +208,39 @@ class _Terms:
     limit: float | None
 
 
-def _answer(
-    stack: Stack,
-    rollout: str,
-    kind: DecisionKind,
-    gate_id: str | None,
-    pairs: list[str],
-    note: str,
-    by: str | None,
-    terms: _Terms,
-) -> None:
-    if kind is DecisionKind.OVERRIDE:
-        _needs_note(note)
-    state = stack.state(rollout)
-    reported = parse_reported(pairs, state.reported_criteria)
-    gate = stack.records.gate(rollout)
+def _answer(stack: Stack, said: Decision, pairs: list[str] | None, terms: _Terms) -> None:
+    """Take an answer to the open question, of which gate and name of the person may be missing."""
+    if said.kind is DecisionKind.OVERRIDE:
+        _needs_note(said.note)
+    state, gate = stack.state(said.rollout), stack.records.gate(said.rollout)
+    reported, gate_id = parse_reported(pairs or (), state.reported_criteria), said.gate
     if gate_id is None:
         question = _open_question(stack, state, gate)
         gate_id = question.id
         if not terms.as_json:
             _show_question(stack, state, question)
-        if kind is DecisionKind.APPROVE:
+        if said.kind is DecisionKind.APPROVE:
             reported |= _ask_for_reports(state, reported, terms)
         named = "Pass --yes to confirm, or name the gate that you answer with --gate."
-        _confirm(f"{kind.value.capitalize()}?", fix=named, yes=terms.yes, as_json=terms.as_json)
-    decision = Decision(
-        rollout=rollout, kind=kind, by=who_decides(stack, by), note=note, gate=gate_id, reported=reported
-    )
+        _confirm(f"{said.kind.value.capitalize()}?", fix=named, yes=terms.yes, as_json=terms.as_json)
+    decision = replace(said, by=who_decides(stack, said.by), gate=gate_id, reported=reported)
     try:
         done = decide(stack, decision)
     except RefusedError as refused:
         missing = [name for name in state.reported_criteria if name not in reported]
-        if kind is DecisionKind.APPROVE and refused.name == "NotPassing" and missing:
+        if said.kind is DecisionKind.APPROVE and refused.name == "NotPassing" and missing:
             options = " ".join(f"--reported {shlex.quote(f'{name}=NUMBER')}" for name in missing)
             refused.fix = f"Say what people report: {options}"
         raise
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn}
-    said = f"{decision.by} {_said(kind, gate)}"
-    if terms.limit is None:
-        show(shown, words(f"Recorded: {said}. Check status: rampart status {rollout}"), as_json=terms.as_json)
-        return
-    say(f"Recorded: {said}; waiting until the flag is at the next stage …", as_json=terms.as_json)
-    after = wait_for_advance(stack, state, gate_id, terms.limit)
-    show(
-        shown | {"status": after.status.value, "stage": after.stage, "percent": after.percent},
-        words(_went_on(after), "green"),
-        as_json=terms.as_json,
-    )
+    recorded = f"Recorded: {decision.by} {_said(said.kind, gate)}"
+    told = words(f"{recorded}. Check status: rampart status {said.rollout}")
+    if terms.limit is not None:
+        say(f"{recorded}; waiting until the flag is at the next stage …", as_json=terms.as_json)
+        after = wait_for_advance(stack, state, gate_id, terms.limit)
+        shown |= {"status": after.status.value, "stage": after.stage, "percent": after.percent}
+        told = words(_went_on(after), "green")
+    show(shown, told, as_json=terms.as_json)
 
 
 def _went_on(state: RolloutState) -> str:

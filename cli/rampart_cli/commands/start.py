@@ -49,21 +49,14 @@ def start(
         "plan_hash": plan.digest,
         "warnings": [each.to_wire() for each in unwired],
     }
-    told = f"{plan.rollout} was requested before" if begun.repeated else f"{plan.rollout} is requested"
-    if not wait:
-        show(
-            shown,
-            words(f"{told}; it starts once every check passes. Check status: rampart status {plan.rollout}"),
-            as_json=as_json,
-        )
-        return
-    say(f"{told}; waiting until the flag is at the first stage …", as_json=as_json)
-    state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout)
-    show(
-        shown | {"stage": state.stage, "percent": state.percent, "attempt": state.attempt},
-        words(f"{', '.join(plan.flags)} is at {percentage(state.percent)} (verified)", "green"),
-        as_json=as_json,
-    )
+    asked = f"{plan.rollout} was requested before" if begun.repeated else f"{plan.rollout} is requested"
+    told = words(f"{asked}; it starts once every check passes. Check status: rampart status {plan.rollout}")
+    if wait:
+        say(f"{asked}; waiting until the flag is at the first stage …", as_json=as_json)
+        state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout)
+        shown |= {"stage": state.stage, "percent": state.percent, "attempt": state.attempt}
+        told = words(f"{', '.join(plan.flags)} is at {percentage(state.percent)} (verified)", "green")
+    show(shown, told, as_json=as_json)
 
 
 def _unwired(stack: Stack, plan: Plan, alert_url: str | None) -> Iterator[Finding]:
