@@ -11,7 +11,7 @@ from rampart.rollout.gate import GateKind
 from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
 from rampart.rollout.week import week_in_words
-from rampart.words import plain, timestamp
+from rampart.words import percentage, plain, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,6 +102,11 @@ def event_view(event: Event) -> dict[str, Any]:
         "message": event.message,
         "details": event.details,
     }
+
+
+def at_percent(event: Event) -> str:
+    """What the flags were at when something happened, for a table."""
+    return "" if event.percent is None else percentage(event.percent)
 
 
 def evaluation_view(evaluation: Evaluation) -> dict[str, Any]:

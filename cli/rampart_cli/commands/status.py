@@ -14,7 +14,7 @@ from rampart.rollout.situation import situation_of
 from rampart.words import percentage, status_in_words, weekday_and_second
 from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
-from rampart_cli.view import status_view
+from rampart_cli.view import at_percent, status_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,21 +83,19 @@ def _panel(seen: _Seen) -> Panel:
     state, view = seen.state, seen.view
     style = STATUS_STYLES.get(view["status"], "")
     title = Text.assemble((clean(view["title"]), "bold"), "  ", (status_in_words(view["status"]), style))
+    criteria = [
+        (
+            words(c["name"], "bold"),
+            verdict_text("waived" if c["waived"] else c["verdict"] or "-"),
+            "\n".join(filter(None, (c["message"], c.get("week_before")))),
+        )
+        for c in view["criteria"]
+    ]
     parts: list[RenderableType] = [
         *_standing(seen),
         _staircase(state),
         Text(),
-        table(
-            ("criterion", "verdict", ""),
-            [
-                (
-                    words(c["name"], "bold"),
-                    verdict_text("waived" if c["waived"] else c["verdict"] or "-"),
-                    "\n".join(filter(None, (c["message"], c.get("week_before")))),
-                )
-                for c in view["criteria"]
-            ],
-        ),
+        table(("criterion", "verdict", ""), criteria),
         *_events(seen),
     ]
     subtitle = f"{state.rollout} · attempt {state.attempt} · plan {state.plan_hash[:12]}"
@@ -109,7 +107,7 @@ def _panel(seen: _Seen) -> Panel:
 def _events(seen: _Seen) -> list[RenderableType]:
     zone = seen.state.plan.zone
     rows = [
-        (weekday_and_second(e.at, zone), "" if e.percent is None else percentage(e.percent), e.by, e.message)
+        (weekday_and_second(e.at, zone), at_percent(e), e.by, e.message)
         for e in seen.events[-len(seen.view["events"]) :]
     ]
     return [Text(), table(("when", "at", "who", "what"), rows)] if rows else []
