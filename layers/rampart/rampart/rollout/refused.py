@@ -1,4 +1,4 @@
-"""What is told of a start or a resume that was refused: its only trace, where there is no rollout yet."""
+"""What people are told about a refused start or resume: its only trace, where there is no rollout yet."""
 
 from __future__ import annotations
 
