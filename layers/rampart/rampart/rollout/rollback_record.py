@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from rampart.rollout.flag import FlagReading
@@ -11,21 +12,25 @@ from rampart.rollout.state import CLOSED, INTENT_EXPIRES, Event, EventKind, Roll
 from rampart.words import percentage
 
 
-def recorded(
-    before: RolloutState,
-    request: RollbackRequest,
-    readings: tuple[FlagReading, ...] | None,
-    now: datetime,
-    *,
-    up: Sequence[str] = (),
-    over: Collection[float] = (),
-) -> tuple[RolloutState, list[Event]]:
-    """The record after a rollback and what is to be told; a person who abandons ends the rollout with it.
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """How far flags came down."""
 
-    `readings` is None where the flags named by `up` are not confirmed at 0%; `over` is what they were at before.
-    """
-    after, events = halted(before, request, readings, now, up=up, over=over)
-    if request.cause is not Cause.ABANDON or after.status is not Status.ROLLED_BACK or readings is None:
+    readings: tuple[FlagReading, ...] | None
+    """What they read; None where one is not confirmed at 0%."""
+    up: tuple[str, ...] = ()
+    """The flags that are not confirmed at 0%."""
+    over: frozenset[float] = frozenset()
+    """The percentages that were there before: what caches may show for a while yet."""
+    undone: tuple[str, ...] = ()
+
+
+def recorded(
+    before: RolloutState, request: RollbackRequest, lowered: Lowered, now: datetime
+) -> tuple[RolloutState, list[Event]]:
+    """The record after a rollback and what is to be told; a person who abandons ends the rollout with it."""
+    after, events = halted(before, request, lowered, now)
+    if request.cause is not Cause.ABANDON or after.status is not Status.ROLLED_BACK or lowered.readings is None:
         return after, events
     ended = before.moved(now) if after is before else after
     ended = ended.changed(status=Status.ABANDONED)
@@ -33,18 +38,10 @@ def recorded(
 
 
 def halted(
-    before: RolloutState,
-    request: RollbackRequest,
-    readings: tuple[FlagReading, ...] | None,
-    now: datetime,
-    *,
-    up: Sequence[str] = (),
-    over: Collection[float] = (),
+    before: RolloutState, request: RollbackRequest, lowered: Lowered, now: datetime
 ) -> tuple[RolloutState, list[Event]]:
-    """The record after a rollback and what is to be told.
-
-    `readings` is None where the flags named by `up` are not confirmed at 0%; `over` is what they were at before.
-    """
+    """The record after a rollback and what is to be told, whatever it was asked for."""
+    readings, over = lowered.readings, lowered.over
     writes = (before.intent.at if before.intent else None, before.cut_off)
     in_flight = any(at is not None and now - at < INTENT_EXPIRES for at in writes)
     done = readings is not None and not in_flight
@@ -77,7 +74,7 @@ def halted(
         watched=True,
     )
     kind = (EventKind.TAKEN_DOWN_AGAIN if again else EventKind.ROLLED_BACK) if done else EventKind.ROLLING_BACK
-    unconfirmed = [flag for flag in before.plan.flags if flag in up]
+    unconfirmed = [flag for flag in before.plan.flags if flag in lowered.up]
     message = _pending(before, request, unconfirmed) if not done else _done(before, request, readings or ())
     return after, [_event(after, request, now, kind, request.reason if again and done else message)]
 
