@@ -21,6 +21,9 @@ from local.flipper_standin import FlipperStandIn
 from local.ministack import MiniStack, running
 
 STACK_NAME = "rampart"
+POLICY_BUCKET, POLICY_KEY = "rampart-policies", "policy.yaml"
+POLICY = "policy: local\nrules:\n  - {fewest_stages: 1, reason: A plan has stages.}\n"
+"""The organization's policy here, which every plan keeps to."""
 CALENDAR = "arn:aws:ssm:us-east-1:000000000000:document/changes"
 """The organization's change calendar here, which is open unless someone closes it."""
 
@@ -167,7 +170,15 @@ def _parameters(flipper: FlipperStandIn, datadog: DatadogStandIn, calendars: Cal
     """
     rates = dict.fromkeys(("AlertRate", "AlertBurst"), "10000")
     asked = {"ChangeCalendars": CALENDAR, "ChangeCalendarUrl": calendars.url}
+    asked |= {"PolicyUri": f"s3://{POLICY_BUCKET}/{POLICY_KEY}"}
     return {"FlipperUrl": flipper.api, "DatadogUrl": datadog.url, **asked, **rates}
+
+
+def put_policy(ministack: MiniStack, policy: str) -> None:
+    """Write the organization's policy, which a start reads each time."""
+    s3 = ministack.client("s3")
+    s3.create_bucket(Bucket=POLICY_BUCKET)
+    s3.put_object(Bucket=POLICY_BUCKET, Key=POLICY_KEY, Body=policy.encode())
 
 
 @contextmanager
@@ -206,5 +217,6 @@ def running_stack(
             "rampart/alerts": {"token": alert_token},
         }.items():
             vault.create_secret(Name=name, SecretString=json.dumps(value))
+        put_policy(ministack, POLICY)
         outputs = deploy(ministack, stack_name=STACK_NAME, parameters=_parameters(flipper, datadog, calendars))
         yield LocalStack(ministack, flipper, datadog, calendars, outputs, alert_token)
