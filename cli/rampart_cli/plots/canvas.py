@@ -29,9 +29,8 @@ def canvas(*, height: float, width: float = 10.0) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
     mpl.rcParams["text.parse_math"] = False  # names are the team's: a dollar sign in them begins no formula
-    figure = Figure(
-        figsize=(width, height), layout="constrained"
-    )  # no pyplot: it keeps global state and wants a display
+    # No pyplot: it keeps global state and wants a display.
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 

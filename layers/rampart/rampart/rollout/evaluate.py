@@ -68,9 +68,8 @@ class Evaluate:
         try:
             return self._live(state) if state.status is Status.LIVE else self._watch(state)
         except ConflictError:
-            return EvaluateResult(
-                rollout, ("overtaken",)
-            )  # another tick or a rollback wrote first; the next tick sees it
+            # Another tick or a rollback wrote first; the next tick sees it.
+            return EvaluateResult(rollout, ("overtaken",))
 
     # A rollout that is over: its flags must stay where they were left.
 
