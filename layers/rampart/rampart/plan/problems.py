@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from rampart.finding import Finding, FindingKind
-from rampart.model import Unmeant
+from rampart.model import Unmeant, leaves
 from rampart.numbers import shown
 from rampart.plan.model import FLAG_FORM, ROLLOUT_FORM, WEBHOOK_FORM, Plan
 
@@ -123,13 +123,12 @@ def _words(problem: Mapping[str, Any], model: type[BaseModel]) -> tuple[FindingK
         found, message, fix = _WORDS[kind]
         if (found, message, fix) == _NO_KEYS:
             fix = _MAPPINGS.get(str(next(iter(loc), "")), fix)
-        message = message.format(**{"input": shown(given), **problem.get("ctx", {})})
-        known = re.findall(r"'([^']+)'", message.partition("isn't")[2])
-        return (
-            found,
-            message + (_meant(str(problem.get("ctx", {}).get("tag", given)), known) if found is UNKNOWN_VALUE else ""),
-            fix,
-        )
+        context = problem.get("ctx", {})
+        message = message.format(**{"input": shown(given), **context})
+        if found is UNKNOWN_VALUE:
+            known = re.findall(r"'([^']+)'", message.partition("isn't")[2])
+            message += _meant(str(context.get("tag", given)), known)
+        return found, message, fix
     message = problem["msg"].removeprefix("Value error, ")
     return INVALID_VALUE, message[:1].lower() + message[1:], ""
 
@@ -143,20 +142,14 @@ def _keys_at(model: type[BaseModel], loc: _Location) -> list[str]:
     """The keys that a mapping of the document may have; of a criterion, those of its kind."""
     for step in loc:
         if str(step) in (fields := {info.alias or name: info for name, info in model.model_fields.items()}):
-            models = [leaf for leaf in _leaves(fields[str(step)].annotation) if issubclass(leaf, BaseModel)]
+            held = leaves(fields[str(step)].annotation)
+            models = [leaf for leaf in held if isinstance(leaf, type) and issubclass(leaf, BaseModel)]
             kinds = {
                 get_args(each.model_fields["kind"].annotation): each for each in models if "kind" in each.model_fields
             }
             of_kind = next((each for kind, each in kinds.items() if set(kind) & set(loc)), None)
             model = of_kind or next(iter(models), model)
     return [info.alias or name for name, info in model.model_fields.items()]
-
-
-def _leaves(annotation: Any) -> Iterator[type]:  # noqa: ANN401 -- an annotation may be anything
-    if isinstance(annotation, type):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _leaves(argument)
 
 
 def _is_inside(loc: _Location, outer: _Location) -> bool:
