@@ -41,7 +41,7 @@ from rampart.plan.model import Plan
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.freeze import EVERY_ROLLOUT, Freeze
 from rampart.rollout.gate import Gate, Question
-from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, RolloutState
+from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, RolloutState, Standing
 from rampart.words import timestamp
 
 Attributes = dict[str, Any]
@@ -86,13 +86,7 @@ def claim_key(flag: str) -> dict[str, str]:
     return {"pk": f"FLAG#{flag}", "sk": "CLAIM"}
 
 
-STANDING = {
-    "stage": "stage",
-    "percent": "percent",
-    "started": "stage_started",
-    "hold_ends": "hold_ends",
-    "latest": "latest",
-}
+STANDING = {name: name for name in Standing.model_fields} | {"started": "stage_started"}
 """The attributes of the record that hold where it stands: the state machines ask for `stage`."""
 
 
