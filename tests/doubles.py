@@ -28,7 +28,8 @@ from rampart.rollout.state import Claim, Evaluation, Event, RolloutState, Status
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from rampart.rollout.request import RollbackRequest
+    from rampart.rollout.notice import Notice
+from rampart.rollout.request import RollbackRequest
 
 
 class Moment(StrEnum):
@@ -179,6 +180,11 @@ class MemoryRolloutStore:
         with self._call("store.watched"):
             return sorted(name for name, state in self.states.items() if state.watched)
 
+    def unwatched(self, status: Status) -> Sequence[str]:
+        """Ids of the rollouts of a status that no tick looks at any more."""
+        with self._call("store.unwatched"):
+            return sorted(name for name, each in self.states.items() if not each.watched and each.status is status)
+
     def state(self, rollout: str) -> RolloutState | None:
         with self._call("store.state"):
             return self.states.get(rollout)
@@ -236,6 +242,11 @@ class MemoryRolloutStore:
             self.looks.extend([evaluation] if evaluation else [])
             for flag in held if release else ():
                 del self.owners[flag]
+
+    def note(self, event: Event) -> None:
+        """Keep an event that changes no record."""
+        with self._call("store.note"):
+            self.told.append(event)
 
     def open_gate(self, rollout: str, execution: str, gate: Gate, events: Sequence[Event] = ()) -> None:
         """Open a gate as the rollout's machine does; raises ConflictError when the attempt is not at that stage."""
@@ -415,10 +426,10 @@ class MemoryAnnouncer:
     announced: list[tuple[str, Event]] = field(default_factory=list)
     failure: Exception | None = None
 
-    def announce(self, event_id: str, event: Event) -> None:
+    def announce(self, notice: Notice) -> None:
         if self.failure is not None:
             raise self.failure
-        self.announced.append((event_id, event))
+        self.announced.append((notice.event_id, notice.event))
 
 
 @dataclass(frozen=True, slots=True)

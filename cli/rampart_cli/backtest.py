@@ -45,7 +45,6 @@ class BacktestSettings:
     only: Only | None = None
 
     def rule(self, buckets: int) -> RateRule:
-        """The rule for a series of so many buckets."""
         return RateRule.of(self.criterion, self.planned_buckets or buckets)
 
 
@@ -92,16 +91,13 @@ class Backtest:
         rule, criterion = settings.rule(length), settings.criterion
         errors, total = (Series(tuple((at, each[part]) for at, each in enumerate(series.buckets))) for part in (0, 1))
         window = Window(start=0, end=length, bucket=1, planned_buckets=settings.planned_buckets or length)
-        if settings.only is not None:
-            evidence = pair(errors, total, window)
-            ruling = decide(rule, _counts(evidence.buckets))
-            at = None if ruling.at is None else evidence.buckets[ruling.at].start
-            return cls(series, rule, criterion, window, evidence, ruling, at)
-        end = _first_decided(criterion, errors, total, window)
+        end = None if settings.only else _first_decided(criterion, errors, total, window)
         evidence = pair(errors, total, window)
         seen = evidence if end is None else pair(errors, total, replace(window, end=end + 1))
         ruling = decide(rule, _counts(seen.buckets))
-        if end is not None and ruling.at is None:
+        if settings.only and ruling.at is not None:
+            end = seen.buckets[ruling.at].start
+        elif end is not None and ruling.at is None:
             ruling = replace(ruling, at=len(seen.buckets) - 1)
         return cls(series, rule, criterion, window, evidence, ruling, end)
 

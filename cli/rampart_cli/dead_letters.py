@@ -39,8 +39,6 @@ _SLACK = timedelta(minutes=15)
 
 
 class LetterKind(StrEnum):
-    """What a message is about."""
-
     ROLLBACK = "rollback"
     """A rollback that was asked for and not done."""
     EXECUTION = "execution"
@@ -216,7 +214,6 @@ def _kind(body: Mapping[str, Any]) -> tuple[LetterKind, str]:
 
 
 def _stream_records(records: Records, rollouts: Sequence[str], first: datetime, last: datetime) -> list[dict[str, Any]]:
-    """The events of a time as the table's stream would bring them."""
     return [
         {
             "eventName": "INSERT",

@@ -31,7 +31,6 @@ _SECTIONS = (
 
 
 def findings_page() -> str:
-    """The page, in Markdown."""
     return "\n".join([_HEAD, *(_section(title, told, rooms) for title, told, rooms in _SECTIONS)])
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
-    from rampart.rollout.state import Evaluation, Event, RolloutState
+    from rampart.rollout.state import Evaluation, Event, RolloutState, Status
 
 
 class Records(Protocol):
@@ -17,6 +17,9 @@ class Records(Protocol):
 
     def watched(self) -> Sequence[str]:
         """Ids of the rollouts that a tick looks at."""
+
+    def unwatched(self, status: Status) -> Sequence[str]:
+        """Ids of the rollouts of a status that no tick looks at any more."""
 
     def state(self, rollout: str) -> RolloutState | None: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.judgement import Kind
@@ -26,8 +26,6 @@ REPLAY_DIFFERS = FindingKind(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A criterion that is judged otherwise now."""
-
     criterion: str
     stored: str
     now: str
@@ -46,10 +44,6 @@ class Replay:
     def same(self) -> bool:
         """Whether every stored verdict came out again."""
         return not self.differences
-
-    def to_dict(self) -> dict[str, Any]:
-        found = [{"criterion": d.criterion, "stored": d.stored, "now": d.now} for d in self.differences]
-        return {"evaluation": self.evaluation.id, "why": self.why, "differences": found}
 
     def problems(self) -> Iterator[Finding]:
         for d in self.differences:
@@ -70,10 +64,9 @@ def replay(plan: Plan, plan_hash: str, evaluation: Evaluation) -> Replay:
     # A monitor's judgement is what Datadog said of it at that moment: there is no evidence to judge again.
     judged = [each for each in evaluation.judgements if each.get("kind") != Kind.MONITOR]
     stored = {str(each["name"]): str(each["verdict"]) for each in judged}
-    names = sorted(now.keys() | stored.keys())
     differences = tuple(
         Difference(name, stored.get(name, "nothing"), now.get(name, "nothing"))
-        for name in names
+        for name in sorted(now.keys() | stored.keys())
         if stored.get(name) != now.get(name)
     )
     return Replay(evaluation, differences, _why(evaluation, plan_hash))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
-_LOOK = "See how it stands: rampart status "
+_LOOK = "Check status: rampart status "
 _MOST_STARTS = 99
 """Refused starts of one and the same plan that are counted through before giving up."""
 
@@ -85,7 +85,7 @@ def wait_for_first_stage(stack: Stack, rollout: str, execution: str, limit: floa
     raise UnreachableError(
         f"{rollout} was started, but is not at its first stage after {duration(limit)}",
         name="StillStarting",
-        fix=f"It goes on by itself. {_LOOK}{rollout}",
+        fix=f"It continues by itself. {_LOOK}{rollout}",
     )
 
 
@@ -94,7 +94,7 @@ def refusal(stack: Stack, execution: Execution) -> RefusedError:
     problems = stack.machines.refusals(execution.arn)
     if problems:
         many = counted(len(problems), "problem")
-        message = f"the start was refused: {many}. Nothing was claimed and no flag was touched."
+        message = f"the start was refused: {many}. No flag was changed."
     else:
         message = execution.cause or f"the attempt ended as {execution.status}"
     return RefusedError(message, name=execution.error or execution.status, problems=problems)

@@ -38,7 +38,6 @@ class UniqueKeyLoader(yaml.SafeLoader):
     """Reads plain YAML and refuses a key that appears twice, of which YAML would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
-        """Refuse a key that appears twice."""
         seen: dict[str, int] = {}
         for key, _ in node.value:
             name = self.construct_object(key, deep=True)
@@ -75,7 +74,6 @@ class PlainLoader(UniqueKeyLoader):
     """YAML without anchors, too: a few lines of aliases can stand for gigabytes."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases."""
         if self.check_event(yaml.AliasEvent):
             event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it open
             raise _wrong(ALIAS, event, "anchors and aliases aren't read")

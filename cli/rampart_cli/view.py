@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
 from rampart.plan.model import RateSpec, ReportedSpec
-from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.commands import answer_with, commands_for
+from rampart.rollout.gate import GateKind
+from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
-from rampart.rollout.waiver import LETS_ON
 from rampart.rollout.week import week_in_words
 from rampart.words import percentage, plain, timestamp
 
@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
+    from rampart.rollout.situation import Situation
     from rampart.rollout.state import Evaluation, Event, RolloutState
 
 LAST_EVENTS = 8
 
 
 def status_view(
-    state: RolloutState, gate: Gate | None, events: Sequence[Event], frozen: Freeze | None = None
+    state: RolloutState, gate: Gate | None, events: Sequence[Event], now: datetime, frozen: Freeze | None = None
 ) -> dict[str, Any]:
     """How a rollout stands; task tokens are left out, since anyone who holds one can answer for everyone."""
+    found = situation_of(state, gate, now, frozen)
     return {
         "rollout": state.rollout,
         "title": state.plan.title or state.rollout,
@@ -42,13 +44,12 @@ def status_view(
         ],
         "stage_started": _maybe(state.standing.started if state.standing else None),
         "hold_ends": _maybe(state.standing.hold_ends if state.standing else None),
-        "drift": str(state.drift) if state.drift else None,
         "verdict": state.latest.verdict.value if state.latest else None,
         "evaluated": timestamp(state.latest.at) if state.latest else None,
         "criteria": _criteria(state),
         "overrides": [o.model_dump(mode="json") for o in state.overrides],
-        "waits_for": waits_for(state, gate),
-        "stopped_by": stopped_by(state, frozen),
+        "situation": situation_view(found),
+        "commands": commands_for(state, gate, found),
         "gate": gate_view(state, gate),
         "events": [event_view(event) for event in events[-LAST_EVENTS:]],
         "execution": state.execution,
@@ -56,36 +57,18 @@ def status_view(
     }
 
 
-def stopped_by(state: RolloutState, frozen: Freeze | None) -> str | None:
-    """What keeps a live rollout from advancing that isn't its own: a freeze, or a change calendar."""
-    if state.status is not Status.LIVE:
-        return None
-    return str(frozen) if frozen is not None else state.stop.why if state.stop is not None else None
-
-
-def waits_for(state: RolloutState, gate: Gate | None) -> str:
-    """What has to happen next, in words."""
-    if state.status is not Status.LIVE:
-        return _WAITS[state.status]
-    if state.intent is not None:
-        return f"the flag is being set to {percentage(state.intent.percent)}"
-    if state.gate is None:
-        return "the state machine moves on" if state.stage is not None else "the flag is about to be set"
-    if state.gate.kind is GateKind.BLIND:
-        return "evaluations stopped, or the metrics can't be asked: Rampart waits until it can see again"
-    if state.gate.kind is GateKind.BAKE:
-        return "evidence gathers until the hold is over and the calendar is open"
-    if gate is not None and gate.answer is not None:
-        return f"{gate.answer.by} answered ({gate.answer.decision.value}); the advance follows"
-    return f"a person decides whether it may {_next(state)}"
-
-
-_WAITS = {
-    Status.HALTED: "the rollback goes on until the flag is read at 0%",
-    Status.ROLLED_BACK: "a person resumes or abandons it",
-    Status.COMPLETED: "nothing, since it is complete and its flags are free",
-    Status.ABANDONED: "nothing, since it was abandoned and its flags are free",
-}
+def situation_view(found: Situation) -> dict[str, Any]:
+    """Where it stands, as JSON."""
+    return {
+        "phase": found.phase.value,
+        "headline": found.headline,
+        "why": found.why,
+        "next": found.next,
+        "since": timestamp(found.since),
+        "until": _maybe(found.until),
+        "acts": [act.value for act in found.acts],
+        "urgency": found.urgency.value,
+    }
 
 
 def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
@@ -108,27 +91,6 @@ def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
     return opened | asked | ({} if answered else {"answer_with": answer_with(state, gate)})
 
 
-def answer_with(state: RolloutState, gate: Gate) -> dict[str, Any]:
-    """The exact command, and the exact input of the state machine `decision`, that answer a gate."""
-    passes = gate.question is not None and gate.question.verdict in LETS_ON
-    reported = gate.question.reported if gate.question and passes else {}
-    command = ["rampart", "approve" if passes else "override", state.rollout, "--gate", gate.id]
-    for name in reported:
-        command += ["--reported", f"{name}=HOW_MANY"]
-    command += [] if passes else ["--note", "WHY"]
-    return {
-        "command": shlex.join([*command, "--by", "YOUR NAME"]),
-        "input": {
-            "rollout": state.rollout,
-            "gate": gate.id,
-            "decision": (DecisionKind.APPROVE if passes else DecisionKind.OVERRIDE).value,
-            "by": "your name",
-            "note": "" if passes else "why",
-            "reported": dict.fromkeys(reported, "how many?"),
-        },
-    }
-
-
 def event_view(event: Event) -> dict[str, Any]:
     return {
         "at": timestamp(event.at),
@@ -140,6 +102,11 @@ def event_view(event: Event) -> dict[str, Any]:
         "message": event.message,
         "details": event.details,
     }
+
+
+def at_percent(event: Event) -> str:
+    """What the flags were at when something happened, for a table."""
+    return "" if event.percent is None else percentage(event.percent)
 
 
 def evaluation_view(evaluation: Evaluation) -> dict[str, Any]:
@@ -177,11 +144,7 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
             "name": name,
             "verdict": verdicts[name].value if name in verdicts else None,
             "message": messages.get(name)
-            or (
-                f"at most {plain(spec.at_most)}; said when approving"
-                if isinstance(spec, ReportedSpec)
-                else "not judged yet"
-            ),
+            or (reported_at_approval(spec.at_most) if isinstance(spec, ReportedSpec) else "not judged yet"),
             "waived": name in waived,
             "week_before": week_in_words(spec) if isinstance(spec, RateSpec) else None,
         }
@@ -191,6 +154,11 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
         for name, verdict in verdicts.items()
         if name not in state.plan.criteria
     ]
+
+
+def reported_at_approval(at_most: float) -> str:
+    """What a criterion asks for that only people can report."""
+    return f"reported at approval; must be {'0' if at_most == 0 else f'at most {plain(at_most)}'}"
 
 
 def _next(state: RolloutState) -> str:

@@ -12,7 +12,7 @@ from local.datadog_standin.expression import QueryError
 from local.datadog_standin.monitors import Monitor, Monitors, Transition, validate
 from local.datadog_standin.reading import MetricReader
 from local.datadog_standin.scenario import Scenario, Shares
-from local.datadog_standin.webhooks import Deliverer, Notice, Webhooks
+from local.datadog_standin.webhooks import Deliverer, MonitorNotice, Webhooks
 from local.exchange import Handle, HttpAnswer, HttpRefusal, Request
 from local.flipper_standin import FlipperStandIn
 from local.standin import StandIn, control
@@ -153,7 +153,7 @@ class DatadogStandIn(StandIn[Account]):
 
     def _notify(self, monitor: Monitor, transition: Transition, *, test: bool) -> None:
         webhooks = self.state.webhooks
-        notice = Notice(monitor, transition, self.clock(), self.state.events.next_id(), test)
+        notice = MonitorNotice(monitor, transition, self.clock(), self.state.events.next_id(), test)
         custom = {name: variable["value"] for name, variable in webhooks.variables.items()}
         for hook in webhooks.mentioned(monitor.body["message"], transition):
             self.deliverer.send(hook, notice, custom)

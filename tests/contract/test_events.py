@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import yaml
 from local.datadog_standin.webhooks import substitute
 from local.stack import webhook_payload
 from rampart.adapters.items import event_of_image
-from rampart.adapters.trigger import Trigger, request_of_execution, request_of_message, trigger_of
 from rampart.alert.payload import read_alert
+from rampart.entry.trigger import Trigger, request_of_execution, request_of_message, trigger_of
 from rampart.plan.model import Plan
 from rampart.rollout.gate import DecisionKind
 from rampart.rollout.prepare import Resume
@@ -113,7 +114,7 @@ def test_an_executions_end_is_understood() -> None:
     event = sample("rollback-execution.json")
 
     assert trigger_of(event) is Trigger.EXECUTION
-    request = request_of_execution(event)
+    request = request_of_execution(event, datetime(2026, 3, 10, 14, tzinfo=UTC))
     assert request is not None
     assert request.rollout == ROLLOUT
     assert request.execution == event["detail"]["executionArn"]

@@ -10,7 +10,7 @@ import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 from datadog_api_client import Configuration
 
-from rampart.adapters import settings
+from rampart.entry import settings
 from rampart.plan.model import LAPSE_EVENTS
 from rampart.rollout.notify import LEASE, WAIT
 

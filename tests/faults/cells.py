@@ -25,7 +25,7 @@ from rampart.adapters.policy_file import S3Policy
 from rampart.adapters.queue import LambdaRollbackCaller, SqsRollbackQueue
 from rampart.adapters.secrets import AlertTokens, Secret, SecretsManagerSecrets
 from rampart.adapters.stepfunctions import StepFunctionsGates
-from rampart.alert.endpoint import AlertEndpoint
+from rampart.entry.endpoint import AlertEndpoint
 from rampart.errors import RampartError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance

@@ -65,7 +65,7 @@ def test_advance_may_do_what_it_is_there_for(functions: Functions) -> None:
 def test_evaluate_may_do_what_it_is_there_for(functions: Functions) -> None:
     story = functions.whole("Evaluate")
 
-    assert story["tick"] == {"watched": 5, "looked": 5}
+    assert story["tick"] == {"watched": 6, "looked": 6}
     assert story["tokens"] == [("SendTaskHeartbeat", "bakes-token"), ("SendTaskSuccess", "asks-token")]
     assert story["called"] == ["drift", "evidence", "execution"]
 
@@ -86,7 +86,7 @@ def test_notify_may_do_what_it_is_there_for(functions: Functions) -> None:
     story = functions.whole("Notify")
 
     assert story["event"] == {"batchItemFailures": []}
-    assert (story["told on the topic"], story["told Datadog"]) == (1, ["told: advanced"])
+    assert (story["told on the topic"], story["told Datadog"]) == (1, ["Advanced: The letters of told"])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

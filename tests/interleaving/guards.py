@@ -142,6 +142,12 @@ GUARDS = (
         "two answers were taken",
     ),
     Guard(
+        "an answer counts only where the rollout waits",
+        [(Outside, "is_awaited", _always)],
+        "an alert meets an approval",
+        "an answer was recorded, and the rollout was over",
+    ),
+    Guard(
         "an advance is recorded only if the record is as it was",
         [(TapedStore, "is_conditional", _unless_the_flag_was_raised)],
         "the queue is down when an alert meets an advance",

@@ -24,6 +24,8 @@ def always(world: World) -> str:
         return "one answer moved it twice"
     if len(world.answered) != len(set(world.answered)):
         return "two answers were taken at one gate"
+    if world.unawaited:
+        return "an answer was recorded, and the rollout was over"
     if any(event[0] is EventKind.ADVANCED and event[3] not in ("start", *world.answered) for event in world.log):
         return "it advanced without an approval"
     if world.turned_down is not None and world.percent > world.turned_down:

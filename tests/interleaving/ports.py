@@ -72,6 +72,9 @@ class TapedStore:
     def open(self, state: RolloutState, submitted: str, events: Sequence[Event]) -> None:
         raise NotImplementedError("every scenario begins with an open rollout")
 
+    def note(self, event: Event) -> None:
+        self.tape.ask("store.note", self.tape.library.keep(event))
+
     def commit(
         self,
         before: RolloutState,

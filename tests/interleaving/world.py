@@ -133,6 +133,8 @@ class World(NamedTuple):
     """The highest percentage that anyone ever approved."""
     answered: tuple[str, ...] = ()
     """Gates whose answer was taken, once for each time."""
+    unawaited: bool = False
+    """Whether an answer was taken for a rollout that was over."""
     asked: frozenset[int] = frozenset()
     """Attempts whose rollback was asked for."""
     waived: float | None = None
@@ -186,6 +188,8 @@ class Outside:
                 return world._replace(percent=args[0]), Reply()
             case "store.commit":
                 return self._commit(world, *args)
+            case "store.note":
+                return world, Reply()
             case "decision.take":
                 return self._take(world, *args)
             case "queue.put":
@@ -260,21 +264,23 @@ class Outside:
         gate: Gate | None = world.gate.model if world.gate else None
         if gate is None or gate.id != gate_id or gate.kind is not GateKind.APPROVAL or gate.question is None:
             return world, Reply(error=ConflictError)
+        if gate.answer is not None and gate.answer.execution == me:
+            return world, Reply()  # refused as a repetition, the machine finds its own answer there and goes on
         lapsed = gate.lapses is not None and gate.lapses <= moment(world.now)
         allowed = gate.question.verdict in LETS_ON or kind is DecisionKind.OVERRIDE
-        if lapsed or not self.is_free(gate, me) or not allowed:
+        if lapsed or not self.is_free(gate, me) or not allowed or not self.is_awaited(world.state, gate_id):
             return world, Reply(error=ConflictError)
         answer = Answer(decision=kind, by="ana", execution=me, at=moment(world.now))
         seen = [shown.limit for shown in gate.question.shown.values() if shown.verdict is Verdict.FAIL]
         waived = max([limit for limit in (world.waived, *seen) if limit is not None], default=None)
         upcoming = gate.stage + 1
         percent = self.plan.stages[upcoming].percent if upcoming < len(self.plan.stages) else world.approved
-        known = () if gate.answer is not None and gate.answer.execution == me else (gate_id,)
         return (
             world._replace(
                 gate=self.library.keep(gate.model_copy(update={"answer": answer})),
                 approved=max(world.approved, percent),
-                answered=world.answered + known,
+                answered=(*world.answered, gate_id),
+                unawaited=world.unawaited or world.state.status is not Status.LIVE,
                 waived=waived if kind is DecisionKind.OVERRIDE else world.waived,
             ),
             Reply(),
@@ -283,6 +289,10 @@ class Outside:
     def is_free(self, gate: Gate, me: str) -> bool:
         """Whether a decision may answer a gate: no one else did."""
         return gate.answer is None or gate.answer.execution == me
+
+    def is_awaited(self, state: RolloutState, gate_id: str) -> bool:
+        """Whether the rollout waits at a gate: an answer anywhere else would be recorded, and never counted."""
+        return state.status is Status.LIVE and state.gate is not None and state.gate.id == gate_id
 
     def may_open(self, world: World, execution: Execution) -> bool:
         """The condition of the transaction that opens a gate."""

@@ -48,9 +48,8 @@ def plan_import(
         reading = read(page.read(MAX_BYTES + 1), today=(today or datetime.now(tz=UTC)).date())
     bound = _read(bindings) if bindings else Bindings()
     if bindings:
-        from rampart_cli.document.bound_queries import (
-            with_bound_queries,
-        )  # not paid for without bindings
+        # Not paid for without bindings.
+        from rampart_cli.document.bound_queries import with_bound_queries
 
         reading = with_bound_queries(reading, bound)
     if as_json:
@@ -76,9 +75,8 @@ def _write(text: str, out: Path | None) -> None:
 
 
 def _read(bindings: Path) -> Bindings:
-    from rampart_cli.document.bindings_file import (
-        read_bindings,
-    )  # costs 200 ms, which a run without a file need not pay
+    # It costs 200 ms, which a run without a file need not pay.
+    from rampart_cli.document.bindings_file import read_bindings
 
     try:
         return read_bindings(bindings.read_text(encoding="utf-8"))

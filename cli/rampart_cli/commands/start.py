@@ -26,7 +26,7 @@ def start(
     ctx: typer.Context,
     plan_file: PlanFile,
     *,
-    wait: Wait = False,
+    wait: Wait = True,
     timeout: Timeout = DEFAULT_TIMEOUT,
     alert_url: AlertUrl = None,
     stack_name: StackName = DEFAULT_STACK,
@@ -49,22 +49,14 @@ def start(
         "plan_hash": plan.digest,
         "warnings": [each.to_wire() for each in unwired],
     }
-    told = f"{plan.rollout} was started already" if begun.repeated else f"{plan.rollout} is started"
-    if not wait:
-        show(
-            shown,
-            words(f"{told}; its flags move once every check passed: rampart status {plan.rollout}"),
-            as_json=as_json,
-        )
-        return
-    say(f"{told}; waiting until the flag is at the first stage …", as_json=as_json)
-    state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout)
-    label = "" if state.stage is None else f": {state.plan.stages[state.stage].label}"
-    show(
-        shown | {"stage": state.stage, "percent": state.percent, "attempt": state.attempt},
-        words(f"{', '.join(plan.flags)} read at {percentage(state.percent)}{label}", "green"),
-        as_json=as_json,
-    )
+    asked = f"{plan.rollout} was requested before" if begun.repeated else f"{plan.rollout} is requested"
+    told = words(f"{asked}; it starts once every check passes. Check status: rampart status {plan.rollout}")
+    if wait:
+        say(f"{asked}; waiting until the flag is at the first stage …", as_json=as_json)
+        state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout)
+        shown |= {"stage": state.stage, "percent": state.percent, "attempt": state.attempt}
+        told = words(f"{', '.join(plan.flags)} is at {percentage(state.percent)} (verified)", "green")
+    show(shown, told, as_json=as_json)
 
 
 def _unwired(stack: Stack, plan: Plan, alert_url: str | None) -> Iterator[Finding]:

@@ -59,7 +59,7 @@ class Change:
 
 
 def change_to(wanted: Wanted, found: Body | None) -> Change:
-    """What makes a thing as the plan needs it."""
+    """What turns a thing into what the plan needs."""
     name = label_of(wanted.kind, wanted.body)
     if found is None:
         made = tuple(FieldDifference(field, "", _text(value)) for field, value in _shown(wanted))

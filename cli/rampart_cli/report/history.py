@@ -12,6 +12,7 @@ from rampart.rollout.freeze import EVERY_ROLLOUT
 from rampart.rollout.gate import DecisionKind
 from rampart.rollout.state import CLOSED, EventKind, Status
 from rampart.rollout.waiver import WAIVED
+from rampart_cli.report.cells import is_act
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,7 +110,6 @@ class RolloutHistory:
 
     @property
     def plan(self) -> Plan:
-        """The plan as it was pinned."""
         return self.state.plan
 
     @property
@@ -149,7 +149,7 @@ class RolloutHistory:
     @property
     def acts(self) -> tuple[Event, ...]:
         """What people decided and what took the flag down: the moments to mark."""
-        return tuple(e for e in self.events if e.kind in _ACTS)
+        return tuple(filter(is_act, self.events))
 
     def looks_at(self, criterion: str) -> list[CriterionEvaluation]:
         """Every evaluation of one criterion, oldest first."""
@@ -171,17 +171,6 @@ _MOVES = frozenset(
         EventKind.TAKEN_DOWN_AGAIN,
         EventKind.RESTORED,
         EventKind.RESUMED,
-    }
-)
-_ACTS = frozenset(
-    {
-        EventKind.STARTED,
-        EventKind.DECIDED,
-        EventKind.ROLLED_BACK,
-        EventKind.TAKEN_DOWN_AGAIN,
-        EventKind.RESUMED,
-        EventKind.COMPLETED,
-        EventKind.ABANDONED,
     }
 )
 

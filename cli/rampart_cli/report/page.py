@@ -15,6 +15,7 @@ from rampart.words import count, counted, in_words, length, percentage, plain, p
 from rampart_cli.bars import bar_text
 from rampart_cli.report import cells
 from rampart_cli.report.charts import draw_criterion, draw_staircase
+from rampart_cli.view import at_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from rampart_cli.report.history import RolloutHistory, Visit
 
 _HERE = Path(__file__).parent
-_DOWN = frozenset({EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN})
 
 
 def render(history: RolloutHistory) -> str:
@@ -115,7 +115,7 @@ def _act(history: RolloutHistory, number: int, event: Event) -> dict[str, Any]:
         "when": second(event.at, history.plan.zone),
         "who": event.by,
         "did": cells.act(event),
-        "down": event.kind in _DOWN,
+        "down": event in history.rollbacks,
         "at": "" if event.stage is None else history.plan.stages[event.stage].label,
         "evidence": in_words(evidence),
         "reported": "; ".join(f"{name}: {plain(value)}" for name, value in reported.items()),
@@ -149,17 +149,9 @@ def _criterion_row(history: RolloutHistory, visit: Visit, name: str) -> dict[str
         return None
     value, limit = visit.reported[name], history.state.reported_criteria.get(name, float("inf"))
     verdict = "pass" if value <= limit else "fail"
-    message = f"{plain(value)} reported, at most {plain(limit)} allowed"
-    return {
-        "stage": stage,
-        "attempt": attempt,
-        "looks": cells.NONE,
-        "value": plain(value),
-        "counts": "reported",
-        "interval": cells.NONE,
-        "verdict": verdict,
-        "message": message,
-    }
+    row = {"value": plain(value), "counts": "reported", "interval": cells.NONE, "verdict": verdict}
+    row["message"] = f"{plain(value)} reported, at most {plain(limit)} allowed"
+    return {"stage": stage, "attempt": attempt, "looks": cells.NONE, **row}
 
 
 def _judgement(judgement: Mapping[str, Any]) -> dict[str, str]:
@@ -217,7 +209,7 @@ def _event(history: RolloutHistory, event: Event) -> dict[str, str]:
     return {
         "when": second(event.at, history.plan.zone),
         "attempt": str(event.attempt),
-        "percent": "" if event.percent is None else percentage(event.percent),
+        "percent": at_percent(event),
         "kind": in_words(event.kind),
         "who": event.by,
         "message": event.message,

@@ -94,6 +94,16 @@ def weekday_and_second(at: datetime, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%a} {second(at, zone)}"
 
 
+def weekday_and_minute(at: datetime, zone: tzinfo) -> str:
+    """When something is to come, to the minute: `Mon 2026-03-02 09:30 EST`."""
+    return f"{at.astimezone(zone):%a} {moment(at, zone)}"
+
+
+def clock_time(at: datetime, zone: tzinfo) -> str:
+    """The time of day, for a screen that is looked at now: `09:30:00 EST`."""
+    return f"{at.astimezone(zone):%H:%M:%S %Z}"
+
+
 def day(at: datetime, zone: tzinfo = UTC) -> str:
     """A day: `2026-03-02`."""
     return f"{at.astimezone(zone):%Y-%m-%d}"

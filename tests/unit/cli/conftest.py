@@ -179,6 +179,7 @@ class Terminal:
             datadog=self.datadog,
             who=lambda: "caller-of-aws",
             patience=Patience(pause=self.time.pause, seconds=self.time.seconds),
+            now=lambda: NOON,
         )
 
     def _no_letters(self) -> NoReturn:

@@ -217,7 +217,7 @@ def test_the_guards_of_a_live_rollout_are_not_removed(terminal: Terminal, plan_f
 
 
 def test_a_start_says_what_is_not_wired_and_goes_on(terminal: Terminal, plan_file: Path) -> None:
-    code, _, err = terminal.run("start", str(plan_file))
+    code, _, err = terminal.run("start", str(plan_file), "--detach")
     assert code == 0
     assert "there is no webhook 'rampart-letters'" in err
     assert len(terminal.machines.started) == 1
@@ -228,7 +228,7 @@ def test_a_start_does_not_depend_on_datadog(
     terminal: Terminal, plan_file: Path, failure: RefusedError | UnreachableError
 ) -> None:
     terminal.no_datadog = failure
-    code, shown = terminal.run_json("start", str(plan_file))
+    code, shown = terminal.run_json("start", str(plan_file), "--detach")
     assert (code, [each["code"] for each in shown["warnings"]]) == (0, ["WiringUnknown"])
     assert terminal.run("plan", "check", str(plan_file), "--online")[0] == failure.exit_code
 

@@ -53,7 +53,13 @@ def test_a_thaw_of_nothing_is_no_error(terminal: Terminal) -> None:
 def test_the_status_of_a_live_rollout_says_what_stops_it(terminal: Terminal) -> None:
     terminal.records.states["letters"] = live()
     terminal.run("freeze", "--note", "an incident", "--by", "Ada")
-    assert "Ada froze every rollout" in terminal.run_json("status", "letters")[1][0]["stopped_by"]
-    assert "stopped    Ada froze every rollout" in terminal.run("status", "letters")[1]
+    for situation in (
+        terminal.run_json("status", "letters")[1][0]["situation"],
+        terminal.run_json("list")[1][0]["situation"],
+        terminal.run_json("explain", "letters")[1]["situation"],
+    ):
+        assert situation["headline"] == "Holding at 1%: every rollout is frozen"
+        assert "Ada froze every rollout" in situation["why"]
+    assert "Ada froze every rollout" in terminal.run("status", "letters")[1]
     terminal.run("thaw")
-    assert terminal.run_json("status", "letters")[1][0]["stopped_by"] is None
+    assert terminal.run_json("status", "letters")[1][0]["situation"]["phase"] != "stopped"

@@ -62,7 +62,6 @@ class FlipperFlagStore:
         """Sessions that are kept for the next call, and since when; one that is still busy is not here."""
 
     def read(self, flag: str) -> FlagReading:
-        """Read a flag's gates; raises UnknownFlagError when there is no such flag."""
         answer = self._call("GET", _path(flag))
         try:
             return reading_of(flag, read_json(answer.body))

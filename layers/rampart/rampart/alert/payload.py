@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from rampart.alert.moment import epoch_milliseconds, is_plausible
-from rampart.alert.reading import MOST_BYTES, MOST_FLAGS, MOST_FOUND, fields_of, text_of
+from rampart.alert.reading import MOST_BYTES, MOST_FLAGS, MOST_FOUND, fields_of
 from rampart.alert.transition import KNOWN, ROLLING_BACK, transition_named
 from rampart.errors import AlertUnreadableError
 from rampart.model import Model
@@ -137,13 +137,13 @@ class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
         )
 
 
-def read_alert(body: str | bytes) -> AlertPayload:
-    """Read a webhook's body.
+def read_alert(text: str) -> AlertPayload:
+    """Read a webhook's body, as `reading.text_of` gives it.
 
     Raises AlertUnreadableError, in words, when it can never be understood.
     """
     try:
-        return AlertPayload.model_validate(fields_of(text_of(body)))
+        return AlertPayload.model_validate(fields_of(text))
     except ValidationError as error:
         problems = [
             f"{'.'.join(map(str, problem['loc'])) or 'body'}: "

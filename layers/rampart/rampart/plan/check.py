@@ -27,35 +27,31 @@ _COHORT = "Measure only the requests that the flag is on for (scope: cohort)"
 _LONGER = "Hold it longer, raise its percentage, or expect to approve it undecided, with a note"
 
 
-_WARNING = Severity.WARNING
-BASELINE_BEYOND_BAR = FindingKind(
+def _warning(code: str, means: str, fix: str) -> FindingKind:
+    return FindingKind(code, means, fix, severity=Severity.WARNING)
+
+
+BASELINE_BEYOND_BAR = _warning(
     "baseline_beyond_bar",
     "A criterion fails without the flag too.",
     "Choose another bar, or fix what fails today first",
-    severity=_WARNING,
 )
-NO_TRAFFIC = FindingKind(
+NO_TRAFFIC = _warning(
     "no_traffic",
     "Without traffic, nothing can be said about what the stages can decide.",
     "Say how many requests come at 100%: traffic: 400/hour",
-    severity=_WARNING,
 )
-BUCKET_TOO_WIDE = FindingKind(
+BUCKET_TOO_WIDE = _warning(
     "bucket_too_wide",
     "A stage is over before there is enough to judge.",
     "Make the buckets smaller (bucket: 5m), or hold it longer",
-    severity=_WARNING,
 )
-CANNOT_FIRE = FindingKind(
-    "cannot_fire", "A stage is too small to break a bar over everyone's requests.", _COHORT, severity=_WARNING
+CANNOT_FIRE = _warning("cannot_fire", "A stage is too small to break a bar over everyone's requests.", _COHORT)
+PASS_MEANS_NOTHING = _warning(
+    "pass_means_nothing", "A pass over everyone's requests says nothing about the new code.", _COHORT
 )
-PASS_MEANS_NOTHING = FindingKind(
-    "pass_means_nothing", "A pass over everyone's requests says nothing about the new code.", _COHORT, severity=_WARNING
-)
-CANNOT_PROVE = FindingKind("cannot_prove", "A stage has too few requests to prove its bar.", _LONGER, severity=_WARNING)
-CANNOT_DECIDE = FindingKind(
-    "cannot_decide", "A healthy flag seldom passes in a stage this small.", _LONGER, severity=_WARNING
-)
+CANNOT_PROVE = _warning("cannot_prove", "A stage has too few requests to prove its bar.", _LONGER)
+CANNOT_DECIDE = _warning("cannot_decide", "A healthy flag seldom passes in a stage this small.", _LONGER)
 
 
 def warnings(plan: Plan) -> list[Finding]:

@@ -103,12 +103,12 @@ class Approval(StrEnum):
 class OnDrift(Model):
     """What happens when the flag is not where Rampart left it."""
 
-    above: OnRise = OnRise.ROLL_BACK
-    below: OnFall = OnFall.HOLD
+    above: OnRise = Field(OnRise.ROLL_BACK, description="when someone raised the flag above Rampart's record")
+    below: OnFall = Field(OnFall.HOLD, description="when someone lowered the flag below Rampart's record")
 
 
 class _CriterionSpec(Model):
-    on_fail: OnFail = OnFail.ROLL_BACK
+    on_fail: OnFail = Field(OnFail.ROLL_BACK, description="what a fail does: set the flag to 0%, or hold the stage")
 
 
 def _bar_problems(below: float | None, above: float | None) -> Iterator[Problem]:
@@ -148,9 +148,9 @@ class RateSpec(_CriterionSpec):
     kind: Literal["rate"]
     errors: str = Field(min_length=1, description="Datadog query that counts the errors")
     total: str = Field(min_length=1, description="Datadog query that counts all requests")
-    below: Fraction | None = None
-    above: Fraction | None = None
-    scope: Scope = Scope.EVERYONE
+    below: Fraction | None = Field(None, description="the bar that the rate must stay below; give below or above")
+    above: Fraction | None = Field(None, description="the bar that the rate must stay above, for successes")
+    scope: Scope = Field(Scope.EVERYONE, description="whose requests the queries count: everyone's, or the flag's own")
     baseline: Fraction | None = Field(None, description="the rate without the flag; needed when scope is everyone")
     clump: float | None = Field(
         None, ge=1, le=1000, description="requests that one cause can spoil; measured if absent"
@@ -181,7 +181,7 @@ class CountSpec(_CriterionSpec):
 
     kind: Literal["count"]
     query: str = Field(min_length=1, description="Datadog query that counts")
-    at_most: FiniteFloat = Field(ge=0)
+    at_most: FiniteFloat = Field(ge=0, description="the most that the whole stage may count")
 
 
 class ValueSpec(_CriterionSpec):
@@ -189,8 +189,8 @@ class ValueSpec(_CriterionSpec):
 
     kind: Literal["value"]
     query: str = Field(min_length=1, description="Datadog query of a gauge or percentile")
-    below: FiniteFloat | None = None
-    above: FiniteFloat | None = None
+    below: FiniteFloat | None = Field(None, description="the bar, in the metric's own unit; give below or above")
+    above: FiniteFloat | None = Field(None, description="the bar that it must stay above, in the metric's own unit")
     for_: Duration = Field(timedelta(minutes=15), alias="for", description="how long it must be wrong to fail")
 
     @model_validator(mode="after")
@@ -203,7 +203,7 @@ class ReportedSpec(_CriterionSpec):
     """A number that a person attests when approving."""
 
     kind: Literal["reported"]
-    at_most: FiniteFloat = Field(ge=0)
+    at_most: FiniteFloat = Field(ge=0, description="the most that may be reported at an approval")
 
 
 def _kind_as_text(spec: object) -> object:
@@ -220,11 +220,11 @@ CriterionSpec = Annotated[
 class Stage(Model):
     """One percentage that is held for a while."""
 
-    name: str | None = None
-    percent: Percent = Field(gt=0)
+    name: str | None = Field(None, description="what people call it, such as Canary")
+    percent: Percent = Field(gt=0, description="percentage of actors, with or without its sign; stages must rise")
     users: int | None = Field(None, ge=0, description="how many people the team expects; for the record")
-    hold: Hold
-    approval: Approval = Approval.REQUIRED
+    hold: Hold = Field(description="how long it stays there before the next stage: clock time or business days")
+    approval: Approval = Field(Approval.REQUIRED, description="whether a person lets this stage begin")
 
     @property
     def label(self) -> str:
@@ -323,33 +323,43 @@ class Plan(Model):
     """The document that a team writes, validated; times are durations, bars are fractions."""
 
     rollout: str = Field(pattern=ROLLOUT_FORM, description="the rollout's id: lower case, hyphens")
-    title: str | None = None
-    owner: str = Field(min_length=1)
-    flags: Annotated[tuple[FlagName, ...], AfterValidator(_distinct)] = Field(min_length=1, max_length=20)
-    environment: str = "production"
-    timezone: Annotated[str, AfterValidator(_known_zone)]
-    calendar: Calendar = Calendar()
+    title: str | None = Field(None, description="what people call it, in notices and reports")
+    owner: str = Field(min_length=1, description="the team that answers for it")
+    flags: Annotated[tuple[FlagName, ...], AfterValidator(_distinct)] = Field(
+        min_length=1, max_length=20, description="the flags that move together, as Flipper names them"
+    )
+    environment: str = Field("production", description="where it runs; for the record")
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        description="the zone of the calendar and of every time that people are shown"
+    )
+    calendar: Calendar = Field(Calendar(), description="when an advance may happen; a rollback always may")
     traffic: Traffic | None = Field(None, description="requests at 100%, for the power check")
-    settle: Duration = timedelta(minutes=2)
-    lag: Duration = timedelta(minutes=2)
-    look_every: Annotated[Duration, AfterValidator(_often_enough)] = timedelta(minutes=5)
+    settle: Duration = Field(
+        timedelta(minutes=2), description="how long caches may hold the old percentage; nothing is judged before"
+    )
+    lag: Duration = Field(timedelta(minutes=2), description="how late metrics arrive; what is newer isn't judged yet")
+    look_every: Annotated[Duration, AfterValidator(_often_enough)] = Field(
+        timedelta(minutes=5), description="how often the criteria are evaluated, at most a day apart"
+    )
     bucket: Duration = Field(timedelta(minutes=5), description="width of a judged bucket")
     watch: Duration = Field(timedelta(minutes=15), description="how long a rolled-back flag is kept at 0%")
     approval_lapses: Duration = Field(timedelta(hours=24), description="how long a question to people stands")
-    when_blind: WhenBlind = WhenBlind.HOLD
-    on_drift: OnDrift = OnDrift()
+    when_blind: WhenBlind = Field(WhenBlind.HOLD, description="what happens when evaluations stop")
+    on_drift: OnDrift = Field(OnDrift(), description="what happens when someone else changes the flag")
     alpha_rollout: Chance | None = Field(
         None, description="chance of a false rollback of an attempt, shared by all its stages and rate criteria"
     )
     monitors: tuple[int, ...] = Field((), description="ids of the Datadog monitors that guard this rollout")
-    on_alerting: OnAlerting = OnAlerting.ROLL_BACK
+    on_alerting: OnAlerting = Field(OnAlerting.ROLL_BACK, description="what happens when a monitor alerts")
     webhook: WebhookName | None = Field(
         None, description="name of the Datadog webhook that calls this stack; any that begins with rampart if absent"
     )
     criteria: Annotated[dict[CriterionName, CriterionSpec], AfterValidator(_one_measured)] = Field(
-        min_length=1, max_length=20
+        min_length=1, max_length=20, description="what is judged, by name; at least one is measured"
     )
-    stages: Annotated[tuple[Stage, ...], AfterValidator(_climbable)] = Field(min_length=1, max_length=50)
+    stages: Annotated[tuple[Stage, ...], AfterValidator(_climbable)] = Field(
+        min_length=1, max_length=50, description="the percentages, rising, each held for a while"
+    )
 
     @model_validator(mode="after")
     def _fits_into_an_execution(self) -> Self:

@@ -19,34 +19,17 @@ _LONGEST_SHOWN = 300
 _BUCKET = timedelta(minutes=5)
 
 
-_WHY = "Datadog answers it, and it doesn't mean what the criterion takes it for."
-NOT_A_COUNT = FindingKind(
-    "QueryIsNotACount",
-    "A query gives a rate or an average, not how many there were.",
-    "Write the query that the finding shows",
-    _WHY,
-)
-RATIO = FindingKind(
-    "QueryIsARatio", "A query gives a ratio or a percentage already.", "Write the query that the finding shows", _WHY
-)
-GROUPED = FindingKind(
-    "QueryIsGrouped", "A query gives a series for each group.", "Write the query that the finding shows", _WHY
-)
-SAME = FindingKind(
-    "QueriesAreTheSame", "Errors and total count the same requests.", "Write the query that the finding shows", _WHY
-)
-DIFFERENT_UNITS = FindingKind(
-    "QueryUnitsDiffer",
-    "One of errors and total is a count, and the other isn't.",
-    "Write the query that the finding shows",
-    _WHY,
-)
-DIFFERENT_FILTERS = FindingKind(
-    "QueryFiltersDiffer",
-    "Total asks for tags that errors doesn't ask for.",
-    "Write the query that the finding shows",
-    _WHY,
-)
+def _kind(code: str, means: str) -> FindingKind:
+    why = "Datadog answers it, and it doesn't mean what the criterion takes it for."
+    return FindingKind(code, means, "Write the query that the finding shows", why)
+
+
+NOT_A_COUNT = _kind("QueryIsNotACount", "A query gives a rate or an average, not how many there were.")
+RATIO = _kind("QueryIsARatio", "A query gives a ratio or a percentage already.")
+GROUPED = _kind("QueryIsGrouped", "A query gives a series for each group.")
+SAME = _kind("QueriesAreTheSame", "Errors and total count the same requests.")
+DIFFERENT_UNITS = _kind("QueryUnitsDiffer", "One of errors and total is a count, and the other isn't.")
+DIFFERENT_FILTERS = _kind("QueryFiltersDiffer", "Total asks for tags that errors doesn't ask for.")
 
 
 def _found(kind: FindingKind, criterion: str, part: str, query: str, what: str, fixed: str) -> Finding:

@@ -100,7 +100,7 @@ class Advance:
         if has_turned(state, intent):
             return self._take_back(state, intent, "the newest evaluation says fail", now)
         if state.drift is not None:
-            return self._take_back(state, intent, f"the flag is {state.drift}", now)
+            return self._take_back(state, intent, f"{state.drift}", now)
         unguarded = self._unguarded(state, now)
         if unguarded is not None:
             return self._take_back(state, intent, unguarded.why, now)
@@ -156,7 +156,7 @@ class Advance:
     def _raise_flags(self, state: RolloutState, intent: Intent) -> AdvanceResult:
         strayed = climb(self.flags, state, intent, self.clock.now())
         if strayed is not None:
-            return self._take_back(state, intent, f"the flag is {strayed}", self.clock.now(), strayed)
+            return self._take_back(state, intent, f"{strayed}", self.clock.now(), strayed)
         return self._commit(state, intent)
 
     def _take_back(
@@ -175,7 +175,7 @@ class Advance:
         )
         told = []
         if strayed:
-            told.append(state.event(now, EventKind.DRIFTED, f"the flag is {strayed}", gate=intent.gate))
+            told.append(state.event(now, EventKind.DRIFTED, f"{strayed}", gate=intent.gate))
         if state.standing is None:  # there is no stage to be held yet: the attempt ends before it began
             self.store.commit(state, after, events=told)
             return AdvanceResult.of(AdvanceOutcome.ASTRAY, state, why)
@@ -186,7 +186,7 @@ class Advance:
             now = self.clock.now()
             after = _advanced(state, intent, now)
             stage = state.plan.stages[intent.stage]
-            message = f"{_flags(state)} read at {percentage(intent.percent)}" + (
+            message = f"{_flags(state)} is at {percentage(intent.percent)} (verified)" + (
                 f": {stage.name}" if stage.name else ""
             )
             event = after.event(now, EventKind.ADVANCED, message, gate=intent.gate)
@@ -210,7 +210,7 @@ class Advance:
         if unread is not None:
             return Refusal(f"the flag cannot be read: {unread}")
         strayed = astray(state, found, now)
-        return None if strayed is None else Refusal(f"the flag is {strayed}")
+        return None if strayed is None else Refusal(f"{strayed}")
 
     def _unguarded(self, state: RolloutState, now: datetime) -> Refusal | None:
         """Why the plan's monitors, as they are now, forbid a step; for the first one they were asked at the start."""
@@ -246,7 +246,7 @@ class Advance:
     def _hold(
         self, before: RolloutState, after: RolloutState, why: str, gate: str, told: Sequence[Event] = ()
     ) -> AdvanceResult:
-        event = before.event(after.updated, EventKind.HELD, f"not advanced: {why}; it is asked again", gate=gate)
+        event = before.event(after.updated, EventKind.HELD, f"not advanced: {why}; you will be asked again", gate=gate)
         self.store.commit(before, after, events=[*told, event])
         return AdvanceResult.of(AdvanceOutcome.STALE, before, why)
 

@@ -27,6 +27,7 @@ from rampart.rollout.measure import measure
 from rampart.rollout.permission import is_fresh
 from rampart.rollout.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.question import SIGHTED, answer_of, may_ask
+from rampart.rollout.remind import may_be_forgotten, reminder, still_undone, undone
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.sight import Sight, is_echo, sight_of
 from rampart.rollout.state import DOWN, Evaluation, Event, EventKind, Latest, RolloutState, Standing, Status
@@ -67,9 +68,8 @@ class Evaluate:
         try:
             return self._live(state) if state.status is Status.LIVE else self._watch(state)
         except ConflictError:
-            return EvaluateResult(
-                rollout, ("overtaken",)
-            )  # another tick or a rollback wrote first; the next tick sees it
+            # Another tick or a rollback wrote first; the next tick sees it.
+            return EvaluateResult(rollout, ("overtaken",))
 
     # A rollout that is over: its flags must stay where they were left.
 
@@ -82,8 +82,11 @@ class Evaluate:
             unread = any(isinstance(each, FlagStoreError) for each in found)
             up = [each for each in found if not isinstance(each, FlagStoreError) and each.exposure > 0]
             if state.status is Status.HALTED:
-                self._call(state, Cause.EXECUTION, "the rollback is not finished")
+                self._call(state, Cause.EXECUTION, "the rollback is not finished")  # before anyone is told again
                 did.append("rollback called to finish")
+                if (again := still_undone(state, undone(found), now)) is not None:
+                    after, told = again
+                    self.store.commit(state, after, events=told)
             elif up and all(is_echo(each, state, now) for each in up):
                 self._call(state, Cause.EXECUTION, "a cache may still hold what was there before the rollback")
                 did.append("flag may be an echo: rollback called")
@@ -105,11 +108,15 @@ class Evaluate:
         if state.drift is not None:
             return state, ()  # the flags are free, and what becomes of them later is another's story
         drift = sight_of(state, self.flags, now).drift
-        if drift is None:
+        if drift is None or self._is_claimed(state):
             return state, ()
         after = state.moved(now, drift=drift)
         self.store.commit(state, after, events=[_drifted(state, drift, now)])
         return after, ("drift: told",)
+
+    def _is_claimed(self, state: RolloutState) -> bool:
+        """Whether a flag is another rollout's by now, which moves it."""
+        return any(claim.rollout != state.rollout for claim in self.store.claims(state.plan.flags).values())
 
     # A live rollout.
 
@@ -134,7 +141,7 @@ class Evaluate:
             self._call(state, Cause.EVIDENCE, "; ".join(messages.get(name, f"{name} fails") for name in failing))
             return EvaluateResult(state.rollout, ("failed: rollback called",), verdict)
         if cause is not None:
-            self._call(state, cause, f"the flag is {drift}")
+            self._call(state, cause, f"{drift}")
             return EvaluateResult(state.rollout, (f"drift: {cause.value} called",), verdict)
         return EvaluateResult(state.rollout, self._answer(state, now), verdict)
 
@@ -199,6 +206,8 @@ class Evaluate:
         if gate.kind is GateKind.BLIND and _sight_is_back(state):
             self.gates.succeed(gate.token, SIGHTED)
             return ("sight is back",)
+        if gate.kind is GateKind.APPROVAL and may_be_forgotten(state, gate, now):
+            self._remind(state, now)
         if gate.kind is GateKind.APPROVAL or (gate.kind is GateKind.BAKE and not sees(state, now)):
             return self._check_execution(state)  # nothing to say at this gate, but someone must be waiting there
         # What is asked about must have been judged while this gate was open: an answer counts for fresh evidence only.
@@ -215,6 +224,13 @@ class Evaluate:
     def _frozen(self, state: RolloutState) -> Freeze | None:
         """What would stop the advance that is to be asked about; the end of a rollout raises nothing."""
         return None if state.next_stage == len(state.plan.stages) else self.store.freeze()
+
+    def _remind(self, state: RolloutState, now: datetime) -> None:
+        """Tell people again of a question that no one has answered."""
+        asked = self.store.gate(state.rollout)
+        if asked is not None and state.gate is not None and asked.id == state.gate.id and asked.answer is None:
+            after, told = reminder(state, asked, now)
+            self.store.commit(state, after, events=[told])
 
     def _check_execution(self, state: RolloutState) -> tuple[str, ...]:
         """Notice an execution that died without telling: no one would answer for the flag any more."""
@@ -241,7 +257,7 @@ class Evaluate:
 
 
 def _drifted(state: RolloutState, drift: Drift | None, now: datetime) -> Event:
-    message = f"the flag is {drift}" if drift else f"the flag is at {percentage(state.percent)} again"
+    message = f"{drift}" if drift else f"{', '.join(state.plan.flags)} is back at {percentage(state.percent)}"
     return state.event(now, EventKind.DRIFTED, message, evaluation=state.latest.id if state.latest else None)
 
 

@@ -36,11 +36,13 @@ def permit(
     if gate is None or gate.id != gate_id or (gate.attempt, gate.stage) != (state.attempt, state.stage):
         return Refusal("the answer belongs to another gate")
     if state.drift is not None:
-        return Refusal(f"the flag is {state.drift}")
+        return Refusal(f"{state.drift}")
     if gate.kind is GateKind.BLIND:
         return _blindly(state, gate, now)
     overrides = _answered(state, gate, now) if gate.kind is GateKind.APPROVAL else _unasked(state, gate, now)
-    return overrides if isinstance(overrides, Refusal) else _with_fresh_pass(state, overrides, now)
+    if isinstance(overrides, Refusal):
+        return overrides
+    return _with_pass(state, overrides, now) if is_fresh(state, now) else Refusal("the newest evaluation is too old")
 
 
 def has_turned(state: RolloutState, intent: Intent) -> bool:
@@ -76,12 +78,6 @@ def _blindly(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, 
         return Refusal("the hold is not over")
     overrides = (*state.overrides, override_of(state, gate, gate.answer))
     return _with_pass(state, overrides, now) if state.latest is not None else overrides
-
-
-def _with_fresh_pass(
-    state: RolloutState, overrides: tuple[Override, ...], now: datetime
-) -> tuple[Override, ...] | Refusal:
-    return _with_pass(state, overrides, now) if is_fresh(state, now) else Refusal("the newest evaluation is too old")
 
 
 def _with_pass(state: RolloutState, overrides: tuple[Override, ...], now: datetime) -> tuple[Override, ...] | Refusal:

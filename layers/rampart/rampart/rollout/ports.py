@@ -12,6 +12,7 @@ from rampart.plan.policy import Policy
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate
+from rampart.rollout.notice import Notice
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
 
@@ -101,6 +102,9 @@ class RolloutStore(Protocol):
         `unless_frozen` raises FrozenError where a freeze stands at that very moment.
         """
 
+    def note(self, event: Event) -> None:
+        """Keep an event that changes no record, such as a start that was refused: there may be no record yet."""
+
 
 class Gates(Protocol):
     """Where executions wait; every method raises GateError, or GateClosedError when no one waits any more."""
@@ -137,5 +141,5 @@ class Announcer(Protocol):
 
     name: str
 
-    def announce(self, event_id: str, event: Event) -> None:
-        """Tell of one event."""
+    def announce(self, notice: Notice) -> None:
+        """Tell of one event; raises AnnouncementError."""

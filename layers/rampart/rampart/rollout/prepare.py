@@ -31,6 +31,7 @@ from rampart.rollout import refusals
 from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.guards import monitor_problems
 from rampart.rollout.ports import Clock, FlagStore, MetricSource, PolicySource, RolloutStore
+from rampart.rollout.refused import refused_event, rollout_named_in
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
 from rampart.words import day, moment, percentage
@@ -114,8 +115,16 @@ class Prepare:
     def __call__(self, document: Mapping[str, Any], execution: str) -> Ready | Refused:
         """Begin an attempt for `document`, a plan or a resume.
 
-        The outcome is `ready`, or `refused` with every problem that was found; raises StoreError.
+        The outcome is `ready`, or `refused` with every problem that was found, which people are told about; raises
+        StoreError.
         """
+        answer = self._answer(document, execution)
+        if isinstance(answer, Refused) and (rollout := rollout_named_in(document)) is not None:
+            state, now = self.store.state(rollout), self.clock.now()
+            self.store.note(refused_event(answer.problems, rollout, state, document, execution, now))
+        return answer
+
+    def _answer(self, document: Mapping[str, Any], execution: str) -> Ready | Refused:
         is_resume = isinstance(document, Mapping) and "resume" in document
         try:
             if is_resume:
@@ -207,6 +216,8 @@ class Prepare:
             unread_since=None,
             halted_at=None,
             halted_by=None,
+            undone=None,
+            reminded_at=None,
             watch_until=None,
             watched=True,
         )

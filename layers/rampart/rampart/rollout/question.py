@@ -87,7 +87,7 @@ def asking(state: RolloutState, now: datetime) -> Asking:
     return Asking(
         question=question,
         evidence=state.evidence_in_words,
-        next="its end" if last else state.plan.stages[state.next_stage].label,
+        next="completion" if last else state.plan.stages[state.next_stage].label,
         decision=DecisionKind.APPROVE if verdict in LETS_ON else DecisionKind.OVERRIDE,
         lapses=lapses,
         seconds=max(1, int((lapses - now).total_seconds())),

@@ -92,6 +92,8 @@ class EventKind(StrEnum):
 
     STARTED = "started"
     """A rollout began."""
+    REFUSED = "refused"
+    """A start or a resume was refused; nothing changed."""
     ADVANCED = "advanced"
     """The flags were read at a stage's percentage."""
     VERDICT_CHANGED = "verdict_changed"
@@ -174,6 +176,8 @@ class Changes(TypedDict, total=False):
     unread_since: datetime | None
     halted_at: datetime | None
     halted_by: RollbackRequest | None
+    undone: str | None
+    reminded_at: datetime | None
     watch_until: datetime | None
     watched: bool
     attempt_started: datetime
@@ -209,7 +213,11 @@ class RolloutState(Model):
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
     halted_at: datetime | None = None
     halted_by: RollbackRequest | None = None
-    """What was asked first: whichever run finishes the rollback reports that."""
+    """What was asked first: whichever run finishes the rollback reports that, and it stays the reason."""
+    undone: str | None = None
+    """Why a rollback isn't done yet, as the last look at its flags saw it."""
+    reminded_at: datetime | None = None
+    """When people were last told again that a rollback isn't done, or that a question waits."""
     watch_until: datetime | None = None
     watched: bool = True
     started: datetime
