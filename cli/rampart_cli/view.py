@@ -79,29 +79,13 @@ def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
     if state.gate.kind is GateKind.BAKE or gate is None or gate.id != state.gate.id or gate.question is None:
         return opened
     answered = gate.answer.model_dump(mode="json") if gate.answer else None
-    asked = {
-        "next": _next(state),
-        "lapses": _maybe(gate.lapses),
-        "verdict": str(gate.question.verdict),
-        "unmet": list(gate.question.unmet),
-        "reported": dict(gate.question.reported),
-        "evaluation": gate.question.evaluation,
-        "answer": answered,
-    }
+    asked = gate.question.model_dump(mode="json", include={"verdict", "unmet", "reported", "evaluation"})
+    asked |= {"next": _next(state), "lapses": _maybe(gate.lapses), "answer": answered}
     return opened | asked | ({} if answered else {"answer_with": answer_with(state, gate)})
 
 
 def event_view(event: Event) -> dict[str, Any]:
-    return {
-        "at": timestamp(event.at),
-        "kind": event.kind.value,
-        "attempt": event.attempt,
-        "stage": event.stage,
-        "percent": event.percent,
-        "by": event.by,
-        "message": event.message,
-        "details": event.details,
-    }
+    return event.model_dump(mode="json", exclude={"rollout"}) | {"at": timestamp(event.at)}
 
 
 def at_percent(event: Event) -> str:
@@ -111,19 +95,10 @@ def at_percent(event: Event) -> str:
 
 def evaluation_view(evaluation: Evaluation) -> dict[str, Any]:
     """One evaluation without the bulk of its evidence."""
-    window = Window(*evaluation.window)
-    return {
-        "id": evaluation.id,
-        "at": timestamp(evaluation.at),
-        "attempt": evaluation.attempt,
-        "stage": evaluation.stage,
-        "percent": evaluation.percent,
-        "verdict": evaluation.verdict.value,
-        "window": _window_view(window),
-        "criteria": [_judgement_view(judgement) for judgement in evaluation.judgements],
-        "plan_hash": evaluation.plan_hash,
-        "rule_version": evaluation.rule_version,
-    }
+    shown = evaluation.model_dump(mode="json", exclude={"rollout", "judgements", "evidence"})
+    criteria = [_judgement_view(judgement) for judgement in evaluation.judgements]
+    window = _window_view(Window(*evaluation.window))
+    return shown | {"at": timestamp(evaluation.at), "window": window, "criteria": criteria}
 
 
 def _window_view(window: Window) -> dict[str, int]:
