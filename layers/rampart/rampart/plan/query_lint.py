@@ -187,24 +187,21 @@ class _Rate:
 
     def _fault_of_units(self, part: _Part) -> _Fault:
         others = [other for other in self.parts.values() if other is not part]
-        if not others or others[0].flaws:
-            return NOT_A_COUNT, f"{part.reasons}; {self._weight(part.seconds)}"
-        return DIFFERENT_UNITS, f"{part.reasons}, while {others[0].name} is a count: {self._skew(part)}"
-
-    def _skew(self, part: _Part) -> str:
-        """What it does to the rate that one part is a count and the other isn't."""
+        is_alone = not others or bool(others[0].flaws)
+        kind, told = (NOT_A_COUNT, ";") if is_alone else (DIFFERENT_UNITS, f", while {others[0].name} is a count:")
         if part.seconds is None:
-            return "the rate would be no share of requests"
+            return kind, f"{part.reasons}{told} the rate would be no share of requests"
         units = self.bucket.total_seconds() / part.seconds
+        return kind, f"{part.reasons}{told} {self._weight(units) if is_alone else self._skew(part, units)}"
+
+    def _skew(self, part: _Part, units: float) -> str:
+        """What it does to the rate that one part is a count and the other isn't."""
         share, reads = ("100%", 1 / units) if part.name == "errors" else ("0.1%", 0.001 * units)
         told = f"if {share} of requests {self.happened}, the rate would read {rough_percent(reads)}"
         return f"{told} in buckets of {short_duration(self.bucket)}"
 
-    def _weight(self, seconds: float | None) -> str:
+    def _weight(self, units: float) -> str:
         """What it does to the evidence that neither part is a count."""
-        if seconds is None:
-            return "the rate would be no share of requests"
-        units = self.bucket.total_seconds() / seconds
         effect = "a failing flag may never be found" if units > 1 else "chance is taken for evidence"
         return f"in buckets of {short_duration(self.bucket)}, {_times(units)}, so {effect}"
 
