@@ -12,13 +12,12 @@ from rampart.evidence.series import Measured, Series
 from rampart.finding import Finding, FindingKind
 from rampart.plan.model import HistoryHour, Plan, RateHistory, RateSpec
 from rampart.plan.power import PowerLeft, power_left
-from rampart.plan.queries import criteria_of, query_key
+from rampart.plan.queries import criteria_of, one_side, query_key
 from rampart.rollout import refusals
 from rampart.words import count, moment, percent
 
 _FAR = 2.0
 """A week whose rate is so many times the plan's baseline, or so many times less, is worth a sentence."""
-
 
 _REFUSALS: Mapping[WeekTrouble, tuple[FindingKind, str]] = {
     WeekTrouble.CONTRADICTS: (refusals.HISTORY_CONTRADICTS, ".errors"),
@@ -64,9 +63,8 @@ def weeks_of(pinned: Plan, history: Mapping[str, Measured]) -> dict[str, Week]:
 
 def week_in_words(spec: RateSpec) -> str | None:
     """What the week before the start showed of a rate, with the plan's baseline; None where nothing was kept."""
-    kept = spec.history
-    bar = spec.below if spec.below is not None else spec.above
-    if kept is None or bar is None or not kept.requests:
+    kept, (_, bar) = spec.history, one_side(spec)
+    if kept is None or not kept.requests:
         return None
     rate = percent(kept.errors / kept.requests, near=bar)
     says = "" if spec.baseline is None else f"; the plan says {percent(spec.baseline, near=bar)}"
