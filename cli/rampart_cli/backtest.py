@@ -12,11 +12,11 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from rampart.evidence.buckets import Bucket, Judgeable, is_number, pair
+from rampart.evidence.buckets import Judgeable, is_number, pair
 from rampart.evidence.criteria import RateCriterion
 from rampart.evidence.judge import judge
 from rampart.evidence.judgement import FiredBy
-from rampart.evidence.rule import Counts, RateRule, Ruling, Walk, decide
+from rampart.evidence.rule import RateRule, Ruling, Walk, decide
 from rampart.evidence.series import Series
 from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
 from rampart.evidence.verdict import Verdict
@@ -38,20 +38,13 @@ class Only(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BacktestSettings:
-    """What every series is judged by."""
-
     criterion: RateCriterion
     planned_buckets: int | None = None
     only: Only | None = None
 
-    def rule(self, buckets: int) -> RateRule:
-        return RateRule.of(self.criterion, self.planned_buckets or buckets)
-
 
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
-    """What the rule says of one series."""
-
     id: Any
     verdict: Verdict
     at_bucket: int | None
@@ -88,13 +81,14 @@ class Backtest:
     def of(cls, series: Recorded, settings: BacktestSettings) -> Backtest:
         """Look at one series after each bucket, up to the first fail or pass, or to its end."""
         length = len(series.buckets)
-        rule, criterion = settings.rule(length), settings.criterion
+        criterion, planned = settings.criterion, settings.planned_buckets or length
+        rule = RateRule.of(criterion, planned)
         errors, total = (Series(tuple((at, each[part]) for at, each in enumerate(series.buckets))) for part in (0, 1))
-        window = Window(start=0, end=length, bucket=1, planned_buckets=settings.planned_buckets or length)
+        window = Window(start=0, end=length, bucket=1, planned_buckets=planned)
         end = None if settings.only else _first_decided(criterion, errors, total, window)
         evidence = pair(errors, total, window)
         seen = evidence if end is None else pair(errors, total, replace(window, end=end + 1))
-        ruling = decide(rule, _counts(seen.buckets))
+        ruling = decide(rule, ((bucket.errors, bucket.requests) for bucket in seen.buckets))
         if settings.only and ruling.at is not None:
             end = seen.buckets[ruling.at].start
         elif end is not None and ruling.at is None:
@@ -172,10 +166,6 @@ def _walked(criterion: RateCriterion, errors: Series, total: Series, window: Win
             if errors_stopped(criterion, buckets[: index + 1], seen) is None:
                 return bucket.start
     return None
-
-
-def _counts(buckets: Iterable[Bucket]) -> Iterator[Counts]:
-    return ((bucket.errors, bucket.requests) for bucket in buckets)
 
 
 def judge_all(lines: Iterable[NumberedLine], settings: BacktestSettings) -> Iterator[BacktestResult]:
