@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rampart_cli.document import MAX_BYTES, Bindings, BindingsError, Reading, draft, read
+from rampart_cli.document import MAX_BYTES, Bindings, BindingsError, draft, read
 from rampart_cli.document.rendering import show_findings
 from rampart_cli.failures import InputError
 
@@ -57,14 +57,11 @@ def plan_import(
     else:
         show_findings(reading, source=str(doc), console=errors)
     if not reading.plans:
-        errors.print(_why_none(doc, reading), markup=False, soft_wrap=True)
+        why = "; ".join(diagnostic.message for diagnostic in reading.diagnostics)
+        errors.print(f"{doc} holds no plan: {why}", markup=False, soft_wrap=True)
         raise typer.Exit(NO_PLAN)
     if not as_json:
         _write(draft(reading.plans, source=doc.name, bindings=bound), out)
-
-
-def _why_none(doc: Path, reading: Reading) -> str:
-    return f"{doc} holds no plan: {'; '.join(diagnostic.message for diagnostic in reading.diagnostics)}"
 
 
 def _write(text: str, out: Path | None) -> None:

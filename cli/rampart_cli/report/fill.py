@@ -132,7 +132,8 @@ def _region(
     else:
         return
     if page.source[start:end] != text:
-        yield Edit(start, end, rank, text, f"line {_line_of(page, start)}: {what.replace('-', ' ')}")
+        line = bisect(page.starts[:-1], start) or 1
+        yield Edit(start, end, rank, text, f"line {line}: {what.replace('-', ' ')}")
 
 
 def _found(page: Page, span: Span, begins: str) -> Span | None:
@@ -176,10 +177,6 @@ def _line_end(source: bytes) -> bytes:
     both = source.count(b"\r\n")
     counts = {b"\n": source.count(b"\n") - both, b"\r\n": both, b"\r": source.count(b"\r") - both}
     return max(counts, key=counts.__getitem__)
-
-
-def _line_of(page: Page, offset: int) -> int:
-    return bisect(page.starts[:-1], offset) or 1
 
 
 def _marks(what: str, history: RolloutHistory) -> tuple[str, str]:

@@ -81,7 +81,8 @@ def chance(value: float) -> str:
 
 def moment(at: datetime | float, zone: tzinfo = UTC) -> str:
     """A moment of evidence, or epoch seconds, to the minute: `2026-03-02 09:30 UTC`."""
-    return f"{_aware(at).astimezone(zone):%Y-%m-%d %H:%M %Z}"
+    aware = at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
+    return f"{aware.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def second(at: datetime, zone: tzinfo = UTC) -> str:
@@ -117,10 +118,6 @@ def timestamp(at: datetime) -> str:
 
 AXIS_TIMES: Final = ["%Y", "%b %Y", "%b %d", "%b %d %H:%M", "%H:%M", "%H:%M:%S"]
 """How a mark of a time axis is written, from years to seconds: it has room for what changes along the axis only."""
-
-
-def _aware(at: datetime | float) -> datetime:
-    return at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
 
 
 # Durations.

@@ -10,7 +10,6 @@ from typing import Self
 
 from rampart.finding import Finding, FindingKind
 from rampart.plan.metric_query import Node, parse, write
-from rampart.plan.metric_scope import Clause
 from rampart.plan.query_pairs import Pair
 from rampart.plan.query_units import Flaw, counting, flaws, groups_in, ungrouped
 from rampart.words import count, rough_percent, short_duration
@@ -161,7 +160,8 @@ class _Rate:
         if write(getattr(self._counting, part.name)) != write(getattr(self._aligned, part.name)):
             yield DIFFERENT_FILTERS, self._foreign_to(part)
         if write(getattr(self._aligned, part.name)) != write(getattr(self._distinguished, part.name)):
-            yield SAME, self._same()
+            told = f"nothing tells the requests that {self.happened} from the others"
+            yield SAME, f"errors and total count the same requests, so the rate would always read 100%; {told}"
 
     @cached_property
     def fixed(self) -> dict[str, str]:
@@ -206,24 +206,13 @@ class _Rate:
         return f"in buckets of {short_duration(self.bucket)}, {_times(units)}, so {effect}"
 
     def _foreign_to(self, part: _Part) -> str:
-        tags = ", ".join(f"`{_tag(clause)}`" for clause in self._foreign(part))
-        if part.name == "total":
+        is_total = part.name == "total"
+        foreign = [each for each in self._counting.foreign if each.tells_outcomes is is_total]
+        tags = ", ".join(f"`{'!' if clause.negated else ''}{clause.text}`" for clause in foreign)
+        if is_total:
             return f"{tags} stands in total and not in errors: total leaves out requests that errors counts"
         return f"total asks for {tags} and errors doesn't: it counts requests that total leaves out"
-
-    def _foreign(self, part: _Part) -> list[Clause]:
-        return [each for each in self._counting.foreign if each.tells_outcomes is (part.name == "total")]
-
-    def _same(self) -> str:
-        return (
-            "errors and total count the same requests, so the rate would always read 100%; "
-            f"nothing tells the requests that {self.happened} from the others"
-        )
 
 
 def _times(units: float) -> str:
     return f"{count(round(units))} of them read as 1" if units >= 1 else f"1 of them reads as {count(round(1 / units))}"
-
-
-def _tag(clause: Clause) -> str:
-    return f"!{clause.text}" if clause.negated else clause.text

@@ -65,9 +65,8 @@ class Ready:
     @classmethod
     def of(cls, state: RolloutState) -> Ready:
         """The attempt that the record holds."""
-        return cls(
-            state.rollout, state.attempt, state.plan.when_blind, max(3 * state.plan.look_every, _LEAST_HEARTBEAT)
-        )
+        heartbeat = max(3 * state.plan.look_every, _LEAST_HEARTBEAT)
+        return cls(state.rollout, state.attempt, state.plan.when_blind, heartbeat)
 
     def to_wire(self) -> dict[str, Any]:
         """The answer as the state machine `rollout` reads it."""
@@ -164,7 +163,8 @@ class Prepare:
             updated=now,
         )
         noted = notes(pinned, weeks)
-        message = "; ".join((f"{plan.title or plan.rollout} starts: {_staircase(plan)}", *noted))
+        staircase = " → ".join(percentage(stage.percent) for stage in plan.stages)
+        message = "; ".join((f"{plan.title or plan.rollout} starts: {staircase}", *noted))
         power = [asdict(each) for each in power_of(pinned, weeks)]
         held_to = None if policy is None or isinstance(policy, Finding) else {policy.policy: policy.digest}
         event = _told(state, now, EventKind.STARTED, message, power=power, notes=noted, policy=held_to)
@@ -186,12 +186,11 @@ class Prepare:
         now = self.clock.now()
         before = self.store.state(wish.rollout)
         if before is None:
-            return Refused((_unknown_rollout(wish.rollout),))
+            return Refused((refusals.UNKNOWN_ROLLOUT.at("rollout", f"there is no rollout {wish.rollout!r}"),))
         if before.execution == execution:
             return Ready.of(before)
-        problems = [*_resume_problems(before, wish)]
         plan = before.plan
-        problems = problems or [
+        problems = [*_resume_problems(before, wish)] or [
             *_calendar_problems(plan, now),
             *self._stops(now),
             *self._flag_problems(plan, echoes=before.echoes(now)),
@@ -277,10 +276,8 @@ class Prepare:
                 yield refusals.FLAG_STORE.at(where, str(error))
             else:
                 if reading.open_gates:
-                    gates = ", ".join(reading.open_gates)
-                    yield refusals.FLAG_GATE_OPEN.at(
-                        where, f"its {gates} gate is open, so a percentage would change nothing"
-                    )
+                    told = f"its {', '.join(reading.open_gates)} gate is open, so a percentage would change nothing"
+                    yield refusals.FLAG_GATE_OPEN.at(where, told)
                 elif reading.percent > 0 and must_be_off and reading.percent not in echoes:
                     yield refusals.FLAG_ALREADY_ON.at(where, f"the flag is at {percentage(reading.percent)}, not at 0%")
 
@@ -317,10 +314,8 @@ def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[Findin
 def _calendar_problems(plan: Plan, now: datetime) -> Iterator[Finding]:
     # The first stage's approval is the start itself, so a start obeys the calendar as every advance does.
     if not plan.calendar.is_open(now, plan.zone):
-        opens = plan.calendar.next_opening(now, plan.zone)
-        yield refusals.CALENDAR_CLOSED.at(
-            "calendar", "no advance may happen now", f"Start again from {moment(opens, plan.zone)} on"
-        )
+        fix = f"Start again from {moment(plan.calendar.next_opening(now, plan.zone), plan.zone)} on"
+        yield refusals.CALENDAR_CLOSED.at("calendar", "no advance may happen now", fix)
 
 
 def _query_problems(plan: Plan, history: Mapping[str, Measured]) -> Iterator[Finding]:
@@ -352,21 +347,12 @@ def _resume_problems(before: RolloutState, wish: Resume) -> Iterator[Finding]:
     if before.status is not Status.ROLLED_BACK:
         yield _not_rolled_back(wish.rollout, f"it is {before.status.value}")
     elif wish.stage >= len(before.plan.stages):
-        yield refusals.UNKNOWN_STAGE.at(
-            "stage", f"there is no stage {wish.stage}", f"Stages go from 0 to {len(before.plan.stages) - 1}"
-        )
-
-
-def _unknown_rollout(rollout: str) -> Finding:
-    return refusals.UNKNOWN_ROLLOUT.at("rollout", f"there is no rollout {rollout!r}")
+        fix = f"Stages go from 0 to {len(before.plan.stages) - 1}"
+        yield refusals.UNKNOWN_STAGE.at("stage", f"there is no stage {wish.stage}", fix)
 
 
 def _not_rolled_back(rollout: str, why: str) -> Finding:
     return refusals.NOT_ROLLED_BACK.at("rollout", f"{rollout!r} cannot be resumed: {why}")
-
-
-def _staircase(plan: Plan) -> str:
-    return " → ".join(percentage(stage.percent) for stage in plan.stages)
 
 
 def _told(state: RolloutState, now: datetime, kind: EventKind, message: str, by: str = "", **details: object) -> Event:

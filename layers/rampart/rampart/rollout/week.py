@@ -56,7 +56,9 @@ def weeks_of(pinned: Plan, history: Mapping[str, Measured]) -> dict[str, Week]:
     weeks = {}
     for name, criterion in _rates(pinned).items():
         answers = _answers(name, history)
-        if criterion.scope is Scope.EVERYONE and answers is not None and _says_something(answers[1]):
+        if criterion.scope is not Scope.EVERYONE or answers is None:
+            continue
+        if any(value is not None for _, value in answers[1].points):
             weeks[name] = judge_week(criterion, *answers, bucket=bucket)
     return weeks
 
@@ -128,10 +130,6 @@ def _rates(plan: Plan) -> dict[str, RateCriterion]:
 def _answers(name: str, history: Mapping[str, Measured]) -> tuple[Series, Series] | None:
     errors, total = history.get(query_key(name, "errors")), history.get(query_key(name, "total"))
     return (errors, total) if isinstance(errors, Series) and isinstance(total, Series) else None
-
-
-def _says_something(series: Series) -> bool:
-    return any(value is not None for _, value in series.points)
 
 
 def _pinned(week: Week) -> RateHistory:
