@@ -3,6 +3,7 @@
 It speaks AWS's JSON protocol 1.1 as botocore's model of the service has it; who calls isn't checked.
 """
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -30,9 +31,12 @@ class CalendarStandIn(StandIn[Calendars]):
         super().__init__(Calendars(dict.fromkeys(arns)))
 
     def close(self, arn: str, *, until: float) -> None:
-        """Close a calendar until a time, in epoch seconds."""
+        """Close a calendar until the first whole second at or after a time, in epoch seconds.
+
+        An answer's times have whole seconds: a calendar that opened within one would still be closed at the time it told.
+        """
         with self.lock:
-            self.state.closed_until[arn] = until
+            self.state.closed_until[arn] = math.ceil(until)
 
     def open(self, arn: str) -> None:
         """Open a calendar."""
