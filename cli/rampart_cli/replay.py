@@ -13,7 +13,7 @@ from rampart.finding import Finding, FindingKind
 from rampart.rollout.evaluate import judge_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from rampart.plan.model import Plan
     from rampart.rollout.state import Evaluation
@@ -49,11 +49,6 @@ class Replay:
         for d in self.differences:
             where = f"{self.evaluation.id} {d.criterion}"
             yield REPLAY_DIFFERS.at(where, f"stored {d.stored}, now {d.now}", self.why)
-
-
-def replay_all(plan: Plan, plan_hash: str, evaluations: Iterable[Evaluation]) -> Iterator[Replay]:
-    """Judge each evaluation's stored evidence again, with the rollout's pinned plan."""
-    return (replay(plan, plan_hash, evaluation) for evaluation in evaluations)
 
 
 def replay(plan: Plan, plan_hash: str, evaluation: Evaluation) -> Replay:

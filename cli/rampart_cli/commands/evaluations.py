@@ -14,7 +14,7 @@ from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackN
 from rampart_cli.view import evaluation_view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from rampart_cli.replay import Replay
     from rampart_cli.stack import Stack
@@ -41,9 +41,10 @@ def evaluations(
     state = stack.state(rollout)
     found = list(islice(stack.records.evaluations(rollout, newest_first=True), last))[::-1]
     if replay:
-        from rampart_cli.replay import replay_all
+        from rampart_cli.replay import replay as judge_again
 
-        _show_replays(rollout, replay_all(state.plan, state.plan_hash, found), as_json=as_json)
+        done = [judge_again(state.plan, state.plan_hash, each) for each in found]
+        _show_replays(rollout, done, as_json=as_json)
         return
     rows = [
         (
@@ -59,8 +60,7 @@ def evaluations(
     show([evaluation_view(each) for each in found], table(columns, rows), as_json=as_json)
 
 
-def _show_replays(rollout: str, replays: Iterable[Replay], *, as_json: bool) -> None:
-    done = list(replays)
+def _show_replays(rollout: str, done: Sequence[Replay], *, as_json: bool) -> None:
     different = [each for each in done if not each.same]
     if different:
         raise RefusedError(
