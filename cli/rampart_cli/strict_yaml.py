@@ -97,9 +97,7 @@ class YamlText:
         about_key = finding.kind in KEYS and where in self._keys
         node = self._values.get(where)
         if node is not None and isinstance(node, yaml.ScalarNode) and not about_key:
-            start, end = node.start_mark, node.end_mark
-            mark = end.column - start.column if start.line == end.line else 1
-            return replace(finding, line=start.line + 1, column=start.column + 1, mark=max(1, mark))
+            return _at(node, finding)
         while where and where not in self._keys:
             where = where.rpartition(".")[0]
         if not where:
@@ -154,6 +152,10 @@ def _collect(node: yaml.Node, path: str, into: YamlText, gaps: list[str]) -> Non
 
 
 def _wrong(kind: FindingKind, node: Any, message: str, fix: str = "") -> YamlError:  # noqa: ANN401 -- nodes and events
+    return YamlError(_at(node, kind.at("", message, fix)))
+
+
+def _at(node: Any, finding: Finding) -> Finding:  # noqa: ANN401 -- nodes and events
     start, end = node.start_mark, node.end_mark
     mark = max(1, end.column - start.column) if start.line == end.line else 1
-    return YamlError(kind.at("", message, fix, line=start.line + 1, column=start.column + 1, mark=mark))
+    return replace(finding, line=start.line + 1, column=start.column + 1, mark=mark)
