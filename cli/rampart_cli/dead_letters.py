@@ -119,9 +119,9 @@ class DeadLetters:
         """
         match letter.kind:
             case LetterKind.ROLLBACK:
-                done, told = self._roll_back({**letter.body, "queued": True}, letter)
+                done, told = self._roll_back({"asked_at": letter.sent.isoformat(), **letter.body, "queued": True})
             case LetterKind.EXECUTION:
-                done, told = self._roll_back(letter.body, letter)
+                done, told = self._roll_back(letter.body)
             case LetterKind.TICK:
                 done, told = True, "nothing to do: later ticks saw newer evidence"
             case LetterKind.NOTICES:
@@ -134,18 +134,16 @@ class DeadLetters:
             self.put_back([letter])
         return Redriven(letter, done, told)
 
-    def _roll_back(self, payload: Mapping[str, Any], letter: Letter) -> tuple[bool, str]:
-        asked_at = {} if letter.kind is LetterKind.EXECUTION else {"asked_at": letter.sent.isoformat()}
-        answer, failure = self._call(self.rollback_function, {**asked_at, **payload})
+    def _roll_back(self, payload: Mapping[str, Any]) -> tuple[bool, str]:
+        answer, failure = self._call(self.rollback_function, payload)
         return failure is None, failure or f"rollback answers: {answer.get('outcome', answer)}"
 
     def _notify(self, letter: Letter, records: Records, rollouts: Sequence[str]) -> tuple[bool, str]:
         batch = letter.body["DDBStreamBatchInfo"]
         wanted = int(batch["batchSize"])
-        first, last = (
-            datetime.fromisoformat(batch[f"approximateArrivalOf{which}Record"]) for which in ("First", "Last")
-        )
-        found = _stream_records(records, rollouts, first - _SLACK, last + _SLACK)
+        first, last = (batch[f"approximateArrivalOf{which}Record"] for which in ("First", "Last"))
+        begin, end = datetime.fromisoformat(first) - _SLACK, datetime.fromisoformat(last) + _SLACK
+        found = _stream_records(records, rollouts, begin, end)
         if len(found) < wanted:
             return False, (
                 f"left alone: it stands for {wanted} events, and {', '.join(rollouts) or 'no rollout'} has "

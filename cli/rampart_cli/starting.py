@@ -76,9 +76,8 @@ def wait_for_first_stage(stack: Stack, rollout: str, execution: str, limit: floa
         state = stack.records.state(rollout)
         if state is not None and state.execution == execution and state.stage is not None:
             if state.status in DOWN:
-                raise RefusedError(
-                    f"attempt {state.attempt} was rolled back at once", name="RolledBack", fix=_LOOK + rollout
-                )
+                told = f"attempt {state.attempt} was rolled back at once"
+                raise RefusedError(told, name="RolledBack", fix=_LOOK + rollout)
             return state
         if seen.is_over and not seen.succeeded:
             raise refusal(stack, seen)

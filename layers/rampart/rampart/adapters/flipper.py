@@ -82,9 +82,8 @@ class FlipperFlagStore:
         try:
             answer = within(self._timeouts.total, lambda: self._authorized(method, path, body))
         except TimeoutError as error:
-            raise FlagStoreError(
-                f"Flipper did not answer {method} {path} in {duration(self._timeouts.total)}"
-            ) from error
+            told = f"Flipper did not answer {method} {path} in {duration(self._timeouts.total)}"
+            raise FlagStoreError(told) from error
         if not 200 <= answer.status < 300:
             raise _refusal(answer, method, path)
         return answer
