@@ -11,7 +11,7 @@ from rampart.evidence import RULE_VERSION
 from rampart.evidence.criteria import ReportedCriterion
 from rampart.evidence.judge import judge
 from rampart.evidence.judgement import Judgement
-from rampart.evidence.series import Measured, Unavailable, to_stored
+from rampart.evidence.series import Measured, Series, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
 from rampart.plan.model import OnAlerting, OnFail, Plan
@@ -23,7 +23,6 @@ from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind, OpenGate
 from rampart.rollout.guards import judge_monitors
 from rampart.rollout.lower import look_at_all
-from rampart.rollout.measure import measure
 from rampart.rollout.permission import is_fresh
 from rampart.rollout.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.question import SIGHTED, answer_of, may_ask
@@ -269,6 +268,26 @@ def _is_told(drift: Drift | None, state: RolloutState) -> bool:
 def window_of(plan: Plan, standing: Standing, now: datetime) -> Window:
     """The window that a look at `now` judges."""
     return judged_window(plan, started=standing.started, hold_ends=standing.hold_ends, now=now)
+
+
+def measure(metrics: MetricSource, queries: Mapping[str, str], window: Window) -> dict[str, Measured]:
+    """Ask all queries over a window; a query that one span has no answer to has none.
+
+    A window without a bucket is not asked about: it has no points.
+    """
+    found: dict[str, Measured] = {key: Series(()) for key in queries}
+    for span in window.spans:
+        if span.end <= span.start:
+            continue
+        answers = metrics.read(queries, start=span.start, end=span.end, bucket=span.bucket)
+        found = {key: _joined(before, answers[key]) for key, before in found.items()}
+    return found
+
+
+def _joined(before: Measured, after: Measured) -> Measured:
+    if isinstance(before, Unavailable):
+        return before
+    return after if isinstance(after, Unavailable) else Series(before.points + after.points)
 
 
 def judge_all(plan: Plan, answers: Mapping[str, Measured], window: Window, *, share: float) -> list[Judgement]:
