@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -257,11 +257,9 @@ def _refusal(answer: _Answer, method: str, path: str) -> FlagStoreError:
 
 def _error_of(body: bytes) -> tuple[object, str]:
     """The code and message of Flipper's own errors; others have neither."""
-    try:
+    with suppress(ValueError):
         error = read_json(body)
-    except ValueError:
-        return None, ""
-    if not isinstance(error, Mapping):
-        return None, ""
-    message = error.get("message", "")
-    return error.get("code"), message[:200] if isinstance(message, str) else shown(message)
+        if isinstance(error, Mapping):
+            message = error.get("message", "")
+            return error.get("code"), message[:200] if isinstance(message, str) else shown(message)
+    return None, ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
@@ -83,10 +84,9 @@ class SecretsManagerSecrets:
             raise SecretUnavailableError(f"secret {name!r} cannot be read: {type(error).__name__}") from error
         except KeyError:
             raise SecretUnavailableError(f"secret {name!r} is binary; store a JSON object as text") from None
-        try:
+        content: object = None
+        with suppress(ValueError):
             content = read_json(text)
-        except ValueError:
-            content = None
         if not isinstance(content, dict):
             raise SecretUnavailableError(f"secret {name!r} isn't a JSON object; store one")
         return content
