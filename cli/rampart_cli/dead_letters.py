@@ -106,7 +106,6 @@ class DeadLetters:
         return list(letters.values())
 
     def put_back(self, letters: Sequence[Letter]) -> None:
-        """Let others see messages again at once."""
         for letter in letters:
             self.sqs.change_message_visibility(
                 QueueUrl=self.queue_url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
