@@ -134,3 +134,8 @@ def lower_to(flags: FlagStore, name: str, percent: float) -> tuple[FlagReading, 
         return before, before  # a percentage closes no other gate
     flags.set_percentage(name, percent)
     return before, look(flags, name)
+
+
+def lower_unseen(flags: FlagStore, names: Sequence[str]) -> None:
+    """Write 0% to flags that were just read, without reading back what a cache would only repeat."""
+    for_each(names, lambda name: flags.set_percentage(name, 0))

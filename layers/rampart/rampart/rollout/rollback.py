@@ -31,7 +31,7 @@ from rampart.rollout.concern import (
     is_past,
 )
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.lower import USUAL_TRIES, Remembering, for_each, look, look_at_all, lower
+from rampart.rollout.lower import USUAL_TRIES, Remembering, for_each, look, look_at_all, lower, lower_unseen
 from rampart.rollout.ports import Clock, FlagStore, Gates, RollbackQueue, RolloutStore
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest
 from rampart.rollout.restore import Restore
@@ -189,8 +189,7 @@ class Rollback:
             readings = for_each(state.plan.flags, lambda flag: look(self.flags, flag))
             up = [reading for reading in readings if not reading.is_down]
             if all(is_echo(reading, state, self.clock.now()) for reading in up):
-                # A cache would only repeat itself: what was written isn't read back.
-                for_each([reading.flag for reading in up], lambda flag: self.flags.set_percentage(flag, 0))
+                lower_unseen(self.flags, [reading.flag for reading in up])
                 return Concern((), (state.rollout,), readings=readings)
         except FlagStoreError as error:
             return Concern((), (state.rollout,), undone=(str(error),))
