@@ -68,8 +68,7 @@ def _warnings(plan: Plan) -> Iterator[Finding]:
                 f"the baseline of {_rate(criterion.baseline or 0.0, criterion)} is not {_bar(criterion)}: "
                 f"{criterion.name} fails without the flag too"
             )
-            path = f"criteria.{criterion.name}.baseline"
-            yield BASELINE_BEYOND_BAR.at(path, told)
+            yield BASELINE_BEYOND_BAR.at(f"criteria.{criterion.name}.baseline", told)
     if rates and plan.traffic is None:
         yield NO_TRAFFIC.at("traffic")
     for index, stage in enumerate(plan.stages):

@@ -216,10 +216,9 @@ class Advance:
         """Why the plan's monitors, as they are now, forbid a step; for the first one they were asked at the start."""
         if state.standing is None:
             return None
-        for judgement in judge_monitors(self.metrics, state.plan, now, since=state.standing.started):
-            if judgement.verdict is not Verdict.PASS and not is_waived(judgement, state):
-                return Refusal(judgement.message)
-        return None
+        judged = judge_monitors(self.metrics, state.plan, now, since=state.standing.started)
+        unmet = (each for each in judged if each.verdict is not Verdict.PASS and not is_waived(each, state))
+        return next((Refusal(each.message) for each in unmet), None)
 
     def _complete(self, state: RolloutState, answered: str | None, wanted: str, now: datetime) -> AdvanceResult:
         after = state.moved(
