@@ -134,7 +134,7 @@ class RolloutHistory:
         """The percentage over time: each point holds until the next; the last one is the newest thing known."""
         steps = [(e.at, e.percent) for e in self.events if e.kind in _MOVES and e.percent is not None]
         last = steps[-1][1] if steps else 0.0
-        return (*steps, (max(self.known_until, *(at for at, _ in steps)) if steps else self.known_until, last))
+        return (*steps, (max([self.known_until, *(at for at, _ in steps)]), last))
 
     @property
     def known_until(self) -> datetime:

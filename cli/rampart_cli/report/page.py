@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ def render(history: RolloutHistory) -> str:
 def _content(history: RolloutHistory) -> dict[str, Any]:
     state, plan = history.state, history.plan
     summary = _summary(history)
+    submitted = json.loads(history.submitted) if history.submitted else None
     return {
         "state": state,
         "plan": plan,
@@ -59,7 +60,7 @@ def _content(history: RolloutHistory) -> dict[str, Any]:
         "visits": [_visit(history, visit) for visit in history.visits],
         "counted": counted(len(history.everything), "event"),
         "events": [_event(history, event) for event in history.everything],
-        "submitted": _submitted(history),
+        "submitted": json.dumps(submitted, indent=2, ensure_ascii=False) if submitted else "",
         "known_until": second(history.known_until, plan.zone),
     }
 
@@ -68,16 +69,11 @@ def _summary(history: RolloutHistory) -> str:
     """One sentence that says it all: the picture's text alternative, too."""
     plan = history.plan
     flags, status, now = ", ".join(plan.flags), status_in_words(history.state.status), percentage(history.state.percent)
-    steps = [percent for _, percent in _changes(history.staircase)]
+    steps = [percent for percent, _ in groupby(percent for _, percent in history.staircase)]
     if len(steps) < 2:
         return f"{flags} has not been moved yet: it is at {now}, and the rollout is {status}."
     climbed = " → ".join(map(percentage, steps))
     return f"{flags} went {climbed}; the rollout is {status} at {now}."
-
-
-def _changes(staircase: Iterable[tuple[Any, float]]) -> list[tuple[Any, float]]:
-    steps = list(staircase)
-    return steps[:1] + [after for before, after in pairwise(steps) if after[1] != before[1]]
 
 
 def _facts(history: RolloutHistory) -> list[tuple[str, str]]:
@@ -214,9 +210,3 @@ def _event(history: RolloutHistory, event: Event) -> dict[str, str]:
         "who": event.by,
         "message": event.message,
     }
-
-
-def _submitted(history: RolloutHistory) -> str:
-    if history.submitted is None:
-        return ""
-    return json.dumps(json.loads(history.submitted), indent=2, ensure_ascii=False)
