@@ -116,10 +116,9 @@ class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
         """What a test notification shows, in words: who would be rolled back, and which flags no one holds."""
         rollouts = dict.fromkeys(holders[flag].rollout for flag in self.flags if flag in holders)
         unheld = [flag for flag in self.flags if flag not in holders]
-        is_bad = self.transition in ROLLING_BACK
-        would = (
-            "it would roll back" if is_bad else f"{self.transition} isn't a reason to, but Triggered would roll back"
-        )
+        would = "it would roll back"
+        if self.transition not in ROLLING_BACK:
+            would = f"{self.transition} isn't a reason to, but Triggered would roll back"
         shown = [f"{would} {', '.join(rollouts)}"] if rollouts else []
         shown += [f"no live rollout holds {', '.join(unheld)}: check the flag's spelling"] if unheld else []
         return f"a test notification: {'; '.join(shown)}"

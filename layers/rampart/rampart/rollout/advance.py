@@ -173,9 +173,7 @@ class Advance:
             drift=strayed if strayed and state.standing else state.drift,
             gate=None if state.standing else state.gate,
         )
-        told = []
-        if strayed:
-            told.append(state.event(now, EventKind.DRIFTED, f"{strayed}", gate=intent.gate))
+        told = [state.event(now, EventKind.DRIFTED, f"{strayed}", gate=intent.gate)] if strayed else []
         if state.standing is None:  # there is no stage to be held yet: the attempt ends before it began
             self.store.commit(state, after, events=told)
             return AdvanceResult.of(AdvanceOutcome.ASTRAY, state, why)

@@ -28,9 +28,8 @@ def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) 
     for reading in readings:
         if reading.exposure not in (state.percent, intent.percent):
             # A cache may still hold it, or someone lowered the flag just now; the next try shows which.
-            raise FlagUnconfirmedError(
-                f"{reading.flag} reads {percentage(reading.exposure)}, as before; it will be tried again"
-            )
+            told = f"{reading.flag} reads {percentage(reading.exposure)}, as before; it will be tried again"
+            raise FlagUnconfirmedError(told)
     for_each(state.plan.flags, lambda name: flags.set_percentage(name, intent.percent))
     for reading in for_each(state.plan.flags, lambda name: look(flags, name)):
         _confirm(reading, intent.percent)

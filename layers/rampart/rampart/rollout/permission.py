@@ -113,10 +113,8 @@ def advances_alone(state: RolloutState) -> bool:
 
 def missing_reports(state: RolloutState, answer: Answer) -> str | None:
     """Why the reported numbers do not pass, in words; None when they do. Missing means not passed."""
-    for judgement in _reports(state, answer):
-        if judgement.verdict is not Verdict.PASS and not is_waived(judgement, state):
-            return judgement.message
-    return None
+    unmet = (j for j in _reports(state, answer) if j.verdict is not Verdict.PASS and not is_waived(j, state))
+    return next((judgement.message for judgement in unmet), None)
 
 
 def is_waived(judgement: Judgement, state: RolloutState) -> bool:

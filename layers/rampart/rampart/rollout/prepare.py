@@ -255,10 +255,9 @@ class Prepare:
     def _claim_problems(self, plan: Plan) -> Iterator[Finding]:
         for flag, claim in self.store.claims(plan.flags).items():
             if claim.rollout != plan.rollout:
-                belongs = f"the flag belongs to the rollout {claim.rollout!r}"
-                yield refusals.FLAG_CLAIMED.at(
-                    f"flags: {flag}", belongs, f"Complete or abandon {claim.rollout!r} first"
-                )
+                other = repr(claim.rollout)
+                told, fix = f"the flag belongs to the rollout {other}", f"Complete or abandon {other} first"
+                yield refusals.FLAG_CLAIMED.at(f"flags: {flag}", told, fix)
 
     def _flag_problems(
         self, plan: Plan, *, must_be_off: bool = True, echoes: Container[float] = ()
