@@ -104,9 +104,8 @@ class Evaluate:
 
     def _see_completed(self, state: RolloutState, now: datetime) -> tuple[RolloutState, tuple[str, ...]]:
         """Tell once where the flags are not as the rollout left them: a rollback may have met its very end."""
-        if state.drift is not None:
-            return state, ()  # the flags are free, and what becomes of them later is another's story
-        drift = sight_of(state, self.flags, now).drift
+        # Once it was told, the flags are free, and what becomes of them later is another's story.
+        drift = sight_of(state, self.flags, now).drift if state.drift is None else None
         if drift is None or self._is_claimed(state):
             return state, ()
         after = state.moved(now, drift=drift)
@@ -191,11 +190,10 @@ class Evaluate:
     # The gate.
 
     def _answer(self, state: RolloutState, now: datetime) -> tuple[str, ...]:
-        gate = state.gate
-        if gate is None:
+        if state.gate is None:
             return self._check_execution(state)
         try:
-            return self._answer_gate(state, gate, now)
+            return self._answer_gate(state, state.gate, now)
         except GateClosedError:
             return self._check_execution(state)
         except GateError as error:

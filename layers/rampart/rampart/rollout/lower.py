@@ -99,7 +99,7 @@ def lower_one(flags: FlagStore, name: str, tries: int = USUAL_TRIES) -> FlagRead
     """
     if not _may_exist(flags, name):
         return FlagReading(name, exists=False)
-    reading = None
+    reading = FlagReading(name)
     for _ in range(tries):
         flags.set_percentage(name, 0)
         reading = look(flags, name)
@@ -109,11 +109,9 @@ def lower_one(flags: FlagStore, name: str, tries: int = USUAL_TRIES) -> FlagRead
             reading = look(flags, name)
         if reading.is_down:
             return reading
-    raise FlagUnconfirmedError(
-        f"{name} was set to 0% but reads {percentage(reading.exposure if reading else 0)}"
-        + (f" with its {', '.join(reading.open_gates)} gate open" if reading and reading.open_gates else "")
-        + "; Rampart keeps trying"
-    )
+    gates = f" with its {', '.join(reading.open_gates)} gate open" if reading.open_gates else ""
+    reads = f"{percentage(reading.exposure)}{gates}"
+    raise FlagUnconfirmedError(f"{name} was set to 0% but reads {reads}; Rampart keeps trying")
 
 
 def _may_exist(flags: FlagStore, name: str) -> bool:
