@@ -132,14 +132,6 @@ def _summary(problems: Sequence[Finding], told: Sequence[Finding]) -> str:
     return ", ".join(counts) or "no warnings"
 
 
-def _title(plan: Plan) -> str:
-    return f"{plan.title} ({plan.rollout})" if plan.title else plan.rollout
-
-
-def _criterion_view(name: str, spec: CriterionSpec) -> dict[str, Any]:
-    return {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
-
-
 def _clump(spec: CriterionSpec) -> str | None:
     """How many requests one cause can spoil, and who says so."""
     if not isinstance(spec, RateSpec):

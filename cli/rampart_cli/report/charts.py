@@ -11,7 +11,7 @@ from rampart_cli.plots.canvas import canvas
 from rampart_cli.report.svg import COLORS, inline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from matplotlib.axes import Axes
@@ -77,7 +77,7 @@ def draw_staircase(history: RolloutHistory, label: str) -> Picture:
         axes.yaxis.set_major_formatter(lambda value, _: percentage(value))
         return inline(figure, name=f"staircase-{size.name}", label=label)
 
-    return _each_size(draw)
+    return Picture(*map(draw, SIZES))
 
 
 def _mark_acts(axes: Axes, history: RolloutHistory, size: Size) -> None:
@@ -118,7 +118,7 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
         axes.yaxis.set_major_formatter(lambda value, _: written(value))
         return inline(figure, name=f"criterion-{number}-{size.name}", label=label)
 
-    return _each_size(draw)
+    return Picture(*map(draw, SIZES))
 
 
 def _draw_visit(axes: Axes, looks: Sequence[CriterionEvaluation], scale: float) -> None:
@@ -145,11 +145,6 @@ def _label_visits(axes: Axes, visits: Sequence[Sequence[CriterionEvaluation]], s
         free[row] = middle + half
         place = (middle, 1.0)
         axes.annotate(text, place, xycoords=("data", "axes fraction"), xytext=(0, 2 + 12 * row), **_STAGE_NOTE)
-
-
-def _each_size(draw: Callable[[Size], str]) -> Picture:
-    wide, narrow = (draw(size) for size in SIZES)
-    return Picture(wide, narrow)
 
 
 def _canvas(history: RolloutHistory, size: Size, *, height: float) -> tuple[Figure, Axes]:
