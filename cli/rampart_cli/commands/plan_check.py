@@ -72,7 +72,11 @@ def plan_check(
     problems = written.placed([*query_findings(plan), *week_problems(weeks), *_breaches(policy_file, submitted)])
     unwired = _unwired(ctx.obj(stack_name), submitted, alert_url) if online else []
     told = written.placed([*warnings(plan), *unwired])
-    criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
+    criteria = [
+        {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
+        for name, spec in plan.criteria.items()
+    ]
+    title = f"{plan.title} ({plan.rollout})" if plan.title else plan.rollout
     document = {
         "valid": not problems,
         "rollout": plan.rollout,
@@ -85,7 +89,7 @@ def plan_check(
     }
     show(
         document,
-        Text.assemble(_REFUSED if problems else _VALID, words(_title(plan), "bold"), f"  {submitted.digest[:12]}"),
+        Text.assemble(_REFUSED if problems else _VALID, words(title, "bold"), f"  {submitted.digest[:12]}"),
         *_overview(plan, criteria),
         *(words(each, "dim") for each in said),
         Text(),
