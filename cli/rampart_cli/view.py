@@ -39,7 +39,7 @@ def status_view(
         "percent": state.percent,
         "flags": list(state.plan.flags),
         "stages": [
-            {"index": i, "label": s.label, "percent": s.percent, "hold": str(s.hold)}
+            {"index": i, "label": s.label, "percent": s.exposure, "hold": str(s.hold)}
             for i, s in enumerate(state.plan.stages)
         ],
         "stage_started": _maybe(state.standing.started if state.standing else None),

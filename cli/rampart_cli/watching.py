@@ -12,8 +12,9 @@ from rich.text import Text
 
 from rampart.rollout.commands import commands_for
 from rampart.rollout.situation import Situation, situation_of
+from rampart.rollout.state import DOWN
 from rampart.rollout.waiver import WAIVED
-from rampart.words import clock_time, length, percentage, second
+from rampart.words import clock_time, length, second
 from rampart_cli.console import URGENCY_STYLES, VERDICT_STYLES, clean, table, verdict_text, words
 from rampart_cli.view import status_view
 
@@ -73,7 +74,7 @@ def screen(seen: Seen) -> RenderableType:
     commands = commands_for(state, seen.gate, found)
     return Group(
         words(head, "dim"),
-        Text.assemble(bar_of_stages(state), "  ", (percentage(state.percent), "bold")),
+        Text.assemble(bar_of_stages(state), "  ", (state.reach, "bold")),
         words(found.headline, URGENCY_STYLES[found.urgency]),
         *(words(each) for each in (found.why, found.next) if each),
         Text(),
@@ -85,7 +86,7 @@ def screen(seen: Seen) -> RenderableType:
 
 def bar_of_stages(state: RolloutState) -> Text:
     """The stages as a bar: those that are done, the one that it is at, and those to come."""
-    done = -1 if state.stage is None or state.percent == 0 else state.stage
+    done = -1 if state.stage is None or state.status in DOWN else state.stage
     total = len(state.plan.stages)
     bar = "".join("■" if index <= done else "□" for index in range(total))
     return Text(f"[{bar}] stage {done + 1} of {total}")

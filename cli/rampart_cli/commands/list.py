@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rampart.rollout.situation import Urgency, situation_of
-from rampart.words import length, percentage
+from rampart.words import length
 from rampart_cli.console import URGENCY_STYLES, show, table, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.view import situation_view
@@ -51,7 +51,7 @@ def list_rollouts(
             [
                 (
                     words(state.rollout, "bold"),
-                    percentage(state.percent),
+                    state.reach,
                     _stage(state),
                     words(situation.headline, URGENCY_STYLES[situation.urgency]),
                     length(now - situation.since),

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rampart.plan.model import RateSpec
 from rampart.plan.queries import query_findings
-from rampart.words import counted, percentage, plain
+from rampart.words import counted, plain
 from rampart_cli.bars import bar_text
 from rampart_cli.console import show, table, words
 from rampart_cli.failures import ExitCode
@@ -81,7 +81,7 @@ def plan_check(
         "valid": not problems,
         "rollout": plan.rollout,
         "plan_hash": submitted.digest,
-        "stages": [{"label": s.label, "percent": s.percent, "hold": str(s.hold)} for s in plan.stages],
+        "stages": [{"label": s.label, "percent": s.exposure, "hold": str(s.hold)} for s in plan.stages],
         "criteria": criteria,
         "warnings": [each.to_wire() for each in told],
         "notes": said,
@@ -102,7 +102,7 @@ def plan_check(
 
 
 def _overview(plan: Plan, criteria: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
-    yield words(" → ".join(f"{percentage(s.percent)} for {s.hold}" for s in plan.stages))
+    yield words(" → ".join(f"{s.reach} for {s.hold}" for s in plan.stages))
     yield Text()
     yield table(
         ("criterion", "kind", "bar", "clump"),

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured
 from rampart.plan.policy import Policy
+from rampart.plan.stage import Member
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate
@@ -24,8 +25,8 @@ class Clock(Protocol):
         """Now, aware, UTC."""
 
 
-class FlagStore(Protocol):
-    """Where flags live; every method raises FlagStoreError when the store cannot be asked."""
+class FlagCloser(Protocol):
+    """Where flags are read and lowered; every method raises FlagStoreError when the store cannot be asked."""
 
     def read(self, flag: str) -> FlagReading:
         """Read a flag's gates; raises UnknownFlagError when there is no such flag."""
@@ -35,6 +36,19 @@ class FlagStore(Protocol):
 
     def close_gates(self, flag: str) -> None:
         """Clear every gate of a flag, hand-picked actors and groups included."""
+
+    def close_to(self, flag: str, member: Member) -> None:
+        """Let someone in by name no longer."""
+
+
+class FlagStore(FlagCloser, Protocol):
+    """Where flags live: they are let open as well."""
+
+    def open_to(self, flag: str, member: Member) -> None:
+        """Let someone in by name; creates a flag that does not exist, so read first."""
+
+    def turn_on(self, flag: str) -> None:
+        """Open a flag for every check; the gates that this makes needless are cleared with it."""
 
 
 class MonitorSource(Protocol):

@@ -11,10 +11,12 @@ from pydantic import Field
 from rampart.evidence.verdict import Verdict, worst
 from rampart.model import Model
 from rampart.plan.model import Plan, ReportedSpec
+from rampart.rollout.audience import Opening
 from rampart.rollout.drift import Drift
 from rampart.rollout.gate import OpenGate
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.waiver import WAIVED, Override, Shown, Waived
+from rampart.words import percentage
 
 SCHEMA_VERSION = 1
 """Version of the stored items; a reader of a later one must understand the earlier ones."""
@@ -55,6 +57,8 @@ class Intent(Model):
     stage: int
     percent: float
     at: datetime
+    opens: tuple[Opening, ...] = ()
+    """Who may be let in by name already."""
 
 
 class OwnWrite(Model):
@@ -173,6 +177,7 @@ class Changes(TypedDict, total=False):
     drift: Drift | None
     stop: Stop | None
     own_write: OwnWrite | None
+    opened: tuple[Opening, ...]
     unread_since: datetime | None
     halted_at: datetime | None
     halted_by: RollbackRequest | None
@@ -209,6 +214,8 @@ class RolloutState(Model):
     stop: Stop | None = None
     """What stopped the last advance from outside of the rollout: the change calendars."""
     own_write: OwnWrite | None = None
+    opened: tuple[Opening, ...] = ()
+    """Whom this attempt lets in by name, or may: what a rollback closes again, and nothing else."""
     unread_since: datetime | None = None
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
     halted_at: datetime | None = None
@@ -236,6 +243,28 @@ class RolloutState(Model):
         return self.standing.percent if self.standing else 0.0
 
     @property
+    def openings(self) -> tuple[Opening, ...]:
+        """Whom the rollout lets in by name, or may while an advance is in flight."""
+        return tuple(dict.fromkeys((*self.opened, *(self.intent.opens if self.intent else ()))))
+
+    @property
+    def reach(self) -> str:
+        """Whom the flags let in by the record, as people say it: `25%`, `group staff`."""
+        if self.standing is None:
+            return percentage(0)
+        stage = self.plan.stages[self.standing.stage]
+        is_as_planned = self.percent == stage.exposure and self.status not in DOWN
+        return stage.reach if is_as_planned else percentage(self.percent)
+
+    @property
+    def at(self) -> str:
+        """Where the flags are by the record, as it follows "is": `at 25%`, `on for group staff`, `fully on`."""
+        stage = self.plan.stages[self.standing.stage] if self.standing else None
+        if stage is None or self.reach != stage.reach or not (stage.members or stage.fully_on):
+            return f"at {self.reach}"
+        return f"on for {self.reach}" if stage.members else self.reach
+
+    @property
     def latest(self) -> Latest | None:
         """The stage's newest evaluation."""
         return self.standing.latest if self.standing else None
@@ -244,6 +273,16 @@ class RolloutState(Model):
     def next_stage(self) -> int:
         """Index of the stage that comes next; the number of stages when the last one is done."""
         return self.standing.stage + 1 if self.standing else self.target
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether no stage is left."""
+        return self.next_stage == len(self.plan.stages)
+
+    @property
+    def is_fully_on(self) -> bool:
+        """Whether the flags are on for every check by the record."""
+        return self.standing is not None and self.percent > 0 and self.plan.stages[self.standing.stage].fully_on
 
     @property
     def reported_criteria(self) -> dict[str, float]:
