@@ -282,6 +282,7 @@ WITH_TICKS = (
         orders=(ALERT,),
         ticks=0,
         faults=frozenset({Fault.CRASH}),
+        deep=True,
     ),
     Scenario(
         name="the end that turns the flag on lands late, even after time went on",

@@ -269,7 +269,7 @@ def _refusal(answer: _Answer, method: str, path: str) -> FlagStoreError:
         return FlagCredentialsError(f"{said}: fix the credentials in its secret")
     if answer.status == 404 and code == _FEATURE_NOT_FOUND:
         return UnknownFlagError(f"{said}: there is no such flag")
-    if answer.status == 404 and code == _GROUP_NOT_REGISTERED:
+    if answer.status == 404 and code == _GROUP_NOT_REGISTERED and "/groups" in path:
         return FlagStoreError(f"{said}: the application registers no such group; fix the group's name in the plan")
     if answer.status == 404 or 300 <= answer.status < 400:
         return FlagStoreError(f"{said}: its API is not at this address; fix Flipper's URL, its path included")
