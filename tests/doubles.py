@@ -21,10 +21,11 @@ from rampart.errors import (
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
 from rampart.plan.stage import Member, MemberKind
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Closure, Freeze
 from rampart.rollout.gate import Answer, Gate, OpenGate
-from rampart.rollout.state import Claim, Evaluation, Event, RolloutState, Status
+from rampart.rollout.state import Claim, Event, RolloutState, Status
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

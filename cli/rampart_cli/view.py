@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from rampart.rollout.evaluation import Evaluation
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
     from rampart.rollout.situation import Situation
-    from rampart.rollout.state import Evaluation, Event, RolloutState
+    from rampart.rollout.state import Event, RolloutState
 
 LAST_EVENTS = 8
 

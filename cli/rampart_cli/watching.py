@@ -12,9 +12,8 @@ from rich.text import Text
 
 from rampart.rollout.commands import commands_for
 from rampart.rollout.situation import Situation, situation_of
-from rampart.rollout.state import DOWN
 from rampart.rollout.waiver import WAIVED
-from rampart.words import clock_time, length, second
+from rampart.words import clock_time, length, percentage, second
 from rampart_cli.console import URGENCY_STYLES, VERDICT_STYLES, clean, table, verdict_text, words
 from rampart_cli.view import status_view
 
@@ -86,7 +85,7 @@ def screen(seen: Seen) -> RenderableType:
 
 def bar_of_stages(state: RolloutState) -> Text:
     """The stages as a bar: those that are done, the one that it is at, and those to come."""
-    done = -1 if state.stage is None or state.status in DOWN else state.stage
+    done = -1 if state.stage is None or state.reach == percentage(0) else state.stage
     total = len(state.plan.stages)
     bar = "".join("■" if index <= done else "□" for index in range(total))
     return Text(f"[{bar}] stage {done + 1} of {total}")

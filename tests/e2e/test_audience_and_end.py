@@ -26,7 +26,11 @@ def approve(rollout: Rollout, stage: int) -> None:
     gate = rollout.until(f"the question at stage {stage}", is_asked).gate
     assert gate is not None
     reported = {"call center complaints": 0}
-    kind = {"decision": "override", "note": "the team tried it"} if not rollout.state().percent else {"decision": "approve"}
+    kind = (
+        {"decision": "override", "note": "the team tried it"}
+        if not rollout.state().percent
+        else {"decision": "approve"}
+    )
     said = rollout.decide(**kind, gate=gate.id, reported=reported)
     assert said["status"] == "SUCCEEDED", said.get("cause")
 

@@ -10,11 +10,12 @@ from typing import Any
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
 from rampart.plan.stage import Member
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
+from rampart.rollout.state import Claim, Event, RolloutState, Status
 from tests.interleaving.tape import Tape
 from tests.interleaving.world import START, Switch
 
@@ -62,6 +63,9 @@ class TapedStore:
 
     def watched(self) -> Sequence[str]:
         return self.tape.ask("store.watched")  # type: ignore[no-any-return]  # names
+
+    def unwatched(self, status: Status) -> Sequence[str]:
+        raise NotImplementedError("what is over is not a part of any scenario")
 
     def state(self, rollout: str) -> RolloutState | None:
         return self.tape.ask("store.state").model  # type: ignore[no-any-return]  # a kept record

@@ -101,6 +101,8 @@ def _subject(event: Event, state: RolloutState | None, found: Situation | None) 
             return f"Back at {at}: {title}"
         case EventKind.DRIFTED if state is not None and state.unread_since is not None:
             return f"FLIPPER ISN'T ANSWERING at {at}: {title}"
+        case EventKind.CLEANUP:
+            return f"{'Cleaned up' if state and state.remains and state.remains.gone else 'To clean up'}: {title}"
         case EventKind.DECIDED:
             return f"{event.by} decided ({in_words(str(event.details.get('decision', '')))}): {title}"
     said = _SUBJECTS.get(event.kind) if at else None

@@ -10,12 +10,13 @@ from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured
 from rampart.plan.policy import Policy
 from rampart.plan.stage import Member
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate
 from rampart.rollout.notice import Notice
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
+from rampart.rollout.state import Claim, Event, RolloutState, Status
 
 
 class Clock(Protocol):
@@ -83,6 +84,9 @@ class RolloutStore(Protocol):
 
     def watched(self) -> Sequence[str]:
         """Ids of the rollouts that a tick looks at."""
+
+    def unwatched(self, status: Status) -> Sequence[str]:
+        """Ids of the rollouts of a status that no tick looks at any more."""
 
     def state(self, rollout: str) -> RolloutState | None:
         """The record, read consistently."""

@@ -15,6 +15,7 @@ from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import DecisionKind, Gate, GateKind
 from rampart.rollout.permission import advances_alone, is_fresh, is_hold_over
+from rampart.rollout.remains import CLEANUP_STEPS
 from rampart.rollout.state import Intent, RolloutState, Standing, Status
 from rampart.rollout.waiver import LETS_ON
 from rampart.words import in_words, length, percentage, weekday_and_minute
@@ -269,8 +270,13 @@ def _rolled_back(state: RolloutState) -> Situation:
 
 
 def _completed(state: RolloutState) -> Situation:
-    next_step = f"Rampart no longer manages {_flags(state)}."
-    return Situation(Phase.COMPLETED, f"Complete at {state.reach}", state.updated, next=next_step)
+    if state.remains is not None and state.remains.gone:
+        next_step = f"{_flags(state)} is gone: nothing is left to do."
+    else:
+        next_step = f"Rampart no longer manages {_flags(state)}. {CLEANUP_STEPS}"
+    why = "; ".join(state.evidence_in_words.values())
+    at = f"Complete at {state.reach}"
+    return Situation(Phase.COMPLETED, at, state.updated, f"{why}." if why else "", next_step)
 
 
 def _abandoned(state: RolloutState) -> Situation:

@@ -14,6 +14,7 @@ from rampart.plan.model import Plan, ReportedSpec
 from rampart.rollout.audience import Opening
 from rampart.rollout.drift import Drift
 from rampart.rollout.gate import OpenGate
+from rampart.rollout.remains import Remains
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.waiver import WAIVED, Override, Shown, Waived
 from rampart.words import percentage
@@ -128,6 +129,8 @@ class EventKind(StrEnum):
     """The rollout is done."""
     ABANDONED = "abandoned"
     """A person ended the rollout."""
+    CLEANUP = "cleanup"
+    """A completed rollout's flag waits to be removed, was moved, or is gone."""
     FROZEN = "frozen"
     """A person stopped every advance of the stack."""
     THAWED = "thawed"
@@ -185,6 +188,7 @@ class Changes(TypedDict, total=False):
     reminded_at: datetime | None
     watch_until: datetime | None
     watched: bool
+    remains: Remains | None
     attempt_started: datetime
 
 
@@ -227,6 +231,8 @@ class RolloutState(Model):
     """When people were last told again that a rollback isn't done, or that a question waits."""
     watch_until: datetime | None = None
     watched: bool = True
+    remains: Remains | None = None
+    """None until a completed rollout is first looked after."""
     started: datetime
     attempt_started: datetime
     updated: datetime
@@ -375,24 +381,6 @@ class RolloutState(Model):
             message=message,
             details={name: value for name, value in details.items() if value is not None},
         )
-
-
-class Evaluation(Model):
-    """One look at all criteria, with the evidence it judged: feeding that to the rule gives the verdicts again."""
-
-    id: str
-    at: datetime
-    rollout: str
-    attempt: int
-    stage: int
-    percent: float
-    window: tuple[int, ...] = Field(min_length=4, max_length=6)
-    """Start, end, bucket width (epoch seconds) and planned buckets; with coarse buckets, their width and their end."""
-    verdict: Verdict
-    judgements: tuple[dict[str, Any], ...]
-    evidence: dict[str, Any]
-    plan_hash: str
-    rule_version: str
 
 
 class Claim(Model):
