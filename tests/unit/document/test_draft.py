@@ -63,12 +63,18 @@ def test_what_the_page_does_not_say_is_a_gap(page: Callable[[str], bytes], today
     [
         ("## Stage A: 25%\n- Percentage of users: 10%", "the page says 25% at line 2, 10% at line 3"),
         ("## Stage A: 40% of the time", "line 2 says 40% of the time; Rampart moves a percentage of users"),
-        ("## Stage A: internal staff", "line 2 names an audience and no percentage"),
+        ("## Stage A: 25%\n## Stage B: internal staff", "line 3 names an audience and no percentage"),
         ("## Stage A: some", "line 2 does not say which percentage"),
     ],
 )
 def test_a_stage_whose_percentage_is_not_clear_is_a_gap(stage: str, why: str, reading: Read) -> None:
     assert f"percent: !gap  # GAP: {why}\n" in _draft(reading(f"# Plan\n{stage}\n"))
+
+
+def test_an_audience_before_the_first_percentage_is_a_stage_for_people_by_name(reading: Read) -> None:
+    drafted = _draft(reading("# Plan\n## Stage A: internal staff\n## Stage B: 25%\n"))
+    assert "groups: !gap  # GAP: line 2 names an audience and no percentage: write the groups" in drafted
+    assert drafted.count("groups: !gap") == 1
 
 
 @pytest.mark.parametrize(
