@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
-from rampart.plan.model import RateSpec, ReportedSpec
+from rampart.plan.criterion import CompareSpec, RateSpec, ReportedSpec
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON
@@ -155,7 +155,8 @@ def _window_view(window: Window) -> dict[str, int]:
 
 def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
     shown = ("name", "verdict", "message", "bar", "errors", "requests", "value", "interval")
-    return {name: judgement.get(name) for name in shown}
+    control = [name for name in ("control_errors", "control_requests") if judgement.get(name) is not None]
+    return {name: judgement.get(name) for name in (*shown, *control)}
 
 
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:
@@ -172,7 +173,7 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
                 else "not judged yet"
             ),
             "waived": name in waived,
-            "week_before": week_in_words(spec) if isinstance(spec, RateSpec) else None,
+            "week_before": week_in_words(spec) if isinstance(spec, RateSpec | CompareSpec) else None,
         }
         for name, spec in state.plan.criteria.items()
     ] + [

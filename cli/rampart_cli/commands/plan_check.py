@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from rampart.plan.model import RateSpec
+from rampart.plan.criterion import TestedSpec
 from rampart.plan.queries import query_findings
 from rampart.words import counted, percentage, plain
 from rampart_cli.bars import bar_text
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rampart.finding import Finding
-    from rampart.plan.model import CriterionSpec, Plan
+    from rampart.plan.criterion import CriterionSpec
+    from rampart.plan.model import Plan
 
 History = Annotated[
     list[str] | None,
@@ -47,7 +48,7 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     plan = with_measured_clumps(submitted, answers)
     weeks = weeks_of(plan, answers)
     said = notes(plan, weeks)
-    problems = written.placed([*query_findings(plan), *week_problems(weeks)])
+    problems = written.placed([*query_findings(plan), *week_problems(plan, weeks)])
     told = written.placed(warnings(plan))
     criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
     document = {
@@ -101,7 +102,7 @@ def _criterion_view(name: str, spec: CriterionSpec) -> dict[str, Any]:
 
 def _clump(spec: CriterionSpec) -> str | None:
     """How many requests one cause can spoil, and who says so."""
-    if not isinstance(spec, RateSpec):
+    if not isinstance(spec, TestedSpec):
         return None
     if spec.clump is None:
         return "measured at the start, else 3"

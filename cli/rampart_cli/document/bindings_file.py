@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator
 
 from rampart.model import Model
-from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
+from rampart.plan.criterion import CountSpec, RateSpec, ReportedSpec, ValueSpec
 from rampart.plan.problems import problems_of
 from rampart_cli.document.bindings import Bindings, BindingsError
 from rampart_cli.strict_yaml import YamlError, read_yaml

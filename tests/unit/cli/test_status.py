@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from rampart.evidence.verdict import Verdict
-from rampart.plan.model import RateHistory
+from rampart.plan.criterion import RateHistory
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.state import EventKind, Intent, Status
 from tests.records import restood

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from rampart.evidence.buckets import Bucket
 
 if TYPE_CHECKING:
-    from rampart.evidence.criteria import RateCriterion
+    from rampart.evidence.criteria import ErrorPace, RateCriterion
     from rampart.evidence.window import Window
 
 SILENCE_EXPECTS = 10.0
@@ -54,7 +54,7 @@ def requests_stopped(buckets: Sequence[Bucket], window: Window) -> Silence | Non
     return Silence(stopped, expected)
 
 
-def errors_stopped(criterion: RateCriterion, buckets: Sequence[Bucket], window: Window) -> Silence | None:
+def errors_stopped(criterion: RateCriterion | ErrorPace, buckets: Sequence[Bucket], window: Window) -> Silence | None:
     """Since when errors stay away while requests go on; for a floor, what speaks against the stage.
 
     They are held to the stage's own pace, and where it has none yet to the usual rate, where one is known. None at all

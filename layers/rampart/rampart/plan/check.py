@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rampart.evidence.criteria import RateCriterion, Scope
+from rampart.evidence.criteria import CompareCriterion, RateCriterion, Scope
 from rampart.evidence.dilution import diluted, least_share, undiluted
 from rampart.evidence.power import StageTraffic, healthy_rate, limit_without_errors, pass_chance
+from rampart.evidence.ratio import RatioRule
+from rampart.evidence.ratio_power import Streams, hold_factor, pass_chance_of
 from rampart.evidence.rule import RateRule
 from rampart.finding import Finding, FindingKind, Severity
+from rampart.plan.criterion import CompareSpec
 from rampart.plan.model import Plan, Stage
 from rampart.plan.queries import criteria_of
 from rampart.plan.window import planned_window
@@ -58,6 +61,20 @@ CANNOT_DECIDE = FindingKind(
 )
 
 
+NO_CONTROL_LEFT = FindingKind(
+    "no_control_left",
+    "At 100% no one takes the old path, so there is nothing to compare with.",
+    "End it before (up_to: 75%) and judge the last stage by a rate, or compare with week_before(...)",
+    severity=_WARNING,
+)
+CONTROL_RATE_UNKNOWN = FindingKind(
+    "control_rate_unknown",
+    "Without the control's rate, nothing can be said about what a comparison can decide.",
+    "Say how often the old path fails: baseline: 0.3%",
+    severity=_WARNING,
+)
+
+
 def warnings(plan: Plan) -> list[Finding]:
     """Every stage and rate criterion that cannot decide or tell."""
     return list(_warnings(plan))
@@ -66,15 +83,14 @@ def warnings(plan: Plan) -> list[Finding]:
 def _warnings(plan: Plan) -> Iterator[Finding]:
     rates = rate_criteria(plan)
     beyond = {criterion.name for criterion in rates if is_baseline_beyond_bar(criterion)}
-    for criterion in rates:
-        if criterion.name in beyond:
-            told = (
-                f"the baseline of {_rate(criterion.baseline or 0.0, criterion)} is not {_bar(criterion)}: "
-                f"{criterion.name} fails without the flag too"
-            )
-            path = f"criteria.{criterion.name}.baseline"
-            yield BASELINE_BEYOND_BAR.at(path, told)
-    if rates and plan.traffic is None:
+    yield from (_beyond(criterion) for criterion in rates if criterion.name in beyond)
+    comparisons = compare_criteria(plan)
+    yield from (
+        CONTROL_RATE_UNKNOWN.at(f"criteria.{each.name}.baseline")
+        for each in comparisons
+        if each.usual is None and each.baseline is None
+    )
+    if (rates or comparisons) and plan.traffic is None:
         yield NO_TRAFFIC.at("traffic")
     for index, stage in enumerate(plan.stages):
         yield from _too_wide(plan, stage, f"stages.{index}")
@@ -85,6 +101,17 @@ def _warnings(plan: Plan) -> Iterator[Finding]:
             yield from _dilution(stage, criterion, path)
             if plan.traffic is not None:
                 yield from _power(stage_traffic(plan, stage, plan.traffic), criterion, path)
+
+        for each in comparisons:
+            yield from _comparison(plan, stage, each, f"stages.{index} / criteria.{each.name}")
+
+
+def _beyond(criterion: RateCriterion) -> Finding:
+    told = (
+        f"the baseline of {_rate(criterion.baseline or 0.0, criterion)} is not {_bar(criterion)}: "
+        f"{criterion.name} fails without the flag too"
+    )
+    return BASELINE_BEYOND_BAR.at(f"criteria.{criterion.name}.baseline", told)
 
 
 def is_baseline_beyond_bar(criterion: RateCriterion) -> bool:
@@ -97,6 +124,47 @@ def is_baseline_beyond_bar(criterion: RateCriterion) -> bool:
 def rate_criteria(plan: Plan) -> list[RateCriterion]:
     """The plan's criteria that are judged statistically."""
     return [criterion for criterion in criteria_of(plan).values() if isinstance(criterion, RateCriterion)]
+
+
+def compare_criteria(plan: Plan) -> list[CompareCriterion]:
+    """The plan's criteria that hold the new path against a control."""
+    return [criterion for criterion in criteria_of(plan).values() if isinstance(criterion, CompareCriterion)]
+
+
+def is_compared_at(plan: Plan, criterion: CompareCriterion, stage: Stage) -> bool:
+    """Whether a comparison is judged at a stage."""
+    spec = plan.criteria[criterion.name]
+    return isinstance(spec, CompareSpec) and spec.is_judged_at(stage.percent / 100)
+
+
+def _comparison(plan: Plan, stage: Stage, criterion: CompareCriterion, path: str) -> Iterator[Finding]:
+    """Whether a stage has a control at all, and requests enough for a healthy flag to pass; else how long it takes."""
+    if not is_compared_at(plan, criterion, stage):
+        return
+    if stage.percent >= _EVERYONE and criterion.is_concurrent:
+        told = f"at {stage.label} no one takes the old path any more: {criterion.name} will have no data there"
+        yield NO_CONTROL_LEFT.at(path, told)
+        return
+    traffic = stage_traffic(plan, stage, plan.traffic or 0.0)
+    streams = Streams.of(criterion, traffic)
+    if streams is None or traffic.window.buckets < _LEAST_BUCKETS:
+        return
+    rule = RatioRule.of(criterion, traffic.window.planned_buckets)
+    passes = pass_chance_of(rule, streams)
+    if passes >= _LIKELY:
+        return
+    factor = hold_factor(rule, streams, likely=_LIKELY)
+    enough = f"a hold {count(round(factor, 1))} times as long" if factor else "no hold that anyone would wait for"
+    own, control = count(round(streams.own)), count(round(streams.control))
+    told = (
+        f"with {own} requests on the new path in {stage.label} and {control} on the control, a flag that is as good as "
+        f"the old path passes {criterion.name} with a chance of {chance(passes)} only; {enough} makes it "
+        f"{chance(_LIKELY)}"
+    )
+    yield CANNOT_DECIDE.at(path, told, _LONGER)
+
+
+_EVERYONE = 100.0
 
 
 def stage_traffic(plan: Plan, stage: Stage, requests_per_hour: float) -> StageTraffic:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Self
@@ -56,6 +57,42 @@ def _found(kind: FindingKind, criterion: str, part: str, query: str, what: str, 
     if kind is SAME and part == "errors":
         fix = f"Add the tag that tells them in your metric, as in `{fixed}`"
     return kind.at(f"criteria.{criterion}.{part}", f"`{shown}`: {what}", fix)
+
+
+SAME_PATH = FindingKind(
+    "ControlIsTheSamePath",
+    "A comparison counts the same requests on both sides.",
+    "Add the tag that tells the old path's requests from the new one's",
+    "The ratio of a path to itself is always one, whatever the flag does.",
+)
+
+
+def lint_compare(criterion: str, queries: Mapping[str, str], *, bucket: timedelta = _BUCKET) -> list[Finding]:
+    """Find what is wrong with the queries of a `compare`: each path's as a rate's, and that they are two paths.
+
+    The control's may be `week_before(...)` of queries; what is inside is read.
+    """
+    own = {part: queries[part] for part in ("errors", "total")}
+    control = {part: unshifted(queries[f"control_{part}"]) for part in ("errors", "total")}
+    found = lint_rate(criterion, own, bucket=bucket)
+    for each in lint_rate(criterion, control, bucket=bucket):
+        where, _, part = each.where.rpartition(".")
+        found.append(replace(each, where=f"{where}.control_{part}"))
+    is_shifted = control["total"] != queries["control_total"]
+    totals = [parse(each["total"]) for each in (own, control)]
+    if not is_shifted and None not in totals and totals[0] == totals[1]:
+        where = f"criteria.{criterion}.control_total"
+        found.append(SAME_PATH.at(where, f"`{queries['control_total']}` counts what total counts already"))
+    return found
+
+
+_WEEK_BEFORE = re.compile(r"\s*week_before\((.*)\)\s*\Z", re.DOTALL)
+
+
+def unshifted(query: str) -> str:
+    """The query inside of `week_before(...)`; a query without it as it is."""
+    match = _WEEK_BEFORE.match(query)
+    return match[1].strip() if match else query
 
 
 def lint_rate(

@@ -14,7 +14,8 @@ from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Measured, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
-from rampart.plan.model import OnAlerting, OnFail, Plan
+from rampart.plan.criterion import CompareSpec, CriterionSpec, OnFail
+from rampart.plan.model import OnAlerting, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
 from rampart.rollout.drift import Drift, cause_of
@@ -254,8 +255,13 @@ def judge_all(plan: Plan, answers: Mapping[str, Measured], window: Window, *, sh
     return [
         judge(criterion, measured=measured_for(name, answers), window=window, share=share)
         for name, criterion in criteria_of(plan).items()
-        if not isinstance(criterion, ReportedCriterion)
+        if not isinstance(criterion, ReportedCriterion) and _is_judged(plan.criteria[name], share)
     ]
+
+
+def _is_judged(spec: CriterionSpec, share: float) -> bool:
+    """Whether a criterion is judged in a stage: a comparison may end where no one takes the old path any more."""
+    return not isinstance(spec, CompareSpec) or spec.is_judged_at(share)
 
 
 def sees(state: RolloutState, now: datetime) -> bool:

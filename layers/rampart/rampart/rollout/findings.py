@@ -9,7 +9,7 @@ from rampart.evidence.series import Measured
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 from rampart.evidence.worsening import at_its_worst
-from rampart.plan.model import OnFail
+from rampart.plan.criterion import OnFail
 from rampart.plan.queries import criteria_of, measured_for
 from rampart.rollout.state import RolloutState
 from rampart.rollout.waiver import WAIVED, Shown, shown_of

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from rampart.evidence.verdict import Verdict, worst
 from rampart.model import Model
-from rampart.plan.model import Plan, ReportedSpec
+from rampart.plan.criterion import ReportedSpec
+from rampart.plan.model import Plan
 from rampart.rollout.drift import Drift
 from rampart.rollout.gate import OpenGate
 from rampart.rollout.request import RollbackRequest

@@ -1,0 +1,420 @@
+"""The rule for ratios: the flag's own path held against a control, bucket by bucket.
+
+The null hypothesis is that the own path's rate is at most `ratio` times the control's, whatever the control's rate is
+and however it changes. Of all errors of a bucket, the own path then has at most the share
+
+    ratio * own requests / (ratio * own requests + control requests)
+
+so this is the rule for rates with the errors of both paths as requests, the own ones as errors, and a bar that changes
+from bucket to bucket. Errors are independent given the rates, and that is all: with a = r / (1 + (r-1) share) for an
+own error and b = 1 / (1 + (r-1) share) for one of the control, the mean of a bucket's likelihood ratio is
+(1 + p_own (a-1))^own * (1 - p_control (1-b))^control, whose logarithm is at most zero since log(1+x) <= x and since the
+share makes the two first-order terms cancel at the boundary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rampart.evidence.grid import ALTERNATIVES, LEAST_ERRORS
+from rampart.evidence.judgement import FiredBy
+from rampart.evidence.mixture import mixed
+from rampart.evidence.rule import RateRule, Walk
+
+if TYPE_CHECKING:
+    from rampart.evidence.criteria import CompareCriterion
+
+FourCounts = tuple[float, float, float, float]
+"""Errors and requests of the flag's own path, errors and requests of the control, in one bucket."""
+
+LARGEST_RATIO = 1000.0
+"""A control without an error makes any ratio infinite: it is told as this, and no one needs to know it better."""
+_SMALLEST_RATIO = 1e-6
+_PRECISION = 1e-9
+"""Of a ratio's logarithm."""
+_GROUPS = 250
+"""Groups of buckets that an interval is worked out from."""
+_MOST_STEPS = 100
+
+
+@dataclass(frozen=True)
+class RatioRule:
+    """A compare criterion as the rule needs it.
+
+    `floor` is the own path's rate below which no ratio matters. It makes the null hypothesis a union, so that it fails
+    only where both parts fail (the smaller of two e-values is one for the union), and it passes where either does: each
+    for half of the chance of a false pass.
+    """
+
+    ratio: float
+    floor: float | None
+    clump: float
+    alpha_fail: float
+    alpha_pass: float
+    alarm: float
+
+    @classmethod
+    def of(cls, criterion: CompareCriterion, planned_buckets: int) -> RatioRule:
+        """The rule for a criterion in a stage that is planned to last so many buckets."""
+        return cls(
+            ratio=criterion.ratio,
+            floor=criterion.floor,
+            clump=criterion.clump,
+            alpha_fail=criterion.alpha_fail,
+            alpha_pass=criterion.alpha_pass / (1 if criterion.floor is None else 2),
+            alarm=criterion.detector * max(1, planned_buckets),
+        )
+
+    @cached_property
+    def against_control(self) -> RateRule:
+        """The rule for the own path's share of errors; each bucket brings its own bar."""
+        return self._line(0.5)
+
+    @cached_property
+    def against_floor(self) -> RateRule | None:
+        """The rule for the own path's rate against the floor; None where there is none."""
+        return None if self.floor is None else self._line(self.floor)
+
+    def _line(self, bar: float) -> RateRule:
+        return RateRule(
+            bar=bar,
+            fails_high=True,
+            clump=self.clump,
+            alpha_fail=self.alpha_fail,
+            alpha_pass=self.alpha_pass,
+            alarm=self.alarm,
+        )
+
+    def share(self, own: float, control: float) -> float:
+        """The share of all errors that falls on the own path at the boundary, of so many requests."""
+        return self.ratio * own / (self.ratio * own + control)
+
+
+@dataclass(slots=True)
+class RatioWalk:
+    """Where the rule stands after some buckets of a stage; a fail is final, a pass is said of the present only."""
+
+    rule: RatioRule
+    fired: FiredBy | None = None
+    errors: float = 0.0
+    requests: float = 0.0
+    control_errors: float = 0.0
+    control_requests: float = 0.0
+    against_control: Walk = field(init=False)
+    against_floor: Walk | None = field(init=False)
+    weighed: Weighed = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.against_control = Walk(self.rule.against_control)
+        floor = self.rule.against_floor
+        self.against_floor = None if floor is None else Walk(floor)
+        self.weighed = Weighed()
+
+    def step(self, bucket: FourCounts) -> FiredBy | None:
+        """Take in one more bucket; returns the test by which the stage fails, if it does.
+
+        A bucket in which one of the paths has no requests says nothing.
+        """
+        _, requests, _, control = bucket
+        if self.fired is not None or requests <= 0 or control <= 0:
+            return self.fired
+        self.take(bucket)
+        if self.errors >= LEAST_ERRORS:
+            self.fired = self._fires
+        return self.fired
+
+    def take(self, bucket: FourCounts) -> None:
+        """Count one more bucket in which both paths have requests."""
+        errors, requests, control_errors, control = bucket
+        self.errors += errors
+        self.requests += requests
+        self.control_errors += control_errors
+        self.control_requests += control
+        both = errors + control_errors
+        bar = self.rule.share(requests, control)
+        if both > 0:
+            light_errors, light = self.rule.against_control.tempered(errors, both, bar)
+            self.weighed.add(light_errors, light, requests / control)
+        self.against_control.take(errors, both, bar)
+        if self.against_floor is not None:
+            self.against_floor.take(errors, requests)
+
+    @property
+    def lines(self) -> tuple[Walk, ...]:
+        """The parts of the null hypothesis: the ratio, and the floor where there is one."""
+        return (self.against_control,) if self.against_floor is None else (self.against_control, self.against_floor)
+
+    @property
+    def _fires(self) -> FiredBy | None:
+        fired = FiredBy.MIXTURE
+        for line in self.lines:
+            if not line.rejects:
+                if not line.alarmed:
+                    return None
+                fired = FiredBy.CHANGE_DETECTOR
+        return fired
+
+    @property
+    def passing(self) -> Walk | None:
+        """The part by which the right side is proven now, and nothing failed; None where it is not."""
+        if self.fired is not None:
+            return None
+        return next((line for line in self.lines if line.proof * self.rule.alpha_pass >= 1), None)
+
+    @property
+    def estimate(self) -> float | None:
+        """The likeliest ratio of the own rate to the control's, at most `LARGEST_RATIO`; None without any error."""
+        return self.weighed.merged().estimate
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The ratios that are not rejected at any look: beyond `ratio` exactly if the ratio's mixture says so."""
+        rule, line = self.rule, self.against_control
+        above = line.rejects
+        below = line.proof * rule.alpha_pass >= 1
+        weighed = self.weighed.merged()
+        lower = weighed.lower_end(rule.alpha_fail) if self.errors >= LEAST_ERRORS else 0.0
+        upper = weighed.upper_end(rule.alpha_pass)
+        if self.errors >= LEAST_ERRORS:
+            lower = max(lower, math.nextafter(rule.ratio, math.inf)) if above else min(lower, rule.ratio)
+        return lower, (min(upper, math.nextafter(rule.ratio, 0)) if below else max(upper, rule.ratio))
+
+    @property
+    def own_limits(self) -> tuple[float, float] | None:
+        """The interval of the own path's rate, as the floor is tested; None where there is no floor."""
+        return None if self.against_floor is None else self.against_floor.interval
+
+
+@dataclass(slots=True)
+class Weighed:
+    """The buckets that count for the ratio, as they weigh: enough to ask what any other ratio would say of them."""
+
+    own: float = 0.0
+    """Own errors."""
+    both: list[float] = field(default_factory=list)
+    """Errors of both paths, by bucket."""
+    odds: list[float] = field(default_factory=list)
+    """Own requests over the control's, by bucket."""
+
+    def add(self, own: float, both: float, odds: float) -> None:
+        """Add a bucket that has errors."""
+        self.own += own
+        self.both.append(both)
+        self.odds.append(odds)
+
+    def merged(self) -> Weighed:
+        """The same with buckets of nearly the same odds put together, where there are very many.
+
+        What is lost is of second order in the width of a group: less than a thousandth of the interval.
+        """
+        if len(self.both) <= 2 * _GROUPS:
+            return self
+        pairs = sorted(zip(self.odds, self.both, strict=True))
+        size = -(-len(pairs) // _GROUPS)
+        groups = [pairs[start : start + size] for start in range(0, len(pairs), size)]
+        both = [sum([weight for _, weight in group]) for group in groups]
+        mean = [sum([odds * weight for odds, weight in group]) for group in groups]
+        return Weighed(self.own, both, [odds / weight for odds, weight in zip(mean, both, strict=True)])
+
+    def evidence(self, ratio: float, *, higher: bool) -> float:
+        """The logarithm of the mixture against a ratio: of higher ones, or of lower ones."""
+        shares = [ratio * odds / (ratio * odds + 1.0) for odds in self.odds]
+        exponents = []
+        for alternative, _ in ALTERNATIVES:
+            times = alternative if higher else 1 / alternative
+            exponents.append(self.own * math.log(times) - _log_sum(self.both, shares, times - 1))
+        largest = max(exponents)
+        weights = (weight for _, weight in ALTERNATIVES)
+        return largest + math.log(mixed((w, each - largest) for w, each in zip(weights, exponents, strict=True)))
+
+    @property
+    def estimate(self) -> float | None:
+        """The ratio at which the own errors are as many as expected: the likeliest one, given all errors."""
+        total = math.fsum(self.both)
+        if total <= 0:
+            return None
+        if self.own <= 0:
+            return 0.0
+        if self.own >= total:
+            return LARGEST_RATIO
+
+        def too_few(log_ratio: float) -> float:
+            ratio = math.exp(log_ratio)
+            pairs = zip(self.both, self.odds, strict=True)
+            return self.own - sum([both * ratio * odds / (ratio * odds + 1.0) for both, odds in pairs])
+
+        mean_odds = math.fsum(map(math.prod, zip(self.both, self.odds, strict=True))) / total
+        middle = math.log(self.own / (total - self.own) / mean_odds)
+        return min(LARGEST_RATIO, math.exp(_crossing(too_few, *_around(too_few, middle))))
+
+    def lower_end(self, alpha: float) -> float:
+        """The least ratio that the mixture of higher ones does not reject."""
+        return self._end(alpha, higher=True, none=0.0)
+
+    def upper_end(self, alpha: float) -> float:
+        """The greatest ratio that the mixture of lower ones does not reject."""
+        return self._end(alpha, higher=False, none=LARGEST_RATIO)
+
+    def _end(self, alpha: float, *, higher: bool, none: float) -> float:
+        """Where rejection begins, going away from the estimate; `none` where it never does."""
+        if not self.both:
+            return none
+        best = self.estimate or 0.0
+        threshold = -math.log(alpha)
+        away = -1 if higher else 1
+        farthest = math.log(_SMALLEST_RATIO if higher else LARGEST_RATIO)
+
+        def rejected(log_ratio: float) -> float:
+            return self.evidence(math.exp(log_ratio), higher=higher) - threshold
+
+        if best * away >= none * away or (best <= 0 and higher):
+            return none
+        best = max(best, _SMALLEST_RATIO)
+        inside, value_inside = math.log(best), -threshold
+        step = self._spread(best) * math.sqrt(2 * threshold)
+        outside = inside + away * step
+        while (value := rejected(outside)) < 0:
+            if (outside - farthest) * away >= 0:
+                return none
+            step *= 2
+            inside, value_inside, outside = outside, value, min(outside * away + step, farthest * away) * away
+        return min(LARGEST_RATIO, math.exp(_crossing(rejected, (inside, value_inside), (outside, value))))
+
+    def _spread(self, ratio: float) -> float:
+        """About the standard error of the logarithm of the ratio: a first step, no more."""
+        pairs = zip(self.both, self.odds, strict=True)
+        information = sum([both * ratio * odds / (ratio * odds + 1.0) ** 2 for both, odds in pairs])
+        return min(3.0, 1 / math.sqrt(information)) if information > 0 else 3.0
+
+
+def _log_sum(weights: Sequence[float], shares: Sequence[float], excess: float) -> float:
+    """The sum of weight * log(1 + excess * share)."""
+    return sum([weight * math.log1p(excess * share) for weight, share in zip(weights, shares, strict=True)])
+
+
+_Point = tuple[float, float]
+"""Where a function was asked, and its value there."""
+
+
+def _around(function: Callable[[float], float], middle: float) -> tuple[_Point, _Point]:
+    """Two points, left and right of the middle, between which a falling function changes its sign."""
+    left, right, step = middle - 0.01, middle + 0.01, 0.02
+    while (at_left := function(left)) < 0:
+        left, step = left - step, step * 2
+    while (at_right := function(right)) > 0:
+        right, step = right + step, step * 2
+    return (left, at_left), (right, at_right)
+
+
+def _crossing(function: Callable[[float], float], first: _Point, second: _Point) -> float:
+    """Where a monotone function that changes its sign between two points is zero.
+
+    Regula falsi with the Illinois step: Dowell and Jarratt (1971).
+    """
+    (one, at_one), (other, at_other) = first, second
+    for _ in range(_MOST_STEPS):
+        if at_one == at_other or abs(other - one) <= _PRECISION:
+            break
+        middle = (one * at_other - other * at_one) / (at_other - at_one)
+        at_middle = function(middle)
+        if at_middle == 0 or abs(middle - other) <= _PRECISION:
+            return middle
+        if (at_middle > 0) == (at_other > 0):
+            at_one /= 2
+        else:
+            one, at_one = other, at_other
+        other, at_other = middle, at_middle
+    return other
+
+
+@dataclass(frozen=True, slots=True)
+class RatioRuling:
+    """Where a walk ended, and the counts that its end speaks of."""
+
+    walk: RatioWalk
+    counts: FourCounts
+    at: int | None = None
+    """Index of the bucket that decided; None where the walk went to the end."""
+    since: int = 0
+    """Index of the first bucket counted: later than 0 only where the change detector fired."""
+
+
+def decide_ratio(rule: RatioRule, buckets: Iterable[FourCounts]) -> RatioRuling:
+    """Walk the buckets up to the first fail; otherwise to the end."""
+    walk = RatioWalk(rule)
+    seen: list[FourCounts] = []
+    for index, bucket in enumerate(buckets):
+        seen.append(bucket)
+        if walk.step(bucket) is FiredBy.CHANGE_DETECTOR:
+            since = _likeliest_start(rule, seen)
+            return RatioRuling(walk, sums_of(seen[since:]), at=index, since=since)
+        if walk.fired is not None:
+            return RatioRuling(walk, _all_of(walk), at=index)
+    return RatioRuling(walk, _all_of(walk))
+
+
+def sums_of(buckets: Iterable[FourCounts]) -> FourCounts:
+    """The counts of some buckets together."""
+    errors, requests, control_errors, control = (math.fsum(part) for part in zip(*buckets, strict=True))
+    return errors, requests, control_errors, control
+
+
+def _all_of(walk: RatioWalk) -> FourCounts:
+    return walk.errors, walk.requests, walk.control_errors, walk.control_requests
+
+
+def _likeliest_start(rule: RatioRule, buckets: Sequence[FourCounts]) -> int:
+    """Index of the bucket at which the change most likely began, seen from the last one."""
+    backward = RatioWalk(rule)
+    best, best_evidence = len(buckets) - 1, 0.0
+    for index in range(len(buckets) - 1, -1, -1):
+        if min(buckets[index][1], buckets[index][3]) <= 0:
+            continue
+        backward.take(buckets[index])
+        since = min(line.evidence for line in backward.lines)
+        if since > best_evidence:
+            best, best_evidence = index, since
+    return best
+
+
+def own_requests_to_decide(walk: RatioWalk) -> float | None:
+    """About how many more of the own path's requests decide, if both rates stay; None where that is beyond telling.
+
+    All exponents grow in proportion to the requests.
+    """
+    rule = walk.rule
+    if walk.requests <= 0:
+        return None
+    against = [_factor(line.exponents(failing=True), rule.alpha_fail) for line in walk.lines]
+    proving = [_factor(line.exponents(failing=False), rule.alpha_pass) for line in walk.lines]
+    found = min(max(against), *proving)
+    return (found - 1) * walk.requests if found <= _BEYOND_TELLING else None
+
+
+_BEYOND_TELLING = 100.0
+"""How many times what is known by now: a stage that needs more is as good as at its boundary."""
+
+
+def _factor(exponents: Sequence[float], alpha: float) -> float:
+    """The factor, at least 1, by which exponents must grow for their mixture to reach 1 / alpha; infinite if none."""
+
+    def reached(factor: float) -> bool:
+        weights = (weight for _, weight in ALTERNATIVES)
+        return mixed(zip(weights, (factor * each for each in exponents), strict=True)) * alpha >= 1
+
+    if max(exponents) <= 0:
+        return math.inf
+    most = 1.0
+    while not reached(most):
+        most *= 2
+        if most > 2 * _BEYOND_TELLING:
+            return math.inf
+    least = most / 2 if most > 1 else 1.0
+    for _ in range(30):
+        middle = (least + most) / 2
+        least, most = (least, middle) if reached(middle) else (middle, most)
+    return most
