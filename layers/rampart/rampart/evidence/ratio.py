@@ -135,11 +135,11 @@ class RatioWalk:
         self.control_errors += control_errors
         self.control_requests += control
         both = errors + control_errors
-        bar = self.rule.share(requests, control)
-        if both > 0:
+        if both > 0:  # errors are this rule's requests: without any, the bucket is empty to it
+            bar = self.rule.share(requests, control)
             light_errors, light = self.rule.against_control.tempered(errors, both, bar)
             self.weighed.add(light_errors, light, requests / control)
-        self.against_control.take(errors, both, bar)
+            self.against_control.take(errors, both, bar)
         if self.against_floor is not None:
             self.against_floor.take(errors, requests)
 
