@@ -161,7 +161,8 @@ def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
 
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:
     """The criteria of the plan, and what else was judged: its monitors."""
-    verdicts, messages, waived = state.verdicts, state.evidence_in_words, state.waived
+    messages, waived = state.evidence_in_words, state.waived
+    verdicts = state.verdicts | (state.latest.told if state.latest else {})
     return [
         {
             "name": name,

@@ -64,8 +64,9 @@ def plan_simulate(
     pairs = _pairs(plan, rates, comparisons)
     runs = runs or _affordable_runs(len(pairs))
     outlooks = _simulate(pairs, runs, seed, as_json=as_json)
-    false = any_of(each.false_rollback_chance for each in outlooks)
-    guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in outlooks))
+    binding = [each for each in outlooks if plan.criteria[each.criterion].binds]
+    false = any_of(each.false_rollback_chance for each in binding)
+    guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in binding))
     told = written.placed(warnings(plan))
     if plot is not None:
         _draw(plot, plan, outlooks)

@@ -11,6 +11,7 @@ from rampart.evidence.buckets import absence
 from rampart.evidence.judgement import FiredBy, Judgement, Kind
 from rampart.evidence.ratio import RatioRule, RatioRuling, decide_ratio, own_requests_to_decide
 from rampart.evidence.series import Measured, Series
+from rampart.evidence.share import mismatch, not_passed, share_seen
 from rampart.evidence.sides import Sides, counts_of
 from rampart.evidence.verdict import Verdict
 from rampart.words import count, moment, percent, rough_percent, times
@@ -25,8 +26,13 @@ PARTS = ("errors", "total", "control_errors", "control_total")
 _NOTHING_ANSWERED = Series(())
 
 
-def judge_compare(criterion: CompareCriterion, measured: Mapping[str, Measured], window: Window) -> Judgement:
-    """Judge the rate of the flag's own path against its control's, in the buckets in which both have requests."""
+def judge_compare(
+    criterion: CompareCriterion, measured: Mapping[str, Measured], window: Window, share: float | None = None
+) -> Judgement:
+    """Judge the rate of the flag's own path against its control's, in the buckets in which both have requests.
+
+    `share` is the flag's share of requests, a fraction: a share that is plainly another one passes nothing.
+    """
     answers = [measured.get(part, _NOTHING_ANSWERED) for part in PARTS]
     if (why := absence(*answers)) is not None:
         return _unjudged(criterion, Verdict.ERROR, f"could not be measured: {why}")
@@ -45,7 +51,17 @@ def judge_compare(criterion: CompareCriterion, measured: Mapping[str, Measured],
     else:
         judged = _undecided_or_passed(criterion, ruling)
     remark = "" if judged.verdict is Verdict.ERROR else sides.remark  # an error speaks of them itself
-    return replace(judged, message=judged.message + remark, left_out=len(sides.odd))
+    judged = replace(judged, message=judged.message + remark, left_out=len(sides.odd))
+    return _with_share(criterion, judged, sides, share) if criterion.is_concurrent else judged
+
+
+def _with_share(criterion: CompareCriterion, judged: Judgement, sides: Sides, share: float | None) -> Judgement:
+    own, control = (math.fsum(bucket.requests for bucket in side.buckets) for side in (sides.own, sides.control))
+    judged = replace(judged, share_seen=share_seen(own, control))
+    wrong = None if share is None else mismatch(own, control, share, criterion.counts)
+    if wrong is None:
+        return judged
+    return replace(judged, verdict=not_passed(judged.verdict), message=f"{judged.message}; {wrong}")
 
 
 def _is_doubtful(criterion: CompareCriterion, sides: Sides, at: int, window: Window) -> bool:

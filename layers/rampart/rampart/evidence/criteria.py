@@ -28,6 +28,15 @@ class Scope(StrEnum):
     """Only requests that the flag was on for."""
 
 
+class Counts(StrEnum):
+    """What a total counts."""
+
+    REQUESTS = "requests"
+    """Requests: some people make many, so that their share is no more than near the flag's percentage."""
+    USERS = "users"
+    """Users, or exposures: each falls to a path by itself, so that their share must be the flag's percentage."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateCriterion:
     """Errors out of requests, judged statistically; rates and alphas are fractions.
@@ -46,6 +55,11 @@ class RateCriterion:
     """The rate without the flag."""
     usual: float | None = None
     """The rate without the flag as it was measured, where it was; it counts more than what the plan says."""
+    week: tuple[float, float] | None = None
+    """Errors and requests of the week before the start, where they were kept."""
+    flag_only: bool = False
+    """Whether it fails only where the flag's path is worse than a control, which is asked as well."""
+    counts: Counts = Counts.REQUESTS
     alpha_fail: float = 0.05
     """The most chance that the cumulative test ever fails a stage whose rate stays on the right side."""
     alpha_pass: float = 0.05
@@ -95,6 +109,7 @@ class CompareCriterion:
     """The control's rate in the week before the start, where it was measured."""
     is_concurrent: bool = True
     """Whether the control has its requests at the same time, and shares them with the own path."""
+    counts: Counts = Counts.REQUESTS
     alpha_fail: float = 0.05
     alpha_pass: float = 0.05
     detector: float = 100.0

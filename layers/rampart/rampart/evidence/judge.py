@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rampart.evidence.blame import blamed
 from rampart.evidence.compare import judge_compare
 from rampart.evidence.criteria import (
     CompareCriterion,
@@ -40,9 +41,10 @@ def judge(
     match criterion:
         case RateCriterion():
             errors, total = measured.get("errors", _NOTHING_ANSWERED), measured.get("total", _NOTHING_ANSWERED)
-            return judge_rate(criterion, errors, total, window, share)
+            judged = judge_rate(criterion, errors, total, window, share)
+            return blamed(criterion, judged, measured, window, share) if criterion.flag_only else judged
         case CompareCriterion():
-            return judge_compare(criterion, measured, window)
+            return judge_compare(criterion, measured, window, share)
         case CountCriterion():
             return judge_count(criterion, measured.get("value", _NOTHING_ANSWERED), window)
         case ValueCriterion():

@@ -72,9 +72,14 @@ class Judgement:
     clump_source: str | None = None
     new_path_limit: float | None = None
     """For a rate over everyone: the worst rate of the flag's own requests that the interval leaves possible."""
+    new_path_interval: tuple[float, float] | None = None
+    """The same, and the best: from the share, and from a baseline that is only as sure as its week. Never judged."""
+    share_seen: float | None = None
+    """Where both paths are counted at the same time: the new path's share of them, a fraction."""
 
     def to_dict(self) -> dict[str, Any]:
         """The judgement as plain JSON values."""
         plain = asdict(self)
-        plain["interval"] = None if self.interval is None else list(self.interval)
+        for name in ("interval", "new_path_interval"):
+            plain[name] = None if plain[name] is None else list(plain[name])
         return plain

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from rampart.evidence.criteria import Scope
+from rampart.evidence.criteria import Counts, Scope
 from rampart.model import Model
 from rampart.numbers import shown
 from rampart.plan.durations import Duration
@@ -37,10 +37,17 @@ class OnFail(StrEnum):
     """The flag goes to 0% at once."""
     HOLD = "hold"
     """The stage is held, and only an override goes on."""
+    TELL = "tell"
+    """People are told, and nothing moves or is held: a criterion that is only tried out."""
 
 
 class _CriterionSpec(Model):
     on_fail: OnFail = OnFail.ROLL_BACK
+
+    @property
+    def binds(self) -> bool:
+        """Whether it can move or hold anything; otherwise people only read it."""
+        return self.on_fail is not OnFail.TELL
 
 
 def _bar_problems(below: float | None, above: float | None) -> Iterator[Problem]:
@@ -87,6 +94,15 @@ class TestedSpec(_CriterionSpec):
     detector: float = Field(DETECTOR, ge=1, le=1e6, description="the change detector's run length, in planned stages")
 
 
+class Blame(StrEnum):
+    """What a rate beyond its bar is put down to."""
+
+    ALWAYS = "always"
+    """The flag: it fails, whatever else fails at the same time."""
+    FLAG_ONLY = "flag_only"
+    """The flag only where its path is worse than the control: if both paths fail, the stage is held."""
+
+
 class RateSpec(TestedSpec):
     """Errors out of requests, judged statistically."""
 
@@ -97,6 +113,16 @@ class RateSpec(TestedSpec):
     above: Fraction | None = None
     scope: Scope = Scope.EVERYONE
     baseline: Fraction | None = Field(None, description="the rate without the flag; needed when scope is everyone")
+    blame: Blame = Field(
+        Blame.ALWAYS, description="whether an outage of both paths fails it; flag_only needs a control"
+    )
+    control_errors: str | None = Field(
+        None, min_length=1, description="Datadog query that counts the errors of the old path; for blame: flag_only"
+    )
+    control_total: str | None = Field(
+        None, min_length=1, description="Datadog query that counts all requests of the old path; for blame: flag_only"
+    )
+    counts: Counts = Counts.REQUESTS
 
     @model_validator(mode="after")
     def _can_be_judged(self) -> Self:
@@ -111,6 +137,17 @@ class RateSpec(TestedSpec):
                 yield (side,), "a rate's bar lies between 0% and 100%, exclusive"
         if self.scope is Scope.EVERYONE and self.baseline is None:
             yield ("baseline",), "scope: everyone needs a baseline, the rate without the flag; or use scope: cohort"
+        control = (self.control_errors, self.control_total)
+        if self.blame is Blame.FLAG_ONLY:
+            if None in control:
+                yield (
+                    ("blame",),
+                    "blame: flag_only needs control_errors and control_total, the old path at the same time",
+                )
+            if self.below is None or self.scope is not Scope.COHORT:
+                yield ("blame",), "blame: flag_only needs a bar `below` and scope: cohort, the flag's own requests"
+        elif control != (None, None):
+            yield ("blame",), "control_errors and control_total are asked only with blame: flag_only"
 
 
 class CompareSpec(TestedSpec):
@@ -128,6 +165,7 @@ class CompareSpec(TestedSpec):
     at_most: Times = Field(description="how many times the control's rate the own path's may be")
     ignore_below: Fraction | None = Field(None, description="the own path's rate below which no ratio matters")
     baseline: Fraction | None = Field(None, description="the control's rate, for what the stages can decide")
+    counts: Counts = Counts.REQUESTS
     up_to: Percent | None = Field(
         None, gt=0, description="the highest percentage at which it is judged: at 100% no one takes the old path"
     )
@@ -196,6 +234,12 @@ class ReportedSpec(_CriterionSpec):
 
     kind: Literal["reported"]
     at_most: FiniteFloat = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _is_asked_for_a_reason(self) -> Self:
+        told = "people are asked for a number only where it decides; on_fail: tell is for what is measured"
+        all_or_raise("reported", iter(() if self.binds else ((("on_fail",), told),)))
+        return self
 
 
 def _kind_as_text(spec: object) -> object:

@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
+from rampart.evidence.criteria import Counts
 from rampart.model import Model
 from rampart.plan.calendar import Calendar
 from rampart.plan.closed import count_days
 from rampart.plan.criterion import (
     ALPHA,
     DETECTOR,
+    Blame,
     CompareSpec,
     CriterionSpec,
     Problem,
@@ -124,6 +126,8 @@ def _distinct(flags: tuple[str, ...]) -> tuple[str, ...]:
 def _one_measured(criteria: dict[str, CriterionSpec]) -> dict[str, CriterionSpec]:
     if all(isinstance(spec, ReportedSpec) for spec in criteria.values()):
         raise ValueError("every criterion is reported by people; at least one must be measured")
+    if all(isinstance(spec, ReportedSpec) or not spec.binds for spec in criteria.values()):
+        raise ValueError("no measured criterion decides anything (on_fail: tell); at least one must")
     return criteria
 
 
@@ -182,7 +186,7 @@ def _level_problems(criteria: Mapping[str, CriterionSpec]) -> Iterator[Problem]:
 
 
 def _unmeasured_problems(criteria: Mapping[str, CriterionSpec], stages: Sequence[Stage]) -> Iterator[Problem]:
-    measured = [spec for spec in criteria.values() if not isinstance(spec, ReportedSpec)]
+    measured = [spec for spec in criteria.values() if spec.binds and not isinstance(spec, ReportedSpec)]
     for index, stage in enumerate(stages):
         share = stage.percent / 100
         if all(isinstance(spec, CompareSpec) and not spec.is_judged_at(share) for spec in measured):
@@ -201,6 +205,14 @@ CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 _LATER = ("alpha_rollout", "on_alerting", "webhook")
 """What plans could not say from the beginning."""
+_LATER_OF_CRITERIA: tuple[tuple[str, str | None], ...] = (
+    ("history", None),
+    ("blame", Blame.ALWAYS),
+    ("control_errors", None),
+    ("control_total", None),
+    ("counts", Counts.REQUESTS),
+)
+"""The same of criteria, with what leaves each unused."""
 
 
 class Plan(Model):
@@ -255,7 +267,7 @@ class Plan(Model):
     @property
     def alpha_share(self) -> float | None:
         """What of `alpha_rollout` falls to one rate or comparison of one stage; None where each has its own levels."""
-        rates = sum(isinstance(spec, TestedSpec) for spec in self.criteria.values())
+        rates = sum(isinstance(spec, TestedSpec) and spec.binds for spec in self.criteria.values())
         return None if self.alpha_rollout is None or not rates else self.alpha_rollout / (rates * len(self.stages))
 
     @property
@@ -272,7 +284,8 @@ class Plan(Model):
         unused |= {} if self.calendar.closed else {"calendar": {"closed"}}
         document = self.model_dump(mode="json", by_alias=True, exclude=unused)
         for criterion in document["criteria"].values():
-            if criterion.get("history", ...) is None:
-                del criterion["history"]
+            for name, default in _LATER_OF_CRITERIA:
+                if criterion.get(name, ...) == default:
+                    del criterion[name]
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

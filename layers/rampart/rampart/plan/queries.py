@@ -18,7 +18,7 @@ from rampart.evidence.criteria import (
 from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.series import Measured
 from rampart.finding import Finding
-from rampart.plan.criterion import CompareSpec, CountSpec, CriterionSpec, RateSpec, ReportedSpec, ValueSpec
+from rampart.plan.criterion import Blame, CompareSpec, CountSpec, CriterionSpec, RateSpec, ReportedSpec, ValueSpec
 from rampart.plan.model import Plan
 from rampart.plan.query_lint import lint_compare, lint_count, lint_rate, lint_value
 
@@ -34,6 +34,9 @@ def queries_of(plan: Plan) -> dict[str, str]:
     for name, spec in plan.criteria.items():
         if isinstance(spec, RateSpec):
             queries |= {query_key(name, "errors"): spec.errors, query_key(name, "total"): spec.total}
+            if spec.control_errors is not None and spec.control_total is not None:
+                queries[query_key(name, "control_errors")] = spec.control_errors
+                queries[query_key(name, "control_total")] = spec.control_total
         elif isinstance(spec, CompareSpec):
             queries |= {query_key(name, part): getattr(spec, part) for part in PARTS}
         elif isinstance(spec, CountSpec | ValueSpec):
@@ -51,8 +54,11 @@ def query_findings(plan: Plan) -> list[Finding]:
     for name, spec in plan.criteria.items():
         match spec:
             case RateSpec():
-                queries = {"errors": spec.errors, "total": spec.total}
-                findings += lint_rate(name, queries, above=spec.above is not None, bucket=plan.bucket)
+                queries = {part: query for part in PARTS if (query := getattr(spec, part)) is not None}
+                if spec.control_total is not None:
+                    findings += lint_compare(name, queries, bucket=plan.bucket)
+                else:
+                    findings += lint_rate(name, queries, above=spec.above is not None, bucket=plan.bucket)
             case CompareSpec():
                 findings += lint_compare(name, {part: getattr(spec, part) for part in PARTS}, bucket=plan.bucket)
             case CountSpec():
@@ -100,6 +106,9 @@ def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
                 scope=spec.scope,
                 baseline=spec.baseline,
                 usual=spec.history.rate if spec.history is not None else None,
+                week=_week_counts(spec),
+                flag_only=spec.blame is Blame.FLAG_ONLY,
+                counts=spec.counts,
                 alpha_fail=spec.alpha_fail,
                 alpha_pass=spec.alpha_pass,
                 detector=spec.detector,
@@ -114,6 +123,7 @@ def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
                 baseline=spec.baseline,
                 usual=spec.history.rate if spec.history is not None else None,
                 is_concurrent=spec.is_concurrent,
+                counts=spec.counts,
                 alpha_fail=spec.alpha_fail,
                 alpha_pass=spec.alpha_pass,
                 detector=spec.detector,
@@ -129,6 +139,11 @@ def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
             )
         case ReportedSpec():
             return ReportedCriterion(name=name, at_most=spec.at_most)
+
+
+def _week_counts(spec: RateSpec) -> tuple[float, float] | None:
+    kept = spec.history
+    return (kept.errors, kept.requests) if kept is not None and kept.requests > 0 else None
 
 
 def _bar(below: float | None, above: float | None) -> float:

@@ -147,7 +147,8 @@ class Evaluate:
         monitors = judge_monitors(self.metrics, state.plan, now, since=standing.started)
         judgements = [*judge_all(state.plan, answers, window, share=state.percent / 100), *monitors]
         by_now = as_bad_as_they_became(state, judgements, answers, window)
-        verdict = worst(j.verdict for j in judgements)
+        binding = [j for j in judgements if _binds(state.plan, j.name)]
+        verdict = worst(j.verdict for j in binding)
         evaluation = Evaluation(
             id=timestamp(now),
             at=now,
@@ -166,10 +167,13 @@ class Evaluate:
             id=evaluation.id,
             at=now,
             verdict=verdict,
-            verdicts={j.name: j.verdict for j in judgements},
+            verdicts={j.name: j.verdict for j in binding},
             messages={j.name: j.message for j in by_now},
-            fails={j.name: shown_to(state, j) for j in by_now if j.verdict is Verdict.FAIL},
-            asked=_was_asked(answers.values(), monitors),
+            fails={
+                j.name: shown_to(state, j) for j in by_now if j.verdict is Verdict.FAIL and _binds(state.plan, j.name)
+            },
+            told={j.name: j.verdict for j in judgements if j not in binding},
+            asked=_was_asked(_binding_answers(state.plan, answers), monitors),
         )
         after = state.moved(
             now, standing=standing.changed(latest=latest), drift=sight.drift, unread_since=sight.unread_since
@@ -300,6 +304,17 @@ def _fails_hard(state: RolloutState) -> tuple[str, ...]:
         for name, verdict in state.verdicts.items()
         if verdict is Verdict.FAIL and name not in waived and _rolls_back(state.plan, name)
     )
+
+
+def _binds(plan: Plan, name: str) -> bool:
+    """Whether a criterion or a monitor can move or hold anything."""
+    spec = plan.criteria.get(name)
+    return spec is None or spec.binds
+
+
+def _binding_answers(plan: Plan, answers: Mapping[str, Measured]) -> list[Measured]:
+    """The answers to what decides: a criterion that is only told makes no one blind."""
+    return [answer for key, answer in answers.items() if _binds(plan, key.rpartition("/")[0])]
 
 
 def _rolls_back(plan: Plan, name: str) -> bool:

@@ -56,6 +56,8 @@ def news_of(before: RolloutState, after: RolloutState) -> str | None:
     known, waived = before.verdicts, after.waived
     turned = {name for name, verdict in new.verdicts.items() if verdict in _TOLD and known.get(name) is not verdict}
     turned |= {name for name in before.waived - waived if new.verdicts.get(name) in _TOLD}
+    told_before = old.told if old is not None else {}
+    turned |= {name for name, each in new.told.items() if each in _TOLD and told_before.get(name) is not each}
     if old is not None and old.verdict is new.verdict and not turned:
         return None
     verdict = after.effective_verdict

@@ -76,6 +76,8 @@ class Latest(Model):
     messages: dict[str, str] = Field(default_factory=dict)
     fails: dict[str, Shown] = Field(default_factory=dict)
     """How badly each criterion fails that does."""
+    told: dict[str, Verdict] = Field(default_factory=dict)
+    """What is said of criteria that are only told: they stand in no verdict, and need no one's permission."""
     asked: bool = True
     """Whether every question to the metric source was answered, however little the answers say."""
 

@@ -1,0 +1,61 @@
+"""Is the flag on for the share that it should be? What both paths' totals say of it.
+
+Requests aren't people, and heavy users differ, so that a share of requests is a hint: it is told where it is off by
+more than a factor of two. Users fall to a path one by one, so their share is tested: a beta mixture over all shares
+against the planned one, valid at every look. Source: Lindon and Malek, "Anytime-valid inference for multinomial count
+data" (2022), for two outcomes.
+"""
+
+from __future__ import annotations
+
+import math
+
+from rampart.evidence.criteria import Counts
+from rampart.evidence.verdict import Verdict
+from rampart.words import count, percentage
+
+_LEAST = 1000.0
+"""Requests of both paths; fewer say little of a share."""
+_FACTOR = 2.0
+_ALPHA = 0.01
+"""The most chance that a right share is ever told to be wrong."""
+_CONCENTRATION = 100.0
+"""How near to the planned share the mixture looks: as if a hundred users were known."""
+
+
+def share_seen(own: float, control: float) -> float | None:
+    """The new path's share of all that was counted; None where nothing was."""
+    return own / (own + control) if own + control > 0 else None
+
+
+def mismatch(own: float, control: float, share: float, counts: Counts) -> str | None:
+    """That the flag is on for another share than the planned one, in words; None where it may be that one."""
+    seen = share_seen(own, control)
+    if seen is None or not 0 < share < 1:
+        return None
+    if counts is Counts.USERS:
+        wrong = _evidence(own, control, share) >= -math.log(_ALPHA)
+    else:
+        off = max(seen / share, share / seen) if seen > 0 else math.inf
+        wrong = own + control >= _LEAST and off > _FACTOR
+    if not wrong:
+        return None
+    planned, found = percentage(share * 100), percentage(float(f"{seen * 100:.3g}"))
+    took = f"{count(own)} of {count(own + control)} {counts.value} took the new path"
+    return f"{took}, {found}, though the flag is at {planned}: is it checked where it should be?"
+
+
+def not_passed(verdict: Verdict) -> Verdict:
+    """What becomes of a verdict where the share is wrong: nothing passes, and a fail stays one."""
+    return Verdict.INCONCLUSIVE if verdict is Verdict.PASS else verdict
+
+
+def _evidence(own: float, control: float, share: float) -> float:
+    """The logarithm of how much likelier the counts are under the mixture of shares than under the planned one."""
+    one, other = _CONCENTRATION * share, _CONCENTRATION * (1 - share)
+    mixed = _log_beta(one + own, other + control) - _log_beta(one, other)
+    return mixed - own * math.log(share) - control * math.log1p(-share)
+
+
+def _log_beta(one: float, other: float) -> float:
+    return math.lgamma(one) + math.lgamma(other) - math.lgamma(one + other)
