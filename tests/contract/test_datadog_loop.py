@@ -214,3 +214,20 @@ def test_a_process_of_its_own_plays_a_scenario_from_a_file() -> None:
         assert answer.json() == {"valid": True}
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
+
+
+def test_both_paths_are_counted_apart_and_together_they_are_everyone(
+    datadog: DatadogStandIn, flipper: FlipperStandIn, clock: Clock
+) -> None:
+    """A tag tells the paths apart: what a comparison asks for; at 0% there is only the old one."""
+    downloads = "sum:vets_api.claim_letters.downloads{{env:eks-prod,provider:{}}}.as_count()"
+    new, old, everyone = downloads.format("lighthouse"), downloads.format("vbms"), TOTAL
+    now = int(clock.now)
+    before = [sum(counts(datadog, query, now - 300, now).values()) for query in (new, old, everyone)]
+    assert before[0] == 0
+    assert before[1] == before[2] > 0
+    flipper.set_gates(FLAG, percentage_of_actors=50)
+    clock.forward(300)
+    after = [sum(counts(datadog, query, now, now + 300).values()) for query in (new, old, everyone)]
+    assert after[0] + after[1] == after[2]
+    assert after[0] == pytest.approx(after[1], rel=0.1)

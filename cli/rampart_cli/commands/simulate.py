@@ -64,9 +64,7 @@ def plan_simulate(
     pairs = _pairs(plan, rates, comparisons)
     runs = runs or _affordable_runs(len(pairs))
     outlooks = _simulate(pairs, runs, seed, as_json=as_json)
-    binding = [each for each in outlooks if plan.criteria[each.criterion].binds]
-    false = any_of(each.false_rollback_chance for each in binding)
-    guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in binding))
+    false, guarantee = _false_rollbacks_of(plan, rates, outlooks)
     told = written.placed(warnings(plan))
     if plot is not None:
         _draw(plot, plan, outlooks)
@@ -96,6 +94,15 @@ def _pairs(plan: Plan, rates: Sequence[RateCriterion], comparisons: Sequence[Com
         pairs += [(traffic, each) for each in rates]
         pairs += [(traffic, each) for each in comparisons if is_compared_at(plan, each, stage)]
     return pairs
+
+
+def _false_rollbacks_of(
+    plan: Plan, rates: Sequence[RateCriterion], outlooks: Sequence[Outlook]
+) -> tuple[float, float | None]:
+    """The chance of a false rollback, and what bounds it; of criteria that are only told, nothing is rolled back."""
+    binding = [each for each in outlooks if plan.criteria[each.criterion].binds]
+    bound = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in binding))
+    return any_of(each.false_rollback_chance for each in binding), bound
 
 
 def _simulate(pairs: Sequence[_Pair], runs: int, seed: int, *, as_json: bool) -> list[Outlook]:

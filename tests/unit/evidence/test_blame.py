@@ -73,8 +73,8 @@ def test_a_fail_stays_a_fail_when_the_control_follows_later() -> None:
     late = [1.0] * 20 + [25.0] * 20
     looks = []
     for end in range(1, 41):
-        measured = {key: Series(each.points[:end]) for key, each in answers([own, FOREVER, late, FOREVER]).items()
-                    if isinstance(each, Series)}  # fmt: skip
+        columns = [each[:end] for each in (own, FOREVER, late, FOREVER)]
+        measured = answers(columns)
         criterion = RateCriterion(name="errors", bar=0.08, side=Side.BELOW, clump=1.0, flag_only=True)
         part = Window(start=0, end=end * BUCKET, bucket=BUCKET, planned_buckets=40)
         looks.append(judge(criterion, measured=measured, window=part, share=0.5).verdict is Verdict.FAIL)

@@ -37,7 +37,7 @@ def compared(*columns: Values | Measured, buckets: int | None = None, **criterio
     answers = measured_of(*columns)
     length = buckets or max(len(each.points) for each in answers.values() if isinstance(each, Series))
     window = Window(start=0, end=length * BUCKET, bucket=BUCKET, planned_buckets=length)
-    settings: dict[str, Any] = {"name": "errors beside the old path", "ratio": 1.5, "clump": 1.0}
+    settings: dict[str, Any] = {"name": "errors next to the old path", "ratio": 1.5, "clump": 1.0}
     return judge(CompareCriterion(**(settings | criterion)), measured=answers, window=window)
 
 
@@ -52,7 +52,7 @@ def test_three_times_the_controls_rate_fails_and_says_both_rates_and_the_ratio()
     assert judgement.kind is Kind.COMPARE
     assert judgement.test is FiredBy.MIXTURE
     assert judgement.message == (
-        "errors beside the old path 6x (7.5%, 9 of 120, against the control's 1.2%, 6 of 480; "
+        "errors next to the old path 6x (7.5%, 9 of 120, against the control's 1.2%, 6 of 480; "
         "90% sure it is between 1.52x and 27.1x) is above 1.5x"
     )
     counts = (judgement.errors, judgement.requests, judgement.control_errors, judgement.control_requests)
@@ -105,9 +105,9 @@ def test_below_the_floor_no_ratio_matters() -> None:
     own = [400.0] * 40
     without = compared(rare * 4, own, [0.0] * 40, CONTROL * 1)
     assert without.verdict is not Verdict.PASS
-    beside = compared(rare * 4, own, [0.0] * 40, CONTROL, floor=0.02)
-    assert beside.verdict is Verdict.PASS
-    assert beside.message.endswith("does not matter: the rate is below 2%")
+    floored = compared(rare * 4, own, [0.0] * 40, CONTROL, floor=0.02)
+    assert floored.verdict is Verdict.PASS
+    assert floored.message.endswith("does not matter: the rate is below 2%")
     failing = compared([8.0] * 40, [100.0] * 40, CONTROL_STEADY, CONTROL, floor=0.02)
     assert failing.verdict is Verdict.FAIL
     assert failing.message.endswith("is above 1.5x, and the rate is above 2%")
@@ -131,7 +131,7 @@ def test_a_series_without_points_is_no_data_unless_it_counts_errors(missing: int
     if told is None:
         assert judgement.verdict in {Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE}
     else:
-        assert (judgement.verdict, judgement.message) == (Verdict.NO_DATA, f"errors beside the old path {told}")
+        assert (judgement.verdict, judgement.message) == (Verdict.NO_DATA, f"errors next to the old path {told}")
 
 
 @pytest.mark.parametrize("unanswered", range(4))
@@ -159,7 +159,7 @@ def test_each_of_the_four_series_is_missed_when_it_stops(stopped: int, told: str
         columns[part] = columns[part][:40] + [0.0] * 80
     judgement = compared(*columns)
     assert judgement.verdict is Verdict.NO_DATA
-    assert judgement.message.startswith(f"errors beside the old path {told}")
+    assert judgement.message.startswith(f"errors next to the old path {told}")
 
 
 def test_a_control_whose_errors_stopped_rolls_nothing_back_until_they_are_back() -> None:
@@ -234,6 +234,6 @@ def test_a_fail_that_only_holds_is_told_as_bad_as_it_became() -> None:
     [{"ratio": 0}, {"ratio": 101}, {"floor": 0.0}, {"floor": 1.0}, {"clump": 0.5}, {"alpha_fail": 0}, {"detector": 0}],
 )
 def test_numbers_that_make_no_rule_are_refused_by_name(numbers: dict[str, float]) -> None:
-    settings: dict[str, Any] = {"name": "errors beside", "ratio": 1.5} | numbers
-    with pytest.raises(ValueError, match="errors beside"):
+    settings: dict[str, Any] = {"name": "errors next to", "ratio": 1.5} | numbers
+    with pytest.raises(ValueError, match="errors next to"):
         CompareCriterion(**settings)

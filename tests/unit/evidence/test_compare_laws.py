@@ -151,10 +151,10 @@ def test_nothing_fails_on_fewer_than_three_errors_of_the_new_path(
 @given(stages(), RATIOS, st.sampled_from([0.002, 0.1]), CLUMPS)
 def test_a_floor_never_turns_a_stage_into_a_fail(stage: Stage, ratio: float, floor: float, clump: float) -> None:
     """`ignore_below` only ever forgives: a fail needs the ratio and the rate."""
-    without, beside = (decide_ratio(RatioRule.of(criterion(ratio, each, clump), 60), stage) for each in (None, floor))
-    if beside.at is not None:
+    without, floored = (decide_ratio(RatioRule.of(criterion(ratio, each, clump), 60), stage) for each in (None, floor))
+    if floored.at is not None:
         assert without.at is not None
-        assert without.at <= beside.at
+        assert without.at <= floored.at
 
 
 EXTREME = st.sampled_from([0.0, 1.0, 2.0, 1e6, 1e12])

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from rampart.evidence.compare import PARTS
-from rampart.evidence.criteria import CompareCriterion
+from rampart.evidence.criteria import CompareCriterion, RateCriterion
 from rampart.evidence.judgement import Kind
-from rampart.evidence.ratio_power import Streams
+from rampart.evidence.power import outlook
+from rampart.evidence.ratio_power import Streams, ratio_outlook
 from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
-from rampart.plan.check import CANNOT_DECIDE, CONTROL_RATE_UNKNOWN, NO_CONTROL_LEFT, stage_traffic, warnings
+from rampart.plan.check import (
+    CANNOT_DECIDE,
+    CONTROL_RATE_UNKNOWN,
+    NO_CONTROL_LEFT,
+    PERCENTILE_IS_A_POINT,
+    stage_traffic,
+    warnings,
+)
 from rampart.plan.criterion import CompareSpec
 from rampart.plan.model import Plan
 from rampart.plan.queries import criteria_of, queries_of, query_findings
@@ -24,7 +35,8 @@ from rampart.rollout.evaluate import judge_all
 from rampart.rollout.week import week_in_words, week_problems, weeks_of, with_measured_clumps
 
 Document = Callable[..., dict[str, Any]]
-NAME = "errors beside the old path"
+EVENTS = Path(__file__).parents[3] / "events"
+NAME = "errors next to the old path"
 NEW, OLD = "sum:requests{provider:new}", "sum:requests{provider:old}"
 
 
@@ -184,3 +196,62 @@ def test_a_stored_look_replays_to_its_verdict(plan: Callable[..., Plan]) -> None
     (judgement,) = judge_all(plan(), answers, window, share=0.25)
     assert judgement.verdict is Verdict.FAIL
     assert judgement.to_dict()["control_requests"] == judgement.control_requests
+
+
+def test_the_second_version_of_the_claim_letters_sees_at_one_percent_what_the_first_cannot() -> None:
+    """What a tag that tells the two paths apart gains: at 1%, a path of five times the bar is found, and was not."""
+    first, second = (
+        Plan.model_validate(yaml.safe_load((EVENTS / name).read_text()))
+        for name in ("claim-letters.yaml", "claim-letters-by-provider.yaml")
+    )
+    assert query_findings(second) == []
+    assert second.stages == first.stages
+    mixed = criteria_of(first)["download error rate"]
+    compared = criteria_of(second)["download errors next to the old path"]
+    assert isinstance(mixed, RateCriterion)
+    assert isinstance(compared, CompareCriterion)
+    blind = outlook(mixed, stage_traffic(first, first.stages[0], 400), runs=50)
+    seeing = ratio_outlook(compared, stage_traffic(second, second.stages[0], 400), runs=50)
+    assert seeing is not None
+    assert [fault.rollback_chance for fault in blind.faults] == [0, 0]
+    assert seeing.faults[1].rollback_chance > 0.9
+    assert seeing.false_rollback_chance == 0
+    assert NO_CONTROL_LEFT not in {each.kind for each in warnings(second)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"control_errors": None}, "blame: flag_only needs control_errors and control_total"),
+        ({"scope": "everyone", "baseline": "1%"}, "needs a bar `below` and scope: cohort"),
+        ({"below": None, "above": "99%"}, "needs a bar `below` and scope: cohort"),
+        ({"blame": "always"}, "control_errors and control_total are asked only with blame: flag_only"),
+    ],
+)
+def test_a_bar_that_asks_its_control_needs_one(document: Document, changes: dict[str, object], told: str) -> None:
+    rate = {key: value for key, value in compare().items() if key not in {"at_most", "ignore_below", "baseline"}}
+    rate |= {"kind": "rate", "below": "8%", "scope": "cohort", "blame": "flag_only"}
+    asked = Plan.model_validate(document(criteria={NAME: rate}))
+    assert list(queries_of(asked)) == [f"{NAME}/{part}" for part in PARTS]
+    assert query_findings(asked) == []
+    with pytest.raises(ValidationError, match=re.escape(told)):
+        Plan.model_validate(document(criteria={NAME: {k: v for k, v in (rate | changes).items() if v is not None}}))
+
+
+def test_a_value_on_a_percentile_is_told_to_be_a_point(document: Document) -> None:
+    latency = {"kind": "value", "query": "p99:trace.rack.request{service:letters}", "below": 0.8}
+    count = {"kind": "count", "query": "sum:x{*}.as_count()", "at_most": 3}
+    gauge = {"kind": "value", "query": "avg:load{*}", "below": 3}
+    plan = Plan.model_validate(document(criteria={"latency": latency, "crashes": count, "load": gauge}))
+    (note,) = [each for each in warnings(plan) if each.kind is PERCENTILE_IS_A_POINT]
+    assert note.where == "criteria.latency.query"
+    assert note.message == "latency judges p99, a point that is compared as it is: nothing says how sure it is"
+
+
+def test_a_plan_that_uses_nothing_new_keeps_its_hash(document: Document) -> None:
+    """Live rollouts are pinned by it: what came later may not change it where it is not used."""
+    plain = Plan.model_validate(document())
+    spelled = document()
+    spelled["criteria"]["index error rate"] |= {"blame": "always", "counts": "requests"}
+    assert Plan.model_validate(spelled).digest == plain.digest
+    assert plain.digest == "41137852668929829b1622453e0e055ba1902f19debc7f576e52108b89b79308"

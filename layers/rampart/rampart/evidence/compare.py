@@ -145,7 +145,7 @@ def _undecided_or_passed(criterion: CompareCriterion, ruling: RatioRuling) -> Ju
 
 
 def ratio_of(counts: FourCounts) -> float | None:
-    """How many times the control's rate the own one is, of all counts together; None where that is no number."""
+    """How many times the control's rate the own one is, of all counts together; None where that isn't a number."""
     errors, requests, control_errors, control_requests = counts
     if control_errors <= 0 or requests <= 0:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from rampart.evidence.ratio import RatioRule
 from rampart.evidence.ratio_power import Streams, hold_factor, pass_chance_of
 from rampart.evidence.rule import RateRule
 from rampart.finding import Finding, FindingKind, Severity
-from rampart.plan.criterion import CompareSpec
+from rampart.plan.criterion import CompareSpec, ValueSpec
 from rampart.plan.model import Plan, Stage
 from rampart.plan.queries import criteria_of
 from rampart.plan.window import planned_window
@@ -61,10 +62,17 @@ CANNOT_DECIDE = FindingKind(
 )
 
 
+PERCENTILE_IS_A_POINT = FindingKind(
+    "percentile_is_a_point",
+    "A percentile is compared as it is: nothing says how sure it is.",
+    "Count the requests that are slower, and judge their rate: count(v: v>0.8):… of all, below 1%",
+    "A p99 below 800 ms is the same as less than 1% of requests slower than 800 ms, and a rate is tested.",
+    Severity.NOTE,
+)
 NO_CONTROL_LEFT = FindingKind(
     "no_control_left",
     "At 100% no one takes the old path, so there is nothing to compare with.",
-    "End it before (up_to: 75%) and judge the last stage by a rate, or compare with week_before(...)",
+    "End it before (up_to: 75) and judge the last stage by a rate, or compare with week_before(...)",
     severity=_WARNING,
 )
 CONTROL_RATE_UNKNOWN = FindingKind(
@@ -81,6 +89,7 @@ def warnings(plan: Plan) -> list[Finding]:
 
 
 def _warnings(plan: Plan) -> Iterator[Finding]:
+    yield from _percentiles(plan)
     rates = rate_criteria(plan)
     beyond = {criterion.name for criterion in rates if is_baseline_beyond_bar(criterion)}
     yield from (_beyond(criterion) for criterion in rates if criterion.name in beyond)
@@ -104,6 +113,17 @@ def _warnings(plan: Plan) -> Iterator[Finding]:
 
         for each in comparisons:
             yield from _comparison(plan, stage, each, f"stages.{index} / criteria.{each.name}")
+
+
+_PERCENTILE = re.compile(r"\bp\d{2}(?:\.\d+)?\s*:", re.IGNORECASE)
+
+
+def _percentiles(plan: Plan) -> Iterator[Finding]:
+    for name, spec in plan.criteria.items():
+        if isinstance(spec, ValueSpec) and (found := _PERCENTILE.search(spec.query)) is not None:
+            what = found[0].rstrip(" :").lower()
+            told = f"{name} judges {what}, a point that is compared as it is: nothing says how sure it is"
+            yield PERCENTILE_IS_A_POINT.at(f"criteria.{name}.query", told)
 
 
 def _beyond(criterion: RateCriterion) -> Finding:
