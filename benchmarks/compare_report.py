@@ -109,7 +109,8 @@ def _outages(all_of: Measure) -> Iterator[Bar]:
 
 
 def _week_old(all_of: Measure) -> None:
-    print("\n## Four days against the week before, with daily and weekly seasons and weeks that differ\n")
+    print("\n## Four days against the week before\n")
+    print("Traffic and rate have daily and weekly seasons, and this week's rate differs from last week's.\n")
     found = all_of(week_old_control, (1.0, 3.0), (0.0, 0.1, 0.3), size=2000)
     rows = [
         (f"{ratio:g}", f"{drift:.0%}", *(f"{cell[name]:.1%}" for name in (OURS, *RIVALS)))
