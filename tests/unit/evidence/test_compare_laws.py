@@ -224,3 +224,31 @@ def test_a_change_is_told_from_where_it_began() -> None:
     assert ruling.walk.fired is FiredBy.CHANGE_DETECTOR
     assert ruling.at is not None
     assert 298 <= ruling.since <= 300 < ruling.at < 312
+
+
+def test_a_walk_that_failed_goes_no_further_and_passes_no_more() -> None:
+    walk = RatioWalk(RatioRule.of(criterion(1.5), 60))
+    for _ in range(5):
+        walk.step((8.0, 20.0, 1.0, 20.0))
+    assert walk.fired is FiredBy.MIXTURE
+    known = (walk.errors, walk.requests, walk.control_errors, walk.interval)
+    for _ in range(50):
+        assert walk.step((0.0, 100.0, 50.0, 100.0)) is FiredBy.MIXTURE
+    assert (walk.errors, walk.requests, walk.control_errors, walk.interval) == known
+    assert walk.passing is None
+
+
+def test_two_ways_to_pass_share_the_chance_of_a_false_pass() -> None:
+    """Each part passes for half of alpha_pass: a flag beyond both boundaries is falsely proven for no more than it."""
+    alone, shared = (RatioRule.of(criterion(1.5, floor), 60) for floor in (None, 0.002))
+    assert (alone.alpha_pass, shared.alpha_pass) == (0.05, 0.025)
+    just = next(n for n in range(1, 5000) if _passes(alone, n))
+    assert not _passes(shared, just)
+
+
+def _passes(rule: RatioRule, buckets: int) -> bool:
+    """Whether so many buckets without an own error, at 1 error of 10 requests on the control, pass by the ratio."""
+    walk = RatioWalk(rule)
+    for _ in range(buckets):
+        walk.step((0.0, 1.0, 1.0, 10.0))
+    return walk.passing is walk.against_control

@@ -25,18 +25,14 @@ class Sides:
 
     @classmethod
     def of(cls, own: tuple[Series, Series], control: tuple[Series, Series], window: Window) -> Sides:
-        """Join the errors and totals of each path, and both paths; a bucket that is odd on one side counts on none."""
+        """Join the errors and totals of each path."""
         mine, theirs = pair(*own, window), pair(*control, window)
-        odd_theirs = tuple(replace(each, what=f"on the control, {each.what}") for each in theirs.odd)
-        at = {each.start for each in (*mine.odd, *odd_theirs)}
-        return cls(
-            Judgeable(tuple(each for each in mine.buckets if each.start not in at), mine.odd),
-            Judgeable(tuple(each for each in theirs.buckets if each.start not in at), odd_theirs),
-        )
+        odd = tuple(replace(each, what=f"on the control, {each.what}") for each in theirs.odd)
+        return cls(mine, Judgeable(theirs.buckets, odd))
 
     @property
     def pairs(self) -> list[tuple[Bucket, Bucket]]:
-        """The buckets in which both have requests, in ascending order."""
+        """The buckets in which both have requests, in ascending order; one that is odd on one side counts on none."""
         control = {bucket.start: bucket for bucket in self.control.buckets}
         return [(bucket, control[bucket.start]) for bucket in self.own.buckets if bucket.start in control]
 
