@@ -137,9 +137,7 @@ class RatioWalk:
         both = errors + control_errors
         if both > 0:  # errors are this rule's requests: without any, the bucket is empty to it
             bar = self.rule.share(requests, control)
-            light_errors, light = self.rule.against_control.tempered(errors, both, bar)
-            self.weighed.add(light_errors, light, requests / control)
-            self.against_control.take(errors, both, bar)
+            self.weighed.add(*self.against_control.take(errors, both, bar), requests / control)
         if self.against_floor is not None:
             self.against_floor.take(errors, requests)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import exp, log
-from operator import add
+from operator import add, mul
 from typing import TYPE_CHECKING
 
 from rampart.evidence.grid import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rampart.evidence.criteria import RateCriterion
 
 _NO_BETS = (0.0,) * len(ALTERNATIVES)
+_WEIGHTS = tuple(weight for _, weight in ALTERNATIVES)
 
 Counts = tuple[float, float]
 """Errors and requests of one bucket."""
@@ -138,8 +139,11 @@ class Walk:
             self.fired = FiredBy.CHANGE_DETECTOR
         return self.fired
 
-    def take(self, errors: float, requests: float, bar: float | None = None) -> None:
-        """Count one more bucket, with a bar of its own where it has one, whatever it does to the verdict."""
+    def take(self, errors: float, requests: float, bar: float | None = None) -> Counts:
+        """Count one more bucket, with a bar of its own where it has one, whatever it does to the verdict.
+
+        Returns its counts as they weigh.
+        """
         rule = self.rule
         light_errors, light_requests = rule.tempered(errors, requests, bar)
         self.errors += errors
@@ -148,12 +152,13 @@ class Walk:
             self.weighed_errors += light_errors
             self.weighed_requests += light_requests
             self._detect(exponents(light_errors, light_requests, rule.failing))
-            return
+            return light_errors, light_requests
         against = exponents_at(bar, light_errors, light_requests, higher=rule.fails_high)
         proving = exponents_at(bar, light_errors, light_requests, higher=not rule.fails_high)
         self._failed_before = list(map(add, self._failed_before, against)) if self._failed_before else against
         self._passed_before = list(map(add, self._passed_before, proving)) if self._passed_before else proving
         self._detect(against)
+        return light_errors, light_requests
 
     @property
     def evidence(self) -> float:
@@ -188,11 +193,12 @@ class Walk:
         supermartingale, so R reaches `alarm` within t buckets with a chance of at most t / alarm (Doob). Source:
         Shiryaev (1963), Roberts (1966); e-detectors in Shin, Ramdas and Rinaldo (2022). `ratios` are logarithms.
         """
-        bets, total = [], 0.0
-        for (_, weight), bet, ratio in zip(ALTERNATIVES, self.bets or _NO_BETS, ratios, strict=True):
-            won = (1.0 + bet) * exp(ratio if ratio < LARGEST_EXPONENT else LARGEST_EXPONENT)  # noqa: FURB136 - min() takes three times as long
-            bets.append(won)
-            total += weight * won
+        before = self.bets or _NO_BETS
+        try:
+            bets = [(1.0 + bet) * exp(ratio) for bet, ratio in zip(before, ratios, strict=True)]
+        except OverflowError:
+            bets = [(1.0 + bet) * exp(min(LARGEST_EXPONENT, ratio)) for bet, ratio in zip(before, ratios, strict=True)]
+        total = sum(map(mul, _WEIGHTS, bets))
         self.bets = bets if total < LARGEST_BET else [min(LARGEST_BET, bet) for bet in bets]
         self.alarmed = total >= self.rule.alarm
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rampart.evidence.buckets import Bucket, Judgeable, OddBucket, distrusted, is_untrustworthy, left_out, pair
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rampart.evidence.window import Window
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sides:
     """The sound buckets of both paths in a window; only those in which both have requests can be compared."""
 
@@ -30,7 +31,7 @@ class Sides:
         odd = tuple(replace(each, what=f"on the control, {each.what}") for each in theirs.odd)
         return cls(mine, Judgeable(theirs.buckets, odd))
 
-    @property
+    @cached_property
     def pairs(self) -> list[tuple[Bucket, Bucket]]:
         """The buckets in which both have requests, in ascending order; one that is odd on one side counts on none."""
         control = {bucket.start: bucket for bucket in self.control.buckets}
