@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
@@ -23,6 +23,8 @@ class MetricQuery:
     grouped: bool
     as_count: bool
     rollup: tuple[str, int] | None
+    seconds_before: int = 0
+    """How much earlier it reads than it is asked for: `week_before(…)`."""
 
     def matches(self, metric: str, tags: Mapping[str, str]) -> bool:
         """Whether a series matches: same metric, and every filter holds."""
@@ -141,6 +143,9 @@ def _operand(tokens: _Tokens, text: str) -> tuple[Node, _Tokens]:
         return _metric_query(word), tokens
     if kind == "number":
         return float(word), tokens
+    if kind == "name" and word in _SHIFTS and tokens and tokens[0] == ("sign", "("):
+        node, tokens = _operand(tokens, text)  # its brackets, and what is in them
+        return _shifted(node, _SHIFTS[word]), tokens
     if kind == "name":
         return Variable(word), tokens
     if word != "(":
@@ -149,6 +154,16 @@ def _operand(tokens: _Tokens, text: str) -> tuple[Node, _Tokens]:
     if not tokens or tokens[0] != ("sign", ")"):
         raise QueryError(f"Error parsing query: a bracket is not closed in {text}")
     return node, tokens[1:]
+
+
+_SHIFTS = {"hour_before": 3600, "day_before": 86_400, "week_before": 604_800}
+
+
+def _shifted(node: Node, seconds: int) -> Node:
+    """The expression with every query reading so much earlier."""
+    if isinstance(node, Arithmetic):
+        return Arithmetic(node.sign, _shifted(node.left, seconds), _shifted(node.right, seconds))
+    return replace(node, seconds_before=node.seconds_before + seconds) if isinstance(node, MetricQuery) else node
 
 
 def _metric_query(text: str) -> MetricQuery:

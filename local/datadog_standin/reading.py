@@ -58,7 +58,9 @@ class MetricReader:
         self._shares_of = shares_of
 
     def _select(self, query: MetricQuery, start: int, end: int, now: float) -> Selection:
-        return select(self.scenario, query.matches, start, end, now, self._shares_of)
+        ago = query.seconds_before
+        found = select(self.scenario, query.matches, start - ago, end - ago, now, self._shares_of)
+        return found._replace(values=[(second + ago, value) for second, value in found.values]) if ago else found
 
     # --- the API ---
 
