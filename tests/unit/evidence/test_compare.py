@@ -12,7 +12,7 @@ from rampart.evidence.compare import PARTS
 from rampart.evidence.criteria import CompareCriterion
 from rampart.evidence.judge import judge
 from rampart.evidence.judgement import FiredBy, Judgement, Kind
-from rampart.evidence.ratio import LARGEST_RATIO
+from rampart.evidence.ratio_interval import LARGEST_RATIO
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window

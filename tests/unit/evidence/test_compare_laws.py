@@ -14,7 +14,8 @@ from rampart.evidence.criteria import CompareCriterion
 from rampart.evidence.grid import ALTERNATIVES
 from rampart.evidence.judge import judge
 from rampart.evidence.judgement import FiredBy, Judgement
-from rampart.evidence.ratio import FourCounts, RatioRule, RatioWalk, Weighed, decide_ratio
+from rampart.evidence.ratio import FourCounts, RatioRule, RatioWalk, decide_ratio
+from rampart.evidence.ratio_interval import Weighed
 from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
