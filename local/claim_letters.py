@@ -13,17 +13,18 @@ from local.ministack import ROOT
 
 HEALTHY_INDEX = 0.001
 _SECONDS = {"hold": "7s", "settle": "1s", "lag": "3s", "look_every": "1s", "bucket": "1s"}
+_PER_SECOND = 4000
 _HISTORY_SECONDS = 30
 """A start reads whole hours; this much of the last one has data."""
 
 
-def compressed(plan: Mapping[str, Any], monitor_id: int) -> dict[str, Any]:
+def compressed(plan: Mapping[str, Any]) -> dict[str, Any]:
     """The plan with its holds in seconds and no calendar; flags, criteria, bars and stages stay what they are."""
     return {
         **plan,
         **{name: value for name, value in _SECONDS.items() if name != "hold"},
         "calendar": {"advance_on": "any_day"},
-        "monitors": [monitor_id],
+        "traffic": f"{_PER_SECOND * 3600}/hour",
         "criteria": {name: _unclumped(criterion) for name, criterion in plan["criteria"].items()},
         "stages": [{**stage, "hold": _SECONDS["hold"]} for stage in plan["stages"]],
     }
@@ -38,7 +39,7 @@ def scenario() -> Scenario:
     """The world of the claim letters, with enough traffic to decide in seconds."""
     document = yaml.safe_load((ROOT / "local/datadog_standin/claim_letters.yaml").read_text())
     for traffic in document["traffic"]:
-        traffic["per_second"] = 4000
+        traffic["per_second"] = _PER_SECOND
     index = document["traffic"][0]
     index |= {"old_error_rate": HEALTHY_INDEX, "new_error_rate": HEALTHY_INDEX}
     return Scenario.model_validate({**document, "begins": int(time.time()) // 3600 * 3600 - _HISTORY_SECONDS})

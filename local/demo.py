@@ -27,29 +27,36 @@ from local.demo_run import COMPLAINTS, Demo, DemoFailedError, Timeline, wait_for
 from local.deployment import SamFailedError
 from local.ministack import ROOT, MiniStackNotStartedError
 from local.muted_guard import REFUSED, refuse_a_muted_guard
-from local.stack import LocalStack, monitor, running_stack, webhook
+from local.stack import LocalStack, running_stack
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import Evaluation, EventKind, Status
 
 PAGE = ROOT / "events" / "claim-letters.md"
 BINDINGS = ROOT / "events" / "bindings.yaml"
 OUT = ROOT / ".rampart"
-PLAN, FILLED, REPORT, SUMMARY = (
-    OUT / name for name in ("claim-letters.yaml", "claim-letters.md", "claim-letters.html", "demo.json")
+PLAN, QUICK, FILLED, REPORT, SUMMARY = (
+    OUT / name
+    for name in (
+        "claim-letters.yaml",
+        "claim-letters-quick.yaml",
+        "claim-letters.md",
+        "claim-letters.html",
+        "demo.json",
+    )
 )
 DOWNLOADS = "Download error rate"
 COMPARED = "Download errors next to the old path"
 _DOWNLOADED = "sum:vets_api.claim_letters.downloads{{env:eks-prod,provider:{}}}.as_count()"
-WEBHOOK = "rampart-claim-letters"
 BROKEN, FIXED = 0.6, 0.02
 
 
-def rampart(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> None:
-    """Run the command line as a person does; raises DemoFailedError with what it said."""
+def rampart(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> str:
+    """Run the command line as a person does; what it wrote. Raises DemoFailedError with what it said."""
     command = [Path(sys.executable).with_name("rampart"), *arguments]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if ended.returncode:
         raise DemoFailedError(f"rampart {arguments[0]} ended with {ended.returncode}: {ended.stdout}{ended.stderr}")
+    return ended.stdout
 
 
 def imported_plan(console: Console) -> dict[str, Any]:
@@ -82,6 +89,31 @@ def write_report(demo: Demo) -> None:
     """Write the results into a copy of the team's page, and a page for people without an account."""
     shutil.copy(PAGE, FILLED)
     rampart("report", demo.rollout, "--into", FILLED, "--html", REPORT, environment=demo.stack.environment)
+
+
+def wire(stack: LocalStack, console: Console, plan: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """Wire the compressed plan in Datadog with one command; the plan with its monitors, and the downloads' monitor."""
+    QUICK.write_text(yaml.safe_dump(compressed(plan), sort_keys=False))
+    made = sync(stack, "--write")
+    console.print(f"rampart datadog sync: made {len(made['changes'])} things in Datadog.", style="dim")
+    [downloads] = [int(each["id"]) for each in made["changes"] if each["name"].endswith(f": {DOWNLOADS}")]
+    wired: dict[str, Any] = yaml.safe_load(QUICK.read_text())
+    return wired, downloads
+
+
+def sync(stack: LocalStack, *options: str) -> dict[str, Any]:
+    """Run `rampart datadog sync`; what it says it did."""
+    address = ("--alert-url", stack.alert_url, "--json")
+    said = rampart("datadog", "sync", QUICK, *address, *options, environment=stack.environment)
+    done: dict[str, Any] = json.loads(said)
+    return done
+
+
+def unwire(stack: LocalStack) -> bool:
+    """Run `rampart datadog remove`; whether Datadog holds nothing of Rampart's any more."""
+    rampart("datadog", "remove", QUICK, environment=stack.environment)
+    state = stack.datadog.state
+    return not any((state.monitors.by_id, state.webhooks.hooks, state.webhooks.variables, state.dashboards.by_id))
 
 
 def check_endpoint(stack: LocalStack, console: Console, monitor_id: int) -> None:
@@ -121,13 +153,14 @@ def play(demo: Demo) -> None:
     demo.wait("the end", lambda s: s.status is Status.COMPLETED)
 
 
-def summary(demo: Demo, failures: list[str]) -> dict[str, Any]:
+def summary(demo: Demo, failures: list[str], checks: Mapping[str, bool]) -> dict[str, Any]:
     """The run in numbers, and whether everything went as expected."""
     evaluations = list(demo.store.evaluations(demo.rollout))
     path = [event.percent for event in demo.events if event.kind in (EventKind.ADVANCED, EventKind.ROLLED_BACK)]
     rollback = next(event for event in demo.events if event.kind is EventKind.ROLLED_BACK)
     arrived, down = _alert_to_zero(demo)
     checks = {
+        **checks,
         "no start with a muted monitor": REFUSED in demo.refusal,
         "percentages": path == [1, 25, 50, 0, 25, 50, 75, 100],
         "rolled back by the alert": rollback.details.get("cause") == "alert",
@@ -242,26 +275,29 @@ def run(console: Console, *, keep: bool) -> int:
     began = time.monotonic()
     console.print("Building the template with SAM, deploying it to a local AWS …", style="dim")
     with ExitStack() as ending:
-        stack = ending.enter_context(running_stack(scenario(), {flag: 0}, tick_seconds=0.5, looks_per_minute=60))
+        stack = ending.enter_context(
+            running_stack(scenario(), {flag: 0}, tick_seconds=0.5, minute_seconds=1.0, looks_per_minute=60)
+        )
         console.print(f"Deployed in {time.monotonic() - began:.0f} s: {len(stack.outputs)} outputs.", style="dim")
-        webhook(stack, WEBHOOK, flag)
-        errors, total = (plan["criteria"][DOWNLOADS][part] for part in ("errors", "total"))
-        monitor_id = monitor(stack, f"sum(last_3s):( {errors} / {total} ) * 100 > 8", DOWNLOADS, WEBHOOK)
+        wired, monitor_id = wire(stack, console, plan)
         check_endpoint(stack, console, monitor_id)
-        demo = Demo(stack, compressed(plan, monitor_id), Timeline(console))
+        demo = Demo(stack, wired, Timeline(console))
         refuse_a_muted_guard(demo, monitor_id)
         ended, failures = threading.Event(), list[str]()
         threading.Thread(target=tick, args=(stack, ended, failures), daemon=True).start()
         ending.callback(ended.set)
         demo.execution = stack.start(demo.plan, f"{demo.rollout}-demo")
         play(demo)
-        result = summary(demo, failures)
+        kept = {each["action"] for each in sync(stack)["changes"]}
+        result = summary(demo, failures, {"a second sync changes nothing": kept == {"keep"}})
         write_report(demo)
         result["seconds"] = round(time.monotonic() - began, 1)
         SUMMARY.write_text(json.dumps(result, indent=2) + "\n")
         show(console, result)
         if keep:
             explain(console, demo)
+        elif not unwire(stack):
+            raise DemoFailedError("rampart datadog remove left something in Datadog")
         return 0 if result["ok"] else 1
 
 

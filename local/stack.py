@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from local.calendar_standin import CalendarStandIn
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.datadog_standin.server import QUERIES_PER_HOUR
 from local.deployment import deploy
@@ -20,6 +21,11 @@ from local.flipper_standin import FlipperStandIn
 from local.ministack import MiniStack, running
 
 STACK_NAME = "rampart"
+POLICY_BUCKET, POLICY_KEY = "rampart-policies", "policy.yaml"
+POLICY = "policy: local\nrules:\n  - {fewest_stages: 1, reason: A plan has stages.}\n"
+"""The organization's policy here, which every plan keeps to."""
+CALENDAR = "arn:aws:ssm:us-east-1:000000000000:document/changes"
+"""The organization's change calendar here, which is open unless someone closes it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class LocalStack:
     ministack: MiniStack
     flipper: FlipperStandIn
     datadog: DatadogStandIn
+    calendars: CalendarStandIn
     outputs: Mapping[str, str]
     alert_token: str
 
@@ -92,7 +99,7 @@ class LocalStack:
 
 
 def webhook_payload(flags: str) -> dict[str, str]:
-    """The webhook's payload as the README has it."""
+    """The webhook's payload as the runbook has it."""
     return {
         "transition": "$ALERT_TRANSITION",
         "monitor": "$ALERT_ID",
@@ -104,7 +111,7 @@ def webhook_payload(flags: str) -> dict[str, str]:
 
 
 def webhook(stack: LocalStack, name: str, flags: str) -> None:
-    """Set up Datadog's webhook as the README says: the token as a secret variable, flags by name in the payload."""
+    """Set up Datadog's webhook by hand, as the runbook says, with the token as a secret variable."""
     _post(
         stack,
         "/integration/webhooks/configuration/custom-variables",
@@ -156,13 +163,22 @@ def _post(stack: LocalStack, path: str, document: Mapping[str, Any]) -> dict[str
     return body
 
 
-def _parameters(flipper: FlipperStandIn, datadog: DatadogStandIn) -> dict[str, str]:
+def _parameters(flipper: FlipperStandIn, datadog: DatadogStandIn, calendars: CalendarStandIn) -> dict[str, str]:
     """The stack's parameters here: the stand-ins' addresses, and a higher alert limit than any test needs.
 
     A throttled call is answered 429 here whatever the template says, so that throttling hides what the function does.
     """
     rates = dict.fromkeys(("AlertRate", "AlertBurst"), "10000")
-    return {"FlipperUrl": flipper.api, "DatadogUrl": datadog.url, **rates}
+    asked = {"ChangeCalendars": CALENDAR, "ChangeCalendarUrl": calendars.url}
+    asked |= {"PolicyUri": f"s3://{POLICY_BUCKET}/{POLICY_KEY}"}
+    return {"FlipperUrl": flipper.api, "DatadogUrl": datadog.url, **asked, **rates}
+
+
+def put_policy(ministack: MiniStack, policy: str) -> None:
+    """Write the organization's policy, which a start reads each time."""
+    s3 = ministack.client("s3")
+    s3.create_bucket(Bucket=POLICY_BUCKET)
+    s3.put_object(Bucket=POLICY_BUCKET, Key=POLICY_KEY, Body=policy.encode())
 
 
 @contextmanager
@@ -172,6 +188,7 @@ def running_stack(
     *,
     tick_seconds: float = 1.0,
     retry_seconds: float = 5.0,
+    minute_seconds: float = 60.0,
     looks_per_minute: int = 1,
 ) -> Iterator[LocalStack]:
     """Start the stand-ins and the local AWS, create the secrets, build and deploy the template; all end with the run.
@@ -187,8 +204,10 @@ def running_stack(
             flipper=flipper,
             tick_seconds=tick_seconds,
             retry_seconds=retry_seconds,
+            minute_seconds=minute_seconds,
             queries_per_hour=QUERIES_PER_HOUR * looks_per_minute,
         ) as datadog,
+        CalendarStandIn(CALENDAR) as calendars,
         running(enforce_iam=True) as ministack,
     ):
         vault = ministack.client("secretsmanager")
@@ -198,5 +217,6 @@ def running_stack(
             "rampart/alerts": {"token": alert_token},
         }.items():
             vault.create_secret(Name=name, SecretString=json.dumps(value))
-        outputs = deploy(ministack, stack_name=STACK_NAME, parameters=_parameters(flipper, datadog))
-        yield LocalStack(ministack, flipper, datadog, outputs, alert_token)
+        put_policy(ministack, POLICY)
+        outputs = deploy(ministack, stack_name=STACK_NAME, parameters=_parameters(flipper, datadog, calendars))
+        yield LocalStack(ministack, flipper, datadog, calendars, outputs, alert_token)

@@ -8,17 +8,28 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from rampart.errors import ConflictError, FlagStoreError, GateClosedError, QueueError, StoreError, UnknownFlagError
+from rampart.errors import (
+    CalendarsUnreadableError,
+    ConflictError,
+    FlagStoreError,
+    FrozenError,
+    GateClosedError,
+    QueueError,
+    StoreError,
+    UnknownFlagError,
+)
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.freeze import Closure, Freeze
 from rampart.rollout.gate import Answer, Gate, OpenGate
 from rampart.rollout.state import Claim, Evaluation, Event, RolloutState, Status
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from rampart.rollout.request import RollbackRequest
+    from rampart.rollout.notice import Notice
+from rampart.rollout.request import RollbackRequest
 
 
 class Moment(StrEnum):
@@ -112,6 +123,22 @@ class MemoryFlagStore:
 
 
 @dataclass(slots=True)
+class MemoryCalendars:
+    """Change calendars that are as a test says; `failure` is raised by every call."""
+
+    closure: Closure | None = None
+    failure: CalendarsUnreadableError | None = None
+    on_call: OnCall = _nothing
+
+    def closed(self) -> Closure | None:
+        """Why no change may be made now."""
+        with _around(self.on_call, "calendars.closed"):
+            if self.failure is not None:
+                raise self.failure
+            return self.closure
+
+
+@dataclass(slots=True)
 class MemoryRolloutStore:
     """The records with the table's conditions; `failure` is raised by every call."""
 
@@ -123,13 +150,40 @@ class MemoryRolloutStore:
     """Every event, oldest first."""
     looks: list[Evaluation] = field(default_factory=list)
     """Every evaluation, oldest first."""
+    frozen: Freeze | None = None
     failure: StoreError | None = None
     on_call: OnCall = _nothing
+
+    def freeze(self) -> Freeze | None:
+        """What stops every advance."""
+        with self._call("store.freeze"):
+            return self.frozen
+
+    def put_freeze(self, freeze: Freeze, event: Event) -> None:
+        """Stop every advance; raises ConflictError where a freeze stands already."""
+        with self._call("store.put_freeze"):
+            if self.frozen is not None:
+                raise ConflictError("a freeze stands already")
+            self.frozen = freeze
+            self.told.append(event)
+
+    def lift_freeze(self, freeze: Freeze, event: Event) -> None:
+        """Let rollouts advance again; raises ConflictError where this freeze doesn't stand."""
+        with self._call("store.lift_freeze"):
+            if self.frozen is None or self.frozen.at != freeze.at:
+                raise ConflictError("another freeze stands, or none")
+            self.frozen = None
+            self.told.append(event)
 
     def watched(self) -> Sequence[str]:
         """Ids of the rollouts that a tick looks at."""
         with self._call("store.watched"):
             return sorted(name for name, state in self.states.items() if state.watched)
+
+    def unwatched(self, status: Status) -> Sequence[str]:
+        """Ids of the rollouts of a status that no tick looks at any more."""
+        with self._call("store.unwatched"):
+            return sorted(name for name, each in self.states.items() if not each.watched and each.status is status)
 
     def state(self, rollout: str) -> RolloutState | None:
         with self._call("store.state"):
@@ -164,6 +218,7 @@ class MemoryRolloutStore:
         evaluation: Evaluation | None = None,
         answered: str | None = None,
         release: bool = False,
+        unless_frozen: bool = False,
     ) -> None:
         """Write the fields that changed, if the record is still at `before.epoch`; raises ConflictError.
 
@@ -177,6 +232,8 @@ class MemoryRolloutStore:
                 raise ConflictError(f"{before.rollout}: the record is not at version {before.epoch} any more")
             if answered is not None and not self._is_answered(before.rollout, answered):
                 raise ConflictError(f"{before.rollout}: gate {answered} holds no answer")
+            if unless_frozen and self.frozen is not None:
+                raise FrozenError(str(self.frozen))
             held = {flag: self.owners.get(flag) for flag in before.plan.flags}
             if release and any(claim is None or claim.rollout != before.rollout for claim in held.values()):
                 raise ConflictError(f"{before.rollout}: it does not hold its flags")
@@ -185,6 +242,11 @@ class MemoryRolloutStore:
             self.looks.extend([evaluation] if evaluation else [])
             for flag in held if release else ():
                 del self.owners[flag]
+
+    def note(self, event: Event) -> None:
+        """Keep an event that changes no record."""
+        with self._call("store.note"):
+            self.told.append(event)
 
     def open_gate(self, rollout: str, execution: str, gate: Gate, events: Sequence[Event] = ()) -> None:
         """Open a gate as the rollout's machine does; raises ConflictError when the attempt is not at that stage."""
@@ -364,10 +426,10 @@ class MemoryAnnouncer:
     announced: list[tuple[str, Event]] = field(default_factory=list)
     failure: Exception | None = None
 
-    def announce(self, event_id: str, event: Event) -> None:
+    def announce(self, notice: Notice) -> None:
         if self.failure is not None:
             raise self.failure
-        self.announced.append((event_id, event))
+        self.announced.append((notice.event_id, notice.event))
 
 
 @dataclass(frozen=True, slots=True)

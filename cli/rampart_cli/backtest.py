@@ -42,8 +42,6 @@ class Only(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BacktestSettings:
-    """What every series is judged by."""
-
     criterion: RateCriterion | CompareCriterion
     planned_buckets: int | None = None
     only: Only | None = None
@@ -63,8 +61,6 @@ class BacktestSettings:
 
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
-    """What the rule says of one series."""
-
     id: Any
     verdict: Verdict
     at_bucket: int | None
@@ -108,20 +104,17 @@ class Backtest:
     def of(cls, series: Recorded, settings: BacktestSettings) -> Backtest:
         """Look at one series after each bucket, up to the first fail or pass, or to its end."""
         length = len(series.buckets)
-        criterion = settings.rate
-        rule = RateRule.of(criterion, settings.planned_buckets or length)
+        criterion, planned = settings.rate, settings.planned_buckets or length
+        rule = RateRule.of(criterion, planned)
         errors, total = (Series(tuple((at, each[part]) for at, each in enumerate(series.buckets))) for part in (0, 1))
-        window = Window(start=0, end=length, bucket=1, planned_buckets=settings.planned_buckets or length)
-        if settings.only is not None:
-            evidence = pair(errors, total, window)
-            ruling = decide(rule, _counts(evidence.buckets))
-            at = None if ruling.at is None else evidence.buckets[ruling.at].start
-            return cls(series, rule, criterion, window, evidence, ruling, at)
-        end = _first_decided(criterion, errors, total, window)
+        window = Window(start=0, end=length, bucket=1, planned_buckets=planned)
+        end = None if settings.only else _first_decided(criterion, errors, total, window)
         evidence = pair(errors, total, window)
         seen = evidence if end is None else pair(errors, total, replace(window, end=end + 1))
         ruling = decide(rule, _counts(seen.buckets))
-        if end is not None and ruling.at is None:
+        if settings.only and ruling.at is not None:
+            end = seen.buckets[ruling.at].start
+        elif end is not None and ruling.at is None:
             ruling = replace(ruling, at=len(seen.buckets) - 1)
         return cls(series, rule, criterion, window, evidence, ruling, end)
 

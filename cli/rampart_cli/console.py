@@ -31,6 +31,7 @@ VERDICT_STYLES = {
     "inconclusive": "yellow",
     "waived": "magenta",
 }
+URGENCY_STYLES = {"none": "bold", "act": "bold yellow", "page": "bold red"}
 STATUS_STYLES = {
     "live": "bold cyan",
     "halted": "bold red",
@@ -41,12 +42,10 @@ STATUS_STYLES = {
 
 
 def stdout() -> Console:
-    """The console for results."""
     return _console(stderr=False)
 
 
 def stderr() -> Console:
-    """The console for errors and progress."""
     return _console(stderr=True)
 
 
@@ -111,5 +110,4 @@ def clean(text: str) -> str:
 
 
 def verdict_text(verdict: str) -> Text:
-    """A verdict in its color."""
     return Text(in_words(verdict), style=VERDICT_STYLES.get(verdict, ""))

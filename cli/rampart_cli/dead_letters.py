@@ -39,8 +39,6 @@ _SLACK = timedelta(minutes=15)
 
 
 class LetterKind(StrEnum):
-    """What a message is about."""
-
     ROLLBACK = "rollback"
     """A rollback that was asked for and not done."""
     EXECUTION = "execution"
@@ -108,7 +106,6 @@ class DeadLetters:
         return list(letters.values())
 
     def put_back(self, letters: Sequence[Letter]) -> None:
-        """Let others see messages again at once."""
         for letter in letters:
             self.sqs.change_message_visibility(
                 QueueUrl=self.queue_url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
@@ -121,9 +118,9 @@ class DeadLetters:
         """
         match letter.kind:
             case LetterKind.ROLLBACK:
-                done, told = self._roll_back({**letter.body, "queued": True}, letter)
+                done, told = self._roll_back({"asked_at": letter.sent.isoformat(), **letter.body, "queued": True})
             case LetterKind.EXECUTION:
-                done, told = self._roll_back(letter.body, letter)
+                done, told = self._roll_back(letter.body)
             case LetterKind.TICK:
                 done, told = True, "nothing to do: later ticks saw newer evidence"
             case LetterKind.NOTICES:
@@ -136,18 +133,16 @@ class DeadLetters:
             self.put_back([letter])
         return Redriven(letter, done, told)
 
-    def _roll_back(self, payload: Mapping[str, Any], letter: Letter) -> tuple[bool, str]:
-        asked_at = {} if letter.kind is LetterKind.EXECUTION else {"asked_at": letter.sent.isoformat()}
-        answer, failure = self._call(self.rollback_function, {**asked_at, **payload})
+    def _roll_back(self, payload: Mapping[str, Any]) -> tuple[bool, str]:
+        answer, failure = self._call(self.rollback_function, payload)
         return failure is None, failure or f"rollback answers: {answer.get('outcome', answer)}"
 
     def _notify(self, letter: Letter, records: Records, rollouts: Sequence[str]) -> tuple[bool, str]:
         batch = letter.body["DDBStreamBatchInfo"]
         wanted = int(batch["batchSize"])
-        first, last = (
-            datetime.fromisoformat(batch[f"approximateArrivalOf{which}Record"]) for which in ("First", "Last")
-        )
-        found = _stream_records(records, rollouts, first - _SLACK, last + _SLACK)
+        first, last = (batch[f"approximateArrivalOf{which}Record"] for which in ("First", "Last"))
+        begin, end = datetime.fromisoformat(first) - _SLACK, datetime.fromisoformat(last) + _SLACK
+        found = _stream_records(records, rollouts, begin, end)
         if len(found) < wanted:
             return False, (
                 f"left alone: it stands for {wanted} events, and {', '.join(rollouts) or 'no rollout'} has "
@@ -216,7 +211,6 @@ def _kind(body: Mapping[str, Any]) -> tuple[LetterKind, str]:
 
 
 def _stream_records(records: Records, rollouts: Sequence[str], first: datetime, last: datetime) -> list[dict[str, Any]]:
-    """The events of a time as the table's stream would bring them."""
     return [
         {
             "eventName": "INSERT",

@@ -55,7 +55,7 @@ def decide(stack: Stack, decision: Decision) -> Execution:
         raise RefusedError(
             execution.cause or f"the decision ended as {execution.status}",
             name=execution.error or execution.status,
-            fix=f"See how it stands: rampart status {decision.rollout}",
+            fix=f"Check status: rampart status {decision.rollout}",
         )
     return execution
 

@@ -76,3 +76,12 @@ class UnreachableError(CommandError):
     """AWS or the stack cannot be asked."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+def not_aws() -> UnreachableError:
+    """What to say where something answered in AWS's place, such as a proxy's sign-in page."""
+    return UnreachableError(
+        "what answered isn't AWS; is it a proxy's sign-in page?",
+        name="NotAws",
+        fix="Check AWS_ENDPOINT_URL and HTTPS_PROXY, sign in at the proxy, and try again.",
+    )

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 from rampart.finding import FindingKind, kinds_in
-from rampart.plan import check, problems, query_lint
+from rampart.plan import check, policy, problems, query_lint
 from rampart.rollout import refusals
 from rampart_cli import replay, strict_yaml
+from rampart_cli.datadog import wiring
 from rampart_cli.document.diagnostics import Code
 
 _HEAD = """# Findings
@@ -20,15 +21,16 @@ _SECTIONS = (
     ("The file", "`rampart plan check` and `start`, before anything else.", (strict_yaml,)),
     ("The plan", "`rampart plan check` and `start`: a value that a plan can't have.", (problems,)),
     ("Queries", "`rampart plan check`, `plan import --bindings` and `start`.", (query_lint,)),
+    ("The policy", "`rampart plan check --policy` and `start`.", (policy,)),
     ("Refused starts and resumes", "The code is the execution's error, unless there are several.", (refusals,)),
     ("Warnings", "`rampart plan check`: what a plan can't decide.", (check,)),
+    ("Wiring", "`rampart plan check --online` and `start`: what an alert can't do.", (wiring,)),
     ("Pages", "`rampart plan import`.", (Code,)),
     ("Replays", "`rampart evaluations --replay`.", (replay,)),
 )
 
 
 def findings_page() -> str:
-    """The page, in Markdown."""
     return "\n".join([_HEAD, *(_section(title, told, rooms) for title, told, rooms in _SECTIONS)])
 
 

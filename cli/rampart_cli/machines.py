@@ -46,7 +46,6 @@ class Execution:
 
     @property
     def succeeded(self) -> bool:
-        """Whether it ended well."""
         return self.status == "SUCCEEDED"
 
 
@@ -57,8 +56,7 @@ class Machines(Protocol):
         Raises AlreadyStartedError when that name was used by one that is over, or with other input.
         """
 
-    def arn_of(self, machine: str, name: str) -> str:
-        """The ARN of the execution of that name."""
+    def arn_of(self, machine: str, name: str) -> str: ...
 
     def describe(self, arn: str) -> Execution: ...
 
@@ -71,7 +69,6 @@ class StepFunctionsMachines:
     client: SFNClient
 
     def start(self, machine: str, name: str, document: Mapping[str, Any]) -> str:
-        """Start an execution; raises AlreadyStartedError."""
         try:
             answer = self.client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))
         except ClientError as error:
@@ -81,7 +78,6 @@ class StepFunctionsMachines:
         return answer["executionArn"]
 
     def arn_of(self, machine: str, name: str) -> str:
-        """The ARN of the execution of that name."""
         return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
 
     def describe(self, arn: str) -> Execution:
@@ -96,7 +92,6 @@ class StepFunctionsMachines:
         )
 
     def refusals(self, arn: str) -> list[Finding]:
-        """Why a start was refused, from the execution's own history."""
         for page in self.client.get_paginator("get_execution_history").paginate(executionArn=arn):
             for event in page["events"]:
                 left = event.get("stateExitedEventDetails", {})
@@ -131,7 +126,7 @@ def wait_for_end(machines: Machines, arn: str, patience: Patience, limit: float)
         if execution.is_over:
             return execution
     raise UnreachableError(
-        f"it was started, but is not over after {duration(limit)}: {arn}",
+        f"it was started, but timed out after {duration(limit)}: {arn}",
         name="StillRunning",
-        fix="It goes on by itself; look at `rampart status`, or at this execution in the console.",
+        fix="It continues by itself. Check `rampart status`, or this execution in the console.",
     )

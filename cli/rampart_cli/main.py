@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import sys
+from functools import cache
 from importlib import import_module
-from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnectionError
-from typer.exceptions import TyperException
 from typer.main import get_command
 
-from rampart.errors import GateError, RampartError, StoreError
-from rampart_cli.console import show_error, stderr
-from rampart_cli.failures import CommandError, ExitCode, InputError, UnreachableError
-from rampart_cli.stack import connect as connect_stack
+from rampart_cli.failures import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from rampart_cli.stack import Connect
+    from rampart_cli.stack import Connect, Stack
 
 _GROUPS = {
     "plan": "Plans: check them, describe them, make them from a Markdown page.",
-    "dead-letters": "What could not be done and waits.",
+    "datadog": "What a plan needs in Datadog: make it, keep it up to date, remove it.",
+    "dead-letters": "Failed operations waiting for a retry.",
 }
 _COMMANDS = {
     "plan check": "plan_check.plan_check",
@@ -35,47 +32,73 @@ _COMMANDS = {
     "plan import": "plan_import.plan_import",
     "plan simulate": "simulate.plan_simulate",
     "start": "start.start",
+    "list": "list.list_rollouts",
     "status": "status.status",
+    "watch": "watch.watch",
+    "explain": "explain.explain",
     "approve": "decide.approve",
     "override": "decide.override",
     "rollback": "decide.rollback",
     "resume": "decide.resume",
     "abandon": "decide.abandon",
+    "freeze": "freeze.freeze",
+    "thaw": "freeze.thaw",
     "events": "events.events",
     "evaluations": "evaluations.evaluations",
     "report": "report.report",
     "backtest": "backtest.backtest",
+    "datadog sync": "datadog.sync",
+    "datadog remove": "datadog.remove",
     "dead-letters list": "dead_letters.list_letters",
     "dead-letters redrive": "dead_letters.redrive",
 }
 """Each command with its function, as `module.function` of `rampart_cli.commands`."""
 
 
-def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
-    """The command line; with arguments that begin with a command, that command only.
+def make_app(arguments: Sequence[str] | None = None) -> typer.Typer:
+    """The command line; with arguments, the command that they begin with only, or an overview that runs none.
 
-    The modules of all the others cost half a second, which a single command need not wait for.
+    The modules of all commands cost a second, which neither a single command nor the overview need wait for.
     """
-    begins = (" ".join(arguments[:2]), *arguments[:1])
-    wanted = next(([name] for name in begins if name in _COMMANDS), list(_COMMANDS))
+    begins = (" ".join(arguments[:2]), *arguments[:1]) if arguments is not None else ()
+    wanted = list(_COMMANDS) if arguments is None else [name for name in begins if name in _COMMANDS][:1]
     app = typer.Typer(rich_markup_mode=None, help="Guarded, phased rollouts of feature flags.")
     app.callback(invoke_without_command=True)(_root)
     groups = {"": app}
-    for name in wanted:
+    for name in wanted or _COMMANDS:
         group, _, command = name.rpartition(" ")
         if group not in groups:
             groups[group] = typer.Typer(help=_GROUPS[group], short_help=_GROUPS[group])
             groups[group].callback(invoke_without_command=True)(_help_when_alone)
             app.add_typer(groups[group], name=group)
         module, _, function = _COMMANDS[name].partition(".")
-        run = getattr(import_module(f"rampart_cli.commands.{module}"), function)
-        sentence, stop, _ = (inspect.getdoc(run) or "").partition(". ")  # typer would cut it
-        groups[group].command(command, short_help=" ".join(sentence.split()) + stop.strip())(run)
+        run = getattr(import_module(f"rampart_cli.commands.{module}"), function) if wanted else _only_listed
+        groups[group].command(command, short_help=_summary(module, function))(run)
     return app
+
+
+def _only_listed() -> None:
+    """Stand for a command in the overview, where none is run."""
+
+
+@cache
+def _functions(module: str) -> dict[str, str]:
+    """The docstring of each function of a command's module, read without importing it."""
+    source = (Path(__file__).parent / "commands" / f"{module}.py").read_text(encoding="utf-8")
+    functions = (each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef))
+    return {each.name: inspect.cleandoc(ast.get_docstring(each) or "") for each in functions}
+
+
+def _summary(module: str, function: str) -> str:
+    """A command's first sentence; typer would cut it."""
+    sentence, stop, _ = _functions(module)[function].partition(". ")
+    return " ".join(sentence.split()) + stop.strip()
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the option's value
     if wanted:
+        from importlib.metadata import version  # late, as everything here that costs time
+
         sys.stdout.write(f"rampart {version('rampart')}\n")
         raise typer.Exit
 
@@ -96,13 +119,33 @@ def _help_when_alone(ctx: typer.Context) -> None:
         raise typer.Exit(ExitCode.USAGE)
 
 
-def main(arguments: Sequence[str] | None = None, *, connect: Connect = connect_stack) -> int:
+def _connect(name: str) -> Stack:
+    from rampart_cli.stack import connect  # with boto3: only where a command asks AWS
+
+    return connect(name)
+
+
+def main(arguments: Sequence[str] | None = None, *, connect: Connect = _connect) -> int:
     """Run one command and give its exit code; whatever goes wrong is told in words, on stderr or as JSON."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    return _told(lambda: _run(given, connect), as_json="--json" in given)
+
+
+def _run(given: list[str], connect: Connect) -> object:
+    typed = next(iter(given), "-")
+    if not typed.startswith("-") and typed not in {*_GROUPS, *(name.partition(" ")[0] for name in _COMMANDS)}:
+        from rampart_cli.wording import unknown_command
+
+        raise unknown_command(typed, _COMMANDS)
+    return get_command(make_app(given)).main(args=given, prog_name="rampart", standalone_mode=False, obj=connect)
+
+
+def _told(run: Callable[[], object], *, as_json: bool) -> int:
+    """The exit code of what is run; no traceback reaches a user, and RAMPART_DEBUG shows it."""
     try:
-        code = get_command(make_app(given)).main(args=given, prog_name="rampart", standalone_mode=False, obj=connect)
+        code = run()
     except typer.Abort:
-        stderr().print("nothing was done")
+        sys.stderr.write("Canceled. Nothing changed.\n")
         return ExitCode.REFUSED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -110,56 +153,13 @@ def main(arguments: Sequence[str] | None = None, *, connect: Connect = connect_s
         # The reader has seen enough; Python must not complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
-    except Exception as error:  # the outermost place: no traceback reaches a user, and RAMPART_DEBUG shows it
+    except Exception as error:  # the outermost place
         if os.environ.get("RAMPART_DEBUG"):
             raise
+        from rampart_cli.console import show_error
+        from rampart_cli.wording import in_words
+
         told = in_words(error)
-        show_error(told, as_json="--json" in given)
+        show_error(told, as_json=as_json)
         return told.exit_code
     return code if isinstance(code, int) else ExitCode.OK
-
-
-def in_words(error: Exception) -> CommandError:
-    """An error as people are told about it, with its exit code."""
-    match error:
-        case CommandError():
-            return error
-        case TyperException():
-            return InputError(error.format_message(), name="Usage", fix=f"See {_help_of(error)}")
-        case StoreError() | GateError():
-            return UnreachableError(str(error), name=type(error).__name__.removesuffix("Error"), fix="Try again.")
-        case RampartError():
-            return InputError(str(error), name=type(error).__name__.removesuffix("Error"))
-        case ClientError() | BotoCoreError():
-            return _aws_in_words(error)
-        case OSError():
-            what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-            return InputError(what, name="Unreadable", fix="Fix the path or its permissions.")
-    return _DefectError(
-        f"{type(error).__name__}: {error}",
-        name="Defect",
-        fix="This is Rampart's own fault. RAMPART_DEBUG=1 shows where; please report it.",
-    )
-
-
-class _DefectError(CommandError):
-    exit_code = ExitCode.DEFECT
-
-
-def _aws_in_words(error: ClientError | BotoCoreError) -> CommandError:
-    if isinstance(error, ClientError):
-        code = error.response["Error"]["Code"]
-        said = error.response["Error"].get("Message", "")
-        return UnreachableError(f"AWS answers {code} to {error.operation_name}: {said}", name=code, fix=_AWS_FIX)
-    fix = _ENDPOINT_FIX if isinstance(error, HTTPClientError | NoConnectionError) else _AWS_FIX
-    return UnreachableError(str(error), name=type(error).__name__.removesuffix("Error"), fix=fix)
-
-
-def _help_of(error: TyperException) -> str:
-    """The command whose help tells what was typed wrongly."""
-    context = getattr(error, "ctx", None)
-    return f"{context.command_path} --help" if context else "rampart --help"
-
-
-_ENDPOINT_FIX = "Look at the network, at AWS_REGION and, where it is set, at AWS_ENDPOINT_URL; then try again."
-_AWS_FIX = "Look at AWS_PROFILE, AWS_REGION and your permissions: `aws sts get-caller-identity` says who you are."

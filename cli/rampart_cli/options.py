@@ -15,16 +15,25 @@ StackName = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON on stdout, and nothing else there.")]
 By = Annotated[
     str | None,
-    typer.Option("--by", envvar="RAMPART_BY", metavar="NAME", help="Who decides; the caller's AWS identity if absent."),
+    typer.Option("--by", envvar="RAMPART_BY", metavar="NAME", help="Who decides; default: your AWS identity."),
 ]
 Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; kept in the record.")]
-RequiredNote = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; kept in the record. Needed.")]
+RequiredNote = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; kept in the record. Required.")]
 Wait = Annotated[
-    bool, typer.Option("--wait", help="Wait until the flag is at the attempt's first stage, or the start is refused.")
+    bool, typer.Option("--wait/--detach", help="Wait for the outcome, or return once the request is recorded.")
 ]
-Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait at most.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", help="Maximum time to wait.")]
 Last = Annotated[
     int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N of them; all of them if absent.")
+]
+AlertUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--alert-url",
+        envvar="RAMPART_ALERT_URL",
+        metavar="URL",
+        help="Where Datadog posts alerts, if not to the stack's AlertUrl: a domain of your own in front of it.",
+    ),
 ]
 
 DEFAULT_STACK = "rampart"

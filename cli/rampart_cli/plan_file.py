@@ -86,9 +86,8 @@ def _text_of(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} isn't UTF-8 text", name="UnreadablePlan", fix="Save it as UTF-8.") from error
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}", name="UnreadablePlan", fix="Fix the path."
-        ) from error
+        told = f"{path} cannot be read: {error.strerror}"
+        raise InputError(told, name="UnreadablePlan", fix="Fix the path.") from error
 
 
 def _kind(document: object) -> str:

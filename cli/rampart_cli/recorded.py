@@ -134,8 +134,7 @@ def _time(text: str) -> datetime:
             return datetime.fromtimestamp(float(text), UTC)
         when = datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError) as error:  # what it is depends on how far beyond the calendar it lies
-        told = f"{text!r} isn't a time; write 2025-07-29T03:00:00Z, or seconds since 1970"
-        raise ValueError(told) from error
+        raise ValueError(f"{text!r} isn't a time; write 2025-07-29T03:00:00Z, or seconds since 1970") from error
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.judgement import Kind
@@ -13,7 +13,7 @@ from rampart.finding import Finding, FindingKind
 from rampart.rollout.evaluate import judge_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from rampart.plan.model import Plan
     from rampart.rollout.state import Evaluation
@@ -26,8 +26,6 @@ REPLAY_DIFFERS = FindingKind(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A criterion that is judged otherwise now."""
-
     criterion: str
     stored: str
     now: str
@@ -47,19 +45,10 @@ class Replay:
         """Whether every stored verdict came out again."""
         return not self.differences
 
-    def to_dict(self) -> dict[str, Any]:
-        found = [{"criterion": d.criterion, "stored": d.stored, "now": d.now} for d in self.differences]
-        return {"evaluation": self.evaluation.id, "why": self.why, "differences": found}
-
     def problems(self) -> Iterator[Finding]:
         for d in self.differences:
             where = f"{self.evaluation.id} {d.criterion}"
             yield REPLAY_DIFFERS.at(where, f"stored {d.stored}, now {d.now}", self.why)
-
-
-def replay_all(plan: Plan, plan_hash: str, evaluations: Iterable[Evaluation]) -> Iterator[Replay]:
-    """Judge each evaluation's stored evidence again, with the rollout's pinned plan."""
-    return (replay(plan, plan_hash, evaluation) for evaluation in evaluations)
 
 
 def replay(plan: Plan, plan_hash: str, evaluation: Evaluation) -> Replay:
@@ -70,10 +59,9 @@ def replay(plan: Plan, plan_hash: str, evaluation: Evaluation) -> Replay:
     # A monitor's judgement is what Datadog said of it at that moment: there is no evidence to judge again.
     judged = [each for each in evaluation.judgements if each.get("kind") != Kind.MONITOR]
     stored = {str(each["name"]): str(each["verdict"]) for each in judged}
-    names = sorted(now.keys() | stored.keys())
     differences = tuple(
         Difference(name, stored.get(name, "nothing"), now.get(name, "nothing"))
-        for name in names
+        for name in sorted(now.keys() | stored.keys())
         if stored.get(name) != now.get(name)
     )
     return Replay(evaluation, differences, _why(evaluation, plan_hash))

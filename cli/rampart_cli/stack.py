@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from rampart.words import listed
-from rampart_cli.failures import InputError, RefusedError, UnreachableError
+from rampart_cli.failures import InputError, RefusedError, UnreachableError, not_aws
 from rampart_cli.machines import Machines, Patience, StepFunctionsMachines
 
 if TYPE_CHECKING:
     import boto3
 
     from rampart.rollout.state import RolloutState
+    from rampart_cli.datadog.connection import Connection
     from rampart_cli.dead_letters import DeadLetters
     from rampart_cli.records import Records
 
@@ -29,21 +31,50 @@ class Stack:
     rollout_machine: str
     decision_machine: str
     dead_letters: Callable[[], DeadLetters]
+    datadog: Callable[[], Connection]
     who: Callable[[], str]
     """Who calls, by AWS's account."""
     patience: Patience = field(default_factory=Patience)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def state(self, rollout: str) -> RolloutState:
         """The record of a rollout; raises RefusedError when there is none."""
+        from rampart.rollout.state import EventKind  # with the plan's model, 150 ms that `--help` need not pay
+
         state = self.records.state(rollout)
-        if state is None:
-            known = listed(self.records.watched())
+        if state is not None:
+            return state
+        refused = [each for each in self.records.events(rollout).values() if each.kind is EventKind.REFUSED]
+        if refused:
             raise RefusedError(
-                f"there is no rollout {rollout!r} in the stack {self.name!r}",
-                name="UnknownRollout",
-                fix=f"Fix its name (watched now: {known}), or name another stack with --stack.",
+                f"{rollout} hasn't started: {refused[-1].message}",
+                name="StartRefused",
+                fix=f"Fix that, and start it again. Every try: rampart events {rollout}",
             )
-        return state
+        known = listed(each.rollout for each in self.open_rollouts())
+        raise RefusedError(
+            f"there is no rollout {rollout!r} in the stack {self.name!r}",
+            name="UnknownRollout",
+            fix=f"Fix its name (live or waiting now: {known}), or name another stack with --stack.",
+        )
+
+    def open_rollouts(self) -> list[RolloutState]:
+        """Every rollout that is live or waits for a person, however long ago it was rolled back."""
+        from rampart.rollout.state import CLOSED, Status  # late, as above
+
+        names = [*self.records.watched(), *self.records.unwatched(Status.ROLLED_BACK)]
+        return [each for each in self._states(names) if each.status not in CLOSED]
+
+    def finished_rollouts(self) -> list[RolloutState]:
+        """Every rollout that was completed or abandoned."""
+        from rampart.rollout.state import CLOSED  # late, as above
+
+        names = [*self.records.watched(), *(name for status in CLOSED for name in self.records.unwatched(status))]
+        return [each for each in self._states(names) if each.status in CLOSED]
+
+    def _states(self, names: Iterable[str]) -> Iterator[RolloutState]:
+        found = (self.records.state(name) for name in dict.fromkeys(names))
+        return (each for each in found if each is not None)
 
 
 Connect = Callable[[str], Stack]
@@ -63,7 +94,8 @@ def connect(name: str, session: boto3.Session | None = None) -> Stack:
     if not name.strip():
         raise InputError("the stack has no name", fix="Name it with --stack or RAMPART_STACK.")
     session = session or boto3.Session(region_name=_region_of_environment())
-    outputs = _outputs(session, name)
+    described = _described(session, name)
+    outputs = _outputs(described, name)
     return Stack(
         name=name,
         records=DynamoRolloutStore(outputs["TableName"], session.client("dynamodb")),
@@ -71,6 +103,7 @@ def connect(name: str, session: boto3.Session | None = None) -> Stack:
         rollout_machine=outputs["RolloutMachine"],
         decision_machine=outputs["DecisionMachine"],
         dead_letters=lambda: _dead_letters(session, outputs),
+        datadog=lambda: _datadog(session, described, outputs),
         who=lambda: _who(session),
     )
 
@@ -80,9 +113,11 @@ def _region_of_environment() -> str | None:
     return os.environ.get("AWS_REGION") or None
 
 
-def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
+def _described(session: boto3.Session, name: str) -> Mapping[str, Any]:
     try:
-        found = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        described: Mapping[str, Any] = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except (KeyError, IndexError) as error:  # botocore takes a page of HTML for an answer that says nothing
+        raise not_aws() from error
     except ValueError as error:  # botocore's word for an endpoint that isn't a URL
         raise InputError(
             f"AWS has no such address: {error}",
@@ -97,6 +132,10 @@ def _outputs(session: boto3.Session, name: str) -> dict[str, str]:
             name="UnknownStack",
             fix="Name it with --stack or RAMPART_STACK; account and region come from AWS_PROFILE and AWS_REGION.",
         ) from error
+    return described
+
+
+def _outputs(found: Mapping[str, Any], name: str) -> dict[str, str]:
     outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
     missing = sorted({"TableName", "RolloutMachine", "DecisionMachine"} - outputs.keys())
     if missing:
@@ -117,6 +156,12 @@ def _dead_letters(session: boto3.Session, outputs: Mapping[str, str]) -> DeadLet
         sqs=session.client("sqs"),
         functions=session.client("lambda"),
     )
+
+
+def _datadog(session: boto3.Session, described: Mapping[str, Any], outputs: Mapping[str, str]) -> Connection:
+    from rampart_cli.datadog.connection import connection_of
+
+    return connection_of(session, described, outputs)
 
 
 def _who(session: boto3.Session) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
-_LOOK = "See how it stands: rampart status "
+_LOOK = "Check status: rampart status "
 _MOST_STARTS = 99
 """Refused starts of one and the same plan that are counted through before giving up."""
 
@@ -76,16 +76,15 @@ def wait_for_first_stage(stack: Stack, rollout: str, execution: str, limit: floa
         state = stack.records.state(rollout)
         if state is not None and state.execution == execution and state.stage is not None:
             if state.status in DOWN:
-                raise RefusedError(
-                    f"attempt {state.attempt} was rolled back at once", name="RolledBack", fix=_LOOK + rollout
-                )
+                told = f"attempt {state.attempt} was rolled back at once"
+                raise RefusedError(told, name="RolledBack", fix=_LOOK + rollout)
             return state
         if seen.is_over and not seen.succeeded:
             raise refusal(stack, seen)
     raise UnreachableError(
         f"{rollout} was started, but is not at its first stage after {duration(limit)}",
         name="StillStarting",
-        fix=f"It goes on by itself. {_LOOK}{rollout}",
+        fix=f"It continues by itself. {_LOOK}{rollout}",
     )
 
 
@@ -94,7 +93,7 @@ def refusal(stack: Stack, execution: Execution) -> RefusedError:
     problems = stack.machines.refusals(execution.arn)
     if problems:
         many = counted(len(problems), "problem")
-        message = f"the start was refused: {many}. Nothing was claimed and no flag was touched."
+        message = f"the start was refused: {many}. No flag was changed."
     else:
         message = execution.cause or f"the attempt ended as {execution.status}"
     return RefusedError(message, name=execution.error or execution.status, problems=problems)

@@ -38,7 +38,6 @@ class UniqueKeyLoader(yaml.SafeLoader):
     """Reads plain YAML and refuses a key that appears twice, of which YAML would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
-        """Refuse a key that appears twice."""
         seen: dict[str, int] = {}
         for key, _ in node.value:
             name = self.construct_object(key, deep=True)
@@ -75,7 +74,6 @@ class PlainLoader(UniqueKeyLoader):
     """YAML without anchors, too: a few lines of aliases can stand for gigabytes."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases."""
         if self.check_event(yaml.AliasEvent):
             event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it open
             raise _wrong(ALIAS, event, "anchors and aliases aren't read")
@@ -99,9 +97,7 @@ class YamlText:
         about_key = finding.kind in KEYS and where in self._keys
         node = self._values.get(where)
         if node is not None and isinstance(node, yaml.ScalarNode) and not about_key:
-            start, end = node.start_mark, node.end_mark
-            mark = end.column - start.column if start.line == end.line else 1
-            return replace(finding, line=start.line + 1, column=start.column + 1, mark=max(1, mark))
+            return _at(node, finding)
         while where and where not in self._keys:
             where = where.rpartition(".")[0]
         if not where:
@@ -156,6 +152,10 @@ def _collect(node: yaml.Node, path: str, into: YamlText, gaps: list[str]) -> Non
 
 
 def _wrong(kind: FindingKind, node: Any, message: str, fix: str = "") -> YamlError:  # noqa: ANN401 -- nodes and events
+    return YamlError(_at(node, kind.at("", message, fix)))
+
+
+def _at(node: Any, finding: Finding) -> Finding:  # noqa: ANN401 -- nodes and events
     start, end = node.start_mark, node.end_mark
     mark = max(1, end.column - start.column) if start.line == end.line else 1
-    return YamlError(kind.at("", message, fix, line=start.line + 1, column=start.column + 1, mark=mark))
+    return replace(finding, line=start.line + 1, column=start.column + 1, mark=mark)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
 from rampart.plan.criterion import CompareSpec, RateSpec, ReportedSpec
-from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.commands import answer_with, commands_for
+from rampart.rollout.gate import GateKind
+from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
-from rampart.rollout.waiver import LETS_ON
 from rampart.rollout.week import week_in_words
 from rampart.words import percentage, plain, timestamp
 
@@ -17,14 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
+    from rampart.rollout.situation import Situation
     from rampart.rollout.state import Evaluation, Event, RolloutState
 
 LAST_EVENTS = 8
 
 
-def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event]) -> dict[str, Any]:
+def status_view(
+    state: RolloutState, gate: Gate | None, events: Sequence[Event], now: datetime, frozen: Freeze | None = None
+) -> dict[str, Any]:
     """How a rollout stands; task tokens are left out, since anyone who holds one can answer for everyone."""
+    found = situation_of(state, gate, now, frozen)
     return {
         "rollout": state.rollout,
         "title": state.plan.title or state.rollout,
@@ -39,12 +44,12 @@ def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event])
         ],
         "stage_started": _maybe(state.standing.started if state.standing else None),
         "hold_ends": _maybe(state.standing.hold_ends if state.standing else None),
-        "drift": str(state.drift) if state.drift else None,
         "verdict": state.latest.verdict.value if state.latest else None,
         "evaluated": timestamp(state.latest.at) if state.latest else None,
         "criteria": _criteria(state),
         "overrides": [o.model_dump(mode="json") for o in state.overrides],
-        "waits_for": waits_for(state, gate),
+        "situation": situation_view(found),
+        "commands": commands_for(state, gate, found),
         "gate": gate_view(state, gate),
         "events": [event_view(event) for event in events[-LAST_EVENTS:]],
         "execution": state.execution,
@@ -52,29 +57,18 @@ def status_view(state: RolloutState, gate: Gate | None, events: Sequence[Event])
     }
 
 
-def waits_for(state: RolloutState, gate: Gate | None) -> str:
-    """What has to happen next, in words."""
-    if state.status is not Status.LIVE:
-        return _WAITS[state.status]
-    if state.intent is not None:
-        return f"the flag is being set to {percentage(state.intent.percent)}"
-    if state.gate is None:
-        return "the state machine moves on" if state.stage is not None else "the flag is about to be set"
-    if state.gate.kind is GateKind.BLIND:
-        return "evaluations stopped, or the metrics can't be asked: Rampart waits until it can see again"
-    if state.gate.kind is GateKind.BAKE:
-        return "evidence gathers until the hold is over and the calendar is open"
-    if gate is not None and gate.answer is not None:
-        return f"{gate.answer.by} answered ({gate.answer.decision.value}); the advance follows"
-    return f"a person decides whether it may {_next(state)}"
-
-
-_WAITS = {
-    Status.HALTED: "the rollback goes on until the flag is read at 0%",
-    Status.ROLLED_BACK: "a person resumes or abandons it",
-    Status.COMPLETED: "nothing, since it is complete and its flags are free",
-    Status.ABANDONED: "nothing, since it was abandoned and its flags are free",
-}
+def situation_view(found: Situation) -> dict[str, Any]:
+    """Where it stands, as JSON."""
+    return {
+        "phase": found.phase.value,
+        "headline": found.headline,
+        "why": found.why,
+        "next": found.next,
+        "since": timestamp(found.since),
+        "until": _maybe(found.until),
+        "acts": [act.value for act in found.acts],
+        "urgency": found.urgency.value,
+    }
 
 
 def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
@@ -85,67 +79,26 @@ def gate_view(state: RolloutState, gate: Gate | None) -> dict[str, Any] | None:
     if state.gate.kind is GateKind.BAKE or gate is None or gate.id != state.gate.id or gate.question is None:
         return opened
     answered = gate.answer.model_dump(mode="json") if gate.answer else None
-    asked = {
-        "next": _next(state),
-        "lapses": _maybe(gate.lapses),
-        "verdict": str(gate.question.verdict),
-        "unmet": list(gate.question.unmet),
-        "reported": dict(gate.question.reported),
-        "evaluation": gate.question.evaluation,
-        "answer": answered,
-    }
+    asked = gate.question.model_dump(mode="json", include={"verdict", "unmet", "reported", "evaluation"})
+    asked |= {"next": _next(state), "lapses": _maybe(gate.lapses), "answer": answered}
     return opened | asked | ({} if answered else {"answer_with": answer_with(state, gate)})
 
 
-def answer_with(state: RolloutState, gate: Gate) -> dict[str, Any]:
-    """The exact command, and the exact input of the state machine `decision`, that answer a gate."""
-    passes = gate.question is not None and gate.question.verdict in LETS_ON
-    reported = gate.question.reported if gate.question and passes else {}
-    command = ["rampart", "approve" if passes else "override", state.rollout, "--gate", gate.id]
-    for name in reported:
-        command += ["--reported", f"{name}=HOW_MANY"]
-    command += [] if passes else ["--note", "WHY"]
-    return {
-        "command": shlex.join([*command, "--by", "YOUR NAME"]),
-        "input": {
-            "rollout": state.rollout,
-            "gate": gate.id,
-            "decision": (DecisionKind.APPROVE if passes else DecisionKind.OVERRIDE).value,
-            "by": "your name",
-            "note": "" if passes else "why",
-            "reported": dict.fromkeys(reported, "how many?"),
-        },
-    }
-
-
 def event_view(event: Event) -> dict[str, Any]:
-    return {
-        "at": timestamp(event.at),
-        "kind": event.kind.value,
-        "attempt": event.attempt,
-        "stage": event.stage,
-        "percent": event.percent,
-        "by": event.by,
-        "message": event.message,
-        "details": event.details,
-    }
+    return event.model_dump(mode="json", exclude={"rollout"}) | {"at": timestamp(event.at)}
+
+
+def at_percent(event: Event) -> str:
+    """What the flags were at when something happened, for a table."""
+    return "" if event.percent is None else percentage(event.percent)
 
 
 def evaluation_view(evaluation: Evaluation) -> dict[str, Any]:
     """One evaluation without the bulk of its evidence."""
-    window = Window(*evaluation.window)
-    return {
-        "id": evaluation.id,
-        "at": timestamp(evaluation.at),
-        "attempt": evaluation.attempt,
-        "stage": evaluation.stage,
-        "percent": evaluation.percent,
-        "verdict": evaluation.verdict.value,
-        "window": _window_view(window),
-        "criteria": [_judgement_view(judgement) for judgement in evaluation.judgements],
-        "plan_hash": evaluation.plan_hash,
-        "rule_version": evaluation.rule_version,
-    }
+    shown = evaluation.model_dump(mode="json", exclude={"rollout", "judgements", "evidence"})
+    criteria = [_judgement_view(judgement) for judgement in evaluation.judgements]
+    window = _window_view(Window(*evaluation.window))
+    return shown | {"at": timestamp(evaluation.at), "window": window, "criteria": criteria}
 
 
 def _window_view(window: Window) -> dict[str, int]:
@@ -168,11 +121,7 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
             "name": name,
             "verdict": verdicts[name].value if name in verdicts else None,
             "message": messages.get(name)
-            or (
-                f"at most {plain(spec.at_most)}; said when approving"
-                if isinstance(spec, ReportedSpec)
-                else "not judged yet"
-            ),
+            or (reported_at_approval(spec.at_most) if isinstance(spec, ReportedSpec) else "not judged yet"),
             "waived": name in waived,
             "week_before": week_in_words(spec) if isinstance(spec, RateSpec | CompareSpec) else None,
         }
@@ -182,6 +131,11 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
         for name, verdict in verdicts.items()
         if name not in state.plan.criteria
     ]
+
+
+def reported_at_approval(at_most: float) -> str:
+    """What a criterion asks for that only people can report."""
+    return f"reported at approval; must be {'0' if at_most == 0 else f'at most {plain(at_most)}'}"
 
 
 def _next(state: RolloutState) -> str:

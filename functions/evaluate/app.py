@@ -9,11 +9,12 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from rampart.adapters import wiring
+from rampart.entry.wiring import Wiring
 from rampart.errors import RampartError
 from rampart.rollout.tick import in_turn
 
 logger = Logger(service="evaluate")
+PROCESS = Wiring()
 metrics = Metrics(namespace="Rampart", service="evaluate")
 
 _AT_ONCE = 8
@@ -24,9 +25,9 @@ _LEAST_MILLISECONDS = 12_000
 
 @metrics.log_metrics(raise_on_empty_metrics=False)
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+def lambda_handler(event: dict[str, Any], context: LambdaContext, wiring: Wiring = PROCESS) -> dict[str, int]:
     """Evaluate each watched rollout once; a failure of one doesn't affect the others."""
-    evaluate = wiring.evaluate()
+    evaluate = wiring.evaluate  # made here, not by several threads at once
     logger.info("tick", extra={"scheduled": event.get("time")})
 
     def look(rollout: str) -> bool:
@@ -41,7 +42,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
         logger.info("evaluated", extra={"rollout": rollout, "did": seen.did, "verdict": seen.verdict})
         return True
 
-    rollouts = in_turn(evaluate.store.watched(), evaluate.clock.now())
+    rollouts = in_turn(wiring.store.watched(), wiring.clock.now())
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         looked = sum(pool.map(look, rollouts))
     metrics.add_dimension(name="function_name", value=context.function_name)  # tells stacks apart

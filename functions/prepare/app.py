@@ -7,14 +7,15 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from rampart.adapters import wiring
+from rampart.entry.wiring import Wiring
 
 logger = Logger(service="prepare")
+PROCESS = Wiring()
 
 
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], context: LambdaContext, wiring: Wiring = PROCESS) -> dict[str, Any]:
     """Check `event["input"]`, a plan or a resume, for the execution `event["execution"]`."""
-    answer = wiring.prepare()(event["input"], event["execution"]).to_wire()
+    answer = wiring.prepare(event["input"], event["execution"]).to_wire()
     logger.info("prepared", extra={"outcome": answer["outcome"], "problems": answer.get("problems", [])})
     return answer

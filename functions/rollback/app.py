@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,40 +10,40 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from rampart.adapters import wiring
-from rampart.adapters.trigger import Trigger, is_worn_out, request_of_execution, request_of_message, trigger_of
-from rampart.alert.endpoint import AlertEndpoint
+from rampart.entry.endpoint import AlertEndpoint
+from rampart.entry.trigger import Trigger, is_worn_out, request_of_execution, request_of_message, trigger_of
+from rampart.entry.wiring import Wiring
 from rampart.errors import RollbackUndoneError
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.rollback import REPEAT_AFTER, RollbackOutcome, RollbackResult
-from rampart.rollout.state import Claim
 
 logger = Logger(service="rollback")
+PROCESS = Wiring()
 Do = Callable[[RollbackRequest], RollbackResult]
 
 
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], context: LambdaContext, wiring: Wiring = PROCESS) -> dict[str, Any]:
     """Turn the event into a request and do it; a failure is raised, so that the caller retries."""
-    do = partial(_do, function=context.function_name)
+    do = partial(_do, wiring.rollback, context.function_name)
     match trigger_of(event):
         case Trigger.ALERT:
-            return _alert(event, do)
+            return _alert(event, do, wiring)
         case Trigger.QUEUE:
-            return _queue(event, do)
+            return _queue(event, do, wiring)
         case Trigger.EXECUTION:
-            request = request_of_execution(event)
+            request = request_of_execution(event, wiring.clock.now())
         case Trigger.DIRECT:
-            request = RollbackRequest.model_validate({"asked_at": wiring.clock().now(), **event})
+            request = RollbackRequest.model_validate({"asked_at": wiring.clock.now(), **event})
     if request is None:
         return RollbackResult(RollbackOutcome.NOTHING).to_wire()
     return do(request).to_wire()
 
 
-def _do(request: RollbackRequest, *, function: str) -> RollbackResult:
+def _do(rollback: Do, function: str, request: RollbackRequest) -> RollbackResult:
     logger.info("asked", extra={"request": request.model_dump(mode="json")})
     try:
-        result = wiring.rollback()(request)
+        result = rollback(request)
     except RollbackUndoneError as error:
         with single_metric(name="RollbacksUndone", unit=MetricUnit.Count, value=1, namespace="Rampart") as metric:
             metric.add_dimension(name="service", value="rollback")
@@ -54,14 +54,13 @@ def _do(request: RollbackRequest, *, function: str) -> RollbackResult:
     return result
 
 
-def _alert(event: dict[str, Any], do: Do) -> dict[str, Any]:
-    settings = wiring.rollback_settings()
+def _alert(event: Mapping[str, Any], do: Do, wiring: Wiring) -> dict[str, Any]:
     endpoint = AlertEndpoint(
-        tokens=wiring.alert_tokens(),
+        tokens=wiring.tokens,
         rollback=do,
-        clock=wiring.clock(),
-        max_age_seconds=settings.alert_max_age_seconds,
-        holders=_holders,
+        clock=wiring.clock,
+        max_age_seconds=wiring.rollback_settings.alert_max_age_seconds,
+        holders=wiring.store.claims,  # the patient store: no flag waits while a test notification is answered
         tell=logger.warning,
     )
     answer = endpoint(event)
@@ -69,12 +68,7 @@ def _alert(event: dict[str, Any], do: Do) -> dict[str, Any]:
     return answer
 
 
-def _holders(flags: Sequence[str]) -> Mapping[str, Claim]:
-    """Who holds each flag, from the patient store: no flag waits while a test notification is answered."""
-    return wiring.rollback().store.claims(flags)
-
-
-def _queue(event: dict[str, Any], do: Do) -> dict[str, Any]:
+def _queue(event: Mapping[str, Any], do: Do, wiring: Wiring) -> dict[str, Any]:
     failed = []
     for message in event["Records"]:
         request = request_of_message(message)
@@ -82,7 +76,7 @@ def _queue(event: dict[str, Any], do: Do) -> dict[str, Any]:
             do(request)
         except RollbackUndoneError:
             if is_worn_out(message):  # a new message resets the count: Rampart doesn't give up while the flag is up
-                wiring.rollback().queue.put(request, REPEAT_AFTER)
+                wiring.queue.put(request, REPEAT_AFTER)
             else:
                 failed.append({"itemIdentifier": message["messageId"]})
     return {"batchItemFailures": failed}

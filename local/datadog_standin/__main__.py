@@ -19,7 +19,12 @@ def main() -> None:
     parser.add_argument("--api-key", default=API_KEY)
     parser.add_argument("--app-key", default=APP_KEY)
     parser.add_argument("--tick-seconds", type=float, default=1.0, help="how often the monitors are evaluated")
-    parser.add_argument("--minute-seconds", type=float, default=60.0, help="length of a renotify interval's minute")
+    parser.add_argument(
+        "--minute-seconds",
+        type=float,
+        default=60.0,
+        help="length of a minute of the monitors' windows, delays, and renotify intervals",
+    )
     parser.add_argument("--retry-seconds", type=float, default=60.0, help="wait before a delivery is retried")
     parser.add_argument("--queries-per-hour", type=int, default=QUERIES_PER_HOUR)
     args = parser.parse_args()

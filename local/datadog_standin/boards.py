@@ -3,12 +3,14 @@
 import random
 import re
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.datadog_standin.monitors import moment
 from local.exchange import HttpRefusal, Json
 
+_MOST_LISTED = 100
 _OLDEST_EVENT_SECONDS = 18 * 3600
 _FIRST_EVENT_ID = 8_000_000_000_000_000_123
 
@@ -56,10 +58,12 @@ class Dashboards:
         del self.by_id[dashboard_id]
         return {"deleted_dashboard_id": dashboard_id}
 
-    def listing(self) -> dict[str, Any]:
-        """List the dashboards in short form."""
+    def listing(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """List the dashboards in short form: `count` of them, from `start` on."""
+        start = int(query.get("start", 0))
+        some = list(self.by_id.values())[start : start + int(query.get("count", _MOST_LISTED))]
         shown = ("id", "title", "description", "author_handle", "layout_type", "url", "created_at", "modified_at")
-        return {"dashboards": [{key: board[key] for key in shown} for board in self.by_id.values()]}
+        return {"dashboards": [{key: board[key] for key in shown} for board in some]}
 
 
 @dataclass
@@ -95,3 +99,18 @@ class Events:
         }
         self.posted.append(event | {key: body[key] for key in ("alert_type", "aggregation_key") if key in body})
         return {"status": "ok", "event": event}
+
+
+@dataclass
+class SubmittedSeries:
+    """The points that were submitted, as they came."""
+
+    submitted: list[dict[str, Any]] = field(default_factory=list)
+
+    def submit(self, body: Json) -> dict[str, Any]:
+        """Accept points of metrics; a 400 where one has no name or no points."""
+        for each in body["series"]:
+            if not each["metric"] or not each["points"]:
+                raise HttpRefusal(400, {"errors": ["Payload is not in the expected format"]})
+            self.submitted.append(each)
+        return {"errors": []}

@@ -56,7 +56,7 @@ _QUERY = re.compile(
 )
 _TOKEN = re.compile(
     rf"\s*(?:(?P<query>{re.sub(r'[?]P<[a-z]+>', '?:', _QUERY.pattern)})"
-    r"|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>[-+*/()]))"
+    r"|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>[-+*/(),]))"
 )
 _FILTER = re.compile(r"!?[\w.-]+:[^\s,{}()]+|\*")
 _SIGNS: dict[str, Callable[[float, float], float]] = {
@@ -64,6 +64,7 @@ _SIGNS: dict[str, Callable[[float, float], float]] = {
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
+    "clamp_min": max,
 }
 
 
@@ -146,6 +147,8 @@ def _operand(tokens: _Tokens, text: str) -> tuple[Node, _Tokens]:
     if kind == "name" and word in _SHIFTS and tokens and tokens[0] == ("sign", "("):
         node, tokens = _operand(tokens, text)  # its brackets, and what is in them
         return _shifted(node, _SHIFTS[word]), tokens
+    if word == "clamp_min" and tokens and tokens[0] == ("sign", "("):
+        return _clamped(tokens[1:], text)
     if kind == "name":
         return Variable(word), tokens
     if word != "(":
@@ -154,6 +157,13 @@ def _operand(tokens: _Tokens, text: str) -> tuple[Node, _Tokens]:
     if not tokens or tokens[0] != ("sign", ")"):
         raise QueryError(f"Error parsing query: a bracket is not closed in {text}")
     return node, tokens[1:]
+
+
+def _clamped(tokens: _Tokens, text: str) -> tuple[Node, _Tokens]:
+    node, tokens = _sum(tokens, text)
+    if [kind for kind, _ in tokens[:3]] != ["sign", "number", "sign"] or tokens[0][1] + tokens[2][1] != ",)":
+        raise QueryError(f"Error parsing query: clamp_min takes a query and a number in {text}")
+    return Arithmetic("clamp_min", node, float(tokens[1][1])), tokens[3:]
 
 
 _SHIFTS = {"hour_before": 3600, "day_before": 86_400, "week_before": 604_800}

@@ -108,13 +108,14 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
 
 
-def parse_monitor_query(text: str) -> MonitorQuery:
-    """Parse a metric monitor's query; raises QueryError in the API's words."""
+def parse_monitor_query(text: str, minute: float = 60) -> MonitorQuery:
+    """Parse a metric monitor's query, whose minutes last `minute` seconds; raises QueryError in the API's words."""
     compared = _compared(text)
     windowed = _WINDOWED.match(compared["body"])
     if windowed is None:
         raise QueryError(f"unable to parse the time window of {text}")
-    seconds = int(windowed["n"]) * _SECONDS[windowed["unit"]]
+    length = int(windowed["n"]) * _SECONDS[windowed["unit"]]
+    seconds = length if windowed["unit"] == "s" else max(1, round(length / 60 * minute))
     node = parse(compared["body"][windowed.end() :])
     return MonitorQuery(windowed["aggregator"], seconds, node, compared["sign"], float(compared["bar"]))
 
@@ -241,7 +242,7 @@ class Monitors:
         for monitor in self.by_id.values():
             if monitor.body["type"] != METRIC_TYPE:
                 continue
-            state = _state_now(monitor, reader, now)
+            state = _state_now(monitor, reader, now, minute)
             if state is None:
                 continue
             if state is not monitor.state:
@@ -257,10 +258,10 @@ class Monitors:
                     yield monitor, transition
 
 
-def _state_now(monitor: Monitor, reader: MetricReader, now: float) -> MonitorState | None:
+def _state_now(monitor: Monitor, reader: MetricReader, now: float, minute: float) -> MonitorState | None:
     """Judge the window that ends `evaluation_delay` ago; None when a full window is required and incomplete."""
-    options, query = monitor.body["options"], parse_monitor_query(monitor.body["query"])
-    end = math.floor(now - (options.get("evaluation_delay") or 0))
+    options, query = monitor.body["options"], parse_monitor_query(monitor.body["query"], minute)
+    end = math.floor(now - (options.get("evaluation_delay") or 0) / 60 * minute)
     start = end - query.window_seconds
     value = reader.measure(query.node, query.aggregator, start, end, now)
     if value is None:
@@ -270,7 +271,9 @@ def _state_now(monitor: Monitor, reader: MetricReader, now: float) -> MonitorSta
         if first is None or first > start + query.window_seconds / 5:
             return None
     thresholds = options.get("thresholds") or {}
-    if query.beyond(value, thresholds.get("critical", query.bar)):
+    recovery = thresholds.get("critical_recovery")
+    is_over = monitor.state is not MonitorState.ALERT or recovery is None or not query.beyond(value, recovery)
+    if query.beyond(value, thresholds.get("critical", query.bar)) or not is_over:
         return MonitorState.ALERT
     warning = thresholds.get("warning")
     return MonitorState.WARN if warning is not None and query.beyond(value, warning) else MonitorState.OK

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from local.datadog_standin.boards import Dashboards, Events
+from local.datadog_standin.boards import Dashboards, Events, SubmittedSeries
 from local.datadog_standin.downtimes import Downtimes, mute, unmute
 from local.datadog_standin.expression import QueryError
 from local.datadog_standin.monitors import Monitor, Monitors, Transition, validate
 from local.datadog_standin.reading import MetricReader
 from local.datadog_standin.scenario import Scenario, Shares
-from local.datadog_standin.webhooks import Deliverer, Notice, Webhooks
+from local.datadog_standin.webhooks import Deliverer, MonitorNotice, Webhooks
 from local.exchange import Handle, HttpAnswer, HttpRefusal, Request
 from local.flipper_standin import FlipperStandIn
 from local.standin import StandIn, control
@@ -27,7 +27,7 @@ _V1_QUERY_CONTACTS = {
     "twitter": "http://twitter.com/datadogops",
     "email": "support@datadoghq.com",
 }
-_NEED_NO_APP_KEY = ("/api/v1/validate", "/api/v1/events")
+_NEED_NO_APP_KEY = ("/api/v1/validate", "/api/v1/events", "/api/v2/series")
 
 
 @dataclass
@@ -38,6 +38,7 @@ class Account:
     webhooks: Webhooks = field(default_factory=Webhooks)
     dashboards: Dashboards = field(default_factory=Dashboards)
     events: Events = field(default_factory=Events)
+    series: SubmittedSeries = field(default_factory=SubmittedSeries)
 
 
 class RateLimit:
@@ -68,8 +69,8 @@ class RateLimit:
 class DatadogStandIn(StandIn[Account]):
     """Datadog at `url`, whose metrics follow the flags of `flipper`: a stand-in in this process, or another's address.
 
-    Monitors are looked at every `tick_seconds` (0: only by `tick()`); a renotify interval's minute lasts
-    `minute_seconds`; a delivery is tried again after `retry_seconds`.
+    Monitors are looked at every `tick_seconds` (0: only by `tick()`); a minute of their windows, delays and renotify
+    intervals lasts `minute_seconds`; a delivery is tried again after `retry_seconds`.
     """
 
     name = "datadog"
@@ -152,7 +153,7 @@ class DatadogStandIn(StandIn[Account]):
 
     def _notify(self, monitor: Monitor, transition: Transition, *, test: bool) -> None:
         webhooks = self.state.webhooks
-        notice = Notice(monitor, transition, self.clock(), self.state.events.next_id(), test)
+        notice = MonitorNotice(monitor, transition, self.clock(), self.state.events.next_id(), test)
         custom = {name: variable["value"] for name, variable in webhooks.variables.items()}
         for hook in webhooks.mentioned(monitor.body["message"], transition):
             self.deliverer.send(hook, notice, custom)
@@ -237,6 +238,7 @@ class DatadogStandIn(StandIn[Account]):
         add("POST", "/api/v2/query/timeseries", lambda asked: self.reader.timeseries(asked.json(), self.clock()))
         add("POST", "/api/v2/query/scalar", lambda asked: self.reader.scalar(asked.json(), self.clock()))
         add("POST", "/api/v1/events", lambda asked: HttpAnswer(202, self.state.events.post(asked.json(), self.clock())))
+        add("POST", "/api/v2/series", lambda asked: HttpAnswer(202, self.state.series.submit(asked.json())))
         self._add_monitor_routes()
         self._add_webhook_routes()
         self._add_dashboard_routes()
@@ -306,7 +308,7 @@ class DatadogStandIn(StandIn[Account]):
 
     def _add_dashboard_routes(self) -> None:
         add, one = self.routes.add, "/api/v1/dashboard/:board"
-        add("GET", "/api/v1/dashboard", lambda _: HttpAnswer(body=self.state.dashboards.listing()))
+        add("GET", "/api/v1/dashboard", lambda asked: HttpAnswer(body=self.state.dashboards.listing(asked.query)))
         add("POST", "/api/v1/dashboard", self._put_dashboard)
         add("GET", one, lambda _, board: HttpAnswer(body=self.state.dashboards.get(board)))
         add("PUT", one, self._put_dashboard)

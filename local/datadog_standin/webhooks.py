@@ -114,7 +114,7 @@ def text_for(message: str, transition: Transition) -> str:
 
 
 @dataclass(frozen=True)
-class Notice:
+class MonitorNotice:
     """What a webhook is sent: a monitor's transition at a time (epoch seconds)."""
 
     monitor: Monitor
@@ -219,7 +219,7 @@ class Deliverer:
         """The log as JSON values."""
         return [asdict(delivery) for delivery in self.log]
 
-    def send(self, hook: Mapping[str, Any], notice: Notice, custom: Mapping[str, str]) -> None:
+    def send(self, hook: Mapping[str, Any], notice: MonitorNotice, custom: Mapping[str, str]) -> None:
         """Start one delivery; `custom` are the account's custom variables with their values, secret ones too."""
         variables = {**notice.variables(), **custom}
         body = substitute(hook["payload"] or "", variables, in_json=True)

@@ -351,3 +351,27 @@ def test_the_monitors_are_looked_at_by_themselves(flipper: FlipperStandIn, wait_
         monitor(datadog)
         wait_until(lambda: control(datadog.url, "GET", "/monitors")[0]["overall_state"] == "OK")
     wait_until(lambda: "monitors" not in {thread.name for thread in threading.enumerate()})
+
+
+def test_an_alert_with_a_recovery_threshold_goes_on_until_it_is_clearly_back(
+    flipper: FlipperStandIn, datadog: DatadogStandIn, clock: Clock
+) -> None:
+    monitor(datadog, thresholds={"critical": 8, "critical_recovery": 5})
+    flipper.set_gates(FLAG, percentage_of_actors=100)
+    datadog.change("download", new_error_rate=0.2)
+    assert [after(datadog, clock) for _ in range(2)][-1] is MonitorState.ALERT
+    datadog.change("download", new_error_rate=0.065)
+    assert [after(datadog, clock) for _ in range(2)] == [MonitorState.ALERT] * 2
+    datadog.change("download", new_error_rate=0.01)
+    assert [after(datadog, clock) for _ in range(2)][-1] is MonitorState.OK
+
+
+def test_a_minute_lasts_as_long_as_it_is_told(flipper: FlipperStandIn, datadog: DatadogStandIn, clock: Clock) -> None:
+    """With a minute of two seconds, a window of five minutes that ends a minute ago ends two seconds ago."""
+    datadog.minute_seconds = 2
+    query = f"sum(last_5m):{TOTAL} > 0"
+    monitor(datadog, query, thresholds={"critical": 0}, evaluation_delay=60)
+    assert after(datadog, clock, 1) is MonitorState.ALERT
+    datadog.change("download", per_second=0)
+    assert after(datadog, clock, 11) is MonitorState.ALERT
+    assert after(datadog, clock, 2) is MonitorState.NO_DATA

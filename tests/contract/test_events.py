@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,17 @@ import yaml
 from local.datadog_standin.webhooks import substitute
 from local.stack import webhook_payload
 from rampart.adapters.items import event_of_image
-from rampart.adapters.trigger import Trigger, request_of_execution, request_of_message, trigger_of
 from rampart.alert.payload import read_alert
+from rampart.entry.trigger import Trigger, request_of_execution, request_of_message, trigger_of
 from rampart.plan.model import Plan
 from rampart.rollout.gate import DecisionKind
 from rampart.rollout.prepare import Resume
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import EventKind
+from rampart_cli.datadog.wanted import alert_payload
 
 EVENTS = Path(__file__).parents[2] / "events"
-README = EVENTS.parent / "README.md"
+RUNBOOK = EVENTS.parent / "docs" / "operating.md"
 ROLLOUT = "claim-letters-lighthouse"
 USED_BY_OTHER_TESTS = {
     "decision-approve.json",  # the end-to-end tests decide with these
@@ -56,9 +58,10 @@ def test_the_webhooks_body_is_understood_alone_and_inside_the_gateways_event() -
     assert trigger_of(event) is Trigger.ALERT
 
 
-def test_the_readmes_payload_is_used_everywhere_and_has_its_title_last() -> None:
-    payload = payload_of_the_readme()
+def test_the_runbooks_payload_is_used_everywhere_and_has_its_title_last() -> None:
+    payload = payload_of_the_runbook()
     used = webhook_payload("cst_claim_letters_use_lighthouse_api_provider")
+    assert alert_payload("cst_claim_letters_use_lighthouse_api_provider") == used
 
     assert list(json.loads(payload).items()) == list(used.items())
     assert list(used)[-1] == "title"
@@ -67,7 +70,7 @@ def test_the_readmes_payload_is_used_everywhere_and_has_its_title_last() -> None
 
 @pytest.mark.parametrize("title", ["down", 'index "letters"', "two\nlines", "\\", '<a href="x">', '", "flags": "x'])
 @pytest.mark.parametrize("in_json", [True, False], ids=["escaped", "as it is"])
-def test_the_readmes_payload_is_read_with_and_without_escaping(title: str, in_json: bool) -> None:
+def test_the_runbooks_payload_is_read_with_and_without_escaping(title: str, in_json: bool) -> None:
     told = {
         "ALERT_TRANSITION": "Triggered",
         "ALERT_ID": "4711",
@@ -76,14 +79,14 @@ def test_the_readmes_payload_is_read_with_and_without_escaping(title: str, in_js
         "EVENT_TITLE": title,
     }
 
-    alert = read_alert(substitute(payload_of_the_readme(), told, in_json=in_json))
+    alert = read_alert(substitute(payload_of_the_runbook(), told, in_json=in_json))
 
     assert (alert.transition, alert.monitor, alert.date) == ("Triggered", "4711", 1_795_446_300_000)
     assert "cst_claim_letters_use_lighthouse_api_provider" in alert.flags
 
 
-def payload_of_the_readme() -> str:
-    [payload] = re.findall(r"```json\n(.*?)```", README.read_text(), re.DOTALL)
+def payload_of_the_runbook() -> str:
+    [payload] = re.findall(r"```json\n(.*?)```", RUNBOOK.read_text(), re.DOTALL)
     return str(payload)
 
 
@@ -111,7 +114,7 @@ def test_an_executions_end_is_understood() -> None:
     event = sample("rollback-execution.json")
 
     assert trigger_of(event) is Trigger.EXECUTION
-    request = request_of_execution(event)
+    request = request_of_execution(event, datetime(2026, 3, 10, 14, tzinfo=UTC))
     assert request is not None
     assert request.rollout == ROLLOUT
     assert request.execution == event["detail"]["executionArn"]

@@ -95,3 +95,9 @@ def test_whoever_silences_a_tool_says_why() -> None:
 )
 def test_a_reason_is_told_from_the_silencing_itself(line: str, *, explained: bool) -> None:
     assert [found for _, found in silencings(line)] == [explained]
+
+
+def test_every_target_that_the_makefile_names_has_a_rule() -> None:
+    written = (ROOT / "Makefile").read_text()
+    [phony] = re.findall(r"^\.PHONY: (.+)$", written, re.MULTILINE)
+    assert {name for name in phony.split() if not re.search(rf"^{name}:", written, re.MULTILINE)} == set()

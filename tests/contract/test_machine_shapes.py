@@ -37,7 +37,9 @@ ASKING = Asking(
     lapses=NOW,
     seconds=60,
 )
-ADVANCES = [AdvanceResult(outcome, attempt=1) for outcome in AdvanceOutcome]
+WHY = {AdvanceOutcome.ASTRAY: "the flag is at 5%"}
+"""What is always said of an attempt that ends before it began."""
+ADVANCES = [AdvanceResult(outcome, attempt=1, why=WHY.get(outcome)) for outcome in AdvanceOutcome]
 """Of a rollout without a record too: what is not known is None, and never missing."""
 ANSWERS: Mapping[str, list[Shape]] = {
     "Prepare": [

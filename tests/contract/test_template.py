@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
+from datadog_api_client import Configuration
 
-from rampart.adapters import settings
+from rampart.entry import settings
 from rampart.plan.model import LAPSE_EVENTS
 from rampart.rollout.notify import LEASE, WAIT
 
@@ -39,6 +40,12 @@ def actions(resource: dict[str, Any]) -> set[str]:
         action = statement["Action"]
         found |= {action} if isinstance(action, str) else set(action)
     return found
+
+
+def test_the_template_knows_every_site_that_datadogs_client_knows(template: dict[str, Any]) -> None:
+    [settings, *_] = Configuration().get_host_settings()  # type: ignore[no-untyped-call]  # untyped
+    sites = settings["variables"]["site"]["enum_values"]
+    assert set(template["Parameters"]["DatadogSite"]["AllowedValues"]) == set(sites)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

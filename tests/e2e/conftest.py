@@ -21,7 +21,7 @@ from tests.e2e.rollouts import Rollout
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    with running_stack(scenario(), {}, retry_seconds=2.0, looks_per_minute=60) as running:
+    with running_stack(scenario(), {}, retry_seconds=2.0, minute_seconds=1.0, looks_per_minute=60) as running:
         ended = threading.Event()
         threading.Thread(target=_tick, args=(running, ended), daemon=True).start()
         yield running
@@ -50,7 +50,7 @@ def new_rollout(stack: LocalStack) -> Iterator[Callable[..., Rollout]]:
         name = f"letters-{next(_numbers)}"
         flag = name.replace("-", "_")
         stack.flipper.set_gates(flag, percentage_of_actors=0)
-        plan = compressed(yaml.safe_load((ROOT / "events/claim-letters.yaml").read_text()), 0)
+        plan = compressed(yaml.safe_load((ROOT / "events/claim-letters.yaml").read_text()))
         quick = {"lag": "1s", "stages": [{**stage, "hold": "5s"} for stage in plan["stages"]]}
         made.append(Rollout(stack, {**plan, **quick, "rollout": name, "flags": [flag], "monitors": [], **changes}))
         return made[-1]

@@ -58,7 +58,7 @@ def test_a_rollback_that_flipper_refuses_completes_when_flipper_is_back(
     rollout.ended(Status.ROLLED_BACK)
     assert rollout.percentage == 0
     [done] = rollout.events(EventKind.ROLLED_BACK)
-    assert "read at 0%" in done.message
+    assert "is at 0% (verified)" in done.message
     assert len(rollout.events(EventKind.ROLLING_BACK)) == 1
 
 

@@ -17,20 +17,31 @@ from local.flipper_standin import FlipperStandIn
 from local.standin import StandIn
 from rampart.adapters import items
 from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer
+from rampart.adapters.change_calendars import SsmChangeCalendars
 from rampart.adapters.datadog import DatadogMetricSource
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.adapters.flipper import FlipperFlagStore, Timeouts
+from rampart.adapters.policy_file import S3Policy
 from rampart.adapters.queue import LambdaRollbackCaller, SqsRollbackQueue
 from rampart.adapters.secrets import AlertTokens, Secret, SecretsManagerSecrets
 from rampart.adapters.stepfunctions import StepFunctionsGates
-from rampart.alert.endpoint import AlertEndpoint
+from rampart.entry.endpoint import AlertEndpoint
 from rampart.errors import RampartError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate
+from rampart.rollout.freeze import ChangeCalendars
 from rampart.rollout.gate import GateKind
 from rampart.rollout.notify import LEASE, Notify
-from rampart.rollout.ports import Announcer, FlagStore, Gates, MetricSource, RollbackCaller, RollbackQueue
+from rampart.rollout.ports import (
+    Announcer,
+    FlagStore,
+    Gates,
+    MetricSource,
+    PolicySource,
+    RollbackCaller,
+    RollbackQueue,
+)
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Event, EventKind
@@ -40,8 +51,8 @@ from tests.table import create_table
 from tests.unit.rollout.world import EXECUTION, FLAG, PLAN, ROLLOUT, World
 
 FUNCTIONS: dict[str, Sequence[str]] = {
-    "prepare": ("Flipper", "Datadog", "DynamoDB", "Secrets Manager"),
-    "advance": ("Flipper", "Datadog", "DynamoDB", "Secrets Manager"),
+    "prepare": ("Flipper", "Datadog", "DynamoDB", "Secrets Manager", "Systems Manager", "S3"),
+    "advance": ("Flipper", "Datadog", "DynamoDB", "Secrets Manager", "Systems Manager"),
     "evaluate": ("Flipper", "Datadog", "DynamoDB", "Step Functions", "Lambda", "Secrets Manager"),
     "rollback": ("Flipper", "DynamoDB", "Step Functions", "SQS", "Secrets Manager"),
     "notify": ("DynamoDB", "SNS", "EventBridge", "Datadog", "Secrets Manager"),
@@ -72,6 +83,8 @@ class Parts:
     queue: RollbackQueue
     caller: RollbackCaller
     tokens: AlertTokens
+    calendars: ChangeCalendars
+    policy: PolicySource | None
     announcers: list[Announcer]
 
 
@@ -113,6 +126,8 @@ class Scene:
             queue=self.world.queue,
             caller=self.world.queue,
             tokens=AlertTokens(FixedSecret(SECRET)),
+            calendars=self.world.calendars,
+            policy=None,
             announcers=list(self.announcers),
         )
 
@@ -142,17 +157,30 @@ class Scene:
                 return replace(parts, queue=SqsRollbackQueue(self.outside.url, client("sqs")))
             case "Lambda":
                 return replace(parts, caller=LambdaRollbackCaller("rollback", client("lambda")))
-            case "SNS":
-                topic = TopicAnnouncer("arn:aws:sns:us-east-1:1:rampart", client("sns"))
-                return replace(parts, announcers=[topic, *parts.announcers[1:]])
-            case "EventBridge":
-                bus = BusAnnouncer("rampart", client("events"))
-                return replace(parts, announcers=[parts.announcers[0], bus, parts.announcers[2]])
+            case "SNS" | "EventBridge":
+                return self._with_channel(parts, system, client)
+            case "Systems Manager" | "S3":
+                return self._with_change_control(parts, system, client)
         secret = SecretsManagerSecrets(client("secretsmanager")).named("rampart")
         flags = FlipperFlagStore(self.flipper.api, secret)
         return replace(
             self._with_datadog(parts, secret, deadline), flags=flags, metrics=parts.metrics, tokens=AlertTokens(secret)
         )
+
+    @staticmethod
+    def _with_channel(parts: Parts, system: str, client: Callable[[str], Any]) -> Parts:
+        topic, bus, datadog = parts.announcers
+        if system == "SNS":
+            topic = TopicAnnouncer("arn:aws:sns:us-east-1:1:rampart", client("sns"))
+        else:
+            bus = BusAnnouncer("rampart", client("events"))
+        return replace(parts, announcers=[topic, bus, datadog])
+
+    @staticmethod
+    def _with_change_control(parts: Parts, system: str, client: Callable[[str], Any]) -> Parts:
+        if system == "S3":
+            return replace(parts, policy=S3Policy("s3://policies/policy.yaml", client("s3")))
+        return replace(parts, calendars=SsmChangeCalendars(["arn:aws:ssm:us-east-1:1:document/c"], client("ssm")))
 
     def _with_datadog(self, parts: Parts, secret: Secret, deadline: float) -> Parts:
         metrics = DatadogMetricSource("datadoghq.com", secret, url=self.outside.url, deadline_seconds=deadline)
@@ -209,13 +237,26 @@ def _at_gate(scene: Scene, system: str) -> None:
 
 
 def _prepare(scene: Scene, parts: Parts) -> str:
-    use_case = Prepare(store=parts.store, flags=parts.flags, metrics=parts.metrics, clock=scene.world.clock)
+    use_case = Prepare(
+        store=parts.store,
+        flags=parts.flags,
+        metrics=parts.metrics,
+        calendars=parts.calendars,
+        policy=parts.policy,
+        clock=scene.world.clock,
+    )
     outcome = use_case(PLAN, EXECUTION).to_wire()
     return f"refused: {outcome['error']}" if outcome["outcome"] == "refused" else str(outcome["outcome"])
 
 
 def _advance(scene: Scene, parts: Parts) -> str:
-    use_case = Advance(store=parts.store, flags=parts.flags, metrics=parts.metrics, clock=scene.world.clock)
+    use_case = Advance(
+        store=parts.store,
+        flags=parts.flags,
+        metrics=parts.metrics,
+        calendars=parts.calendars,
+        clock=scene.world.clock,
+    )
     gate = scene.world.store.gates[ROLLOUT].id
     return use_case(rollout=ROLLOUT, attempt=1, execution=EXECUTION, gate=gate).outcome.value
 

@@ -74,6 +74,8 @@ class Outside(StandIn[None]):
                 f"https://dynamodb.{REGION}.amazonaws.com/", data=request.body, headers=request.headers, timeout=10
             )
             return HttpAnswer(done.status_code, done.content.decode(), done.headers.get("content-type", ""))
+        if service == "s3":
+            return HttpAnswer(200, _POLICY, "application/octet-stream")
         if service == "sns":
             return HttpAnswer(200, _PUBLISHED, "text/xml")
         return HttpAnswer(200, _WELL.get(service, {"data": {"attributes": {}}}))
@@ -95,7 +97,9 @@ _WELL: Mapping[str, Any] = {
     "sqs": {"MessageId": "m-1", "MD5OfMessageBody": "0" * 32},
     "events": {"FailedEntryCount": 0, "Entries": [{"EventId": "e-1"}]},
     "lambda": {},
+    "ssm": {"State": "OPEN"},
 }
+_POLICY = "policy: portfolio\nrules: [{fewest_stages: 1, reason: A plan has stages}]\n"
 _PUBLISHED = (
     '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>m-1</MessageId>'
     "</PublishResult><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></PublishResponse>"

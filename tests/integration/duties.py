@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +25,8 @@ from moto.sns.models import sns_backends
 
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.flipper_standin import FlipperStandIn
-from rampart.adapters import dynamodb, items, wiring
+from rampart.adapters import dynamodb, items
+from rampart.entry.wiring import Wiring
 from rampart.plan.model import Plan
 from rampart.rollout.gate import OpenGate
 from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
@@ -41,10 +42,15 @@ MONITOR = {
     "query": "sum(last_5m):sum:blanks.errors{*}.as_count() > 1000000",
     "message": "{{#is_alert}}@webhook-rampart-letters{{/is_alert}}",
 }
+POLICY = b"{policy: letters, rules: [{fewest_stages: 1, reason: A plan has stages}]}"
 Story = dict[str, Any]
 """What was seen of a run, without its times."""
 _MINUTE = 60
 _HOURS_OF_DATA = 4
+CALENDAR = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/changes"
+"""The organization's change calendar, which is open."""
+CHANGE_CONTROL = {"ChangeCalendars": CALENDAR, "PolicyUri": "s3://policies/policy.yaml"}
+"""The parameters without which functions need fewer permissions."""
 
 
 def scenario(now: float) -> Scenario:
@@ -90,12 +96,14 @@ class World:
     queue: Any
     queue_url: str
     now: datetime
+    wiring: Wiring = field(default_factory=Wiring)
+    """The functions' own parts, made inside of the guard."""
 
     def call(self, function: str, event: Mapping[str, Any]) -> Any:
         """Call a function's handler; its answer, or the name of what it raised."""
         handler = importlib.import_module(f"functions.{function}.app").lambda_handler
         try:
-            return handler(event, Context())
+            return handler(event, Context(), wiring=self.wiring)
         except Exception as error:  # noqa: BLE001 -- whatever comes out of a handler is how it ended
             return f"raised {type(error).__name__}"
 
@@ -189,6 +197,7 @@ def plan_of(rollout: str, metric: str = "letters") -> dict[str, Any]:
     """A plan for one flag, which is named as the rollout is."""
     return {
         "rollout": rollout,
+        "title": f"The letters of {rollout}",
         "owner": "benefits-management-tools",
         "flags": [rollout],
         "timezone": "America/New_York",
@@ -234,13 +243,15 @@ def advance(world: World) -> Story:
 
 
 def evaluate(world: World) -> Story:
-    """Look at rollouts: one whose hold is over, one that bakes, one that fails, one that was moved, a dead one."""
+    """Look at rollouts: one whose hold is over, one that bakes, fails, was moved, is dead, or is over."""
     world.begin("asks")
     world.begin("bakes", hold_ends=world.now + timedelta(hours=1))
     world.begin("fails", metric="blanks")
     world.begin("moved")
     world.flipper.set_gates("moved", percentage_of_actors=50)
     world.begin("dead", gate=None)
+    world.begin("over", 100, status=Status.COMPLETED, gate=None)
+    world.flipper.set_gates("over", percentage_of_actors=0)
     return {"tick": world.call("evaluate", {"time": "now"})}
 
 
@@ -267,7 +278,8 @@ def rollback(world: World) -> Story:
 
 
 def notify(world: World) -> Story:
-    """Tell of one event on every channel."""
+    """Tell people about one event on every channel, with the name that its plan gives it."""
+    world.begin("told")
     event = Event(at=world.now, kind=EventKind.ADVANCED, rollout="told", attempt=1, message="told read at 1%")
     item = items.to_item(items.event_attributes(event, "1"))
     world.tables.put_item(TableName="Table", Item=item)
@@ -286,7 +298,7 @@ DUTIES: dict[str, Callable[[World], Story]] = {
 
 def run(function: str, allowed: Sequence[Permission], flipper: FlipperStandIn, datadog: DatadogStandIn) -> Story:
     """Let a function do all its duties with these permissions, in a world of its own, and tell what was seen."""
-    template = Template(FlipperUrl=flipper.api, DatadogUrl=datadog.url)
+    template = Template(FlipperUrl=flipper.api, DatadogUrl=datadog.url, **CHANGE_CONTROL)
     guard = Guard(template, list(allowed))
     flipper.state.gates.clear()
     datadog.state.events.posted.clear()
@@ -323,11 +335,8 @@ def _aws(guard: Guard, environment: dict[str, str]) -> Iterator[tuple[Any, Any, 
         events.register("before-parameter-build", guard)
         events.register("before-call.sfn", _answer_of_machines)
         events.register("before-call.lambda.Invoke", _answer_of_lambda)
-        _forget_clients()
-        try:
-            yield tables, queue, url
-        finally:
-            _forget_clients()
+        events.register("before-call.ssm.GetCalendarState", _answer_of_calendars)
+        yield tables, queue, url
 
 
 def _build(tables: Any, queue: Any) -> str:
@@ -341,6 +350,8 @@ def _build(tables: Any, queue: Any) -> str:
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(value))
     boto3.client("sns").create_topic(Name="Topic")
     boto3.client("events").create_event_bus(Name="Bus")
+    boto3.client("s3").create_bucket(Bucket="policies")
+    boto3.client("s3").put_object(Bucket="policies", Key="policy.yaml", Body=POLICY)
     return str(queue.create_queue(QueueName="RollbackQueue")["QueueUrl"])
 
 
@@ -354,8 +365,5 @@ def _answer_of_lambda(**_: object) -> tuple[SimpleNamespace, Story]:
     return SimpleNamespace(status_code=202), {}
 
 
-def _forget_clients() -> None:
-    """Let `wiring` make everything again."""
-    for each in vars(wiring).values():
-        if hasattr(each, "cache_clear"):
-            each.cache_clear()
+def _answer_of_calendars(**_: object) -> tuple[SimpleNamespace, Story]:
+    return SimpleNamespace(status_code=200), {"State": "OPEN"}

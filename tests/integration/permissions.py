@@ -58,6 +58,7 @@ class Template:
     def __init__(self, **parameters: str) -> None:
         document = cfn_yaml.load(str(TEMPLATE))
         self.resources: Mapping[str, Any] = document["Resources"]
+        self._conditions: Mapping[str, Any] = document["Conditions"]
         self._globals: Mapping[str, Any] = document["Globals"]["Function"]
         self._parameters = {
             name: str(each.get("Default", "")) for name, each in document["Parameters"].items()
@@ -69,7 +70,7 @@ class Template:
         return f"arn:aws:{suffix}"
 
     def resolve(self, value: Any) -> str:
-        """What CloudFormation makes of a value: text, Ref, GetAtt of an ARN, or Sub."""
+        """What CloudFormation makes of a value: text, Ref, GetAtt of an ARN, If, Join, or Sub."""
         match value:
             case str():
                 return value
@@ -77,9 +78,27 @@ class Template:
                 return self._ref(name)
             case {"Fn::GetAtt": [str(name), "Arn"]}:
                 return self.arn(name)
+            case {"Fn::If": [str(name), then, otherwise]}:
+                return self.resolve(then if self._holds(self._conditions[name]) else otherwise)
+            case {"Fn::Join": [str(between), values]}:
+                return between.join(map(self.resolve, _as_list(values)))
+            case {"Fn::Select": [index, {"Fn::Split": [str(between), whole]}]}:
+                # CloudFormation resolves only the branch that is taken.
+                return self.resolve(whole).split(between)[int(index)]
+            case {"Fn::Sub": [str(text), {**names}]}:
+                known = {name: self.resolve(each) for name, each in names.items()}
+                return _SUBSTITUTED.sub(lambda match: known.get(match[1]) or self._substitute(match[1]), text)
             case {"Fn::Sub": str(text)}:
                 return _SUBSTITUTED.sub(lambda match: self._substitute(match[1]), text)
         raise NotImplementedError(f"the template says {value!r}: teach this module to read it")
+
+    def _holds(self, condition: Any) -> bool:
+        match condition:
+            case {"Fn::Not": [inner]}:
+                return not self._holds(inner)
+            case {"Fn::Equals": [one, other]}:
+                return self.resolve(one) == self.resolve(other)
+        raise NotImplementedError(f"the template has the condition {condition!r}: teach this module to read it")
 
     def _ref(self, name: str) -> str:
         if name in _PSEUDO:
@@ -188,6 +207,10 @@ NEEDS: dict[tuple[str, str], Needs] = {
         ("stepfunctions", name): _one(f"states:{name}", lambda _: "*")
         for name in ("SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat")
     },
+    ("s3", "GetObject"): _one("s3:GetObject", lambda call: f"arn:aws:s3:::{call['Bucket']}/{call['Key']}"),
+    ("ssm", "GetCalendarState"): lambda _, call: (
+        Permission("ssm:GetCalendarState", calendar) for calendar in call["CalendarNames"]
+    ),
     ("stepfunctions", "DescribeExecution"): _one("states:DescribeExecution", lambda call: call["executionArn"]),
     ("stepfunctions", "StartExecution"): _one("states:StartExecution", lambda call: call["stateMachineArn"]),
     ("lambda", "Invoke"): _one("lambda:InvokeFunction", _function),

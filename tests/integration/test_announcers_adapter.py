@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import boto3
@@ -12,8 +13,9 @@ from botocore.stub import Stubber
 
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn
 from local.faults import Fault, FaultKind
-from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer, body_of, subject_of
+from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer, subject_of
 from rampart.errors import AnnouncementError
+from rampart.rollout.notice import Level, Notice, notice_of
 from rampart.rollout.state import Event, EventKind
 from tests.doubles import FixedSecret
 
@@ -36,25 +38,17 @@ def rolled_back(happened: Happened) -> Event:
     )
 
 
-def test_a_body_tells_people_what_happened(rolled_back: Event) -> None:
-    assert body_of(ID, rolled_back).splitlines() == [
-        "letters_web read at 0%: the monitor fired",
-        "",
-        "Rollout: claim-letters, attempt 1",
-        "When: 2026-11-23 20:33:12 UTC",
-        "Who: rampart",
-        "Stage: 1",
-        "Monitor: 42",
-        'Left open: ["actor tester"]',
-        f"Event: {ID}",
-    ]
+def notice(event: Event, level: Level = Level.ACT) -> Notice:
+    """What people are told about an event, with its level."""
+    return replace(notice_of(ID, event, None, None, event.at), level=level)
 
 
 def test_a_subject_is_what_sns_takes(happened: Happened, rolled_back: Event) -> None:
-    assert subject_of(rolled_back) == "claim-letters: rolled back at 0%"
-    long = subject_of(happened(rollout="r" * 120))
+    assert subject_of(notice(rolled_back)) == "ROLLED BACK to 0%: claim-letters"
+    assert subject_of(replace(notice(rolled_back), subject="50% → 0%")) == "50% -> 0%"
+    long = subject_of(notice(happened(rollout="r" * 120)))
     assert len(long) == 100
-    odd = subject_of(happened(rollout="brieven-één\nBcc: x"))
+    odd = subject_of(notice(happened(rollout="brieven-één\nBcc: x")))
     assert odd.isascii()
     assert odd.isprintable()
 
@@ -67,23 +61,30 @@ def test_a_topic_is_told_with_attributes_to_filter_by(aws: None, rolled_back: Ev
     filter_policy = {"FilterPolicy": json.dumps({"kind": ["rolled_back"]})}
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=filter_policy)
     announcer = TopicAnnouncer(topic, sns)
-    announcer.announce(ID, rolled_back)
-    announcer.announce(ID, rolled_back.model_copy(update={"kind": EventKind.ADVANCED}))
+    announcer.announce(notice(rolled_back))
+    announcer.announce(notice(rolled_back.model_copy(update={"kind": EventKind.ADVANCED})))
     messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     (told,) = [json.loads(message["Body"]) for message in messages]
-    assert told["Subject"] == "claim-letters: rolled back at 0%"
-    assert told["Message"] == body_of(ID, rolled_back)
+    assert told["Subject"] == "ROLLED BACK to 0%: claim-letters"
+    assert told["Message"] == notice(rolled_back).text
+    assert told["MessageAttributes"]["level"]["Value"] == "act"
+
+
+def test_what_needs_no_person_is_no_message_to_people(rolled_back: Event) -> None:
+    TopicAnnouncer("arn:aws:sns:us-east-1:1:rampart", None).announce(notice(rolled_back, Level.LOG))  # type: ignore[arg-type]  # nothing is sent
 
 
 def test_a_topic_that_is_gone_was_not_told(aws: None, rolled_back: Event) -> None:
     gone = "arn:aws:sns:us-east-1:123456789012:gone"
     with pytest.raises(AnnouncementError, match=r"topic was not told.*NotFound"):
-        TopicAnnouncer(gone, boto3.client("sns")).announce(ID, rolled_back)
+        TopicAnnouncer(gone, boto3.client("sns")).announce(notice(rolled_back))
 
 
 def test_a_bus_is_told_the_whole_event(aws: None, rolled_back: Event) -> None:
     events: EventBridgeClient = boto3.client("events")
-    detail = json.dumps({"event_id": ID} | rolled_back.model_dump(mode="json"))
+    told = notice(rolled_back)
+    more = {"level": "act", "subject": told.subject, "text": told.text}
+    detail = json.dumps({"event_id": ID} | rolled_back.model_dump(mode="json") | more)
     entry = {
         "Source": "rampart",
         "DetailType": "rolled_back",
@@ -94,8 +95,11 @@ def test_a_bus_is_told_the_whole_event(aws: None, rolled_back: Event) -> None:
     with Stubber(events) as stubber:
         answer = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
         stubber.add_response("put_events", answer, {"Entries": [entry]})
-        BusAnnouncer("rampart", events).announce(ID, rolled_back)
-    assert Event.model_validate({k: v for k, v in json.loads(detail).items() if k != "event_id"}) == rolled_back
+        BusAnnouncer("rampart", events).announce(notice(rolled_back))
+    assert (
+        Event.model_validate({k: v for k, v in json.loads(detail).items() if k not in {"event_id", *more}})
+        == rolled_back
+    )
 
 
 def test_a_bus_that_did_not_take_an_event_was_not_told(aws: None, rolled_back: Event) -> None:
@@ -105,7 +109,7 @@ def test_a_bus_that_did_not_take_an_event_was_not_told(aws: None, rolled_back: E
         answer = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
         stubber.add_response("put_events", answer)
         with pytest.raises(AnnouncementError, match="ThrottlingException"):
-            BusAnnouncer("rampart", events).announce(ID, rolled_back)
+            BusAnnouncer("rampart", events).announce(notice(rolled_back))
 
 
 def test_a_bus_that_refuses_was_not_told(aws: None, rolled_back: Event) -> None:
@@ -113,24 +117,44 @@ def test_a_bus_that_refuses_was_not_told(aws: None, rolled_back: Event) -> None:
     with Stubber(events) as stubber:
         stubber.add_client_error("put_events", "AccessDeniedException")
         with pytest.raises(AnnouncementError, match="AccessDeniedException"):
-            BusAnnouncer("rampart", events).announce(ID, rolled_back)
+            BusAnnouncer("rampart", events).announce(notice(rolled_back))
 
 
 def test_datadog_is_told_with_tags_for_its_dashboards(rolled_back: Event) -> None:
     with DatadogStandIn(tick_seconds=0) as datadog:
-        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(ID, rolled_back)
-        (told,) = [request["body"] for request in datadog.requests]
-    assert told["title"] == "claim-letters: rolled back at 0%"
+        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(notice(rolled_back))
+        (told,) = [request["body"] for request in datadog.requests if request["path"] == "/api/v1/events"]
+    assert told["title"] == "ROLLED BACK to 0%: claim-letters"
     assert {"rollout:claim-letters", "kind:rolled_back"} <= set(told["tags"])
     assert told["alert_type"] == "error"
     assert "letters_web read at 0%" in told["text"]
 
 
+def test_datadog_is_told_the_percentage_as_a_gauge_for_its_dashboards(rolled_back: Event) -> None:
+    with DatadogStandIn(tick_seconds=0) as datadog:
+        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(notice(rolled_back))
+        (series,) = datadog.state.series.submitted
+    assert (series["metric"], series["type"]) == ("rampart.flag.percent", 3)
+    assert series["points"] == [{"timestamp": int(rolled_back.at.timestamp()), "value": 0.0}]
+    assert "rollout:claim-letters" in series["tags"]
+
+
+def test_an_event_that_was_not_told_is_told_again_and_never_twice(rolled_back: Event) -> None:
+    """A point that comes twice is one point, an event that comes twice is two: so the event goes last."""
+    with DatadogStandIn(tick_seconds=0) as datadog:
+        announcer = DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url)
+        datadog.faults.add(Fault(kind=FaultKind.STATUS, status=500, path="/api/v2/series", times=1))
+        with pytest.raises(AnnouncementError):
+            announcer.announce(notice(rolled_back))
+        announcer.announce(notice(rolled_back))
+        assert len(datadog.state.events.posted) == 1
+
+
 def test_a_long_event_is_cut_to_what_datadog_takes(happened: Happened) -> None:
     with DatadogStandIn(tick_seconds=0) as datadog:
         long = happened(message="m" * 9000, rollout="r" * 200)
-        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(ID, long)
-        (told,) = [request["body"] for request in datadog.requests]
+        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(notice(long))
+        (told,) = [request["body"] for request in datadog.requests if request["path"] == "/api/v1/events"]
     assert (len(told["title"]), len(told["text"])) == (100, 4000)
 
 
@@ -145,8 +169,8 @@ def test_a_long_event_is_cut_to_what_datadog_takes(happened: Happened) -> None:
 )
 def test_datadog_shows_how_bad_it_is(happened: Happened, kind: EventKind, shown: str) -> None:
     with DatadogStandIn(tick_seconds=0) as datadog:
-        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(ID, happened(kind))
-        assert datadog.requests[0]["body"]["alert_type"] == shown
+        DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(notice(happened(kind)))
+        assert datadog.requests[-1]["body"]["alert_type"] == shown
 
 
 @pytest.mark.parametrize("fault", [Fault(kind=FaultKind.STATUS, status=403), Fault(kind=FaultKind.REFUSE)])
@@ -154,4 +178,4 @@ def test_a_datadog_that_does_not_take_an_event_was_not_told(rolled_back: Event, 
     with DatadogStandIn(tick_seconds=0) as datadog:
         datadog.faults.add(fault)
         with pytest.raises(AnnouncementError, match="Datadog was not told"):
-            DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(ID, rolled_back)
+            DatadogAnnouncer("datadoghq.com", KEYS, url=datadog.url).announce(notice(rolled_back))

@@ -33,8 +33,8 @@ class Decisions:
     table: Any
     arn: str
 
-    def gate(self, **changes: Any) -> str:
-        """Open a gate of a rollout of its own; the rollout's name."""
+    def gate(self, *, status: str = "live", waits_at: str | None = None, **changes: Any) -> str:
+        """Open a gate of a rollout of its own, which waits there unless it is told to wait elsewhere; its name."""
         rollout = f"letters-{next(_numbers)}"
         question = {"evaluation": "e-1", "verdict": "pass", "unmet": [], "reported": {}}
         gate = {
@@ -51,6 +51,8 @@ class Decisions:
         given = items.rollout_key(rollout, "GATE") | gate | changes
         item = {name: value for name, value in given.items() if value is not None}
         self.table.put_item(TableName=TABLE, Item=items.to_item(item))
+        record = {"status": status, "gate": {"id": waits_at or item["id"]}}
+        self.table.put_item(TableName=TABLE, Item=items.to_item(items.rollout_key(rollout, "STATE") | record))
         return rollout
 
     def decide(self, rollout: str, **changes: Any) -> str:
@@ -69,19 +71,26 @@ class Decisions:
             time.sleep(0.05)
         pytest.fail(f"waited {PATIENCE_SECONDS} s in vain for the decision's end")
 
+    def has_events(self, rollout: str) -> bool:
+        """Whether anything was recorded to have happened."""
+        return bool(self._events(rollout))
+
     def is_answered(self, rollout: str) -> bool:
         found = self.table.get_item(TableName=TABLE, Key=items.to_item(items.rollout_key(rollout, "GATE")))
         return "answer" in found["Item"]
 
     def told(self, rollout: str) -> tuple[str, dict[str, Any]]:
         """What the record says of the answer, in words and in its details."""
+        [event] = map(items.to_attributes, self._events(rollout))
+        return str(event["message"]), json.loads(event["details"])
+
+    def _events(self, rollout: str) -> list[Any]:
         found = self.table.query(
             TableName=TABLE,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :event)",
             ExpressionAttributeValues=items.to_item({":pk": f"ROLLOUT#{rollout}", ":event": "EVENT#"}),
         )
-        [event] = map(items.to_attributes, found["Items"])
-        return str(event["message"]), json.loads(event["details"])
+        return list(found["Items"])
 
 
 def text(later: timedelta) -> str:
@@ -143,6 +152,34 @@ def test_an_answer_that_does_not_fit_the_gate_is_refused_without_a_trace(
 
 def test_where_nobody_waits_there_is_nothing_to_answer(decisions: Decisions) -> None:
     assert decisions.decide("letters-of-no one") == "NoGate"
+
+
+@pytest.mark.parametrize("decision", ["approve", "override"])
+@pytest.mark.parametrize("status", ["halted", "rolled_back", "completed", "abandoned"])
+def test_an_answer_after_the_rollout_is_over_is_refused_and_leaves_no_trace(
+    decisions: Decisions, status: str, decision: str
+) -> None:
+    rollout = decisions.gate(status=status)
+    ended = decisions.end(rollout, decision=decision)
+    assert ended["error"] == "NotLive"
+    assert f"is {status.replace('_', ' ')}, so there is nothing to approve" in ended["cause"]
+    assert not decisions.is_answered(rollout)
+    assert not decisions.has_events(rollout)
+
+
+def test_an_answer_at_a_gate_that_the_rollout_has_left_is_refused_and_leaves_no_trace(decisions: Decisions) -> None:
+    rollout = decisions.gate(waits_at="a1-s1-2")
+    assert decisions.decide(rollout) == "NobodyWaits"
+    assert not decisions.is_answered(rollout)
+    assert not decisions.has_events(rollout)
+
+
+def test_the_write_itself_refuses_an_answer_where_no_one_waits() -> None:
+    """A rollback may come between the look and the write: no state of the machine can see it."""
+    states = json.loads((ministack.ROOT / "functions" / "decision.asl.json").read_text())["States"]
+    check = states["TakeAnswer"]["Arguments"]["TransactItems"][0]["ConditionCheck"]
+    assert check["Key"]["sk"] == {"S": "STATE"}
+    assert check["ConditionExpression"] == "#status = :live AND #gate.#id = :gate"
 
 
 def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> None:

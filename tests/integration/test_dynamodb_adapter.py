@@ -20,7 +20,7 @@ from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import ConflictError, StoreError
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.notify import Turn
-from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState
+from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState, Status
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -59,7 +59,19 @@ def test_the_record_lies_in_the_table_as_the_state_machines_need_it(
     state = live(stage=0, percent=12.5)
     table.commit(state, state.moved(NOW, standing=None, watched=False))
     record = raw(client, "ROLLOUT#claim-letters", "STATE")
-    assert not {"stage", "stage_started", "hold_ends", "watched"} & record.keys()
+    assert not {"stage", "stage_started", "hold_ends"} & record.keys()
+    assert record["watched"] == {"S": "live"}, "found by its status, and by no tick"
+
+
+def test_rollouts_that_no_tick_looks_at_are_found_by_their_status(table: DynamoRolloutStore, live: Live) -> None:
+    state = live()
+    table.open(state, "{}", [])
+    assert list(table.watched()) == ["claim-letters"]
+    over = state.moved(NOW, status=Status.ROLLED_BACK, watched=False)
+    table.commit(state, over)
+    assert list(table.watched()) == []
+    assert list(table.unwatched(Status.ROLLED_BACK)) == ["claim-letters"]
+    assert list(table.unwatched(Status.COMPLETED)) == []
 
 
 def test_a_record_carries_its_plan_and_reads_it_from_nowhere_else(

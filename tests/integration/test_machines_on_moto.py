@@ -38,7 +38,7 @@ _numbers = itertools.count(1)
 Seen = TypeVar("Seen")
 PATIENCE = 120.0
 HEARTBEAT_SECONDS = 1
-ADVANCED = {"outcome": "advanced", "stage": 0}
+ADVANCED = {"outcome": "advanced", "stage": 0, "why": None}
 QUESTION = {
     "outcome": "ask",
     "verdict": "pass",
@@ -221,7 +221,7 @@ def test_a_blind_gate_that_asks_leads_to_a_question(machine: Machine) -> None:
 
 
 def test_an_override_at_a_blind_gate_advances_with_that_gate(machine: Machine) -> None:
-    machine.start(machine.ready(), ADVANCED, {"outcome": "advanced", "stage": 0})
+    machine.start(machine.ready(), ADVANCED, {"outcome": "advanced", "stage": 0, "why": None})
     blind = machine.gate(GateKind.BLIND)
     said = {"decision": "override", "by": "ann", "gate": blind["id"]}
     machine.machines.send_task_success(taskToken=blind["token"], output=json.dumps(said))
@@ -232,12 +232,14 @@ def test_an_override_at_a_blind_gate_advances_with_that_gate(machine: Machine) -
 
 
 def test_a_first_stage_whose_flag_is_elsewhere_is_rolled_back(machine: Machine) -> None:
-    machine.start(machine.ready(), {"outcome": "astray", "stage": None}, {"outcome": "rolled_back"})
+    machine.start(
+        machine.ready(), {"outcome": "astray", "stage": None, "why": "the flag is at 5%"}, {"outcome": "rolled_back"}
+    )
 
     assert machine.ended()["error"] == "RolledBack"
     rollback = machine.called()[-1]
     assert rollback["cause"] == "execution"
-    assert "a flag was not at 0%" in rollback["reason"]
+    assert "the first stage did not begin: the flag is at 5%" in rollback["reason"]
 
 
 def test_a_gate_that_is_kept_alive_does_not_lapse(machine: Machine) -> None:
@@ -311,7 +313,7 @@ def test_any_other_failure_at_a_gate_leads_to_the_rollback(machine: Machine) -> 
 
 
 def test_an_advance_that_finds_the_attempt_halted_ends_the_execution(machine: Machine) -> None:
-    machine.start(machine.ready(), {"outcome": "halted", "stage": None})
+    machine.start(machine.ready(), {"outcome": "halted", "stage": None, "why": None})
 
     assert machine.ended()["error"] == "RolledBack"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from rampart.adapters.flipper import FlipperFlagStore, headers_of
 from rampart.adapters.items import gate_from
 from rampart.adapters.json_text import read_json
 from rampart.adapters.secrets import AlertTokens, SecretsManagerSecrets
-from rampart.adapters.trigger import request_of_execution
+from rampart.entry.trigger import request_of_execution
 from rampart.errors import (
     FlagCredentialsError,
     FlagStoreError,
@@ -29,6 +30,7 @@ from rampart.errors import (
 from rampart.evidence.series import Series, Unavailable, from_stored
 from tests.doubles import FixedSecret
 
+NOW = datetime(2026, 3, 10, 14, tzinfo=UTC)
 START, BUCKET = 1_764_000_000, 300
 
 HUGE = "1" + "0" * 400
@@ -213,7 +215,7 @@ def test_whatever_a_rate_limit_says_of_its_end_it_is_a_limit(reset: str) -> None
 
 def secret(text: str) -> Mapping[str, Any]:
     client = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": text})
-    return SecretsManagerSecrets(cast("Any", client)).get("rampart/flipper")
+    return SecretsManagerSecrets(cast("Any", client)).named("rampart/flipper")()
 
 
 @pytest.mark.parametrize("text", [*(each for each in ODD if each[0] != "{"), "", "{", '{"token": '], ids=ids)
@@ -254,7 +256,7 @@ def test_a_text_is_json_or_a_value_error(text: str) -> None:
 @pytest.mark.parametrize("text", ODD, ids=ids)
 def test_an_execution_with_any_input_asks_for_nothing_or_for_its_rollout(text: str) -> None:
     detail = {"input": text, "executionArn": "e", "name": "n", "status": "FAILED"}
-    assert request_of_execution({"detail": detail}) is None
+    assert request_of_execution({"detail": detail}, NOW) is None
 
 
 @given(json_values | st.dictionaries(st.sampled_from(["points", "unavailable", "detail"]), json_values))

@@ -16,6 +16,7 @@ import pytest
 from botocore import xform_name
 
 from local.ministack import INTERPRETER
+from rampart.adapters import items
 from tests.integration.permissions import NEEDS, REGION, TEMPLATE, Permission, Template
 
 ROOT = TEMPLATE.parent
@@ -141,7 +142,7 @@ def _executions(machine: str) -> str:
 
 
 def _everybodys(template: Template) -> set[Permission]:
-    """Looking: `status`, `history`, `report`, and how what was started ends."""
+    """Looking: `status`, `history`, `report`, and how what was started ends; and `freeze`."""
     return {
         Permission("cloudformation:DescribeStacks", template.resolve({"Ref": "AWS::StackId"})),
         Permission("dynamodb:GetItem", template.arn("Table")),
@@ -149,6 +150,8 @@ def _everybodys(template: Template) -> set[Permission]:
         Permission("dynamodb:Query", f"{template.arn('Table')}/index/watched"),
         *(Permission("states:DescribeExecution", _executions(machine)) for machine in MACHINES.values()),
         Permission("states:GetExecutionHistory", _executions("rollout")),
+        Permission("dynamodb:PutItem", template.arn("Table")),
+        Permission("dynamodb:DeleteItem", template.arn("Table")),
     }
 
 
@@ -179,8 +182,10 @@ FOR_THE_CONSOLE = {
 NEEDS_NO_PERMISSION = {"sts.get_caller_identity"}
 OF_OTHERS = {"cloudformation.get_template"}
 """Methods of the same name that aren't calls to AWS: the report's pages are jinja2's."""
-FROM_THE_RECORDS = {"dynamodb.get_item", "dynamodb.query"}
-"""What the store calls where the command line reads records."""
+BY_THEIR_OWN_RIGHTS = {"secretsmanager.describe_secret"}
+"""Those who wire Datadog must be allowed to read the token: no policy of the stack gives that to everyone."""
+FROM_THE_RECORDS = {"dynamodb.get_item", "dynamodb.query", "dynamodb.put_item", "dynamodb.delete_item"}
+"""What the store calls where the command line reads records, or freezes."""
 
 
 def test_every_call_of_the_command_line_is_somebodys() -> None:
@@ -193,7 +198,10 @@ def test_every_call_of_the_command_line_is_somebodys() -> None:
         for service, name in (action.split(":") for action in permitted)
     }
 
-    assert called_by_the_command_line() - OF_OTHERS == methods - FROM_THE_RECORDS | NEEDS_NO_PERMISSION
+    assert (
+        called_by_the_command_line() - OF_OTHERS - BY_THEIR_OWN_RIGHTS
+        == methods - FROM_THE_RECORDS | NEEDS_NO_PERMISSION
+    )
 
 
 @pytest.mark.parametrize("policy", PEOPLE)
@@ -220,6 +228,17 @@ def test_people_may_do_nothing_that_no_command_or_console_needs(policy: str) -> 
     spare = [grant for grant in granted if not any(grant.covers(each) for each in wanted)]
 
     assert spare == []
+
+
+@pytest.mark.parametrize("policy", PEOPLE)
+def test_people_may_write_a_freeze_and_no_record(policy: str) -> None:
+    document = Template().resources[policy]["Properties"]["PolicyDocument"]
+    writing = [
+        each for each in document["Statement"] if {"dynamodb:PutItem", "dynamodb:DeleteItem"} & set(each["Action"])
+    ]
+
+    [statement] = writing
+    assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [items.FREEZE["pk"]]}}
 
 
 def test_no_approver_starts_a_rollout_and_no_operator_decides() -> None:

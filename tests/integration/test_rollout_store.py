@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from rampart.errors import ConflictError
+from rampart.errors import ConflictError, FrozenError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
 from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Answer, Gate, GateKind, OpenGate
 from rampart.rollout.ports import RolloutStore
 from rampart.rollout.state import Claim, Evaluation, Event, EventKind, Intent, Latest, RolloutState, Status
@@ -32,6 +33,8 @@ class Store(RolloutStore, Protocol):
     def events(self, rollout: str) -> Mapping[str, Event]: ...
     def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]: ...
     def plan_document(self, rollout: str, plan_hash: str) -> str | None: ...
+    def put_freeze(self, freeze: Freeze, event: Event) -> None: ...
+    def lift_freeze(self, freeze: Freeze, event: Event) -> None: ...
 
 
 DRIFT = Drift(side=DriftSide.BELOW, flag="letters_web", reads=0, record=1, since=NOW)
@@ -311,3 +314,52 @@ def test_events_of_one_millisecond_are_all_kept_in_order(store: Store, live: Liv
         state = after
     expected = ["0", *(f"{number}{part}" for number in range(1, 12) for part in "ab")]
     assert [event.message for event in store.events("claim-letters").values()] == expected
+
+
+# The freeze.
+
+
+def frozen_at(at: datetime = NOW) -> tuple[Freeze, Event]:
+    freeze = Freeze(by="ada", note="an incident", at=at)
+    return freeze, freeze.event(EventKind.FROZEN, at, "ada", str(freeze))
+
+
+def test_a_freeze_stands_until_it_is_lifted(store: Store) -> None:
+    assert store.freeze() is None
+    freeze, told = frozen_at()
+    store.put_freeze(freeze, told)
+    assert store.freeze() == freeze
+    store.lift_freeze(freeze, freeze.event(EventKind.THAWED, NOW + timedelta(seconds=1), "ben", "over"))
+    assert store.freeze() is None
+
+
+def test_a_second_freeze_is_refused_and_another_one_is_not_lifted(store: Store) -> None:
+    freeze, told = frozen_at()
+    other, others = frozen_at(NOW + timedelta(seconds=5))
+    store.put_freeze(freeze, told)
+    with pytest.raises(ConflictError):
+        store.put_freeze(other, others)
+    with pytest.raises(ConflictError):
+        store.lift_freeze(other, others)
+    assert store.freeze() == freeze
+
+
+def test_a_commit_that_must_not_happen_in_a_freeze_writes_nothing(store: Store, live: Live) -> None:
+    state = live()
+    store.open(state, "{}", [])
+    freeze, told = frozen_at()
+    store.put_freeze(freeze, told)
+    after = state.moved(NOW, attempt=2)
+    with pytest.raises(FrozenError, match="ada froze every rollout at 2026-11-23 20:33:12 UTC: an incident"):
+        store.commit(state, after, unless_frozen=True)
+    assert store.state(state.rollout) == state
+    store.commit(state, after)
+    assert store.state(state.rollout) == after
+
+
+def test_without_a_freeze_it_is_a_commit_like_any_other(store: Store, live: Live) -> None:
+    state = live()
+    store.open(state, "{}", [])
+    store.commit(state, state.moved(NOW, attempt=2), unless_frozen=True)
+    with pytest.raises(ConflictError):
+        store.commit(state, state.moved(NOW, attempt=2), unless_frozen=True)

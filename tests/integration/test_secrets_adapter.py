@@ -12,8 +12,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from rampart.adapters import wiring
 from rampart.adapters.secrets import REFRESH_SECONDS, AlertTokens, SecretsManagerSecrets
+from rampart.entry.wiring import Wiring
 from rampart.errors import SecretUnavailableError
 from tests.doubles import FixedSecret
 
@@ -243,8 +243,6 @@ def test_what_is_silent_is_asked_again_after_a_while(watch: Stopwatch) -> None:
 def test_a_cold_start_gives_up_on_secrets_manager_before_datadog_times_out(
     aws: None,
 ) -> None:
-    wiring.secrets.cache_clear()
-    config: Any = wiring.secrets()._client.meta.config  # the timeouts that the functions really have
-    wiring.secrets.cache_clear()
+    config: Any = Wiring().secrets._client.meta.config  # the timeouts that the functions really have
 
     assert config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) <= 5

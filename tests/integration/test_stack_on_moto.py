@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
@@ -374,6 +376,28 @@ def test_an_endpoint_that_is_not_an_address_is_wrong_input(address: str, monkeyp
     monkeypatch.setenv("AWS_ENDPOINT_URL", address)
     with pytest.raises(InputError, match="address"):
         connect("rampart")
+
+
+@pytest.mark.parametrize("page", [b"<html><body>Please sign in</body></html>", b"", b"{}", b"<a/>"])
+def test_a_page_in_the_place_of_aws_is_told_as_one(
+    page: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class SignIn(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing: the terminal is what is looked at."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), SignIn) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        assert main(["list", "--json"]) == 3
+        server.shutdown()
+    assert json.loads(capsys.readouterr().out)["error"]["name"] == "NotAws"
 
 
 def test_a_stack_without_a_name_is_not_the_first_that_there_is(outputs: dict[str, str]) -> None:

@@ -135,7 +135,7 @@ def test_a_rollback_that_is_not_finished(holding: Store) -> None:
 
     assert (state.status, state.watched) == (Status.HALTED, True)
     assert state.intent is not None
-    assert str(state.drift) == "above its record of 1%: letters_web reads 25.5%"
+    assert str(state.drift) == "letters_web was changed outside Rampart: expected 1%, found 25.5%"
     assert state.halted_at == at("2025-08-01T14:20:04")
     assert state.watch_until == at("2025-08-01T14:35:04")
 

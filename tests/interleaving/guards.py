@@ -112,6 +112,10 @@ def _unanswered(self: TapedStore, before: RolloutState, after: RolloutState, **a
     _commit(self, before, after, **{**also, "answered": None})
 
 
+def _although_frozen(self: TapedStore, before: RolloutState, after: RolloutState, **also: Any) -> None:
+    _commit(self, before, after, **{**also, "unless_frozen": False})
+
+
 def _while_live(self: Outside, state: RolloutState) -> bool:
     return state.watched and state.status is Status.LIVE
 
@@ -136,6 +140,12 @@ GUARDS = (
         [(Outside, "is_free", _always)],
         "an alert meets two approvals",
         "two answers were taken",
+    ),
+    Guard(
+        "an answer counts only where the rollout waits",
+        [(Outside, "is_awaited", _always)],
+        "an alert meets an approval",
+        "an answer was recorded, and the rollout was over",
     ),
     Guard(
         "an advance is recorded only if the record is as it was",
@@ -234,6 +244,12 @@ GUARDS = (
         "no one was told",
     ),
     Guard(
+        "an advance begins only while nothing is frozen",
+        [(TapedStore, "commit", _although_frozen)],
+        "a freeze meets an approval",
+        "every advance was stopped",
+    ),
+    Guard(
         "an advance reads the flag before it writes",
         [(climb_module, "look_at_all", lambda *_: ())],
         "someone lowers the flag before an approval is acted on",
@@ -248,5 +264,6 @@ GUARDS = (
     Guard("an advance that finds itself halted lowers the flag", [(Advance, "_halted", _halted_and_left)]),
     Guard("a repetition of a recorded advance is its end", [(advance_module, "_is_done", _never)]),
     Guard("an advance is committed only with its gate's answer", [(TapedStore, "commit", _unanswered)]),
+    Guard("no one is asked while every advance is frozen", [(Evaluate, "_frozen", _nothing)]),
     Guard("a rollback fails the token", [(Rollback, "_end_wait", _nothing)]),
 )

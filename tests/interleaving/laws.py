@@ -14,6 +14,8 @@ def always(world: World) -> str:
     """The laws of every moment."""
     if world.percent > world.approved:
         return f"the flag is at {world.percent:g}%, and no one ever approved more than {world.approved:g}%"
+    if world.ceiling is not None and world.percent > world.ceiling:
+        return f"every advance was stopped at {world.ceiling:g}%, and the flag is at {world.percent:g}%"
     once = [event for event in world.log if event[0] in _ONCE]
     if len(once) != len(set(once)):
         return "the same thing was done and told twice"
@@ -22,6 +24,8 @@ def always(world: World) -> str:
         return "one answer moved it twice"
     if len(world.answered) != len(set(world.answered)):
         return "two answers were taken at one gate"
+    if world.unawaited:
+        return "an answer was recorded, and the rollout was over"
     if any(event[0] is EventKind.ADVANCED and event[3] not in ("start", *world.answered) for event in world.log):
         return "it advanced without an approval"
     if world.turned_down is not None and world.percent > world.turned_down:

@@ -22,6 +22,7 @@ from tests.interleaving.world import (
     Run,
     World,
     end,
+    frozen,
     landed,
     moment,
     move,
@@ -270,6 +271,10 @@ class Moves:
                 resumed = move(world._replace(now=world.now + 1), Execution("second", 0, "preparing"))
                 for after in self._start(resumed, ("execution", "second"), programs.prepare("second", number)):
                     yield Step("a person", "resumes at stage {}", (number,)), after
+            case "freeze":
+                yield Step("a person", "stops every advance"), frozen(world)
+            case "thaw" if world.frozen:
+                yield Step("a person", "lets rollouts advance again"), world._replace(frozen=False, ceiling=None)
             case "stop" if waiting:
                 yield Step("someone", "stops {}", (waiting[0].name,)), end(world, waiting[0])
             case "go blind" if waiting:

@@ -10,10 +10,12 @@ from typing import Any
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
 from tests.interleaving.tape import Tape
+from tests.interleaving.world import START
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,16 @@ class TapedStore:
         holder = self.tape.ask("store.claims")
         return {flag: Claim(flag=flag, rollout=holder, flags=tuple(flags)) for flag in flags if holder}
 
+    def freeze(self) -> Freeze | None:
+        # Where no one ever freezes, asking could change nothing, and would only make more worlds.
+        is_frozen = self.tape.library.freezes and self.tape.ask("store.freeze")
+        return Freeze(by="ana", note="an incident", at=START) if is_frozen else None
+
     def open(self, state: RolloutState, submitted: str, events: Sequence[Event]) -> None:
         raise NotImplementedError("every scenario begins with an open rollout")
+
+    def note(self, event: Event) -> None:
+        self.tape.ask("store.note", self.tape.library.keep(event))
 
     def commit(
         self,
@@ -74,11 +84,12 @@ class TapedStore:
         evaluation: Evaluation | None = None,
         answered: str | None = None,
         release: bool = False,
+        unless_frozen: bool = False,
     ) -> None:
         keep = self.tape.library.keep
         told = tuple((event.kind, event.attempt, event.stage, event.details.get("gate")) for event in events)
         at_epoch = self.is_conditional(before, after)
-        self.tape.ask("store.commit", keep(before), keep(after), told, answered, release, at_epoch)
+        self.tape.ask("store.commit", keep(before), keep(after), told, answered, release, at_epoch, unless_frozen)
 
     def is_conditional(self, before: RolloutState, after: RolloutState) -> bool:
         """Whether the record must be as it was; a commit that does not ask is what a guard's removal makes."""

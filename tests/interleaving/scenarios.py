@@ -114,7 +114,8 @@ def beginning(scenario: Scenario, library: Library) -> World:
 def run(scenario: Scenario, most: int = 5_000_000) -> Explored:
     """Explore one beginning in full."""
     keeping_may_fail = scenario.faults and (Fault.CRASH in scenario.faults or "queue" in scenario.where)
-    library = Library(in_any_order=bool(keeping_may_fail))
+    freezes = any(what[0] == "freeze" for what in scenario.orders)
+    library = Library(in_any_order=bool(keeping_may_fail), freezes=freezes)
     outside = Outside(library, scenario.state.plan)
     moves = Moves(library, outside, scenario.faults, scenario.where, scenario.ticks is not None)
     first = beginning(scenario, library)
@@ -128,8 +129,14 @@ OLD_ALERT = RollbackRequest(
 )
 PERSON, ABANDON = ("person", 1, Cause.PERSON), ("person", 2, Cause.ABANDON)
 APPROVE, SECOND_APPROVE = ("approve", 1), ("approve", 2)
+FREEZE, THAW = ("freeze", 1), ("thaw", 1)
 
 WITHOUT_TICKS = (
+    Scenario(name="a freeze meets an approval", state=ASKED, orders=(FREEZE, APPROVE)),
+    Scenario(
+        name="a freeze meets an advance and an alert", state=ASKED, at="advance", orders=(FREEZE, ALERT), tells=True
+    ),
+    Scenario(name="a freeze meets the first advance", state=STARTING, at="advance", orders=(FREEZE,), tells=True),
     Scenario(name="an alert meets an approval", state=ASKED, orders=(ALERT, APPROVE), tells=True),
     Scenario(name="an alert meets two approvals", state=ASKED, orders=(ALERT, APPROVE, SECOND_APPROVE)),
     Scenario(name="an alert meets the first advance", state=STARTING, at="advance", orders=(ALERT,), tells=True),
@@ -201,6 +208,29 @@ WITHOUT_TICKS = (
     ),
 )
 WITH_TICKS = (
+    Scenario(
+        name="a freeze and its end meet an approval and a tick",
+        state=ASKED,
+        orders=(FREEZE, THAW, APPROVE),
+        ticks=1,
+        steps=1,
+    ),
+    Scenario(
+        name="a freeze meets an advance that is cut off",
+        state=ASKED,
+        at="advance",
+        orders=(FREEZE,),
+        ticks=1,
+        faults=frozenset({Fault.CRASH, Fault.LOST, Fault.REFUSED}),
+        where=frozenset({"flag", "store"}),
+    ),
+    Scenario(
+        name="a stage of a frozen rollout fails",
+        state=LONG_AGO,
+        orders=(FREEZE, ("stage fails",)),
+        ticks=1,
+        faults=frozenset({Fault.CRASH}),
+    ),
     Scenario(name="an alert meets an advance and a tick", state=ASKED, at="advance", orders=(ALERT,), ticks=1),
     Scenario(
         name="an advance or the alert that it meets crashes",

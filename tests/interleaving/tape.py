@@ -87,8 +87,10 @@ class Kept:
 class Library:
     """Everything that one exploration knows already: documents and runs."""
 
-    def __init__(self, *, in_any_order: bool) -> None:
+    def __init__(self, *, in_any_order: bool, freezes: bool = False) -> None:
         self._in_any_order = in_any_order
+        self.freezes = freezes
+        """Whether anyone may stop every advance."""
         self._documents: dict[Hashable, Kept] = {}
         self._roots: dict[Hashable, Node] = {}
         self._settled: dict[tuple[Node, int], tuple[Node, ...]] = {}

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from rampart.errors import (
     ConflictError,
     FlagStoreError,
+    FrozenError,
     GateClosedError,
     GateError,
     QueueError,
@@ -121,6 +122,8 @@ class World(NamedTuple):
     """Ticks that may still come before the last one."""
     last: bool = False
     """Whether the last tick came: nothing fails any more."""
+    frozen: bool = False
+    """Whether someone stopped every advance."""
     tells: bool = True
     """Whether EventBridge tells of executions that ended badly."""
     # What only the laws look at.
@@ -130,10 +133,14 @@ class World(NamedTuple):
     """The highest percentage that anyone ever approved."""
     answered: tuple[str, ...] = ()
     """Gates whose answer was taken, once for each time."""
+    unawaited: bool = False
+    """Whether an answer was taken for a rollout that was over."""
     asked: frozenset[int] = frozenset()
     """Attempts whose rollback was asked for."""
     waived: float | None = None
     """The highest count that a person saw fail and waived."""
+    ceiling: float | None = None
+    """While every advance is stopped: where the flag was then, or where an advance that had begun was going."""
     turned_down: float | None = None
     """What another writer lowered the flag to, while no advance was under way that could have looked before."""
     raised: bool = False
@@ -181,6 +188,8 @@ class Outside:
                 return world._replace(percent=args[0]), Reply()
             case "store.commit":
                 return self._commit(world, *args)
+            case "store.note":
+                return world, Reply()
             case "decision.take":
                 return self._take(world, *args)
             case "queue.put":
@@ -195,6 +204,7 @@ class Outside:
             "store.state": world.record,
             "store.gate": world.gate,
             "store.claims": ROLLOUT if world.claimed else "",
+            "store.freeze": world.frozen,
             "store.watched": (ROLLOUT,) if self.is_watched(world.state) else (),
             "metrics.read": world.errors,
         }[name]
@@ -218,7 +228,10 @@ class Outside:
         answered: str | None,
         release: bool,
         at_epoch: bool,
+        unless_frozen: bool,
     ) -> tuple[World, Reply]:
+        if unless_frozen and world.frozen:
+            return world, Reply(error=FrozenError)
         holds = world.state.epoch == before.model.epoch or not at_epoch
         if not (holds and (world.claimed or not release) and self.is_answered(world, answered)):
             return world, Reply(error=ConflictError)
@@ -251,21 +264,23 @@ class Outside:
         gate: Gate | None = world.gate.model if world.gate else None
         if gate is None or gate.id != gate_id or gate.kind is not GateKind.APPROVAL or gate.question is None:
             return world, Reply(error=ConflictError)
+        if gate.answer is not None and gate.answer.execution == me:
+            return world, Reply()  # refused as a repetition, the machine finds its own answer there and goes on
         lapsed = gate.lapses is not None and gate.lapses <= moment(world.now)
         allowed = gate.question.verdict in LETS_ON or kind is DecisionKind.OVERRIDE
-        if lapsed or not self.is_free(gate, me) or not allowed:
+        if lapsed or not self.is_free(gate, me) or not allowed or not self.is_awaited(world.state, gate_id):
             return world, Reply(error=ConflictError)
         answer = Answer(decision=kind, by="ana", execution=me, at=moment(world.now))
         seen = [shown.limit for shown in gate.question.shown.values() if shown.verdict is Verdict.FAIL]
         waived = max([limit for limit in (world.waived, *seen) if limit is not None], default=None)
         upcoming = gate.stage + 1
         percent = self.plan.stages[upcoming].percent if upcoming < len(self.plan.stages) else world.approved
-        known = () if gate.answer is not None and gate.answer.execution == me else (gate_id,)
         return (
             world._replace(
                 gate=self.library.keep(gate.model_copy(update={"answer": answer})),
                 approved=max(world.approved, percent),
-                answered=world.answered + known,
+                answered=(*world.answered, gate_id),
+                unawaited=world.unawaited or world.state.status is not Status.LIVE,
                 waived=waived if kind is DecisionKind.OVERRIDE else world.waived,
             ),
             Reply(),
@@ -274,6 +289,10 @@ class Outside:
     def is_free(self, gate: Gate, me: str) -> bool:
         """Whether a decision may answer a gate: no one else did."""
         return gate.answer is None or gate.answer.execution == me
+
+    def is_awaited(self, state: RolloutState, gate_id: str) -> bool:
+        """Whether the rollout waits at a gate: an answer anywhere else would be recorded, and never counted."""
+        return state.status is Status.LIVE and state.gate is not None and state.gate.id == gate_id
 
     def may_open(self, world: World, execution: Execution) -> bool:
         """The condition of the transaction that opens a gate."""
@@ -344,6 +363,12 @@ def order(world: World, what: tuple[Any, ...]) -> World:
     if what in world.orders:
         return world
     return world._replace(orders=tuple(sorted((*world.orders, what), key=_rank)))
+
+
+def frozen(world: World) -> World:
+    """Someone stops every advance; one that has begun may still end."""
+    going = world.state.intent.percent if world.state.intent else 0.0
+    return world._replace(frozen=True, ceiling=max(world.percent, going))
 
 
 def landed(world: World, write: LateWrite) -> World:

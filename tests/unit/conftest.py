@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 
@@ -19,6 +20,10 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
         raise PermissionError(f"a unit test may not do this: {_went_outside[-1]}")
 
 
+# Where no list of fonts is cached, as on a new machine, matplotlib runs `fc-list` when this module is imported; urllib3
+# binds a socket to see whether there is IPv6.
+import_module("matplotlib.font_manager")
+import_module("urllib3")
 sys.addaudithook(_watch)
 
 

@@ -25,6 +25,9 @@ Rollouts = Annotated[
 ]
 
 
+_EMPTY = ("The dead-letter queue is empty", "green")
+
+
 def list_letters(
     ctx: typer.Context, *, most: Most = 100, stack_name: StackName = DEFAULT_STACK, as_json: AsJson = False
 ) -> None:
@@ -33,16 +36,9 @@ def list_letters(
     queue = stack.dead_letters()
     letters = queue.take(most)
     queue.put_back(letters)
-    show(
-        [letter.to_dict() for letter in letters],
-        table(
-            ("sent", "kind", "about", "why"),
-            [(second(each.sent), each.kind.value, each.about, each.why) for each in letters],
-        )
-        if letters
-        else words("The dead-letter queue is empty", "green"),
-        as_json=as_json,
-    )
+    rows = [(second(each.sent), each.kind.value, each.about, each.why) for each in letters]
+    told = table(("sent", "kind", "about", "why"), rows) if letters else words(*_EMPTY)
+    show([each.to_dict() for each in letters], told, as_json=as_json)
 
 
 def redrive(
@@ -58,23 +54,9 @@ def redrive(
     queue = stack.dead_letters()
     looked_at = list(dict.fromkeys([*(rollouts or ()), *stack.records.watched()]))
     redriven = [queue.redrive(letter, stack.records, looked_at) for letter in queue.take(most)]
-    show(
-        [each.to_dict() for each in redriven],
-        table(
-            ("kind", "about", "", "told"),
-            [
-                (
-                    r.letter.kind.value,
-                    r.letter.about,
-                    words("done", "green") if r.done else words("stays", "red"),
-                    r.told,
-                )
-                for r in redriven
-            ],
-        )
-        if redriven
-        else words("The dead-letter queue is empty", "green"),
-        as_json=as_json,
-    )
+    ends = {True: words("done", "green"), False: words("stays", "red")}
+    rows = [(each.letter.kind.value, each.letter.about, ends[each.done], each.told) for each in redriven]
+    told = table(("kind", "about", "", "told"), rows) if redriven else words(*_EMPTY)
+    show([each.to_dict() for each in redriven], told, as_json=as_json)
     if not all(each.done for each in redriven):
         raise typer.Exit(RefusedError.exit_code)

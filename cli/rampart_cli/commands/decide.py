@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON, WAIVED
 from rampart.words import in_words, percentage, plain, weekday_and_second
+from rampart_cli.advancing import wait_for_advance
 from rampart_cli.console import say, show, stderr, table, verdict_text, words
 from rampart_cli.decisions import Decision, decide, left_open, parse_reported, stage_index, who_decides
 from rampart_cli.failures import CommandError, InputError, RefusedError, UnreachableError
@@ -30,7 +32,6 @@ from rampart_cli.options import (
     Wait,
 )
 from rampart_cli.starting import wait_for_first_stage
-from rampart_cli.view import waits_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,7 @@ GateId = Annotated[
 Override = Annotated[
     bool, typer.Option("--override", help="Advance although the evidence does not pass; needs --note.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether you mean it.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")]
 Flags = Annotated[
     list[str] | None,
     typer.Option("--flag", metavar="FLAG", help="Lower this flag even while the table is down; may be repeated."),
@@ -70,12 +71,15 @@ def approve(
     note: Note = "",
     by: By = None,
     yes: Yes = False,
+    wait: Wait = True,
+    timeout: Timeout = DEFAULT_TIMEOUT,
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Answer the open question: the rollout may advance."""
+    """Approve the open question, and wait until the flag was read at the next stage."""
     kind = DecisionKind.OVERRIDE if override else DecisionKind.APPROVE
-    _answer(ctx.obj(stack_name), rollout, kind, gate, reported or [], note, by, yes=yes, as_json=as_json)
+    said = Decision(rollout=rollout, kind=kind, by=by or "", note=note, gate=gate)
+    _answer(ctx.obj(stack_name), said, reported, _Terms(yes=yes, as_json=as_json, limit=timeout if wait else None))
 
 
 def override(
@@ -87,39 +91,42 @@ def override(
     reported: Reported = None,
     by: By = None,
     yes: Yes = False,
+    wait: Wait = True,
+    timeout: Timeout = DEFAULT_TIMEOUT,
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
     """Advance although the evidence does not pass; waives what was shown, and no more, through the next stage."""
-    _answer(
-        ctx.obj(stack_name), rollout, DecisionKind.OVERRIDE, gate, reported or [], note, by, yes=yes, as_json=as_json
-    )
+    said = Decision(rollout=rollout, kind=DecisionKind.OVERRIDE, by=by or "", note=note, gate=gate)
+    _answer(ctx.obj(stack_name), said, reported, _Terms(yes=yes, as_json=as_json, limit=timeout if wait else None))
 
 
 def rollback(
     ctx: typer.Context,
     rollout: RolloutName,
     *,
-    note: RequiredNote,
+    note: Note = "",
     flags: Flags = None,
     by: By = None,
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Take the flag to 0% now and end the attempt. It is not asked twice."""
+    """Set the flag to 0% now and end the attempt. Runs without confirmation."""
     stack: Stack = ctx.obj(stack_name)
-    _needs_note(note)
     # Nothing is looked up first: the flag must come down even while the table cannot be read from here.
     decision = Decision(
         rollout=rollout,
         kind=DecisionKind.ROLL_BACK,
         by=who_decides(stack, by),
-        note=note,
+        note=note.strip() or "no reason given",  # in a hurry, no one should have to think of one
         flags=tuple(flags or ()),
     )
-    say(f"asked for; waiting until the flags of {rollout} are read at 0% …", as_json=as_json)
+    say(
+        f"Rollback of {rollout} requested; waiting for Flipper to confirm 0%. Ctrl-C is safe: it continues.",
+        as_json=as_json,
+    )
     try:
-        _tell(stack, decision, f"{rollout} was rolled back: its flags were read at 0%", as_json=as_json)
+        _tell(stack, decision, f"{rollout} is rolled back: its flags are at 0% (verified)", as_json=as_json)
     except RefusedError as refused:
         raise _not_yet(stack, rollout, refused) from refused
 
@@ -132,14 +139,14 @@ def _not_yet(stack: Stack, rollout: str, refused: RefusedError) -> CommandError:
         refused.fix = unknown.fix
         return refused
     if state.status in (Status.COMPLETED, Status.ABANDONED):
-        over = f"{rollout} is {state.status.value}, so its flags are not Rampart's any more"
-        refused.fix = f"{over}: turn {', '.join(state.plan.flags)} down in Flipper by hand."
+        over = f"{rollout} is {state.status.value}, so Rampart no longer manages its flags"
+        refused.fix = f"{over}: set {', '.join(state.plan.flags)} to 0% in Flipper by hand."
     if state.status is not Status.HALTED:
         return refused
     return UnreachableError(
-        f"the rollback of {rollout} is recorded, but its flags are NOT yet read at 0%; Rampart keeps trying",
+        f"the rollback of {rollout} is recorded, but its flags are NOT verified at 0% yet; Rampart keeps trying",
         name="RollingBack",
-        fix=f"Turn {', '.join(state.plan.flags)} down in Flipper by hand. See how it stands: rampart status {rollout}",
+        fix=f"Set {', '.join(state.plan.flags)} to 0% in Flipper by hand. Check status: rampart status {rollout}",
     )
 
 
@@ -150,7 +157,7 @@ def resume(
     stage: AtStage,
     note: Note = "",
     by: By = None,
-    wait: Wait = False,
+    wait: Wait = True,
     timeout: Timeout = DEFAULT_TIMEOUT,
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
@@ -164,19 +171,13 @@ def resume(
     execution = str((done.output or {}).get("execution", ""))
     label = state.plan.stages[index].label
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn, "execution": execution}
-    if not wait or not execution:
-        told = f"a new attempt of {rollout} begins at {label}, once every check passed: rampart status {rollout}"
-        show(shown, words(told), as_json=as_json)
-        return
-    say(f"a new attempt of {rollout} is started; waiting until the flag is at {label} …", as_json=as_json)
-    resumed = wait_for_first_stage(stack, rollout, execution, timeout)
-    show(
-        shown | {"attempt": resumed.attempt, "percent": resumed.percent},
-        words(
-            f"attempt {resumed.attempt}: {', '.join(resumed.plan.flags)} read at {percentage(resumed.percent)}", "green"
-        ),
-        as_json=as_json,
-    )
+    told = words(f"A new attempt of {rollout} was requested at {label}. Check status: rampart status {rollout}")
+    if wait and execution:
+        say(f"A new attempt of {rollout} was requested; waiting until the flag is at {label} …", as_json=as_json)
+        resumed = wait_for_first_stage(stack, rollout, execution, timeout)
+        shown |= {"attempt": resumed.attempt, "percent": resumed.percent}
+        told = words(f"Attempt {resumed.attempt}: {_went_on(resumed)}", "green")
+    show(shown, told, as_json=as_json)
 
 
 def abandon(
@@ -189,51 +190,64 @@ def abandon(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Take the flag to 0%, end the rollout for good and free its flags."""
+    """Set the flag to 0%, end the rollout permanently, and free its flags."""
     stack: Stack = ctx.obj(stack_name)
     _needs_note(note)
-    _confirm(f"End {rollout} for good and take its flags to 0%?", fix="Say so with --yes.", yes=yes, as_json=as_json)
+    _confirm(f"End {rollout} for good and set its flags to 0%?", fix="Pass --yes to confirm.", yes=yes, as_json=as_json)
     decision = Decision(rollout=rollout, kind=DecisionKind.ABANDON, by=who_decides(stack, by), note=note)
-    _tell(stack, decision, f"{rollout} was abandoned: its flags were read at 0% and are free", as_json=as_json)
+    told = f"{rollout} is abandoned: its flags are at 0%; another rollout may use them"
+    _tell(stack, decision, told, as_json=as_json)
 
 
-def _answer(
-    stack: Stack,
-    rollout: str,
-    kind: DecisionKind,
-    gate_id: str | None,
-    pairs: list[str],
-    note: str,
-    by: str | None,
-    *,
-    yes: bool,
-    as_json: bool,
-) -> None:
-    if kind is DecisionKind.OVERRIDE:
-        _needs_note(note)
-    state = stack.state(rollout)
-    reported = parse_reported(pairs, state.reported_criteria)
-    gate = stack.records.gate(rollout)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """How an answer is given: whether to confirm, what to write, and for how many seconds to wait for what follows."""
+
+    yes: bool
+    as_json: bool
+    limit: float | None
+
+
+def _answer(stack: Stack, said: Decision, pairs: list[str] | None, terms: _Terms) -> None:
+    """Take an answer to the open question, of which gate and name of the person may be missing."""
+    if said.kind is DecisionKind.OVERRIDE:
+        _needs_note(said.note)
+    state, gate = stack.state(said.rollout), stack.records.gate(said.rollout)
+    reported, gate_id = parse_reported(pairs or (), state.reported_criteria), said.gate
     if gate_id is None:
-        question = _open_question(state, gate)
+        question = _open_question(stack, state, gate)
         gate_id = question.id
-        if not as_json:
-            _show_question(state, question)
-        if kind is DecisionKind.APPROVE:
-            reported |= _ask_for_reports(state, reported, yes=yes, as_json=as_json)
-        named = "Say so with --yes, or name the gate that you answer with --gate."
-        _confirm(f"{kind.value.capitalize()}?", fix=named, yes=yes, as_json=as_json)
-    decision = Decision(
-        rollout=rollout, kind=kind, by=who_decides(stack, by), note=note, gate=gate_id, reported=reported
-    )
+        if not terms.as_json:
+            _show_question(stack, state, question)
+        if said.kind is DecisionKind.APPROVE:
+            reported |= _ask_for_reports(state, reported, terms)
+        named = "Pass --yes to confirm, or name the gate that you answer with --gate."
+        _confirm(f"{said.kind.value.capitalize()}?", fix=named, yes=terms.yes, as_json=terms.as_json)
+    decision = replace(said, by=who_decides(stack, said.by), gate=gate_id, reported=reported)
     try:
-        _tell(stack, decision, f"taken: {decision.by} {_said(kind, gate)}; the advance follows", as_json=as_json)
+        done = decide(stack, decision)
     except RefusedError as refused:
         missing = [name for name in state.reported_criteria if name not in reported]
-        if kind is DecisionKind.APPROVE and refused.name == "NotPassing" and missing:
+        if said.kind is DecisionKind.APPROVE and refused.name == "NotPassing" and missing:
             options = " ".join(f"--reported {shlex.quote(f'{name}=NUMBER')}" for name in missing)
             refused.fix = f"Say what people report: {options}"
         raise
+    shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn}
+    recorded = f"Recorded: {decision.by} {_said(said.kind, gate)}"
+    told = words(f"{recorded}. Check status: rampart status {said.rollout}")
+    if terms.limit is not None:
+        say(f"{recorded}; waiting until the flag is at the next stage …", as_json=terms.as_json)
+        after = wait_for_advance(stack, state, gate_id, terms.limit)
+        shown |= {"status": after.status.value, "stage": after.stage, "percent": after.percent}
+        told = words(_went_on(after), "green")
+    show(shown, told, as_json=terms.as_json)
+
+
+def _went_on(state: RolloutState) -> str:
+    flags, at = ", ".join(state.plan.flags), percentage(state.percent)
+    if state.status is Status.COMPLETED:
+        return f"{state.rollout} is complete: {flags} stays at {at}."
+    return f"{flags} is at {at} (verified)."
 
 
 def _said(kind: DecisionKind, gate: Gate | None) -> str:
@@ -248,38 +262,36 @@ def _said(kind: DecisionKind, gate: Gate | None) -> str:
     return f"approves without proof ({in_words(verdict)})"
 
 
-def _open_question(state: RolloutState, gate: Gate | None) -> Gate:
+def _open_question(stack: Stack, state: RolloutState, gate: Gate | None) -> Gate:
     asked = state.status is Status.LIVE and state.gate is not None and state.gate.kind is not GateKind.BAKE
     if not asked or gate is None or gate.question is None or gate.answer is not None:
+        headline = situation_of(state, gate, stack.now()).headline
         raise RefusedError(
-            f"no one is asked about {state.rollout} now; it waits for: {waits_for(state, gate)}",
+            f"{state.rollout} has no open approval. {headline}.",
             name="NoGate",
-            fix=f"See how it stands: rampart status {state.rollout}",
+            fix=f"Check status: rampart status {state.rollout}",
         )
     return gate
 
 
-def _show_question(state: RolloutState, gate: Gate) -> None:
+def _show_question(stack: Stack, state: RolloutState, gate: Gate) -> None:
     out = stderr()
-    question = gate.question
-    here = percentage(state.percent)
-    is_end = state.next_stage == len(state.plan.stages)
-    asked = f"finishing at {here}" if is_end else f"{here} → {state.plan.stages[state.next_stage].label}"
-    out.print(words(f"{state.rollout}, attempt {state.attempt}: approve {asked}?", "bold"))
+    found = situation_of(state, gate, stack.now())
+    out.print(words(f"{state.rollout}, attempt {state.attempt}. {found.headline}", "bold"))
     if state.latest is not None:
         told = state.evidence_in_words
         verdicts = state.verdicts | dict.fromkeys(state.waived, WAIVED)
         rows = [(name, verdict_text(verdict), told.get(name, "")) for name, verdict in verdicts.items()]
         out.print(table(("criterion", "verdict", ""), rows))
-    if question is not None:
-        out.print(Text.assemble("the gate's verdict: ", verdict_text(question.verdict)))
+    if found.why:
+        out.print(words(found.why))
     if gate.lapses is not None:
         out.print(words(f"gate {gate.id}, open until {weekday_and_second(gate.lapses, state.plan.zone)}", "dim"))
 
 
-def _ask_for_reports(state: RolloutState, given: Mapping[str, float], *, yes: bool, as_json: bool) -> dict[str, float]:
+def _ask_for_reports(state: RolloutState, given: Mapping[str, float], terms: _Terms) -> dict[str, float]:
     """Ask a person at a terminal for the numbers that are missing; the machine `decision` refuses them elsewhere."""
-    if yes or as_json or not sys.stdin.isatty():
+    if terms.yes or terms.as_json or not sys.stdin.isatty():
         return {}
     missing = {name: bar for name, bar in state.reported_criteria.items() if name not in given}
     return {
@@ -292,7 +304,7 @@ def _confirm(question: str, *, fix: str, yes: bool, as_json: bool) -> None:
     if yes:
         return
     if as_json or not sys.stdin.isatty():
-        raise InputError("no one is there to be asked whether this is meant", fix=fix)
+        raise InputError("can't ask for confirmation: this isn't a terminal", fix=fix)
     typer.confirm(question, abort=True, err=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackN
 from rampart_cli.view import evaluation_view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from rampart_cli.replay import Replay
     from rampart_cli.stack import Stack
@@ -41,37 +41,27 @@ def evaluations(
     state = stack.state(rollout)
     found = list(islice(stack.records.evaluations(rollout, newest_first=True), last))[::-1]
     if replay:
-        from rampart_cli.replay import replay_all
+        from rampart_cli.replay import replay as judge_again
 
-        _show_replays(rollout, replay_all(state.plan, state.plan_hash, found), as_json=as_json)
+        done = [judge_again(state.plan, state.plan_hash, each) for each in found]
+        _show_replays(rollout, done, as_json=as_json)
         return
-    show(
-        [evaluation_view(each) for each in found],
-        table(
-            ("when", "attempt", "at", "verdict", "in words"),
-            [
-                (
-                    weekday_and_second(each.at, state.plan.zone),
-                    str(each.attempt),
-                    percentage(each.percent),
-                    verdict_text(each.verdict.value),
-                    "\n".join(str(judgement["message"]) for judgement in each.judgements),
-                )
-                for each in found
-            ],
-        ),
-        as_json=as_json,
-    )
+    rows = [
+        (
+            weekday_and_second(each.at, state.plan.zone),
+            str(each.attempt),
+            percentage(each.percent),
+            verdict_text(each.verdict.value),
+            "\n".join(str(judgement["message"]) for judgement in each.judgements),
+        )
+        for each in found
+    ]
+    columns = ("when", "attempt", "at", "verdict", "in words")
+    show([evaluation_view(each) for each in found], table(columns, rows), as_json=as_json)
 
 
-def _show_replays(rollout: str, replays: Iterable[Replay], *, as_json: bool) -> None:
-    done = list(replays)
+def _show_replays(rollout: str, done: Sequence[Replay], *, as_json: bool) -> None:
     different = [each for each in done if not each.same]
-    document: dict[str, Any] = {
-        "rollout": rollout,
-        "replayed": len(done),
-        "different": [each.to_dict() for each in different],
-    }
     if different:
         raise RefusedError(
             f"{len(different)} of {len(done)} evaluations are judged otherwise now",
@@ -79,8 +69,5 @@ def _show_replays(rollout: str, replays: Iterable[Replay], *, as_json: bool) -> 
             fix="Another rule version or another plan judged them; the differences are listed.",
             problems=[difference for each in different for difference in each.problems()],
         )
-    show(
-        document,
-        words(f"{len(done)} evaluations replayed: every one gives its stored verdict again", "green"),
-        as_json=as_json,
-    )
+    told = f"{len(done)} evaluations replayed: every one gives its stored verdict again"
+    show({"rollout": rollout, "replayed": len(done), "different": []}, words(told, "green"), as_json=as_json)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rampart.words import percentage, weekday_and_second
+from rampart.words import weekday_and_second
 from rampart_cli.console import show, table
 from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackName
-from rampart_cli.view import event_view
+from rampart_cli.view import at_percent, event_view
 
 if TYPE_CHECKING:
     from rampart_cli.stack import Stack
@@ -27,21 +27,9 @@ def events(
     stack: Stack = ctx.obj(stack_name)
     zone = stack.state(rollout).plan.zone
     found = list(stack.records.events(rollout).items())[-(last or 0) :]
+    rows = [(weekday_and_second(e.at, zone), str(e.attempt), at_percent(e), e.kind, e.by, e.message) for _, e in found]
     show(
         [{"id": f"{rollout}/{key}", **event_view(event)} for key, event in found],
-        table(
-            ("when", "attempt", "at", "what", "who", "in words"),
-            [
-                (
-                    weekday_and_second(e.at, zone),
-                    str(e.attempt),
-                    "" if e.percent is None else percentage(e.percent),
-                    e.kind,
-                    e.by,
-                    e.message,
-                )
-                for _, e in found
-            ],
-        ),
+        table(("when", "attempt", "at", "what", "who", "in words"), rows),
         as_json=as_json,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,15 +16,18 @@ from rampart_cli.bars import bar_text
 from rampart_cli.console import show, table, words
 from rampart_cli.failures import ExitCode
 from rampart_cli.findings import rendered_all
-from rampart_cli.options import AsJson, PlanFile
+from rampart_cli.options import DEFAULT_STACK, AlertUrl, AsJson, PlanFile, StackName
 from rampart_cli.plan_file import read_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
 
     from rampart.finding import Finding
     from rampart.plan.criterion import CriterionSpec
     from rampart.plan.model import Plan
+    from rampart_cli.stack import Stack
 
 History = Annotated[
     list[str] | None,
@@ -36,7 +40,25 @@ _VALID = ("valid ", "bold green")
 _REFUSED = ("a start would refuse ", "bold red")
 
 
-def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson = False) -> None:
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", metavar="FILE", help="Hold the plan to this policy, as a start would.")
+]
+Online = Annotated[
+    bool, typer.Option("--online", help="Also ask Datadog, with the stack's keys, what of the plan isn't wired.")
+]
+
+
+def plan_check(
+    ctx: typer.Context,
+    plan_file: PlanFile,
+    *,
+    history: History = None,
+    policy_file: PolicyFile = None,
+    online: Online = False,
+    alert_url: AlertUrl = None,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
+) -> None:
     """Check a plan: every problem at once, each with its line; and what the plan cannot do."""
     from rampart.plan.check import warnings
     from rampart.rollout.week import notes, week_problems, weeks_of, with_measured_clumps
@@ -48,8 +70,9 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     plan = with_measured_clumps(submitted, answers)
     weeks = weeks_of(plan, answers)
     said = notes(plan, weeks)
-    problems = written.placed([*query_findings(plan), *week_problems(plan, weeks)])
-    told = written.placed(warnings(plan))
+    problems = written.placed([*query_findings(plan), *week_problems(plan, weeks), *_breaches(policy_file, submitted)])
+    unwired = _unwired(ctx.obj(stack_name), submitted, alert_url) if online else []
+    told = written.placed([*warnings(plan), *unwired])
     criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
     document = {
         "valid": not problems,
@@ -64,12 +87,7 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     show(
         document,
         Text.assemble(_REFUSED if problems else _VALID, words(_title(plan), "bold"), f"  {submitted.digest[:12]}"),
-        words(" → ".join(f"{percentage(s.percent)} for {s.hold}" for s in plan.stages)),
-        Text(),
-        table(
-            ("criterion", "kind", "bar", "clump"),
-            [(words(c["name"], "bold"), c["kind"], c["bar"], c["clump"] or "") for c in criteria],
-        ),
+        *_overview(plan, criteria),
         *(words(each, "dim") for each in said),
         Text(),
         *rendered_all([*problems, *told], written.source),
@@ -78,6 +96,29 @@ def plan_check(plan_file: PlanFile, *, history: History = None, as_json: AsJson 
     )
     if problems:
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _overview(plan: Plan, criteria: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
+    yield words(" → ".join(f"{percentage(s.percent)} for {s.hold}" for s in plan.stages))
+    yield Text()
+    yield table(
+        ("criterion", "kind", "bar", "clump"),
+        [(words(c["name"], "bold"), c["kind"], c["bar"], c["clump"] or "") for c in criteria],
+    )
+
+
+def _breaches(policy_file: Path | None, plan: Plan) -> list[Finding]:
+    if policy_file is None:
+        return []
+    from rampart_cli.policy_file import read_policy
+
+    return list(read_policy(policy_file).findings(plan))
+
+
+def _unwired(stack: Stack, plan: Plan, alert_url: str | None) -> list[Finding]:
+    from rampart_cli.datadog.wiring import wiring_findings
+
+    return wiring_findings(stack.datadog(), plan, alert_url)
 
 
 def plan_schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 - a schema is JSON with and without the option

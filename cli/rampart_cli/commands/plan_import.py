@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rampart_cli.document import MAX_BYTES, Bindings, BindingsError, Reading, draft, read
+from rampart_cli.document import MAX_BYTES, Bindings, BindingsError, draft, read
 from rampart_cli.document.rendering import show_findings
 from rampart_cli.failures import InputError
 
@@ -48,9 +48,8 @@ def plan_import(
         reading = read(page.read(MAX_BYTES + 1), today=(today or datetime.now(tz=UTC)).date())
     bound = _read(bindings) if bindings else Bindings()
     if bindings:
-        from rampart_cli.document.bound_queries import (
-            with_bound_queries,
-        )  # not paid for without bindings
+        # Not paid for without bindings.
+        from rampart_cli.document.bound_queries import with_bound_queries
 
         reading = with_bound_queries(reading, bound)
     if as_json:
@@ -58,14 +57,11 @@ def plan_import(
     else:
         show_findings(reading, source=str(doc), console=errors)
     if not reading.plans:
-        errors.print(_why_none(doc, reading), markup=False, soft_wrap=True)
+        why = "; ".join(diagnostic.message for diagnostic in reading.diagnostics)
+        errors.print(f"{doc} holds no plan: {why}", markup=False, soft_wrap=True)
         raise typer.Exit(NO_PLAN)
     if not as_json:
         _write(draft(reading.plans, source=doc.name, bindings=bound), out)
-
-
-def _why_none(doc: Path, reading: Reading) -> str:
-    return f"{doc} holds no plan: {'; '.join(diagnostic.message for diagnostic in reading.diagnostics)}"
 
 
 def _write(text: str, out: Path | None) -> None:
@@ -76,9 +72,8 @@ def _write(text: str, out: Path | None) -> None:
 
 
 def _read(bindings: Path) -> Bindings:
-    from rampart_cli.document.bindings_file import (
-        read_bindings,
-    )  # costs 200 ms, which a run without a file need not pay
+    # It costs 200 ms, which a run without a file need not pay.
+    from rampart_cli.document.bindings_file import read_bindings
 
     try:
         return read_bindings(bindings.read_text(encoding="utf-8"))

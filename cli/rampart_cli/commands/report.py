@@ -87,7 +87,6 @@ def _read(path: Path) -> bytes:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path.resolve(), content)
     except OSError as error:
         told = f"{path} cannot be written: {error.strerror}"

@@ -23,13 +23,14 @@ def refuse_other_endings(path: Path) -> None:
         raise InputError(f"{path} is neither .svg nor .png", fix="Give the picture one of these endings.")
 
 
-def canvas(*, height: float = 5.0) -> tuple[Figure, Axes]:
-    """An empty picture, ten inches wide."""
+def canvas(*, height: float, width: float = 10.0) -> tuple[Figure, Axes]:
+    """An empty picture, measured in inches."""
     import matplotlib as mpl  # 0.3 s that only a picture is worth
     from matplotlib.figure import Figure
 
     mpl.rcParams["text.parse_math"] = False  # names are the team's: a dollar sign in them begins no formula
-    figure = Figure(figsize=(10, height), layout="constrained")  # no pyplot: it keeps global state and wants a display
+    # No pyplot: it keeps global state and wants a display.
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 

@@ -32,7 +32,7 @@ _OVERRIDES: dict[str, str] = {
 """What an override is when the evidence did not fail: there was nothing to override."""
 _ACTS = {
     EventKind.STARTED: "started the rollout",
-    EventKind.ROLLED_BACK: "flag read at 0%",
+    EventKind.ROLLED_BACK: "rolled back",
     EventKind.TAKEN_DOWN_AGAIN: "taken down again",
     EventKind.RESUMED: "resumed",
     EventKind.COMPLETED: "complete",
@@ -48,6 +48,11 @@ def act(event: Event) -> str:
             return _OVERRIDES.get(str(event.details.get("verdict")), _DECISIONS[decision])
         return _DECISIONS.get(decision, "decided")
     return _ACTS.get(event.kind, in_words(event.kind))
+
+
+def is_act(event: Event) -> bool:
+    """Whether it is a moment to mark: people decided, or the flag was taken down."""
+    return event.kind is EventKind.DECIDED or event.kind in _ACTS
 
 
 def why(event: Event) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from rampart.rollout.state import EventKind
 from rampart.words import AXIS_TIMES, percentage, plain, times
+from rampart_cli.plots.canvas import canvas
 from rampart_cli.report import cells
 from rampart_cli.report.svg import COLORS, inline
 
@@ -30,16 +30,13 @@ _MARK = 9.0
 """Percent that the mark of an act is high, and a little more."""
 _MARK_INCHES = 0.24
 """The same, across."""
-_VERDICT_MARKS = {"pass": "o", "fail": "X", "error": "X", "no_data": "s", "inconclusive": "s", "waived": "s"}
+_GOOD, _BAD, _OPEN = ("o", "pass"), ("X", "fail"), ("s", "warn")
+_VERDICTS = {"pass": _GOOD, "fail": _BAD, "error": _BAD, "no_data": _OPEN, "inconclusive": _OPEN, "waived": _OPEN}
 """A verdict is told by its mark's shape, too: not everyone sees the colors."""
-_VERDICT_COLORS = {
-    "pass": "pass",
-    "fail": "fail",
-    "error": "fail",
-    "no_data": "warn",
-    "inconclusive": "warn",
-    "waived": "warn",
-}
+_BAND: dict[str, Any] = {"color": COLORS["accent"], "alpha": 0.22, "linewidth": 0}
+_NOTE: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9}
+_BAR_NOTE = {**_NOTE, "color": COLORS["bar"]}
+_STAGE_NOTE = {**_NOTE, "color": COLORS["muted"], "ha": "center", "va": "bottom"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ def draw_staircase(history: RolloutHistory, label: str) -> Picture:
         figure, axes = _canvas(history, size, height=3.6)
         times = [_days(at) for at, _ in history.staircase]
         percents = [percent for _, percent in history.staircase]
-        axes.fill_between(times, percents, step="post", color=COLORS["accent"], alpha=0.22, linewidth=0)
+        axes.fill_between(times, percents, step="post", **_BAND)
         axes.step(times, percents, where="post", color=COLORS["accent"], linewidth=2.4)
         for (_, before), (at, after) in pairwise(history.staircase):
             if after < before:
@@ -89,26 +86,16 @@ def _mark_acts(axes: Axes, history: RolloutHistory, size: Size) -> None:
     taken: list[tuple[float, float]] = []
     for number, event in enumerate(history.acts, start=1):
         height = max([0.0, *(percent for at, percent in history.staircase if at <= event.at)][-1:])
-        at = (_days(event.at) - left) / (right - left) * size.width
+        day = _days(event.at)
+        at = (day - left) / (right - left) * size.width
         # What followed within minutes stands above or below, not on it.
         step = _MARK if height < 50 else -_MARK
         while any(abs(at - x) < _MARK_INCHES and abs(height - y) < abs(step) for x, y in taken):
             height += step
         taken.append((at, height))
-        down = event.kind in {EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN}
-        color = COLORS["fail"] if down else COLORS["ink"]
-        axes.plot(
-            [_days(event.at)],
-            [height],
-            "o",
-            markersize=13,
-            color=COLORS["surface"],
-            markeredgecolor=color,
-            clip_on=False,
-        )
-        axes.annotate(
-            str(number), (_days(event.at), height), ha="center", va="center_baseline", fontsize=8, color=color
-        )
+        color = COLORS["fail"] if event in history.rollbacks else COLORS["ink"]
+        axes.plot([day], [height], "o", markersize=13, color=COLORS["surface"], markeredgecolor=color, clip_on=False)
+        axes.annotate(str(number), (day, height), ha="center", va="center_baseline", fontsize=8, color=color)
 
 
 def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) -> Picture | None:
@@ -126,15 +113,8 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
             _draw_visit(axes, mine, scale)
         _label_visits(axes, visits, size)
         axes.axhline(bar, color=COLORS["bar"], linewidth=1.6, linestyle=(0, (5, 3)))
-        axes.annotate(
-            f"bar {written(bar)}",
-            (0.0, bar),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 4),
-            textcoords="offset points",
-            fontsize=9,
-            color=COLORS["bar"],
-        )
+        told = f"bar {written(bar)}"
+        axes.annotate(told, (0.0, bar), xycoords=("axes fraction", "data"), xytext=(4, 4), **_BAR_NOTE)
         axes.set_ylim(*_range(bar, [look.judgement["value"] * scale for look in looks]))
         axes.yaxis.set_major_formatter(lambda value, _: written(value))
         return inline(figure, name=f"criterion-{number}-{size.name}", label=label)
@@ -172,25 +152,12 @@ def draw_rates(history: RolloutHistory, name: str, number: int, label: str) -> P
 
 def _draw_visit(axes: Axes, looks: Sequence[CriterionEvaluation], scale: float) -> None:
     sure = [look for look in looks if look.judgement.get("interval")]
-    axes.fill_between(
-        [_days(look.at) for look in sure],
-        [look.judgement["interval"][0] * scale for look in sure],
-        [look.judgement["interval"][1] * scale for look in sure],
-        color=COLORS["accent"],
-        alpha=0.22,
-        linewidth=0,
-    )
-    axes.plot(
-        [_days(look.at) for look in looks],
-        [look.judgement["value"] * scale for look in looks],
-        color=COLORS["accent"],
-        linewidth=2,
-        solid_capstyle="round",
-    )
-    last = looks[-1]
-    color = COLORS[_VERDICT_COLORS[last.judgement["verdict"]]]
-    mark = _VERDICT_MARKS[last.judgement["verdict"]]
-    axes.plot([_days(last.at)], [last.judgement["value"] * scale], mark, markersize=8, color=color, clip_on=False)
+    lower, upper = ([look.judgement["interval"][end] * scale for look in sure] for end in (0, 1))
+    axes.fill_between([_days(look.at) for look in sure], lower, upper, **_BAND)
+    days, values = [_days(look.at) for look in looks], [look.judgement["value"] * scale for look in looks]
+    axes.plot(days, values, color=COLORS["accent"], linewidth=2, solid_capstyle="round")
+    mark, color = _VERDICTS[looks[-1].judgement["verdict"]]
+    axes.plot(days[-1:], values[-1:], mark, markersize=8, color=COLORS[color], clip_on=False)
 
 
 def _label_visits(axes: Axes, visits: Sequence[Sequence[CriterionEvaluation]], size: Size) -> None:
@@ -205,17 +172,8 @@ def _label_visits(axes: Axes, visits: Sequence[Sequence[CriterionEvaluation]], s
         if row is None:
             continue
         free[row] = middle + half
-        axes.annotate(
-            text,
-            (middle, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 2 + 12 * row),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=9,
-            color=COLORS["muted"],
-        )
+        place = (middle, 1.0)
+        axes.annotate(text, place, xycoords=("data", "axes fraction"), xytext=(0, 2 + 12 * row), **_STAGE_NOTE)
 
 
 def _each_size(draw: Callable[[Size], str]) -> Picture:
@@ -224,13 +182,10 @@ def _each_size(draw: Callable[[Size], str]) -> Picture:
 
 
 def _canvas(history: RolloutHistory, size: Size, *, height: float) -> tuple[Figure, Axes]:
-    # No pyplot: it keeps global state and wants a display. Imported here: it costs half a second.
-    from matplotlib import dates
-    from matplotlib.figure import Figure
+    figure, axes = canvas(width=size.width, height=height)
+    from matplotlib import dates  # costs half a second that only a picture is worth
 
     marks: Any = dates  # its classes are not typed
-    figure = Figure(figsize=(size.width, height), layout="constrained")
-    axes = figure.add_subplot()
     zone = history.plan.zone
     locator = marks.AutoDateLocator(tz=zone, minticks=2, maxticks=size.ticks)
     axes.xaxis.set_major_locator(locator)

@@ -19,7 +19,7 @@ from rampart_cli.failures import InputError
 from rampart_cli.report.results import ELSEWHERE, ActualDays, actual_days, is_ours, results_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     from rampart_cli.report.history import RolloutHistory
@@ -36,6 +36,8 @@ class Edit:
     rank: int
     """What comes first of two things that are written in one place."""
     text: bytes
+    told: str
+    """What was written where, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,12 @@ def fill(source: bytes, history: RolloutHistory, *, today: date) -> Filled:
     places = _places(reading, history)
     _refuse_broken(reading.page)
     stages = _stages(places, history)
-    edits: dict[Edit, str] = {}
-    edits |= _results(reading.page, history, stages)
-    edits |= _dates(source, history, stages)
-    edits |= _ticks(places, history)
+    results, dates = _results(reading.page, history, stages), _dates(source, history, stages)
+    edits = sorted({*results, *dates, *_ticks(places, history)})
     page = source
-    for edit in sorted(edits, reverse=True):
+    for edit in reversed(edits):
         page = page[: edit.start] + edit.text + page[edit.end :]
-    return Filled(page, tuple(edits[edit] for edit in sorted(edits)))
+    return Filled(page, tuple(edit.told for edit in edits))
 
 
 def _places(reading: Reading, history: RolloutHistory) -> PlanOutline:
@@ -105,37 +105,35 @@ def _refuse_broken(page: Page) -> None:
         )
 
 
-def _results(page: Page, history: RolloutHistory, stages: Sequence[tuple[StageOutline, int]]) -> Mapping[Edit, str]:
-    edits: dict[Edit, str] = {}
+def _results(page: Page, history: RolloutHistory, stages: Sequence[tuple[StageOutline, int]]) -> Iterator[Edit]:
     placed: set[int] = set()
     for span, indexes in _grouped((each.results, index) for each, index in stages):
         placed |= indexes
-        edits |= _region(page, span, results_of(history, indexes), history)
+        yield from _region(page, span, results_of(history, indexes), history)
     left = {visit.stage for visit in history.visits} - placed
     if left:
         whole = page.block(1, len(page.starts))
-        edits |= _region(page, whole, [ELSEWHERE, "", *results_of(history, left)], history, what="other-results")
-    return edits
+        yield from _region(page, whole, [ELSEWHERE, "", *results_of(history, left)], history, what="other-results")
 
 
 def _region(
     page: Page, span: Span, lines: Sequence[str], history: RolloutHistory, what: str = "results"
-) -> Mapping[Edit, str]:
+) -> Iterator[Edit]:
     """The edit that puts lines into the marked region within `span`, or makes the region behind its last line."""
     newline, rank = _line_end(page.source), int(what != "results")
     begins, ends = _marks(what, history)
     text = newline.join(line.encode() for line in (begins, *lines, ends))
     found = _found(page, span, begins)
     if found is not None:
-        edit = Edit(found.start, found.end, rank, text)
-    elif not lines:
-        return {}
+        start, end = found.start, found.end
+    elif lines:
+        start, before, after = _behind(page, span, newline)
+        end, text = start, before + text + after
     else:
-        at, before, after = _behind(page, span, newline)
-        edit = Edit(at, at, rank, before + text + after)
-    if page.source[edit.start : edit.end] == edit.text:
-        return {}
-    return {edit: f"line {_line_of(page, edit.start)}: {what.replace('-', ' ')}"}
+        return
+    if page.source[start:end] != text:
+        line = bisect(page.starts[:-1], start) or 1
+        yield Edit(start, end, rank, text, f"line {line}: {what.replace('-', ' ')}")
 
 
 def _found(page: Page, span: Span, begins: str) -> Span | None:
@@ -181,10 +179,6 @@ def _line_end(source: bytes) -> bytes:
     return max(counts, key=counts.__getitem__)
 
 
-def _line_of(page: Page, offset: int) -> int:
-    return bisect(page.starts[:-1], offset) or 1
-
-
 def _marks(what: str, history: RolloutHistory) -> tuple[str, str]:
     return f"<!-- rampart:{what} {history.plan.rollout} -->", f"<!-- /rampart:{what} -->"
 
@@ -192,8 +186,7 @@ def _marks(what: str, history: RolloutHistory) -> tuple[str, str]:
 # Dates
 
 
-def _dates(source: bytes, history: RolloutHistory, stages: Sequence[tuple[StageOutline, int]]) -> Mapping[Edit, str]:
-    edits = {}
+def _dates(source: bytes, history: RolloutHistory, stages: Sequence[tuple[StageOutline, int]]) -> Iterator[Edit]:
     begins, ends = (mark.encode() for mark in _marks("dates", history))
     for answer, indexes in _grouped((answer, index) for each, index in stages for answer in each.actual):
         days = _days(answer.part, actual_days(history, indexes))
@@ -203,15 +196,14 @@ def _dates(source: bytes, history: RolloutHistory, stages: Sequence[tuple[StageO
         line = source[span.start : span.end]
         found = re.search(re.escape(begins) + rb"(.*?)" + re.escape(ends), line)
         if found is not None:
-            edit = Edit(span.start + found.start(1), span.start + found.end(1), 0, days.encode())
+            start, end, text = span.start + found.start(1), span.start + found.end(1), days.encode()
         elif _is_unanswered(answer):
-            at = span.start + len(line.rstrip())
-            edit = Edit(at, at, 0, b" " + begins + days.encode() + ends)
+            start = end = span.start + len(line.rstrip())
+            text = b" " + begins + days.encode() + ends
         else:
             continue  # a person wrote the dates
-        if source[edit.start : edit.end] != edit.text:
-            edits[edit] = f"line {span.line}: actual dates {days}"
-    return edits
+        if source[start:end] != text:
+            yield Edit(start, end, 0, text, f"line {span.line}: actual dates {days}")
 
 
 def _is_unanswered(answer: AnswerPlace) -> bool:
@@ -236,13 +228,12 @@ def _days(part: Part, days: ActualDays | None) -> str | None:
 # Boxes
 
 
-def _ticks(places: PlanOutline, history: RolloutHistory) -> Mapping[Edit, str]:
+def _ticks(places: PlanOutline, history: RolloutHistory) -> Iterator[Edit]:
     reached = {visit.percent for visit in history.visits}
-    return {
-        Edit(box.span.start, box.span.end, 0, b"[x]"): f"line {box.span.line}: ticked, {_said(box.percents)} reached"
-        for box in places.boxes
-        if not box.is_ticked and reached.issuperset(box.percents)
-    }
+    for box in places.boxes:
+        if not box.is_ticked and reached.issuperset(box.percents):
+            told = f"line {box.span.line}: ticked, {_said(box.percents)} reached"
+            yield Edit(box.span.start, box.span.end, 0, b"[x]", told)
 
 
 def _said(percents: Sequence[float]) -> str:

@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.freeze import EVERY_ROLLOUT
 from rampart.rollout.gate import DecisionKind
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import CLOSED, EventKind, Status
 from rampart.rollout.waiver import WAIVED
+from rampart_cli.report.cells import is_act
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,11 +105,17 @@ class RolloutHistory:
     evaluations: tuple[Evaluation, ...]
     submitted: str | None = None
     """The plan as it was submitted, JSON."""
+    freezes: tuple[Event, ...] = ()
+    """When every advance of the stack was stopped and let go again, while the rollout lasted."""
 
     @property
     def plan(self) -> Plan:
-        """The plan as it was pinned."""
         return self.state.plan
+
+    @property
+    def everything(self) -> tuple[Event, ...]:
+        """All that happened, oldest first, freezes among it."""
+        return tuple(sorted((*self.events, *self.freezes), key=lambda event: event.at))
 
     @cached_property
     def visits(self) -> tuple[Visit, ...]:
@@ -126,7 +134,7 @@ class RolloutHistory:
         """The percentage over time: each point holds until the next; the last one is the newest thing known."""
         steps = [(e.at, e.percent) for e in self.events if e.kind in _MOVES and e.percent is not None]
         last = steps[-1][1] if steps else 0.0
-        return (*steps, (max(self.known_until, *(at for at, _ in steps)) if steps else self.known_until, last))
+        return (*steps, (max([self.known_until, *(at for at, _ in steps)]), last))
 
     @property
     def known_until(self) -> datetime:
@@ -141,7 +149,7 @@ class RolloutHistory:
     @property
     def acts(self) -> tuple[Event, ...]:
         """What people decided and what took the flag down: the moments to mark."""
-        return tuple(e for e in self.events if e.kind in _ACTS)
+        return tuple(filter(is_act, self.events))
 
     def looks_at(self, criterion: str) -> list[CriterionEvaluation]:
         """Every evaluation of one criterion, oldest first."""
@@ -165,17 +173,6 @@ _MOVES = frozenset(
         EventKind.RESUMED,
     }
 )
-_ACTS = frozenset(
-    {
-        EventKind.STARTED,
-        EventKind.DECIDED,
-        EventKind.ROLLED_BACK,
-        EventKind.TAKEN_DOWN_AGAIN,
-        EventKind.RESUMED,
-        EventKind.COMPLETED,
-        EventKind.ABANDONED,
-    }
-)
 
 
 def _waived_by(event: Event) -> tuple[str, ...]:
@@ -191,7 +188,12 @@ def gather(records: Records, state: RolloutState) -> RolloutHistory:
         events=tuple(records.events(state.rollout).values()),
         evaluations=tuple(records.evaluations(state.rollout)),
         submitted=records.plan_document(state.rollout, state.plan_hash),
+        freezes=tuple(_during(state, records.events(EVERY_ROLLOUT).values())),
     )
+
+
+def _during(state: RolloutState, events: Iterable[Event]) -> Iterable[Event]:
+    return (e for e in events if e.at >= state.started and (state.status not in CLOSED or e.at <= state.updated))
 
 
 def _visits(plan: Plan, events: Iterable[Event]) -> Iterable[Visit]:

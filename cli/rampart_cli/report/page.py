@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from rampart.words import count, counted, in_words, length, percentage, plain, p
 from rampart_cli.bars import bar_text
 from rampart_cli.report import cells
 from rampart_cli.report.charts import draw_criterion, draw_rates, draw_staircase
+from rampart_cli.view import at_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from rampart_cli.report.history import RolloutHistory, Visit
 
 _HERE = Path(__file__).parent
-_DOWN = frozenset({EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN})
 
 
 def render(history: RolloutHistory) -> str:
@@ -45,6 +45,7 @@ def render(history: RolloutHistory) -> str:
 def _content(history: RolloutHistory) -> dict[str, Any]:
     state, plan = history.state, history.plan
     summary = _summary(history)
+    submitted = json.loads(history.submitted) if history.submitted else None
     return {
         "state": state,
         "plan": plan,
@@ -57,9 +58,9 @@ def _content(history: RolloutHistory) -> dict[str, Any]:
         "acts": [_act(history, number, event) for number, event in enumerate(history.acts, start=1)],
         "criteria": list(_criteria(history)),
         "visits": [_visit(history, visit) for visit in history.visits],
-        "counted": counted(len(history.events), "event"),
-        "events": [_event(history, event) for event in history.events],
-        "submitted": _submitted(history),
+        "counted": counted(len(history.everything), "event"),
+        "events": [_event(history, event) for event in history.everything],
+        "submitted": json.dumps(submitted, indent=2, ensure_ascii=False) if submitted else "",
         "known_until": second(history.known_until, plan.zone),
     }
 
@@ -68,16 +69,11 @@ def _summary(history: RolloutHistory) -> str:
     """One sentence that says it all: the picture's text alternative, too."""
     plan = history.plan
     flags, status, now = ", ".join(plan.flags), status_in_words(history.state.status), percentage(history.state.percent)
-    steps = [percent for _, percent in _changes(history.staircase)]
+    steps = [percent for percent, _ in groupby(percent for _, percent in history.staircase)]
     if len(steps) < 2:
         return f"{flags} has not been moved yet: it is at {now}, and the rollout is {status}."
     climbed = " → ".join(map(percentage, steps))
     return f"{flags} went {climbed}; the rollout is {status} at {now}."
-
-
-def _changes(staircase: Iterable[tuple[Any, float]]) -> list[tuple[Any, float]]:
-    steps = list(staircase)
-    return steps[:1] + [after for before, after in pairwise(steps) if after[1] != before[1]]
 
 
 def _facts(history: RolloutHistory) -> list[tuple[str, str]]:
@@ -115,7 +111,7 @@ def _act(history: RolloutHistory, number: int, event: Event) -> dict[str, Any]:
         "when": second(event.at, history.plan.zone),
         "who": event.by,
         "did": cells.act(event),
-        "down": event.kind in _DOWN,
+        "down": event in history.rollbacks,
         "at": "" if event.stage is None else history.plan.stages[event.stage].label,
         "evidence": in_words(evidence),
         "reported": "; ".join(f"{name}: {plain(value)}" for name, value in reported.items()),
@@ -150,17 +146,9 @@ def _criterion_row(history: RolloutHistory, visit: Visit, name: str) -> dict[str
         return None
     value, limit = visit.reported[name], history.state.reported_criteria.get(name, float("inf"))
     verdict = "pass" if value <= limit else "fail"
-    message = f"{plain(value)} reported, at most {plain(limit)} allowed"
-    return {
-        "stage": stage,
-        "attempt": attempt,
-        "looks": cells.NONE,
-        "value": plain(value),
-        "counts": "reported",
-        "interval": cells.NONE,
-        "verdict": verdict,
-        "message": message,
-    }
+    row = {"value": plain(value), "counts": "reported", "interval": cells.NONE, "verdict": verdict}
+    row["message"] = f"{plain(value)} reported, at most {plain(limit)} allowed"
+    return {"stage": stage, "attempt": attempt, "looks": cells.NONE, **row}
 
 
 def _judgement(judgement: Mapping[str, Any]) -> dict[str, str]:
@@ -218,14 +206,8 @@ def _event(history: RolloutHistory, event: Event) -> dict[str, str]:
     return {
         "when": second(event.at, history.plan.zone),
         "attempt": str(event.attempt),
-        "percent": "" if event.percent is None else percentage(event.percent),
+        "percent": at_percent(event),
         "kind": in_words(event.kind),
         "who": event.by,
         "message": event.message,
     }
-
-
-def _submitted(history: RolloutHistory) -> str:
-    if history.submitted is None:
-        return ""
-    return json.dumps(json.loads(history.submitted), indent=2, ensure_ascii=False)

@@ -7,13 +7,16 @@ RampartError
 │   ├── FlagUnconfirmedError     a write was accepted, but the flag reads otherwise
 │   └── FlagsNotLoweredError     some flags are not confirmed at 0%
 ├── StoreError                   the table could not be asked
-│   └── ConflictError            someone else wrote first; nothing was written
+│   ├── ConflictError            someone else wrote first; nothing was written
+│   └── FrozenError              every advance is stopped; nothing was written
 ├── GateError                    the state machine could not be asked
 │   └── GateClosedError          no one waits at that gate any more
 ├── QueueError                   the rollback queue could not be asked
 ├── RollbackUndoneError          flag, record or token of a rollback is not done yet
 ├── AnnouncementError            a channel could not be told about an event
+├── CalendarsUnreadableError     the change calendars could not be asked
 ├── MonitorsUnreadableError      the state of a monitor could not be read
+├── PolicyUnreadableError        the organization's policy could not be read
 ├── SecretUnavailableError       a secret could not be read
 └── AlertError                   an alert that is not acted on
     ├── AlertCredentialsError    no token, or a wrong one
@@ -61,6 +64,14 @@ class ConflictError(StoreError):
     """Someone else wrote first; nothing was written."""
 
 
+class FrozenError(StoreError):
+    """A freeze stops every advance: nothing was written. The message says whose it is, since when, and why."""
+
+
+class CalendarsUnreadableError(RampartError):
+    """The change calendars could not be asked; no one knows whether they are open."""
+
+
 class GateError(RampartError):
     """The state machine could not be asked."""
 
@@ -103,3 +114,7 @@ class AlertCredentialsError(AlertError):
 
 class AlertUnreadableError(AlertError):
     """The alert's body cannot be understood."""
+
+
+class PolicyUnreadableError(RampartError):
+    """The organization's policy could not be read, or isn't one; no one knows what plans must keep to."""

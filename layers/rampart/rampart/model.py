@@ -71,7 +71,7 @@ class Model(BaseModel):
 @cache
 def _meant(model: type[BaseModel]) -> Mapping[str, str]:
     """What each key holds, in a word, but those that may hold booleans, or documents that look after themselves."""
-    found = {info.alias or name: _kind(set(_leaves(info.annotation))) for name, info in model.model_fields.items()}
+    found = {info.alias or name: _kind(set(leaves(info.annotation))) for name, info in model.model_fields.items()}
     return {key: kind for key, kind in found.items() if kind is not None}
 
 
@@ -83,12 +83,13 @@ def _kind(leaves: set[Any]) -> str | None:
     return next((word for types, word in _IN_WORDS.items() if leaves & types), "a value for this key")
 
 
-def _leaves(annotation: object) -> Iterator[Any]:
+def leaves(annotation: object) -> Iterator[Any]:
+    """What a type is made of: the types in its brackets, at any depth, or itself where it has none."""
     arguments = get_args(annotation)
     if not arguments:
         yield annotation
     for argument in arguments:
-        yield from _leaves(argument)
+        yield from leaves(argument)
 
 
 def _marked(value: object, meant: str, depth: int) -> object:

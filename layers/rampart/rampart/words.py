@@ -97,7 +97,8 @@ _MANY_TIMES = 1000.0
 
 def moment(at: datetime | float, zone: tzinfo = UTC) -> str:
     """A moment of evidence, or epoch seconds, to the minute: `2026-03-02 09:30 UTC`."""
-    return f"{_aware(at).astimezone(zone):%Y-%m-%d %H:%M %Z}"
+    aware = at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
+    return f"{aware.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def second(at: datetime, zone: tzinfo = UTC) -> str:
@@ -108,6 +109,16 @@ def second(at: datetime, zone: tzinfo = UTC) -> str:
 def weekday_and_second(at: datetime, zone: tzinfo) -> str:
     """The same for the command line, whose readers wait for what comes next: `Mon 2026-03-02 09:30:00 UTC`."""
     return f"{at.astimezone(zone):%a} {second(at, zone)}"
+
+
+def weekday_and_minute(at: datetime, zone: tzinfo) -> str:
+    """When something is to come, to the minute: `Mon 2026-03-02 09:30 EST`."""
+    return f"{at.astimezone(zone):%a} {moment(at, zone)}"
+
+
+def clock_time(at: datetime, zone: tzinfo) -> str:
+    """The time of day, for a screen that is looked at now: `09:30:00 EST`."""
+    return f"{at.astimezone(zone):%H:%M:%S %Z}"
 
 
 def day(at: datetime, zone: tzinfo = UTC) -> str:
@@ -123,10 +134,6 @@ def timestamp(at: datetime) -> str:
 
 AXIS_TIMES: Final = ["%Y", "%b %Y", "%b %d", "%b %d %H:%M", "%H:%M", "%H:%M:%S"]
 """How a mark of a time axis is written, from years to seconds: it has room for what changes along the axis only."""
-
-
-def _aware(at: datetime | float) -> datetime:
-    return at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
 
 
 # Durations.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rampart.alert.endpoint import AlertEndpoint
+from rampart.entry.endpoint import AlertEndpoint
 from rampart.errors import SecretUnavailableError, StoreError
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.rollback import RollbackOutcome, RollbackResult

@@ -44,7 +44,10 @@ def test_an_old_one_is_answered_as_well() -> None:
 def test_while_the_table_cannot_be_asked_it_is_503_so_that_it_is_sent_again() -> None:
     door = Door(store_is_down=True)
     status, answer = door.post(title="[TEST] x")
-    assert (status, answer) == (503, {"error": "not done yet", "what": "send it again"})
+    assert (status, answer) == (
+        503,
+        {"error": "rollback_pending", "message": "Not confirmed yet. Send the alert again."},
+    )
     assert door.told == ["the table is throttled"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,10 @@ from rampart.finding import Finding
 from rampart.plan.model import Plan
 from rampart.rollout.gate import Gate, GateKind, OpenGate, Question
 from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
+from rampart_cli.datadog.account import Body
+from rampart_cli.datadog.connection import Connection
+from rampart_cli.datadog.wanted import ThingKind
+from rampart_cli.failures import CommandError
 from rampart_cli.machines import AlreadyStartedError, Execution, Patience
 from rampart_cli.main import main
 from rampart_cli.stack import Stack
@@ -49,6 +53,43 @@ PLAN: dict[str, Any] = {
         {"percent": 100, "hold": "1w"},
     ],
 }
+
+TOKEN = "the-token-of-the-endpoint"
+
+
+@dataclass(slots=True)
+class MemoryAccount:
+    """A Datadog account in memory; a secret's value is kept apart, as no one is shown it again."""
+
+    things: dict[ThingKind, dict[str, Body]] = field(default_factory=lambda: {kind: {} for kind in ThingKind})
+    values: dict[str, str] = field(default_factory=dict)
+
+    def monitors(self, tags: Sequence[str]) -> list[Body]:
+        return [each for each in self.things[ThingKind.MONITOR].values() if set(tags) <= set(each["tags"])]
+
+    def dashboards(self) -> Iterator[Body]:
+        return iter(self.things[ThingKind.DASHBOARD].values())
+
+    def get(self, kind: ThingKind, key: str) -> Body | None:
+        return self.things[kind].get(key)
+
+    def create(self, kind: ThingKind, body: Mapping[str, Any]) -> Body:
+        made = dict(body)
+        if kind in (ThingKind.MONITOR, ThingKind.DASHBOARD):
+            made["id"] = 100 + len(self.things[kind])
+        return self._keep(kind, str(made.get("id", made.get("name"))), made)
+
+    def update(self, kind: ThingKind, key: str, body: Mapping[str, Any]) -> Body:
+        return self._keep(kind, key, {**self.things[kind][key], **body})
+
+    def delete(self, kind: ThingKind, key: str) -> None:
+        del self.things[kind][key]
+
+    def _keep(self, kind: ThingKind, key: str, body: Body) -> Body:
+        if "value" in body:
+            self.values[key] = body.pop("value")
+        self.things[kind][key] = body
+        return body
 
 
 @dataclass(slots=True)
@@ -109,6 +150,20 @@ class Terminal:
     asked_for: list[str] = field(default_factory=list)
     """Names of the stacks that were looked for."""
     failure: Exception | None = None
+    account: MemoryAccount = field(default_factory=MemoryAccount)
+    no_datadog: CommandError | None = None
+
+    def datadog(self) -> Connection:
+        if self.no_datadog is not None:
+            raise self.no_datadog
+        return Connection(
+            account=self.account,
+            site="ddog-gov.com",
+            stack="us-gov-west-1/123456789012/rampart",
+            alert_url="https://api.example.gov/alerts/datadog",
+            token_version=lambda: "v1",
+            token=lambda: TOKEN,
+        )
 
     def connect(self, name: str) -> Stack:
         self.asked_for.append(name)
@@ -121,8 +176,10 @@ class Terminal:
             rollout_machine="rollout",
             decision_machine="decision",
             dead_letters=self._no_letters,
+            datadog=self.datadog,
             who=lambda: "caller-of-aws",
             patience=Patience(pause=self.time.pause, seconds=self.time.seconds),
+            now=lambda: NOON,
         )
 
     def _no_letters(self) -> NoReturn:

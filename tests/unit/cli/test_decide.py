@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import Answer, DecisionKind
-from rampart.rollout.state import Status
+from rampart.rollout.state import EventKind, RolloutState, Status
 
-from .conftest import NOON, Terminal, asked, live
+from .conftest import NOON, Terminal, asked, event, live
 
 
 @pytest.fixture
@@ -18,7 +21,13 @@ def waiting(terminal: Terminal) -> Terminal:
     terminal.records.states["letters"] = state
     terminal.records.gates["letters"] = gate
     terminal.decisions_end()
+    terminal.time.each = lambda: terminal.records.states.update(letters=advanced(gate.id))
     return terminal
+
+
+def advanced(gate: str, **changes: Any) -> RolloutState:
+    """The rollout once an answer has moved it."""
+    return live(**{"stage": 1, "percent": 25.0, "passed_gate": gate, "gate": None} | changes)
 
 
 def test_approve_starts_the_decision_with_exactly_what_was_said(waiting: Terminal) -> None:
@@ -42,7 +51,7 @@ def test_approve_without_a_gate_takes_the_open_one_and_shows_what_it_is_about(wa
     code, _, err = waiting.run("approve", "letters", "--reported", "complaints=0", "--by", "Ada", "--yes")
     assert code == 0
     assert waiting.machines.input["gate"] == "a1-s0-1a2b"
-    assert "approve 1% → 25%?" in err
+    assert "Waiting for approval: 1% → 25%" in err
     assert "5% (20 of 400)" in err
 
 
@@ -83,7 +92,6 @@ def test_an_override_and_approve_with_override_say_the_same(waiting: Terminal) -
     [
         ("override", "letters", "--gate", "g", "--note", " "),
         ("approve", "letters", "--override", "--gate", "g"),
-        ("rollback", "letters", "--note", ""),
         ("abandon", "letters", "--yes", "--note", ""),
     ],
 )
@@ -109,15 +117,72 @@ def test_a_question_that_was_answered_is_not_answered_again_by_mistake(waiting: 
     waiting.records.gates["letters"] = gate.model_copy(update={"answer": answer})
     code, shown = waiting.run_json("approve", "letters", "--by", "Ada", "--yes")
     assert code == 1
-    assert "Bob answered" in shown["error"]["message"]
+    assert shown["error"]["message"] == "letters has no open approval. Bob approved: advancing to 25%."
     assert waiting.machines.started == []
 
 
-def test_approving_while_evidence_gathers_says_what_is_waited_for(terminal: Terminal) -> None:
-    terminal.records.states["letters"] = live()
+def test_approving_while_the_stage_is_held_says_until_when(terminal: Terminal) -> None:
+    terminal.records.states["letters"] = live(hold_ends=NOON + timedelta(hours=2))
     code, shown = terminal.run_json("approve", "letters", "--by", "Ada", "--yes")
     assert code == 1
-    assert "evidence gathers" in shown["error"]["message"]
+    assert shown["error"]["message"] == (
+        "letters has no open approval. Holding at 1% until Wed 2026-03-04 14:00 EST (2 h left)."
+    )
+
+
+def test_an_approval_ends_when_the_flag_was_read_at_the_next_stage(waiting: Terminal) -> None:
+    code, out, _ = waiting.run("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada")
+    assert (code, out) == (0, "letters_new_source is at 25% (verified).\n")
+
+
+def test_an_approval_of_the_end_says_that_the_rollout_is_complete(waiting: Terminal) -> None:
+    done = advanced("a1-s0-1a2b", status=Status.COMPLETED, percent=100.0, stage=2)
+    waiting.time.each = lambda: waiting.records.states.update(letters=done)
+    code, out, _ = waiting.run("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada")
+    assert (code, out) == (0, "letters is complete: letters_new_source stays at 100%.\n")
+
+
+def test_an_approval_that_is_held_says_why_and_fails(waiting: Terminal) -> None:
+    def hold() -> None:
+        waiting.records.states["letters"] = live(gate=None)
+        held = "not advanced: the newest evaluation says error; you will be asked again"
+        waiting.records.told.append(event(EventKind.HELD, held, details={"gate": "a1-s0-1a2b"}))
+
+    waiting.time.each = hold
+    code, shown = waiting.run_json("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada")
+    assert (code, shown["error"]["name"]) == (1, "Held")
+    assert shown["error"]["message"] == (
+        "the answer is recorded, but letters didn't advance: the newest evaluation says error"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"status": Status.HALTED}, {"status": Status.ROLLED_BACK}, {"attempt": 2, "passed_gate": "start"}],
+    ids=str,
+)
+def test_an_approval_that_meets_a_rollback_is_no_success(waiting: Terminal, changes: dict[str, Any]) -> None:
+    waiting.time.each = lambda: waiting.records.states.update(letters=live(**{"gate": None} | changes))
+    code, shown = waiting.run_json("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada")
+    assert (code, shown["error"]["name"]) == (1, "RolledBack")
+
+
+def test_an_advance_that_takes_longer_is_told_as_going_on(waiting: Terminal) -> None:
+    waiting.time.each = lambda: None
+    code, shown = waiting.run_json("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada", "--timeout", "30")
+    assert (code, shown["error"]["name"]) == (3, "StillAdvancing")
+
+
+def test_a_script_may_leave_before_the_advance(waiting: Terminal) -> None:
+    waiting.time.each = lambda: None
+    code, out, _ = waiting.run("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada", "--detach")
+    assert (code, out) == (0, "Recorded: Ada approves. Check status: rampart status letters\n")
+
+
+def test_a_rollback_in_a_hurry_needs_no_note(terminal: Terminal) -> None:
+    terminal.decisions_end()
+    assert terminal.run("rollback", "letters", "--by", "Ada")[0] == 0
+    assert terminal.machines.input["note"] == "no reason given"
 
 
 def test_who_decides_is_the_caller_of_aws_where_nobody_says_so(
@@ -142,7 +207,7 @@ def test_a_recorded_but_unfinished_rollback_says_what_to_do(terminal: Terminal) 
     terminal.decisions_end("FAILED", error="States.Timeout", cause="Task timed out after 60 seconds")
     code, shown = terminal.run_json("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
     assert (code, shown["error"]["name"]) == (3, "RollingBack")
-    assert "NOT yet read at 0%" in shown["error"]["message"]
+    assert "NOT verified at 0% yet" in shown["error"]["message"]
     assert "letters_new_source" in shown["error"]["fix"]
 
 
@@ -159,7 +224,9 @@ def test_a_rollback_may_name_the_flags_for_when_nobody_can_read_the_table(termin
 def test_resume_translates_a_stage_as_people_say_it_to_its_index(terminal: Terminal, wanted: str, index: int) -> None:
     terminal.records.states["letters"] = live(status=Status.ROLLED_BACK, gate=None)
     terminal.decisions_end(output={"execution": "rollout:resumed"})
-    code, shown = terminal.run_json("resume", "letters", "--stage", wanted, "--note", "fixed", "--by", "Ada")
+    code, shown = terminal.run_json(
+        "resume", "letters", "--stage", wanted, "--note", "fixed", "--by", "Ada", "--detach"
+    )
     assert code == 0
     assert terminal.machines.input["stage"] == index
     assert shown["execution"] == "rollout:resumed"
@@ -188,7 +255,7 @@ def test_resume_waits_until_the_flag_is_at_its_stage(terminal: Terminal) -> None
 def test_abandon_asks_first(terminal: Terminal) -> None:
     terminal.decisions_end()
     code, answer = terminal.run_json("abandon", "letters", "--note", "not wanted any more", "--by", "Ada")
-    assert (code, answer["error"]["fix"]) == (2, "Say so with --yes.")
+    assert (code, answer["error"]["fix"]) == (2, "Pass --yes to confirm.")
     assert terminal.run("abandon", "letters", "--note", "not wanted any more", "--by", "Ada", "--yes")[0] == 0
     assert terminal.machines.input["decision"] == "abandon"
 
@@ -223,7 +290,7 @@ def test_an_undecided_stage_is_approved_and_only_a_fail_is_overridden(
     state, gate = asked(verdict)
     terminal.records.states["letters"], terminal.records.gates["letters"] = state, gate
     terminal.decisions_end()
-    _, out, _ = terminal.run("override", "letters", "--gate", gate.id, "--note", "known", "--by", "Ada")
+    _, out, _ = terminal.run("override", "letters", "--gate", gate.id, "--note", "known", "--by", "Ada", "--detach")
     assert said in out
 
 
@@ -249,7 +316,7 @@ def test_a_rollback_of_what_is_over_says_whose_turn_it_is(terminal: Terminal, st
     code, shown = terminal.run_json("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
     assert (code, shown["error"]["name"]) == (1, "NothingToRollBack")
     assert f"letters is {status.value}" in shown["error"]["fix"]
-    assert "turn letters_new_source down in Flipper" in shown["error"]["fix"]
+    assert "set letters_new_source to 0% in Flipper" in shown["error"]["fix"]
 
 
 def test_a_rollback_of_an_unknown_rollout_lists_those_that_are_watched(terminal: Terminal) -> None:
@@ -259,7 +326,7 @@ def test_a_rollback_of_an_unknown_rollout_lists_those_that_are_watched(terminal:
     )
     code, shown = terminal.run_json("rollback", "lettres", "--note", "pages are blank", "--by", "Ada")
     assert code == 1
-    assert "watched now: letters" in shown["error"]["fix"]
+    assert "live or waiting now: letters" in shown["error"]["fix"]
 
 
 def test_an_approval_without_its_reports_is_told_how_to_say_them(waiting: Terminal) -> None:

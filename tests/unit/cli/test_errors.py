@@ -37,6 +37,15 @@ def test_each_failure_has_its_exit_code_and_words(terminal: Terminal, failure: E
 
 
 @pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("abort", "rollback"), ("history", "events"), ("ls", "list"), ("approv", "approve"), ("validate", "plan check")],
+)
+def test_a_command_of_another_name_is_pointed_out(terminal: Terminal, typed: str, meant: str) -> None:
+    code, shown = terminal.run_json(typed, "letters")
+    assert (code, shown["error"]["fix"]) == (2, f"Did you mean `rampart {meant}`?")
+
+
+@pytest.mark.parametrize(
     "arguments", [("fly",), ("status", "--nonsense"), ("start",), ("resume", "letters"), ("events", "a", "--last", "0")]
 )
 def test_wrong_usage_is_exit_code_2_and_points_to_the_help(terminal: Terminal, arguments: tuple[str, ...]) -> None:

@@ -22,15 +22,15 @@ FIRST = f"letters-{DIGEST}"
 
 
 def test_start_gives_the_plan_as_json_to_the_rollout_machine(terminal: Terminal, plan_file: Path) -> None:
-    code, shown = terminal.run_json("start", str(plan_file))
+    code, shown = terminal.run_json("start", str(plan_file), "--detach")
     assert code == 0
     assert terminal.machines.started == [("rollout", FIRST, PLAN)]
     assert (shown["execution"], shown["repeated"]) == (f"rollout:{FIRST}", False)
 
 
 def test_the_name_is_made_of_the_plan_so_that_a_repeat_is_the_same_start(terminal: Terminal, plan_file: Path) -> None:
-    terminal.run("start", str(plan_file))
-    terminal.run("start", str(plan_file))
+    terminal.run("start", str(plan_file), "--detach")
+    terminal.run("start", str(plan_file), "--detach")
     first, second = terminal.machines.started
     assert first == second
 
@@ -39,7 +39,7 @@ def test_a_start_that_is_over_and_holds_the_record_is_not_started_again(terminal
     terminal.machines.taken = {FIRST}
     terminal.machines.script = lambda arn: Execution(arn, "FAILED", "RolledBack")
     terminal.records.states["letters"] = live(execution=f"rollout:{FIRST}")
-    code, shown = terminal.run_json("start", str(plan_file))
+    code, shown = terminal.run_json("start", str(plan_file), "--detach")
     assert (code, shown["repeated"], terminal.machines.started) == (0, True, [])
 
 
@@ -58,7 +58,7 @@ def test_a_rollout_that_is_over_is_not_started_again_and_the_way_on_is_told(
     terminal.machines.taken = {FIRST}
     terminal.machines.script = lambda arn: Execution(arn, "SUCCEEDED")
     terminal.records.states["letters"] = live(execution=f"rollout:{FIRST}", status=status)
-    code, shown = terminal.run_json("start", str(plan_file), "--wait")
+    code, shown = terminal.run_json("start", str(plan_file))
     assert (code, shown["error"]["name"], terminal.machines.started) == (1, "RolloutExists", [])
     assert status_in_words(status) in shown["error"]["message"]
     assert way_on in shown["error"]["fix"]
@@ -67,26 +67,26 @@ def test_a_rollout_that_is_over_is_not_started_again_and_the_way_on_is_told(
 def test_after_a_refused_start_the_same_plan_can_be_started_again(terminal: Terminal, plan_file: Path) -> None:
     terminal.machines.taken = {FIRST, f"{FIRST}-2"}
     terminal.machines.script = lambda arn: Execution(arn, "FAILED", "FlagGateOpen")
-    terminal.run("start", str(plan_file))
+    terminal.run("start", str(plan_file), "--detach")
     assert terminal.machines.started[0][1] == f"{FIRST}-3"
 
 
 def test_waiting_ends_when_the_flag_is_at_the_first_stage(terminal: Terminal, plan_file: Path) -> None:
     terminal.time.each = lambda: terminal.records.states.update(letters=live(execution=f"rollout:{FIRST}"))
-    code, out, _ = terminal.run("start", str(plan_file), "--wait")
+    code, out, _ = terminal.run("start", str(plan_file))
     assert code == 0
-    assert "letters_new_source read at 1%: Canary (1%)" in out
+    assert "letters_new_source is at 1% (verified)" in out
 
 
 def test_another_attempts_stage_is_not_taken_for_this_ones(terminal: Terminal, plan_file: Path) -> None:
     terminal.records.states["letters"] = live(execution="rollout:another")
-    code, shown = terminal.run_json("start", str(plan_file), "--wait", "--timeout", "5")
+    code, shown = terminal.run_json("start", str(plan_file), "--timeout", "5")
     assert (code, shown["error"]["name"]) == (3, "StillStarting")
 
 
 def test_an_attempt_that_was_rolled_back_at_once_is_not_a_success(terminal: Terminal, plan_file: Path) -> None:
     terminal.records.states["letters"] = live(execution=f"rollout:{FIRST}", status=Status.ROLLED_BACK, percent=0.0)
-    code, shown = terminal.run_json("start", str(plan_file), "--wait")
+    code, shown = terminal.run_json("start", str(plan_file))
     assert (code, shown["error"]["name"]) == (1, "RolledBack")
 
 
@@ -97,7 +97,7 @@ def test_a_refused_start_lists_every_problem_with_place_and_remedy(terminal: Ter
     ]
     terminal.machines.problems = problems
     terminal.machines.script = lambda arn: Execution(arn, "FAILED", "StartRefused", "in short")
-    code, out, err = terminal.run("start", str(plan_file), "--wait")
+    code, out, err = terminal.run("start", str(plan_file))
     assert (code, out) == (1, "")
     for problem in problems:
         for part in (problem.code, problem.where, problem.message, problem.fix):

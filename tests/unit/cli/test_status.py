@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from datetime import timedelta
 
 import pytest
 
@@ -18,7 +19,7 @@ from .conftest import NOON, Terminal, asked, event, live
 
 def test_status_of_nothing_says_so(terminal: Terminal) -> None:
     assert terminal.run_json("status") == (0, [])
-    assert "nothing is watched" in terminal.run("status")[1]
+    assert "No rollout is live or waits for a person" in terminal.run("status")[1]
 
 
 def test_status_without_a_name_shows_every_watched_rollout(terminal: Terminal) -> None:
@@ -74,52 +75,62 @@ def test_status_for_people_shows_the_panel_with_times_in_the_plans_zone(terminal
     )
     _, out, _ = terminal.run("status")
     assert "Wed 2026-03-04 12:00:00 EST" in out
-    assert "above its record of 1%" in out
+    assert "Holding at 1%: someone changed letters_new_source outside Rampart" in out
+    assert "Expected 1%, found 5%." in out
     assert "5% (20 of 400) is below 8%" in out
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"status": Status.HALTED}, "read at 0%"),
-        ({"status": Status.ROLLED_BACK}, "resumes or abandons"),
-        ({"status": Status.COMPLETED}, "complete"),
-        ({"intent": Intent(gate="g", stage=1, percent=25.0, at=NOON)}, "being set to 25%"),
-        ({"gate": None}, "moves on"),
-        ({"gate": None, "stage": None}, "about to be set"),
+        ({"status": Status.HALTED}, "ROLLING BACK 1% → 0%: not verified yet"),
+        ({"status": Status.ROLLED_BACK}, "Rolled back 1% → 0%"),
+        ({"status": Status.COMPLETED}, "Complete at 1%"),
+        ({"intent": Intent(gate="g", stage=1, percent=25.0, at=NOON)}, "Setting letters_new_source to 25%"),
+        ({"gate": None}, "Holding at 1%: the hold is over"),
+        ({"gate": None, "stage": None}, "Starting: letters_new_source is about to be set to Canary (1%)"),
     ],
 )
-def test_every_standing_says_what_it_waits_for(terminal: Terminal, changes: dict[str, object], told: str) -> None:
+def test_every_surface_says_the_same_of_a_state(terminal: Terminal, changes: dict[str, object], told: str) -> None:
     terminal.records.states["letters"] = live(**changes)
-    assert told in terminal.run_json("status")[1][0]["waits_for"]
+    for command in (("status", "letters"), ("explain", "letters"), ("list", "--all")):
+        assert told in terminal.run(*command)[1]
+    assert terminal.run_json("status", "letters")[1][0]["situation"]["headline"] == told
+    assert terminal.run_json("explain", "letters")[1]["situation"]["headline"] == told
+    assert terminal.run_json("list", "--all")[1][0]["situation"]["headline"] == told
 
 
-def test_watching_writes_a_line_of_json_for_each_change_until_it_is_interrupted(terminal: Terminal) -> None:
-    terminal.records.states["letters"] = live()
-    steps = iter([1.0, 25.0])
-
-    def move() -> None:
-        try:
-            terminal.records.states["letters"] = live(percent=next(steps))
-        except StopIteration:
-            raise KeyboardInterrupt from None
-
-    terminal.time.each = move
-    code, out, _ = terminal.run("status", "--watch", "--json")
-    assert code == 130
-    assert [json.loads(line)[0]["percent"] for line in out.splitlines()] == [1.0, 25.0]
+def test_a_rolled_back_rollout_shows_how_to_go_on(terminal: Terminal) -> None:
+    terminal.records.states["letters"] = live(status=Status.ROLLED_BACK, gate=None)
+    assert terminal.run_json("status", "letters")[1][0]["commands"] == [
+        "rampart resume letters --stage 1% --note WHY",
+        "rampart abandon letters --note WHY",
+    ]
 
 
-def test_watching_for_people_draws_the_newest_state(terminal: Terminal) -> None:
-    terminal.records.states["letters"] = live()
+def test_a_rolled_back_rollout_is_listed_until_someone_decides(terminal: Terminal) -> None:
+    """No tick looks at it any more, and it still waits for a person."""
+    terminal.records.states["letters"] = live(status=Status.ROLLED_BACK, watched=False, gate=None)
+    terminal.records.states["old"] = live(rollout="old", status=Status.ABANDONED, gate=None)
+    for command in ("list", "status"):
+        assert [each["rollout"] for each in terminal.run_json(command)[1]] == ["letters"]
+    assert [each["rollout"] for each in terminal.run_json("list", "--all")[1]] == ["letters", "old"]
 
-    def interrupt() -> None:
-        raise KeyboardInterrupt
 
-    terminal.time.each = interrupt
-    code, out, _ = terminal.run("status", "--watch")
-    assert code == 130
-    assert "Letters from the new source" in out
+def test_the_list_begins_with_what_needs_a_person(terminal: Terminal) -> None:
+    state, gate = asked()
+    terminal.records.states |= {"calm": live(rollout="calm", hold_ends=NOON + timedelta(hours=1)), "letters": state}
+    terminal.records.states["stuck"] = live(rollout="stuck", status=Status.HALTED, gate=None)
+    terminal.records.gates["letters"] = gate
+    assert [each["rollout"] for each in terminal.run_json("list")[1]] == ["stuck", "letters", "calm"]
+
+
+def test_a_refused_start_can_be_looked_up(terminal: Terminal) -> None:
+    message = "start refused: flags: letters_new_source: there is no such flag. Create it."
+    terminal.records.told.append(event(EventKind.REFUSED, message, stage=None, percent=None))
+    code, shown = terminal.run_json("status", "letters")
+    assert (code, shown["error"]["name"]) == (1, "StartRefused")
+    assert shown["error"]["message"] == f"letters hasn't started: {message}"
 
 
 def test_a_note_with_terminal_codes_or_markup_is_shown_as_text(terminal: Terminal) -> None:
@@ -143,7 +154,7 @@ def test_what_is_to_be_copied_is_whole_however_narrow_the_output_is(terminal: Te
     terminal.records.gates["letters"] = gate.model_copy(update={"question": question})
     answer = terminal.run_json("status", "letters")[1][0]["gate"]["answer_with"]
     lines = terminal.run("status", "letters")[1].splitlines()
-    assert answer["command"] in lines
+    assert answer["command"] in lines, "on a line of its own"
     assert json.loads(lines[-1]) == answer["input"]
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_lambda_powertools import Logger
 
 from functions.rollback import app
-from rampart.adapters import wiring
-from rampart.adapters.settings import RollbackSettings
+from rampart.entry.settings import RollbackSettings
+from rampart.entry.wiring import Wiring
 from rampart.errors import StoreError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
@@ -46,17 +46,25 @@ class Function:
     world: World = field(default_factory=World)
     log: io.StringIO = field(default_factory=io.StringIO)
 
+    def call(self, event: dict[str, Any]) -> dict[str, Any]:
+        """What the handler answers."""
+        world = self.world
+        parts = Wiring(
+            clock=world.clock, store=world.store, rollback=world.rollback, rollback_settings=SETTINGS, tokens=Tokens()
+        )
+        return call(app.lambda_handler, event, parts)
+
     def alert(self, transition: str = "Triggered", *, age: timedelta = timedelta(), **changes: Any) -> dict[str, Any]:
         """An alert that happened some time ago arrives; what is answered."""
         happened = int((self.world.clock.now() - age).timestamp() * 1000)
         body = {**json.loads(EVENT["body"]), "transition": transition, "date": str(happened), "flags": FLAG} | changes
-        answer = call(app.lambda_handler, {**EVENT, "body": json.dumps(body)})
+        answer = self.call({**EVENT, "body": json.dumps(body)})
         return {"status": answer["statusCode"], **json.loads(answer["body"])}
 
     def alert_as_it_is(self, title: str) -> dict[str, Any]:
         """An alert with a title that no one escaped arrives; what is answered."""
         body = json.dumps({**json.loads(EVENT["body"]), "date": "0", "flags": FLAG, "title": "TITLE"})
-        answer = call(app.lambda_handler, {**EVENT, "body": body.replace("TITLE", title)})
+        answer = self.call({**EVENT, "body": body.replace("TITLE", title)})
         return {"status": answer["statusCode"], **json.loads(answer["body"])}
 
     @property
@@ -69,15 +77,14 @@ class Function:
 
 
 @pytest.fixture
-def function(monkeypatch: pytest.MonkeyPatch) -> Function:
+def function() -> Iterator[Function]:
     made = Function()
-    monkeypatch.setattr(wiring, "clock", lambda: made.world.clock)
-    monkeypatch.setattr(wiring, "rollback", lambda: made.world.rollback)
-    monkeypatch.setattr(wiring, "rollback_settings", lambda: SETTINGS)
-    monkeypatch.setattr(wiring, "alert_tokens", Tokens)
-    # Each its own name: the logger keeps its first stream for a name.
-    monkeypatch.setattr(app, "logger", Logger(service=f"rollback {id(made.log)}", stream=made.log))
-    return made
+    handler = logging.StreamHandler(made.log)
+    handler.setFormatter(app.logger.registered_formatter)
+    log = logging.getLogger(app.logger.name)
+    log.addHandler(handler)
+    yield made
+    log.removeHandler(handler)
 
 
 @pytest.fixture
@@ -222,7 +229,7 @@ def test_a_queued_repetition_of_an_alert_does_not_take_a_resumed_rollout_down(li
     world.advance(attempt=2, execution="second")
     record = {**json.loads((Path(__file__).parents[3] / "events" / "rollback-queue.json").read_text())["Records"][0]}
     event = {"Records": [record | {"body": kept.model_dump_json()}]}
-    assert call(app.lambda_handler, event) == {"batchItemFailures": []}
+    assert live.call(event) == {"batchItemFailures": []}
     assert (world.percent, world.status, world.state.attempt) == (25, Status.LIVE, 2)
 
 

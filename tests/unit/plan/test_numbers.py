@@ -127,8 +127,7 @@ def test_the_whole_plan_is_one() -> None:
 @pytest.mark.parametrize("way", EVERYWHERE, ids=lambda way: ".".join(map(str, way)))
 def test_a_boolean_is_nowhere_a_value_of_a_plan(way: Way, boolean: bool) -> None:
     """YAML reads yes, on and true alike, and Python takes true for 1: `percent: yes` would be a canary of 1%."""
-    place = way[:-1] if way[-1] == "kind" else way
-    assert ".".join(map(str, place)) in {problem.where for problem in problems(with_value(way, boolean))}
+    assert ".".join(map(str, way)) in {problem.where for problem in problems(with_value(way, boolean))}
 
 
 @pytest.mark.parametrize("way", NUMBERS, ids=lambda way: ".".join(map(str, way)))
@@ -259,3 +258,17 @@ def test_a_number_is_finite_and_no_boolean_or_it_is_refused(value: object) -> No
     else:
         with pytest.raises(ValueError, match="number"):
             finite(value)
+
+
+@pytest.mark.parametrize(("written", "percent"), [("5%", 5.0), (" 0.5 % ", 0.5), ("100%", 100.0), (5, 5.0)])
+def test_a_stages_percentage_may_have_its_sign(document: Make, written: object, percent: float) -> None:
+    plan = Plan.model_validate(document(stages=[{"percent": written, "hold": "1d"}]))
+    assert plan.stages[0].percent == percent
+    bare = Plan.model_validate(document(stages=[{"percent": percent, "hold": "1d"}]))
+    assert plan.digest == bare.digest, "however it is written, it is the same plan"
+
+
+@pytest.mark.parametrize("written", ["101%", "-1%", "0%", "5 %%", "%5", "five%"])
+def test_what_is_no_percentage_is_none_with_its_sign_either(document: Make, written: str) -> None:
+    [found] = problems(document(stages=[{"percent": written, "hold": "1d"}]))
+    assert found.where == "stages.0.percent"

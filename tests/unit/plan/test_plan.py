@@ -70,7 +70,7 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
         "traffic",
         "criteria.index error rate.errors",
         "criteria.p95",
-        "criteria.refunds",
+        "criteria.refunds.kind",
         "stages.1.percent",
         "stages",
         "color",

@@ -14,7 +14,7 @@ from rampart_cli.report.fill import fill
 from rampart_cli.report.history import RolloutHistory, gather
 from rampart_cli.report.results import escape, unescape
 
-from .conftest import Story
+from .conftest import Story, climb
 
 TODAY = date(2026, 3, 9)
 PAGE = """# Letters from the new source: rollout plan
@@ -190,6 +190,14 @@ def test_actual_dates_are_also_answered_under_the_results_as_asked(history: Roll
     assert f"- Actual start date: {first}" in page
     assert f"- Actual end date: {last}" in page
     assert "- Actual number of users:\n" in page
+
+
+def test_a_stage_that_the_flag_is_still_at_has_a_first_day_and_no_last_one() -> None:
+    told = climb([1, 25], ["letters_new_source"], until=1)
+    history = gather(told.records, told.records.states["letters"])
+    page = filled("# Letters\n\n### Stage 1: 1%\n\n- Actual start date:\n- Actual end date:\n", history)
+    assert "- Actual start date: <!-- rampart:dates letters -->2026-03-02<!-- /rampart:dates -->\n" in page
+    assert "- Actual end date:\n" in page
 
 
 @pytest.mark.parametrize(

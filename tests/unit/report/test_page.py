@@ -12,12 +12,13 @@ import pytest
 from rampart.evidence.series import Series
 from rampart.evidence.window import Window
 from rampart.plan.model import Plan
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.state import EventKind, Status
 from rampart_cli.report.charts import draw_criterion
 from rampart_cli.report.history import gather
 from rampart_cli.report.page import render
 
-from .conftest import GOOD, PLAN, START, Story
+from .conftest import GOOD, PLAN, START, Story, whole_story
 
 _VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -222,3 +223,15 @@ def test_a_comparison_shows_its_ratio_over_time_and_the_rates_behind_it() -> Non
     assert "1% (24 of 2,400) against 1% (72 of 7,200)" in page
     assert "The rates behind it, since each stage began." in page
     assert "rates-1-wide" in page
+
+
+def test_a_freeze_that_held_the_rollout_up_is_told() -> None:
+    """Nothing else would say why a stage lasted longer than its hold."""
+    told = whole_story()
+    state = told.records.states["letters"]
+    during, before = Freeze(by="Ada", note="an incident", at=state.updated), Freeze(by="Ben", note="old", at=START)
+    for freeze, at in ((during, state.updated), (before, state.started - timedelta(days=1))):
+        told.records.told.append(freeze.event(EventKind.FROZEN, at, freeze.by, str(freeze)))
+    page = render(gather(told.records, state))
+    assert "Ada froze every rollout" in page
+    assert "Ben froze" not in page

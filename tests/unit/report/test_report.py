@@ -34,6 +34,7 @@ def run(story: Story, capsys: pytest.CaptureFixture[str]) -> Run:
             rollout_machine="",
             decision_machine="",
             dead_letters=nothing,
+            datadog=nothing,
             who=nothing,
         )
 
@@ -63,7 +64,7 @@ def test_json_holds_the_whole_story(run: Run, story: Story) -> None:
 
 
 def test_html_and_a_teams_page_are_written_in_one_go(run: Run, tmp_path: Path) -> None:
-    page, html = tmp_path / "plan.md", tmp_path / "reports" / "letters.html"
+    page, html = tmp_path / "plan.md", tmp_path / "letters.html"
     page.write_text(PAGE)
     code, out, _ = run("letters", "--into", str(page), "--html", str(html))
     assert code == 0
@@ -71,6 +72,13 @@ def test_html_and_a_teams_page_are_written_in_one_go(run: Run, tmp_path: Path) -
     assert "rampart:results letters" in page.read_text()
     assert html.read_text().startswith("<!doctype html>")
     assert "nothing to change" in run("letters", "--into", str(page))[1]
+
+
+def test_a_folder_that_is_not_there_is_a_misspelling(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("letters", "--html", str(tmp_path / "no-such-folder" / "letters.html"))
+    assert code == 2
+    assert "cannot be written" in err
+    assert not (tmp_path / "no-such-folder").exists()
 
 
 @pytest.mark.parametrize("option", ["--into", "--html"])

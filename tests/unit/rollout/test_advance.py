@@ -350,7 +350,7 @@ def test_a_rollout_whose_flag_is_not_where_it_is_said_to_stay_does_not_end(world
     outcome = world.advance(gate)
     assert (outcome["outcome"], outcome["why"]) == (
         "stale",
-        "the flag is below its record of 100%: letters_api reads 0%",
+        "letters_api was changed outside Rampart: expected 100%, found 0%",
     )
     assert world.status is Status.LIVE
 

@@ -183,7 +183,7 @@ def test_the_last_question_stands_for_its_full_time_even_at_night(world: World) 
     world.clock.at = datetime(2026, 3, 14, 3, 0, tzinfo=UTC)  # a Friday night
     world.tick()
     asked = world.gates.succeeded[gate]
-    assert (asked["next"], asked["lapses"]) == ("its end", "2026-03-15T03:00:00.000Z")
+    assert (asked["next"], asked["lapses"]) == ("completion", "2026-03-15T03:00:00.000Z")
 
 
 def test_the_question_names_what_people_must_report(world: World) -> None:
@@ -208,3 +208,52 @@ def test_a_tick_cut_off_anywhere_is_made_good_by_the_next_one(world: World, mome
         world.tick()
     assert gate in world.gates.succeeded
     assert with_crash or moment >= 10
+
+
+# A question that waits.
+
+
+def test_a_question_that_waits_is_asked_about_again_once(world: World) -> None:
+    world.climb(1)
+    world.asked()
+    world.forget()
+    for _ in range(10):
+        world.wait(hours=1)
+        world.tick()
+    reminders = [event.message for event in world.store.told if event.kind is EventKind.ASKED]
+    assert reminders == ["still waiting for an answer, 4 h after it was asked"]
+
+
+def test_a_question_that_lapses_soon_is_asked_about_again_in_the_middle_of_its_time(world: World) -> None:
+    world.climb(1, approval_lapses="8h")
+    world.asked()
+    world.forget()
+    world.wait(hours=3, minutes=59)
+    world.tick()
+    assert EventKind.ASKED not in world.told
+    world.wait(minutes=2)
+    world.tick()
+    assert EventKind.ASKED in world.told
+
+
+def test_an_answered_question_is_not_asked_about_again(world: World) -> None:
+    world.climb(1)
+    world.approved()
+    world.forget()
+    world.wait(hours=5)
+    world.tick()
+    assert EventKind.ASKED not in world.told
+
+
+def test_each_question_has_its_own_reminder(world: World) -> None:
+    world.climb(0)
+    gate = world.asked()
+    world.wait(hours=5)
+    world.tick()
+    world.answer(gate)
+    assert world.advance(gate)["outcome"] == "advanced"
+    world.forget()
+    world.asked()
+    world.wait(hours=5)
+    world.tick()
+    assert world.told.count(EventKind.ASKED) == 1

@@ -64,8 +64,8 @@ def test_drift_is_told_once_and_its_end_too(baking: World) -> None:
         baking.wait(minutes=1)
     drifts = [event.message for event in baking.store.told if event.kind is EventKind.DRIFTED]
     assert drifts == [
-        "the flag is below its record of 25%: letters_api reads 10%",
-        "the flag is at 25% again",
+        "letters_api was changed outside Rampart: expected 25%, found 10%",
+        "letters_api is back at 25%",
     ]
 
 
@@ -84,7 +84,7 @@ def test_a_drift_that_holds_keeps_people_from_being_asked_and_the_gate_alive(bak
 def test_a_flag_that_was_deleted_reads_as_fallen(baking: World) -> None:
     del baking.flags.flags[FLAG]
     baking.tick()
-    assert str(baking.state.drift) == "below its record of 25%: letters_api does not exist any more"
+    assert str(baking.state.drift) == "letters_api was changed outside Rampart: expected 25%, but it no longer exists"
 
 
 def test_a_flag_that_cannot_be_read_leaves_what_was_known_of_it(baking: World) -> None:
@@ -121,8 +121,8 @@ def test_a_flag_that_stays_out_of_sight_is_told_once_and_its_return_too(baking: 
     baking.tick()
     drifts = [event.message for event in baking.store.told if event.kind is EventKind.DRIFTED]
     assert drifts == [
-        "the flag is unknown: letters_api can't be read",
-        "the flag is at 25% again",
+        "Flipper isn't answering: letters_api can't be read",
+        "letters_api is back at 25%",
     ]
     assert baking.queue.called == []
 
@@ -134,7 +134,7 @@ def test_above_counts_more_than_below(world: World) -> None:
     world.flags.put(FlagReading("mobile", percent=60))
     world.tick()
     assert world.causes == [Cause.DRIFT]
-    assert "mobile reads 60%" in world.queue.called[0].reason
+    assert "mobile was changed outside Rampart: expected 25%, found 60%" in world.queue.called[0].reason
 
 
 def test_a_failing_criterion_is_not_hidden_by_a_flag_that_is_being_restored(world: World) -> None:

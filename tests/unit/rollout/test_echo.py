@@ -34,7 +34,7 @@ def test_it_is_a_drift_when_it_lasts_longer_than_any_cache(live: World) -> None:
     shows(live, 1)
     live.wait(minutes=2)
     live.tick()
-    assert str(live.state.drift) == "below its record of 25%: letters_api reads 1%"
+    assert str(live.state.drift) == "letters_api was changed outside Rampart: expected 25%, found 1%"
 
 
 def test_what_was_never_there_is_a_drift_at_once(live: World) -> None:
@@ -216,4 +216,4 @@ def test_a_write_by_a_clock_that_is_ahead_hides_no_drift(world: World) -> None:
     world.wait(minutes=5)
     shows(world, 1)
     world.tick()
-    assert str(world.state.drift) == "below its record of 25%: letters_api reads 1%"
+    assert str(world.state.drift) == "letters_api was changed outside Rampart: expected 25%, found 1%"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rampart.evidence.monitor import MonitorReading, MonitorSilence
+from rampart.rollout.state import EventKind
 from tests.unit.rollout.world import START, World, assert_ready, errors_of, steady
 
 LETTERS = ("webhook-rampart-letters",)
@@ -54,7 +55,8 @@ def test_neither_start_nor_resume_is_made_beside_a_monitor_that_cannot_speak(wor
     assert outcome["problems"] == [
         {"code": error, "severity": "error", "where": "monitors: 7", "message": what, "fix": fix}
     ]
-    assert [world.store.states, world.store.owners, world.store.told, world.flags.history] == [{}, {}, [], []]
+    assert world.told == [EventKind.REFUSED]
+    assert [world.store.states, world.store.owners, world.flags.history] == [{}, {}, []]
     world.metrics.monitors = {}
     world.climb(1, monitors=[7, 8])
     world.roll_back()

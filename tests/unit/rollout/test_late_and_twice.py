@@ -17,9 +17,16 @@ from tests.unit.rollout.world import PLAN, World, ignore
 ALONE = [stage | {"approval": "none"} for stage in PLAN["stages"]]
 """Stages that follow by themselves: here a tick's word is all that a step needs."""
 
-TICKS_CALLS = ["store.state", "flags.read", "metrics.read", "store.commit", "gates.succeed"]
+TICKS_CALLS = ["store.state", "flags.read", "metrics.read", "store.commit", "store.freeze", "gates.succeed"]
 """What a tick calls that ends a hold."""
-ADVANCES_CALLS = ["store.state", "store.gate", "store.commit", "flags.read", "flags.set_percentage"]
+ADVANCES_CALLS = [
+    "store.state",
+    "store.gate",
+    "calendars.closed",
+    "store.commit",
+    "flags.read",
+    "flags.set_percentage",
+]
 MOMENTS = list(Moment)
 
 

@@ -186,7 +186,7 @@ TestAnyOrder = Rollout.TestCase
 TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
-@pytest.mark.parametrize("rollback_at", range(14))
+@pytest.mark.parametrize("rollback_at", range(16))
 @pytest.mark.parametrize("cause", [Cause.ALERT, Cause.PERSON, Cause.EVIDENCE, Cause.ABANDON])
 def test_a_rollback_at_any_moment_of_an_advance_ends_at_zero(world: World, rollback_at: int, cause: Cause) -> None:
     world.climb(0)
@@ -199,7 +199,7 @@ def test_a_rollback_at_any_moment_of_an_advance_ends_at_zero(world: World, rollb
             with contextlib.suppress(RampartError):
                 world.roll_back(cause)
 
-    world.flags.on_call = world.store.on_call = at_that_moment
+    world.flags.on_call = world.store.on_call = world.calendars.on_call = at_that_moment
     with contextlib.suppress(RampartError):  # it may read what the rollback wrote; the machine runs it again
         world.advance(gate)
     settle(world, gate)

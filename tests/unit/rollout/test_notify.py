@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rampart.errors import AnnouncementError, StoreError
+from rampart.rollout.gate import Gate
+from rampart.rollout.notice import Notice
 from rampart.rollout.notify import LEASE, WAIT, Notify, Turn
-from rampart.rollout.state import Event, EventKind
+from rampart.rollout.state import Event, EventKind, RolloutState
 from tests.doubles import FixedClock, MemoryAnnouncer
 
 NOW = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
@@ -41,6 +43,12 @@ class Marks:
         if self.dead:
             raise KilledError
 
+    def state(self, rollout: str) -> RolloutState | None:
+        return None
+
+    def gate(self, rollout: str) -> Gate | None:
+        return None
+
     def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
         self.step()
         mark = (rollout, sort_key, channel)
@@ -67,9 +75,9 @@ class Mortal(MemoryAnnouncer):
 
     marks: Marks = field(default_factory=Marks)
 
-    def announce(self, event_id: str, event: Event) -> None:
+    def announce(self, notice: Notice) -> None:
         self.marks.step()
-        super().announce(event_id, event)
+        super().announce(notice)
 
 
 @dataclass
@@ -153,7 +161,7 @@ def test_who_died_over_telling_is_followed_when_the_lease_ends(channels: Channel
 @pytest.mark.parametrize("accident", [RuntimeError("a defect"), KeyboardInterrupt()])
 def test_an_accident_while_telling_lets_the_next_try_tell_at_once(channels: Channels, accident: BaseException) -> None:
     class Broken(MemoryAnnouncer):
-        def announce(self, event_id: str, event: Event) -> None:
+        def announce(self, notice: Notice) -> None:
             raise accident
 
     channels.topic = Broken("topic")
@@ -161,6 +169,15 @@ def test_an_accident_while_telling_lets_the_next_try_tell_at_once(channels: Chan
         channels.tell()
     channels.topic = MemoryAnnouncer("topic")
     channels.clock.move(timedelta(seconds=1))
+    assert channels.tell() == ("topic", "bus")
+
+
+def test_a_record_that_nobody_can_read_keeps_no_one_from_being_told(channels: Channels) -> None:
+    class Broken(Marks):
+        def state(self, rollout: str) -> RolloutState | None:
+            raise StoreError("the record cannot be understood")
+
+    channels.marks = Broken()
     assert channels.tell() == ("topic", "bus")
 
 

@@ -55,7 +55,9 @@ def test_its_fail_is_told_once_and_shown(trying: World) -> None:
     told = [event for event in trying.store.told if event.kind is EventKind.VERDICT_CHANGED]
     assert len(told) == 1
     assert TRIED in told[0].message
-    shown = {each["name"]: each["verdict"] for each in status_view(trying.state, None, [])["criteria"]}
+    shown = {
+        each["name"]: each["verdict"] for each in status_view(trying.state, None, [], trying.clock.now())["criteria"]
+    }
     assert shown == {ERRORS: "pass", TRIED: "fail"}
 
 

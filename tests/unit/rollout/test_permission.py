@@ -127,7 +127,7 @@ def test_a_flag_that_somebody_lowered_is_not_raised_by_an_older_approval(world: 
     gate = world.approved()
     world.flags.put(FlagReading(FLAG, percent=0))
     world.tick()
-    assert "below its record" in stale(world, gate)
+    assert "changed outside Rampart: expected 25%, found 0%" in stale(world, gate)
     assert world.percent == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
 from rampart.rollout.request import Cause
-from rampart.rollout.state import Status
+from rampart.rollout.state import EventKind, Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import ERRORS, EXECUTION, PLAN, ROLLOUT, World
 
@@ -139,4 +139,5 @@ def test_a_second_start_under_the_same_name_is_refused_and_changes_nothing(
     outcome = world.prepare(document, "second").to_wire()
     assert outcome["outcome"] == "refused"
     assert "RolloutExists" in {problem["code"] for problem in outcome["problems"]}
-    assert (world.state, world.store.plans, world.store.told) == (before, plans, told)
+    assert (world.state, world.store.plans, world.store.told[:-1]) == (before, plans, told)
+    assert world.told[-1] is EventKind.REFUSED

@@ -28,7 +28,9 @@ from tests.unit.rollout.world import (
 
 
 def leaves_nothing_behind(world: World) -> bool:
-    return not (world.store.states or world.store.owners or world.store.told or world.flags.history)
+    """Nothing but the event that tells of the refusal."""
+    only_told = set(world.told) <= {EventKind.REFUSED}
+    return only_told and not (world.store.states or world.store.owners or world.flags.history)
 
 
 def test_a_start_pins_the_plan_claims_the_flags_and_touches_no_flag(world: World) -> None:
@@ -248,6 +250,29 @@ def test_several_problems_are_told_at_once_each_with_how_to_fix_it(world: World)
     }
     assert all(problem["message"] and problem["fix"] for problem in outcome["problems"])
     assert leaves_nothing_behind(world)
+
+
+def test_a_refused_start_is_told_with_every_problem_though_there_is_no_record(world: World) -> None:
+    world.flags.flags.clear()
+    world.start(owner="the letters team")
+    [told] = world.store.told
+    assert (told.kind, told.rollout, told.attempt, told.by) == (EventKind.REFUSED, ROLLOUT, 0, "the letters team")
+    assert told.message == (f"start refused: flags: {FLAG}: there is no such flag. Create it, or fix its spelling.")
+    assert [each["code"] for each in told.details["problems"]] == ["UnknownFlag"]
+    assert told.details["execution"] == EXECUTION
+
+
+def test_a_refused_resume_is_told_at_its_rollout(live: World) -> None:
+    live.resume(1)
+    [told] = [event for event in live.store.told if event.kind is EventKind.REFUSED]
+    assert (told.attempt, told.percent) == (1, 25)
+    assert told.message.startswith("resume refused: rollout: 'letters' cannot be resumed: it is live.")
+
+
+@pytest.mark.parametrize("document", [[], 7, {}, {"rollout": "No Name"}, {"resume": 7}, {"resume": {"rollout": []}}])
+def test_what_names_no_rollout_leaves_no_event(world: World, document: Any) -> None:
+    assert world.prepare(document, EXECUTION).to_wire()["outcome"] == "refused"
+    assert world.told == []
 
 
 def test_a_store_that_is_down_is_an_accident_that_is_tried_again(world: World) -> None:

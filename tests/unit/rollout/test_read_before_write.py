@@ -192,7 +192,7 @@ def test_one_flag_of_two_that_is_gone_is_named_and_the_other_read_at_zero(world:
     world.roll_back()
     assert world.flags.flags == {"mobile": FlagReading("mobile")}
     assert world.store.told[-1].message == (
-        "mobile read at 0%; letters_api did not exist, so nothing was written there: because"
+        "mobile is at 0% (verified); letters_api did not exist, so nothing was written there: because"
     )
 
 

@@ -46,7 +46,7 @@ def test_a_rollback_ends_the_attempt_and_says_why(live: World, cause: Cause) -> 
     event = live.store.told[0]
     assert (event.kind, event.by) == (EventKind.ROLLED_BACK, "ann")
     assert event.details["cause"] == cause.value
-    assert "letters_api read at 0%: the new path fails" in event.message
+    assert "letters_api is at 0% (verified): the new path fails" in event.message
 
 
 def test_a_rolled_back_attempt_is_watched_for_as_long_as_the_plan_says(live: World) -> None:

@@ -9,6 +9,7 @@ from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause
 from rampart.rollout.rollback import RollbackOutcome
+from rampart.rollout.situation import situation_of
 from rampart.rollout.state import EventKind, Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import EXECUTION, FLAG, ROLLOUT, CrashError, World
@@ -55,11 +56,11 @@ def test_a_rollback_refused_for_ten_minutes_completes_without_a_person(live: Wor
     while live.clock.now() < refused:
         with UNDONE:
             comes_again()
-    assert (live.status, live.told) == (Status.HALTED, [EventKind.ROLLING_BACK])
+    assert (live.status, set(live.told)) == (Status.HALTED, {EventKind.ROLLING_BACK})
     live.flags.failure = None
     comes_again()
     assert (live.status, live.percent) == (Status.ROLLED_BACK, 0)
-    assert live.told == [EventKind.ROLLING_BACK, EventKind.ROLLED_BACK]
+    assert (live.told[-1], live.told.count(EventKind.ROLLED_BACK)) == (EventKind.ROLLED_BACK, 1)
 
 
 def test_a_flag_that_ignores_the_write_is_never_said_to_be_rolled_back(live: World) -> None:
@@ -280,7 +281,7 @@ def test_whoever_finishes_a_rollback_tells_why_it_was_asked_for(live: World) -> 
     assert (done.kind, done.by, done.message) == (
         EventKind.ROLLED_BACK,
         "datadog",
-        "letters_api read at 0%: Datadog monitor 4711 alerts",
+        "letters_api is at 0% (verified): Datadog monitor 4711 alerts",
     )
 
 
@@ -314,3 +315,44 @@ def test_a_repetition_waits_while_nobody_can_tell_which_attempt_it_is_about(live
     live.hooks["store.claims", Moment.AFTER] = lambda: setattr(live.store, "failure", StoreError("down"))
     with pytest.raises(RollbackUndoneError, match="cannot be read"):
         live.redeliver()
+
+
+# Told again.
+
+
+def test_a_rollback_that_is_not_done_is_told_again_every_five_minutes_with_the_reason(live: World) -> None:
+    live.flags.failure = FlagStoreError("Flipper answered 401")
+    with UNDONE:
+        live.roll_back(reason="blank letters")
+    live.forget()
+    for _ in range(11):
+        live.wait(minutes=1)
+        live.tick()
+    assert [event.message for event in live.store.told] == [
+        "still rolling back, 5 min after it was requested: Flipper answered 401",
+        "still rolling back, 10 min after it was requested: Flipper answered 401",
+    ]
+    assert situation_of(live.state, None, live.clock.now()).why == "Blank letters. Flipper answered 401."
+
+
+def test_what_keeps_a_rollback_is_on_record_within_a_minute(live: World) -> None:
+    live.flags.failure = FlagStoreError("Flipper answered 401")
+    with UNDONE:
+        live.roll_back()
+    live.wait(minutes=1)
+    live.tick()
+    assert live.state.undone == "Flipper answered 401"
+    live.flags.failure = None
+    live.deliver()
+    assert (live.status, str(live.state.undone)) == (Status.ROLLED_BACK, "None")
+
+
+def test_a_rollback_is_called_before_anyone_is_told_again(live: World) -> None:
+    """The table may refuse what is told; the flag must come down all the same."""
+    live.flags.failure = FlagStoreError("down")
+    with UNDONE:
+        live.roll_back()
+    live.wait(minutes=6)
+    live.calls.clear()
+    live.tick()
+    assert live.calls.index("rollback.call") < live.calls.index("store.commit")

@@ -5,7 +5,7 @@ import pytest
 from rampart.errors import FlagStoreError
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Claim, EventKind, Status
 from tests.unit.rollout.world import (
     FLAG,
     PLAN,
@@ -92,6 +92,26 @@ def test_a_completed_rollouts_flag_that_fell_is_told_once_and_moved_by_nobody(wo
         world.tick()
         world.wait(minutes=1)
     drifts = [event.message for event in world.store.told if event.kind is EventKind.DRIFTED]
-    assert drifts == ["the flag is below its record of 100%: letters_api reads 0%"]
+    assert drifts == ["letters_api was changed outside Rampart: expected 100%, found 0%"]
     assert world.queue.called == []
     assert world.percent == 0
+
+
+def test_a_completed_rollout_says_nothing_of_a_flag_that_the_next_rollout_moves(world: World) -> None:
+    world.climb(2)
+    world.complete()
+    world.store.owners[FLAG] = Claim(flag=FLAG, rollout="letters-2", flags=(FLAG,))
+    world.flags.put(FlagReading(FLAG, percent=1))
+    world.forget()
+    world.tick()
+    assert world.told == []
+    assert world.state.drift is None
+
+
+def test_after_a_rollback_no_drift_is_left_on_record(live: World) -> None:
+    live.flags.put(FlagReading(FLAG, percent=80))
+    live.tick()
+    assert live.state.drift is not None
+    live.deliver()
+    assert live.status is Status.ROLLED_BACK
+    assert str(live.state.drift) == "None"

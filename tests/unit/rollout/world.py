@@ -19,6 +19,7 @@ from rampart.rollout.rollback import Rollback, RollbackResult
 from rampart.rollout.state import EventKind, RolloutState, Standing, Status
 from tests.doubles import (
     FixedClock,
+    MemoryCalendars,
     MemoryFlagStore,
     MemoryGates,
     MemoryRollbackQueue,
@@ -93,6 +94,7 @@ class World:
     gates: MemoryGates = field(default_factory=MemoryGates)
     queue: MemoryRollbackQueue = field(default_factory=MemoryRollbackQueue)
     metrics: ScriptedMetricSource = field(default_factory=ScriptedMetricSource)
+    calendars: MemoryCalendars = field(default_factory=MemoryCalendars)
     calls: list[str] = field(default_factory=list)
     """Every call to a port that was begun, in order."""
     hooks: dict[tuple[str, Moment], Callable[[], None]] = field(default_factory=dict)
@@ -103,7 +105,7 @@ class World:
 
     def __post_init__(self) -> None:
         """Listen to every port."""
-        for port in (self.flags, self.store, self.gates, self.queue, self.metrics):
+        for port in (self.flags, self.store, self.gates, self.queue, self.metrics, self.calendars):
             port.on_call = self._on_call
         self.measure(Verdict.PASS)
 
@@ -127,7 +129,9 @@ class World:
 
     @property
     def prepare(self) -> Prepare:
-        return Prepare(store=self.store, flags=self.flags, metrics=self.metrics, clock=self.clock)
+        return Prepare(
+            store=self.store, flags=self.flags, metrics=self.metrics, calendars=self.calendars, clock=self.clock
+        )
 
     @property
     def rollback(self) -> Rollback:
@@ -141,7 +145,9 @@ class World:
         )
 
     def advance(self, gate: str | None = None, *, attempt: int = 1, execution: str = EXECUTION) -> dict[str, Any]:
-        use_case = Advance(store=self.store, flags=self.flags, metrics=self.metrics, clock=self.clock)
+        use_case = Advance(
+            store=self.store, flags=self.flags, metrics=self.metrics, calendars=self.calendars, clock=self.clock
+        )
         return use_case(rollout=ROLLOUT, attempt=attempt, execution=execution, gate=gate).to_wire()
 
     def tick(self) -> EvaluateResult:

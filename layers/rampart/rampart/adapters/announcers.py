@@ -10,8 +10,8 @@ from botocore.parsers import ResponseParserError
 
 from rampart.adapters.datadog_api import DatadogApi, UnansweredError
 from rampart.errors import AnnouncementError
+from rampart.rollout.notice import Level, Notice
 from rampart.rollout.state import Event, EventKind
-from rampart.words import in_words, percentage, second
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 
 SOURCE = "rampart"
 """The source of Rampart's events on the bus."""
+PERCENT_METRIC = "rampart.flag.percent"
+"""The gauge of a rollout's percentage, which dashboards draw."""
+_GAUGE = 3
+"""Datadog's number for a gauge: https://docs.datadoghq.com/api/latest/metrics/#submit-metrics"""
 _LONGEST_SUBJECT = 100
 _LONGEST_TITLE = 100
 _LONGEST_TEXT = 4000
 
 _BAD = frozenset({EventKind.ROLLING_BACK, EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN})
-_WORRYING = frozenset({EventKind.DRIFTED, EventKind.BLIND, EventKind.HELD})
-_GOOD = frozenset({EventKind.ADVANCED, EventKind.COMPLETED, EventKind.SIGHTED, EventKind.RESTORED})
+_WORRYING = frozenset({EventKind.DRIFTED, EventKind.BLIND, EventKind.HELD, EventKind.FROZEN})
+_GOOD = frozenset({EventKind.ADVANCED, EventKind.COMPLETED, EventKind.SIGHTED, EventKind.RESTORED, EventKind.THAWED})
 
 
 class TopicAnnouncer:
-    """Tells an SNS topic, in words for people; `rollout` and `kind` are message attributes, to filter by."""
+    """Tells an SNS topic, in words for people; `rollout`, `kind` and `level` are message attributes, to filter by."""
 
     name = "topic"
 
@@ -40,14 +44,18 @@ class TopicAnnouncer:
         self._topic = topic_arn
         self._client = client
 
-    def announce(self, event_id: str, event: Event) -> None:
-        """Tell of one event; raises AnnouncementError."""
-        attributes = {"rollout": event.rollout, "kind": event.kind.value, "event_id": event_id}
+    def announce(self, notice: Notice) -> None:
+        """Tell of one event, unless no person needs to hear of it; raises AnnouncementError."""
+        if notice.level is Level.LOG:
+            return
+        event, event_id = notice.event, notice.event_id
+        attributes = {"rollout": event.rollout, "kind": event.kind.value, "level": notice.level.value}
+        attributes["event_id"] = event_id
         try:
             self._client.publish(
                 TopicArn=self._topic,
-                Subject=subject_of(event),
-                Message=body_of(event_id, event),
+                Subject=subject_of(notice),
+                Message=notice.text,
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
                 },
@@ -67,9 +75,11 @@ class BusAnnouncer:
         self._bus = bus_name
         self._client = client
 
-    def announce(self, event_id: str, event: Event) -> None:
+    def announce(self, notice: Notice) -> None:
         """Tell of one event; raises AnnouncementError."""
+        event, event_id = notice.event, notice.event_id
         detail = {"event_id": event_id} | event.model_dump(mode="json")
+        detail |= {"level": notice.level.value, "subject": notice.subject, "text": notice.text}
         try:
             answer = self._client.put_events(
                 Entries=[
@@ -90,25 +100,33 @@ class BusAnnouncer:
 
 
 class DatadogAnnouncer:
-    """Posts a Datadog event with the tags `rollout:…` and `kind:…`, which dashboards lay over their graphs."""
+    """Posts a Datadog event with the tags `rollout:…` and `kind:…`, which dashboards lay over their graphs.
+
+    Where the flag's percentage is known, it goes first, as a point of the gauge `rampart.flag.percent`: a point that
+    comes twice is one point, and an event would be two.
+    """
 
     name = "datadog"
 
     def __init__(self, site: str, secret: Secret, *, url: str = "", deadline_seconds: float = 10.0) -> None:
         self._api = DatadogApi(site, secret, url=url, deadline_seconds=deadline_seconds)
 
-    def announce(self, event_id: str, event: Event) -> None:
+    def announce(self, notice: Notice) -> None:
         """Tell of one event; raises AnnouncementError."""
+        event, event_id = notice.event, notice.event_id
         # No `date_happened`: Datadog refuses times long past, and a late notice is better than none.
         body = {
-            "title": _cut(title_of(event), _LONGEST_TITLE),
-            "text": _cut(body_of(event_id, event), _LONGEST_TEXT),
+            "title": _cut(notice.subject, _LONGEST_TITLE),
+            "text": _cut(notice.text, _LONGEST_TEXT),
             "tags": [f"rollout:{event.rollout}", f"kind:{event.kind.value}", "managed_by:rampart"],
             "alert_type": _alert_type(event.kind),
             "aggregation_key": _cut(event.rollout, _LONGEST_TITLE),
             "source_type_name": SOURCE,
         }
         try:
+            if event.percent is not None:
+                point = _point_of(event, event.percent)
+                self._api.call(lambda client: _submit(client, point))
             self._api.call(lambda client: _post(client, body))
         except UnansweredError as error:
             raise AnnouncementError(f"Datadog was not told about {event_id}: {error}") from error
@@ -121,36 +139,23 @@ def _post(client: ApiClient, body: object) -> object:
     return api.create_event(body=cast("Any", body))  # plain dicts are accepted and checked
 
 
-def title_of(event: Event) -> str:
-    """One line that says which rollout, and what happened."""
-    at = f" at {percentage(event.percent)}" if event.percent is not None else ""
-    return f"{event.rollout}: {in_words(event.kind)}{at}"
+def _point_of(event: Event, percent: float) -> dict[str, Any]:
+    points = [{"timestamp": int(event.at.timestamp()), "value": float(percent)}]
+    tags = [f"rollout:{event.rollout}", "managed_by:rampart"]
+    return {"series": [{"metric": PERCENT_METRIC, "type": _GAUGE, "points": points, "tags": tags}]}
 
 
-def subject_of(event: Event) -> str:
-    """The title as SNS takes it for a subject: at most 100 printable ASCII characters."""
-    text = title_of(event).encode("ascii", "replace").decode()
+def _submit(client: ApiClient, body: object) -> object:
+    from datadog_api_client.v2.api.metrics_api import MetricsApi
+
+    api = MetricsApi(client)  # type: ignore[no-untyped-call]  # its constructors have no types
+    return api.submit_metrics(body=cast("Any", body))  # plain dicts are accepted and checked
+
+
+def subject_of(notice: Notice) -> str:
+    """The subject as SNS takes it: at most 100 printable ASCII characters."""
+    text = notice.subject.replace("→", "->").encode("ascii", "replace").decode()
     return _cut("".join(each if each.isprintable() else " " for each in text), _LONGEST_SUBJECT, "...")
-
-
-def body_of(event_id: str, event: Event) -> str:
-    """What happened, in lines for people."""
-    lines = [
-        event.message,
-        "",
-        f"Rollout: {event.rollout}, attempt {event.attempt}",
-        f"When: {second(event.at)}",
-        f"Who: {event.by}",
-    ]
-    if event.stage is not None:
-        lines.append(f"Stage: {event.stage}")
-    details = {name: value for name, value in event.details.items() if name != "notes"}  # the message says them
-    lines += [f"{in_words(name).capitalize()}: {_text(value)}" for name, value in details.items()]
-    return "\n".join([*lines, f"Event: {event_id}"])
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _alert_type(kind: EventKind) -> str:

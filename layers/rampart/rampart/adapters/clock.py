@@ -9,6 +9,5 @@ class SystemClock:
     """Tells the time in whole milliseconds: what is stored has no finer ones, and must read as it was written."""
 
     def now(self) -> datetime:
-        """Now, aware, UTC."""
         now = datetime.now(UTC)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rampart.absence import AbsenceReason
 from rampart.adapters.datadog_api import DatadogApi, UnansweredError, errors_in
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from rampart.adapters.secrets import Secret
     from rampart.evidence.monitor import MonitorReading
+
+_Part = TypeVar("_Part", dict[str, Any], list[Any])
 
 _MOST_POINTS = 1500
 """Datadog makes the buckets of a series wider rather than show more of them."""
@@ -164,20 +166,20 @@ def _measured_in(answer: object, queries: int, window: AskedRange) -> list[Measu
         raise _Unreadable("it isn't an object")
     if hidden := errors_in(answer):
         raise _Unreadable(f"Datadog's answer carries an error: {hidden}", AbsenceReason.HIDDEN_ERROR)
-    data = _mapping(answer.get("data"), "data")
+    data = _part(answer.get("data"), dict, "data")
     if hidden := errors_in(data):
         raise _Unreadable(f"Datadog's answer carries an error: {hidden}", AbsenceReason.HIDDEN_ERROR)
-    attributes = _mapping(data.get("attributes"), "attributes")
-    times = [_time(each, window) for each in _rows(attributes.get("times"), "times")]
+    attributes = _part(data.get("attributes"), dict, "attributes")
+    times = [_time(each, window) for each in _part(attributes.get("times"), list, "times")]
     if any(after <= before for before, after in pairwise(times)):
         raise _Unreadable("its times do not ascend")
-    series = _rows(attributes.get("series"), "series")
-    values = _rows(attributes.get("values"), "values")
+    series = _part(attributes.get("series"), list, "series")
+    values = _part(attributes.get("values"), list, "values")
     if len(series) != len(values):
         raise _Unreadable(f"it has {len(series)} series and {len(values)} rows of values")
     found: list[Measured | None] = [None] * queries
     for described, row in zip(series, values, strict=True):
-        index = _mapping(described, "a series").get("query_index")
+        index = _part(described, dict, "a series").get("query_index")
         if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < queries:
             raise _Unreadable(f"it has a series of query {shown(index)}")
         grouped = bool(described.get("group_tags")) or found[index] is not None
@@ -198,7 +200,7 @@ class _Unreadable(Exception):  # noqa: N818 -- it is an answer on its way out
 
 
 def _series(times: Sequence[int], row: object) -> Series:
-    numbers = [_number(value) for value in _rows(row, "values")]
+    numbers = [_number(value) for value in _part(row, list, "values")]
     if len(numbers) != len(times):
         raise _Unreadable(f"it has {len(times)} times and {len(numbers)} values")
     return Series(tuple(zip(times, numbers, strict=True)))
@@ -229,17 +231,10 @@ def _time(value: object, window: AskedRange) -> int:
     return int(at)
 
 
-def _mapping(value: object, what: str) -> Mapping[str, Any]:
+def _part(value: object, kind: type[_Part], what: str) -> _Part:
+    """A list or an object of the answer, empty where it has none."""
     if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise _Unreadable(f"{what} isn't an object")
-    return value
-
-
-def _rows(value: object, what: str) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise _Unreadable(f"{what} isn't a list")
+        return kind()
+    if not isinstance(value, kind):
+        raise _Unreadable(f"{what} isn't {'a list' if kind is list else 'an object'}")
     return value

@@ -42,9 +42,8 @@ class DatadogApi:
         try:
             return within(self._deadline, lambda: self._authorized(ask))
         except TimeoutError as error:
-            raise UnansweredError(
-                AbsenceReason.UNREACHABLE, f"Datadog did not answer in {duration(self._deadline)}"
-            ) from error
+            told = f"Datadog did not answer in {duration(self._deadline)}"
+            raise UnansweredError(AbsenceReason.UNREACHABLE, told) from error
 
     def _authorized(self, ask: Callable[[ApiClient], object]) -> object:
         try:
@@ -96,9 +95,8 @@ def _keys_of(secret: Mapping[str, Any]) -> dict[str, str]:
     # Both must be there: the client puts the environment's in the place of an empty one.
     keys = {"apiKeyAuth": _text(secret.get("api_key")), "appKeyAuth": _text(secret.get("app_key"))}
     if not all(keys.values()):
-        raise UnansweredError(
-            AbsenceReason.REFUSED_CREDENTIALS, 'Datadog\'s secret is incomplete; store {"api_key": "…", "app_key": "…"}'
-        )
+        told = 'Datadog\'s secret is incomplete; store {"api_key": "…", "app_key": "…"}'
+        raise UnansweredError(AbsenceReason.REFUSED_CREDENTIALS, told)
     return keys
 
 
@@ -134,9 +132,8 @@ def _refusals() -> Iterator[None]:
         # The original names the header's value, which is the key.
         raise UnansweredError(AbsenceReason.REFUSED_CREDENTIALS, "Datadog's keys cannot be sent as headers") from None
     except urllib3.exceptions.HTTPError as error:
-        raise UnansweredError(
-            AbsenceReason.UNREACHABLE, f"Datadog could not be reached: {type(error).__name__}"
-        ) from error
+        told = f"Datadog could not be reached: {type(error).__name__}"
+        raise UnansweredError(AbsenceReason.UNREACHABLE, told) from error
 
 
 def _refused(status: int, body: object, headers: Mapping[str, str]) -> UnansweredError:

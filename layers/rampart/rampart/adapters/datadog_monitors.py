@@ -19,6 +19,7 @@ from rampart.evidence.monitor import MonitorReading, MonitorSilence
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient
+    from datadog_api_client.v1.api.monitors_api import MonitorsApi
 
 _LARGEST_PAGE = 500
 """Of the 1,000 that Datadog allows: a monitor of 10 KB still leaves the answer within the bound on its size."""
@@ -38,32 +39,30 @@ def readings_of(ids: Sequence[int], *, ask: Ask) -> Mapping[int, MonitorReading]
     What the list does not hold is asked for by itself, and only Datadog's own 404 says that it does not exist.
     """
     askable = sorted({monitor for monitor in ids if 0 < monitor <= _LARGEST_ID})
-    found: dict[int, MonitorReading] = {}
-    if len(askable) > 1:
-        found = _listed(askable, ask)
-    for monitor in askable:
-        if monitor not in found:
-            found[monitor] = _single(monitor, ask)
+    found = _listed(askable, ask) if len(askable) > 1 else {}
+    found |= {monitor: _single(monitor, ask) for monitor in askable if monitor not in found}
     return {monitor: found.get(monitor, _nobody(monitor)) for monitor in ids}
 
 
 def _listed(ids: Sequence[int], ask: Ask) -> dict[int, MonitorReading]:
     """Those of the monitors that one page holds; no more of them can be between the first and the last than ids."""
-    size = min(_LARGEST_PAGE, ids[-1] - ids[0] + 1)
-    with_their_names = ", ".join(map(str, ids))
-    answer = _asked(
-        f"monitors {with_their_names}",
-        lambda: ask(lambda client: _list(client, after=ids[0] - 1, size=size)),
-    )
+    after, size = ids[0] - 1, min(_LARGEST_PAGE, ids[-1] - ids[0] + 1)
+    them = f"monitors {', '.join(map(str, ids))}"
+    try:
+        answer = ask(
+            lambda client: _monitors(client).list_monitors(id_offset=after, page_size=size, with_downtimes=True)
+        )
+    except UnansweredError as error:
+        raise _unreadable(them, str(error), error.reason) from error
     if not isinstance(answer, list):
-        raise _unreadable(f"monitors {with_their_names}", errors_in(answer) or "Datadog's answer isn't a list")
+        raise _unreadable(them, errors_in(answer) or "Datadog's answer isn't a list")
     bodies = {body.get("id"): body for body in answer if isinstance(body, Mapping) and _is_number(body.get("id"))}
     return {monitor: _reading(monitor, bodies[monitor]) for monitor in ids if monitor in bodies}
 
 
 def _single(monitor: int, ask: Ask) -> MonitorReading:
     try:
-        answer = ask(lambda client: _get(client, monitor))
+        answer = ask(lambda client: _monitors(client).get_monitor(monitor, with_downtimes=True))
     except UnansweredError as error:
         if error.status == 404:
             return _nobody(monitor)
@@ -73,25 +72,10 @@ def _single(monitor: int, ask: Ask) -> MonitorReading:
     return _reading(monitor, answer)
 
 
-def _asked(what: str, call: Callable[[], object]) -> object:
-    try:
-        return call()
-    except UnansweredError as error:
-        raise _unreadable(what, str(error), error.reason) from error
-
-
-def _list(client: ApiClient, *, after: int, size: int) -> object:
+def _monitors(client: ApiClient) -> MonitorsApi:
     from datadog_api_client.v1.api.monitors_api import MonitorsApi
 
-    api = MonitorsApi(client)  # type: ignore[no-untyped-call]  # its constructors are untyped
-    return api.list_monitors(id_offset=after, page_size=size, with_downtimes=True)
-
-
-def _get(client: ApiClient, monitor: int) -> object:
-    from datadog_api_client.v1.api.monitors_api import MonitorsApi
-
-    api = MonitorsApi(client)  # type: ignore[no-untyped-call]  # its constructors are untyped
-    return api.get_monitor(monitor, with_downtimes=True)
+    return MonitorsApi(client)  # type: ignore[no-untyped-call]  # its constructors are untyped
 
 
 def _unreadable(what: str, why: str, reason: AbsenceReason | None = None) -> MonitorsUnreadableError:
@@ -150,10 +134,8 @@ def _downtimes(monitor: int, matching: object) -> Iterator[MonitorSilence]:
         if downtime.get("active") is False or downtime.get("canceled") is not None:
             continue
         scope = downtime.get("scope")
-        scopes = scope if isinstance(scope, list) else [scope or "*"]
-        yield MonitorSilence(
-            ",".join(map(str, scopes)) or "*", start=_time(downtime.get("start")), end=_time(downtime.get("end"))
-        )
+        scopes = ",".join(map(str, scope if isinstance(scope, list) else [scope or "*"])) or "*"
+        yield MonitorSilence(scopes, start=_time(downtime.get("start")), end=_time(downtime.get("end")))
 
 
 def _time(value: object) -> datetime | None:
@@ -175,8 +157,6 @@ def _minutes(value: object) -> int | None:
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and (isinstance(value, int) or math.isfinite(value))
-    )
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -12,7 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rampart.adapters import items
 from rampart.adapters.deadline import within
-from rampart.errors import ConflictError, StoreError
+from rampart.adapters.dynamodb_writes import FROZEN, Writes
+from rampart.errors import ConflictError, FrozenError, StoreError
 from rampart.rollout.notify import Turn
 from rampart.rollout.state import Claim
 
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
 
+    from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
-    from rampart.rollout.state import Evaluation, Event, RolloutState
+    from rampart.rollout.state import Evaluation, Event, RolloutState, Status
 
 _log = logging.getLogger(__name__)
 
 WATCHED_INDEX = "watched"
-_NEW = "attribute_not_exists(pk)"
 _IMPATIENCE = 0.2  # seconds
 _MOST_KEYS = 100  # of one BatchGetItem
 _PAUSES = (0.03, 0.1, 0.3)
@@ -67,13 +68,20 @@ class DynamoRolloutStore:
     # What use cases read.
 
     def watched(self) -> Sequence[str]:
-        """Ids of the rollouts that a tick looks at, from the sparse index; what was just written may be missing."""
+        """Ids of the rollouts that a tick looks at, from the index; what was just written may be missing."""
+        return self._indexed(items.WATCHED)
+
+    def unwatched(self, status: Status) -> Sequence[str]:
+        """Ids of the rollouts of a status that no tick looks at any more; the first version's aren't in the index."""
+        return self._indexed(status)
+
+    def _indexed(self, watched: str) -> Sequence[str]:
         found = self._query(
             {
                 "IndexName": WATCHED_INDEX,
-                "KeyConditionExpression": "#watched = :yes",
+                "KeyConditionExpression": "#watched = :watched",
                 "ExpressionAttributeNames": {"#watched": "watched"},
-                "ExpressionAttributeValues": items.to_item({":yes": items.WATCHED}),
+                "ExpressionAttributeValues": items.to_item({":watched": watched}),
             }
         )
         return [each["pk"].removeprefix("ROLLOUT#") for each in found]
@@ -119,7 +127,7 @@ class DynamoRolloutStore:
 
     def open(self, state: RolloutState, submitted: str, events: Sequence[Event]) -> None:
         """Begin a rollout: record, plan, events and the claims of all its flags, or nothing; raises ConflictError."""
-        writes = _Writes(self._table)
+        writes = Writes(self._table)
         record = items.rollout_key(state.rollout, "STATE") | items.state_attributes(state)
         writes.put(record, f"there is a rollout {state.rollout!r} already")
         writes.put(items.plan_attributes(state, submitted), "its plan is stored already")
@@ -138,15 +146,16 @@ class DynamoRolloutStore:
         evaluation: Evaluation | None = None,
         answered: str | None = None,
         release: bool = False,
+        unless_frozen: bool = False,
     ) -> None:
         """Write the fields that changed, if the record is still at `before.epoch`; raises ConflictError.
 
         Fields that did not change are left alone: the state machine opens gates on the record without a new epoch.
-        Raises ValueError when `after` is not the next version of `before`.
+        Raises FrozenError where a freeze stands, and ValueError when `after` is not the next version of `before`.
         """
         if after.epoch != before.epoch + 1:
             raise ValueError(f"{before.rollout}: epoch {after.epoch} does not follow {before.epoch}")
-        writes = _Writes(self._table)
+        writes = Writes(self._table)
         writes.update_record(before, after)
         writes.put_events(after, events)
         if evaluation is not None:
@@ -158,15 +167,47 @@ class DynamoRolloutStore:
             writes.check_answered(before.rollout, answered)
         for flag in before.plan.flags if release else ():
             writes.release(before.rollout, flag)
+        if unless_frozen:
+            writes.check_thawed()
         self._write(before.rollout, writes)
 
-    def _write(self, rollout: str, writes: _Writes) -> None:
+    def note(self, event: Event) -> None:
+        """Keep an event that changes no record."""
+        writes = Writes(self._table)
+        writes.put(items.event_attributes(event, f"{0:06d}.0"), "its event is stored already")
+        self._write(event.rollout, writes)
+
+    # The freeze.
+
+    def freeze(self) -> Freeze | None:
+        """What stops every advance, read consistently."""
+        found = self._get(items.FREEZE)
+        with _understanding("the freeze"):
+            return None if found is None else items.freeze_from(found)
+
+    def put_freeze(self, freeze: Freeze, event: Event) -> None:
+        """Stop every advance, and tell of it; raises ConflictError where a freeze stands already."""
+        writes = Writes(self._table)
+        writes.put(items.freeze_attributes(freeze), "a freeze stands already")
+        writes.put(items.event_attributes(event, "freeze"), "its event is stored already")
+        self._write(event.rollout, writes)
+
+    def lift_freeze(self, freeze: Freeze, event: Event) -> None:
+        """Let rollouts advance again, and tell of it; raises ConflictError where this freeze doesn't stand."""
+        writes = Writes(self._table)
+        writes.lift(freeze)
+        writes.put(items.event_attributes(event, "thaw"), "its event is stored already")
+        self._write(event.rollout, writes)
+
+    def _write(self, rollout: str, writes: Writes) -> None:
         for pause in (*_PAUSES, None):
             try:
                 with _asking(f"write {rollout}"):
                     self._client.transact_write_items(TransactItems=writes.operations)
             except _CanceledError as canceled:
                 refused = [why for why, code in zip(writes.refusals, canceled.codes, strict=False) if code == _REFUSED]
+                if FROZEN in refused:
+                    raise FrozenError(str(self.freeze() or FROZEN)) from canceled
                 if refused:
                     raise ConflictError(f"{rollout}: {'; '.join(refused)}") from canceled
                 if _BUSY not in canceled.codes:
@@ -276,63 +317,6 @@ class DynamoRolloutStore:
         with _asking("query the table"):
             for page in self._client.get_paginator("query").paginate(TableName=self._table, **query):
                 yield from map(items.to_attributes, _understood(page, "Items"))
-
-
-class _Writes:
-    """The operations of one transaction, each with what it means when its condition does not hold."""
-
-    def __init__(self, table: str) -> None:
-        self._table = table
-        self.operations: list[TransactWriteItemTypeDef] = []
-        self.refusals: list[str] = []
-
-    def put(self, attributes: Mapping[str, Any], refusal: str) -> None:
-        put = {"Item": items.to_item(attributes), "ConditionExpression": _NEW}
-        self._add("Put", put, refusal)
-
-    def put_events(self, state: RolloutState, events: Sequence[Event]) -> None:
-        # The epoch makes the number one that no other write of this rollout has.
-        for index, event in enumerate(events):
-            self.put(items.event_attributes(event, f"{state.epoch:06d}.{index}"), "its event is stored already")
-
-    def update_record(self, before: RolloutState, after: RolloutState) -> None:
-        old, new = items.state_attributes(before), items.state_attributes(after)
-        changed = {name: value for name, value in new.items() if old.get(name) != value}
-        removed = sorted(old.keys() - new.keys())
-        sets = ", ".join(f"#{name} = :{name}" for name in changed)
-        removes = " REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""
-        update = {
-            "Key": items.to_item(items.rollout_key(before.rollout, "STATE")),
-            "UpdateExpression": f"SET {sets}{removes}",
-            "ConditionExpression": "#epoch = :before",
-            "ExpressionAttributeNames": {f"#{name}": name for name in (*changed, *removed)},
-            "ExpressionAttributeValues": items.to_item(
-                {f":{name}": value for name, value in changed.items()} | {":before": before.epoch}
-            ),
-        }
-        self._add("Update", update, f"the record is not at version {before.epoch} any more")
-
-    def check_answered(self, rollout: str, gate: str) -> None:
-        check = {
-            "Key": items.to_item(items.rollout_key(rollout, "GATE")),
-            "ConditionExpression": "#id = :gate AND attribute_exists(#answer)",
-            "ExpressionAttributeNames": {"#id": "id", "#answer": "answer"},
-            "ExpressionAttributeValues": items.to_item({":gate": gate}),
-        }
-        self._add("ConditionCheck", check, f"gate {gate} holds no answer")
-
-    def release(self, rollout: str, flag: str) -> None:
-        delete = {
-            "Key": items.to_item(items.claim_key(flag)),
-            "ConditionExpression": "#rollout = :rollout",
-            "ExpressionAttributeNames": {"#rollout": "rollout"},
-            "ExpressionAttributeValues": items.to_item({":rollout": rollout}),
-        }
-        self._add("Delete", delete, f"{flag} is not its own")
-
-    def _add(self, kind: str, operation: Mapping[str, Any], refusal: str) -> None:
-        self.operations.append({kind: {"TableName": self._table, **operation}})  # type: ignore[misc]  # kind is one of four
-        self.refusals.append(refusal)
 
 
 _REFUSED = "ConditionalCheckFailed"

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -62,7 +62,6 @@ class FlipperFlagStore:
         """Sessions that are kept for the next call, and since when; one that is still busy is not here."""
 
     def read(self, flag: str) -> FlagReading:
-        """Read a flag's gates; raises UnknownFlagError when there is no such flag."""
         answer = self._call("GET", _path(flag))
         try:
             return reading_of(flag, read_json(answer.body))
@@ -83,9 +82,8 @@ class FlipperFlagStore:
         try:
             answer = within(self._timeouts.total, lambda: self._authorized(method, path, body))
         except TimeoutError as error:
-            raise FlagStoreError(
-                f"Flipper did not answer {method} {path} in {duration(self._timeouts.total)}"
-            ) from error
+            told = f"Flipper did not answer {method} {path} in {duration(self._timeouts.total)}"
+            raise FlagStoreError(told) from error
         if not 200 <= answer.status < 300:
             raise _refusal(answer, method, path)
         return answer
@@ -259,11 +257,9 @@ def _refusal(answer: _Answer, method: str, path: str) -> FlagStoreError:
 
 def _error_of(body: bytes) -> tuple[object, str]:
     """The code and message of Flipper's own errors; others have neither."""
-    try:
+    with suppress(ValueError):
         error = read_json(body)
-    except ValueError:
-        return None, ""
-    if not isinstance(error, Mapping):
-        return None, ""
-    message = error.get("message", "")
-    return error.get("code"), message[:200] if isinstance(message, str) else shown(message)
+        if isinstance(error, Mapping):
+            message = error.get("message", "")
+            return error.get("code"), message[:200] if isinstance(message, str) else shown(message)
+    return None, ""

@@ -2,16 +2,18 @@
 
 | item | keys | besides the model's own fields |
 |---|---|---|
-| record | `ROLLOUT#id` / `STATE` | `plan` as JSON text; `watched` is "yes" or absent, so that the index is sparse |
+| record | `ROLLOUT#id` / `STATE` | `plan` as JSON text; `watched`, for the index, is "yes" or the status |
 | plan | `ROLLOUT#id` / `PLAN#hash` | `document`: JSON text as submitted |
 | gate | `ROLLOUT#id` / `GATE` | written by the state machines: `question` and `answer.reported` are JSON text |
 | evaluation | `ROLLOUT#id` / `EVALUATION#time` | `evidence` as compressed JSON, `judgements` as JSON text, `expires` |
 | event | `ROLLOUT#id` / `EVENT#time#n` | `details`: JSON text; `telling_CHANNEL`, `told_CHANNEL`. Machines write too |
 | claim | `FLAG#name` / `CLAIM` | |
+| freeze | `ROLLOUT#all rollouts` / `FREEZE` | its events are in the same partition |
 
 Times are text of one width, so that comparing text compares times. What may hold any JSON is kept as text: a number of
 DynamoDB's has a smaller range than a float. Attributes that a model does not know are ignored: a later Rampart may add
-some. What this Rampart would misread raises the item's `schema_version`, and is refused.
+some. What this Rampart would misread raises the item's `schema_version`, and is refused. A `…_from` raises ValueError
+for an item that it cannot understand.
 """
 
 from __future__ import annotations
@@ -37,8 +39,9 @@ from rampart.model import Model
 from rampart.numbers import finite
 from rampart.plan.model import Plan
 from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.freeze import EVERY_ROLLOUT, Freeze
 from rampart.rollout.gate import Gate, Question
-from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, RolloutState
+from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, RolloutState, Standing
 from rampart.words import timestamp
 
 Attributes = dict[str, Any]
@@ -49,6 +52,7 @@ Item = dict[str, Any]
 MOST_EVIDENCE = 32 * 1024
 """Bytes of compressed evidence that an evaluation may keep; a write costs by the kilobyte."""
 WATCHED = "yes"
+"""What the index holds of a rollout that ticks look at; of every other it holds the status."""
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -75,43 +79,33 @@ def to_attributes(item: Mapping[str, Any]) -> Attributes:
 
 
 def rollout_key(rollout: str, sort_key: str) -> dict[str, str]:
-    """Keys of an item of a rollout."""
     return {"pk": f"ROLLOUT#{rollout}", "sk": sort_key}
 
 
 def claim_key(flag: str) -> dict[str, str]:
-    """Keys of a flag's claim."""
     return {"pk": f"FLAG#{flag}", "sk": "CLAIM"}
 
 
-_STANDING = {
-    "stage": "stage",
-    "percent": "percent",
-    "started": "stage_started",
-    "hold_ends": "hold_ends",
-    "latest": "latest",
-}
+STANDING = {name: name for name in Standing.model_fields} | {"started": "stage_started"}
 """The attributes of the record that hold where it stands: the state machines ask for `stage`."""
 
 
 def state_attributes(state: RolloutState) -> Attributes:
     """The record's attributes, without those that are None."""
-    attributes = _fields(state) | {"plan": state.plan.model_dump_json(by_alias=True), "watched": WATCHED}
+    attributes = _fields(state) | {"plan": state.plan.model_dump_json(by_alias=True)}
     attributes["percent"] = state.percent
-    if not state.watched:
-        del attributes["watched"]
+    attributes["watched"] = WATCHED if state.watched else state.status
     if state.standing is not None:
         del attributes["standing"]
-        attributes |= {_STANDING[name]: value for name, value in _fields(state.standing).items()}
+        attributes |= {STANDING[name]: value for name, value in _fields(state.standing).items()}
     return {name: _plain(value) for name, value in attributes.items()}
 
 
 def state_from(attributes: Mapping[str, Any]) -> RolloutState:
-    """The record; raises ValueError when it cannot be understood."""
     given = _known(RolloutState, attributes)
-    given |= {"plan": Plan.model_validate_json(attributes["plan"]), "watched": "watched" in attributes}
+    given |= {"plan": Plan.model_validate_json(attributes["plan"]), "watched": attributes.get("watched") == WATCHED}
     if "stage" in attributes:
-        given["standing"] = {name: attributes[key] for name, key in _STANDING.items() if key in attributes}
+        given["standing"] = {name: attributes[key] for name, key in STANDING.items() if key in attributes}
     if isinstance(given.get("drift"), str):
         given["drift"] = _drift_in_words(given["drift"])
     return RolloutState.model_validate(given)
@@ -132,14 +126,26 @@ def _drift_in_words(text: str) -> Drift:
     return Drift.model_validate({"reads": None, **found.groupdict(), "since": None})
 
 
+FREEZE = rollout_key(EVERY_ROLLOUT, "FREEZE")
+"""Keys of what stops every advance: those who may write it may write this partition, and no other."""
+
+
+def freeze_attributes(freeze: Freeze) -> Attributes:
+    """A freeze's attributes."""
+    return _fields(freeze) | FREEZE | {"schema_version": SCHEMA_VERSION}
+
+
+def freeze_from(attributes: Mapping[str, Any]) -> Freeze:
+    """A freeze; raises ValueError when it cannot be understood."""
+    return Freeze.model_validate(_known(Freeze, attributes))
+
+
 def plan_attributes(state: RolloutState, submitted: str) -> Attributes:
-    """The plan's item, with the document as it was submitted."""
     keys = rollout_key(state.rollout, f"PLAN#{state.plan_hash}")
     return keys | {"document": submitted, "schema_version": SCHEMA_VERSION}
 
 
 def gate_from(attributes: Mapping[str, Any]) -> Gate:
-    """The gate that the state machines wrote; raises ValueError when it cannot be understood."""
     given = _known(Gate, attributes)
     if "question" in given:
         given["question"] = Question.model_validate_json(given["question"])
@@ -169,7 +175,6 @@ def event_attributes(event: Event, number: str) -> Attributes:
 
 
 def event_from(attributes: Mapping[str, Any]) -> Event:
-    """An event; raises ValueError when it cannot be understood."""
     details = json.loads(attributes["details"])
     return Event.model_validate(_known(Event, attributes) | {"details": details})
 
@@ -197,7 +202,6 @@ def evaluation_attributes(evaluation: Evaluation, retention: timedelta) -> tuple
 
 
 def evaluation_from(attributes: Mapping[str, Any]) -> Evaluation:
-    """An evaluation with its evidence; raises ValueError when it cannot be understood."""
     evidence = expand_evidence(bytes(attributes["evidence"]))
     judgements = json.loads(attributes["judgements"])
     return Evaluation.model_validate(_known(Evaluation, attributes) | {"evidence": evidence, "judgements": judgements})
@@ -218,7 +222,6 @@ def compress_evidence(evidence: Mapping[str, Any], most: int = MOST_EVIDENCE) ->
 
 
 def expand_evidence(content: bytes) -> dict[str, Any]:
-    """The evidence that `compress_evidence` packed."""
     return {key: _rows(value) for key, value in json.loads(zlib.decompress(content)).items()}
 
 
@@ -239,12 +242,10 @@ def _rows(value: object) -> object:
 
 
 def claim_attributes(claim: Claim) -> Attributes:
-    """A claim's attributes."""
     return _fields(claim) | claim_key(claim.flag) | {"schema_version": SCHEMA_VERSION}
 
 
 def claim_from(attributes: Mapping[str, Any]) -> Claim:
-    """A claim; raises ValueError when it cannot be understood."""
     return Claim.model_validate(_known(Claim, attributes))
 
 

@@ -44,7 +44,6 @@ class LambdaRollbackCaller:
         self._client = client
 
     def call(self, request: RollbackRequest) -> None:
-        """Ask for a rollback without waiting for it; raises QueueError when Lambda does not take the request."""
         try:
             self._client.invoke(
                 FunctionName=self._function, InvocationType="Event", Payload=request.model_dump_json().encode()

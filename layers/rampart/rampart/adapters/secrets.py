@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,19 +43,8 @@ class Secret(Protocol):
         """Give the secret read again, at most once in 30 s."""
 
 
-@dataclass(slots=True)
-class _Known:
-    """What is known of a secret, and when it was read again last, with its failure."""
-
-    content: Mapping[str, Any] | None = field(default=None, repr=False)
-    read_at: float = 0.0
-    refreshed_at: float | None = None
-    failure: str | None = None
-    lock: Lock = field(default_factory=Lock, repr=False)
-
-
 class SecretsManagerSecrets:
-    """Reads JSON secrets from AWS Secrets Manager, each kept for `lifetime_seconds`; safe to use from many threads.
+    """JSON secrets of AWS Secrets Manager, each kept for `lifetime_seconds`; safe to use from many threads.
 
     What was read once serves on while Secrets Manager is down or silent, for no more than a second's wait in all.
     """
@@ -68,69 +59,20 @@ class SecretsManagerSecrets:
         self._client = client
         self._lifetime = lifetime_seconds
         self._monotonic = monotonic
-        self._known: dict[str, _Known] = {}
+        self._named: dict[str, NamedSecret] = {}
         self._lock = Lock()
 
     def named(self, name: str) -> NamedSecret:
         """Give one secret by its name or ARN; it is read when it is first used."""
-        return NamedSecret(self, name)
-
-    def get(self, name: str) -> Mapping[str, Any]:
-        """Give a secret as it is known, read when it is too old; an old one still serves while no new one can be read.
-
-        Raises SecretUnavailableError when it was never read.
-        """
-        known = self._of(name)
-        with known.lock:
-            now = self._monotonic()
-            if known.content is not None and now - known.read_at < self._lifetime:
-                return known.content
-            try:
-                return self._read(name, known, now)
-            except SecretUnavailableError as error:
-                if known.content is None:
-                    raise
-                self._put_off(now)
-                _log.warning("%s; the one read before is used", error)
-                return known.content
-
-    def refresh(self, name: str) -> Mapping[str, Any]:
-        """Give a secret read again, or as it was read in the last 30 s.
-
-        Raises SecretUnavailableError when it cannot be read, and again within the 30 s after that.
-        """
-        known = self._of(name)
-        with known.lock:
-            now = self._monotonic()
-            if known.refreshed_at is None or now - known.refreshed_at >= REFRESH_SECONDS:
-                known.refreshed_at = now
-                return self._read(name, known, now)
-            if known.failure is not None or known.content is None:
-                raise SecretUnavailableError(known.failure or f"secret {name!r} was not read yet")
-            return known.content
-
-    def _of(self, name: str) -> _Known:
         with self._lock:
-            return self._known.setdefault(name, _Known())
+            secret = NamedSecret(name, partial(self._fetch, name), self._put_off, self._lifetime, self._monotonic)
+            return self._named.setdefault(name, secret)
 
     def _put_off(self, now: float) -> None:
         """Ask for no secret that is known for a while: what fails for one fails for all, and each would wait."""
         with self._lock:
-            for known in self._known.values():
-                known.read_at = max(known.read_at, now - self._lifetime + REFRESH_SECONDS)
-
-    def _read(self, name: str, known: _Known, now: float) -> Mapping[str, Any]:
-        try:
-            content = self._fetch(name) if known.content is None else within(_IMPATIENCE, lambda: self._fetch(name))
-            known.content, known.failure = content, None
-        except TimeoutError as error:
-            known.failure = f"secret {name!r} cannot be read: no answer within {duration(_IMPATIENCE)}"
-            raise SecretUnavailableError(known.failure) from error
-        except SecretUnavailableError as error:
-            known.failure = str(error)
-            raise
-        known.read_at = now
-        return known.content
+            for secret in self._named.values():
+                secret.read_at = max(secret.read_at, now - self._lifetime + REFRESH_SECONDS)
 
     def _fetch(self, name: str) -> Mapping[str, Any]:
         try:
@@ -142,29 +84,73 @@ class SecretsManagerSecrets:
             raise SecretUnavailableError(f"secret {name!r} cannot be read: {type(error).__name__}") from error
         except KeyError:
             raise SecretUnavailableError(f"secret {name!r} is binary; store a JSON object as text") from None
-        try:
+        content: object = None
+        with suppress(ValueError):
             content = read_json(text)
-        except ValueError:
-            content = None
         if not isinstance(content, dict):
             raise SecretUnavailableError(f"secret {name!r} isn't a JSON object; store one")
         return content
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NamedSecret:
-    """One secret of a store of secrets."""
+    """One secret: what is known of it, and when it was read again last, with its failure."""
 
-    secrets: SecretsManagerSecrets
     name: str
+    fetch: Callable[[], Mapping[str, Any]]
+    put_off: Callable[[float], None]
+    lifetime: float
+    monotonic: Callable[[], float]
+    content: Mapping[str, Any] | None = field(default=None, repr=False)
+    read_at: float = 0.0
+    refreshed_at: float | None = None
+    failure: str | None = None
+    lock: Lock = field(default_factory=Lock, repr=False)
 
     def __call__(self) -> Mapping[str, Any]:
-        """Give the secret as it is known."""
-        return self.secrets.get(self.name)
+        """Give the secret as it is known, read when too old; an old one still serves while no new one can be read.
+
+        Raises SecretUnavailableError when it was never read.
+        """
+        with self.lock:
+            now = self.monotonic()
+            if self.content is not None and now - self.read_at < self.lifetime:
+                return self.content
+            try:
+                return self._read(now)
+            except SecretUnavailableError as error:
+                if self.content is None:
+                    raise
+                self.put_off(now)
+                _log.warning("%s; the one read before is used", error)
+                return self.content
 
     def refresh(self) -> Mapping[str, Any]:
-        """Give the secret read again, at most once in 30 s."""
-        return self.secrets.refresh(self.name)
+        """Give the secret read again, or as it was read in the last 30 s.
+
+        Raises SecretUnavailableError when it cannot be read, and again within the 30 s after that.
+        """
+        with self.lock:
+            now = self.monotonic()
+            if self.refreshed_at is None or now - self.refreshed_at >= REFRESH_SECONDS:
+                self.refreshed_at = now
+                return self._read(now)
+            if self.failure is not None or self.content is None:
+                raise SecretUnavailableError(self.failure or f"secret {self.name!r} was not read yet")
+            return self.content
+
+    def _read(self, now: float) -> Mapping[str, Any]:
+        try:
+            self.content = self.fetch() if self.content is None else within(_IMPATIENCE, self.fetch)
+            self.failure = None
+        except TimeoutError as error:
+            self.failure = f"secret {self.name!r} cannot be read: no answer within {duration(_IMPATIENCE)}"
+            raise SecretUnavailableError(self.failure) from error
+        except SecretUnavailableError as error:
+            self.failure = str(error)
+            raise
+        self.read_at = now
+        return self.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +160,9 @@ class AlertTokens:
     secret: Secret
 
     def current(self) -> Sequence[str]:
-        """Give the tokens as they are known; raises SecretUnavailableError."""
         return _tokens(self.secret())
 
     def refreshed(self) -> Sequence[str]:
-        """Give the tokens read again, at most once in 30 s; raises SecretUnavailableError."""
         return _tokens(self.secret.refresh())
 
 

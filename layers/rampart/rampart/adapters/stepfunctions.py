@@ -29,7 +29,6 @@ class StepFunctionsGates:
         self._client = client
 
     def succeed(self, token: str, output: Mapping[str, Any]) -> None:
-        """Let the execution go on with `output`."""
         with _asking("open the gate"):
             self._client.send_task_success(taskToken=token, output=json.dumps(output))
 
@@ -39,7 +38,6 @@ class StepFunctionsGates:
             self._client.send_task_failure(taskToken=token, error=error[:_LONGEST_ERROR], cause=cause[:_LONGEST_CAUSE])
 
     def keep_alive(self, token: str) -> None:
-        """Tell the execution that someone still watches."""
         with _asking("keep the gate alive"):
             self._client.send_task_heartbeat(taskToken=token)
 

@@ -1,1 +1,1 @@
-"""Alerts: what a Datadog monitor's webhook says, and what is answered."""
+"""Alerts: what a Datadog monitor's webhook says, and what it asks for."""

@@ -1,4 +1,4 @@
-"""The payload of the Datadog webhook that the README sets up, in fields, and what it asks for in plain words."""
+"""The payload of the webhook that `rampart datadog sync` makes, in fields, and what it asks for in plain words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from rampart.alert.moment import epoch_milliseconds, is_plausible
-from rampart.alert.reading import MOST_BYTES, MOST_FLAGS, MOST_FOUND, fields_of, text_of
+from rampart.alert.reading import MOST_BYTES, MOST_FLAGS, MOST_FOUND, fields_of
 from rampart.alert.transition import KNOWN, ROLLING_BACK, transition_named
 from rampart.errors import AlertUnreadableError
 from rampart.model import Model
@@ -116,10 +116,9 @@ class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
         """What a test notification shows, in words: who would be rolled back, and which flags no one holds."""
         rollouts = dict.fromkeys(holders[flag].rollout for flag in self.flags if flag in holders)
         unheld = [flag for flag in self.flags if flag not in holders]
-        is_bad = self.transition in ROLLING_BACK
-        would = (
-            "it would roll back" if is_bad else f"{self.transition} isn't a reason to, but Triggered would roll back"
-        )
+        would = "it would roll back"
+        if self.transition not in ROLLING_BACK:
+            would = f"{self.transition} isn't a reason to, but Triggered would roll back"
         shown = [f"{would} {', '.join(rollouts)}"] if rollouts else []
         shown += [f"no live rollout holds {', '.join(unheld)}: check the flag's spelling"] if unheld else []
         return f"a test notification: {'; '.join(shown)}"
@@ -137,13 +136,13 @@ class AlertPayload(Model, extra="ignore", coerce_numbers_to_str=True):
         )
 
 
-def read_alert(body: str | bytes) -> AlertPayload:
-    """Read a webhook's body.
+def read_alert(text: str) -> AlertPayload:
+    """Read a webhook's body, as `reading.text_of` gives it.
 
     Raises AlertUnreadableError, in words, when it can never be understood.
     """
     try:
-        return AlertPayload.model_validate(fields_of(text_of(body)))
+        return AlertPayload.model_validate(fields_of(text))
     except ValidationError as error:
         problems = [
             f"{'.'.join(map(str, problem['loc'])) or 'body'}: "

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from rampart.alert.transition import rolls_back, transition_named
+from rampart.alert.transition import ROLLING_BACK, transition_named
 from rampart.errors import AlertUnreadableError
 from rampart.plan.model import FLAG_FORM
 
@@ -164,7 +164,7 @@ def _transition(said: Sequence[_Said], certain: int) -> object:
     if said[0].key_at < certain:
         return said[0].text
     known = [each.text for each in said if transition_named(each.text)]
-    return next(filter(rolls_back, known), (known or [said[0].text])[0])
+    return next((text for text in known if transition_named(text) in ROLLING_BACK), (known or [said[0].text])[0])
 
 
 def _monitor(said: Sequence[_Said], certain: int) -> object:

@@ -12,8 +12,3 @@ _NAMES = {name.casefold(): name for name in KNOWN}
 def transition_named(text: str) -> str | None:
     """The transition of this name, whatever its case and the blanks around it; None for an unknown one."""
     return _NAMES.get(" ".join(text.split()).casefold())
-
-
-def rolls_back(text: str) -> bool:
-    """Whether the transition of this name means that it is bad now."""
-    return transition_named(text) in ROLLING_BACK

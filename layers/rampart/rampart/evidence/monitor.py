@@ -18,7 +18,7 @@ from rampart.words import duration, moment
 NO_DATA_PATIENCE = timedelta(hours=24)
 """How long any monitor may be without data: a service that no one uses at night has had a whole day by then."""
 USUAL_WEBHOOK = "rampart"
-"""What the names of this stack's webhooks begin with, where a plan names none (README, "Deploying it")."""
+"""What the names of this stack's webhooks begin with, where a plan names none, as `rampart datadog sync` makes them."""
 _PREFIX = "webhook-"
 
 

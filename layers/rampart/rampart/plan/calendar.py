@@ -73,9 +73,9 @@ class Calendar(Model):
     once a day, also where an hour comes twice, and not at all where clocks skip the whole of it.
     """
 
-    advance_on: AdvanceOn = AdvanceOn.ANY_DAY
-    holidays: Holidays = Holidays.NONE
-    between: Between | None = None
+    advance_on: AdvanceOn = Field(AdvanceOn.ANY_DAY, description="the days on which an advance may happen")
+    holidays: Holidays = Field(Holidays.NONE, description="whose holidays aren't business days")
+    between: Between | None = Field(None, description="the hours of an advance, in the plan's time zone")
     closed: ClosedDays = Field((), description="days on which nothing advances, and that aren't business days")
 
     @cached_property

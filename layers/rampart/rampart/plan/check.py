@@ -31,35 +31,31 @@ _COHORT = "Measure only the requests that the flag is on for (scope: cohort)"
 _LONGER = "Hold it longer, raise its percentage, or expect to approve it undecided, with a note"
 
 
-_WARNING = Severity.WARNING
-BASELINE_BEYOND_BAR = FindingKind(
+def _warning(code: str, means: str, fix: str) -> FindingKind:
+    return FindingKind(code, means, fix, severity=Severity.WARNING)
+
+
+BASELINE_BEYOND_BAR = _warning(
     "baseline_beyond_bar",
     "A criterion fails without the flag too.",
     "Choose another bar, or fix what fails today first",
-    severity=_WARNING,
 )
-NO_TRAFFIC = FindingKind(
+NO_TRAFFIC = _warning(
     "no_traffic",
     "Without traffic, nothing can be said about what the stages can decide.",
     "Say how many requests come at 100%: traffic: 400/hour",
-    severity=_WARNING,
 )
-BUCKET_TOO_WIDE = FindingKind(
+BUCKET_TOO_WIDE = _warning(
     "bucket_too_wide",
     "A stage is over before there is enough to judge.",
     "Make the buckets smaller (bucket: 5m), or hold it longer",
-    severity=_WARNING,
 )
-CANNOT_FIRE = FindingKind(
-    "cannot_fire", "A stage is too small to break a bar over everyone's requests.", _COHORT, severity=_WARNING
+CANNOT_FIRE = _warning("cannot_fire", "A stage is too small to break a bar over everyone's requests.", _COHORT)
+PASS_MEANS_NOTHING = _warning(
+    "pass_means_nothing", "A pass over everyone's requests says nothing about the new code.", _COHORT
 )
-PASS_MEANS_NOTHING = FindingKind(
-    "pass_means_nothing", "A pass over everyone's requests says nothing about the new code.", _COHORT, severity=_WARNING
-)
-CANNOT_PROVE = FindingKind("cannot_prove", "A stage has too few requests to prove its bar.", _LONGER, severity=_WARNING)
-CANNOT_DECIDE = FindingKind(
-    "cannot_decide", "A healthy flag seldom passes in a stage this small.", _LONGER, severity=_WARNING
-)
+CANNOT_PROVE = _warning("cannot_prove", "A stage has too few requests to prove its bar.", _LONGER)
+CANNOT_DECIDE = _warning("cannot_decide", "A healthy flag seldom passes in a stage this small.", _LONGER)
 
 
 PERCENTILE_IS_A_POINT = FindingKind(
@@ -69,17 +65,15 @@ PERCENTILE_IS_A_POINT = FindingKind(
     "A p99 below 800 ms is the same as less than 1% of requests slower than 800 ms, and a rate is tested.",
     Severity.NOTE,
 )
-NO_CONTROL_LEFT = FindingKind(
+NO_CONTROL_LEFT = _warning(
     "no_control_left",
     "At 100% no one takes the old path, so there is nothing to compare with.",
     "End it before (up_to: 75) and judge the last stage by a rate, or compare with week_before(...)",
-    severity=_WARNING,
 )
-CONTROL_RATE_UNKNOWN = FindingKind(
+CONTROL_RATE_UNKNOWN = _warning(
     "control_rate_unknown",
     "Without the control's rate, nothing can be said about what a comparison can decide.",
     "Say how often the old path fails: baseline: 0.3%",
-    severity=_WARNING,
 )
 
 

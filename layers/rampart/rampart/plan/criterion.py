@@ -42,7 +42,9 @@ class OnFail(StrEnum):
 
 
 class _CriterionSpec(Model):
-    on_fail: OnFail = OnFail.ROLL_BACK
+    on_fail: OnFail = Field(
+        OnFail.ROLL_BACK, description="what a fail does: set the flag to 0%, hold the stage, or only tell people"
+    )
 
     @property
     def binds(self) -> bool:
@@ -109,9 +111,9 @@ class RateSpec(TestedSpec):
     kind: Literal["rate"]
     errors: str = Field(min_length=1, description="Datadog query that counts the errors")
     total: str = Field(min_length=1, description="Datadog query that counts all requests")
-    below: Fraction | None = None
-    above: Fraction | None = None
-    scope: Scope = Scope.EVERYONE
+    below: Fraction | None = Field(None, description="the bar that the rate must stay below; give below or above")
+    above: Fraction | None = Field(None, description="the bar that the rate must stay above, for successes")
+    scope: Scope = Field(Scope.EVERYONE, description="whose requests the queries count: everyone's, or the flag's own")
     baseline: Fraction | None = Field(None, description="the rate without the flag; needed when scope is everyone")
     blame: Blame = Field(
         Blame.ALWAYS, description="whether an outage of both paths fails it; flag_only needs a control"
@@ -122,7 +124,7 @@ class RateSpec(TestedSpec):
     control_total: str | None = Field(
         None, min_length=1, description="Datadog query that counts all requests of the old path; for blame: flag_only"
     )
-    counts: Counts = Counts.REQUESTS
+    counts: Counts = Field(Counts.REQUESTS, description="what the totals count: requests, or one for each person")
 
     @model_validator(mode="after")
     def _can_be_judged(self) -> Self:
@@ -165,7 +167,7 @@ class CompareSpec(TestedSpec):
     at_most: Times = Field(description="how many times the control's rate the own path's may be")
     ignore_below: Fraction | None = Field(None, description="the own path's rate below which no ratio matters")
     baseline: Fraction | None = Field(None, description="the control's rate, for what the stages can decide")
-    counts: Counts = Counts.REQUESTS
+    counts: Counts = Field(Counts.REQUESTS, description="what the totals count: requests, or one for each person")
     up_to: Percent | None = Field(
         None, gt=0, description="the highest percentage at which it is judged: at 100% no one takes the old path"
     )
@@ -211,7 +213,7 @@ class CountSpec(_CriterionSpec):
 
     kind: Literal["count"]
     query: str = Field(min_length=1, description="Datadog query that counts")
-    at_most: FiniteFloat = Field(ge=0)
+    at_most: FiniteFloat = Field(ge=0, description="the most that the whole stage may count")
 
 
 class ValueSpec(_CriterionSpec):
@@ -219,8 +221,8 @@ class ValueSpec(_CriterionSpec):
 
     kind: Literal["value"]
     query: str = Field(min_length=1, description="Datadog query of a gauge or percentile")
-    below: FiniteFloat | None = None
-    above: FiniteFloat | None = None
+    below: FiniteFloat | None = Field(None, description="the bar, in the metric's own unit; give below or above")
+    above: FiniteFloat | None = Field(None, description="the bar that it must stay above, in the metric's own unit")
     for_: Duration = Field(timedelta(minutes=15), alias="for", description="how long it must be wrong to fail")
 
     @model_validator(mode="after")
@@ -233,7 +235,7 @@ class ReportedSpec(_CriterionSpec):
     """A number that a person attests when approving."""
 
     kind: Literal["reported"]
-    at_most: FiniteFloat = Field(ge=0)
+    at_most: FiniteFloat = Field(ge=0, description="the most that may be reported at an approval")
 
     @model_validator(mode="after")
     def _is_asked_for_a_reason(self) -> Self:

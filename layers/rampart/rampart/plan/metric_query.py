@@ -62,18 +62,21 @@ class Product:
 
 Node: TypeAlias = "Number | Metric | Call | Sum | Product"
 
-_BLANK = re.compile(r"\s*")
-_NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+# Each takes the blanks behind it along.
+_NUMBER = re.compile(r"((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*")
 _METRIC = re.compile(
     # An aggregator may count the values beyond a threshold: count(v: v>0.5):latency{*}.
     r"(?:(?P<aggregator>[A-Za-z]\w*(?:\.\d+)?|count\s*\(\s*v\s*:\s*v\s*[<>]=?\s*[\d.]+\s*\))\s*:\s*)?"
-    r"(?P<name>[A-Za-z_][\w.\-/]*)\s*\{(?P<scope>[^{}]*)\}",
+    r"(?P<name>[A-Za-z_][\w.\-/]*)\s*\{(?P<scope>[^{}]*)\}\s*",
     re.IGNORECASE,
 )
-_GROUPS = re.compile(r"by\s*\{([^{}]*)\}", re.IGNORECASE)
-_METHOD = re.compile(r"\.\s*([A-Za-z_]\w*)\s*\(([^(){}]*)\)")
-_CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
+_GROUPS = re.compile(r"by\s*\{([^{}]*)\}\s*", re.IGNORECASE)
+_METHOD = re.compile(r"\.\s*([A-Za-z_]\w*)\s*\(([^(){}]*)\)\s*")
+_CALL = re.compile(r"([A-Za-z_]\w*)\s*\(\s*")
 _ARGUMENTS = re.compile(r",([^(){}]*)")
+_TERM, _FACTOR = re.compile(r"([+-])\s*"), re.compile(r"([*/])\s*")
+_MINUS = re.compile(r"-\s*")
+_OPENS, _CLOSES = re.compile(r"\(\s*"), re.compile(r"\)\s*")
 
 
 def parse(text: str) -> Node | None:
@@ -127,10 +130,8 @@ def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
     match node:
         case Call(_, of):
             return replace(node, of=change(of))
-        case Sum(terms):
-            return Sum(tuple((sign, change(term)) for sign, term in terms))
-        case Product(factors):
-            return Product(tuple((sign, change(factor)) for sign, factor in factors))
+        case Sum(pairs) | Product(pairs):
+            return type(node)(tuple((sign, change(child)) for sign, child in pairs))
     return node
 
 
@@ -178,9 +179,8 @@ class _QueryReader:
     """Reads one query from left to right; brackets are followed to a bounded depth."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._text = text.strip()
         self._at = 0
-        self._skip()
 
     @property
     def is_done(self) -> bool:
@@ -191,20 +191,20 @@ class _QueryReader:
         """Read terms; raises _NotAQueryError."""
         if depth > _DEEPEST:
             raise _NotAQueryError
-        first = self._sign("+-") or "+"
-        terms = [(first, self._product(depth))]
-        while sign := self._sign("+-"):
-            terms.append((sign, self._product(depth)))
+        sign = self._take(_TERM)
+        terms = [(sign[1] if sign else "+", self._product(depth))]
+        while sign := self._take(_TERM):
+            terms.append((sign[1], self._product(depth)))
         return terms[0][1] if terms[0][0] == "+" and len(terms) == 1 else Sum(tuple(terms))
 
     def _product(self, depth: int) -> Node:
         factors = [("*", self._factor(depth))]
-        while sign := self._sign("*/"):
-            factors.append((sign, self._factor(depth)))
+        while sign := self._take(_FACTOR):
+            factors.append((sign[1], self._factor(depth)))
         return factors[0][1] if len(factors) == 1 else Product(tuple(factors))
 
     def _factor(self, depth: int) -> Node:
-        if self._sign("-"):  # 2 * -1
+        if self._take(_MINUS):  # 2 * -1
             return Sum((("-", self._operand(depth)),))
         return self._operand(depth)
 
@@ -222,36 +222,23 @@ class _QueryReader:
         if metric := self._take(_METRIC):
             return Metric((metric["aggregator"] or "").lower(), metric["name"], metric["scope"].strip())
         if number := self._take(_NUMBER):
-            return Number(number[0])
+            return Number(number[1])
         if call := self._take(_CALL):
             of = self.sum(depth + 1)
             arguments = self._take(_ARGUMENTS)
-            self._expect(")")
+            self._expect(_CLOSES)
             return Call(call[1], of, arguments[1].strip() if arguments else "")
-        self._expect("(")
+        self._expect(_OPENS)
         node = self.sum(depth + 1)
-        self._expect(")")
+        self._expect(_CLOSES)
         return node
 
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         match = pattern.match(self._text, self._at)
         if match is not None:
             self._at = match.end()
-            self._skip()
         return match
 
-    def _sign(self, signs: str) -> str:
-        sign = self._text[self._at : self._at + 1]
-        if not sign or sign not in signs:
-            return ""
-        self._at += 1
-        self._skip()
-        return sign
-
-    def _expect(self, sign: str) -> None:
-        if not self._sign(sign):
+    def _expect(self, pattern: re.Pattern[str]) -> None:
+        if self._take(pattern) is None:
             raise _NotAQueryError
-
-    def _skip(self) -> None:
-        blank = _BLANK.match(self._text, self._at)
-        self._at = blank.end() if blank else self._at

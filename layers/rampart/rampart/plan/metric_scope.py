@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _TAG = re.compile(r"[^\s:(){}\"]+:[^\s(){}\"]*|[^\s:(){}\"]+")
 _KEYS = re.compile(r"([\w.\-/@]+)\s*:|([\w.\-/@]+)\s+(?:NOT\s+)?IN\b", re.IGNORECASE)
@@ -19,14 +19,17 @@ _OUTCOME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition of a scope, in lower case; a condition that can't be compared keeps the keys that it speaks of."""
+    """One condition of a scope, in lower case; a condition that can't be compared keeps the keys that it speaks of.
 
-    text: str
+    Two are equal where they say the same, however they are written.
+    """
+
+    text: str = field(compare=False)
     """As it is written, without its negation."""
     key: str
     value: str
     negated: bool
-    speaks_of: frozenset[str] = frozenset()
+    speaks_of: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def is_opaque(self) -> bool:
@@ -37,10 +40,6 @@ class Clause:
     def tells_outcomes(self) -> bool:
         """Whether its key is one that tells an error from a success, such as `status`."""
         return _OUTCOME.search(self.key) is not None
-
-    def same(self, other: Clause) -> bool:
-        """Whether both say the same."""
-        return (self.key, self.value, self.negated) == (other.key, other.value, other.negated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +62,18 @@ class MetricScope:
 
     def including(self, clauses: Iterable[Clause]) -> MetricScope:
         """The scope with more conditions."""
-        added = tuple(c for c in clauses if not any(c.same(own) for own in self.clauses))
+        added = tuple(c for c in clauses if c not in self.clauses)
         functional = self.functional or any(c.is_opaque for c in added)
         return MetricScope((*self.clauses, *added), functional)
 
     def without(self, clauses: Iterable[Clause]) -> MetricScope:
         """The scope less some of its conditions."""
         gone = tuple(clauses)
-        return MetricScope(tuple(c for c in self.clauses if not any(c.same(each) for each in gone)), self.functional)
+        return MetricScope(tuple(c for c in self.clauses if c not in gone), self.functional)
 
     def implies(self, clause: Clause) -> bool:
         """Whether what meets this scope meets a condition too; True where that can't be told."""
-        if any(own.same(clause) for own in self.clauses) or clause.is_opaque:
+        if clause in self.clauses or clause.is_opaque:
             return True
         if any(clause.key.lstrip("$") in own.speaks_of or own.key == f"${clause.key}" for own in self.clauses):
             return True

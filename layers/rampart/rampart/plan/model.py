@@ -90,18 +90,18 @@ class Approval(StrEnum):
 class OnDrift(Model):
     """What happens when the flag is not where Rampart left it."""
 
-    above: OnRise = OnRise.ROLL_BACK
-    below: OnFall = OnFall.HOLD
+    above: OnRise = Field(OnRise.ROLL_BACK, description="when someone raised the flag above Rampart's record")
+    below: OnFall = Field(OnFall.HOLD, description="when someone lowered the flag below Rampart's record")
 
 
 class Stage(Model):
     """One percentage that is held for a while."""
 
-    name: str | None = None
-    percent: Percent = Field(gt=0)
+    name: str | None = Field(None, description="what people call it, such as Canary")
+    percent: Percent = Field(gt=0, description="percentage of actors, with or without its sign; stages must rise")
     users: int | None = Field(None, ge=0, description="how many people the team expects; for the record")
-    hold: Hold
-    approval: Approval = Approval.REQUIRED
+    hold: Hold = Field(description="how long it stays there before the next stage: clock time or business days")
+    approval: Approval = Field(Approval.REQUIRED, description="whether a person lets this stage begin")
 
     @property
     def label(self) -> str:
@@ -219,33 +219,43 @@ class Plan(Model):
     """The document that a team writes, validated; times are durations, bars are fractions."""
 
     rollout: str = Field(pattern=ROLLOUT_FORM, description="the rollout's id: lower case, hyphens")
-    title: str | None = None
-    owner: str = Field(min_length=1)
-    flags: Annotated[tuple[FlagName, ...], AfterValidator(_distinct)] = Field(min_length=1, max_length=20)
-    environment: str = "production"
-    timezone: Annotated[str, AfterValidator(_known_zone)]
-    calendar: Calendar = Calendar()
+    title: str | None = Field(None, description="what people call it, in notices and reports")
+    owner: str = Field(min_length=1, description="the team that answers for it")
+    flags: Annotated[tuple[FlagName, ...], AfterValidator(_distinct)] = Field(
+        min_length=1, max_length=20, description="the flags that move together, as Flipper names them"
+    )
+    environment: str = Field("production", description="where it runs; for the record")
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        description="the zone of the calendar and of every time that people are shown"
+    )
+    calendar: Calendar = Field(Calendar(), description="when an advance may happen; a rollback always may")
     traffic: Traffic | None = Field(None, description="requests at 100%, for the power check")
-    settle: Duration = timedelta(minutes=2)
-    lag: Duration = timedelta(minutes=2)
-    look_every: Annotated[Duration, AfterValidator(_often_enough)] = timedelta(minutes=5)
+    settle: Duration = Field(
+        timedelta(minutes=2), description="how long caches may hold the old percentage; nothing is judged before"
+    )
+    lag: Duration = Field(timedelta(minutes=2), description="how late metrics arrive; what is newer isn't judged yet")
+    look_every: Annotated[Duration, AfterValidator(_often_enough)] = Field(
+        timedelta(minutes=5), description="how often the criteria are evaluated, at most a day apart"
+    )
     bucket: Duration = Field(timedelta(minutes=5), description="width of a judged bucket")
     watch: Duration = Field(timedelta(minutes=15), description="how long a rolled-back flag is kept at 0%")
     approval_lapses: Duration = Field(timedelta(hours=24), description="how long a question to people stands")
-    when_blind: WhenBlind = WhenBlind.HOLD
-    on_drift: OnDrift = OnDrift()
+    when_blind: WhenBlind = Field(WhenBlind.HOLD, description="what happens when evaluations stop")
+    on_drift: OnDrift = Field(OnDrift(), description="what happens when someone else changes the flag")
     alpha_rollout: Chance | None = Field(
         None, description="chance of a false rollback of an attempt, shared by all its stages, rates and comparisons"
     )
     monitors: tuple[int, ...] = Field((), description="ids of the Datadog monitors that guard this rollout")
-    on_alerting: OnAlerting = OnAlerting.ROLL_BACK
+    on_alerting: OnAlerting = Field(OnAlerting.ROLL_BACK, description="what happens when a monitor alerts")
     webhook: WebhookName | None = Field(
         None, description="name of the Datadog webhook that calls this stack; any that begins with rampart if absent"
     )
     criteria: Annotated[dict[CriterionName, CriterionSpec], AfterValidator(_one_measured)] = Field(
-        min_length=1, max_length=20
+        min_length=1, max_length=20, description="what is judged, by name; at least one is measured"
     )
-    stages: Annotated[tuple[Stage, ...], AfterValidator(_climbable)] = Field(min_length=1, max_length=50)
+    stages: Annotated[tuple[Stage, ...], AfterValidator(_climbable)] = Field(
+        min_length=1, max_length=50, description="the percentages, rising, each held for a while"
+    )
 
     @model_validator(mode="after")
     def _fits_into_an_execution(self) -> Self:

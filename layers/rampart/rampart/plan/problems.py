@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from rampart.finding import Finding, FindingKind
-from rampart.model import Unmeant
+from rampart.model import Unmeant, leaves
 from rampart.numbers import shown
 from rampart.plan.model import FLAG_FORM, ROLLOUT_FORM, WEBHOOK_FORM, Plan
 
@@ -48,6 +48,12 @@ _WORDS: Mapping[str, tuple[FindingKind, str, str]] = {
     "model_attributes_type": _NO_KEYS,
     "dict_type": _NO_KEYS,
     "tuple_type": (WRONG_TYPE, "this isn't a list", "Write a list, such as [first, second]"),
+    "float_parsing": (WRONG_TYPE, "{input} isn't a number", "Write a plain number"),
+    "float_type": (WRONG_TYPE, "{input} isn't a number", "Write a plain number"),
+    "int_parsing": (WRONG_TYPE, "{input} isn't a whole number", "Write a whole number"),
+    "int_type": (WRONG_TYPE, "{input} isn't a whole number", "Write a whole number"),
+    "int_from_float": (WRONG_TYPE, "{input} isn't a whole number", "Write a whole number"),
+    "string_type": (WRONG_TYPE, "{input} isn't text", "Put it in quotes"),
     "too_short": (WRONG_SIZE, "{actual_length} given, at least {min_length} needed", "Add what is missing"),
     "too_long": (WRONG_SIZE, "{actual_length} given, at most {max_length} allowed", "Take some out"),
     "string_too_short": (WRONG_SIZE, "this is empty", "Fill it in"),
@@ -60,6 +66,13 @@ _WORDS: Mapping[str, tuple[FindingKind, str, str]] = {
     "union_tag_invalid": (UNKNOWN_VALUE, "{tag!r} isn't a kind of criterion: {expected_tags}", ""),
     "union_tag_not_found": (MISSING_KEY, "missing required key 'kind'", "Add kind: rate, count, value or reported"),
 }
+_MAPPINGS = {
+    "stages": "Write a percentage and a hold, such as {percent: 5%, hold: 1d}",
+    "criteria": "Write its kind and bar, such as {kind: count, query: …, at_most: 0}",
+    "calendar": "Write keys with values, such as {advance_on: business_days}",
+    "on_drift": "Write keys with values, such as {above: restore}",
+}
+"""What a mapping may look like at that place."""
 _EXAMPLES = {
     "rollout": "my-rollout",
     "owner": "my-team",
@@ -89,7 +102,7 @@ def problems_of(error: ValidationError, model: type[BaseModel] = Plan) -> Iterat
             continue  # an item that is wrong is not missing as well
         kind, message, fix = _words(problem, model)
         message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
-        yield kind.at(".".join(str(part) for part in _path(problem["loc"])) or "plan", message, fix)
+        yield kind.at(".".join(map(str, _path(problem["loc"], problem["type"]))) or "plan", message, fix)
 
 
 def _words(problem: Mapping[str, Any], model: type[BaseModel]) -> tuple[FindingKind, str, str]:
@@ -108,13 +121,14 @@ def _words(problem: Mapping[str, Any], model: type[BaseModel]) -> tuple[FindingK
         return WRONG_FORM, f"{shown(given)} is not {_FORMS.get(pattern, f'of the form {pattern}')}", ""
     if kind in _WORDS:
         found, message, fix = _WORDS[kind]
-        message = message.format(**{"input": shown(given), **problem.get("ctx", {})})
-        known = re.findall(r"'([^']+)'", message.partition("isn't")[2])
-        return (
-            found,
-            message + (_meant(str(problem.get("ctx", {}).get("tag", given)), known) if found is UNKNOWN_VALUE else ""),
-            fix,
-        )
+        if (found, message, fix) == _NO_KEYS:
+            fix = _MAPPINGS.get(str(next(iter(loc), "")), fix)
+        context = problem.get("ctx", {})
+        message = message.format(**{"input": shown(given), **context})
+        if found is UNKNOWN_VALUE:
+            known = re.findall(r"'([^']+)'", message.partition("isn't")[2])
+            message += _meant(str(context.get("tag", given)), known)
+        return found, message, fix
     message = problem["msg"].removeprefix("Value error, ")
     return INVALID_VALUE, message[:1].lower() + message[1:], ""
 
@@ -128,7 +142,8 @@ def _keys_at(model: type[BaseModel], loc: _Location) -> list[str]:
     """The keys that a mapping of the document may have; of a criterion, those of its kind."""
     for step in loc:
         if str(step) in (fields := {info.alias or name: info for name, info in model.model_fields.items()}):
-            models = [leaf for leaf in _leaves(fields[str(step)].annotation) if issubclass(leaf, BaseModel)]
+            held = leaves(fields[str(step)].annotation)
+            models = [leaf for leaf in held if isinstance(leaf, type) and issubclass(leaf, BaseModel)]
             kinds = {
                 get_args(each.model_fields["kind"].annotation): each for each in models if "kind" in each.model_fields
             }
@@ -137,18 +152,13 @@ def _keys_at(model: type[BaseModel], loc: _Location) -> list[str]:
     return [info.alias or name for name, info in model.model_fields.items()]
 
 
-def _leaves(annotation: Any) -> Iterator[type]:  # noqa: ANN401 -- an annotation may be anything
-    if isinstance(annotation, type):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _leaves(argument)
-
-
 def _is_inside(loc: _Location, outer: _Location) -> bool:
     return len(loc) > len(outer) and loc[: len(outer)] == outer
 
 
-def _path(loc: _Location) -> _Location:
+def _path(loc: _Location, problem: str) -> _Location:
     """The way to a problem in the document; pydantic adds a criterion's kind as a step of its own."""
+    if problem == "union_tag_invalid":
+        return (*loc, "kind")
     inside_criterion = loc[:1] == ("criteria",) and len(loc) > 2
     return (*loc[:2], *loc[3:]) if inside_criterion else loc

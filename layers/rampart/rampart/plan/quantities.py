@@ -71,7 +71,19 @@ def _at_most_three_decimals(percent: float) -> float:
     return percent
 
 
-Percent = Annotated[float, Field(ge=0, le=100), AfterValidator(_at_most_three_decimals)]
+def _without_sign(value: object) -> object:
+    """A percentage with its sign, as people write it next to bars; a bare number means the same here."""
+    match = _SIGNED.match(value.strip()) if isinstance(value, str) else None
+    return float(match[1]) if match else value
+
+
+_SIGNED = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%\Z")
+Percent = Annotated[
+    float,
+    BeforeValidator(_without_sign),
+    Field(ge=0, le=100),
+    AfterValidator(_at_most_three_decimals),
+]
 Fraction = Annotated[
     float,
     BeforeValidator(parse_fraction),

@@ -97,10 +97,11 @@ def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
     """One criterion as the rule takes it, with its own levels."""
     match spec:
         case RateSpec():
+            side, bar = one_side(spec)
             return RateCriterion(
                 name=name,
-                bar=_bar(spec.below, spec.above),
-                side=Side.BELOW if spec.below is not None else Side.ABOVE,
+                bar=bar,
+                side=side,
                 clump=spec.clump if spec.clump is not None else DEFAULT_CLUMP,
                 clump_source=spec.clump_source or ("default" if spec.clump is None else "declared"),
                 scope=spec.scope,
@@ -131,12 +132,8 @@ def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
         case CountSpec():
             return CountCriterion(name=name, at_most=spec.at_most)
         case ValueSpec():
-            return ValueCriterion(
-                name=name,
-                bar=_bar(spec.below, spec.above),
-                side=Side.BELOW if spec.below is not None else Side.ABOVE,
-                hold_for=spec.for_,
-            )
+            side, bar = one_side(spec)
+            return ValueCriterion(name=name, bar=bar, side=side, hold_for=spec.for_)
         case ReportedSpec():
             return ReportedCriterion(name=name, at_most=spec.at_most)
 
@@ -146,8 +143,10 @@ def _week_counts(spec: RateSpec) -> tuple[float, float] | None:
     return (kept.errors, kept.requests) if kept is not None and kept.requests > 0 else None
 
 
-def _bar(below: float | None, above: float | None) -> float:
-    bar = below if below is not None else above
-    if bar is None:  # the plan's validation gives every one-sided criterion a bar
+def one_side(spec: RateSpec | ValueSpec) -> tuple[Side, float]:
+    """On which side of which bar a criterion must stay; a plan's validation lets none pass without a bar."""
+    if spec.below is not None:
+        return Side.BELOW, spec.below
+    if spec.above is None:
         raise ValueError("a one-sided criterion has no bar")
-    return bar
+    return Side.ABOVE, spec.above

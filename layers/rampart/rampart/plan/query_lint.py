@@ -11,7 +11,6 @@ from typing import Self
 
 from rampart.finding import Finding, FindingKind
 from rampart.plan.metric_query import Node, parse, write
-from rampart.plan.metric_scope import Clause
 from rampart.plan.query_pairs import Pair
 from rampart.plan.query_units import Flaw, counting, flaws, groups_in, ungrouped
 from rampart.words import count, rough_percent, short_duration
@@ -20,34 +19,17 @@ _LONGEST_SHOWN = 300
 _BUCKET = timedelta(minutes=5)
 
 
-_WHY = "Datadog answers it, and it doesn't mean what the criterion takes it for."
-NOT_A_COUNT = FindingKind(
-    "QueryIsNotACount",
-    "A query gives a rate or an average, not how many there were.",
-    "Write the query that the finding shows",
-    _WHY,
-)
-RATIO = FindingKind(
-    "QueryIsARatio", "A query gives a ratio or a percentage already.", "Write the query that the finding shows", _WHY
-)
-GROUPED = FindingKind(
-    "QueryIsGrouped", "A query gives a series for each group.", "Write the query that the finding shows", _WHY
-)
-SAME = FindingKind(
-    "QueriesAreTheSame", "Errors and total count the same requests.", "Write the query that the finding shows", _WHY
-)
-DIFFERENT_UNITS = FindingKind(
-    "QueryUnitsDiffer",
-    "One of errors and total is a count, and the other isn't.",
-    "Write the query that the finding shows",
-    _WHY,
-)
-DIFFERENT_FILTERS = FindingKind(
-    "QueryFiltersDiffer",
-    "Total asks for tags that errors doesn't ask for.",
-    "Write the query that the finding shows",
-    _WHY,
-)
+def _kind(code: str, means: str) -> FindingKind:
+    why = "Datadog answers it, and it doesn't mean what the criterion takes it for."
+    return FindingKind(code, means, "Write the query that the finding shows", why)
+
+
+NOT_A_COUNT = _kind("QueryIsNotACount", "A query gives a rate or an average, not how many there were.")
+RATIO = _kind("QueryIsARatio", "A query gives a ratio or a percentage already.")
+GROUPED = _kind("QueryIsGrouped", "A query gives a series for each group.")
+SAME = _kind("QueriesAreTheSame", "Errors and total count the same requests.")
+DIFFERENT_UNITS = _kind("QueryUnitsDiffer", "One of errors and total is a count, and the other isn't.")
+DIFFERENT_FILTERS = _kind("QueryFiltersDiffer", "Total asks for tags that errors doesn't ask for.")
 
 
 def _found(kind: FindingKind, criterion: str, part: str, query: str, what: str, fixed: str) -> Finding:
@@ -215,7 +197,8 @@ class _Rate:
         if write(getattr(self._counting, part.name)) != write(getattr(self._aligned, part.name)):
             yield DIFFERENT_FILTERS, self._foreign_to(part)
         if write(getattr(self._aligned, part.name)) != write(getattr(self._distinguished, part.name)):
-            yield SAME, self._same()
+            told = f"nothing tells the requests that {self.happened} from the others"
+            yield SAME, f"errors and total count the same requests, so the rate would always read 100%; {told}"
 
     @cached_property
     def fixed(self) -> dict[str, str]:
@@ -241,46 +224,32 @@ class _Rate:
 
     def _fault_of_units(self, part: _Part) -> _Fault:
         others = [other for other in self.parts.values() if other is not part]
-        if not others or others[0].flaws:
-            return NOT_A_COUNT, f"{part.reasons}; {self._weight(part.seconds)}"
-        return DIFFERENT_UNITS, f"{part.reasons}, while {others[0].name} is a count: {self._skew(part)}"
-
-    def _skew(self, part: _Part) -> str:
-        """What it does to the rate that one part is a count and the other isn't."""
+        is_alone = not others or bool(others[0].flaws)
+        kind, told = (NOT_A_COUNT, ";") if is_alone else (DIFFERENT_UNITS, f", while {others[0].name} is a count:")
         if part.seconds is None:
-            return "the rate would be no share of requests"
+            return kind, f"{part.reasons}{told} the rate would be no share of requests"
         units = self.bucket.total_seconds() / part.seconds
+        return kind, f"{part.reasons}{told} {self._weight(units) if is_alone else self._skew(part, units)}"
+
+    def _skew(self, part: _Part, units: float) -> str:
+        """What it does to the rate that one part is a count and the other isn't."""
         share, reads = ("100%", 1 / units) if part.name == "errors" else ("0.1%", 0.001 * units)
         told = f"if {share} of requests {self.happened}, the rate would read {rough_percent(reads)}"
         return f"{told} in buckets of {short_duration(self.bucket)}"
 
-    def _weight(self, seconds: float | None) -> str:
+    def _weight(self, units: float) -> str:
         """What it does to the evidence that neither part is a count."""
-        if seconds is None:
-            return "the rate would be no share of requests"
-        units = self.bucket.total_seconds() / seconds
         effect = "a failing flag may never be found" if units > 1 else "chance is taken for evidence"
         return f"in buckets of {short_duration(self.bucket)}, {_times(units)}, so {effect}"
 
     def _foreign_to(self, part: _Part) -> str:
-        tags = ", ".join(f"`{_tag(clause)}`" for clause in self._foreign(part))
-        if part.name == "total":
+        is_total = part.name == "total"
+        foreign = [each for each in self._counting.foreign if each.tells_outcomes is is_total]
+        tags = ", ".join(f"`{'!' if clause.negated else ''}{clause.text}`" for clause in foreign)
+        if is_total:
             return f"{tags} stands in total and not in errors: total leaves out requests that errors counts"
         return f"total asks for {tags} and errors doesn't: it counts requests that total leaves out"
-
-    def _foreign(self, part: _Part) -> list[Clause]:
-        return [each for each in self._counting.foreign if each.tells_outcomes is (part.name == "total")]
-
-    def _same(self) -> str:
-        return (
-            "errors and total count the same requests, so the rate would always read 100%; "
-            f"nothing tells the requests that {self.happened} from the others"
-        )
 
 
 def _times(units: float) -> str:
     return f"{count(round(units))} of them read as 1" if units >= 1 else f"1 of them reads as {count(round(1 / units))}"
-
-
-def _tag(clause: Clause) -> str:
-    return f"!{clause.text}" if clause.negated else clause.text

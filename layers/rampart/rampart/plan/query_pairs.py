@@ -105,9 +105,7 @@ def _common(node: Node) -> tuple[Clause, ...]:
     known = [scope for scope in scopes if scope is not None]
     if not known or len(known) < len(scopes):
         return ()
-    return tuple(
-        clause for clause in known[0].clauses if all(any(clause.same(o) for o in other.clauses) for other in known[1:])
-    )
+    return tuple(clause for clause in known[0].clauses if all(clause in other.clauses for other in known[1:]))
 
 
 def _are_related(name: str, other: str) -> bool:

@@ -31,41 +31,31 @@ class Flaw:
     is_ratio: bool = False
 
 
-_PER_SECOND, _PER_MINUTE, _PER_HOUR = (
-    ("gives events per second", 1.0),
-    ("gives events per minute", 60.0),
+_FUNCTIONS: tuple[tuple[str, str, float | None], ...] = (
+    (r"as_rate|per_second|throughput|rate|derivative", "gives events per second", 1.0),
+    (r"per_minute", "gives events per minute", 60.0),
+    (r"per_hour", "gives events per hour", 3600.0),
+    (r"diff|monotonic_diff", "gives the change from one point to the next", None),
+    (r"dt", "gives the seconds between two points", None),
+    (r"ewma_?\d*|median_?\d*|moving_\w+|autosmooth", "mixes the counts of neighboring buckets", None),
     (
-        "gives events per hour",
-        3600.0,
+        r"cumsum|integral",
+        "adds up everything since the window began, so each bucket counts the earlier ones again",
+        None,
     ),
+    (r"timeshift|calendar_shift|\w+_before", "reads another time than the stage's", None),
+    (
+        r"trend_line|robust_trend|piecewise_constant|forecast|anomalies|outliers",
+        "gives an estimate, not what was counted",
+        None,
+    ),
+    (r"cutoff_(?:min|max)|clamp_(?:min|max)", "cuts high or low counts off", None),
+    (r"count_nonzero|count_not_null", "counts series, not events", None),
+    (r"(?:top|bottom)(?:\d+)?(?:_\w+)?", "keeps some of the series and drops the others", None),
+    (r"log2|log10|log", "gives a logarithm", None),
+    (r"avg|min|max|stddev|p\d+(?:\.\d+)?", "gives one number for several series", None),
 )
-_CHANGE = ("gives the change from one point to the next", None)
-_SMOOTH = ("mixes the counts of neighboring buckets", None)
-_RUNNING = ("adds up everything since the window began, so each bucket counts the earlier ones again", None)
-_SHIFTED = ("reads another time than the stage's", None)
-_ESTIMATE = ("gives an estimate, not what was counted", None)
-_CUT = ("cuts high or low counts off", None)
-_SERIES = ("counts series, not events", None)
-_RANKED = ("keeps some of the series and drops the others", None)
-_LOGARITHM = ("gives a logarithm", None)
-
-_FUNCTIONS: tuple[tuple[str, tuple[str, float | None]], ...] = (
-    (r"as_rate|per_second|throughput|rate|derivative", _PER_SECOND),
-    (r"per_minute", _PER_MINUTE),
-    (r"per_hour", _PER_HOUR),
-    (r"diff|monotonic_diff", _CHANGE),
-    (r"dt", ("gives the seconds between two points", None)),
-    (r"ewma_?\d*|median_?\d*|moving_\w+|autosmooth", _SMOOTH),
-    (r"cumsum|integral", _RUNNING),
-    (r"timeshift|calendar_shift|\w+_before", _SHIFTED),
-    (r"trend_line|robust_trend|piecewise_constant|forecast|anomalies|outliers", _ESTIMATE),
-    (r"cutoff_(?:min|max)|clamp_(?:min|max)", _CUT),
-    (r"count_nonzero|count_not_null", _SERIES),
-    (r"(?:top|bottom)(?:\d+)?(?:_\w+)?", _RANKED),
-    (r"log2|log10|log", _LOGARITHM),
-    (r"avg|min|max|stddev|p\d+(?:\.\d+)?", ("gives one number for several series", None)),
-)
-"""Functions that leave no count, by name; source: docs.datadoghq.com, "Dashboards: functions"."""
+"""Functions that leave no count, with the seconds of a rate; source: docs.datadoghq.com, "Dashboards: functions"."""
 
 _REDUCERS = re.compile(r"sum|avg|min|max|count_nonzero|count_not_null|dt", re.IGNORECASE)
 """Functions that make one series of a query's groups."""
@@ -164,10 +154,8 @@ def _of_call(call: Call) -> Flaw | None:
         return None if argument in _HARMLESS_FILLS else Flaw(f"`{shown}` makes counts up where there were none")
     if name in {"clamp_min", "cutoff_min"} and argument in {"0", "0.0"}:
         return None
-    for pattern, (told, seconds) in _FUNCTIONS:
-        if re.fullmatch(pattern, name):
-            return Flaw(f"`{shown}` {told}", seconds)
-    return None
+    flaws = (Flaw(f"`{shown}` {told}", per) for pattern, told, per in _FUNCTIONS if re.fullmatch(pattern, name))
+    return next(flaws, None)
 
 
 def _sums(call: Call) -> bool:

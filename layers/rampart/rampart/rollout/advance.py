@@ -9,17 +9,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from rampart.errors import ConflictError, FlagStoreError
+from rampart.errors import ConflictError, FlagStoreError, FrozenError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.climb import climb, step_down
 from rampart.rollout.drift import Drift
+from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.gate import Gate, GateKind
 from rampart.rollout.guards import NOBODY_TO_ASK, judge_monitors
 from rampart.rollout.lower import USUAL_TRIES, look_at_all, lower
 from rampart.rollout.permission import Refusal, has_turned, is_waived, permit
 from rampart.rollout.ports import Clock, FlagStore, MonitorSource, RolloutStore
 from rampart.rollout.sight import astray
-from rampart.rollout.state import CLOSED, Event, EventKind, Intent, RolloutState, Standing, Status
+from rampart.rollout.state import CLOSED, Event, EventKind, Intent, RolloutState, Standing, Status, Stop
 from rampart.rollout.waiver import Override
 from rampart.words import percentage
 
@@ -39,7 +40,7 @@ class AdvanceOutcome(StrEnum):
     COMPLETED = "completed"
     """The last stage is done; the flags are free."""
     ASTRAY = "astray"
-    """Before the first stage a flag is not at 0%, or gone: the attempt ends before it began."""
+    """Before the first stage a flag is not at 0%, or gone, or every advance is frozen: it ends before it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Advance:
     store: RolloutStore
     flags: FlagStore
     metrics: MonitorSource = NOBODY_TO_ASK
+    calendars: ChangeCalendars = NO_CALENDARS
     clock: Clock
     tries: int = USUAL_TRIES
 
@@ -98,13 +100,16 @@ class Advance:
         if has_turned(state, intent):
             return self._take_back(state, intent, "the newest evaluation says fail", now)
         if state.drift is not None:
-            return self._take_back(state, intent, f"the flag is {state.drift}", now)
+            return self._take_back(state, intent, f"{state.drift}", now)
         unguarded = self._unguarded(state, now)
         if unguarded is not None:
             return self._take_back(state, intent, unguarded.why, now)
         begun = intent.changed(at=now)
         again = state.moved(now, intent=begun, cut_off=now)
-        self.store.commit(state, again)
+        try:
+            self.store.commit(state, again, unless_frozen=True)
+        except FrozenError as frozen:
+            return self._take_back(state, intent, str(frozen), now)
         return self._raise_flags(again, begun)
 
     def _step(self, state: RolloutState, gate_id: str | None, wanted: str) -> AdvanceResult:
@@ -112,17 +117,30 @@ class Advance:
         gate = self.store.gate(state.rollout) if gate_id else None
         permitted = self._permitted(state, gate_id, gate, now)
         if isinstance(permitted, Refusal):
-            if state.gate is not None and state.gate.id == gate_id:  # a repetition tells nothing twice
-                return self._hold(state, state.moved(now, gate=None), permitted.why, wanted)
-            return AdvanceResult.of(AdvanceOutcome.STALE, state, permitted.why)
+            return self._refused(state, gate_id, permitted.why, now)
         answered = gate_id if gate is not None and gate.kind is not GateKind.BAKE else None
         if state.next_stage == len(state.plan.stages):
             return self._complete(state, answered, wanted, now)
+        stop = stop_of(self.calendars, now) if state.standing is not None else None
+        if stop is not None:  # for the first stage they were asked at the start
+            return self._refused(state, gate_id, stop.why, now, stop)
         percent = state.plan.stages[state.next_stage].percent
         intent = Intent(gate=wanted, stage=state.next_stage, percent=percent, at=now)
         after = state.moved(now, intent=intent, overrides=permitted)
-        self.store.commit(state, after, answered=answered)
+        try:
+            self.store.commit(state, after, answered=answered, unless_frozen=True)
+        except FrozenError as frozen:
+            return self._refused(state, gate_id, str(frozen), now)
         return self._raise_flags(after, intent)
+
+    def _refused(
+        self, state: RolloutState, gate_id: str | None, why: str, now: datetime, stop: Stop | None = None
+    ) -> AdvanceResult:
+        if state.standing is None and gate_id is None:  # there is no stage to be held yet
+            return AdvanceResult.of(AdvanceOutcome.ASTRAY, state, why)
+        if state.gate is not None and state.gate.id == gate_id:  # a repetition tells nothing twice
+            return self._hold(state, state.moved(now, gate=None, stop=stop), why, gate_id)
+        return AdvanceResult.of(AdvanceOutcome.STALE, state, why)
 
     def _permitted(
         self, state: RolloutState, gate_id: str | None, gate: Gate | None, now: datetime
@@ -138,7 +156,7 @@ class Advance:
     def _raise_flags(self, state: RolloutState, intent: Intent) -> AdvanceResult:
         strayed = climb(self.flags, state, intent, self.clock.now())
         if strayed is not None:
-            return self._take_back(state, intent, f"the flag is {strayed}", self.clock.now(), strayed)
+            return self._take_back(state, intent, f"{strayed}", self.clock.now(), strayed)
         return self._commit(state, intent)
 
     def _take_back(
@@ -155,9 +173,7 @@ class Advance:
             drift=strayed if strayed and state.standing else state.drift,
             gate=None if state.standing else state.gate,
         )
-        told = []
-        if strayed:
-            told.append(state.event(now, EventKind.DRIFTED, f"the flag is {strayed}", gate=intent.gate))
+        told = [state.event(now, EventKind.DRIFTED, f"{strayed}", gate=intent.gate)] if strayed else []
         if state.standing is None:  # there is no stage to be held yet: the attempt ends before it began
             self.store.commit(state, after, events=told)
             return AdvanceResult.of(AdvanceOutcome.ASTRAY, state, why)
@@ -168,7 +184,7 @@ class Advance:
             now = self.clock.now()
             after = _advanced(state, intent, now)
             stage = state.plan.stages[intent.stage]
-            message = f"{_flags(state)} read at {percentage(intent.percent)}" + (
+            message = f"{_flags(state)} is at {percentage(intent.percent)} (verified)" + (
                 f": {stage.name}" if stage.name else ""
             )
             event = after.event(now, EventKind.ADVANCED, message, gate=intent.gate)
@@ -192,16 +208,15 @@ class Advance:
         if unread is not None:
             return Refusal(f"the flag cannot be read: {unread}")
         strayed = astray(state, found, now)
-        return None if strayed is None else Refusal(f"the flag is {strayed}")
+        return None if strayed is None else Refusal(f"{strayed}")
 
     def _unguarded(self, state: RolloutState, now: datetime) -> Refusal | None:
         """Why the plan's monitors, as they are now, forbid a step; for the first one they were asked at the start."""
         if state.standing is None:
             return None
-        for judgement in judge_monitors(self.metrics, state.plan, now, since=state.standing.started):
-            if judgement.verdict is not Verdict.PASS and not is_waived(judgement, state):
-                return Refusal(judgement.message)
-        return None
+        judged = judge_monitors(self.metrics, state.plan, now, since=state.standing.started)
+        unmet = (each for each in judged if each.verdict is not Verdict.PASS and not is_waived(each, state))
+        return next((Refusal(each.message) for each in unmet), None)
 
     def _complete(self, state: RolloutState, answered: str | None, wanted: str, now: datetime) -> AdvanceResult:
         after = state.moved(
@@ -228,7 +243,7 @@ class Advance:
     def _hold(
         self, before: RolloutState, after: RolloutState, why: str, gate: str, told: Sequence[Event] = ()
     ) -> AdvanceResult:
-        event = before.event(after.updated, EventKind.HELD, f"not advanced: {why}; it is asked again", gate=gate)
+        event = before.event(after.updated, EventKind.HELD, f"not advanced: {why}; you will be asked again", gate=gate)
         self.store.commit(before, after, events=[*told, event])
         return AdvanceResult.of(AdvanceOutcome.STALE, before, why)
 
@@ -255,6 +270,7 @@ def _advanced(state: RolloutState, intent: Intent, now: datetime) -> RolloutStat
         intent=None,
         gate=None,
         drift=None,
+        stop=None,
         unread_since=None,
         passed_gate=intent.gate,
         own_write=state.written(now),

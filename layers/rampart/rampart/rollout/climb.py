@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rampart.errors import FlagStoreError, FlagUnconfirmedError
+from rampart.errors import FlagUnconfirmedError
 from rampart.rollout.drift import Drift
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.lower import for_each, look, look_at_all
+from rampart.rollout.lower import for_each, look
 from rampart.rollout.ports import FlagStore
 from rampart.rollout.sight import astray
 from rampart.rollout.state import Intent, RolloutState
@@ -21,16 +21,15 @@ def climb(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) 
     Flipper has no conditional write, so a change between the look and the write, some milliseconds, goes unseen.
     Raises FlagStoreError where a flag cannot be read or written, or reads otherwise: it is tried again.
     """
-    readings = [_known(each) for each in look_at_all(flags, state.plan.flags)]
+    readings = for_each(state.plan.flags, lambda name: look(flags, name))
     strayed = astray(state, readings, now)
     if strayed is not None:
         return strayed
     for reading in readings:
         if reading.exposure not in (state.percent, intent.percent):
             # A cache may still hold it, or someone lowered the flag just now; the next try shows which.
-            raise FlagUnconfirmedError(
-                f"{reading.flag} reads {percentage(reading.exposure)}, as before; it will be tried again"
-            )
+            told = f"{reading.flag} reads {percentage(reading.exposure)}, as before; it will be tried again"
+            raise FlagUnconfirmedError(told)
     for_each(state.plan.flags, lambda name: flags.set_percentage(name, intent.percent))
     for reading in for_each(state.plan.flags, lambda name: look(flags, name)):
         _confirm(reading, intent.percent)
@@ -48,12 +47,6 @@ def step_down(flags: FlagStore, state: RolloutState, intent: Intent) -> None:
         if reading.exists and is_ours:
             flags.set_percentage(flag, state.percent)
             _confirm(look(flags, flag), state.percent)
-
-
-def _known(each: FlagReading | FlagStoreError) -> FlagReading:
-    if isinstance(each, FlagStoreError):
-        raise each
-    return each
 
 
 def _confirm(reading: FlagReading, percent: float) -> None:

@@ -39,9 +39,9 @@ class Drift(Model):
 
     def __str__(self) -> str:
         if self.side is DriftSide.UNREAD:
-            return f"unknown: {self.flag} can't be read"
-        reads = "does not exist any more" if self.reads is None else f"reads {percentage(self.reads)}"
-        return f"{self.side} its record of {percentage(self.record)}: {self.flag} {reads}"
+            return f"Flipper isn't answering: {self.flag} can't be read"
+        found = "but it no longer exists" if self.reads is None else f"found {percentage(self.reads)}"
+        return f"{self.flag} was changed outside Rampart: expected {percentage(self.record)}, {found}"
 
 
 def cause_of(drift: Drift | None, policy: OnDrift) -> Cause | None:

@@ -11,7 +11,7 @@ from rampart.evidence import RULE_VERSION
 from rampart.evidence.criteria import ReportedCriterion
 from rampart.evidence.judge import judge
 from rampart.evidence.judgement import Judgement
-from rampart.evidence.series import Measured, Unavailable, to_stored
+from rampart.evidence.series import Measured, Series, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
 from rampart.plan.criterion import CompareSpec, CriterionSpec, OnFail
@@ -20,13 +20,14 @@ from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
 from rampart.rollout.drift import Drift, cause_of
 from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind, OpenGate
 from rampart.rollout.guards import judge_monitors
 from rampart.rollout.lower import look_at_all
-from rampart.rollout.measure import measure
 from rampart.rollout.permission import is_fresh
 from rampart.rollout.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.question import SIGHTED, answer_of, may_ask
+from rampart.rollout.remind import may_be_forgotten, reminder, still_undone, undone
 from rampart.rollout.request import Cause, RollbackRequest, raised_again
 from rampart.rollout.sight import Sight, is_echo, sight_of
 from rampart.rollout.state import DOWN, Evaluation, Event, EventKind, Latest, RolloutState, Standing, Status
@@ -67,9 +68,8 @@ class Evaluate:
         try:
             return self._live(state) if state.status is Status.LIVE else self._watch(state)
         except ConflictError:
-            return EvaluateResult(
-                rollout, ("overtaken",)
-            )  # another tick or a rollback wrote first; the next tick sees it
+            # Another tick or a rollback wrote first; the next tick sees it.
+            return EvaluateResult(rollout, ("overtaken",))
 
     # A rollout that is over: its flags must stay where they were left.
 
@@ -82,8 +82,11 @@ class Evaluate:
             unread = any(isinstance(each, FlagStoreError) for each in found)
             up = [each for each in found if not isinstance(each, FlagStoreError) and each.exposure > 0]
             if state.status is Status.HALTED:
-                self._call(state, Cause.EXECUTION, "the rollback is not finished")
+                self._call(state, Cause.EXECUTION, "the rollback is not finished")  # before anyone is told again
                 did.append("rollback called to finish")
+                if (again := still_undone(state, undone(found), now)) is not None:
+                    after, told = again
+                    self.store.commit(state, after, events=told)
             elif up and all(is_echo(each, state, now) for each in up):
                 self._call(state, Cause.EXECUTION, "a cache may still hold what was there before the rollback")
                 did.append("flag may be an echo: rollback called")
@@ -102,14 +105,17 @@ class Evaluate:
 
     def _see_completed(self, state: RolloutState, now: datetime) -> tuple[RolloutState, tuple[str, ...]]:
         """Tell once where the flags are not as the rollout left them: a rollback may have met its very end."""
-        if state.drift is not None:
-            return state, ()  # the flags are free, and what becomes of them later is another's story
-        drift = sight_of(state, self.flags, now).drift
-        if drift is None:
+        # Once it was told, the flags are free, and what becomes of them later is another's story.
+        drift = sight_of(state, self.flags, now).drift if state.drift is None else None
+        if drift is None or self._is_claimed(state):
             return state, ()
         after = state.moved(now, drift=drift)
         self.store.commit(state, after, events=[_drifted(state, drift, now)])
         return after, ("drift: told",)
+
+    def _is_claimed(self, state: RolloutState) -> bool:
+        """Whether a flag is another rollout's by now, which moves it."""
+        return any(claim.rollout != state.rollout for claim in self.store.claims(state.plan.flags).values())
 
     # A live rollout.
 
@@ -134,7 +140,7 @@ class Evaluate:
             self._call(state, Cause.EVIDENCE, "; ".join(messages.get(name, f"{name} fails") for name in failing))
             return EvaluateResult(state.rollout, ("failed: rollback called",), verdict)
         if cause is not None:
-            self._call(state, cause, f"the flag is {drift}")
+            self._call(state, cause, f"{drift}")
             return EvaluateResult(state.rollout, (f"drift: {cause.value} called",), verdict)
         return EvaluateResult(state.rollout, self._answer(state, now), verdict)
 
@@ -189,11 +195,10 @@ class Evaluate:
     # The gate.
 
     def _answer(self, state: RolloutState, now: datetime) -> tuple[str, ...]:
-        gate = state.gate
-        if gate is None:
+        if state.gate is None:
             return self._check_execution(state)
         try:
-            return self._answer_gate(state, gate, now)
+            return self._answer_gate(state, state.gate, now)
         except GateClosedError:
             return self._check_execution(state)
         except GateError as error:
@@ -203,17 +208,31 @@ class Evaluate:
         if gate.kind is GateKind.BLIND and _sight_is_back(state):
             self.gates.succeed(gate.token, SIGHTED)
             return ("sight is back",)
+        if gate.kind is GateKind.APPROVAL and may_be_forgotten(state, gate, now):
+            self._remind(state, now)
         if gate.kind is GateKind.APPROVAL or (gate.kind is GateKind.BAKE and not sees(state, now)):
             return self._check_execution(state)  # nothing to say at this gate, but someone must be waiting there
         # What is asked about must have been judged while this gate was open: an answer counts for fresh evidence only.
         fresh = state.latest is not None and state.latest.at >= gate.opened
-        if fresh and may_ask(state, now):  # in the dark too: a person may go on where no machine can
+        frozen = self._frozen(state) if fresh and may_ask(state, now) else None
+        if frozen is None and fresh and may_ask(state, now):  # in the dark too: a person may where no machine can
             self.gates.succeed(gate.token, answer_of(state, now))
             return ("hold is over: asked",)
         if gate.kind is GateKind.BLIND:
             return self._check_execution(state)
         self.gates.keep_alive(gate.token)
-        return ("kept alive",)
+        return (f"kept alive: {frozen}",) if frozen else ("kept alive",)
+
+    def _frozen(self, state: RolloutState) -> Freeze | None:
+        """What would stop the advance that is to be asked about; the end of a rollout raises nothing."""
+        return None if state.next_stage == len(state.plan.stages) else self.store.freeze()
+
+    def _remind(self, state: RolloutState, now: datetime) -> None:
+        """Tell people again of a question that no one has answered."""
+        asked = self.store.gate(state.rollout)
+        if asked is not None and state.gate is not None and asked.id == state.gate.id and asked.answer is None:
+            after, told = reminder(state, asked, now)
+            self.store.commit(state, after, events=[told])
 
     def _check_execution(self, state: RolloutState) -> tuple[str, ...]:
         """Notice an execution that died without telling: no one would answer for the flag any more."""
@@ -240,7 +259,7 @@ class Evaluate:
 
 
 def _drifted(state: RolloutState, drift: Drift | None, now: datetime) -> Event:
-    message = f"the flag is {drift}" if drift else f"the flag is at {percentage(state.percent)} again"
+    message = f"{drift}" if drift else f"{', '.join(state.plan.flags)} is back at {percentage(state.percent)}"
     return state.event(now, EventKind.DRIFTED, message, evaluation=state.latest.id if state.latest else None)
 
 
@@ -252,6 +271,26 @@ def _is_told(drift: Drift | None, state: RolloutState) -> bool:
 def window_of(plan: Plan, standing: Standing, now: datetime) -> Window:
     """The window that a look at `now` judges."""
     return judged_window(plan, started=standing.started, hold_ends=standing.hold_ends, now=now)
+
+
+def measure(metrics: MetricSource, queries: Mapping[str, str], window: Window) -> dict[str, Measured]:
+    """Ask all queries over a window; a query that one span has no answer to has none.
+
+    A window without a bucket is not asked about: it has no points.
+    """
+    found: dict[str, Measured] = {key: Series(()) for key in queries}
+    for span in window.spans:
+        if span.end <= span.start:
+            continue
+        answers = metrics.read(queries, start=span.start, end=span.end, bucket=span.bucket)
+        found = {key: _joined(before, answers[key]) for key, before in found.items()}
+    return found
+
+
+def _joined(before: Measured, after: Measured) -> Measured:
+    if isinstance(before, Unavailable):
+        return before
+    return after if isinstance(after, Unavailable) else Series(before.points + after.points)
 
 
 def judge_all(plan: Plan, answers: Mapping[str, Measured], window: Window, *, share: float) -> list[Judgement]:

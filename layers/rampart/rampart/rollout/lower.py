@@ -40,14 +40,17 @@ def look(flags: FlagStore, name: str) -> FlagReading:
 
 def look_at_all(flags: FlagStore, names: Sequence[str]) -> tuple[FlagReading | FlagStoreError, ...]:
     """What each flag reads, or why it cannot be read."""
+    return _try_each(names, lambda name: look(flags, name))
 
-    def read(name: str) -> FlagReading | FlagStoreError:
+
+def _try_each(names: Sequence[str], call: Callable[[str], FlagReading]) -> tuple[FlagReading | FlagStoreError, ...]:
+    def tried(name: str) -> FlagReading | FlagStoreError:
         try:
-            return look(flags, name)
+            return call(name)
         except FlagStoreError as error:
             return error
 
-    return for_each(names, read)
+    return for_each(names, tried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +84,7 @@ def lower(flags: FlagStore, names: Sequence[str], tries: int = USUAL_TRIES) -> t
 
     Raises FlagsNotLoweredError, which names the flags that are not confirmed at 0%.
     """
-
-    def try_one(name: str) -> FlagReading | FlagStoreError:
-        try:
-            return lower_one(flags, name, tries)
-        except FlagStoreError as error:
-            return error
-
-    outcomes = dict(zip(names, for_each(names, try_one), strict=True))
+    outcomes = dict(zip(names, _try_each(names, lambda name: lower_one(flags, name, tries)), strict=True))
     failures = {name: each for name, each in outcomes.items() if isinstance(each, FlagStoreError)}
     if failures:
         told = "; ".join(dict.fromkeys(str(error) for error in failures.values()))
@@ -103,7 +99,7 @@ def lower_one(flags: FlagStore, name: str, tries: int = USUAL_TRIES) -> FlagRead
     """
     if not _may_exist(flags, name):
         return FlagReading(name, exists=False)
-    reading = None
+    reading = FlagReading(name)
     for _ in range(tries):
         flags.set_percentage(name, 0)
         reading = look(flags, name)
@@ -113,11 +109,9 @@ def lower_one(flags: FlagStore, name: str, tries: int = USUAL_TRIES) -> FlagRead
             reading = look(flags, name)
         if reading.is_down:
             return reading
-    raise FlagUnconfirmedError(
-        f"{name} was set to 0% but reads {percentage(reading.exposure if reading else 0)}"
-        + (f" with its {', '.join(reading.open_gates)} gate open" if reading and reading.open_gates else "")
-        + "; Rampart keeps trying"
-    )
+    gates = f" with its {', '.join(reading.open_gates)} gate open" if reading.open_gates else ""
+    reads = f"{percentage(reading.exposure)}{gates}"
+    raise FlagUnconfirmedError(f"{name} was set to 0% but reads {reads}; Rampart keeps trying")
 
 
 def _may_exist(flags: FlagStore, name: str) -> bool:

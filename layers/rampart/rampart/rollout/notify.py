@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from rampart.errors import AnnouncementError
+from rampart.errors import AnnouncementError, StoreError
+from rampart.rollout.gate import Gate
+from rampart.rollout.notice import Notice, notice_of
 from rampart.rollout.ports import Announcer, Clock
-from rampart.rollout.state import Event
+from rampart.rollout.state import Event, RolloutState
 
 LEASE = timedelta(seconds=45)
 """How long a claim to tell keeps others away; longer than the function may run, so who holds it longer is dead."""
@@ -31,6 +34,12 @@ class Turn(StrEnum):
 
 class EventStore(Protocol):
     """The events, and what was told about them on each channel; every method raises StoreError."""
+
+    def state(self, rollout: str) -> RolloutState | None:
+        """The record, read consistently."""
+
+    def gate(self, rollout: str) -> Gate | None:
+        """The newest gate with its answer, read consistently."""
 
     def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
         """Claim the turn to tell; a claim made at `lapsed` or before counts no more, one made at `now` is our own."""
@@ -57,11 +66,12 @@ class Notify:
         One channel that fails does not keep the others from being told; an AnnouncementError is raised after them, so
         that the stream brings the event again for the channels that are left. So it is when someone else is telling.
         """
+        notice = self._notice(f"{event.rollout}/{sort_key}", event)
         turns: dict[str, Turn] = {}
         failures = []
         for announcer in self.announcers:
             try:
-                turns[announcer.name] = self._tell(announcer, sort_key, event)
+                turns[announcer.name] = self._tell(announcer, sort_key, notice)
             except AnnouncementError as failure:
                 failures.append(failure)
         if others := ", ".join(name for name, turn in turns.items() if turn is Turn.OTHERS):
@@ -71,12 +81,19 @@ class Notify:
             raise failures[0]
         return tuple(name for name, turn in turns.items() if turn is Turn.OURS)
 
-    def _tell(self, announcer: Announcer, sort_key: str, event: Event) -> Turn:
-        channel, claimed = announcer.name, self.clock.now()
+    def _notice(self, event_id: str, event: Event) -> Notice:
+        """The notice with where the rollout stands now; where no one can read that, the event alone is told about."""
+        state, gate = None, None
+        with suppress(StoreError):
+            state, gate = self.store.state(event.rollout), self.store.gate(event.rollout)
+        return notice_of(event_id, event, state, gate, self.clock.now())
+
+    def _tell(self, announcer: Announcer, sort_key: str, notice: Notice) -> Turn:
+        channel, claimed, event = announcer.name, self.clock.now(), notice.event
         turn = self.store.claim_telling(event.rollout, sort_key, channel, claimed, lapsed=claimed - LEASE)
         if turn is Turn.OURS:
             try:
-                announcer.announce(f"{event.rollout}/{sort_key}", event)
+                announcer.announce(notice)
             except BaseException:  # whatever went wrong, the next try must tell
                 self.store.release_telling(event.rollout, sort_key, channel, claimed)
                 raise

@@ -36,11 +36,13 @@ def permit(
     if gate is None or gate.id != gate_id or (gate.attempt, gate.stage) != (state.attempt, state.stage):
         return Refusal("the answer belongs to another gate")
     if state.drift is not None:
-        return Refusal(f"the flag is {state.drift}")
+        return Refusal(f"{state.drift}")
     if gate.kind is GateKind.BLIND:
         return _blindly(state, gate, now)
     overrides = _answered(state, gate, now) if gate.kind is GateKind.APPROVAL else _unasked(state, gate, now)
-    return overrides if isinstance(overrides, Refusal) else _with_fresh_pass(state, overrides, now)
+    if isinstance(overrides, Refusal):
+        return overrides
+    return _with_pass(state, overrides, now) if is_fresh(state, now) else Refusal("the newest evaluation is too old")
 
 
 def has_turned(state: RolloutState, intent: Intent) -> bool:
@@ -78,12 +80,6 @@ def _blindly(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, 
     return _with_pass(state, overrides, now) if state.latest is not None else overrides
 
 
-def _with_fresh_pass(
-    state: RolloutState, overrides: tuple[Override, ...], now: datetime
-) -> tuple[Override, ...] | Refusal:
-    return _with_pass(state, overrides, now) if is_fresh(state, now) else Refusal("the newest evaluation is too old")
-
-
 def _with_pass(state: RolloutState, overrides: tuple[Override, ...], now: datetime) -> tuple[Override, ...] | Refusal:
     verdict = state.moved(now, overrides=overrides).effective_verdict
     return overrides if verdict in LETS_ON else Refusal(f"the newest evaluation says {verdict}")
@@ -117,10 +113,8 @@ def advances_alone(state: RolloutState) -> bool:
 
 def missing_reports(state: RolloutState, answer: Answer) -> str | None:
     """Why the reported numbers do not pass, in words; None when they do. Missing means not passed."""
-    for judgement in _reports(state, answer):
-        if judgement.verdict is not Verdict.PASS and not is_waived(judgement, state):
-            return judgement.message
-    return None
+    unmet = (j for j in _reports(state, answer) if j.verdict is not Verdict.PASS and not is_waived(j, state))
+    return next((judgement.message for judgement in unmet), None)
 
 
 def is_waived(judgement: Judgement, state: RolloutState) -> bool:

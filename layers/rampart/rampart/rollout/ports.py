@@ -8,8 +8,11 @@ from typing import Any, Protocol
 
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured
+from rampart.plan.policy import Policy
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate
+from rampart.rollout.notice import Notice
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
 
@@ -54,6 +57,13 @@ class MetricSource(MonitorSource, Protocol):
         """
 
 
+class PolicySource(Protocol):
+    """Where the organization's policy is."""
+
+    def policy(self) -> Policy | None:
+        """The policy as it is now; None where there is none. Raises PolicyUnreadableError."""
+
+
 class RolloutStore(Protocol):
     """The records; every method raises StoreError when the store cannot be asked."""
 
@@ -69,6 +79,9 @@ class RolloutStore(Protocol):
     def claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
         """Who holds each flag, read consistently; a flag that no one holds is missing."""
 
+    def freeze(self) -> Freeze | None:
+        """What stops every advance of the stack, read consistently."""
+
     def open(self, state: RolloutState, submitted: str, events: Sequence[Event]) -> None:
         """Begin a rollout: record, plan and the claims of all its flags, or nothing; raises ConflictError."""
 
@@ -81,11 +94,16 @@ class RolloutStore(Protocol):
         evaluation: Evaluation | None = None,
         answered: str | None = None,
         release: bool = False,
+        unless_frozen: bool = False,
     ) -> None:
         """Write what changed, if the record is still at `before.epoch`; raises ConflictError and writes nothing else.
 
-        `answered` names a gate that must hold an answer; `release` frees the flags in the same transaction.
+        `answered` names a gate that must hold an answer; `release` frees the flags in the same transaction;
+        `unless_frozen` raises FrozenError where a freeze stands at that very moment.
         """
+
+    def note(self, event: Event) -> None:
+        """Keep an event that changes no record, such as a start that was refused: there may be no record yet."""
 
 
 class Gates(Protocol):
@@ -123,5 +141,5 @@ class Announcer(Protocol):
 
     name: str
 
-    def announce(self, event_id: str, event: Event) -> None:
-        """Tell of one event."""
+    def announce(self, notice: Notice) -> None:
+        """Tell of one event; raises AnnouncementError."""

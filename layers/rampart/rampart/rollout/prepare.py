@@ -16,6 +16,7 @@ from rampart.errors import (
     FlagCredentialsError,
     FlagStoreError,
     MonitorsUnreadableError,
+    PolicyUnreadableError,
     UnknownFlagError,
 )
 from rampart.evidence.criteria import Scope
@@ -24,11 +25,14 @@ from rampart.finding import Finding, FindingKind
 from rampart.model import Model
 from rampart.plan.criterion import CompareSpec, RateSpec, ValueSpec
 from rampart.plan.model import Plan, WhenBlind
+from rampart.plan.policy import Policy
 from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_findings
 from rampart.rollout import refusals
+from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.guards import monitor_problems
-from rampart.rollout.ports import Clock, FlagStore, MetricSource, RolloutStore
+from rampart.rollout.ports import Clock, FlagStore, MetricSource, PolicySource, RolloutStore
+from rampart.rollout.refused import refused_event, rollout_named_in
 from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
 from rampart.words import day, moment, percentage
@@ -62,9 +66,8 @@ class Ready:
     @classmethod
     def of(cls, state: RolloutState) -> Ready:
         """The attempt that the record holds."""
-        return cls(
-            state.rollout, state.attempt, state.plan.when_blind, max(3 * state.plan.look_every, _LEAST_HEARTBEAT)
-        )
+        heartbeat = max(3 * state.plan.look_every, _LEAST_HEARTBEAT)
+        return cls(state.rollout, state.attempt, state.plan.when_blind, heartbeat)
 
     def to_wire(self) -> dict[str, Any]:
         """The answer as the state machine `rollout` reads it."""
@@ -104,13 +107,24 @@ class Prepare:
     store: RolloutStore
     flags: FlagStore
     metrics: MetricSource
+    calendars: ChangeCalendars = NO_CALENDARS
+    policy: PolicySource | None = None
+    """None where the organization has no policy."""
     clock: Clock
 
     def __call__(self, document: Mapping[str, Any], execution: str) -> Ready | Refused:
         """Begin an attempt for `document`, a plan or a resume.
 
-        The outcome is `ready`, or `refused` with every problem that was found; raises StoreError.
+        The outcome is `ready`, or `refused` with every problem that was found, which people are told about; raises
+        StoreError.
         """
+        answer = self._answer(document, execution)
+        if isinstance(answer, Refused) and (rollout := rollout_named_in(document)) is not None:
+            state, now = self.store.state(rollout), self.clock.now()
+            self.store.note(refused_event(answer.problems, rollout, state, document, execution, now))
+        return answer
+
+    def _answer(self, document: Mapping[str, Any], execution: str) -> Ready | Refused:
         is_resume = isinstance(document, Mapping) and "resume" in document
         try:
             if is_resume:
@@ -125,11 +139,13 @@ class Prepare:
         existing = self.store.state(plan.rollout)
         if existing is not None and existing.execution == execution:
             return Ready.of(existing)  # a repetition of this very start
-        problems = [*_name_problems(plan, existing), *_calendar_problems(plan, now)]
+        problems = [*_name_problems(plan, existing), *_calendar_problems(plan, now), *self._stops(now)]
         claims = [*self._claim_problems(plan)]
         # Where a flag is another rollout's, or this very one is live, "set it to 0% first" would take that one down.
         ours = not claims and (existing is None or existing.status in CLOSED)
         problems += [*claims, *self._flag_problems(plan, must_be_off=ours)]
+        policy = self._policy()
+        problems += [policy] if isinstance(policy, Finding) else policy.findings(plan) if policy else []
         history = self._history(plan, now)
         problems += [*_query_problems(plan, history), *query_findings(plan), *self._monitor_problems(plan, now)]
         pinned = with_measured_clumps(plan, history)
@@ -148,9 +164,11 @@ class Prepare:
             updated=now,
         )
         noted = notes(pinned, weeks)
-        message = "; ".join((f"{plan.title or plan.rollout} starts: {_staircase(plan)}", *noted))
+        staircase = " → ".join(percentage(stage.percent) for stage in plan.stages)
+        message = "; ".join((f"{plan.title or plan.rollout} starts: {staircase}", *noted))
         power = [asdict(each) for each in power_of(pinned, weeks)]
-        event = _told(state, now, EventKind.STARTED, message, power=power, notes=noted)
+        held_to = None if policy is None or isinstance(policy, Finding) else {policy.policy: policy.digest}
+        event = _told(state, now, EventKind.STARTED, message, power=power, notes=noted, policy=held_to)
         try:
             self.store.open(state, json.dumps(document, sort_keys=True), [event])
         except ConflictError:
@@ -169,13 +187,13 @@ class Prepare:
         now = self.clock.now()
         before = self.store.state(wish.rollout)
         if before is None:
-            return Refused((_unknown_rollout(wish.rollout),))
+            return Refused((refusals.UNKNOWN_ROLLOUT.at("rollout", f"there is no rollout {wish.rollout!r}"),))
         if before.execution == execution:
             return Ready.of(before)
-        problems = [*_resume_problems(before, wish)]
         plan = before.plan
-        problems = problems or [
+        problems = [*_resume_problems(before, wish)] or [
             *_calendar_problems(plan, now),
+            *self._stops(now),
             *self._flag_problems(plan, echoes=before.echoes(now)),
             *self._monitor_problems(plan, now),
         ]
@@ -194,9 +212,12 @@ class Prepare:
             overrides=(),
             passed_gate=None,
             drift=None,
+            stop=None,
             unread_since=None,
             halted_at=None,
             halted_by=None,
+            undone=None,
+            reminded_at=None,
             watch_until=None,
             watched=True,
         )
@@ -216,13 +237,28 @@ class Prepare:
             return Ready.of(current)
         return Refused((_not_rolled_back(wish.rollout, "someone else moved it at the same moment; start again"),))
 
+    def _policy(self) -> Policy | Finding | None:
+        """What the organization asks of plans, or why no one knows; a resumed plan was held to it at its start."""
+        try:
+            return self.policy.policy() if self.policy is not None else None
+        except PolicyUnreadableError as error:
+            return refusals.POLICY_UNREADABLE.at("stack", str(error))
+
+    def _stops(self, now: datetime) -> Iterator[Finding]:
+        """What stops every start of the stack, whatever the plan says."""
+        freeze = self.store.freeze()
+        if freeze is not None:
+            yield refusals.FROZEN.at("stack", str(freeze))
+        stop = stop_of(self.calendars, now)
+        if stop is not None:
+            yield refusals.CHANGES_CLOSED.at("stack", stop.why)
+
     def _claim_problems(self, plan: Plan) -> Iterator[Finding]:
         for flag, claim in self.store.claims(plan.flags).items():
             if claim.rollout != plan.rollout:
-                belongs = f"the flag belongs to the rollout {claim.rollout!r}"
-                yield refusals.FLAG_CLAIMED.at(
-                    f"flags: {flag}", belongs, f"Complete or abandon {claim.rollout!r} first"
-                )
+                other = repr(claim.rollout)
+                told, fix = f"the flag belongs to the rollout {other}", f"Complete or abandon {other} first"
+                yield refusals.FLAG_CLAIMED.at(f"flags: {flag}", told, fix)
 
     def _flag_problems(
         self, plan: Plan, *, must_be_off: bool = True, echoes: Container[float] = ()
@@ -240,10 +276,8 @@ class Prepare:
                 yield refusals.FLAG_STORE.at(where, str(error))
             else:
                 if reading.open_gates:
-                    gates = ", ".join(reading.open_gates)
-                    yield refusals.FLAG_GATE_OPEN.at(
-                        where, f"its {gates} gate is open, so a percentage would change nothing"
-                    )
+                    told = f"its {', '.join(reading.open_gates)} gate is open, so a percentage would change nothing"
+                    yield refusals.FLAG_GATE_OPEN.at(where, told)
                 elif reading.percent > 0 and must_be_off and reading.percent not in echoes:
                     yield refusals.FLAG_ALREADY_ON.at(where, f"the flag is at {percentage(reading.percent)}, not at 0%")
 
@@ -280,10 +314,8 @@ def _name_problems(plan: Plan, existing: RolloutState | None) -> Iterator[Findin
 def _calendar_problems(plan: Plan, now: datetime) -> Iterator[Finding]:
     # The first stage's approval is the start itself, so a start obeys the calendar as every advance does.
     if not plan.calendar.is_open(now, plan.zone):
-        opens = plan.calendar.next_opening(now, plan.zone)
-        yield refusals.CALENDAR_CLOSED.at(
-            "calendar", "no advance may happen now", f"Start again from {moment(opens, plan.zone)} on"
-        )
+        fix = f"Start again from {moment(plan.calendar.next_opening(now, plan.zone), plan.zone)} on"
+        yield refusals.CALENDAR_CLOSED.at("calendar", "no advance may happen now", fix)
 
 
 def _query_problems(plan: Plan, history: Mapping[str, Measured]) -> Iterator[Finding]:
@@ -317,21 +349,12 @@ def _resume_problems(before: RolloutState, wish: Resume) -> Iterator[Finding]:
     if before.status is not Status.ROLLED_BACK:
         yield _not_rolled_back(wish.rollout, f"it is {before.status.value}")
     elif wish.stage >= len(before.plan.stages):
-        yield refusals.UNKNOWN_STAGE.at(
-            "stage", f"there is no stage {wish.stage}", f"Stages go from 0 to {len(before.plan.stages) - 1}"
-        )
-
-
-def _unknown_rollout(rollout: str) -> Finding:
-    return refusals.UNKNOWN_ROLLOUT.at("rollout", f"there is no rollout {rollout!r}")
+        fix = f"Stages go from 0 to {len(before.plan.stages) - 1}"
+        yield refusals.UNKNOWN_STAGE.at("stage", f"there is no stage {wish.stage}", fix)
 
 
 def _not_rolled_back(rollout: str, why: str) -> Finding:
     return refusals.NOT_ROLLED_BACK.at("rollout", f"{rollout!r} cannot be resumed: {why}")
-
-
-def _staircase(plan: Plan) -> str:
-    return " → ".join(percentage(stage.percent) for stage in plan.stages)
 
 
 def _told(state: RolloutState, now: datetime, kind: EventKind, message: str, by: str = "", **details: object) -> Event:

@@ -55,6 +55,8 @@ def may_ask(state: RolloutState, now: datetime) -> bool:
     """Whether the hold is over and the calendar is open; a drift, or a flag that can't be read, holds in any case."""
     if not is_hold_over(state, now) or state.drift is not None or state.unread_since is not None:
         return False
+    if state.stop is not None and now < state.stop.until:
+        return False
     return state.next_stage == len(state.plan.stages) or state.plan.calendar.is_open(now, state.plan.zone)
 
 
@@ -85,7 +87,7 @@ def asking(state: RolloutState, now: datetime) -> Asking:
     return Asking(
         question=question,
         evidence=state.evidence_in_words,
-        next="its end" if last else state.plan.stages[state.next_stage].label,
+        next="completion" if last else state.plan.stages[state.next_stage].label,
         decision=DecisionKind.APPROVE if verdict in LETS_ON else DecisionKind.OVERRIDE,
         lapses=lapses,
         seconds=max(1, int((lapses - now).total_seconds())),

@@ -14,6 +14,19 @@ ROLLOUT_EXISTS = FindingKind("RolloutExists", "A rollout of this name has run, o
 CALENDAR_CLOSED = FindingKind(
     "CalendarClosed", "The plan's calendar allows no advance now.", "Start again when it is open"
 )
+FROZEN = FindingKind(
+    "Frozen", "Someone stopped every advance of this stack.", "Wait for `rampart thaw`, or ask who froze it"
+)
+CHANGES_CLOSED = FindingKind(
+    "ChangesClosed",
+    "A change calendar of the organization is closed, or can't be asked.",
+    "Start again when it is open",
+)
+POLICY_UNREADABLE = FindingKind(
+    "PolicyUnreadable",
+    "The organization's policy can't be read, or isn't one.",
+    "Fix the file that the stack's parameter PolicyUri names, or the permission to read it",
+)
 BUSY = FindingKind("Busy", "Someone else held a flag at that moment.", "Start again")
 FLAG_CLAIMED = FindingKind(
     "FlagClaimed", "A flag belongs to another rollout.", "Complete or abandon that rollout first"

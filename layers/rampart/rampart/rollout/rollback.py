@@ -35,7 +35,7 @@ from rampart.rollout.lower import USUAL_TRIES, Remembering, for_each, look, look
 from rampart.rollout.ports import Clock, FlagStore, Gates, RollbackQueue, RolloutStore
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest
 from rampart.rollout.restore import Restore
-from rampart.rollout.rollback_record import recorded
+from rampart.rollout.rollback_record import Lowered, recorded
 from rampart.rollout.sight import is_echo
 from rampart.rollout.state import RolloutState, Status
 
@@ -76,27 +76,7 @@ class RollbackResult:
         }
 
 
-_UNCONCERNED = {
-    Unconcerned.NOTHING: RollbackOutcome.NOTHING,
-    Unconcerned.NOT_BELIEVED: RollbackOutcome.NOT_BELIEVED,
-    Unconcerned.ABANDONED: RollbackOutcome.ROLLED_BACK,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Lowered:
-    """How far flags came down."""
-
-    readings: tuple[FlagReading, ...] | None
-    """What they read; None where one is not confirmed at 0%."""
-    up: tuple[str, ...] = ()
-    """The flags that are not confirmed at 0%."""
-    over: frozenset[float] = frozenset()
-    """The percentages that were there before: what caches may show for a while yet."""
-    undone: tuple[str, ...] = ()
-
-
-_NOTHING_YET = _Lowered(())
+_NOTHING_YET = Lowered(())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +99,10 @@ class Rollback:
         Raises RollbackUndoneError when flag, record or token is not done: the caller must call again.
         """
         concern = self._concern(request)
+        if concern is Unconcerned.ABANDONED:
+            return RollbackResult(RollbackOutcome.ROLLED_BACK, (), (request.rollout,) if request.rollout else ())
         if isinstance(concern, Unconcerned):
-            rollouts = (request.rollout,) if concern is Unconcerned.ABANDONED and request.rollout else ()
-            return RollbackResult(_UNCONCERNED[concern], (), rollouts)
+            return RollbackResult(RollbackOutcome(concern.value))
         if request.cause is Cause.RESTORE:
             restored = self._restored(concern.rollouts[0])
             if restored is not None:
@@ -222,12 +203,12 @@ class Rollback:
 
     # 2. Flag first, and 3. durable at the same time.
 
-    def _lower(self, flags: tuple[str, ...], before: _Lowered = _NOTHING_YET) -> _Lowered:
+    def _lower(self, flags: tuple[str, ...], before: Lowered = _NOTHING_YET) -> Lowered:
         over = set(before.over)
         try:
             readings = lower(Remembering(self.flags, over), flags, self.tries) if flags else ()
         except FlagsNotLoweredError as error:
-            return _Lowered(None, before.up + error.flags, frozenset(over), (*before.undone, str(error)))
+            return Lowered(None, before.up + error.flags, frozenset(over), (*before.undone, str(error)))
         return replace(before, readings=readings, over=frozenset(over))
 
     def _keep(self, request: RollbackRequest) -> None:
@@ -238,7 +219,7 @@ class Rollback:
 
     # 4. The record, and 5. the token.
 
-    def _finish(self, rollout: str, request: RollbackRequest, lowered: _Lowered) -> tuple[str, ...]:
+    def _finish(self, rollout: str, request: RollbackRequest, lowered: Lowered) -> tuple[str, ...]:
         """Record it and end the wait; what is not done."""
         try:
             state, undone = self._record(rollout, request, replace(lowered, undone=()))
@@ -263,7 +244,7 @@ class Rollback:
         return None
 
     def _record(
-        self, rollout: str, request: RollbackRequest, lowered: _Lowered
+        self, rollout: str, request: RollbackRequest, lowered: Lowered
     ) -> tuple[RolloutState | None, tuple[str, ...]]:
         """Write the record; what it then is, None where it is not concerned any more, and what is not done."""
         for _ in range(_TRIES):
@@ -273,7 +254,7 @@ class Rollback:
                 return None, lowered.undone
             lowered = self._confirmed(before, lowered)
             now = self.clock.now()
-            after, events = recorded(before, request, lowered.readings, now, up=lowered.up, over=lowered.over)
+            after, events = recorded(before, request, lowered, now)
             if after is before:
                 return before, lowered.undone
             released = after.status is Status.ABANDONED and before.status is not Status.ABANDONED
@@ -284,7 +265,7 @@ class Rollback:
             return after, lowered.undone
         raise ConflictError("someone else kept writing first")
 
-    def _confirmed(self, state: RolloutState, lowered: _Lowered) -> _Lowered:
+    def _confirmed(self, state: RolloutState, lowered: Lowered) -> Lowered:
         """How far the flags are down now that the record is known.
 
         Since they were lowered, an advance may have begun and ended. From here on none can unseen: its intent comes

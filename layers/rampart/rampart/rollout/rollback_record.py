@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from rampart.rollout.flag import FlagReading
@@ -11,21 +12,25 @@ from rampart.rollout.state import CLOSED, INTENT_EXPIRES, Event, EventKind, Roll
 from rampart.words import percentage
 
 
-def recorded(
-    before: RolloutState,
-    request: RollbackRequest,
-    readings: tuple[FlagReading, ...] | None,
-    now: datetime,
-    *,
-    up: Sequence[str] = (),
-    over: Collection[float] = (),
-) -> tuple[RolloutState, list[Event]]:
-    """The record after a rollback and what is to be told; a person who abandons ends the rollout with it.
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """How far flags came down."""
 
-    `readings` is None where the flags named by `up` are not confirmed at 0%; `over` is what they were at before.
-    """
-    after, events = halted(before, request, readings, now, up=up, over=over)
-    if request.cause is not Cause.ABANDON or after.status is not Status.ROLLED_BACK or readings is None:
+    readings: tuple[FlagReading, ...] | None
+    """What they read; None where one is not confirmed at 0%."""
+    up: tuple[str, ...] = ()
+    """The flags that are not confirmed at 0%."""
+    over: frozenset[float] = frozenset()
+    """The percentages that were there before: what caches may show for a while yet."""
+    undone: tuple[str, ...] = ()
+
+
+def recorded(
+    before: RolloutState, request: RollbackRequest, lowered: Lowered, now: datetime
+) -> tuple[RolloutState, list[Event]]:
+    """The record after a rollback and what is to be told; a person who abandons ends the rollout with it."""
+    after, events = halted(before, request, lowered, now)
+    if request.cause is not Cause.ABANDON or after.status is not Status.ROLLED_BACK or lowered.readings is None:
         return after, events
     ended = before.moved(now) if after is before else after
     ended = ended.changed(status=Status.ABANDONED)
@@ -33,18 +38,10 @@ def recorded(
 
 
 def halted(
-    before: RolloutState,
-    request: RollbackRequest,
-    readings: tuple[FlagReading, ...] | None,
-    now: datetime,
-    *,
-    up: Sequence[str] = (),
-    over: Collection[float] = (),
+    before: RolloutState, request: RollbackRequest, lowered: Lowered, now: datetime
 ) -> tuple[RolloutState, list[Event]]:
-    """The record after a rollback and what is to be told.
-
-    `readings` is None where the flags named by `up` are not confirmed at 0%; `over` is what they were at before.
-    """
+    """The record after a rollback and what is to be told, whatever it was asked for."""
+    readings, over = lowered.readings, lowered.over
     writes = (before.intent.at if before.intent else None, before.cut_off)
     in_flight = any(at is not None and now - at < INTENT_EXPIRES for at in writes)
     done = readings is not None and not in_flight
@@ -58,23 +55,26 @@ def halted(
         if readings is None or before.percent == 0:
             return before, []
         # It was completed while its flags came down: the record must not go on saying that they are up.
-        after = before.moved(now, standing=before.at_percent(0.0), own_write=before.written(now, *over))
+        after = before.moved(now, standing=before.at_percent(0.0), own_write=before.written(now, *over), drift=None)
         message = _done(before, request, readings)
         return after, [_event(after, request, now, EventKind.ROLLED_BACK, message)]
+    again = request.epoch is not None
     after = before.moved(
         now,
         status=Status.ROLLED_BACK if done else Status.HALTED,
         standing=before.at_percent(0.0) if readings is not None else before.standing,
         intent=None if done else before.intent,
         own_write=before.written(now, *over, *([before.intent.percent] if before.intent else [])),
+        drift=None if done else before.drift,  # the flag is where Rampart left it
         halted_at=before.halted_at or now,
-        halted_by=None if done else request,
+        halted_by=(before.halted_by or request) if done and again else request,  # what began it stays the reason
+        undone=None if done else before.undone,
+        reminded_at=None if done else before.reminded_at,
         watch_until=now + before.plan.watch,
         watched=True,
     )
-    again = request.epoch is not None
     kind = (EventKind.TAKEN_DOWN_AGAIN if again else EventKind.ROLLED_BACK) if done else EventKind.ROLLING_BACK
-    unconfirmed = [flag for flag in before.plan.flags if flag in up]
+    unconfirmed = [flag for flag in before.plan.flags if flag in lowered.up]
     message = _pending(before, request, unconfirmed) if not done else _done(before, request, readings or ())
     return after, [_event(after, request, now, kind, request.reason if again and done else message)]
 
@@ -96,7 +96,7 @@ def _done(before: RolloutState, request: RollbackRequest, readings: Sequence[Fla
     absent = [reading.flag for reading in readings if not reading.exists]
     there = [flag for flag in before.plan.flags if flag not in absent]
     left = [f"{reading.flag}: {', '.join(reading.left_open)}" for reading in readings if reading.left_open]
-    told = [f"{', '.join(there)} read at 0%"] if there else []
+    told = [f"{', '.join(there)} is at 0% (verified)"] if there else []
     told += [f"{', '.join(absent)} did not exist, so nothing was written there"] if absent else []
     still = f"; still open for {'; '.join(left)}" if left else ""
     return f"{'; '.join(told)}: {request.reason}{still}"

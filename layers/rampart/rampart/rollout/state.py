@@ -82,11 +82,21 @@ class Latest(Model):
     """Whether every question to the metric source was answered, however little the answers say."""
 
 
+class Stop(Model):
+    """Why nothing advances for now, although the rollout may; people were told."""
+
+    why: str
+    until: datetime
+    """When that is looked at again."""
+
+
 class EventKind(StrEnum):
     """What happened; people and systems are told about each once."""
 
     STARTED = "started"
     """A rollout began."""
+    REFUSED = "refused"
+    """A start or a resume was refused; nothing changed."""
     ADVANCED = "advanced"
     """The flags were read at a stage's percentage."""
     VERDICT_CHANGED = "verdict_changed"
@@ -117,6 +127,10 @@ class EventKind(StrEnum):
     """The rollout is done."""
     ABANDONED = "abandoned"
     """A person ended the rollout."""
+    FROZEN = "frozen"
+    """A person stopped every advance of the stack."""
+    THAWED = "thawed"
+    """A person let rollouts advance again."""
 
 
 class Event(Model):
@@ -160,10 +174,13 @@ class Changes(TypedDict, total=False):
     overrides: tuple[Override, ...]
     passed_gate: str | None
     drift: Drift | None
+    stop: Stop | None
     own_write: OwnWrite | None
     unread_since: datetime | None
     halted_at: datetime | None
     halted_by: RollbackRequest | None
+    undone: str | None
+    reminded_at: datetime | None
     watch_until: datetime | None
     watched: bool
     attempt_started: datetime
@@ -192,12 +209,18 @@ class RolloutState(Model):
     """The gate whose answer brought the rollout to its stage."""
     drift: Drift | None = None
     """What drift people were told about, so that they are told once."""
+    stop: Stop | None = None
+    """What stopped the last advance from outside of the rollout: the change calendars."""
     own_write: OwnWrite | None = None
     unread_since: datetime | None = None
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
     halted_at: datetime | None = None
     halted_by: RollbackRequest | None = None
-    """What was asked first: whichever run finishes the rollback reports that."""
+    """What was asked first: whichever run finishes the rollback reports that, and it stays the reason."""
+    undone: str | None = None
+    """Why a rollback isn't done yet, as the last look at its flags saw it."""
+    reminded_at: datetime | None = None
+    """When people were last told again that a rollback isn't done, or that a question waits."""
     watch_until: datetime | None = None
     watched: bool = True
     started: datetime

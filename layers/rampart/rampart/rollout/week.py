@@ -20,7 +20,6 @@ from rampart.words import count, moment, percent
 _FAR = 2.0
 """A week whose rate is so many times the plan's baseline, or so many times less, is worth a sentence."""
 
-
 _REFUSALS: Mapping[WeekTrouble, tuple[FindingKind, str]] = {
     WeekTrouble.CONTRADICTS: (refusals.HISTORY_CONTRADICTS, ".errors"),
     WeekTrouble.FINDS_NOTHING: (refusals.ERRORS_FIND_NOTHING, ".errors"),
@@ -59,7 +58,9 @@ def weeks_of(pinned: Plan, history: Mapping[str, Measured]) -> dict[str, Week]:
     weeks = {}
     for name, criterion in _in_the_week(pinned).items():
         answers = _answers(pinned, name, history)
-        if criterion.scope is Scope.EVERYONE and answers is not None and _says_something(answers[1]):
+        if criterion.scope is not Scope.EVERYONE or answers is None:
+            continue
+        if any(value is not None for _, value in answers[1].points):
             weeks[name] = judge_week(criterion, *answers, bucket=bucket)
     return weeks
 
@@ -167,10 +168,6 @@ def _answers(plan: Plan, name: str, history: Mapping[str, Measured]) -> tuple[Se
     prefix = "control_" if isinstance(plan.criteria[name], CompareSpec) else ""
     errors, total = (history.get(query_key(name, f"{prefix}{part}")) for part in ("errors", "total"))
     return (errors, total) if isinstance(errors, Series) and isinstance(total, Series) else None
-
-
-def _says_something(series: Series) -> bool:
-    return any(value is not None for _, value in series.points)
 
 
 def _pinned(week: Week) -> RateHistory:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,14 @@ from rampart.rollout.request import Cause, RollbackRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 
 MOST_RECEIVES = 900
 """SQS moves a message to the dead letters after 1,000 receives at the most, less than a day at one each 84 s."""
+
+
+_MOST_WORDS = 500
 
 
 class Trigger(StrEnum):
@@ -51,7 +54,7 @@ def is_worn_out(message: Mapping[str, Any]) -> bool:
     return int(message.get("attributes", {}).get("ApproximateReceiveCount", 1)) >= MOST_RECEIVES
 
 
-def request_of_execution(event: Mapping[str, Any]) -> RollbackRequest | None:
+def request_of_execution(event: Mapping[str, Any], now: datetime) -> RollbackRequest | None:
     """The rollback that an execution's end asks for; None when its input names no rollout."""
     detail = event["detail"]
     rollout = _rollout_of(detail.get("input"))
@@ -59,11 +62,22 @@ def request_of_execution(event: Mapping[str, Any]) -> RollbackRequest | None:
         return None
     return RollbackRequest(
         cause=Cause.EXECUTION,
-        reason=f"the execution {detail.get('name', '')} ended: {str(detail.get('status', '')).lower()}",
+        reason=_why_ended(detail),
         rollout=rollout,
         execution=detail["executionArn"],
-        asked_at=datetime.now(UTC),
+        asked_at=now,
     )
+
+
+def _why_ended(detail: Mapping[str, Any]) -> str:
+    """How an execution ended, with the error and the cause that the one who stopped it gave."""
+    status = str(detail.get("status", ""))
+    given = ": ".join(str(detail[name]) for name in ("error", "cause") if detail.get(name))
+    ended = f"the execution {detail.get('name', '')} {_ENDS.get(status, f'ended: {status.lower()}')}"
+    return f"{ended} ({given[:_MOST_WORDS]})" if given else ended
+
+
+_ENDS = {"ABORTED": "was aborted", "FAILED": "failed", "TIMED_OUT": "timed out"}
 
 
 def _rollout_of(text: object) -> str | None:

@@ -35,11 +35,19 @@ class DatadogSettings(Settings):
     datadog_url: str = ""
 
 
-class PrepareSettings(TableSettings, FlagSettings, DatadogSettings):
-    pass
+class CalendarSettings(Settings):
+    """The organization's change calendars: ARNs with commas; `change_calendar_url` overrides the region's address."""
+
+    change_calendars: str = ""
+    change_calendar_url: str = ""
 
 
-class AdvanceSettings(TableSettings, FlagSettings, DatadogSettings):
+class PrepareSettings(TableSettings, FlagSettings, DatadogSettings, CalendarSettings):
+    policy_uri: str = ""
+    """Where the organization's policy is, `s3://bucket/key`; empty for none."""
+
+
+class AdvanceSettings(TableSettings, FlagSettings, DatadogSettings, CalendarSettings):
     pass
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.adapters.trigger import Trigger, request_of_execution, request_of_message, trigger_of
+from rampart.entry.trigger import Trigger, request_of_execution, request_of_message, trigger_of
 from rampart.rollout.request import Cause, RollbackRequest
 
+NOW = datetime(2026, 3, 10, 14, tzinfo=UTC)
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:rollout:letters-1"
 
 
@@ -45,9 +46,7 @@ def test_an_alert_is_an_alert_whatever_its_body_pretends() -> None:
 
 
 def test_a_message_from_the_queue_is_a_repetition_of_what_was_asked() -> None:
-    asked = RollbackRequest(
-        cause=Cause.PERSON, reason="why", rollout="letters", by="ann", asked_at=datetime(2026, 3, 10, tzinfo=UTC)
-    )
+    asked = RollbackRequest(cause=Cause.PERSON, reason="why", rollout="letters", by="ann", asked_at=NOW)
     request = request_of_message({"messageId": "1", "body": asked.model_dump_json()})
     assert request == asked.model_copy(update={"queued": True})
 
@@ -57,20 +56,36 @@ def test_a_message_from_the_queue_is_a_repetition_of_what_was_asked() -> None:
     [{"rollout": "letters", "flags": ["a"]}, {"resume": {"rollout": "letters", "stage": 1}}],
 )
 def test_an_executions_end_asks_for_the_rollout_that_its_input_names(document: dict[str, Any]) -> None:
-    request = request_of_execution(ended(json.dumps(document)))
+    request = request_of_execution(ended(json.dumps(document)), NOW)
     assert request is not None
     assert (request.cause, request.rollout, request.execution) == (Cause.EXECUTION, "letters", EXECUTION)
     assert request.attempt is None
-    assert request.reason == "the execution letters-1 ended: aborted"
+    assert request.reason == "the execution letters-1 was aborted"
+
+
+@pytest.mark.parametrize(
+    ("detail", "reason"),
+    [
+        ({"status": "FAILED"}, "the execution letters-1 failed"),
+        ({"status": "TIMED_OUT"}, "the execution letters-1 timed out"),
+        ({"error": "Stop", "cause": "stopped by hand"}, "the execution letters-1 was aborted (Stop: stopped by hand)"),
+        ({"cause": "stopped by hand"}, "the execution letters-1 was aborted (stopped by hand)"),
+        ({"error": None, "cause": None}, "the execution letters-1 was aborted"),
+    ],
+)
+def test_it_tells_how_an_execution_ended_and_what_was_said_of_it(detail: dict[str, Any], reason: str) -> None:
+    request = request_of_execution(ended('{"rollout": "letters"}', **detail), NOW)
+    assert request is not None
+    assert request.reason == reason
 
 
 @pytest.mark.parametrize(
     "given_input", [None, "", "no json", "[]", "7", "{}", '{"rollout": 7}', '{"resume": []}', '{"resume": {}}', {}]
 )
 def test_an_input_that_names_no_rollout_asks_for_nothing(given_input: object) -> None:
-    assert request_of_execution(ended(given_input)) is None
+    assert request_of_execution(ended(given_input), NOW) is None
 
 
 @given(st.text())
 def test_no_input_breaks_it(text: str) -> None:
-    request_of_execution(ended(text))
+    request_of_execution(ended(text), NOW)

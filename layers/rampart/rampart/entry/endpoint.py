@@ -71,7 +71,7 @@ class AlertEndpoint:
             return _answer(400, {"error": "unreadable", "why": str(error)})
         except (RollbackUndoneError, SecretUnavailableError, StoreError) as error:
             self.tell(str(error))
-            return _answer(503, {"error": "not done yet", "what": "send it again"})
+            return _answer(503, {"error": "rollback_pending", "message": "Not confirmed yet. Send the alert again."})
         if result.outcome is RollbackOutcome.NOTHING:
             return _answer(200, {"outcome": "nothing", "why": f"no live rollout holds {', '.join(alert.flags)}"})
         return _answer(200, {"outcome": result.outcome.value, "rollouts": list(result.rollouts)})

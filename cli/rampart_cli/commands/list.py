@@ -1,0 +1,70 @@
+"""`rampart list`: one line for each rollout, those that need a person first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rampart.rollout.situation import Urgency, situation_of
+from rampart.words import length, percentage
+from rampart_cli.console import URGENCY_STYLES, show, table, words
+from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
+from rampart_cli.view import situation_view
+
+if TYPE_CHECKING:
+    from rampart.rollout.state import RolloutState
+    from rampart_cli.stack import Stack
+
+All = Annotated[bool, typer.Option("--all", help="Also show completed and abandoned rollouts.")]
+
+
+def list_rollouts(
+    ctx: typer.Context, *, everything: All = False, stack_name: StackName = DEFAULT_STACK, as_json: AsJson = False
+) -> None:
+    """List every rollout that is live or waits for a person, however long, those that need one first."""
+    stack: Stack = ctx.obj(stack_name)
+    now, frozen = stack.now(), stack.records.freeze()
+    states = [*stack.open_rollouts(), *(stack.finished_rollouts() if everything else ())]
+    found = [(state, situation_of(state, stack.records.gate(state.rollout), now, frozen)) for state in states]
+    found.sort(key=lambda each: (_FIRST[each[1].urgency], each[0].rollout))
+    if not found:
+        hint = "" if everything else " Finished ones: rampart list --all"
+        show([], words(f"No rollout is live or waits for a person.{hint}", "dim"), as_json=as_json)
+        return
+    show(
+        [
+            {
+                "rollout": state.rollout,
+                "title": state.plan.title or state.rollout,
+                "status": state.status.value,
+                "attempt": state.attempt,
+                "percent": state.percent,
+                "stage": state.stage,
+                "stages": len(state.plan.stages),
+                "situation": situation_view(situation),
+            }
+            for state, situation in found
+        ],
+        table(
+            ("rollout", "at", "stage", "", "for"),
+            [
+                (
+                    words(state.rollout, "bold"),
+                    percentage(state.percent),
+                    _stage(state),
+                    words(situation.headline, URGENCY_STYLES[situation.urgency]),
+                    length(now - situation.since),
+                )
+                for state, situation in found
+            ],
+        ),
+        as_json=as_json,
+    )
+
+
+_FIRST = {Urgency.PAGE: 0, Urgency.ACT: 1, Urgency.NONE: 2}
+
+
+def _stage(state: RolloutState) -> str:
+    return "-" if state.stage is None else f"{state.stage + 1}/{len(state.plan.stages)}"

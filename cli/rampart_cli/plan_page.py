@@ -1,0 +1,133 @@
+"""The documentation's page of a plan's keys, written from the model: `make docs`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rampart.plan.schema import plan_schema
+
+_HEAD = """# The plan
+
+A plan is one YAML file. Every key is listed here with its default and its meaning; `rampart plan check` shows what is
+wrong with a plan, with the line. [plan.schema.json](plan.schema.json) is for editors: with this as the first line of a
+plan, most of them complete keys and explain them.
+
+```yaml
+# yaml-language-server: $schema=plan.schema.json
+```
+
+`rampart plan schema > plan.schema.json` writes the schema of the version you have. Write durations as `90s`, `2m`,
+`4h`, `4d` or `1w`, and holds also as `1 business day`. This page is made from the code by `make docs`.
+"""
+_SECTIONS = (
+    ("Plan", "The plan", "At the top of the file."),
+    ("Stage", "`stages`", "A list; each stage rises above the one before."),
+    ("RateSpec", "`criteria`: `kind: rate`", "Errors out of requests, judged statistically at every evaluation."),
+    (
+        "CompareSpec",
+        "`criteria`: `kind: compare`",
+        "The new path's error rate against a control's: the old path at the same time, or the week before.",
+    ),
+    ("CountSpec", "`criteria`: `kind: count`", "A sum over the stage, such as dead letters."),
+    ("ValueSpec", "`criteria`: `kind: value`", "A gauge or a percentile: a point that is compared, not a test."),
+    ("ReportedSpec", "`criteria`: `kind: reported`", "A number that a person attests with an approval."),
+    ("Calendar", "`calendar`", "When an advance may happen. A rollback always may."),
+    ("OnDrift", "`on_drift`", "When someone else changes the flag."),
+)
+_EXAMPLES = {
+    "rollout": "claim-letters",
+    "title": "Claim letters from Lighthouse",
+    "owner": "benefits-management-tools",
+    "flags": "[cst_claim_letters]",
+    "timezone": "America/New_York",
+    "monitors": "[4711]",
+    "webhook": "rampart-letters",
+    "name": "Canary",
+    "percent": "25%",
+    "users": "500",
+    "hold": "1 business day",
+    "errors": '"sum:letters.errors{*}.as_count()"',
+    "total": '"sum:letters.requests{*}.as_count()"',
+    "query": '"sum:letters.dead{*}.as_count()"',
+    "control_errors": '"sum:letters.errors{provider:old}.as_count()"',
+    "control_total": '"week_before(sum:letters.requests{*}.as_count())"',
+    "up_to": "75",
+    "clump": "3",
+    "environment": "staging",
+    "settle": "2m",
+    "lag": "2m",
+    "look_every": "5m",
+    "bucket": "5m",
+    "watch": "15m",
+    "approval_lapses": "24h",
+    "for": "15m",
+    "detector": "100",
+    "closed": '["2026-12-24..2027-01-02"]',
+    "criteria": "see below",
+    "stages": "see below",
+    "calendar": "see below",
+    "on_drift": "see below",
+}
+_FILLED_IN = {"clump_source", "history"}
+"""What only Rampart itself writes into a plan, when it pins it."""
+
+
+def plan_page() -> str:
+    """The page, in Markdown."""
+    schema = plan_schema()
+    models = {"Plan": schema, **schema["$defs"]}
+    return "\n".join([_HEAD, *("\n".join(_section(models[name], title, told)) for name, title, told in _SECTIONS)])
+
+
+def _section(model: Mapping[str, Any], title: str, told: str) -> Iterator[str]:
+    yield from (f"## {title}", "", told, "", "| key | default | meaning | example |", "|---|---|---|---|")
+    required = set(model.get("required", ()))
+    for key, said in sorted(model["properties"].items(), key=lambda each: each[0] not in required):
+        if key not in _FILLED_IN and key != "kind":
+            yield _row(key, said, is_required=key in required)
+    yield ""
+
+
+def _row(key: str, said: Mapping[str, Any], *, is_required: bool) -> str:
+    default = "required" if is_required else _written(said.get("default"))
+    example = f"`{key}: {_EXAMPLES.get(key) or _example(said)}`" if _EXAMPLES.get(key) != "see below" else "see below"
+    cells = (f"`{key}`", default, f"{said.get('description', '')}{_choices(said)}", example)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _written(default: object) -> str:
+    if default is None or default == []:
+        return "none"
+    if isinstance(default, Mapping):
+        return "see below"
+    return f"`{default if isinstance(default, str) else json.dumps(default)}`"
+
+
+def _example(said: Mapping[str, Any]) -> str:
+    """One of the values that the schema itself names."""
+    for each in (said, *said.get("anyOf", ())):
+        if each.get("examples"):
+            return str(each["examples"][0])
+    choices = _values(said)
+    default = said.get("default")
+    return next((each for each in choices if each != default), str(default if default is not None else "1"))
+
+
+def _choices(said: Mapping[str, Any]) -> str:
+    values = _values(said)
+    return f" ({', '.join(f'`{each}`' for each in values)})" if values else ""
+
+
+def _values(said: Mapping[str, Any]) -> list[str]:
+    """The values of a closed list; the schema keeps them under the list's own name."""
+    name = str(said.get("$ref", "")).rpartition("/")[2]
+    listed = plan_schema()["$defs"].get(name, {})
+    return [str(each) for each in listed.get("enum", ())]
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(plan_page(), encoding="utf-8")

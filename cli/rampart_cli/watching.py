@@ -1,0 +1,156 @@
+"""What `watch` shows: a screen that fits 80 columns and 24 rows, and plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.text import Text
+
+from rampart.rollout.commands import commands_for
+from rampart.rollout.situation import Situation, situation_of
+from rampart.rollout.waiver import WAIVED
+from rampart.words import clock_time, length, percentage, second
+from rampart_cli.console import URGENCY_STYLES, VERDICT_STYLES, clean, table, verdict_text, words
+from rampart_cli.view import status_view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from rich.console import RenderableType
+
+    from rampart.rollout.gate import Gate
+    from rampart.rollout.state import Event, RolloutState
+    from rampart_cli.stack import Stack
+
+_NEWEST = 6
+"""Events that have room."""
+_CELLS = 20
+"""Cells of the chart of a rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One rollout as one look found it."""
+
+    state: RolloutState
+    gate: Gate | None
+    events: tuple[Event, ...]
+    """Oldest first."""
+    judgements: Mapping[str, Mapping[str, Any]]
+    """The newest judgement of each criterion, with its numbers."""
+    now: datetime
+
+    @classmethod
+    def of(cls, stack: Stack, rollout: str) -> Seen:
+        """Look once; raises RefusedError for a rollout that isn't there."""
+        state = stack.state(rollout)
+        newest = list(islice(stack.records.evaluations(rollout, newest_first=True), 1))
+        fits = newest and state.latest is not None and newest[0].id == state.latest.id
+        return cls(
+            state,
+            stack.records.gate(rollout),
+            tuple(stack.records.events(rollout).values()),
+            {str(each["name"]): each for each in newest[0].judgements} if fits else {},
+            stack.now(),
+        )
+
+    @property
+    def situation(self) -> Situation:
+        """Where it stands."""
+        return situation_of(self.state, self.gate, self.now)
+
+
+def screen(seen: Seen) -> RenderableType:
+    """The whole screen, the newest first."""
+    state, found, zone = seen.state, seen.situation, seen.state.plan.zone
+    head = f"{state.plan.title or state.rollout}  attempt {state.attempt}  {clock_time(seen.now, zone)}"
+    events = [(clock_time(e.at, zone), e.message) for e in reversed(seen.events[-_NEWEST:])]
+    commands = commands_for(state, seen.gate, found)
+    return Group(
+        words(head, "dim"),
+        Text.assemble(bar_of_stages(state), "  ", (percentage(state.percent), "bold")),
+        words(found.headline, URGENCY_STYLES[found.urgency]),
+        *(words(each) for each in (found.why, found.next) if each),
+        Text(),
+        *_criteria(seen),
+        *([Text(), _one_line_each(events)] if events else []),
+        *([Text(), *(words(each, "green") for each in commands)] if commands else []),
+    )
+
+
+def bar_of_stages(state: RolloutState) -> Text:
+    """The stages as a bar: those that are done, the one that it is at, and those to come."""
+    done = -1 if state.stage is None or state.percent == 0 else state.stage
+    total = len(state.plan.stages)
+    bar = "".join("■" if index <= done else "□" for index in range(total))
+    return Text(f"[{bar}] stage {done + 1} of {total}")
+
+
+def chart(judgement: Mapping[str, Any]) -> Text:
+    """A rate between 0 and twice its bar: the interval as a line, the value as a dot, the bar as a stroke."""
+    value, limits, bar = judgement.get("value"), judgement.get("interval"), judgement.get("bar")
+    if value is None or bar is None or not limits:
+        return Text()
+    most = max(2 * bar, value, 1e-9)
+
+    def cell(number: float) -> int:
+        return min(_CELLS - 1, int(number / most * (_CELLS - 1)))
+
+    low, high = cell(limits[0]), cell(limits[1])
+    cells = ["─" if low <= index <= high else " " for index in range(_CELLS)]
+    cells[cell(value)] = "●"
+    cells[cell(bar)] = "┃"
+    return Text("".join(cells), style=VERDICT_STYLES.get(str(judgement.get("verdict")), ""))
+
+
+def _criteria(seen: Seen) -> Iterator[RenderableType]:
+    state = seen.state
+    verdicts = state.verdicts | dict.fromkeys(state.waived, WAIVED)
+    rows = [
+        (words(name, "bold"), verdict_text(verdict), chart(seen.judgements.get(name, {})), _numbers(seen, name))
+        for name, verdict in verdicts.items()
+    ]
+    if state.latest is None:
+        yield words("nothing was judged yet", "dim")
+        return
+    yield table(("criterion", "verdict", "", ""), rows)
+    yield words(f"judged {length(seen.now - state.latest.at)} ago", "dim")
+
+
+def _numbers(seen: Seen, name: str) -> str:
+    """What decides, short; the whole sentence stands in `explain`."""
+    needed = seen.judgements.get(name, {}).get("requests_needed")
+    return f"{needed:,.0f} more requests decide" if needed else ""
+
+
+def _one_line_each(rows: list[tuple[str, str]]) -> RenderableType:
+    made = Text(no_wrap=True, overflow="ellipsis")
+    for index, (at, message) in enumerate(rows):
+        made.append("\n" if index else "").append(f"{at}  ", style="dim").append(clean(message).replace("\n", " "))
+    return made
+
+
+def lines_since(before: Seen | None, seen: Seen) -> Iterator[str]:
+    """What is new, a line each, for a file or a log: events, and the headline where it changed."""
+    known = 0 if before is None else len(before.events)
+    zone = seen.state.plan.zone
+    for event in seen.events[known:]:
+        yield f"{second(event.at, zone)}  {event.kind}  {clean(event.message)}"
+    if before is None or _still(before) != _still(seen):
+        yield f"{second(seen.now, zone)}  {clean(seen.situation.headline)}"
+
+
+def changes_since(before: Seen | None, seen: Seen) -> Iterator[str]:
+    """The whole status as a line of JSON, where anything in it but a countdown changed."""
+    if before is None or (before.state, before.gate, before.events) != (seen.state, seen.gate, seen.events):
+        yield json.dumps(status_view(seen.state, seen.gate, seen.events, seen.now), ensure_ascii=False, default=str)
+
+
+def _still(seen: Seen) -> tuple[str, datetime | None]:
+    """What makes a headline another one; a countdown alone does not."""
+    return seen.situation.phase, seen.situation.until

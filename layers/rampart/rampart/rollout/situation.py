@@ -1,0 +1,328 @@
+"""Where a rollout stands, why, since when, what is next, and who must act: the one description that people are given.
+
+Every surface (the command line, notices, the report) renders this, and has no sentences of its own about a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from rampart.evidence.verdict import Verdict
+from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.freeze import Freeze
+from rampart.rollout.gate import DecisionKind, Gate, GateKind
+from rampart.rollout.permission import advances_alone, is_fresh, is_hold_over
+from rampart.rollout.state import RolloutState, Standing, Status
+from rampart.rollout.waiver import LETS_ON
+from rampart.words import in_words, length, percentage, weekday_and_minute
+
+
+class Phase(StrEnum):
+    """What a rollout does now; each has a headline of its own."""
+
+    STARTING = "starting"
+    ADVANCING = "advancing"
+    HOLDING = "holding"
+    """The stage's hold isn't over."""
+    CALENDAR_CLOSED = "calendar_closed"
+    READY = "ready"
+    """The hold is over; the next evaluation asks, or advances."""
+    ASKING = "asking"
+    APPROVED = "approved"
+    FAILING = "failing"
+    """A criterion fails that holds the stage and rolls nothing back."""
+    UNJUDGED = "unjudged"
+    """Evaluations are missing, or the metric source doesn't answer."""
+    BLIND = "blind"
+    UNREAD = "unread"
+    """A flag can't be read."""
+    DRIFTED = "drifted"
+    STOPPED = "stopped"
+    """A freeze of every rollout, or a change calendar, lets nothing advance."""
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    COMPLETED = "completed"
+    ABANDONED = "abandoned"
+
+
+class Act(StrEnum):
+    """What a person can do; a surface turns it into its own command or link."""
+
+    APPROVE = "approve"
+    OVERRIDE = "override"
+    ROLL_BACK = "roll_back"
+    RESUME = "resume"
+    ABANDON = "abandon"
+
+
+class Urgency(StrEnum):
+    """How much a person is needed."""
+
+    NONE = "none"
+    ACT = "act"
+    """Nothing goes on without a person."""
+    PAGE = "page"
+    """Users may be exposed, and only a person can help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Where a rollout stands, in words for people: sentences without a period at the end of the headline."""
+
+    phase: Phase
+    headline: str
+    since: datetime
+    why: str = ""
+    next: str = ""
+    until: datetime | None = None
+    """When it goes on by itself, where that is known."""
+    acts: tuple[Act, ...] = ()
+    urgency: Urgency = Urgency.NONE
+
+
+def situation_of(state: RolloutState, gate: Gate | None, now: datetime, frozen: Freeze | None = None) -> Situation:
+    """Describe a rollout by its record, its newest gate, and the freeze of every rollout if there is one."""
+    if state.status is not Status.LIVE:
+        return _OVER[state.status](state)
+    if state.intent is not None:
+        headline = f"Setting {_flags(state)} to {percentage(state.intent.percent)}"
+        return Situation(Phase.ADVANCING, headline, state.intent.at, acts=(Act.ROLL_BACK,))
+    if state.standing is None:
+        first = state.plan.stages[state.target].label
+        headline = f"Starting: {_flags(state)} is about to be set to {first}"
+        return Situation(Phase.STARTING, headline, state.attempt_started, acts=(Act.ROLL_BACK,))
+    found = _live(state, state.standing, gate, now)
+    if (stopped := _stopped(state, now, frozen)) is not None and found.phase in _MAY_ADVANCE:
+        found = stopped
+    return replace(found, acts=(*found.acts, Act.ROLL_BACK))
+
+
+_MAY_ADVANCE = frozenset({Phase.HOLDING, Phase.CALENDAR_CLOSED, Phase.READY, Phase.ASKING, Phase.APPROVED})
+"""What a stop from outside changes; anything else keeps the rollout where it is already."""
+
+
+def _stopped(state: RolloutState, now: datetime, frozen: Freeze | None) -> Situation | None:
+    """A freeze, or a change calendar, that lets nothing advance."""
+    here = percentage(state.percent)
+    if frozen is not None:
+        next_step = "Nothing advances until someone runs `rampart thaw`; rollbacks go on."
+        return Situation(
+            Phase.STOPPED, f"Holding at {here}: every rollout is frozen", frozen.at, f"{frozen}.", next_step
+        )
+    if state.stop is None or now >= state.stop.until:
+        return None
+    again = weekday_and_minute(state.stop.until, state.plan.zone)
+    why, next_step = f"{state.stop.why}.", f"It is asked again {again}; rollbacks go on."
+    return Situation(
+        Phase.STOPPED, f"Holding at {here}: changes are closed", state.updated, why, next_step, state.stop.until
+    )
+
+
+# A live rollout at a stage: what keeps it from going on comes first.
+
+
+def _live(state: RolloutState, standing: Standing, gate: Gate | None, now: datetime) -> Situation:
+    here = percentage(state.percent)
+    if state.unread_since is not None:
+        return _unread(here, state.unread_since, state.drift)
+    if state.drift is not None:
+        return _drifted(state.drift, here, standing)
+    if gate is not None and state.gate is not None and gate.id == state.gate.id:
+        if gate.answer is not None:
+            by = "approved" if gate.answer.decision is DecisionKind.APPROVE else "overrode the evidence"
+            headline = f"{gate.answer.by} {by}: {goes_on(state)}"
+            return Situation(Phase.APPROVED, headline, gate.answer.at)
+        if gate.kind is GateKind.APPROVAL:
+            return _asking(state, gate, now)
+        if gate.kind is GateKind.BLIND and not (state.latest and state.latest.asked and state.latest.at >= gate.opened):
+            return _blind(state, here, gate)
+    return _baking(state, standing, now)
+
+
+def _unread(here: str, since: datetime, drift: Drift | None) -> Situation:
+    which = f" {drift.flag}" if drift is not None and drift.side is DriftSide.UNREAD else " a flag"
+    return Situation(
+        Phase.UNREAD,
+        f"Holding at {here}: Flipper isn't answering",
+        since,
+        why=f"Rampart can't read{which}, so it can't confirm {here}.",
+        next="It continues by itself when Flipper answers. To be safe, set the flag to 0% in Flipper by hand.",
+        urgency=Urgency.PAGE,
+    )
+
+
+def _drifted(drift: Drift, here: str, standing: Standing) -> Situation:
+    found = "it doesn't exist" if drift.reads is None else f"found {percentage(drift.reads)}"
+    return Situation(
+        Phase.DRIFTED,
+        f"Holding at {here}: someone changed {drift.flag} outside Rampart",
+        drift.since or standing.started,
+        why=f"Expected {percentage(drift.record)}, {found}.",
+        next=f"Set it back to {percentage(drift.record)} in Flipper, or roll back.",
+        urgency=Urgency.ACT,
+    )
+
+
+def _asking(state: RolloutState, gate: Gate, now: datetime) -> Situation:
+    zone = state.plan.zone
+    asked = gate.question.verdict if gate.question else Verdict.NO_DATA
+    verdict = state.effective_verdict if is_fresh(state, now) else Verdict.NO_DATA
+    expires = f" It expires {weekday_and_minute(gate.lapses, zone)} and is asked again." if gate.lapses else ""
+    if asked in LETS_ON and verdict not in LETS_ON:
+        why = (
+            f"The evidence was {in_words(asked)} when the question was asked, and is {in_words(verdict)} now, "
+            f"so an approval would be held. {_evidence(state, verdict)}"
+        )
+        return Situation(Phase.ASKING, _question(state), gate.opened, why.strip(), f"Wait.{expires}", gate.lapses)
+    passes = verdict in LETS_ON
+    return Situation(
+        Phase.ASKING,
+        _question(state),
+        gate.opened,
+        why="All criteria pass." if verdict is Verdict.PASS else _evidence(state, verdict),
+        next=("Approve, or roll back." if passes else "Override with a note, wait, or roll back.") + expires,
+        until=gate.lapses,
+        acts=(Act.APPROVE if passes else Act.OVERRIDE,),
+        urgency=Urgency.ACT,
+    )
+
+
+def _blind(state: RolloutState, here: str, gate: Gate) -> Situation:
+    since = state.latest.at if state.latest and not state.latest.asked else gate.opened
+    return Situation(
+        Phase.BLIND,
+        f"Holding at {here}: nothing can be judged",
+        since,
+        why=_evidence(state, Verdict.ERROR) or "Evaluations stopped.",
+        next="It continues by itself when evaluations are back. Fix the cause, override with a note, or roll back.",
+        acts=(Act.OVERRIDE,),
+        urgency=Urgency.PAGE,
+    )
+
+
+def _baking(state: RolloutState, standing: Standing, now: datetime) -> Situation:
+    here, zone = percentage(state.percent), state.plan.zone
+    if state.latest is not None and not (state.latest.asked and is_fresh(state, now)):
+        why = _evidence(state, Verdict.ERROR) or f"The last evaluation was {weekday_and_minute(state.latest.at, zone)}."
+        return Situation(
+            Phase.UNJUDGED,
+            f"Holding at {here}: the evidence can't be read",
+            state.latest.at,
+            why,
+            "It continues by itself when evaluations are back.",
+        )
+    if state.effective_verdict is Verdict.FAIL:
+        why = _evidence(state, Verdict.FAIL)
+        headline, what = (
+            f"Holding at {here}: the evidence fails",
+            "Fix it, override with a note when asked, or roll back.",
+        )
+        return Situation(Phase.FAILING, headline, standing.started, why, what, urgency=Urgency.ACT)
+    why = "" if state.latest is None or state.latest.verdict is Verdict.PASS else _evidence(state, state.latest.verdict)
+    if not is_hold_over(state, now):
+        ends = weekday_and_minute(standing.hold_ends, zone)
+        headline = f"Holding at {here} until {ends} ({length(standing.hold_ends - now)} left)"
+        return Situation(Phase.HOLDING, headline, standing.started, why, _then(state), standing.hold_ends)
+    is_last = state.next_stage == len(state.plan.stages)
+    if not is_last and not state.plan.calendar.is_open(now, zone):
+        opens = state.plan.calendar.next_opening(now, zone)
+        headline = f"Holding at {here} until the calendar opens {weekday_and_minute(opens, zone)}"
+        return Situation(Phase.CALENDAR_CLOSED, headline, standing.hold_ends, why, _then(state), opens)
+    return Situation(Phase.READY, f"Holding at {here}: the hold is over", standing.hold_ends, why, _then(state))
+
+
+# A rollout that is over.
+
+
+def _rolling_back(state: RolloutState) -> Situation:
+    return Situation(
+        Phase.ROLLING_BACK,
+        f"ROLLING BACK {percentage(reached(state))} → 0%: not verified yet",
+        state.halted_at or state.updated,
+        why=f"{_cause(state)} {state.undone}.".strip() if state.undone else _cause(state),
+        next=f"Rampart keeps trying. If this lasts, set {_flags(state)} to 0% in Flipper by hand.",
+        acts=(Act.ROLL_BACK,),
+        urgency=Urgency.PAGE,
+    )
+
+
+def _rolled_back(state: RolloutState) -> Situation:
+    return Situation(
+        Phase.ROLLED_BACK,
+        f"Rolled back {percentage(reached(state))} → 0%",
+        state.halted_at or state.updated,
+        why=_cause(state),
+        next="Fix the cause, then resume or abandon.",
+        acts=(Act.RESUME, Act.ABANDON),
+        urgency=Urgency.ACT,
+    )
+
+
+def _completed(state: RolloutState) -> Situation:
+    next_step = f"Rampart no longer manages {_flags(state)}."
+    return Situation(Phase.COMPLETED, f"Complete at {percentage(state.percent)}", state.updated, next=next_step)
+
+
+def _abandoned(state: RolloutState) -> Situation:
+    next_step = f"Rampart no longer manages {_flags(state)}; another rollout may use it."
+    return Situation(Phase.ABANDONED, "Abandoned: set to 0%", state.halted_at or state.updated, next=next_step)
+
+
+_OVER: dict[Status, Callable[[RolloutState], Situation]] = {
+    Status.HALTED: _rolling_back,
+    Status.ROLLED_BACK: _rolled_back,
+    Status.COMPLETED: _completed,
+    Status.ABANDONED: _abandoned,
+}
+
+
+# Parts of sentences.
+
+
+def reached(state: RolloutState) -> float:
+    """What the flags were at before a rollback, as far as the record tells: the percentage of its stage."""
+    if state.standing is None:
+        return 0.0
+    return state.standing.percent or state.plan.stages[state.standing.stage].percent
+
+
+def goes_on(state: RolloutState) -> str:
+    """What an answer lets a rollout do next."""
+    if state.next_stage == len(state.plan.stages):
+        return f"finishing at {percentage(state.percent)}"
+    return f"advancing to {state.plan.stages[state.next_stage].label}"
+
+
+def _question(state: RolloutState) -> str:
+    if state.next_stage == len(state.plan.stages):
+        return f"Waiting for approval to finish at {percentage(state.percent)}"
+    return f"Waiting for approval: {percentage(state.percent)} → {state.plan.stages[state.next_stage].label}"
+
+
+def _then(state: RolloutState) -> str:
+    """What comes after the hold."""
+    is_last = state.next_stage == len(state.plan.stages)
+    goes = "it finishes" if is_last else f"it advances to {state.plan.stages[state.next_stage].label}"
+    return f"Then {goes} by itself." if advances_alone(state) else f"Then a person is asked before {goes}."
+
+
+def _evidence(state: RolloutState, verdict: str) -> str:
+    """What the criteria say that stand in the way with this verdict, or with any but a pass where none has it."""
+    said, verdicts, waived = state.evidence_in_words, state.verdicts, state.waived
+    mine = [n for n, v in verdicts.items() if v == verdict and n not in waived]
+    names = mine or [n for n, v in verdicts.items() if v is not Verdict.PASS and n not in waived]
+    return "; ".join(said.get(name, name) for name in names) + "." if names else ""
+
+
+def _cause(state: RolloutState) -> str:
+    if state.halted_by is None:
+        return ""
+    by = "" if state.halted_by.by == "rampart" else f" ({state.halted_by.by})"
+    return f"{state.halted_by.reason[:1].upper()}{state.halted_by.reason[1:]}{by}."
+
+
+def _flags(state: RolloutState) -> str:
+    return ", ".join(state.plan.flags)

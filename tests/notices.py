@@ -1,0 +1,255 @@
+"""Every notice as people get it: `python -m tests.notices` plays each story again and writes docs/notices.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rampart.errors import FlagStoreError, RollbackUndoneError
+from rampart.evidence.verdict import Verdict
+from rampart.rollout.flag import FlagReading
+from rampart.rollout.freeze import Freeze
+from rampart.rollout.gate import GateKind
+from rampart.rollout.notice import Notice, notice_of
+from rampart.rollout.request import Cause
+from rampart.rollout.state import Event, EventKind
+from rampart.words import timestamp
+from tests.unit.rollout.world import COMPLAINTS, EXECUTION, FLAG, PLAN, World
+
+PAGE = Path(__file__).parents[1] / "docs" / "notices.md"
+REASON = "Datadog monitor 4711 alerts: download errors"
+_TITLE = "Letters from the new source"
+_CRITERIA = PLAN["criteria"] | COMPLAINTS
+
+
+_HEAD = """# Notices
+
+Each event goes to the SNS topic, the EventBridge bus, and Datadog. This page shows every notice as people get it by
+mail; `python -m tests.notices` writes it. The message attribute `level` says who needs it: `page` (users may be
+exposed, and only a person can help), `act` (it waits for a person), `know` (nothing to do). `log` goes to the bus
+and to Datadog only. To get only what needs a person, give a subscription the filter policy `{"level": ["page",
+"act"]}`.
+
+While a rollback isn't done, people are told again every five minutes, with the reason. A question that no one
+answers is asked about again after four hours, or in the middle of its time if that is shorter.
+"""
+
+
+def climb(world: World, stage: int) -> None:
+    """Start a rollout that people report on, and bring it to a stage."""
+    world.start(title=_TITLE, criteria=_CRITERIA)
+    world.advance()
+    for _ in range(stage):
+        world.advance(world.approved(complaints=0))
+
+
+def told_by_the_machine(world: World, kind: EventKind, message: str, by: str = "rampart", **details: str) -> None:
+    """What the state machines write themselves."""
+    world.store.told.append(world.state.event(world.clock.now(), kind, message, by=by, **details))
+
+
+def started(world: World) -> None:
+    world.start(title=_TITLE, criteria=_CRITERIA)
+
+
+def refused(world: World) -> None:
+    world.flags.flags.clear()
+    world.start(title=_TITLE, criteria=_CRITERIA)
+
+
+def advanced(world: World) -> None:
+    climb(world, 1)
+
+
+def verdict_changed(world: World) -> None:
+    climb(world, 1)
+    world.open_gate()
+    world.wait(minutes=40)
+    world.tick()
+    world.measure(Verdict.NO_DATA)
+    world.wait(minutes=5)
+    world.tick()
+
+
+def asked(world: World) -> None:
+    climb(world, 1)
+    gate = world.asked()
+    message = f"Approve the advance to 100%? The evidence says pass. Gate {gate}"
+    told_by_the_machine(world, EventKind.ASKED, message)
+
+
+def asked_without_proof(world: World) -> None:
+    climb(world, 1)
+    world.measure(Verdict.INCONCLUSIVE)
+    gate = world.asked()
+    told_by_the_machine(
+        world, EventKind.ASKED, f"Approve the advance to 100%? The evidence says inconclusive. Gate {gate}"
+    )
+
+
+def decided(world: World) -> None:
+    climb(world, 1)
+    world.approved(complaints=0)
+    told_by_the_machine(world, EventKind.DECIDED, "Ann approves: all quiet", by="Ann", decision="approve")
+
+
+def held(world: World) -> None:
+    climb(world, 1)
+    gate = world.approved(complaints=0)
+    world.measure(Verdict.ERROR)
+    world.wait(minutes=5)
+    world.tick()
+    world.advance(gate)
+
+
+def drifted(world: World) -> None:
+    climb(world, 1)
+    world.open_gate()
+    world.wait(minutes=10)
+    world.flags.put(FlagReading(FLAG, percent=10))
+    world.tick()
+
+
+def unread(world: World) -> None:
+    climb(world, 1)
+    world.open_gate()
+    world.flags.failure = FlagStoreError("down")
+    for _ in range(4):
+        world.wait(minutes=1)
+        world.tick()
+
+
+def back(world: World) -> None:
+    drifted(world)
+    world.flags.put(FlagReading(FLAG, percent=25))
+    world.wait(minutes=1)
+    world.tick()
+
+
+def restored(world: World) -> None:
+    world.start(title=_TITLE, criteria=_CRITERIA, on_drift={"above": "restore"})
+    world.advance()
+    world.advance(world.approved(complaints=0))
+    world.flags.put(FlagReading(FLAG, percent=80))
+    world.tick()
+    world.deliver()
+
+
+def rolling_back(world: World) -> None:
+    climb(world, 1)
+    world.flags.failure = FlagStoreError("down")
+    try:
+        world.roll_back(reason=REASON)
+    except RollbackUndoneError:
+        return
+
+
+def rolled_back(world: World) -> None:
+    climb(world, 1)
+    world.roll_back(reason=REASON)
+
+
+def taken_down_again(world: World) -> None:
+    rolled_back(world)
+    world.flags.put(FlagReading(FLAG, percent=60))
+    world.wait(minutes=5)
+    world.tick()
+    world.deliver()
+
+
+def blind(world: World) -> None:
+    climb(world, 1)
+    world.open_gate(GateKind.BLIND)
+    told_by_the_machine(world, EventKind.BLIND, "attempt 1 cannot be judged: evaluations stopped")
+
+
+def sighted(world: World) -> None:
+    blind(world)
+    world.wait(minutes=40)
+    world.tick()
+
+
+def resumed(world: World) -> None:
+    rolled_back(world)
+    world.wait(minutes=5)
+    world.resume(1, f"{EXECUTION}-2", note="cache fixed")
+
+
+def completed(world: World) -> None:
+    climb(world, 2)
+    world.advance(world.approved(complaints=0))
+
+
+def abandoned(world: World) -> None:
+    climb(world, 1)
+    world.roll_back(Cause.ABANDON, reason="no longer needed", by="Ann")
+
+
+def frozen(world: World) -> None:
+    freeze = Freeze(by="Ann", note="an incident elsewhere", at=world.clock.now())
+    world.store.told.append(freeze.event(EventKind.FROZEN, freeze.at, freeze.by, str(freeze)))
+
+
+def thawed(world: World) -> None:
+    frozen(world)
+    now = world.clock.now()
+    freeze = Freeze(by="Ann", note="an incident elsewhere", at=now)
+    world.store.told.append(freeze.event(EventKind.THAWED, now, "Ann", "Ann lets rollouts advance again"))
+
+
+STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
+    (started, EventKind.STARTED),
+    (refused, EventKind.REFUSED),
+    (advanced, EventKind.ADVANCED),
+    (verdict_changed, EventKind.VERDICT_CHANGED),
+    (asked, EventKind.ASKED),
+    (asked_without_proof, EventKind.ASKED),
+    (decided, EventKind.DECIDED),
+    (held, EventKind.HELD),
+    (drifted, EventKind.DRIFTED),
+    (unread, EventKind.DRIFTED),
+    (back, EventKind.DRIFTED),
+    (restored, EventKind.RESTORED),
+    (rolling_back, EventKind.ROLLING_BACK),
+    (rolled_back, EventKind.ROLLED_BACK),
+    (taken_down_again, EventKind.TAKEN_DOWN_AGAIN),
+    (blind, EventKind.BLIND),
+    (sighted, EventKind.SIGHTED),
+    (resumed, EventKind.RESUMED),
+    (completed, EventKind.COMPLETED),
+    (abandoned, EventKind.ABANDONED),
+    (frozen, EventKind.FROZEN),
+    (thawed, EventKind.THAWED),
+)
+
+
+def notice(story: Callable[[World], None], kind: EventKind) -> Notice:
+    """The newest notice of a kind at the end of a story."""
+    world = World()
+    world.flags.put(FlagReading(FLAG))
+    story(world)
+    event: Event = next(each for each in reversed(world.store.told) if each.kind is kind)
+    event_id = f"{event.rollout}/EVENT#{timestamp(event.at)}#000007.0"
+    state, gate = world.store.states.get(event.rollout), world.store.gates.get(event.rollout)
+    return notice_of(event_id, event, state, gate, world.clock.now())
+
+
+def page() -> Iterator[str]:
+    """The lines of docs/notices.md."""
+    yield from _HEAD.splitlines()
+    for story, kind in STORIES:
+        found = notice(story, kind)
+        yield ""
+        yield f"## {story.__name__.replace('_', ' ').capitalize()}"
+        yield ""
+        yield f"Level `{found.level}`, kind `{kind}`."
+        yield ""
+        yield "```text"
+        yield f"Subject: {found.subject}"
+        yield ""
+        yield from (line.rstrip() for line in found.text.splitlines())
+        yield "```"
+
+
+if __name__ == "__main__":
+    PAGE.write_text("\n".join(page()) + "\n")

@@ -1,0 +1,105 @@
+"""`watch` fits a small screen, tells the newest first, and ends with the rollout."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+
+import pytest
+from rich.console import Console
+
+from rampart.rollout.state import EventKind, Status
+from rampart.words import plain
+from rampart_cli.watching import Seen, bar_of_stages, chart, screen
+
+from .conftest import NOON, Terminal, asked, event, live
+
+
+def drawn(terminal: Terminal) -> list[str]:
+    """The screen of 80 columns, line by line."""
+    out = io.StringIO()
+    Console(file=out, width=80, highlight=False).print(screen(Seen.of(terminal.connect("rampart"), "letters")))
+    return out.getvalue().splitlines()
+
+
+def test_the_screen_fits_a_small_terminal_with_the_newest_first(terminal: Terminal) -> None:
+    state, gate = asked()
+    terminal.records.states["letters"], terminal.records.gates["letters"] = state, gate
+    for number in range(20):
+        terminal.records.told.append(event(EventKind.DRIFTED, f"event {number} " + "with many words " * 9))
+    lines = drawn(terminal)
+    assert len(lines) <= 24
+    assert all(len(line) <= 80 for line in lines)
+    shown = [line for line in lines if " event " in line]
+    assert "event 19" in shown[0]
+    assert "[■□□] stage 1 of 3" in lines[1]
+    assert any("Waiting for approval: 1% → 25%" in line for line in lines)
+    assert any("judged 1 min ago" in line for line in lines)
+    assert any("rampart approve letters" in line for line in lines)
+
+
+def test_watching_without_a_terminal_writes_a_line_for_each_change_and_ends_with_the_rollout(
+    terminal: Terminal,
+) -> None:
+    terminal.records.states["letters"] = live(hold_ends=NOON + timedelta(hours=1))
+    terminal.records.told.append(event(EventKind.STARTED, "it starts"))
+    steps = iter(["", "", "rolled back"])
+
+    def go_on() -> None:
+        if next(steps):
+            terminal.records.states["letters"] = live(status=Status.ROLLED_BACK, gate=None)
+            terminal.records.told.append(event(EventKind.ROLLED_BACK, "letters_new_source is at 0% (verified)"))
+
+    terminal.time.each = go_on
+    code, out, _ = terminal.run("watch", "letters")
+    assert code == 1
+    assert [line.partition("  ")[2] for line in out.splitlines()] == [
+        "started  it starts",
+        "Holding at 1% until Wed 2026-03-04 13:00 EST (1 h left)",
+        "rolled_back  letters_new_source is at 0% (verified)",
+        "Rolled back 1% → 0%",
+    ]
+
+
+def test_for_machines_it_writes_a_line_of_json_for_each_change_until_it_is_interrupted(terminal: Terminal) -> None:
+    terminal.records.states["letters"] = live()
+    steps = iter([1.0, 25.0])
+
+    def move() -> None:
+        try:
+            terminal.records.states["letters"] = live(percent=next(steps))
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    terminal.time.each = move
+    code, out, _ = terminal.run("watch", "letters", "--json")
+    assert code == 130
+    assert [json.loads(line)["percent"] for line in out.splitlines()] == [1.0, 25.0]
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.ABANDONED])
+def test_what_ended_well_ends_with_success(terminal: Terminal, status: Status) -> None:
+    terminal.records.states["letters"] = live(status=status, gate=None)
+    assert terminal.run("watch", "letters")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "bar"),
+    [(0.0, (0.0, 0.01), 0.08), (0.05, (0.03, 0.07), 0.08), (0.9, (0.8, 1.0), 0.08), (0.995, (0.99, 1.0), 0.99)],
+)
+def test_a_chart_shows_value_interval_and_bar_in_its_cells(
+    value: float, limits: tuple[float, float], bar: float
+) -> None:
+    cells = chart({"value": value, "interval": limits, "bar": bar, "verdict": "pass"}).plain
+    assert len(cells) == 20
+    assert cells.count("┃") == 1
+    assert cells.count("●") == 1 or plain(value) == plain(bar) or "●" not in cells
+
+
+def test_what_has_no_numbers_has_no_chart() -> None:
+    assert chart({"value": None}).plain == chart({}).plain == ""
+
+
+def test_a_rolled_back_rollout_has_an_empty_bar() -> None:
+    assert bar_of_stages(live(percent=0.0)).plain == "[□□□] stage 0 of 3"
