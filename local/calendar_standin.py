@@ -33,7 +33,7 @@ class CalendarStandIn(StandIn[Calendars]):
     def close(self, arn: str, *, until: float) -> None:
         """Close a calendar until the first whole second at or after a time, in epoch seconds.
 
-        An answer's times have whole seconds: a calendar that opened within one would still be closed at the time it told.
+        An answer's times have whole seconds: one that opened within a second would still be closed at the time it told.
         """
         with self.lock:
             self.state.closed_until[arn] = math.ceil(until)

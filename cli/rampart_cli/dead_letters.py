@@ -69,8 +69,6 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What became of a message."""
-
     letter: Letter
     done: bool
     told: str

@@ -82,14 +82,8 @@ class StepFunctionsMachines:
 
     def describe(self, arn: str) -> Execution:
         answer = self.client.describe_execution(executionArn=arn)
-        output = answer.get("output")
-        return Execution(
-            arn=arn,
-            status=answer["status"],
-            error=answer.get("error", ""),
-            cause=answer.get("cause", ""),
-            output=json.loads(output) if output else None,
-        )
+        output = json.loads(answer.get("output") or "null")
+        return Execution(arn, answer["status"], answer.get("error", ""), answer.get("cause", ""), output)
 
     def refusals(self, arn: str) -> list[Finding]:
         for page in self.client.get_paginator("get_execution_history").paginate(executionArn=arn):

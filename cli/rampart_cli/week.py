@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,9 +46,5 @@ def _by_hour(recorded: Recorded) -> tuple[Series, Series]:
         for part, value in zip(sums, bucket, strict=True):
             before = part.setdefault(hour, None)
             part[hour] = before if value is None else value + (before or 0)
-    errors, total = (_series(part) for part in sums)
+    errors, total = (Series(tuple(sorted(part.items()))) for part in sums)
     return errors, total
-
-
-def _series(sums: Mapping[int, float | None]) -> Series:
-    return Series(tuple(sorted(sums.items())))

@@ -24,7 +24,6 @@ Rollouts = Annotated[
     ),
 ]
 
-
 _EMPTY = ("The dead-letter queue is empty", "green")
 
 

@@ -73,7 +73,11 @@ def plan_check(
     problems = written.placed([*query_findings(plan), *week_problems(plan, weeks), *_breaches(policy_file, submitted)])
     unwired = _unwired(ctx.obj(stack_name), submitted, alert_url) if online else []
     told = written.placed([*warnings(plan), *unwired])
-    criteria = [_criterion_view(name, spec) for name, spec in plan.criteria.items()]
+    criteria = [
+        {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
+        for name, spec in plan.criteria.items()
+    ]
+    title = f"{plan.title} ({plan.rollout})" if plan.title else plan.rollout
     document = {
         "valid": not problems,
         "rollout": plan.rollout,
@@ -86,7 +90,7 @@ def plan_check(
     }
     show(
         document,
-        Text.assemble(_REFUSED if problems else _VALID, words(_title(plan), "bold"), f"  {submitted.digest[:12]}"),
+        Text.assemble(_REFUSED if problems else _VALID, words(title, "bold"), f"  {submitted.digest[:12]}"),
         *_overview(plan, criteria),
         *(words(each, "dim") for each in said),
         Text(),
@@ -131,14 +135,6 @@ def plan_schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 - a schema 
 def _summary(problems: Sequence[Finding], told: Sequence[Finding]) -> str:
     counts = [counted(len(found), thing) for found, thing in ((problems, "problem"), (told, "warning")) if found]
     return ", ".join(counts) or "no warnings"
-
-
-def _title(plan: Plan) -> str:
-    return f"{plan.title} ({plan.rollout})" if plan.title else plan.rollout
-
-
-def _criterion_view(name: str, spec: CriterionSpec) -> dict[str, Any]:
-    return {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
 
 
 def _clump(spec: CriterionSpec) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -47,9 +47,12 @@ def report(
     if into is not None:
         written += _fill(into, history)
     if html is not None:
-        written += _write_page(html, history)
-    document: dict[str, Any] = to_document(history)
-    if into is not None or html is not None:
+        from rampart_cli.report.page import render
+
+        _write(html, render(history).encode())
+        written.append(f"{html}: the report as a page")
+    document = to_document(history)
+    if written:
         show({**document, "written": written}, words("\n".join(written)), as_json=as_json)
         return
     from rampart_cli.report.results import results_of, unescape
@@ -68,13 +71,6 @@ def _fill(path: Path, history: RolloutHistory) -> list[str]:
         return [f"{path}: nothing to change"]
     _write(path, filled.page)
     return [f"{path}, {told}" for told in filled.told]
-
-
-def _write_page(path: Path, history: RolloutHistory) -> list[str]:
-    from rampart_cli.report.page import render
-
-    _write(path, render(history).encode())
-    return [f"{path}: the report as a page"]
 
 
 def _read(path: Path) -> bytes:

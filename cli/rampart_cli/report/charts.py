@@ -12,7 +12,7 @@ from rampart_cli.report import cells
 from rampart_cli.report.svg import COLORS, inline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from matplotlib.axes import Axes
@@ -78,7 +78,7 @@ def draw_staircase(history: RolloutHistory, label: str) -> Picture:
         axes.yaxis.set_major_formatter(lambda value, _: percentage(value))
         return inline(figure, name=f"staircase-{size.name}", label=label)
 
-    return _each_size(draw)
+    return Picture(*map(draw, SIZES))
 
 
 def _mark_acts(axes: Axes, history: RolloutHistory, size: Size) -> None:
@@ -119,7 +119,7 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
         axes.yaxis.set_major_formatter(lambda value, _: written(value))
         return inline(figure, name=f"criterion-{number}-{size.name}", label=label)
 
-    return _each_size(draw)
+    return Picture(*map(draw, SIZES))
 
 
 _UNITS: dict[str, tuple[float, Callable[[float], str]]] = {"rate": (100.0, percentage), "compare": (1.0, times)}
@@ -174,11 +174,6 @@ def _label_visits(axes: Axes, visits: Sequence[Sequence[CriterionEvaluation]], s
         free[row] = middle + half
         place = (middle, 1.0)
         axes.annotate(text, place, xycoords=("data", "axes fraction"), xytext=(0, 2 + 12 * row), **_STAGE_NOTE)
-
-
-def _each_size(draw: Callable[[Size], str]) -> Picture:
-    wide, narrow = (draw(size) for size in SIZES)
-    return Picture(wide, narrow)
 
 
 def _canvas(history: RolloutHistory, size: Size, *, height: float) -> tuple[Figure, Axes]:

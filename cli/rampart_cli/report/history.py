@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 
 class Ending(StrEnum):
-    """How a visit to a stage ended."""
-
     ADVANCED = "advanced"
     """The next stage began."""
     ROLLED_BACK = "rolled_back"
@@ -89,8 +87,6 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class CriterionEvaluation:
-    """One evaluation of one criterion."""
-
     at: datetime
     visit: Visit
     judgement: Mapping[str, Any]

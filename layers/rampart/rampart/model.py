@@ -15,8 +15,6 @@ from rampart.numbers import finite, shown
 
 _DEEPEST = 8
 """Levels of lists and mappings within one field; no document of ours has more than two."""
-
-
 _LONGEST_NUMBER = 300
 """Characters of a number as text; more digits before the point than that are more than a float can hold."""
 _NUMBER = "a number"

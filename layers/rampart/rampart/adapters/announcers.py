@@ -30,9 +30,13 @@ _LONGEST_SUBJECT = 100
 _LONGEST_TITLE = 100
 _LONGEST_TEXT = 4000
 
-_BAD = frozenset({EventKind.ROLLING_BACK, EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN})
-_WORRYING = frozenset({EventKind.DRIFTED, EventKind.BLIND, EventKind.HELD, EventKind.FROZEN})
-_GOOD = frozenset({EventKind.ADVANCED, EventKind.COMPLETED, EventKind.SIGHTED, EventKind.RESTORED, EventKind.THAWED})
+_ALERT_TYPES = {
+    **dict.fromkeys((EventKind.ROLLING_BACK, EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN), "error"),
+    **dict.fromkeys((EventKind.DRIFTED, EventKind.BLIND, EventKind.HELD, EventKind.FROZEN), "warning"),
+    **dict.fromkeys(
+        (EventKind.ADVANCED, EventKind.COMPLETED, EventKind.SIGHTED, EventKind.RESTORED, EventKind.THAWED), "success"
+    ),
+}
 
 
 class TopicAnnouncer:
@@ -119,7 +123,7 @@ class DatadogAnnouncer:
             "title": _cut(notice.subject, _LONGEST_TITLE),
             "text": _cut(notice.text, _LONGEST_TEXT),
             "tags": [f"rollout:{event.rollout}", f"kind:{event.kind.value}", "managed_by:rampart"],
-            "alert_type": _alert_type(event.kind),
+            "alert_type": _ALERT_TYPES.get(event.kind, "info"),
             "aggregation_key": _cut(event.rollout, _LONGEST_TITLE),
             "source_type_name": SOURCE,
         }
@@ -156,14 +160,6 @@ def subject_of(notice: Notice) -> str:
     """The subject as SNS takes it: at most 100 printable ASCII characters."""
     text = notice.subject.replace("→", "->").encode("ascii", "replace").decode()
     return _cut("".join(each if each.isprintable() else " " for each in text), _LONGEST_SUBJECT, "...")
-
-
-def _alert_type(kind: EventKind) -> str:
-    if kind in _BAD:
-        return "error"
-    if kind in _WORRYING:
-        return "warning"
-    return "success" if kind in _GOOD else "info"
 
 
 def _cut(text: str, most: int, end: str = "…") -> str:

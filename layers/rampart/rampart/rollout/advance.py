@@ -184,9 +184,8 @@ class Advance:
             now = self.clock.now()
             after = _advanced(state, intent, now)
             stage = state.plan.stages[intent.stage]
-            message = f"{_flags(state)} is at {percentage(intent.percent)} (verified)" + (
-                f": {stage.name}" if stage.name else ""
-            )
+            name = f": {stage.name}" if stage.name else ""
+            message = f"{_flags(state)} is at {percentage(intent.percent)} (verified){name}"
             event = after.event(now, EventKind.ADVANCED, message, gate=intent.gate)
             try:
                 self.store.commit(state, after, events=[event])

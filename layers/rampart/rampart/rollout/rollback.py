@@ -113,7 +113,8 @@ class Rollback:
             lowered = self._lower(concern.flags)
             kept.result()
         undone = [*concern.undone, *lowered.undone]
-        lowered = replace(lowered, readings=_joined(concern.readings, lowered.readings))
+        if lowered.readings is not None:
+            lowered = replace(lowered, readings=concern.readings + lowered.readings)
         for rollout in concern.rollouts:
             undone += self._finish(rollout, concern.told.get(rollout, request), lowered)
         if undone:
@@ -280,7 +281,3 @@ class Rollback:
         if len(readings) == len(found) and all(reading.is_down for reading in readings):
             return replace(lowered, readings=readings)
         return self._lower(state.plan.flags, lowered)
-
-
-def _joined(known: tuple[FlagReading, ...], lowered: tuple[FlagReading, ...] | None) -> tuple[FlagReading, ...] | None:
-    return None if lowered is None else known + lowered

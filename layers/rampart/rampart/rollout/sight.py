@@ -49,9 +49,8 @@ def astray(state: RolloutState, found: Sequence[FlagReading | FlagStoreError], n
             continue
         side = DriftSide.ABOVE if reading.exposure > state.percent else DriftSide.BELOW
         reads = reading.exposure if reading.exists else None
-        strays[side] = _noticed(
-            state, Drift(side=side, flag=reading.flag, reads=reads, record=state.percent, since=now)
-        )
+        drift = Drift(side=side, flag=reading.flag, reads=reads, record=state.percent, since=now)
+        strays[side] = state.drift if state.drift is not None and drift.is_known(state.drift) else drift
     return strays.get(DriftSide.ABOVE) or strays.get(DriftSide.BELOW)
 
 
@@ -67,7 +66,3 @@ def sight_of(state: RolloutState, flags: FlagStore, now: datetime) -> Sight:
     is_above = strayed is not None and strayed.side is DriftSide.ABOVE
     is_told = now - since >= _UNREAD_IS_TOLD_AFTER
     return Sight(strayed if is_above else state.drift or strayed or (lost if is_told else None), since)
-
-
-def _noticed(state: RolloutState, drift: Drift) -> Drift:
-    return state.drift if state.drift is not None and drift.is_known(state.drift) else drift
