@@ -12,7 +12,7 @@ from rampart_cli.report import cells
 from rampart_cli.report.svg import COLORS, inline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from matplotlib.axes import Axes
@@ -147,7 +147,7 @@ def draw_rates(history: RolloutHistory, name: str, number: int, label: str) -> P
         axes.yaxis.set_major_formatter(lambda value, _: percentage(value))
         return inline(figure, name=f"rates-{number}-{size.name}", label=label)
 
-    return _each_size(draw)
+    return Picture(*map(draw, SIZES))
 
 
 def _draw_visit(axes: Axes, looks: Sequence[CriterionEvaluation], scale: float) -> None:
