@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rampart.plan.schema import plan_schema
+from rampart_cli.plan_schema import plan_schema
 
 _HEAD = """# The plan
 

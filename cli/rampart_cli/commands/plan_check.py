@@ -60,8 +60,8 @@ def plan_check(
     as_json: AsJson = False,
 ) -> None:
     """Check a plan: every problem at once, each with its line; and what the plan cannot do."""
-    from rampart.plan.check import warnings
     from rampart.rollout.week import notes, week_problems, weeks_of, with_measured_clumps
+    from rampart_cli.forecast.plan_warnings import warnings
     from rampart_cli.week import read_history
 
     written = read_plan(plan_file)
@@ -131,7 +131,7 @@ def _unwired(stack: Stack, plan: Plan, alert_url: str | None) -> list[Finding]:
 
 def plan_schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 - a schema is JSON with and without the option
     """Write the JSON Schema of plans, for editors and other tools."""
-    from rampart.plan.schema import plan_schema_text
+    from rampart_cli.plan_schema import plan_schema_text
 
     sys.stdout.write(plan_schema_text())
 

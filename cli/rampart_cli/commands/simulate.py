@@ -13,22 +13,23 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from rampart.evidence.criteria import CompareCriterion, RateCriterion
-from rampart.evidence.power import FaultOutlook, Outlook, StageTraffic, any_of, outlook
-from rampart.evidence.ratio_power import ratio_outlook
-from rampart.plan.check import (
-    compare_criteria,
-    is_baseline_beyond_bar,
-    is_compared_at,
-    rate_criteria,
-    stage_traffic,
-    warnings,
-)
+from rampart.evidence.power import StageTraffic
 from rampart.plan.model import Plan
+from rampart.plan.power import stage_traffic
 from rampart.plan.quantities import parse_traffic
 from rampart.words import chance, count, plain, rough_duration, rough_percent
 from rampart_cli.console import say, show, table, words
 from rampart_cli.failures import InputError
 from rampart_cli.findings import rendered_all
+from rampart_cli.forecast.plan_warnings import (
+    compare_criteria,
+    is_baseline_beyond_bar,
+    is_compared_at,
+    rate_criteria,
+    warnings,
+)
+from rampart_cli.forecast.rate_power import FaultOutlook, Outlook, any_of, outlook
+from rampart_cli.forecast.ratio_power import ratio_outlook
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
 

@@ -14,25 +14,25 @@ from pydantic import ValidationError
 from rampart.evidence.compare import PARTS
 from rampart.evidence.criteria import CompareCriterion, RateCriterion
 from rampart.evidence.judgement import Kind
-from rampart.evidence.power import outlook
-from rampart.evidence.ratio_power import Streams, ratio_outlook
 from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
-from rampart.plan.check import (
-    CANNOT_DECIDE,
-    CONTROL_RATE_UNKNOWN,
-    NO_CONTROL_LEFT,
-    PERCENTILE_IS_A_POINT,
-    stage_traffic,
-    warnings,
-)
 from rampart.plan.criterion import CompareSpec
 from rampart.plan.model import Plan
+from rampart.plan.power import stage_traffic
 from rampart.plan.queries import criteria_of, queries_of, query_findings
 from rampart.plan.query_lint import GROUPED, SAME, SAME_PATH
 from rampart.rollout.evaluate import judge_all
 from rampart.rollout.week import week_in_words, week_problems, weeks_of, with_measured_clumps
+from rampart_cli.forecast.plan_warnings import (
+    CANNOT_DECIDE,
+    CONTROL_RATE_UNKNOWN,
+    NO_CONTROL_LEFT,
+    PERCENTILE_IS_A_POINT,
+    warnings,
+)
+from rampart_cli.forecast.rate_power import outlook
+from rampart_cli.forecast.ratio_power import Streams, ratio_outlook
 
 Document = Callable[..., dict[str, Any]]
 EVENTS = Path(__file__).parents[3] / "events"

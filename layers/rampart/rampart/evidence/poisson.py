@@ -1,9 +1,8 @@
-"""The Poisson distribution: its tails, and numbers drawn from it."""
+"""The Poisson distribution: its tails."""
 
 from __future__ import annotations
 
 import math
-from random import Random
 
 _ENOUGH = 1e-12
 """Terms that add less than this part to a sum are left away."""
@@ -34,18 +33,3 @@ def at_most(number: int, mean: float) -> float:
     if mean > _NORMAL_FROM:
         return 0.5 * math.erfc((mean - number - 0.5) / math.sqrt(2 * mean))
     return min(1.0, math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(number + 1)))
-
-
-_MANY = 50.0
-"""Means from which a rounded normal number is near enough to one that is drawn."""
-
-
-def drawn(mean: float, chance: Random) -> int:
-    """A number drawn from a Poisson distribution; source of the small ones: Knuth, "Seminumerical Algorithms"."""
-    if mean > _MANY:
-        return max(0, round(chance.gauss(mean, math.sqrt(mean))))
-    number, product, limit = 0, chance.random(), math.exp(-mean)
-    while product > limit:
-        number += 1
-        product *= chance.random()
-    return number

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from rampart.evidence.grid import ALTERNATIVES, BUCKET_CAP
 from rampart.evidence.mixture import exponents_at, mixed
-from rampart.evidence.poisson import drawn
-from rampart.evidence.power import MULTIPLES, FaultOutlook, Outlook, StageTraffic
+from rampart.evidence.power import MULTIPLES, StageTraffic
 from rampart.evidence.ratio import RatioRule, RatioWalk
+from rampart_cli.forecast.rate_power import FaultOutlook, Outlook
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import CompareCriterion
@@ -91,7 +91,7 @@ def pass_chance_of(rule: RatioRule, streams: Streams, *, seed: int = 1) -> float
     share, threshold = rule.share(streams.own, streams.control), 1 / rule.alpha_pass
     passed = 0
     for _ in range(_DRAWS):
-        own, control = (drawn(each * streams.rate, chance) for each in (streams.own, streams.control))
+        own, control = (_drawn(each * streams.rate, chance) for each in (streams.own, streams.control))
         both = own + control
         divisor = max(rule.clump, both / streams.buckets * min(share, 1 - share) / BUCKET_CAP)
         proofs = [exponents_at(share, own / divisor, both / divisor, higher=False)]
@@ -125,8 +125,23 @@ def _rollbacks(rule: RatioRule, streams: Streams, rate: float, runs: int, chance
     for _ in range(runs):
         walk = RatioWalk(rule)
         for step in range(1, steps + 1):
-            errors, control_errors = drawn(own * rate, chance), drawn(control * streams.rate, chance)
+            errors, control_errors = _drawn(own * rate, chance), _drawn(control * streams.rate, chance)
             if walk.step((min(errors, own), own, min(control_errors, control), control)) is not None:
                 ends.append(step * streams.buckets / steps)
                 break
     return len(ends) / runs, math.fsum(ends) / len(ends) if ends else None
+
+
+_MANY = 50.0
+"""Means from which a rounded normal number is near enough to one that is drawn."""
+
+
+def _drawn(mean: float, chance: Random) -> int:
+    """A number drawn from a Poisson distribution; source of the small ones: Knuth, "Seminumerical Algorithms"."""
+    if mean > _MANY:
+        return max(0, round(chance.gauss(mean, math.sqrt(mean))))
+    number, product, limit = 0, chance.random(), math.exp(-mean)
+    while product > limit:
+        number += 1
+        product *= chance.random()
+    return number

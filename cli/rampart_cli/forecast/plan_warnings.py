@@ -9,16 +9,18 @@ from dataclasses import replace
 
 from rampart.evidence.criteria import CompareCriterion, RateCriterion, Scope
 from rampart.evidence.dilution import diluted, least_share, undiluted
-from rampart.evidence.power import StageTraffic, healthy_rate, limit_without_errors, pass_chance
+from rampart.evidence.power import StageTraffic, healthy_rate
 from rampart.evidence.ratio import RatioRule
-from rampart.evidence.ratio_power import Streams, hold_factor, pass_chance_of
 from rampart.evidence.rule import RateRule
 from rampart.finding import Finding, FindingKind, Severity
 from rampart.plan.criterion import CompareSpec, ValueSpec
 from rampart.plan.model import Plan, Stage
+from rampart.plan.power import stage_traffic
 from rampart.plan.queries import criteria_of
 from rampart.plan.window import planned_window
 from rampart.words import chance, count, percent, percentage, short_duration
+from rampart_cli.forecast.rate_power import limit_without_errors, pass_chance
+from rampart_cli.forecast.ratio_power import Streams, hold_factor, pass_chance_of
 
 _LIKELY = 0.5
 """A healthy flag should pass at least this often, or people are asked about noughts."""
@@ -179,11 +181,6 @@ def _comparison(plan: Plan, stage: Stage, criterion: CompareCriterion, path: str
 
 
 _EVERYONE = 100.0
-
-
-def stage_traffic(plan: Plan, stage: Stage, requests_per_hour: float) -> StageTraffic:
-    """A stage as the statistics see it."""
-    return StageTraffic(stage.label, stage.percent, requests_per_hour, planned_window(plan, stage))
 
 
 def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[Finding]:
