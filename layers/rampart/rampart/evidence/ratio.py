@@ -173,11 +173,6 @@ class RatioWalk:
             lower = max(lower, math.nextafter(rule.ratio, math.inf)) if above else min(lower, rule.ratio)
         return lower, (min(upper, math.nextafter(rule.ratio, 0)) if below else max(upper, rule.ratio))
 
-    @property
-    def own_limits(self) -> tuple[float, float] | None:
-        """The interval of the own path's rate, as the floor is tested; None where there is no floor."""
-        return None if self.against_floor is None else self.against_floor.interval
-
 
 @dataclass(frozen=True, slots=True)
 class RatioRuling:
