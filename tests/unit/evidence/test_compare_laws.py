@@ -104,7 +104,7 @@ def test_fail_pass_and_intervals_always_agree(stage: Stage, ratio: float, floor:
     if judgement.interval is None:
         return  # no data, or the change detector
     lower, upper = judgement.interval
-    own_lower, own_upper = walk.own_limits or (1.0, 1.0)
+    own_lower, own_upper = walk.against_floor.interval if walk.against_floor else (1.0, 1.0)
     bar = floor or 0.0
     assert (judgement.verdict is Verdict.FAIL) == (lower > ratio and own_lower > bar)
     if judgement.verdict is not Verdict.FAIL:
