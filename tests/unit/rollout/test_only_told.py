@@ -52,7 +52,7 @@ def test_its_fail_is_told_once_and_shown(trying: World) -> None:
     for _ in range(3):
         trying.wait(minutes=5)
         trying.tick()
-    told = [event for event in trying.store.told if event.kind is EventKind.VERDICT_CHANGED]
+    told = [event for event in trying.store.told if event.kind is EventKind.TRIED_OUT]
     assert len(told) == 1
     assert TRIED in told[0].message
     shown = {

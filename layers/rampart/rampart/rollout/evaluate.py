@@ -19,7 +19,7 @@ from rampart.plan.model import OnAlerting, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
 from rampart.rollout.drift import Drift, cause_of
-from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to
+from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to, tried_out
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind, OpenGate
 from rampart.rollout.guards import judge_monitors
@@ -187,6 +187,8 @@ class Evaluate:
         events = list(told)
         if (news := news_of(state, after)) is not None:
             events.append(after.event(now, EventKind.VERDICT_CHANGED, news, evaluation=latest.id))
+        if (tried := tried_out(state, after)) is not None:
+            events.append(after.event(now, EventKind.TRIED_OUT, tried, evaluation=latest.id))
         if _sight_is_back(after) and not _sight_is_back(state):
             events.append(after.event(now, EventKind.SIGHTED, "evaluations are back", evaluation=latest.id))
         self.store.commit(state, after, events=events, evaluation=evaluation)

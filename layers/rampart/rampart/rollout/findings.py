@@ -13,6 +13,7 @@ from rampart.plan.criterion import OnFail
 from rampart.plan.queries import criteria_of, measured_for
 from rampart.rollout.state import RolloutState
 from rampart.rollout.waiver import WAIVED, Shown, shown_of
+from rampart.words import in_words
 
 _TOLD = frozenset({Verdict.FAIL, Verdict.ERROR, Verdict.NO_DATA})
 
@@ -56,8 +57,6 @@ def news_of(before: RolloutState, after: RolloutState) -> str | None:
     known, waived = before.verdicts, after.waived
     turned = {name for name, verdict in new.verdicts.items() if verdict in _TOLD and known.get(name) is not verdict}
     turned |= {name for name in before.waived - waived if new.verdicts.get(name) in _TOLD}
-    told_before = old.told if old is not None else {}
-    turned |= {name for name, each in new.told.items() if each in _TOLD and told_before.get(name) is not each}
     if old is not None and old.verdict is new.verdict and not turned:
         return None
     verdict = after.effective_verdict
@@ -65,3 +64,15 @@ def news_of(before: RolloutState, after: RolloutState) -> str | None:
     telling = turned | {name for name, each in said.items() if each == verdict}
     told = "; ".join(message for name, message in after.evidence_in_words.items() if name in telling)
     return told if verdict == WAIVED else f"{verdict}: {told}"
+
+
+def tried_out(before: RolloutState, after: RolloutState) -> str | None:
+    """What people must hear of the criteria that are only tried out; None where none of them went wrong or silent."""
+    old, new = before.latest, after.latest
+    known = old.told if old is not None else {}
+    told = new.told if new is not None else {}
+    turned = [name for name, verdict in told.items() if verdict in _TOLD and known.get(name) is not verdict]
+    if not turned or new is None:
+        return None
+    said = "; ".join(f"{in_words(told[name])}: {new.messages.get(name, name)}" for name in turned)
+    return f"only tried out (on_fail: tell), so nothing moves: {said}"

@@ -101,6 +101,8 @@ class EventKind(StrEnum):
     """The flags were read at a stage's percentage."""
     VERDICT_CHANGED = "verdict_changed"
     """An evaluation ended otherwise than the one before."""
+    TRIED_OUT = "tried_out"
+    """A criterion that is only tried out went wrong or silent; nothing moves or waits for it."""
     ASKED = "asked"
     """A person is asked before the next advance."""
     DECIDED = "decided"
