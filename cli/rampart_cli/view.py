@@ -108,8 +108,8 @@ def _window_view(window: Window) -> dict[str, int]:
 
 def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
     shown = ("name", "verdict", "message", "bar", "errors", "requests", "value", "interval")
-    control = [name for name in ("control_errors", "control_requests") if judgement.get(name) is not None]
-    return {name: judgement.get(name) for name in (*shown, *control)}
+    of_both = ("control_errors", "control_requests", "share_seen")
+    return {name: judgement.get(name) for name in (*shown, *(n for n in of_both if judgement.get(n) is not None))}
 
 
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:

@@ -144,7 +144,8 @@ def test_a_bar_that_compares_is_drafted_as_a_comparison(said: str, today: date) 
 def test_a_binding_says_what_is_compared_and_how_far(today: date) -> None:
     page = "# Letters\n\n### Canary: 1%\n\n### Success criteria\n\n- Error rate not worse than before\n"
     bindings = read_bindings(
-        "criteria:\n  error rate*: {kind: compare, errors: a, total: b, control_errors: c, control_total: d, at_most: 2x}"
+        "criteria:\n  error rate*:\n"
+        "    {kind: compare, errors: a, total: b, control_errors: c, control_total: d, at_most: 2x}"
     )
     text = draft(read(page.encode(), today=today).plans, source="page.md", bindings=bindings)
     [drafted] = yaml.load(text, Loader=_GapLoader)["criteria"].values()

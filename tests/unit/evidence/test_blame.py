@@ -141,3 +141,16 @@ def test_a_fail_stays_a_fail_whatever_the_share() -> None:
     judgement = judge(criterion, measured=answers(columns), window=window(), share=0.05)
     assert judgement.verdict is Verdict.FAIL
     assert "though the flag is at 5%" in judgement.message
+
+
+def test_each_evaluation_of_both_paths_says_which_share_was_seen() -> None:
+    """A share that is merely near the flag's says nothing by itself, and people see it creep away."""
+    judgement = rated([[0.0] * 40, [30.0] * 40, [0.0] * 40, [70.0] * 40], share=0.25)
+    assert judgement.verdict is Verdict.PASS
+    assert judgement.message.endswith("; 30% of requests took the new path, with the flag at 25%")
+    assert judgement.share_seen == pytest.approx(0.3)
+
+
+def test_without_requests_on_a_side_no_share_is_said() -> None:
+    judgement = rated([[0.0] * 40, [1.0] * 40, [], []], share=0.25)
+    assert "took the new path" not in judgement.message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from rampart.evidence.criteria import CompareCriterion
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.ratio import FourCounts, RatioRule, decide_ratio
 from rampart.evidence.series import Measured, Series
-from rampart.evidence.share import mismatch, not_passed, share_seen
+from rampart.evidence.share import with_share
 from rampart.evidence.sides import Sides, counts_of
 from rampart.evidence.verdict import Verdict
 from rampart.words import count, percent
@@ -38,11 +37,10 @@ def blamed(
         return judged
     errors, total, control_errors, control_total = series
     sides = Sides.of((errors, total), (control_errors, control_total), window)
-    own, control = (math.fsum(each.requests for each in side.buckets) for side in (sides.own, sides.control))
-    judged = replace(judged, share_seen=share_seen(own, control))
-    wrong_share = mismatch(own, control, share, criterion.counts)
-    if wrong_share is not None:
-        judged = replace(judged, verdict=not_passed(judged.verdict), message=f"{judged.message}; {wrong_share}")
+    return with_share(_excused(criterion, judged, sides, window), sides, share, criterion.counts)
+
+
+def _excused(criterion: RateCriterion, judged: Judgement, sides: Sides, window: Window) -> Judgement:
     pairs = [counts_of(each) for each in sides.pairs]
     if judged.verdict is not Verdict.FAIL or not pairs:
         return judged

@@ -11,7 +11,7 @@ from rampart.evidence.buckets import absence
 from rampart.evidence.judgement import FiredBy, Judgement, Kind
 from rampart.evidence.ratio import RatioRule, RatioRuling, decide_ratio, own_requests_to_decide
 from rampart.evidence.series import Measured, Series
-from rampart.evidence.share import mismatch, not_passed, share_seen
+from rampart.evidence.share import with_share
 from rampart.evidence.sides import Sides, counts_of
 from rampart.evidence.verdict import Verdict
 from rampart.words import count, moment, percent, rough_percent, times
@@ -52,16 +52,9 @@ def judge_compare(
         judged = _undecided_or_passed(criterion, ruling)
     remark = "" if judged.verdict is Verdict.ERROR else sides.remark  # an error speaks of them itself
     judged = replace(judged, message=judged.message + remark, left_out=len(sides.odd))
-    return _with_share(criterion, judged, sides, share) if criterion.is_concurrent else judged
-
-
-def _with_share(criterion: CompareCriterion, judged: Judgement, sides: Sides, share: float | None) -> Judgement:
-    own, control = (math.fsum(bucket.requests for bucket in side.buckets) for side in (sides.own, sides.control))
-    judged = replace(judged, share_seen=share_seen(own, control))
-    wrong = None if share is None else mismatch(own, control, share, criterion.counts)
-    if wrong is None:
+    if share is None or not criterion.is_concurrent:
         return judged
-    return replace(judged, verdict=not_passed(judged.verdict), message=f"{judged.message}; {wrong}")
+    return with_share(judged, sides, share, criterion.counts)
 
 
 def _is_doubtful(criterion: CompareCriterion, sides: Sides, at: int, window: Window) -> bool:

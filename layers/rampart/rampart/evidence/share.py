@@ -9,10 +9,16 @@ data" (2022), for two outcomes.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rampart.evidence.criteria import Counts
 from rampart.evidence.verdict import Verdict
 from rampart.words import count, percentage
+
+if TYPE_CHECKING:
+    from rampart.evidence.judgement import Judgement
+    from rampart.evidence.sides import Sides
 
 _LEAST = 1000.0
 """Requests of both paths; fewer say little of a share."""
@@ -23,16 +29,26 @@ _CONCENTRATION = 100.0
 """How near to the planned share the mixture looks: as if a hundred users were known."""
 
 
-def share_seen(own: float, control: float) -> float | None:
-    """The new path's share of all that was counted; None where nothing was."""
-    return own / (own + control) if own + control > 0 else None
+def with_share(judged: Judgement, sides: Sides, share: float, counts: Counts) -> Judgement:
+    """A judgement that says which share was seen next to the flag's, a fraction; where it's another, nothing passes."""
+    own, control = (math.fsum(bucket.requests for bucket in side.buckets) for side in (sides.own, sides.control))
+    if own + control <= 0:
+        return judged
+    seen, wrong = own / (own + control), mismatch(own, control, share, counts)
+    took = f"{_percent(seen)} of {counts.value} took the new path, with the flag at {percentage(share * 100)}"
+    return replace(
+        judged,
+        share_seen=seen,
+        verdict=judged.verdict if wrong is None or judged.verdict is not Verdict.PASS else Verdict.INCONCLUSIVE,
+        message=f"{judged.message}; {wrong or took}" if wrong or (own > 0 and control > 0) else judged.message,
+    )
 
 
 def mismatch(own: float, control: float, share: float, counts: Counts) -> str | None:
     """That the flag is on for another share than the planned one, in words; None where it may be that one."""
-    seen = share_seen(own, control)
-    if seen is None or not 0 < share < 1:
+    if own + control <= 0 or not 0 < share < 1:
         return None
+    seen = own / (own + control)
     if counts is Counts.USERS:
         wrong = _evidence(own, control, share) >= -math.log(_ALPHA)
     else:
@@ -40,14 +56,12 @@ def mismatch(own: float, control: float, share: float, counts: Counts) -> str | 
         wrong = own + control >= _LEAST and off > _FACTOR
     if not wrong:
         return None
-    planned, found = percentage(share * 100), percentage(float(f"{seen * 100:.3g}"))
-    took = f"{count(own)} of {count(own + control)} {counts.value} took the new path"
-    return f"{took}, {found}, though the flag is at {planned}: is it checked where it should be?"
+    took = f"{count(own)} of {count(own + control)} {counts.value} took the new path, {_percent(seen)}"
+    return f"{took}, though the flag is at {percentage(share * 100)}: is it checked where it should be?"
 
 
-def not_passed(verdict: Verdict) -> Verdict:
-    """What becomes of a verdict where the share is wrong: nothing passes, and a fail stays one."""
-    return Verdict.INCONCLUSIVE if verdict is Verdict.PASS else verdict
+def _percent(share: float) -> str:
+    return percentage(float(f"{share * 100:.3g}"))
 
 
 def _evidence(own: float, control: float, share: float) -> float:
