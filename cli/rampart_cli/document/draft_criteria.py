@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def _entries(same: list[Criterion], binding: Binding | None) -> list[Entry]:
             Entry("", None, f"line {criterion.line}: {criterion.name!r} has no bar, and no binding says what it means")
         ]
     if binding is None:
-        found = [Entry("kind", kind, f"line {criterion.line}")]
+        found = [Entry("kind", kind, f"line {criterion.line}{_as_a_rate(criterion, kind)}")]
         wanted = _PATHS if kind == "compare" else {}
         found += [
             Entry(key, None, f"no binding for {criterion.name!r}: a Datadog query{wanted.get(key, '')}")
@@ -79,6 +80,19 @@ def _kind(criterion: Criterion) -> str | None:
     if criterion.kind is not CriterionKind.NUMERIC:
         return None
     return {"percent": "rate", "count": "count"}.get(criterion.unit or "", "value")
+
+
+def _as_a_rate(criterion: Criterion, kind: str) -> str:
+    """That a percentile's bar can be told as a rate's, which is tested: it is a point, and nothing says how sure."""
+    percentile = _PERCENTILE.search(criterion.text)
+    if kind != "value" or percentile is None or criterion.op not in {"<", "<="}:
+        return ""
+    slower = f"{criterion.value:g} {criterion.measure}".strip()
+    share = 100 - float(percentile[1])
+    return f"; better as a rate, which is tested: more than {slower} in less than {share:g}% of requests"
+
+
+_PERCENTILE = re.compile(r"\bp\s?(\d{2}(?:\.\d)?)\b", re.IGNORECASE)
 
 
 def _bar(same: list[Criterion], kind: str) -> Entry:

@@ -150,3 +150,13 @@ def test_a_binding_says_what_is_compared_and_how_far(today: date) -> None:
     text = draft(read(page.encode(), today=today).plans, source="page.md", bindings=bindings)
     [drafted] = yaml.load(text, Loader=_GapLoader)["criteria"].values()
     assert drafted == {"kind": "compare", **dict(zip(PARTS, "abcd", strict=True)), "at_most": "2x"}
+
+
+def test_a_percentiles_bar_is_drafted_with_the_rate_that_it_is(today: date) -> None:
+    """A percentile is a point; the share of requests beyond its bar is tested."""
+    page = "# Letters\n\n### Canary: 1%\n\n### Success criteria\n\n- p95 latency: < 800 ms\n- Queue depth: < 1500\n"
+    text = _draft(read(page.encode(), today=today))
+    assert (
+        "kind: value  # line 7; better as a rate, which is tested: more than 800 ms in less than 5% of requests" in text
+    )
+    assert text.count("better as a rate") == 1
