@@ -61,6 +61,15 @@ def test_its_fail_is_told_once_and_shown(trying: World) -> None:
     assert shown == {ERRORS: "pass", TRIED: "fail"}
 
 
+@pytest.mark.parametrize(("verdict", "notices"), [(Verdict.NO_DATA, 0), (Verdict.FAIL, 1)])
+def test_a_stage_that_only_begins_is_no_news_of_it(trying: World, verdict: Verdict, notices: int) -> None:
+    """Each stage begins without data, and a notice of that would be one of each advance."""
+    trying.forget()
+    trying.measure(verdict, TRIED)
+    trying.tick()
+    assert trying.told.count(EventKind.TRIED_OUT) == notices
+
+
 def test_a_question_about_it_that_is_not_answered_makes_no_one_blind(trying: World) -> None:
     gone = Unavailable(AbsenceReason.UNREACHABLE, "gone")
     trying.metrics.script |= {f"{TRIED}/errors": lambda *_: gone, f"{TRIED}/total": lambda *_: gone}

@@ -67,11 +67,15 @@ def news_of(before: RolloutState, after: RolloutState) -> str | None:
 
 
 def tried_out(before: RolloutState, after: RolloutState) -> str | None:
-    """What people must hear of the criteria that are only tried out; None where none of them went wrong or silent."""
+    """What people must hear of the criteria that are only tried out; None where none of them went wrong or silent.
+
+    A stage that has only begun is silent, and no one needs to hear of that.
+    """
     old, new = before.latest, after.latest
     known = old.told if old is not None else {}
     told = new.told if new is not None else {}
-    turned = [name for name, verdict in told.items() if verdict in _TOLD and known.get(name) is not verdict]
+    bad = {name for name, verdict in told.items() if verdict in _TOLD and known.get(name) is not verdict}
+    turned = [name for name in told if name in bad and (name in known or told[name] is not Verdict.NO_DATA)]
     if not turned or new is None:
         return None
     said = "; ".join(f"{in_words(told[name])}: {new.messages.get(name, name)}" for name in turned)
