@@ -77,6 +77,20 @@ def parse(text: str) -> Node:
     return node
 
 
+def parse_events(source: str, search: str) -> MetricQuery:
+    """Parse a search for events, which a scenario shows as a counter that is called as their source.
+
+    Only terms that must all hold: raises QueryError for alternatives and for free text.
+    """
+    filters = []
+    for term in search.split():
+        text = f"{'!' if term.startswith('-') else ''}{term.removeprefix('-').removeprefix('@')}"
+        if term != "AND" and not _FILTER.fullmatch(text):
+            raise QueryError(f"Invalid search query: this stand-in has no '{term}'")
+        filters += [text] if term != "AND" else []
+    return MetricQuery(search, "sum", source, tuple(filters or ["*"]), grouped=False, as_count=True, rollup=None)
+
+
 def leaves(node: Node) -> Iterator[Leaf]:
     """List the queries and variables of an expression, from left to right."""
     if isinstance(node, Arithmetic):

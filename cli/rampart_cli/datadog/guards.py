@@ -15,6 +15,7 @@ from typing import Any
 from rampart.evidence.compare import PARTS
 from rampart.evidence.criteria import Scope
 from rampart.plan.criterion import Blame, CompareSpec, CountSpec, CriterionSpec, OnFail, RateSpec, ValueSpec
+from rampart.plan.event_query import EventQuery
 from rampart.plan.model import Plan
 from rampart.words import exact_percent, plain
 from rampart_cli.bars import bar_text
@@ -65,11 +66,17 @@ class Guard:
 
 
 def guards_of(plan: Plan) -> Iterator[tuple[str, Guard]]:
-    """Each criterion that Datadog can guard, by name; what people report isn't in Datadog."""
+    """Each criterion that a metric monitor can guard, by name; what people report isn't in Datadog."""
     for name, spec in plan.criteria.items():
         make = _GUARDS.get(spec.kind)
-        if make is not None:
+        if make is not None and not counts_events(spec):
             yield name, make(spec, plan)
+
+
+def counts_events(spec: CriterionSpec) -> bool:
+    """Whether a criterion is counted in logs or spans, whose monitors are of another type than these."""
+    queries = (getattr(spec, part, None) for part in (*PARTS, "query"))
+    return any(EventQuery.read(query) for query in queries if isinstance(query, str))
 
 
 def _spares(spec: CriterionSpec) -> str | None:
