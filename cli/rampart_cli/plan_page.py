@@ -76,11 +76,41 @@ _FILLED_IN = {"clump_source", "history"}
 """What only Rampart itself writes into a plan, when it pins it."""
 
 
+_QUERIES = """## Queries
+
+A query is a metric query of Datadog, as its metrics explorer shows it, or a search whose events are counted:
+
+```yaml
+errors: "sum:letters.requests{provider:new,status:5*}.as_count()"
+total: {logs: {search: "service:letters @provider:new", index: main}}
+query: {spans: {search: "service:letters resource_name:download status:error"}}
+```
+
+The search is in the syntax of Datadog's explorers. Errors and total of a rate must come from one source; different
+criteria may come from different ones. Logs and spans are counted as Datadog indexes them: a filter that leaves some out
+leaves them out here too, and spans are a sample unless a retention filter keeps them all. They come later than metrics:
+set `lag` to what your pipeline takes. `week_before(…)` shifts metric queries only, and `rampart datadog sync` makes no
+monitor for a criterion that counts logs or spans.
+
+A latency's bar is a rate too: requests slower than 800 ms, out of all, below 1%.
+
+```yaml
+errors: "count(v: v>0.8):trace.rack.request{service:letters}.as_count()"  # a distribution in seconds
+total: "count:trace.rack.request{service:letters}.as_count()"
+```
+```yaml
+errors: {logs: {search: "service:letters @duration:>800000000"}}  # nanoseconds
+total: {logs: {search: "service:letters @duration:*"}}
+```
+"""
+
+
 def plan_page() -> str:
     """The page, in Markdown."""
     schema = plan_schema()
     models = {"Plan": schema, **schema["$defs"]}
-    return "\n".join([_HEAD, *("\n".join(_section(models[name], title, told)) for name, title, told in _SECTIONS)])
+    sections = ("\n".join(_section(models[name], title, told)) for name, title, told in _SECTIONS)
+    return "\n".join([_HEAD, *sections, _QUERIES])
 
 
 def _section(model: Mapping[str, Any], title: str, told: str) -> Iterator[str]:

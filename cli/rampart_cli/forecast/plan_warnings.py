@@ -14,9 +14,10 @@ from rampart.evidence.ratio import RatioRule
 from rampart.evidence.rule import RateRule
 from rampart.finding import Finding, FindingKind, Severity
 from rampart.plan.criterion import CompareSpec, ValueSpec
+from rampart.plan.event_query import EventQuery, EventSource
 from rampart.plan.model import Plan, Stage
 from rampart.plan.power import stage_traffic
-from rampart.plan.queries import criteria_of
+from rampart.plan.queries import criteria_of, queries_of
 from rampart.plan.window import planned_window
 from rampart.words import chance, count, percent, percentage, short_duration
 from rampart_cli.forecast.rate_power import limit_without_errors, pass_chance
@@ -67,6 +68,13 @@ PERCENTILE_IS_A_POINT = FindingKind(
     "A p99 below 800 ms is the same as less than 1% of requests slower than 800 ms, and a rate is tested.",
     Severity.NOTE,
 )
+SPANS_ARE_A_SAMPLE = FindingKind(
+    "spans_are_a_sample",
+    "Spans are counted, of which Datadog keeps those that a retention filter keeps: often more of the errors.",
+    "Add a retention filter that keeps all of the service's spans, or count by trace.* metrics, which see every request",
+    "If errors are kept more often than other spans, the rate reads higher than it is.",
+    Severity.NOTE,
+)
 NO_CONTROL_LEFT = _warning(
     "no_control_left",
     "At 100% no one takes the old path, so there is nothing to compare with.",
@@ -86,6 +94,12 @@ def warnings(plan: Plan) -> list[Finding]:
 
 def _warnings(plan: Plan) -> Iterator[Finding]:
     yield from _percentiles(plan)
+    for key, query in queries_of(plan).items():
+        events = EventQuery.read(query)
+        if events is not None and events.source is EventSource.SPANS:
+            name, _, part = key.rpartition("/")
+            told = f"{part} counts spans, of which Datadog keeps a sample unless a retention filter keeps them all"
+            yield SPANS_ARE_A_SAMPLE.at(f"criteria.{name}.{part}", told)
     rates = rate_criteria(plan)
     beyond = {criterion.name for criterion in rates if is_baseline_beyond_bar(criterion)}
     yield from (_beyond(criterion) for criterion in rates if criterion.name in beyond)

@@ -16,6 +16,7 @@ from rampart.plan.event_query import EventQuery, EventSource
 from rampart.plan.model import Plan
 from rampart.plan.queries import queries_of, query_findings
 from rampart_cli.datadog.guards import guards_of
+from rampart_cli.forecast.plan_warnings import SPANS_ARE_A_SAMPLE, warnings
 
 NEW, OLD = "service:letters @provider:lighthouse", "service:letters @provider:vbms"
 
@@ -137,3 +138,9 @@ def test_editors_know_the_forms() -> None:
     schema = json.dumps(Plan.model_json_schema()["$defs"]["RateSpec"]["properties"]["errors"])
     assert "logs" in schema
     assert "spans" in schema
+
+
+@pytest.mark.parametrize(("source", "told"), [("spans", ["errors", "total"]), ("logs", [])])
+def test_a_plan_that_counts_spans_hears_that_they_are_a_sample(source: str, told: list[str]) -> None:
+    found = warnings(rate({source: f"{NEW} status:error"}, {source: NEW}))
+    assert [each.where.rpartition(".")[2] for each in found if each.kind is SPANS_ARE_A_SAMPLE] == told

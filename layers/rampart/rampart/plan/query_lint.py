@@ -54,7 +54,7 @@ DIFFERENT_SOURCES = FindingKind(
     "QuerySourcesDiffer",
     "Errors and total are counted in different sources.",
     "Count both in one source",
-    "Logs, spans and metrics lose and delay different requests, so their quotient is no rate.",
+    "Logs, spans and metrics lose and delay different requests, so dividing one by another gives no share of requests.",
 )
 WEEK_OF_EVENTS = FindingKind(
     "EventsHaveNoWeekBefore",
