@@ -71,7 +71,7 @@ PERCENTILE_IS_A_POINT = FindingKind(
 SPANS_ARE_A_SAMPLE = FindingKind(
     "spans_are_a_sample",
     "Spans are counted, of which Datadog keeps those that a retention filter keeps: often more of the errors.",
-    "Add a retention filter that keeps all of the service's spans, or count by trace.* metrics, which see every request",
+    "Add a retention filter that keeps all of the service's spans, or count by trace.* metrics, which see them all",
     "If errors are kept more often than other spans, the rate reads higher than it is.",
     Severity.NOTE,
 )

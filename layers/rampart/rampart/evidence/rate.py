@@ -13,7 +13,7 @@ from rampart.evidence.interval import interval
 from rampart.evidence.judgement import FiredBy, Judgement, Kind
 from rampart.evidence.rule import RateRule, Ruling, decide, requests_to_decide
 from rampart.evidence.series import Measured, Series
-from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
+from rampart.evidence.silence import errors_missing, requests_missing
 from rampart.evidence.verdict import Verdict
 from rampart.words import count, moment, percent, percentage, rough_percent
 
@@ -46,24 +46,8 @@ def _why_unjudged(criterion: RateCriterion, evidence: Judgeable, window: Window)
     buckets = evidence.buckets
     if evidence.fault is not None:
         return Verdict.ERROR, distrusted(evidence.odd, len(buckets) + len(evidence.odd))
-    if not buckets:
-        return Verdict.NO_DATA, "has no requests to judge yet"
-    if (quiet := requests_stopped(buckets, window)) is not None:
-        expected = f"where about {count(round(quiet.expected))} were to be expected"
-        return Verdict.NO_DATA, f"has had no requests since {moment(quiet.since)}, {expected}"
-    if (silent := errors_stopped(criterion, buckets, window)) is not None:
-        return Verdict.NO_DATA, _silent(criterion, silent, window)
-    return None
-
-
-def _silent(criterion: RateCriterion, silent: Silence, window: Window) -> str:
-    what = "errors" if criterion.fails_high else "failures"
-    missing = f"0 where about {count(round(silent.expected))} were expected"
-    if silent.since == window.start:
-        usual = percent(criterion.usually_wrong, near=criterion.bar)
-        return f"has had no {what} at all: {missing}, at the usual {usual}; does the query find them, or is it fixed?"
-    since = moment(silent.since)
-    return f"has had no {what} since {since}: {what} stopped: {missing}; was a tag renamed, or is it fixed?"
+    missing = requests_missing(buckets, window) or errors_missing(criterion, buckets, window)
+    return None if missing is None else (Verdict.NO_DATA, missing)
 
 
 def _unjudged(criterion: RateCriterion, verdict: Verdict, told: str) -> Judgement:

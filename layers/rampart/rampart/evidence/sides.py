@@ -7,11 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rampart.evidence.buckets import Bucket, Judgeable, OddBucket, distrusted, is_untrustworthy, left_out, pair
-from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
-from rampart.words import count, moment, percent
+from rampart.evidence.silence import errors_missing, requests_missing
 
 if TYPE_CHECKING:
-    from rampart.evidence.criteria import CompareCriterion, ErrorPace
+    from rampart.evidence.criteria import CompareCriterion
     from rampart.evidence.ratio import FourCounts
     from rampart.evidence.series import Series
     from rampart.evidence.window import Window
@@ -61,21 +60,21 @@ class Sides:
         Each of the four series is asked: requests and errors of the own path, and of the control.
         """
         return (
-            _no_requests(self.own.buckets, "has no requests to judge yet", "has had no requests", window)
-            or _no_requests(
+            requests_missing(self.own.buckets, window)
+            or requests_missing(
                 self.control.buckets,
-                "has no requests on the control to compare with",
-                "has had no requests on the control",
                 window,
+                where=" on the control",
+                never="has no requests on the control to compare with",
             )
             or ("has requests on both paths, but never in the same bucket" if not self.pairs else None)
-            or _no_errors(self.own.buckets, criterion.own_errors, "", window)
+            or errors_missing(criterion.own_errors, self.own.buckets, window)
             or self.control_errors_missing(criterion, window)
         )
 
     def control_errors_missing(self, criterion: CompareCriterion, window: Window) -> str | None:
         """That the control's errors stopped while its requests go on, in words; None where they come as usual."""
-        return _no_errors(self.control.buckets, criterion.control_errors, " on the control", window)
+        return errors_missing(criterion.control_errors, self.control.buckets, window, where=" on the control")
 
     def until(self, end: int) -> Sides:
         """The same as it was known when the bucket that ends at `end` was the newest."""
@@ -89,27 +88,3 @@ def counts_of(pair_of_buckets: tuple[Bucket, Bucket]) -> FourCounts:
     """A bucket's four counts."""
     own, control = pair_of_buckets
     return own.errors, own.requests, control.errors, control.requests
-
-
-def _no_requests(buckets: tuple[Bucket, ...], never: str, no_more: str, window: Window) -> str | None:
-    if not buckets:
-        return never
-    quiet = requests_stopped(buckets, window)
-    if quiet is None:
-        return None
-    expected = f"where about {count(round(quiet.expected))} were to be expected"
-    return f"{no_more} since {moment(quiet.since)}, {expected}"
-
-
-def _no_errors(buckets: tuple[Bucket, ...], pace: ErrorPace, where: str, window: Window) -> str | None:
-    silent = errors_stopped(pace, buckets, window) if buckets else None
-    return None if silent is None else _silence_in_words(silent, pace, where, window)
-
-
-def _silence_in_words(silent: Silence, pace: ErrorPace, where: str, window: Window) -> str:
-    missing = f"0 where about {count(round(silent.expected))} were expected"
-    if silent.since == window.start:
-        usual = percent(pace.usually_wrong, near=pace.usually_wrong)
-        return f"has had no errors{where} at all: {missing}, at the usual {usual}; does the query find them?"
-    since = moment(silent.since)
-    return f"has had no errors{where} since {since}: {missing}; was a tag renamed, or is it fixed?"
