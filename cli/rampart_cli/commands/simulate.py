@@ -90,7 +90,7 @@ def plan_simulate(
 def _pairs(plan: Plan, rates: Sequence[RateCriterion], comparisons: Sequence[CompareCriterion]) -> list[_Pair]:
     """Each stage with each criterion that is judged statistically there."""
     pairs: list[_Pair] = []
-    for stage in plan.stages:
+    for stage in plan.shares:
         traffic = stage_traffic(plan, stage, plan.traffic or 0.0)
         pairs += [(traffic, each) for each in rates]
         pairs += [(traffic, each) for each in comparisons if is_compared_at(plan, each, stage)]

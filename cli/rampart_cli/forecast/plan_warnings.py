@@ -15,9 +15,10 @@ from rampart.evidence.rule import RateRule
 from rampart.finding import Finding, FindingKind, Severity
 from rampart.plan.criterion import CompareSpec, ValueSpec
 from rampart.plan.event_query import EventQuery, EventSource
-from rampart.plan.model import Plan, Stage
+from rampart.plan.model import Plan
 from rampart.plan.power import stage_traffic
 from rampart.plan.queries import criteria_of, queries_of
+from rampart.plan.stage import Stage
 from rampart.plan.window import planned_window
 from rampart.words import chance, count, percent, percentage, short_duration
 from rampart_cli.forecast.rate_power import limit_without_errors, pass_chance
@@ -56,6 +57,9 @@ BUCKET_TOO_WIDE = _warning(
 CANNOT_FIRE = _warning("cannot_fire", "A stage is too small to break a bar over everyone's requests.", _COHORT)
 PASS_MEANS_NOTHING = _warning(
     "pass_means_nothing", "A pass over everyone's requests says nothing about the new code.", _COHORT
+)
+AUDIENCE_UNSEEN = _warning(
+    "audience_unseen", "A criterion over everyone's requests can't see the people whom a stage names.", _COHORT
 )
 CANNOT_PROVE = _warning("cannot_prove", "A stage has too few requests to prove its bar.", _LONGER)
 CANNOT_DECIDE = _warning("cannot_decide", "A healthy flag seldom passes in a stage this small.", _LONGER)
@@ -117,6 +121,9 @@ def _warnings(plan: Plan) -> Iterator[Finding]:
             if criterion.name in beyond:
                 continue  # no hold and no share helps
             path = f"stages.{index} / criteria.{criterion.name}"
+            if stage.members:
+                yield from _unseen(stage, criterion, path)
+                continue
             yield from _dilution(stage, criterion, path)
             if plan.traffic is not None:
                 yield from _power(stage_traffic(plan, stage, plan.traffic), criterion, path)
@@ -144,6 +151,13 @@ def _beyond(criterion: RateCriterion) -> Finding:
     return BASELINE_BEYOND_BAR.at(f"criteria.{criterion.name}.baseline", told)
 
 
+def _unseen(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[Finding]:
+    """What a stage for people by name can't show, since no one knows which share of the requests is theirs."""
+    if criterion.scope is Scope.EVERYONE:
+        told = f"{criterion.name} counts everyone's requests: it says nothing about those of {stage.reach}"
+        yield AUDIENCE_UNSEEN.at(path, told)
+
+
 def is_baseline_beyond_bar(criterion: RateCriterion) -> bool:
     """Whether a criterion fails without the flag already."""
     if criterion.baseline is None:
@@ -164,14 +178,14 @@ def compare_criteria(plan: Plan) -> list[CompareCriterion]:
 def is_compared_at(plan: Plan, criterion: CompareCriterion, stage: Stage) -> bool:
     """Whether a comparison is judged at a stage."""
     spec = plan.criteria[criterion.name]
-    return isinstance(spec, CompareSpec) and spec.is_judged_at(stage.percent / 100)
+    return isinstance(spec, CompareSpec) and spec.is_judged_at(stage.exposure / 100)
 
 
 def _comparison(plan: Plan, stage: Stage, criterion: CompareCriterion, path: str) -> Iterator[Finding]:
     """Whether a stage has a control at all, and requests enough for a healthy flag to pass; else how long it takes."""
-    if not is_compared_at(plan, criterion, stage):
-        return
-    if stage.percent >= _EVERYONE and criterion.is_concurrent:
+    if stage.members or not is_compared_at(plan, criterion, stage):
+        return  # of people by name no one knows which share of the requests is theirs
+    if stage.exposure >= _EVERYONE and criterion.is_concurrent:
         told = f"at {stage.label} no one takes the old path any more: {criterion.name} will have no data there"
         yield NO_CONTROL_LEFT.at(path, told)
         return
@@ -211,7 +225,7 @@ def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[Finding]:
 
 
 def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[Finding]:
-    baseline, share, high = criterion.baseline, stage.percent / 100, criterion.fails_high
+    baseline, share, high = criterion.baseline, stage.exposure / 100, criterion.fails_high
     if criterion.scope is not Scope.EVERYONE or baseline is None:
         return
     least = least_share(criterion.bar, baseline=baseline, fails_high=high)

@@ -154,3 +154,10 @@ def test_each_evaluation_of_both_paths_says_which_share_was_seen() -> None:
 def test_without_requests_on_a_side_no_share_is_said() -> None:
     judgement = rated([[0.0] * 40, [1.0] * 40, [], []], share=0.25)
     assert "took the new path" not in judgement.message
+
+
+def test_of_people_by_name_only_the_share_that_was_seen_is_said() -> None:
+    """No one knows which share of the requests should be theirs, so none is wrong."""
+    judgement = rated([[0.0] * 40, [30.0] * 40, [0.0] * 40, [70.0] * 40], share=0.0)
+    assert judgement.verdict is Verdict.PASS
+    assert judgement.message.endswith("; 30% of requests took the new path")

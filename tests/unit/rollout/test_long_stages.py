@@ -19,8 +19,8 @@ from rampart.evidence.window import Window
 from rampart.plan.model import Plan
 from rampart.plan.window import judged_window, planned_window
 from rampart.rollout.evaluate import judge_all
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.request import Cause
-from rampart.rollout.state import Evaluation
 from rampart_cli.forecast.plan_warnings import warnings
 from rampart_cli.replay import replay
 from rampart_cli.view import evaluation_view

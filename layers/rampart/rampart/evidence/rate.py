@@ -136,7 +136,8 @@ def _of_new_path(
     criterion: RateCriterion, limits: tuple[float, float], share: float
 ) -> tuple[tuple[float, float] | None, str]:
     """What a rate over everyone tells of the new path alone: between which rates its own lies, and that in words."""
-    if criterion.scope is not Scope.EVERYONE or share >= 1 or criterion.baseline is None:
+    # Of people by name no one knows which share of the requests is theirs.
+    if criterion.scope is not Scope.EVERYONE or not 0 < share < 1 or criterion.baseline is None:
         return None, ""
     found = undiluted_interval(limits, baseline=_baseline_limits(criterion), share=share)
     if found is None:

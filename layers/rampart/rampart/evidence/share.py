@@ -35,7 +35,8 @@ def with_share(judged: Judgement, sides: Sides, share: float, counts: Counts) ->
     if own + control <= 0:
         return judged
     seen, wrong = own / (own + control), mismatch(own, control, share, counts)
-    took = f"{_percent(seen)} of {counts.value} took the new path, with the flag at {percentage(share * 100)}"
+    planned = f", with the flag at {percentage(share * 100)}" if share > 0 else ""  # people by name have no share
+    took = f"{_percent(seen)} of {counts.value} took the new path{planned}"
     return replace(
         judged,
         share_seen=seen,

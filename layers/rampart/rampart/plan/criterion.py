@@ -7,8 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
 
 from rampart.evidence.criteria import Counts, Scope
 from rampart.model import Model
@@ -16,19 +15,7 @@ from rampart.numbers import shown
 from rampart.plan.durations import Duration
 from rampart.plan.event_query import Query
 from rampart.plan.quantities import Chance, Fraction, Percent, Times
-
-Problem = tuple[tuple[str | int, ...], str]
-"""Where a rule is broken, relative to what is checked, and what is wrong."""
-
-
-def all_or_raise(checked: str, problems: Iterator[Problem]) -> None:
-    """Raise every problem at once, each with its own path: pydantic stops at a validator's first."""
-    errors = [
-        InitErrorDetails(type=PydanticCustomError("plan", "{what}", {"what": what}), loc=where, input=None)
-        for where, what in problems
-    ]
-    if errors:
-        raise ValidationError.from_exception_data(checked, errors)
+from rampart.plan.rules import Problem, all_or_raise
 
 
 class OnFail(StrEnum):

@@ -15,8 +15,9 @@ from rampart.model import Model
 from rampart.plan.calendar import AdvanceOn, Between, Holidays
 from rampart.plan.criterion import CriterionSpec, OnFail, RateSpec
 from rampart.plan.durations import Hold
-from rampart.plan.model import Approval, Plan
+from rampart.plan.model import Plan
 from rampart.plan.quantities import Fraction, Percent
+from rampart.plan.stage import Approval
 from rampart.words import counted, percentage
 
 POLICY_BREACH = FindingKind(
@@ -132,7 +133,7 @@ def _stages(rule: PolicyRule, plan: Plan) -> _Breaches:
 
 
 def _first_step(rule: PolicyRule, plan: Plan) -> _Breaches:
-    largest, first = rule.largest_first_step or 0.0, plan.stages[0].percent
+    largest, first = rule.largest_first_step or 0.0, plan.stages[0].exposure
     if first > largest:
         yield "stages.0.percent", f"the first step is {percentage(first)}, and at most {percentage(largest)} is allowed"
 

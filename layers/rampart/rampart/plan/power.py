@@ -8,7 +8,8 @@ from rampart.evidence.criteria import RateCriterion, Scope
 from rampart.evidence.dilution import diluted
 from rampart.evidence.power import MULTIPLES, StageTraffic, fail_chance, healthy_rate, multiple_of_bar
 from rampart.evidence.rule import RateRule
-from rampart.plan.model import Plan, Stage
+from rampart.plan.model import Plan
+from rampart.plan.stage import Stage
 from rampart.plan.window import planned_window
 from rampart.words import count, whole_percent
 
@@ -52,14 +53,14 @@ class PowerLeft:
 
 def stage_traffic(plan: Plan, stage: Stage, requests_per_hour: float) -> StageTraffic:
     """A stage as the statistics see it."""
-    return StageTraffic(stage.label, stage.percent, requests_per_hour, planned_window(plan, stage))
+    return StageTraffic(stage.label, stage.exposure, requests_per_hour, planned_window(plan, stage))
 
 
 def power_left(plan: Plan, criterion: RateCriterion, requests_per_hour: float) -> PowerLeft:
     """The first stage that surely finds twice the bar; else five times; else the stage that does best."""
     for multiple in MULTIPLES:
-        best: tuple[float, Stage] = (-1.0, plan.stages[0])
-        for stage in plan.stages:
+        best: tuple[float, Stage] = (-1.0, plan.shares[0])
+        for stage in plan.shares:
             chance = _chance(plan, stage, criterion, requests_per_hour, multiple)
             if chance > best[0]:
                 best = (chance, stage)
