@@ -29,6 +29,7 @@ from rampart_cli.forecast.plan_warnings import (
     CONTROL_RATE_UNKNOWN,
     NO_CONTROL_LEFT,
     PERCENTILE_IS_A_POINT,
+    is_compared_at,
     warnings,
 )
 from rampart_cli.forecast.rate_power import outlook
@@ -126,6 +127,21 @@ def test_plan_check_says_how_much_longer_a_canary_must_be_held(plan: Callable[..
     assert "with 3,833 requests on the new path in Canary (1%) and 379,500 on the control" in told[0].message
     assert "a hold 1." in told[0].message
     assert [each.kind for each in warnings(plan(compare(baseline=None)))] == [CONTROL_RATE_UNKNOWN]
+
+
+def test_people_by_name_are_compared_and_nothing_is_foretold_of_them(plan: Callable[..., Plan]) -> None:
+    """No one knows how many requests theirs are; fully on is as 100%, where no one takes the old path."""
+    ends = [{"percent": 100, "hold": "1w"}, {"fully_on": True, "hold": "1d"}]
+    named = plan(stages=[{"groups": ["staff"], "hold": "1h"}, {"percent": 50, "hold": "4d"}, *ends])
+    assert [(each.kind, each.where[:8]) for each in warnings(named)] == [
+        (NO_CONTROL_LEFT, "stages.2"),
+        (NO_CONTROL_LEFT, "stages.3"),
+    ]
+    [criterion] = criteria_of(named).values()
+    assert isinstance(criterion, CompareCriterion)
+    assert [is_compared_at(named, criterion, stage) for stage in named.stages] == [True] * 4
+    until = plan(compare(up_to=50), stages=[{"groups": ["staff"], "hold": "1h"}, {"percent": 50, "hold": "4d"}])
+    assert warnings(until) == []
 
 
 def test_at_100_percent_there_is_no_one_left_to_compare_with(plan: Callable[..., Plan]) -> None:
