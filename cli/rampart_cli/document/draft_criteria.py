@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rampart.evidence.compare import PARTS
-from rampart_cli.document.checks import is_reported_by_people
-from rampart_cli.document.criteria import Criterion, CriterionKind
+from rampart_cli.document.criterion import Criterion, CriterionKind
+from rampart_cli.document.fact_checks import is_reported_by_people
 from rampart_cli.document.names import plain_name
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _QUERIES = {"rate": ("errors", "total"), "count": ("query",), "value": ("query",), "reported": (), "compare": PARTS}
 Value = str | int | float | bool
 """What YAML writes on one line."""
-
 _PATHS = {
     "errors": " of what is bad on the new path: failed, too slow",
     "total": " of everything on the new path",
