@@ -18,6 +18,7 @@ RampartError
 ├── MonitorsUnreadableError      the state of a monitor could not be read
 ├── PolicyUnreadableError        the organization's policy could not be read
 ├── SecretUnavailableError       a secret could not be read
+├── TooLateError                 a request was not sent: its time was over
 └── AlertError                   an alert that is not acted on
     ├── AlertCredentialsError    no token, or a wrong one
     └── AlertUnreadableError     a body that cannot be understood
@@ -102,6 +103,10 @@ class MonitorsUnreadableError(RampartError):
 
 class SecretUnavailableError(RampartError):
     """A secret could not be read."""
+
+
+class TooLateError(RampartError):
+    """A request was not sent, because its time was over or it had been given up."""
 
 
 class AlertError(RampartError):
