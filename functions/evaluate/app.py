@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -11,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rampart.entry.wiring import Wiring
 from rampart.errors import RampartError
-from rampart.rollout.tick import in_turn
+from rampart.rollout.tick import Rationed, in_turn
 
 logger = Logger(service="evaluate")
 PROCESS = Wiring()
@@ -27,7 +28,7 @@ _LEAST_MILLISECONDS = 12_000
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext, wiring: Wiring = PROCESS) -> dict[str, int]:
     """Evaluate each watched rollout once; a failure of one doesn't affect the others."""
-    evaluate = wiring.evaluate  # made here, not by several threads at once
+    evaluate = replace(wiring.evaluate, rollback=Rationed(wiring.evaluate.rollback))
     logger.info("tick", extra={"scheduled": event.get("time")})
 
     def look(rollout: str) -> bool:

@@ -19,12 +19,17 @@ FLAG = "claim_letters"
 STEPS = ("secret", "connect", "send the head", "send the body", "hand the body to the kernel")
 
 
+def say(what: str) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
 def main(url: str, seconds: float, halts_at: str) -> None:
     sent = 0
 
     def halt(step: str) -> None:
         if step == halts_at:
-            print(f"at {step}", flush=True)
+            say(f"at {step}")
             sys.stdin.readline()
 
     class Secret:
@@ -59,9 +64,9 @@ def main(url: str, seconds: float, halts_at: str) -> None:
     store = FlipperFlagStore(url, Secret(), timeouts=Timeouts(connect=60, read=60, total=seconds))
     try:
         store.set_percentage(FLAG, 25)
-        print("written", flush=True)
+        say("written")
     except FlagStoreError:
-        print("given up", flush=True)
+        say("given up")
     sys.stdin.read()
 
 

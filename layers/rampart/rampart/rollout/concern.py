@@ -24,6 +24,8 @@ class Concern:
     """What flags read that are down, or lowered already."""
     undone: tuple[str, ...] = ()
     """What is not done, whatever becomes of the rest."""
+    unrecorded: bool = False
+    """Whether the records cannot be read, and the flags are only those that the request names."""
 
     def plus(self, other: Concern) -> Concern:
         """Both."""

@@ -81,17 +81,19 @@ class Evaluate:
             unread = any(isinstance(each, FlagStoreError) for each in found)
             up = [each for each in found if not isinstance(each, FlagStoreError) and each.exposure > 0]
             if state.status is Status.HALTED:
-                self._call(state, Cause.EXECUTION, "the rollback is not finished")  # before anyone is told again
+                # Before anyone is told again.
+                self._call(state, Cause.EXECUTION, "the rollback is not finished", comes_again=True)
                 did.append("rollback called to finish")
                 if (again := still_undone(state, undone(found), now)) is not None:
-                    after, told = again
-                    self.store.commit(state, after, events=told)
+                    after, events = again
+                    self.store.commit(state, after, events=events)
             elif up and all(is_echo(each, state, now) for each in up):
-                self._call(state, Cause.EXECUTION, "a cache may still hold what was there before the rollback")
+                told = "a cache may still hold what was there before the rollback"
+                self._call(state, Cause.EXECUTION, told, comes_again=True)
                 did.append("flag may be an echo: rollback called")
             elif up:
                 raised = raised_again(max(each.exposure for each in up))
-                self._call(state, Cause.DRIFT, raised, epoch=state.epoch)
+                self._call(state, Cause.DRIFT, raised, epoch=state.epoch, comes_again=True)
                 did.append("flag is up: rollback called")
         elif state.status is Status.COMPLETED:
             state, seen = self._see_completed(state, now)
@@ -139,7 +141,7 @@ class Evaluate:
             self._call(state, Cause.EVIDENCE, "; ".join(messages.get(name, f"{name} fails") for name in failing))
             return EvaluateResult(state.rollout, ("failed: rollback called",), verdict)
         if cause is not None:
-            self._call(state, cause, f"{drift}")
+            self._call(state, cause, f"{drift}", comes_again=cause is Cause.RESTORE)
             return EvaluateResult(state.rollout, (f"drift: {cause.value} called",), verdict)
         return EvaluateResult(state.rollout, self._answer(state, now), verdict)
 
@@ -239,7 +241,10 @@ class Evaluate:
         self._call(state, Cause.EXECUTION, "the rollout's execution does not run any more")
         return ("execution is dead: rollback called",)
 
-    def _call(self, state: RolloutState, cause: Cause, reason: str, *, epoch: int | None = None) -> None:
+    def _call(
+        self, state: RolloutState, cause: Cause, reason: str, *, epoch: int | None = None, comes_again: bool = False
+    ) -> None:
+        """Call `rollback`; a call that comes again at each tick is a repetition, and the queue needn't keep it too."""
         self.rollback.call(
             RollbackRequest(
                 cause=cause,
@@ -249,6 +254,7 @@ class Evaluate:
                 execution=state.execution,
                 epoch=epoch,
                 asked_at=self.clock.now(),
+                queued=comes_again,
             )
         )
 

@@ -55,6 +55,7 @@ _LEVELS = {
     EventKind.REFUSED: Level.ACT,
     EventKind.ASKED: Level.ACT,
     EventKind.ROLLED_BACK: Level.ACT,
+    EventKind.UNRECORDED: Level.ACT,
     EventKind.TAKEN_DOWN_AGAIN: Level.ACT,
     EventKind.DRIFTED: Level.ACT,
     EventKind.HELD: Level.ACT,
@@ -92,6 +93,8 @@ def _subject(event: Event, state: RolloutState | None, found: Situation | None) 
             return f"{'NOT RESUMED' if event.message.startswith('resume') else 'NOT STARTED'}: {title}"
         case EventKind.ROLLED_BACK:
             return f"ROLLED BACK {was} → 0%: {title}" if was and was != "0%" else f"ROLLED BACK to 0%: {title}"
+        case EventKind.UNRECORDED:
+            return f"LOWERED WITHOUT A RECORD, held by no rollout: {event.details.get('flags', '')}"
         case EventKind.ROLLING_BACK:
             return f"ROLLING BACK from {was}, not verified at 0% yet: {title}"
         case EventKind.RESUMED:
