@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Protocol, cast
@@ -14,6 +15,10 @@ import pytest
 from rampart.adapters import dynamodb
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import StoreError
+from rampart.rollout.flag import FlagReading
+from rampart.rollout.request import Cause
+from rampart.rollout.rollback import RollbackOutcome
+from tests.unit.rollout.world import FLAG, World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -125,3 +130,18 @@ def test_a_look_at_the_claims_ends_in_time_whatever_the_client_does() -> None:
     with pytest.raises(StoreError, match="did not say who holds letters_web"):
         store.claims(["letters_web"])
     client.freed.set()
+
+
+@pytest.mark.parametrize(("connecting", "answering"), [(0.4, 0.0), (0.0, 0.4)], ids=["cold", "warm"])
+@pytest.mark.parametrize("queued", [False, True])
+def test_an_alert_leaves_a_flag_alone_that_no_live_rollout_holds(
+    monkeypatch: pytest.MonkeyPatch, slow_table: SlowTable, connecting: float, answering: float, *, queued: bool
+) -> None:
+    """Its rollout was completed a week ago, and everyone has the flag."""
+    elsewhere(monkeypatch, slow_table.url)
+    slow_table.connecting, slow_table.answering = connecting, answering
+    world = World()
+    world.flags.put(FlagReading(FLAG, percent=100))
+    rollback = replace(world.rollback, claims=DynamoRolloutStore.impatient(TABLE))
+    assert rollback(world.request(Cause.ALERT, queued=queued)).outcome is RollbackOutcome.NOTHING
+    assert (world.percent, world.queue.waiting, world.store.told) == (100, [], [])
