@@ -54,6 +54,7 @@ class Parts(TypedDict, total=False):
     queue: RollbackQueue
     tokens: TokenSource
     rollback: Callable[[RollbackRequest], RollbackResult]
+    evaluate: Evaluate
     rollback_settings: RollbackSettings
 
 
