@@ -30,10 +30,10 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext, wiring: Wiring
     Not so where no one waits for the answer and the request comes again anyway: Lambda's own retries, and the dead
     letters after them, would only multiply what an outage asks for.
     """
-    do = partial(_do, wiring.rollback, context.function_name)
+    do = partial(_do, wiring, context.function_name)
     match trigger_of(event):
         case Trigger.ALERT:
-            return _alert(event, do, wiring)
+            return _alert(event, do, wiring, context.function_name)
         case Trigger.QUEUE:
             return _queue(event, do, wiring)
         case Trigger.EXECUTION:
@@ -51,27 +51,30 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext, wiring: Wiring
         raise
 
 
-def _do(rollback: Do, function: str, request: RollbackRequest) -> RollbackResult:
+def _do(wiring: Wiring, function: str, request: RollbackRequest) -> RollbackResult:
     logger.info("asked", extra={"request": request.model_dump(mode="json")})
     try:
-        result = rollback(request)
+        result = wiring.rollback(request)
     except RollbackUndoneError as error:
         _count("RollbacksUndone", function)
         if isinstance(error, UnrecordedError):
             _count("ClaimsUnread", function)
         logger.warning("not done yet", extra={"rollout": request.rollout, "flags": request.flags, "why": str(error)})
         raise
+    if result.outcome is RollbackOutcome.ROLLED_BACK and not request.queued:
+        took = (wiring.clock.now() - request.asked_at).total_seconds()
+        _count("RollbackSeconds", function, took, MetricUnit.Seconds)
     logger.info("done", extra=result.to_wire())
     return result
 
 
-def _count(name: str, function: str) -> None:
-    with single_metric(name=name, unit=MetricUnit.Count, value=1, namespace="Rampart") as metric:
+def _count(name: str, function: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> None:
+    with single_metric(name=name, unit=unit, value=value, namespace="Rampart") as metric:
         metric.add_dimension(name="service", value="rollback")
         metric.add_dimension(name="function_name", value=function)  # tells stacks apart
 
 
-def _alert(event: Mapping[str, Any], do: Do, wiring: Wiring) -> dict[str, Any]:
+def _alert(event: Mapping[str, Any], do: Do, wiring: Wiring, function: str) -> dict[str, Any]:
     endpoint = AlertEndpoint(
         tokens=wiring.tokens,
         rollback=do,
@@ -79,8 +82,11 @@ def _alert(event: Mapping[str, Any], do: Do, wiring: Wiring) -> dict[str, Any]:
         max_age_seconds=wiring.rollback_settings.alert_max_age_seconds,
         holders=wiring.store.claims,  # the patient store: no flag waits while a test notification is answered
         tell=logger.warning,
+        refused=partial(_count, "AlertsRefused", function),
     )
     answer = endpoint(event)
+    if answer["statusCode"] >= 500:
+        _count("AlertsUndone", function)
     logger.info("alert answered", extra={"status": answer["statusCode"], "answer": answer["body"]})
     return answer
 

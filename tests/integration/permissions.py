@@ -76,6 +76,8 @@ class Template:
                 return value
             case {"Ref": str(name)}:
                 return self._ref(name)
+            case {"Fn::Split": [str(between), whole]}:
+                return between.join(self.resolve(whole).split(between))
             case {"Fn::GetAtt": [str(name), "Arn"]}:
                 return self.arn(name)
             case {"Fn::If": [str(name), then, otherwise]}:
@@ -105,6 +107,8 @@ class Template:
             return _PSEUDO[name]
         if name in self._parameters:
             return self._parameters[name]
+        if name.endswith(".Alias"):  # what SAM makes of a function's AutoPublishAlias
+            return f"{self.arn(name.removesuffix('.Alias'))}:{self._globals['AutoPublishAlias']}"
         kind = self.resources[name]["Type"]
         if kind == "AWS::SQS::Queue":
             return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
@@ -120,10 +124,21 @@ class Template:
         return [
             Permission(action, self.resolve(resource))
             for document in documents
-            for statement in document["Statement"]
+            for statement in self._stated(document["Statement"])
             for action in _as_list(statement["Action"])
             for resource in _as_list(statement["Resource"])
         ]
+
+    def _stated(self, statements: list[Any]) -> Iterator[Any]:
+        """The statements that there are with these parameters."""
+        for statement in statements:
+            if "Fn::If" not in statement:
+                yield statement
+                continue
+            condition, then, otherwise = statement["Fn::If"]
+            chosen = then if self._holds(self._conditions[condition]) else otherwise
+            if chosen != {"Ref": "AWS::NoValue"}:
+                yield chosen
 
     def environment(self, function: str) -> dict[str, str]:
         """A function's environment variables."""

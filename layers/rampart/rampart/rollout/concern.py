@@ -24,6 +24,8 @@ class Concern:
     """What flags read that are down, or lowered already."""
     undone: tuple[str, ...] = ()
     """What is not done, whatever becomes of the rest."""
+    known: tuple[RolloutState, ...] = ()
+    """The records of the rollouts, where they were read already."""
     unrecorded: bool = False
     """Whether the records cannot be read, and the flags are only those that the request names."""
 
@@ -35,6 +37,7 @@ class Concern:
             {**self.told, **other.told},
             self.readings + other.readings,
             self.undone + other.undone,
+            self.known + other.known,
         )
 
 
@@ -69,7 +72,7 @@ def concern_of(request: RollbackRequest, state: RolloutState | None, now: dateti
         return Unconcerned.NOT_BELIEVED
     is_urgent = request.cause in FLAG_FIRST and not request.queued
     if is_urgent or state.status is not Status.ROLLED_BACK or request.cause is Cause.ABANDON:
-        return Concern(state.plan.flags, (state.rollout,))
+        return Concern(state.plan.flags, (state.rollout,), known=(state,))
     return None
 
 
@@ -85,7 +88,7 @@ def concern_of_raised(request: RollbackRequest, state: RolloutState, readings: S
         execution=state.execution,
         epoch=state.epoch,
     )
-    return Concern(state.plan.flags, (state.rollout,), {state.rollout: drift})
+    return Concern(state.plan.flags, (state.rollout,), {state.rollout: drift}, known=(state,))
 
 
 def is_past(request: RollbackRequest, state: RolloutState, now: datetime) -> bool:

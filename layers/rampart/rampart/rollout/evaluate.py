@@ -43,6 +43,9 @@ class EvaluateResult:
     rollout: str
     did: tuple[str, ...]
     verdict: Verdict | None = None
+    latest: Latest | None = None
+    """The newest evaluation of a live rollout, of this look or an earlier one."""
+    is_live: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,10 @@ class Evaluate:
         if state is None:
             return EvaluateResult(rollout, ("gone",))
         try:
-            return self._live(state) if state.status is Status.LIVE else self._watch(state)
+            if state.status is not Status.LIVE:
+                return self._watch(state)
+            state, did, verdict = self._live(state)
+            return EvaluateResult(rollout, did, verdict, state.latest, is_live=True)
         except ConflictError:
             # Another tick or a rollback wrote first; the next tick sees it.
             return EvaluateResult(rollout, ("overtaken",))
@@ -120,10 +126,11 @@ class Evaluate:
 
     # A live rollout.
 
-    def _live(self, state: RolloutState) -> EvaluateResult:
+    def _live(self, state: RolloutState) -> tuple[RolloutState, tuple[str, ...], Verdict | None]:
+        """The record as this look leaves it, what it did, and the verdict where it judged."""
         now = self.clock.now()
         if state.standing is None:
-            return EvaluateResult(state.rollout, self._check_execution(state))
+            return state, self._check_execution(state), None
         sight = sight_of(state, self.flags, now)
         drift = sight.drift
         told = [] if _is_told(drift, state) else [_drifted(state, drift, now)]
@@ -139,11 +146,11 @@ class Evaluate:
         if failing := _fails_hard(state):  # at each tick, for the call may have been lost
             messages = state.latest.messages if state.latest else {}
             self._call(state, Cause.EVIDENCE, "; ".join(messages.get(name, f"{name} fails") for name in failing))
-            return EvaluateResult(state.rollout, ("failed: rollback called",), verdict)
+            return state, ("failed: rollback called",), verdict
         if cause is not None:
             self._call(state, cause, f"{drift}", comes_again=cause is Cause.RESTORE)
-            return EvaluateResult(state.rollout, (f"drift: {cause.value} called",), verdict)
-        return EvaluateResult(state.rollout, self._answer(state, now), verdict)
+            return state, (f"drift: {cause.value} called",), verdict
+        return state, self._answer(state, now), verdict
 
     def _judge(
         self, state: RolloutState, standing: Standing, sight: Sight, told: Sequence[Event], now: datetime

@@ -62,8 +62,8 @@ def put(request: RollbackRequest, queue: RollbackQueue, unrecorded: datetime | N
 
 def _states(concern: Concern, store: RolloutStore) -> Sequence[RolloutState] | None:
     """The records that a rollback concerns; None where they cannot be read."""
-    if concern.unrecorded:
-        return None
+    if concern.unrecorded or concern.known:
+        return concern.known or None
     try:
         found = [store.state(rollout) for rollout in concern.rollouts]
     except StoreError:

@@ -200,9 +200,9 @@ class Rollback:
             up = [reading for reading in readings if not reading.is_down]
             if all(is_echo(reading, state, self.clock.now()) for reading in up):
                 lower_unseen(self.flags, [reading.flag for reading in up])
-                return Concern((), (state.rollout,), readings=readings)
+                return Concern((), (state.rollout,), readings=readings, known=(state,))
         except FlagStoreError as error:
-            return Concern((), (state.rollout,), undone=(str(error),))
+            return Concern((), (state.rollout,), undone=(str(error),), known=(state,))
         try:
             current = self.store.state(state.rollout)
         except StoreError as error:
