@@ -144,7 +144,7 @@ def _executions(machine: str) -> str:
 def _everybodys(template: Template) -> set[Permission]:
     """Looking: `status`, `history`, `report`, and how what was started ends; and `freeze`."""
     return {
-        Permission("cloudformation:DescribeStacks", template.resolve({"Ref": "AWS::StackId"})),
+        Permission("cloudformation:DescribeStacks", f"arn:aws:cloudformation:{REGION}:123456789012:stack/rampart/*"),
         Permission("dynamodb:GetItem", template.arn("Table")),
         Permission("dynamodb:Query", template.arn("Table")),
         Permission("dynamodb:Query", f"{template.arn('Table')}/index/watched"),
@@ -164,7 +164,10 @@ def _operators(template: Template) -> set[Permission]:
             Permission(f"sqs:{name}", letters)
             for name in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
         ),
-        *(Permission("lambda:InvokeFunction", template.arn(f"{name}Function")) for name in ("Rollback", "Notify")),
+        *(
+            Permission("lambda:InvokeFunction", template.resolve({"Ref": f"{name}Function.Alias"}))
+            for name in ("Rollback", "Notify")
+        ),
     }
 
 
@@ -177,7 +180,21 @@ PEOPLE = {"OperatorsPolicy": _operators, "ApproversPolicy": _approvers}
 FOR_THE_CONSOLE = {
     "states:DescribeStateMachine": "Step Functions' console shows a machine before anything is started there",
     "states:ListExecutions": "Step Functions' console lists the executions that wait",
+    "states:ListStateMachines": "Step Functions' console lists the machines first",
+    "states:DescribeStateMachineForExecution": "an execution's page draws the definition that it began with",
+    "states:StopExecution": "down is always allowed: the console's way to end an attempt and take its flags to 0%",
     "sqs:GetQueueAttributes": "the queue's console shows how many messages wait",
+    "cloudwatch:DescribeAlarms": "the runbook sends people to the alarms",
+    "cloudwatch:GetDashboard": "the stack's dashboard",
+    "cloudwatch:GetMetricData": "what the dashboard draws",
+    "sns:GetTopicAttributes": "the runbook: is anyone subscribed, and confirmed?",
+    "sns:ListSubscriptionsByTopic": "as above, with whom",
+    "logs:DescribeLogGroups": "the console lists log groups first",
+    "logs:DescribeLogStreams": "the runbook: the log of a function says why",
+    "logs:FilterLogEvents": "as above",
+    "logs:GetLogEvents": "as above",
+    "lambda:GetFunctionConfiguration": "how a function is configured, without its code",
+    "events:DescribeRule": "the runbook: is the schedule on?",
 }
 NEEDS_NO_PERMISSION = {"sts.get_caller_identity"}
 OF_OTHERS = {"cloudformation.get_template"}
