@@ -2,6 +2,7 @@
 
 An execution keeps the definition that it began with, for up to 364 days, and calls the functions of today: so the
 answers are held to every released definition too.
+"""
 
 from __future__ import annotations
 
