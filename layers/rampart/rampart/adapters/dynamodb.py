@@ -60,6 +60,8 @@ class DynamoRolloutStore:
         self._claims_within = claims_within
         self._patience = patience
         self._pause = pause
+        self._whole: dict[str, items.Whole] = {}
+        """The newest evaluation of each rollout that this process stored whole."""
 
     @classmethod
     def impatient(cls, table_name: str) -> DynamoRolloutStore:
@@ -181,8 +183,12 @@ class DynamoRolloutStore:
         writes = Writes(self._table)
         writes.update_record(before, after)
         writes.put_events(after, events)
+        dropped: tuple[str, ...] = ()
+        builds_on = False
         if evaluation is not None:
-            attributes, dropped = items.evaluation_attributes(evaluation, self._retention)
+            whole = self._whole.get(before.rollout)
+            attributes, dropped = items.evaluation_attributes(evaluation, self._retention, whole)
+            builds_on = "builds_on" in attributes
             if dropped:
                 _log.warning("%s: evidence too large to keep: %s", before.rollout, ", ".join(dropped))
             writes.put(attributes, "its evaluation is stored already")
@@ -193,6 +199,8 @@ class DynamoRolloutStore:
         if unless_frozen:
             writes.check_thawed()
         self._write(before.rollout, writes)
+        if evaluation is not None and not builds_on and not dropped:
+            self._whole[before.rollout] = items.Whole(evaluation, items.expiry(evaluation, self._retention))
 
     def note(self, event: Event) -> None:
         """Keep an event that changes no record."""
@@ -255,9 +263,15 @@ class DynamoRolloutStore:
 
     def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]:
         """Every evaluation that is kept, oldest first unless told otherwise, read page by page."""
+        base: tuple[str, items.Attributes | None] = ("", None)
         for each in self._items_of(rollout, "EVALUATION#", newest_first=newest_first):
+            if "builds_on" in each and each["builds_on"] != base[0]:
+                base = each["builds_on"], self._get(items.rollout_key(rollout, each["builds_on"]))
+            if "builds_on" in each and base[1] is None:
+                continue  # what it builds on has expired, and so has this one
             with _understanding(f"an evaluation of {rollout}"):
-                evaluation = items.evaluation_from(each)
+                evidence = items.evaluation_from(base[1]).evidence if base[1] and "builds_on" in each else None
+                evaluation = items.evaluation_from(each, evidence)
             yield evaluation
 
     def plan_document(self, rollout: str, plan_hash: str) -> str | None:
