@@ -15,13 +15,13 @@ from typing import Any
 import requests
 
 from deploy.account import outputs_of, session_of, stack_of
-from deploy.section import NotReadyError, Section, read_section
+from deploy.section import Environment, NotReadyError, read_section
 
 ROOT = Path(__file__).parents[1]
 SAM = ROOT / ".venv-aws" / "bin" / "sam"
 
 
-def sam_arguments(section: Section, *, review: bool, yes: bool, now: float) -> list[str]:
+def sam_arguments(section: Environment, *, review: bool, yes: bool, now: float) -> list[str]:
     """What `sam deploy` is told; everything but the section's own keys, since overrides replace those of the file."""
     release = f"{int(now):x}"  # SAM publishes a version for each new name, of code and layers together
     overrides = [f'{name}="{value}"' for name, value in {**section.parameters, "Release": release}.items()]
@@ -33,7 +33,7 @@ def sam_arguments(section: Section, *, review: bool, yes: bool, now: float) -> l
     return [*arguments, "--parameter-overrides", *overrides]
 
 
-def left_to_do(section: Section, outputs: dict[str, str], confirmed: int, smoke: str) -> Iterator[str]:
+def left_to_do(section: Environment, outputs: dict[str, str], confirmed: int, smoke: str) -> Iterator[str]:
     """What a person still has to do, most urgent first."""
     if smoke:
         yield f"FIX: {smoke}"
@@ -64,7 +64,7 @@ def smoke_of(url: str) -> str:
     )
 
 
-def after(section: Section, session: Any) -> int:  # noqa: ANN401  boto3 makes its classes at run time
+def after(section: Environment, session: Any) -> int:  # noqa: ANN401  boto3 makes its classes at run time
     """Protect the stack from deletion, ask it, and say what is left; the exit code."""
     stack = stack_of(section.stack, session)
     if stack is None:

@@ -7,11 +7,11 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy.section import NotReadyError, Section
+from deploy.section import Environment, NotReadyError
 from rampart.rollout.state import SCHEMA_VERSION
 
 
-def session_of(section: Section) -> boto3.Session:
+def session_of(section: Environment) -> boto3.Session:
     """A session in the section's account and region; raises NotReadyError where the credentials are for another."""
     session = boto3.Session(region_name=section.region)
     try:

@@ -18,7 +18,7 @@ class NotReadyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class Environment:
     """One environment: where it is, and the parameters of its stack."""
 
     environment: str
@@ -31,7 +31,7 @@ class Section:
     role: str = ""
 
 
-def read_section(environment: str, path: Path = CONFIGURATION) -> Section:
+def read_section(environment: str, path: Path = CONFIGURATION) -> Environment:
     """Read an environment's section; raises NotReadyError, which names everything that is missing at once."""
     document = tomllib.loads(path.read_text(encoding="utf-8"))
     if environment not in document:
@@ -54,7 +54,7 @@ def read_section(environment: str, path: Path = CONFIGURATION) -> Section:
         raise NotReadyError(f"samconfig.toml doesn't say all that a deployment needs. Write:\n  {lines}")
     if parameters["Architecture"] not in ARCHITECTURES:
         raise NotReadyError(f"Architecture is {parameters['Architecture']}; write {' or '.join(ARCHITECTURES)}")
-    return Section(
+    return Environment(
         environment=environment,
         stack=str(said.get("stack_name", "rampart")),
         account=account,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rampart.plan.model import Plan
-    from rampart.rollout.state import Evaluation
+    from rampart.rollout.evaluation import Evaluation
 
 
 REPLAY_DIFFERS = FindingKind(

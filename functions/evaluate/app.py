@@ -15,6 +15,7 @@ from rampart.entry.wiring import Wiring
 from rampart.errors import RampartError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.evaluate import EvaluateResult
+from rampart.rollout.state import Status
 from rampart.rollout.tick import Rationed, in_turn
 
 logger = Logger(service="evaluate")
@@ -30,7 +31,12 @@ _LEAST_MILLISECONDS = 12_000
 @metrics.log_metrics(raise_on_empty_metrics=False)
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext, wiring: Wiring = PROCESS) -> dict[str, int]:
-    """Evaluate each watched rollout once; a failure of one doesn't affect the others."""
+    """Evaluate each watched rollout once; a failure of one doesn't affect the others.
+
+    Once a day, {"look_after": "completed"}: look at the flags of completed rollouts until they are removed.
+    """
+    if event.get("look_after") == Status.COMPLETED:
+        return look_after_completed(context, wiring)
     evaluate = replace(wiring.evaluate, rollback=Rationed(wiring.evaluate.rollback))
     logger.info("tick", extra={"scheduled": event.get("time")})
 
@@ -69,3 +75,22 @@ def _measure(looked: Sequence[EvaluateResult], wiring: Wiring) -> None:
         metrics.add_metric(name="OldestEvaluation", unit=MetricUnit.Seconds, value=oldest.total_seconds())
     if wiring.budget.left is not None:
         metrics.add_metric(name="DatadogQueriesLeft", unit=MetricUnit.Count, value=wiring.budget.left)
+
+
+def look_after_completed(context: LambdaContext, wiring: Wiring) -> dict[str, int]:
+    """Look at the flags of each completed rollout, for as long as there is time: nothing depends on one more day."""
+    look_after = wiring.look_after
+    rollouts = in_turn(wiring.store.unwatched(Status.COMPLETED), wiring.clock.now())
+    looked = 0
+    for rollout in rollouts:
+        if context.get_remaining_time_in_millis() < _LEAST_MILLISECONDS:
+            logger.warning("no time left", extra={"rollouts": len(rollouts), "looked": looked})
+            break
+        try:
+            did = look_after(rollout)
+        except RampartError as error:
+            logger.warning("not looked after", extra={"rollout": rollout, "why": str(error)})
+            continue
+        logger.info("looked after", extra={"rollout": rollout, "did": did})
+        looked += 1
+    return {"completed": len(rollouts), "looked": looked}

@@ -330,7 +330,7 @@ def test_an_alarm_tells_when_it_is_over_and_links_to_the_runbook(template: dict[
 
 
 def test_no_alarm_is_set_off_by_a_strangers_request(template: dict[str, Any]) -> None:
-    """The stage counts every call, whoever makes it; a hundred errors in five minutes are no stranger's slip."""
+    """The stage counts every call, a stranger's too; a hundred errors in five minutes aren't one stranger's slip."""
     of_the_stage = {
         name: alarm(template, name) for name in ALARMS if alarm(template, name)["Namespace"] == "AWS/ApiGateway"
     }

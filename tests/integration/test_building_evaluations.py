@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rampart.adapters import items
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import Evaluation, RolloutState
+from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.state import RolloutState
 from rampart.words import timestamp
 from tests.table import create_table
 from tests.unit.cli.conftest import NOON, live

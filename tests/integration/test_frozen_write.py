@@ -98,7 +98,7 @@ def test_a_write_that_was_given_up_is_not_sent_when_the_process_is_thawed(
 
 
 def test_a_write_that_is_being_sent_is_not_given_up_before_it_is_sent(flipper: FlipperStandIn, start: Start) -> None:
-    """No clock can be asked between its last look and the kernel: so whoever waits goes on waiting for that."""
+    """No clock can be asked between its last look and the kernel: so the one who waits goes on waiting for that."""
     process = start(STEPS[-1])
     assert said(process) == f"at {STEPS[-1]}"
     time.sleep(2 * SECONDS)

@@ -88,7 +88,7 @@ def test_with_a_key_of_their_own_functions_may_decrypt_their_secrets() -> None:
 
 
 def test_the_endpoint_has_one_stage(translated: dict[str, Any]) -> None:
-    """SAM makes one more, named Stage, which nothing throttles, unless it is told of OpenAPI 3."""
+    """SAM makes one more, named Stage, which nothing throttles, unless it knows that this is OpenAPI 3."""
     of_stages = [each for each in translated.values() if each["Type"].startswith("AWS::ApiGateway::")]
     named = {each["Properties"].get("StageName") for each in of_stages if "StageName" in each["Properties"]}
     assert named == {"live"}

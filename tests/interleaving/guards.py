@@ -75,7 +75,7 @@ def _raised_unread(self: Any, state: RolloutState, intent: Intent) -> Any:
 def _climbed_unseen(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) -> None:
     for flag in state.plan.flags:
         flags.set_percentage(flag, intent.percent)
-        climb_module._confirm(flags.read(flag), intent.percent)
+        climb_module._confirm(flags.read(flag), intent, is_end=False)
 
 
 def _halted_and_left(self: Advance, state: RolloutState | None, attempt: int, *_: object, **__: object) -> Any:
@@ -260,6 +260,12 @@ GUARDS = (
         [(advance_module, "climb", _climbed_unseen)],
         "someone lowers the flag before an approval is acted on",
         "an advance raised it",
+    ),
+    Guard(
+        "the record holds whom an advance may have let in by name",
+        [(RolloutState, "openings", property(lambda state: state.opened))],
+        "an alert meets an opening for staff",
+        '"rolled back" was said',
     ),
     Guard(
         "a waiver covers what was seen",

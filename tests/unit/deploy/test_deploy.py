@@ -10,7 +10,7 @@ import pytest
 from deploy.__main__ import left_to_do, sam_arguments
 from deploy.account import refuse_downgrade, session_of
 from deploy.adopt import template_of_table
-from deploy.section import CONFIGURATION, NotReadyError, Section, read_section
+from deploy.section import CONFIGURATION, Environment, NotReadyError, read_section
 from rampart.rollout.state import SCHEMA_VERSION
 
 WHOLE = """
@@ -32,11 +32,11 @@ def configuration(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def section(configuration: Path) -> Section:
+def section(configuration: Path) -> Environment:
     return read_section("default", configuration)
 
 
-def test_a_whole_section_says_where_and_for_which_processor(section: Section) -> None:
+def test_a_whole_section_says_where_and_for_which_processor(section: Environment) -> None:
     assert (section.account, section.region, section.stack) == ("123456789012", "us-gov-west-1", "rampart")
     assert section.parameters["Architecture"] == "x86_64"
 
@@ -81,7 +81,7 @@ class Session:
         return {"Account": "999999999999"}
 
 
-def test_credentials_of_another_account_are_refused(section: Section, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_of_another_account_are_refused(section: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deploy.account.boto3.Session", lambda **_: Session())
     with pytest.raises(NotReadyError, match="for account 999999999999, and default is in 123456789012"):
         session_of(section)
@@ -97,7 +97,7 @@ def test_an_older_rampart_is_not_deployed_over_a_newer_one() -> None:
         refuse_downgrade(stack)
 
 
-def test_each_deployment_has_a_name_of_its_own_within_sams_first_ten_characters(section: Section) -> None:
+def test_each_deployment_has_a_name_of_its_own_within_sams_first_ten_characters(section: Environment) -> None:
     names = set()
     for now in (1_795_000_000, 1_795_000_001):
         [release] = [each for each in sam_arguments(section, review=False, yes=True, now=now) if "Release=" in each]
@@ -108,7 +108,7 @@ def test_each_deployment_has_a_name_of_its_own_within_sams_first_ten_characters(
     assert len(names) == 2
 
 
-def test_a_pipeline_is_asked_nothing_and_a_review_changes_nothing(section: Section) -> None:
+def test_a_pipeline_is_asked_nothing_and_a_review_changes_nothing(section: Environment) -> None:
     by_hand = sam_arguments(section, review=False, yes=False, now=0)
     assert "--no-confirm-changeset" not in by_hand
     assert "--no-confirm-changeset" in sam_arguments(section, review=False, yes=True, now=0)
@@ -119,7 +119,7 @@ def test_a_pipeline_is_asked_nothing_and_a_review_changes_nothing(section: Secti
     assert by_hand[by_hand.index("--region") + 1] == "us-gov-west-1"
 
 
-def test_what_is_left_to_do_begins_with_that_nobody_is_told(section: Section) -> None:
+def test_what_is_left_to_do_begins_with_that_nobody_is_told(section: Environment) -> None:
     told = list(left_to_do(section, {"TopicArn": "arn:topic"}, 0, ""))
     assert told[0].startswith("CONFIRM A SUBSCRIBER: no one is told anything. Open the mail to t@example.gov")
     assert any("rampart datadog sync" in line for line in told)

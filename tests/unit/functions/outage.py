@@ -200,7 +200,7 @@ class Day:
             self.seen["failed ticks"] += 1
 
     def rollback(self, event: Mapping[str, Any]) -> Any:
-        """Call the function once; whoever calls waits for what it gives."""
+        """Call the function once; the caller waits for what it gives."""
         self.seen["calls"] += 1
         self._running += 1
         self.seen["most at once"] = max(self.seen["most at once"], self._running)

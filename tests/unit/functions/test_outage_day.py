@@ -87,7 +87,7 @@ def test_what_a_rollback_records_in_is_down_for_a_day_while_monitors_go_on_alert
 
 
 def test_datadog_is_down_for_a_day() -> None:
-    """Nothing can be judged: that holds, and calls nobody."""
+    """Nothing can be judged: that holds, and calls no one."""
     day = Day()
     nothing = Unavailable(AbsenceReason.UNREACHABLE, "no answer")
     day.world.metrics.script = dict.fromkeys(day.world.metrics.script, nothing)

@@ -92,7 +92,7 @@ def test_what_is_lowered_without_a_record_is_counted_for_an_alarm_of_its_own(
     assert counted(capsys) == ["RollbacksUndone", "ClaimsUnread"]
 
 
-# Who calls again: Lambda's own retries and the dead letters after them are for what nobody repeats.
+# Who calls again: Lambda's own retries and the dead letters after them are for what no one repeats.
 
 PERSON = json.loads((EVENTS / "rollback-person.json").read_text())
 EVIDENCE = json.loads((EVENTS / "rollback-evidence.json").read_text())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rampart.evidence.monitor import MonitorReading, judge_monitor
-from rampart.rollout.state import Evaluation
+from rampart.rollout.evaluation import Evaluation
 from rampart_cli.replay import replay
 
 from .conftest import Story

@@ -215,7 +215,7 @@ def test_a_failing_stage_of_a_frozen_stack_is_rolled_back(world: World) -> None:
 
 
 def test_the_calls_between_an_alert_and_the_flag_are_those_of_before(world: World) -> None:
-    """Nothing that stops an advance may delay a rollback: the claims and the flag, with record and queue beside it."""
+    """Nothing that stops an advance may delay a rollback: claims and flag; record and queue at the same time."""
     world.climb(1)
     world.open_gate()
     freeze(world)

@@ -36,10 +36,10 @@ def within(seconds: float, call: Callable[[], _Result]) -> _Result:
 
 
 class Permit:
-    """Whether a call may still send: until its deadline, and until whoever waits for it has given it up.
+    """Whether a call may still send: until its deadline, and until the one who waits for it has given it up.
 
     Lambda freezes a process whose handler has returned, with its threads, and thaws it at the next call, perhaps hours
-    later. So whoever gives a call up takes its permit back first, and nothing is sent from then on.
+    later. So the one who gives a call up takes its permit back first, and nothing is sent from then on.
     """
 
     def __init__(self, seconds: float) -> None:

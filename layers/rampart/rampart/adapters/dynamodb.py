@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
 
+    from rampart.rollout.evaluation import Evaluation
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
-    from rampart.rollout.state import Evaluation, Event, RolloutState, Status
+    from rampart.rollout.state import Event, RolloutState, Status
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class DynamoRolloutStore:
     def impatient(cls, table_name: str) -> DynamoRolloutStore:
         """A store whose look at the claims is for the alert's path: 200 ms, and 2 s more before the table is down.
 
-        The connection is open already: making one costs as much as the look, and a slow one is no outage.
+        The connection is open already: making one costs as much as the look, and a slow one isn't an outage.
         """
         import boto3  # late: tests and the command line bring their own client
         from botocore.config import Config

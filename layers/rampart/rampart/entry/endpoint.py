@@ -55,7 +55,7 @@ class AlertEndpoint:
     tell: Callable[[str], object] = lambda _: None
     """Where the reason of a 503 goes: into the log, since no one outside needs to know our parts."""
     refused: Callable[[], object] = lambda: None
-    """Told of an alert that is refused for good; a stranger's call isn't one."""
+    """Called for an alert that is refused for good; a stranger's call isn't one."""
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Authenticate, understand, roll back; never raises for anything that someone outside can send."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from rampart.rollout.audience import Opening, raised_again
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest, raised_again
+from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest
 from rampart.rollout.state import CLOCK_SKEW, CLOSED, Claim, RolloutState, Status
 
 
@@ -24,6 +25,8 @@ class Concern:
     """What flags read that are down, or lowered already."""
     undone: tuple[str, ...] = ()
     """What is not done, whatever becomes of the rest."""
+    openings: tuple[Opening, ...] = ()
+    """Whom the rollouts let in by name, as far as their records are read already."""
     known: tuple[RolloutState, ...] = ()
     """The records of the rollouts, where they were read already."""
     unrecorded: bool = False
@@ -37,6 +40,7 @@ class Concern:
             {**self.told, **other.told},
             self.readings + other.readings,
             self.undone + other.undone,
+            self.openings + other.openings,
             self.known + other.known,
         )
 
@@ -72,7 +76,7 @@ def concern_of(request: RollbackRequest, state: RolloutState | None, now: dateti
         return Unconcerned.NOT_BELIEVED
     is_urgent = request.cause in FLAG_FIRST and not request.queued
     if is_urgent or state.status is not Status.ROLLED_BACK or request.cause is Cause.ABANDON:
-        return Concern(state.plan.flags, (state.rollout,), known=(state,))
+        return Concern(state.plan.flags, (state.rollout,), openings=state.openings, known=(state,))
     return None
 
 
@@ -83,12 +87,13 @@ def concern_of_raised(request: RollbackRequest, state: RolloutState, readings: S
     """
     drift = request.changed(
         cause=Cause.DRIFT,
-        reason=raised_again(max(reading.exposure for reading in readings)),
+        reason=raised_again(readings, state.openings),
         attempt=state.attempt,
         execution=state.execution,
         epoch=state.epoch,
     )
-    return Concern(state.plan.flags, (state.rollout,), {state.rollout: drift}, known=(state,))
+    openings, known = state.openings, (state,)
+    return Concern(state.plan.flags, (state.rollout,), {state.rollout: drift}, openings=openings, known=known)
 
 
 def is_past(request: RollbackRequest, state: RolloutState, now: datetime) -> bool:

@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from rampart.model import Model
-from rampart.words import percentage
 
 
 class Cause(StrEnum):
@@ -57,8 +56,3 @@ class RollbackRequest(Model):
     """Whether this is a repetition, by the queue or a tick, that comes again until it is done."""
     unrecorded: datetime | None = None
     """When the flags that it names were lowered, where no one could read whose they are."""
-
-
-def raised_again(exposure: float) -> str:
-    """Why a rolled-back flag is taken down again, in words."""
-    return f"another writer raised a rolled-back flag: it reads {percentage(exposure)}"
