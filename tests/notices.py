@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from rampart.errors import FlagStoreError, RollbackUndoneError
+from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.cleanup import LookAfter
 from rampart.rollout.flag import FlagReading
@@ -162,6 +163,15 @@ def rolled_back(world: World) -> None:
     world.roll_back(reason=REASON)
 
 
+def unrecorded(world: World) -> None:
+    world.flags.put(FlagReading(FLAG, percent=100))
+    world.store.failure = StoreError("down")
+    with suppress(RollbackUndoneError):
+        world.roll_back(reason=REASON)
+    world.store.failure = None
+    world.redeliver()
+
+
 def taken_down_again(world: World) -> None:
     rolled_back(world)
     world.flags.put(FlagReading(FLAG, percent=60))
@@ -235,6 +245,7 @@ STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (restored, EventKind.RESTORED),
     (rolling_back, EventKind.ROLLING_BACK),
     (rolled_back, EventKind.ROLLED_BACK),
+    (unrecorded, EventKind.UNRECORDED),
     (taken_down_again, EventKind.TAKEN_DOWN_AGAIN),
     (blind, EventKind.BLIND),
     (sighted, EventKind.SIGHTED),

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rampart.absence import AbsenceReason
-from rampart.adapters.datadog_api import DatadogApi, UnansweredError, errors_in
+from rampart.adapters.datadog_api import DatadogApi, QueryBudget, UnansweredError, errors_in
 from rampart.adapters.datadog_monitors import readings_of
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.numbers import finite, shown
@@ -60,8 +60,9 @@ class DatadogMetricSource:
         patience_seconds: float = 0.0,
         split_refused: bool = False,
         pause: Callable[[float], None] = time.sleep,
+        budget: QueryBudget | None = None,
     ) -> None:
-        self._api = DatadogApi(site, secret, url=url, deadline_seconds=deadline_seconds)
+        self._api = DatadogApi(site, secret, url=url, deadline_seconds=deadline_seconds, budget=budget)
         self._patience = patience_seconds
         self._split_refused = split_refused
         self._pause = pause

@@ -46,6 +46,9 @@ class EvaluateResult:
     rollout: str
     did: tuple[str, ...]
     verdict: Verdict | None = None
+    latest: Latest | None = None
+    """The newest evaluation of a live rollout, of this look or an earlier one."""
+    is_live: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,10 @@ class Evaluate:
         if state is None:
             return EvaluateResult(rollout, ("gone",))
         try:
-            return self._live(state) if state.status is Status.LIVE else self._watch(state)
+            if state.status is not Status.LIVE:
+                return self._watch(state)
+            state, did, verdict = self._live(state)
+            return EvaluateResult(rollout, did, verdict, state.latest, is_live=True)
         except ConflictError:
             # Another tick or a rollback wrote first; the next tick sees it.
             return EvaluateResult(rollout, ("overtaken",))
@@ -84,16 +90,19 @@ class Evaluate:
             unread = any(isinstance(each, FlagStoreError) for each in found)
             up = [each for each in found if not isinstance(each, FlagStoreError) and is_up(each, state.openings)]
             if state.status is Status.HALTED:
-                self._call(state, Cause.EXECUTION, "the rollback is not finished")  # before anyone is told again
+                # Before anyone is told again.
+                self._call(state, Cause.EXECUTION, "the rollback is not finished", comes_again=True)
                 did.append("rollback called to finish")
                 if (again := still_undone(state, undone(found, state.openings), now)) is not None:
-                    after, told = again
-                    self.store.commit(state, after, events=told)
+                    after, events = again
+                    self.store.commit(state, after, events=events)
             elif up and all(is_echo(each, state, now) for each in up):
-                self._call(state, Cause.EXECUTION, "a cache may still hold what was there before the rollback")
+                told = "a cache may still hold what was there before the rollback"
+                self._call(state, Cause.EXECUTION, told, comes_again=True)
                 did.append("flag may be an echo: rollback called")
             elif up:
-                self._call(state, Cause.DRIFT, raised_again(up, state.openings), epoch=state.epoch)
+                raised = raised_again(up, state.openings)
+                self._call(state, Cause.DRIFT, raised, epoch=state.epoch, comes_again=True)
                 did.append("flag is up: rollback called")
         elif state.status is Status.COMPLETED:
             state, seen = self._see_completed(state, now)
@@ -120,10 +129,11 @@ class Evaluate:
 
     # A live rollout.
 
-    def _live(self, state: RolloutState) -> EvaluateResult:
+    def _live(self, state: RolloutState) -> tuple[RolloutState, tuple[str, ...], Verdict | None]:
+        """The record as this look leaves it, what it did, and the verdict where it judged."""
         now = self.clock.now()
         if state.standing is None:
-            return EvaluateResult(state.rollout, self._check_execution(state))
+            return state, self._check_execution(state), None
         sight = sight_of(state, self.flags, now)
         drift = sight.drift
         told = [] if _is_told(drift, state) else [_drifted(state, drift, now)]
@@ -139,11 +149,11 @@ class Evaluate:
         if failing := _fails_hard(state):  # at each tick, for the call may have been lost
             messages = state.latest.messages if state.latest else {}
             self._call(state, Cause.EVIDENCE, "; ".join(messages.get(name, f"{name} fails") for name in failing))
-            return EvaluateResult(state.rollout, ("failed: rollback called",), verdict)
+            return state, ("failed: rollback called",), verdict
         if cause is not None:
-            self._call(state, cause, f"{drift}")
-            return EvaluateResult(state.rollout, (f"drift: {cause.value} called",), verdict)
-        return EvaluateResult(state.rollout, self._answer(state, now), verdict)
+            self._call(state, cause, f"{drift}", comes_again=cause is Cause.RESTORE)
+            return state, (f"drift: {cause.value} called",), verdict
+        return state, self._answer(state, now), verdict
 
     def _judge(
         self, state: RolloutState, standing: Standing, sight: Sight, told: Sequence[Event], now: datetime
@@ -247,7 +257,10 @@ class Evaluate:
         self._call(state, Cause.EXECUTION, "the rollout's execution does not run any more")
         return ("execution is dead: rollback called",)
 
-    def _call(self, state: RolloutState, cause: Cause, reason: str, *, epoch: int | None = None) -> None:
+    def _call(
+        self, state: RolloutState, cause: Cause, reason: str, *, epoch: int | None = None, comes_again: bool = False
+    ) -> None:
+        """Call `rollback`; a call that comes again at each tick is a repetition, and the queue needn't keep it too."""
         self.rollback.call(
             RollbackRequest(
                 cause=cause,
@@ -257,6 +270,7 @@ class Evaluate:
                 execution=state.execution,
                 epoch=epoch,
                 asked_at=self.clock.now(),
+                queued=comes_again,
             )
         )
 

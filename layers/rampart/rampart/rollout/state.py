@@ -122,6 +122,8 @@ class EventKind(StrEnum):
     """A rollback was asked for and the flag is not yet confirmed at 0%."""
     ROLLED_BACK = "rolled_back"
     """The flag was read at 0%."""
+    UNRECORDED = "lowered_without_record"
+    """Flags that no rollout holds were set to 0% while the records could not be read."""
     TAKEN_DOWN_AGAIN = "taken_down_again"
     """Another writer raised a rolled-back flag; it was taken down again."""
     BLIND = "blind"
@@ -140,6 +142,10 @@ class EventKind(StrEnum):
     """A person stopped every advance of the stack."""
     THAWED = "thawed"
     """A person let rollouts advance again."""
+
+
+EVERY_ROLLOUT = "all rollouts"
+"""Stands for the rollout in events of the whole stack; no rollout can be called that."""
 
 
 class Event(Model):
