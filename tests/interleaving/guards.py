@@ -61,7 +61,7 @@ def _nothing(*_: object, **__: object) -> None:
     return None
 
 
-def _only_written(flags: FlagStore, names: Sequence[str], tries: int = 0) -> tuple[FlagReading, ...]:
+def _only_written(flags: FlagStore, names: Sequence[str], *_: object) -> tuple[FlagReading, ...]:
     for name in names:
         flags.set_percentage(name, 0)
     return tuple(FlagReading(name) for name in names)

@@ -24,7 +24,7 @@ def always(world: World) -> str:
         return "two answers were taken at one gate"
     if world.unawaited:
         return "an answer was recorded, and the rollout was over"
-    if any(event[0] in _PASSES and event[3] not in ("start", *world.answered) for event in world.log):
+    if any(event[0] is EventKind.ADVANCED and event[3] not in ("start", *world.answered) for event in world.log):
         return "it advanced without an approval"
     if lonely := _lonely(world):
         return lonely

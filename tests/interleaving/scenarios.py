@@ -172,7 +172,13 @@ WITHOUT_TICKS = (
         orders=(ALERT,),
         stood=True,
     ),
-    Scenario(name="a freeze meets an opening for staff", state=STARTING_WITH_STAFF, at="advance", orders=(FREEZE,)),
+    Scenario(
+        name="a freeze meets an opening for staff",
+        state=STARTING_WITH_STAFF,
+        at="advance",
+        orders=(FREEZE,),
+        tells=True,
+    ),
     Scenario(name="an alert meets the end that turns the flag on", state=AT_EVERYONE, at="advance", orders=(ALERT,)),
     Scenario(
         name="the end that turns the flag on loses an answer",
