@@ -14,8 +14,9 @@ from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackN
 from rampart_cli.view import evaluation_view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from rampart.rollout.state import Evaluation
     from rampart_cli.replay import Replay
     from rampart_cli.stack import Stack
 
@@ -39,13 +40,15 @@ def evaluations(
     """List what was judged of a rollout, oldest first; with --replay, judge the stored evidence again."""
     stack: Stack = ctx.obj(stack_name)
     state = stack.state(rollout)
-    found = list(islice(stack.records.evaluations(rollout, newest_first=True), last))[::-1]
+    found = _oldest_first(stack, rollout, last)
     if replay:
-        from rampart_cli.replay import replay as judge_again
+        from rampart_cli.replay import Replaying
 
-        done = [judge_again(state.plan, state.plan_hash, each) for each in found]
+        # One after the other, since thousands with their evidence are a lot to hold.
+        done = list(map(Replaying(state.plan, state.plan_hash), found))
         _show_replays(rollout, done, as_json=as_json)
         return
+    found = list(found)
     rows = [
         (
             weekday_and_second(each.at, state.plan.zone),
@@ -58,6 +61,12 @@ def evaluations(
     ]
     columns = ("when", "attempt", "at", "verdict", "in words")
     show([evaluation_view(each) for each in found], table(columns, rows), as_json=as_json)
+
+
+def _oldest_first(stack: Stack, rollout: str, last: int | None) -> Iterable[Evaluation]:
+    if last is None:
+        return stack.records.evaluations(rollout)
+    return list(islice(stack.records.evaluations(rollout, newest_first=True), last))[::-1]
 
 
 def _show_replays(rollout: str, done: Sequence[Replay], *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+
 from rampart.evidence.criteria import RateCriterion, Scope, Side
 from rampart.evidence.power import (
     Rollbacks,
@@ -60,7 +61,7 @@ def test_going_from_error_to_error_ends_where_stepping_through_every_bucket_does
 
 
 def _stepped(rule: RateRule, rate: float, requests: float, buckets: int, chance: Random) -> int | None:
-    """The bucket after which a stage fails, of the same draws: first how many are without an error, then how many it has."""
+    """The bucket after which a stage fails, of the same draws: the length of each rest, then the errors that end it."""
     walk, mean, good, at = Walk(rule), rate * requests, requests * (1 - rate), 0
     while True:
         rest = min(int(-math.log(1 - chance.random()) / mean), buckets - at)

@@ -33,11 +33,16 @@ Coefficients = tuple[tuple[float, float, float], ...]
 """For each alternative: weight, evidence for each error, and evidence against for each request (natural logarithms)."""
 
 
+HIGHER = tuple((weight, math.log(ratio), ratio - 1) for ratio, weight in ALTERNATIVES)
+LOWER = tuple((weight, math.log(1 / ratio), 1 / ratio - 1) for ratio, weight in ALTERNATIVES)
+"""Of each alternative, weight, logarithm, and by how much its odds exceed the bar's: logarithms cost most of a walk."""
+
+
 def coefficients(bar: float, *, higher: bool) -> Coefficients:
     """The grid around a bar: of higher rates, or of lower ones (the mirror image, with odds ratios 1/r).
 
     With odds ratio r, the likelihood ratio of the rate r·b/(1-b+r·b) to the bar b is r^errors / (1+(r-1)b)^requests.
     """
-    ratios = ((ratio if higher else 1 / ratio, weight) for ratio, weight in ALTERNATIVES)
     # Only the mirrored side at a bar of 100% could come near log1p(-1), and r is at most ten: 1/r - 1 >= -0.9.
-    return tuple((weight, math.log(ratio), math.log1p((ratio - 1) * bar)) for ratio, weight in ratios)
+    side = HIGHER if higher else LOWER
+    return tuple([(weight, log_ratio, math.log1p(excess * bar)) for weight, log_ratio, excess in side])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, ReportedCriterion, ValueCriterion
+from rampart.evidence.growing import Growing
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.limits import judge_count, judge_reported, judge_value
 from rampart.evidence.rate import judge_rate
@@ -21,17 +22,19 @@ def judge(
     window: Window,
     reported: float | None = None,
     share: float = 1.0,
+    earlier: Growing | None = None,
 ) -> Judgement:
     """Judge one criterion by what was measured in a window.
 
     `measured` holds `errors` and `total` for a rate, `value` for a count or a value, nothing for what people report.
     `share` is the flag's share of requests, a fraction. Everything is computed again from the window's buckets, so that
-    late data, missed looks and restarts leave no trace, and stored evidence gives the stored judgement again.
+    late data, missed looks and restarts leave no trace, and stored evidence gives the stored judgement again. `earlier`
+    spares a replay what it worked out for an earlier look.
     """
     match criterion:
         case RateCriterion():
             errors, total = measured.get("errors", _NOTHING_ANSWERED), measured.get("total", _NOTHING_ANSWERED)
-            return judge_rate(criterion, errors, total, window, share)
+            return judge_rate(criterion, errors, total, window, share, earlier)
         case CountCriterion():
             return judge_count(criterion, measured.get("value", _NOTHING_ANSWERED), window)
         case ValueCriterion():

@@ -18,17 +18,31 @@ from rampart.words import count, moment, percent, percentage, rough_percent
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import RateCriterion
+    from rampart.evidence.growing import Growing
     from rampart.evidence.window import Window
 
 
-def judge_rate(criterion: RateCriterion, errors: Measured, total: Measured, window: Window, share: float) -> Judgement:
-    """Judge errors out of requests; `share` is the flag's share of requests, a fraction."""
+def judge_rate(
+    criterion: RateCriterion,
+    errors: Measured,
+    total: Measured,
+    window: Window,
+    share: float,
+    earlier: Growing | None = None,
+) -> Judgement:
+    """Judge errors out of requests; `share` is the flag's share of requests, a fraction.
+
+    `earlier` spares the work that was done at an earlier look; without it, everything is done anew.
+    """
     if not (isinstance(errors, Series) and isinstance(total, Series)):
         return _unjudged(criterion, Verdict.ERROR, f"could not be measured: {absence(errors, total)}")
-    evidence = pair(errors, total, window)
+    evidence = pair(errors, total, window) if earlier is None else earlier.pair(errors, total, window)
     buckets = evidence.buckets
     rule = RateRule.of(criterion, window.planned_buckets)
-    ruling = decide(rule, ((bucket.errors, bucket.requests) for bucket in buckets))
+    if earlier is None:
+        ruling = decide(rule, ((bucket.errors, bucket.requests) for bucket in buckets))
+    else:
+        ruling = earlier.decide(rule, buckets)
     if ruling.walk.fired is not None and ruling.at is not None:
         since, at = buckets[ruling.since].start, buckets[ruling.at].start
         judged = _failed(criterion, ruling, since=since, at=at + window.width_at(at))
