@@ -108,7 +108,7 @@ def test_a_fail_that_late_data_took_back_is_taken_back() -> None:
     assert judge(CRITERION, measured=measured, window=window, earlier=earlier).verdict == "pass"
 
 
-def follow(first: dict[str, list[Value]], second: dict[str, Sequence[Value]], buckets: int) -> None:
+def follow(first: Mapping[str, Sequence[Value]], second: Mapping[str, Sequence[Value]], buckets: int) -> None:
     """Look at two answers, one after the other, and hold the second against a look alone."""
     earlier = Growing()
     for values, more in ((first, 0), (second, 1)):
