@@ -49,6 +49,7 @@ _COMMANDS = {
     "backtest": "backtest.backtest",
     "datadog sync": "datadog.sync",
     "datadog remove": "datadog.remove",
+    "doctor": "doctor.doctor",
     "dead-letters list": "dead_letters.list_letters",
     "dead-letters redrive": "dead_letters.redrive",
 }

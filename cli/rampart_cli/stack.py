@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
     from rampart_cli.datadog.connection import Connection
     from rampart_cli.dead_letters import DeadLetters
+    from rampart_cli.doctor.installation import Installation, Subscriber
     from rampart_cli.records import Records
 
 
@@ -32,6 +33,10 @@ class Stack:
     decision_machine: str
     dead_letters: Callable[[], DeadLetters]
     datadog: Callable[[], Connection]
+    installation: Callable[[str | None], Installation]
+    """What `rampart doctor` looks at; an address of the alert endpoint other than the stack's may be given."""
+    subscribers: Callable[[], Sequence[Subscriber]]
+    """Who is subscribed to the stack's notices; raises botocore's errors."""
     who: Callable[[], str]
     """Who calls, by AWS's account."""
     patience: Patience = field(default_factory=Patience)
@@ -104,6 +109,8 @@ def connect(name: str, session: boto3.Session | None = None) -> Stack:
         decision_machine=outputs["DecisionMachine"],
         dead_letters=lambda: _dead_letters(session, outputs),
         datadog=lambda: _datadog(session, described, outputs),
+        installation=lambda url: _installation(session, described, outputs, url),
+        subscribers=lambda: _subscribers(session, outputs),
         who=lambda: _who(session),
     )
 
@@ -162,6 +169,20 @@ def _datadog(session: boto3.Session, described: Mapping[str, Any], outputs: Mapp
     from rampart_cli.datadog.connection import connection_of
 
     return connection_of(session, described, outputs)
+
+
+def _installation(
+    session: boto3.Session, described: Mapping[str, Any], outputs: Mapping[str, str], url: str | None
+) -> Installation:
+    from rampart_cli.doctor.installation import AwsInstallation
+
+    return AwsInstallation.of(session, described, outputs, url)
+
+
+def _subscribers(session: boto3.Session, outputs: Mapping[str, str]) -> Sequence[Subscriber]:
+    from rampart_cli.doctor.installation import subscribers_of
+
+    return subscribers_of(session, outputs["TopicArn"])
 
 
 def _who(session: boto3.Session) -> str:

@@ -17,6 +17,7 @@ from botocore import xform_name
 
 from local.ministack import INTERPRETER
 from rampart.adapters import items
+from rampart_cli.doctor.installation import FUNCTIONS
 from tests.integration.permissions import NEEDS, REGION, TEMPLATE, Permission, Template
 
 ROOT = TEMPLATE.parent
@@ -152,11 +153,12 @@ def _everybodys(template: Template) -> set[Permission]:
         Permission("states:GetExecutionHistory", _executions("rollout")),
         Permission("dynamodb:PutItem", template.arn("Table")),
         Permission("dynamodb:DeleteItem", template.arn("Table")),
+        Permission("sns:ListSubscriptionsByTopic", template.resolve({"Ref": "Topic"})),
     }
 
 
 def _operators(template: Template) -> set[Permission]:
-    """`start`, and `dead-letters` with its redrive."""
+    """`start`, `dead-letters` with its redrive, and `doctor`."""
     letters = template.arn("DeadLetters")
     return {
         Permission("states:StartExecution", template.arn("RolloutMachine")),
@@ -164,7 +166,25 @@ def _operators(template: Template) -> set[Permission]:
             Permission(f"sqs:{name}", letters)
             for name in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
         ),
-        *(Permission("lambda:InvokeFunction", template.arn(f"{name}Function")) for name in ("Rollback", "Notify")),
+        *(
+            Permission("lambda:InvokeFunction", template.arn(f"{name}Function"))
+            for name in ("Rollback", "Notify", "Prepare")
+        ),
+        *_doctors(template),
+    }
+
+
+def _doctors(template: Template) -> set[Permission]:
+    """What `doctor` looks at."""
+    of_stack = f"{REGION}:123456789012"
+    return {
+        Permission("cloudformation:ListStackResources", template.resolve({"Ref": "AWS::StackId"})),
+        *(Permission("lambda:GetFunctionConfiguration", template.arn(f"{name}Function")) for name in FUNCTIONS),
+        Permission("logs:FilterLogEvents", f"arn:aws:logs:{of_stack}:log-group:/aws/lambda/rampart-evaluate"),
+        Permission("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{of_stack}:alarm:rampart-DeadLettersAlarm-1A2B"),
+        Permission("cloudwatch:GetMetricStatistics", "*"),
+        Permission("events:DescribeRule", f"arn:aws:events:{of_stack}:rule/rampart-EvaluateFunctionEveryMinute-1A2B"),
+        *(Permission("sqs:GetQueueAttributes", template.arn(name)) for name in ("DeadLetters", "RollbackQueue")),
     }
 
 
@@ -177,7 +197,6 @@ PEOPLE = {"OperatorsPolicy": _operators, "ApproversPolicy": _approvers}
 FOR_THE_CONSOLE = {
     "states:DescribeStateMachine": "Step Functions' console shows a machine before anything is started there",
     "states:ListExecutions": "Step Functions' console lists the executions that wait",
-    "sqs:GetQueueAttributes": "the queue's console shows how many messages wait",
 }
 NEEDS_NO_PERMISSION = {"sts.get_caller_identity"}
 OF_OTHERS = {"cloudformation.get_template"}

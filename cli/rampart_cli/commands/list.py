@@ -11,6 +11,7 @@ from rampart.words import length, percentage
 from rampart_cli.console import URGENCY_STYLES, show, table, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.view import situation_view
+from rampart_cli.whole_stack import about
 
 if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
@@ -30,7 +31,9 @@ def list_rollouts(
     found.sort(key=lambda each: (_FIRST[each[1].urgency], each[0].rollout))
     if not found:
         hint = "" if everything else " Finished ones: rampart list --all"
-        show([], words(f"No rollout is live or waits for a person.{hint}", "dim"), as_json=as_json)
+        show(
+            [], *about(stack, frozen), words(f"No rollout is live or waits for a person.{hint}", "dim"), as_json=as_json
+        )
         return
     show(
         [
@@ -46,6 +49,7 @@ def list_rollouts(
             }
             for state, situation in found
         ],
+        *about(stack, frozen),
         table(
             ("rollout", "at", "stage", "", "for"),
             [

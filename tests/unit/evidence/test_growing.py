@@ -99,7 +99,7 @@ def test_one_more_error_in_a_bucket_of_long_ago_is_seen(changed: int) -> None:
 
 
 def test_a_fail_that_late_data_took_back_is_taken_back() -> None:
-    errors: list[Value] = [0.0] * 20 + [30.0] * 5
+    errors: list[Value] = [*[0.0] * 20, *[30.0] * 5]
     total: list[Value] = [50.0] * 25
     earlier = Growing()
     measured, window = look({"errors": errors, "total": total}, 24)

@@ -35,6 +35,8 @@ def run(story: Story, capsys: pytest.CaptureFixture[str]) -> Run:
             decision_machine="",
             dead_letters=nothing,
             datadog=nothing,
+            installation=lambda _: nothing(),
+            subscribers=nothing,
             who=nothing,
         )
 

@@ -291,7 +291,7 @@ class _AlikeBuckets:
 
 
 _Stretch = tuple[float, float, list[float], list[float]]
-"""What errors and requests weigh, by how much each bet of the change detector grows, and what is bet anew in it.
+"""What errors and requests weigh, by how much each bet of the change detector grows, and what is newly bet in it.
 
 Bets count with the weights of their alternatives.
 """

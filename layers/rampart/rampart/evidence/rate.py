@@ -32,7 +32,7 @@ def judge_rate(
 ) -> Judgement:
     """Judge errors out of requests; `share` is the flag's share of requests, a fraction.
 
-    `earlier` spares the work that was done at an earlier look; without it, everything is done anew.
+    `earlier` spares the work that was done at an earlier look; without it, everything is done from the start.
     """
     if not (isinstance(errors, Series) and isinstance(total, Series)):
         return _unjudged(criterion, Verdict.ERROR, f"could not be measured: {absence(errors, total)}")
