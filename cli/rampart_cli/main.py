@@ -30,6 +30,8 @@ _COMMANDS = {
     "plan check": "plan_check.plan_check",
     "plan schema": "plan_check.plan_schema",
     "plan import": "plan_import.plan_import",
+    "plan new": "new.plan_new",
+    "plan suggest": "suggest.plan_suggest",
     "plan simulate": "simulate.plan_simulate",
     "start": "start.start",
     "list": "list.list_rollouts",

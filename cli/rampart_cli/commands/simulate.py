@@ -48,7 +48,7 @@ def plan_simulate(
     rates = rate_criteria(plan)
     if plot is not None and not rates:
         raise InputError("there is nothing to draw", fix=_NOTHING)
-    requests_per_hour = _traffic(plan, traffic) if rates else plan.traffic
+    requests_per_hour = expected_traffic(plan, traffic) if rates else plan.traffic
     plan = plan.changed(traffic=requests_per_hour)
     pairs = [(stage_traffic(plan, stage, requests_per_hour or 0.0), rate) for stage in plan.stages for rate in rates]
     runs = runs or _affordable_runs(len(pairs))
@@ -122,7 +122,8 @@ _COLUMNS = (
 )
 
 
-def _traffic(plan: Plan, given: str | None) -> float:
+def expected_traffic(plan: Plan, given: str | None) -> float:
+    """Requests an hour at 100%: as given, or as the plan has it; raises InputError."""
     try:
         requests_per_hour = plan.traffic if given is None else parse_traffic(given)
     except ValueError as error:

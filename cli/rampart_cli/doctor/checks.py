@@ -30,7 +30,7 @@ class Health(StrEnum):
     """Rampart works, and someone should look at this."""
     PROBLEM = "problem"
     UNKNOWN = "unknown"
-    """It couldn't be checked, which is no good news."""
+    """It couldn't be checked, which isn't good news."""
 
 
 @dataclass(frozen=True, slots=True)
