@@ -20,8 +20,10 @@ NO_ONE_IS_TOLD = "No one gets notices: the topic has no confirmed subscriber"
 SUBSCRIBE = "Subscribe an address to the stack's topic (parameter NoticeEmail), and confirm it."
 
 
-def about(stack: Stack, frozen: Freeze | None) -> Iterator[Text]:
-    """The lines about the stack as a whole; none where all is well."""
+def about(stack: Stack, frozen: Freeze | None, *, as_json: bool) -> Iterator[Text]:
+    """The lines about the stack as a whole; none where all is well, and none for machines."""
+    if as_json:
+        return
     if _no_one_is_told(stack):
         yield words(f"{NO_ONE_IS_TOLD}. {SUBSCRIBE}", "bold red")
     if frozen is not None:

@@ -20,7 +20,6 @@ _OTHER_NAMES = {
     "abort": "rollback",
     "delete": "abandon",
     "describe": "explain",
-    "history": "events",
     "import": "plan import",
     "log": "events",
     "logs": "events",

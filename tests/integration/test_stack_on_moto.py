@@ -357,18 +357,19 @@ def test_times_of_messages_are_when_they_were_sent(queue: Queue) -> None:
 
 def test_the_region_of_the_aws_command_line_counts(outputs: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3 alone would not look at AWS_REGION."""
-    asked_of: list[str | None] = []
+    asked_of: list[tuple[str | None, str | None]] = []
 
     class Recorded(SessionWith):
-        def __init__(self, *, region_name: str | None = None) -> None:
+        def __init__(self, *, profile_name: str | None, region_name: str | None) -> None:
             super().__init__({"rampart": outputs})
-            asked_of.append(region_name)
+            asked_of.append((profile_name, region_name))
 
     monkeypatch.setattr(boto3, "Session", Recorded)
     connect("rampart")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     connect("rampart")
-    assert asked_of == [None, "eu-west-1"]
+    connect("rampart", profile="staging", region="us-gov-west-1")
+    assert asked_of == [(None, None), (None, "eu-west-1"), ("staging", "us-gov-west-1")]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:4566", "http://127.0.0.1:4566x"])

@@ -16,6 +16,7 @@ from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON, WAIVED
 from rampart.words import in_words, percentage, plain, weekday_and_second
 from rampart_cli.advancing import wait_for_advance
+from rampart_cli.completion import complete_gate, complete_stage
 from rampart_cli.console import say, show, stderr, table, verdict_text, words
 from rampart_cli.decisions import Decision, decide, left_open, parse_reported, stage_index, who_decides
 from rampart_cli.failures import CommandError, InputError, RefusedError, UnreachableError
@@ -46,7 +47,12 @@ Reported = Annotated[
 ]
 GateId = Annotated[
     str | None,
-    typer.Option("--gate", metavar="ID", help="The gate you answer; if absent, the open one, after showing it."),
+    typer.Option(
+        "--gate",
+        metavar="ID",
+        help="The gate you answer; if absent, the open one, after showing it.",
+        autocompletion=complete_gate,
+    ),
 ]
 Override = Annotated[
     bool, typer.Option("--override", help="Advance although the evidence does not pass; needs --note.")
@@ -57,7 +63,13 @@ Flags = Annotated[
     typer.Option("--flag", metavar="FLAG", help="Lower this flag even while the table is down; may be repeated."),
 ]
 AtStage = Annotated[
-    str, typer.Option("--stage", metavar="STAGE", help="Where to begin: 25%, a stage's name, or its number from 0.")
+    str,
+    typer.Option(
+        "--stage",
+        metavar="STAGE",
+        help="Where to begin: 25%, a stage's name, or its number from 0.",
+        autocompletion=complete_stage,
+    ),
 ]
 
 

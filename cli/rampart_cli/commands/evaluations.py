@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rampart.words import percentage, weekday_and_second
-from rampart_cli.console import show, table, verdict_text, words
+from rampart_cli.console import show, table, verdict_text, words, working
 from rampart_cli.failures import RefusedError
 from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackName
 from rampart_cli.view import evaluation_view
@@ -45,10 +45,12 @@ def evaluations(
         from rampart_cli.replay import Replaying
 
         # One after the other, since thousands with their evidence are a lot to hold.
-        done = list(map(Replaying(state.plan, state.plan_hash), found))
+        with working("Judging the stored evidence again …", as_json=as_json):
+            done = list(map(Replaying(state.plan, state.plan_hash), found))
         _show_replays(rollout, done, as_json=as_json)
         return
-    found = list(found)
+    with working("Reading the evaluations …", as_json=as_json):
+        found = list(found)
     rows = [
         (
             weekday_and_second(each.at, state.plan.zone),

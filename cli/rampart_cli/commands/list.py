@@ -32,7 +32,10 @@ def list_rollouts(
     if not found:
         hint = "" if everything else " Finished ones: rampart list --all"
         show(
-            [], *about(stack, frozen), words(f"No rollout is live or waits for a person.{hint}", "dim"), as_json=as_json
+            [],
+            *about(stack, frozen, as_json=as_json),
+            words(f"No rollout is live or waits for a person.{hint}", "dim"),
+            as_json=as_json,
         )
         return
     show(
@@ -49,7 +52,7 @@ def list_rollouts(
             }
             for state, situation in found
         ],
-        *about(stack, frozen),
+        *about(stack, frozen, as_json=as_json),
         table(
             ("rollout", "at", "stage", "", "for"),
             [

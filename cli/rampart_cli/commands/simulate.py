@@ -18,7 +18,7 @@ from rampart.plan.check import is_baseline_beyond_bar, rate_criteria, stage_traf
 from rampart.plan.model import Plan
 from rampart.plan.quantities import parse_traffic
 from rampart.words import chance, count, plain, rough_duration, rough_percent
-from rampart_cli.console import say, show, table, words
+from rampart_cli.console import say, show, table, words, working
 from rampart_cli.failures import InputError
 from rampart_cli.findings import rendered_all
 from rampart_cli.options import AsJson, PlanFile
@@ -52,7 +52,8 @@ def plan_simulate(
     plan = plan.changed(traffic=requests_per_hour)
     pairs = [(stage_traffic(plan, stage, requests_per_hour or 0.0), rate) for stage in plan.stages for rate in rates]
     runs = runs or _affordable_runs(len(pairs))
-    outlooks = _simulate(pairs, runs, seed, as_json=as_json)
+    with working("Simulating each stage …", as_json=as_json):
+        outlooks = _simulate(pairs, runs, seed, as_json=as_json)
     false = any_of(each.false_rollback_chance for each in outlooks)
     guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in outlooks))
     told = written.placed(warnings(plan))

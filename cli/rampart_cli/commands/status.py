@@ -12,6 +12,7 @@ from rich.text import Text
 
 from rampart.rollout.situation import situation_of
 from rampart.words import percentage, status_in_words, weekday_and_second
+from rampart_cli.completion import complete_rollout
 from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.view import at_percent, status_view
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 Rollouts = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="ROLLOUT", help="Rollouts by name; if none is given, all that are live or wait for a person."
+        metavar="ROLLOUT",
+        help="Rollouts by name; if none is given, all that are live or wait for a person.",
+        autocompletion=complete_rollout,
     ),
 ]
 
@@ -47,7 +50,7 @@ def status(
     stack: Stack = ctx.obj(stack_name)
     frozen = stack.records.freeze()
     seen = _look(stack, rollouts, frozen)
-    show([each.view for each in seen], *about(stack, frozen), _render(seen), as_json=as_json)
+    show([each.view for each in seen], *about(stack, frozen, as_json=as_json), _render(seen), as_json=as_json)
 
 
 class _Seen:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rampart.adapters.secrets import AlertTokens, SecretsManagerSecrets
+from rampart_cli.answered import ANSWERED
 
 if TYPE_CHECKING:
     import boto3
@@ -119,13 +120,7 @@ class AwsInstallation:
         cls, session: boto3.Session, described: Mapping[str, Any], outputs: Mapping[str, str], url: str | None = None
     ) -> AwsInstallation:
         """The installation of a stack; asks for its resources."""
-        pages = session.client("cloudformation").get_paginator("list_stack_resources")
-        resources = {
-            each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
-            for page in pages.paginate(StackName=described["StackName"])
-            for each in page["StackResourceSummaries"]
-        }
-        return cls(session, described, resources, outputs, url)
+        return cls(session, described, resources_of(session, described), outputs, url)
 
     def status(self) -> str:
         return str(self.described["StackStatus"])
@@ -238,6 +233,29 @@ class AwsInstallation:
         )
         found = [error for page in pages for each in page["events"] if (error := _error_in(each)) is not None]
         return max(found, key=lambda error: error.at, default=None)
+
+
+def resources_of(session: boto3.Session, described: Mapping[str, Any]) -> dict[str, str]:
+    """A stack's resources: physical ids by their names in the template."""
+    pages = session.client("cloudformation").get_paginator("list_stack_resources")
+    return {
+        each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
+        for page in pages.paginate(StackName=described["StackName"])
+        for each in page["StackResourceSummaries"]
+    }
+
+
+def lines_of_log(session: boto3.Session, group: str, since: datetime) -> Iterator[tuple[datetime, str]]:
+    """The lines of a log that are alerts' answers, oldest first.
+
+    CloudWatch picks them; what picks no lines gives all of them.
+    """
+    pages = session.client("logs").get_paginator("filter_log_events")
+    for page in pages.paginate(
+        logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern=f'{{ $.message = "{ANSWERED}" }}'
+    ):
+        for each in page["events"]:
+            yield datetime.fromtimestamp(each["timestamp"] / 1000, UTC), each["message"]
 
 
 def subscribers_of(session: boto3.Session, topic: str) -> list[Subscriber]:

@@ -242,6 +242,8 @@ class Terminal:
     no_datadog: CommandError | None = None
     installation: FakeInstallation = field(default_factory=FakeInstallation)
     no_subscribers: Exception | None = None
+    logged: list[tuple[datetime, str]] = field(default_factory=list)
+    """Lines of the log of `rollback`."""
 
     def datadog(self) -> Connection:
         if self.no_datadog is not None:
@@ -269,6 +271,7 @@ class Terminal:
             datadog=self.datadog,
             installation=lambda _: self.installation,
             subscribers=self._subscribed,
+            log_lines=lambda name, since: (each for each in self.logged if each[0] >= since and name == "Rollback"),
             who=lambda: "caller-of-aws",
             patience=Patience(pause=self.time.pause, seconds=self.time.seconds),
             now=lambda: NOON,

@@ -37,6 +37,7 @@ def run(story: Story, capsys: pytest.CaptureFixture[str]) -> Run:
             datadog=nothing,
             installation=lambda _: nothing(),
             subscribers=nothing,
+            log_lines=lambda *_: nothing(),
             who=nothing,
         )
 
