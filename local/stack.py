@@ -198,7 +198,7 @@ def running_stack(
     """
     flipper_token, alert_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     with (
-        FlipperStandIn(flags=flags, token=flipper_token) as flipper,
+        FlipperStandIn(flags=flags, token=flipper_token, groups=["staff"]) as flipper,
         DatadogStandIn(
             scenario,
             flipper=flipper,

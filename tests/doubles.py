@@ -20,10 +20,12 @@ from rampart.errors import (
 )
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
+from rampart.plan.stage import Member, MemberKind
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Closure, Freeze
 from rampart.rollout.gate import Answer, Gate, OpenGate
-from rampart.rollout.state import Claim, Evaluation, Event, RolloutState, Status
+from rampart.rollout.state import Claim, Event, RolloutState, Status
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -105,6 +107,21 @@ class MemoryFlagStore:
         with self._call("flags.close_gates"):
             self._write(FlagReading(flag))
 
+    def open_to(self, flag: str, member: Member) -> None:
+        """Let someone in by name; a flag that does not exist is made."""
+        with self._call("flags.open_to"):
+            self._write(with_member(self.flags.get(flag, FlagReading(flag)), member))
+
+    def close_to(self, flag: str, member: Member) -> None:
+        """Let someone in by name no longer."""
+        with self._call("flags.close_to"):
+            self._write(without_member(self.flags.get(flag, FlagReading(flag)), member))
+
+    def turn_on(self, flag: str) -> None:
+        """Open the boolean gate, which clears every other one."""
+        with self._call("flags.turn_on"):
+            self._write(FlagReading(flag, boolean=True))
+
     def put(self, reading: FlagReading) -> None:
         """Set a flag as another writer would, behind Rampart's back."""
         self.flags[reading.flag] = reading
@@ -120,6 +137,21 @@ class MemoryFlagStore:
             if self.failure is not None:
                 raise self.failure
             yield
+
+
+def with_member(reading: FlagReading, member: Member) -> FlagReading:
+    """The flag with someone let in by name."""
+    return _with_members(reading, (*(m for m in reading.members if m != member), member))
+
+
+def without_member(reading: FlagReading, member: Member) -> FlagReading:
+    """The flag with someone let in by name no longer."""
+    return _with_members(reading, [each for each in reading.members if each != member])
+
+
+def _with_members(reading: FlagReading, members: Sequence[Member]) -> FlagReading:
+    actors = tuple(each.name for each in members if each.kind is MemberKind.ACTOR)
+    return replace(reading, actors=actors, groups=tuple(each.name for each in members if each.kind is MemberKind.GROUP))
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rampart.errors import FlagStoreError, RollbackUndoneError
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.cleanup import LookAfter
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind
@@ -180,6 +181,15 @@ def completed(world: World) -> None:
     world.advance(world.approved(complaints=0))
 
 
+def cleanup(world: World) -> None:
+    climb(world, 2)
+    world.advance(world.approved(complaints=0))
+    look_after = LookAfter(store=world.store, flags=world.flags, clock=world.clock)
+    for _ in range(32):
+        look_after(world.state.rollout)
+        world.wait(days=1)
+
+
 def abandoned(world: World) -> None:
     climb(world, 1)
     world.roll_back(Cause.ABANDON, reason="no longer needed", by="Ann")
@@ -217,6 +227,7 @@ STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (sighted, EventKind.SIGHTED),
     (resumed, EventKind.RESUMED),
     (completed, EventKind.COMPLETED),
+    (cleanup, EventKind.CLEANUP),
     (abandoned, EventKind.ABANDONED),
     (frozen, EventKind.FROZEN),
     (thawed, EventKind.THAWED),

@@ -42,9 +42,10 @@ def _gate(stack: Stack, ctx: typer.Context) -> Iterable[tuple[str, str]]:
 
 def _stages(stack: Stack, ctx: typer.Context) -> Iterable[tuple[str, str]]:
     for stage in stack.state(_rollout(ctx)).plan.stages:
-        yield f"{stage.percent:g}%", stage.name or ""
+        if stage.percent:
+            yield f"{stage.percent:g}%", stage.name or ""
         if stage.name:
-            yield stage.name, f"{stage.percent:g}%"
+            yield stage.name, stage.reach
 
 
 def _beginning_with(incomplete: str, ctx: typer.Context, ask: Callable[[Stack], Iterable[tuple[str, str]]]) -> Found:

@@ -15,7 +15,7 @@ from rampart_cli.machines import Execution, wait_for_end
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rampart.plan.model import Stage
+    from rampart.plan.stage import Stage
     from rampart_cli.stack import Stack
 
 _LONGEST_DECISION = 900.0
@@ -86,7 +86,7 @@ def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str
 
 
 def stage_index(wanted: str, stages: Sequence[Stage]) -> int:
-    """The index of the stage that `25%`, a stage's name or its number from 0 means; raises InputError."""
+    """The index of the stage that `25%`, `group staff`, a name, or a number from 0 means; raises InputError."""
     text = wanted.strip()
     names = [(stage.name or "").casefold() for stage in stages]
     if text.casefold() in filter(None, names):
@@ -94,7 +94,8 @@ def stage_index(wanted: str, stages: Sequence[Stage]) -> int:
     share = _PERCENT.match(text)
     for index, stage in enumerate(stages):
         is_number = text.isdecimal() and (text.lstrip("0") or "0") == str(index)
-        if (share and float(share[1]) == stage.percent) or is_number:
+        is_share = share is not None and float(share[1]) == stage.percent > 0
+        if is_share or is_number or text.casefold() == stage.reach.casefold():
             return index
     listed = ", ".join(f"{index}: {stage.label}" for index, stage in enumerate(stages))
     raise InputError(f"there is no stage {wanted!r}; the plan's stages are {listed}")

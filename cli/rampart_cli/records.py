@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rampart.rollout.evaluation import Evaluation
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
-    from rampart.rollout.state import Evaluation, Event, RolloutState, Status
+    from rampart.rollout.state import Event, RolloutState, Status
 
 
 class Records(Protocol):

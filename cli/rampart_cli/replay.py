@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rampart.evidence.series import Measured
     from rampart.plan.model import Plan
-    from rampart.rollout.state import Evaluation
+    from rampart.rollout.evaluation import Evaluation
 
 
 REPLAY_DIFFERS = FindingKind(

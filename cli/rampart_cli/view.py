@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from rampart.rollout.evaluation import Evaluation
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
     from rampart.rollout.situation import Situation
-    from rampart.rollout.state import Evaluation, Event, RolloutState
+    from rampart.rollout.state import Event, RolloutState
 
 LAST_EVENTS = 8
 
@@ -39,7 +40,7 @@ def status_view(
         "percent": state.percent,
         "flags": list(state.plan.flags),
         "stages": [
-            {"index": i, "label": s.label, "percent": s.percent, "hold": str(s.hold)}
+            {"index": i, "label": s.label, "percent": s.exposure, "hold": str(s.hold)}
             for i, s in enumerate(state.plan.stages)
         ],
         "stage_started": _maybe(state.standing.started if state.standing else None),

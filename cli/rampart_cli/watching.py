@@ -73,7 +73,7 @@ def screen(seen: Seen) -> RenderableType:
     commands = commands_for(state, seen.gate, found)
     return Group(
         words(head, "dim"),
-        Text.assemble(bar_of_stages(state), "  ", (percentage(state.percent), "bold")),
+        Text.assemble(bar_of_stages(state), "  ", (state.reach, "bold")),
         words(found.headline, URGENCY_STYLES[found.urgency]),
         *(words(each) for each in (found.why, found.next) if each),
         Text(),
@@ -85,7 +85,7 @@ def screen(seen: Seen) -> RenderableType:
 
 def bar_of_stages(state: RolloutState) -> Text:
     """The stages as a bar: those that are done, the one that it is at, and those to come."""
-    done = -1 if state.stage is None or state.percent == 0 else state.stage
+    done = -1 if state.stage is None or state.reach == percentage(0) else state.stage
     total = len(state.plan.stages)
     bar = "".join("■" if index <= done else "□" for index in range(total))
     return Text(f"[{bar}] stage {done + 1} of {total}")

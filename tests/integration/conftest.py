@@ -21,8 +21,9 @@ from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.gate import Answer, Gate, Question
-from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState, Status
+from rampart.rollout.state import Event, EventKind, RolloutState, Status
 from rampart.words import timestamp
 from tests.records import record
 from tests.table import create_table

@@ -19,10 +19,12 @@ from rampart.errors import (
     SecretUnavailableError,
     UnknownFlagError,
 )
+from rampart.plan.stage import Member, MemberKind
 from rampart.rollout.flag import FlagReading
 from tests.doubles import FixedSecret
 
 FLAG = "claim_letters"
+STAFF, ANA = Member(kind=MemberKind.GROUP, name="staff"), Member(kind=MemberKind.ACTOR, name="User;1")
 TOKEN = "local-token"
 SHORT = Timeouts(connect=0.5, read=0.3, total=0.6)
 
@@ -85,6 +87,38 @@ def test_closing_the_gates_leaves_nobody_in(store: FlipperFlagStore, flipper: Fl
     flipper.set_gates(FLAG, boolean=True, percentage_of_time=10, actors=["tester"])
     store.close_gates(FLAG)
     assert store.read(FLAG) == FlagReading(FLAG)
+
+
+@pytest.mark.parametrize("member", [STAFF, ANA], ids=str)
+def test_someone_is_let_in_by_name_and_no_longer(
+    store: FlipperFlagStore, flipper: FlipperStandIn, member: Member
+) -> None:
+    flipper.set_gates(FLAG, percentage_of_actors=25, actors=["tester"])
+    before = store.read(FLAG)
+    store.open_to(FLAG, member)
+    assert set(store.read(FLAG).members) == {*before.members, member}
+    store.close_to(FLAG, member)
+    assert store.read(FLAG) == before
+
+
+def test_a_group_that_the_application_does_not_know_is_named(store: FlipperFlagStore) -> None:
+    with pytest.raises(FlagStoreError, match="registers no such group; fix the group's name in the plan"):
+        store.open_to(FLAG, Member(kind=MemberKind.GROUP, name="staf"))
+
+
+def test_a_group_is_closed_that_the_application_no_longer_knows(
+    store: FlipperFlagStore, flipper: FlipperStandIn
+) -> None:
+    flipper.set_gates(FLAG, groups=["gone"])
+    store.close_to(FLAG, Member(kind=MemberKind.GROUP, name="gone"))
+    assert store.read(FLAG) == FlagReading(FLAG)
+
+
+def test_a_flag_that_is_turned_on_is_on_for_every_check(store: FlipperFlagStore, flipper: FlipperStandIn) -> None:
+    flipper.set_gates(FLAG, percentage_of_actors=100, groups=["staff"])
+    store.turn_on(FLAG)
+    assert store.read(FLAG) == FlagReading(FLAG, boolean=True)
+    assert flipper.gates(FLAG).state == "on"
 
 
 def test_an_unknown_flag_is_named_and_not_made(store: FlipperFlagStore, flipper: FlipperStandIn) -> None:

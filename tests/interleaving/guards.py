@@ -256,6 +256,12 @@ GUARDS = (
         "an advance raised it",
     ),
     Guard(
+        "the record holds whom an advance may have let in by name",
+        [(RolloutState, "openings", property(lambda state: state.opened))],
+        "an alert meets an opening for staff",
+        '"rolled back" was said',
+    ),
+    Guard(
         "a waiver covers what was seen",
         [(Shown, "covers", _always)],
         "what was not proven is overridden, and the next stage fails",

@@ -12,10 +12,10 @@ _PASSES = frozenset({EventKind.ADVANCED, EventKind.COMPLETED})
 
 def always(world: World) -> str:
     """The laws of every moment."""
-    if world.percent > world.approved:
-        return f"the flag is at {world.percent:g}%, and no one ever approved more than {world.approved:g}%"
-    if world.ceiling is not None and world.percent > world.ceiling:
-        return f"every advance was stopped at {world.ceiling:g}%, and the flag is at {world.percent:g}%"
+    if world.height > world.approved:
+        return f"the flag is at {world.height:g}%, and no one ever approved more than {world.approved:g}%"
+    if world.ceiling is not None and world.height > world.ceiling:
+        return f"every advance was stopped at {world.ceiling:g}%, and the flag is at {world.height:g}%"
     once = [event for event in world.log if event[0] in _ONCE]
     if len(once) != len(set(once)):
         return "the same thing was done and told twice"
@@ -26,7 +26,7 @@ def always(world: World) -> str:
         return "two answers were taken at one gate"
     if world.unawaited:
         return "an answer was recorded, and the rollout was over"
-    if any(event[0] is EventKind.ADVANCED and event[3] not in ("start", *world.answered) for event in world.log):
+    if any(event[0] in _PASSES and event[3] not in ("start", *world.answered) for event in world.log):
         return "it advanced without an approval"
     if world.turned_down is not None and world.percent > world.turned_down:
         return f"someone lowered the flag to {world.turned_down:g}%, and an advance raised it"
@@ -38,9 +38,23 @@ def always(world: World) -> str:
 
 def said_is_so(world: World) -> str:
     """The laws of every moment where nothing crashes: after "rolled back" no one is exposed."""
-    if world.state.status is Status.ROLLED_BACK and world.percent > 0:
-        return f'"rolled back" was said, and the flag is at {world.percent:g}%'
+    if world.state.status is Status.ROLLED_BACK and world.height > 0:
+        return f'"rolled back" was said, and the flag is at {world.height:g}%'
     return always(world)
+
+
+def _apart(world: World) -> str:
+    """Where the flag and the record differ when nothing is under way any more."""
+    state, reads = world.state, world.reading.exposure
+    if state.percent != reads and not state.drift:
+        return f"the record says {state.percent:g}%, and the flag reads {reads:g}% at the end"
+    if world.on != state.is_fully_on and not state.drift:
+        return f"the flag is {'' if world.on else 'not '}fully on at the end, and the record says otherwise"
+    if world.stood and not world.named and not world.on:
+        return "staff were let in before the rollout, and it took that away"
+    if state.status is Status.LIVE and state.opened and not world.named and not state.drift:
+        return "the record says that staff are let in, and at the end they are not"
+    return ""
 
 
 def at_the_end(world: World) -> str:
@@ -54,10 +68,10 @@ def at_the_end(world: World) -> str:
             return "the stage fails, no one waived that, and the rollout is live at the end"
         if count > world.waived:
             return f"the stage fails with {count:g}, and no one waived more than {world.waived:g}"
-    if state.percent != world.percent and not state.drift:
-        return f"the record says {state.percent:g}%, and the flag reads {world.percent:g}% at the end"
-    if state.status in DOWN and world.percent > 0:
-        return f"a rollback was asked for, and the flag is at {world.percent:g}% at the end"
+    if apart := _apart(world):
+        return apart
+    if state.status in DOWN and world.height > 0:
+        return f"a rollback was asked for, and the flag is at {world.height:g}% at the end"
     if state.status is Status.ROLLED_BACK and not any(
         event[:2] == (EventKind.ROLLED_BACK, state.attempt) for event in world.log
     ):

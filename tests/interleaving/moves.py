@@ -17,6 +17,7 @@ from tests.interleaving.world import (
     STEP,
     Execution,
     Fault,
+    FlagWrite,
     LateWrite,
     Outside,
     Run,
@@ -73,7 +74,7 @@ class Moves:
         if not world.runs:  # a message stays hidden for longer than any run that was under way when it was put
             yield from self._bring_from_queue(world)
         for write in dict.fromkeys(world.late):
-            yield Step("network", "a late write of {:g}% lands", (write.percent,)), landed(world, write)
+            yield Step("network", "a late write of {} lands", (write.what,)), landed(world, write)
         yield from self._time(world)
 
     # A run's next call.
@@ -125,14 +126,14 @@ class Moves:
             for after in self._start(orphan, run.caller, run.node.again, tries=run.tries + 1):
                 yield Step(run.caller[1], "loses the answer of {}, and calls again", (run.node.name,)), after
 
-    def _fail_write(self, world: World, run: Run, percent: float) -> Moved:
+    def _fail_write(self, world: World, run: Run, what: FlagWrite) -> Moved:
         if Fault.LATE in self.faults:
-            later = world._replace(late=tuple(sorted((*world.late, LateWrite(percent, world.now)))))
+            later = world._replace(late=tuple(sorted((*world.late, LateWrite(what, world.now)), key=str)))
             for after in self._answer(later, run, Reply(error=FlagStoreError)):
-                yield Step(run, "gives up writing {:g}%, which will land later", (percent,)), after
+                yield Step(run, "gives up writing {}, which will land later", (what,)), after
         if Fault.IGNORED in self.faults:
             for after in self._answer(world, run, Reply()):
-                yield Step(run, "writes {:g}%, which is accepted and forgotten", (percent,)), after
+                yield Step(run, "writes {}, which is accepted and forgotten", (what,)), after
 
     def _answer(self, world: World, run: Run, reply: Reply) -> Iterator[World]:
         for node in self._settled(run.node.child(reply), world):

@@ -9,13 +9,15 @@ from typing import Any
 
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
+from rampart.plan.stage import Member
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
+from rampart.rollout.state import Claim, Event, RolloutState, Status
 from tests.interleaving.tape import Tape
-from tests.interleaving.world import START
+from tests.interleaving.world import START, Switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,22 @@ class TapedFlags:
     tape: Tape
 
     def read(self, flag: str) -> FlagReading:
-        return FlagReading(flag, self.tape.ask("flag.read"))
+        return self.tape.ask("flag.read")  # type: ignore[no-any-return]  # the world's reading
 
     def set_percentage(self, flag: str, percent: float) -> None:
         self.tape.ask("flag.write", float(percent))
 
     def close_gates(self, flag: str) -> None:
-        self.tape.ask("flag.write", 0.0)
+        self.tape.ask("flag.write", Switch.CLEAR)
+
+    def open_to(self, flag: str, member: Member) -> None:
+        self.tape.ask("flag.write", Switch.OPEN)
+
+    def close_to(self, flag: str, member: Member) -> None:
+        self.tape.ask("flag.write", Switch.CLOSE)
+
+    def turn_on(self, flag: str) -> None:
+        self.tape.ask("flag.write", Switch.TURN_ON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,9 @@ class TapedStore:
 
     def watched(self) -> Sequence[str]:
         return self.tape.ask("store.watched")  # type: ignore[no-any-return]  # names
+
+    def unwatched(self, status: Status) -> Sequence[str]:
+        raise NotImplementedError("what is over is not a part of any scenario")
 
     def state(self, rollout: str) -> RolloutState | None:
         return self.tape.ask("store.state").model  # type: ignore[no-any-return]  # a kept record

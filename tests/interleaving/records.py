@@ -7,9 +7,11 @@ from typing import Any
 
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import OnDrift, OnRise, Plan
+from rampart.plan.stage import Stage
+from rampart.rollout.audience import Opening
 from rampart.rollout.gate import GateKind, OpenGate
 from rampart.rollout.state import Latest, RolloutState, Status
-from tests.interleaving.world import FLAG, ROLLOUT, START
+from tests.interleaving.world import FLAG, ROLLOUT, STAFF, START
 from tests.records import record, restood
 
 PLAN = Plan.model_validate(
@@ -65,6 +67,15 @@ LONG_AGO = restood(BAKING, latest=PASSED.changed(at=_AN_HOUR_AGO)).changed(
 """It is looked at now, and then not for an hour."""
 AT_LAST_STAGE = restood(BAKING, stage=1, percent=25.0).changed(passed_gate="a1-g0")
 STARTING = _state(stage=None, gate=None, passed_gate=None)
+_STAFF_FIRST = PLAN.changed(stages=(Stage.model_validate({"groups": [STAFF.name], "hold": "5m"}), *PLAN.stages[1:]))
+STARTING_WITH_STAFF = STARTING.changed(plan=_STAFF_FIRST)
+WITH_STAFF = restood(ASKED, percent=0.0).changed(plan=_STAFF_FIRST, opened=(Opening(flag=FLAG, member=STAFF),))
+"""It lets staff in by name, and waits at the gate after that."""
+_FULLY_ON = PLAN.changed(
+    stages=(PLAN.stages[0].changed(percent=100.0), Stage.model_validate({"fully_on": True, "hold": "5m"}))
+)
+AT_EVERYONE = restood(ASKED, percent=100.0).changed(plan=_FULLY_ON)
+"""It is at 100%, and what comes next turns its flag on for every check."""
 ROLLED_BACK = _state(
     status=Status.ROLLED_BACK,
     percent=0.0,

@@ -16,6 +16,7 @@ from tests.interleaving.laws import always, at_the_end, said_is_so
 from tests.interleaving.moves import Moves
 from tests.interleaving.records import (
     ASKED,
+    AT_EVERYONE,
     AT_LAST_STAGE,
     BAKING,
     DUE,
@@ -24,10 +25,12 @@ from tests.interleaving.records import (
     RESTORING,
     ROLLED_BACK,
     STARTING,
+    STARTING_WITH_STAFF,
     UNPROVEN,
+    WITH_STAFF,
 )
 from tests.interleaving.tape import Library
-from tests.interleaving.world import ERRORS, FLAG, START, Execution, Fault, Outside, World, in_order
+from tests.interleaving.world import ERRORS, FLAG, START, Execution, Fault, Outside, World, height_at, in_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,8 @@ class Scenario:
     """Whether EventBridge tells of executions that ended badly."""
     others: bool = False
     """Whether someone else writes the flag: then it may be anywhere, for a while."""
-
+    stood: bool = False
+    """Whether the flag lets staff in before the rollout."""
     deep: bool = False
     """Whether it is too large for every run of the tests."""
 
@@ -91,7 +95,7 @@ def beginning(scenario: Scenario, library: Library) -> World:
     is_down = state.status is Status.ROLLED_BACK
     at = "ended" if is_down else scenario.at
     execution = Execution(FIRST, state.attempt, at, gate.id if gate and not is_down else None, gates=2)
-    coming = state.plan.stages[state.next_stage] if scenario.at == "advance" else None
+    coming = state.next_stage if scenario.at == "advance" else state.next_stage - 1
     return World(
         record=library.keep(state),
         percent=state.percent,
@@ -104,7 +108,9 @@ def beginning(scenario: Scenario, library: Library) -> World:
         tells=scenario.tells,
         queue=in_order(tuple(library.keep(request) for request in scenario.queued)),
         errors=None if state.latest is not None and state.latest.verdict is Verdict.NO_DATA else 0.0,
-        approved=100.0 if scenario.others else coming.percent if coming else state.percent,
+        approved=100.0 if scenario.others else height_at(state.plan, coming) if coming >= 0 else 0.0,
+        named=scenario.stood or bool(state.opened),
+        stood=scenario.stood,
         answered=(gate.id,) if gate and gate.answer else (),
         asked=frozenset({state.attempt}) if is_down else frozenset(),
         log=((EventKind.ROLLED_BACK, state.attempt, 0, None),) if is_down else (),
@@ -137,6 +143,34 @@ WITHOUT_TICKS = (
         name="a freeze meets an advance and an alert", state=ASKED, at="advance", orders=(FREEZE, ALERT), tells=True
     ),
     Scenario(name="a freeze meets the first advance", state=STARTING, at="advance", orders=(FREEZE,), tells=True),
+    Scenario(name="an alert meets an opening for staff", state=STARTING_WITH_STAFF, at="advance", orders=(ALERT,)),
+    Scenario(
+        name="an opening for staff that an alert meets loses an answer",
+        state=STARTING_WITH_STAFF,
+        at="advance",
+        orders=(ALERT,),
+        faults=frozenset({Fault.LOST, Fault.IGNORED}),
+        where=frozenset({"flag"}),
+    ),
+    Scenario(name="an alert meets the advance after staff", state=WITH_STAFF, at="advance", orders=(ALERT,)),
+    Scenario(
+        name="an alert meets an opening for staff who were let in before",
+        state=STARTING_WITH_STAFF,
+        at="advance",
+        orders=(ALERT,),
+        stood=True,
+    ),
+    Scenario(name="a freeze meets an opening for staff", state=STARTING_WITH_STAFF, at="advance", orders=(FREEZE,)),
+    Scenario(name="an alert meets the end that turns the flag on", state=AT_EVERYONE, at="advance", orders=(ALERT,)),
+    Scenario(
+        name="the end that turns the flag on loses an answer",
+        state=AT_EVERYONE,
+        at="advance",
+        orders=(ALERT,),
+        faults=frozenset({Fault.LOST, Fault.IGNORED}),
+        where=frozenset({"flag"}),
+    ),
+    Scenario(name="a freeze meets the end that turns the flag on", state=AT_EVERYONE, orders=(FREEZE, APPROVE)),
     Scenario(name="an alert meets an approval", state=ASKED, orders=(ALERT, APPROVE), tells=True),
     Scenario(name="an alert meets two approvals", state=ASKED, orders=(ALERT, APPROVE, SECOND_APPROVE)),
     Scenario(name="an alert meets the first advance", state=STARTING, at="advance", orders=(ALERT,), tells=True),
@@ -230,6 +264,35 @@ WITH_TICKS = (
         orders=(FREEZE, ("stage fails",)),
         ticks=1,
         faults=frozenset({Fault.CRASH}),
+    ),
+    Scenario(
+        name="an opening for staff lands late, even after time went on",
+        state=STARTING_WITH_STAFF,
+        at="advance",
+        orders=(ALERT,),
+        ticks=0,
+        steps=1,
+        faults=frozenset({Fault.LATE}),
+        where=frozenset({"flag"}),
+    ),
+    Scenario(
+        name="an opening for staff or the alert that it meets crashes",
+        state=STARTING_WITH_STAFF,
+        at="advance",
+        orders=(ALERT,),
+        ticks=0,
+        faults=frozenset({Fault.CRASH}),
+        deep=True,
+    ),
+    Scenario(
+        name="the end that turns the flag on lands late, even after time went on",
+        state=AT_EVERYONE,
+        at="advance",
+        orders=(ALERT,),
+        ticks=0,
+        steps=1,
+        faults=frozenset({Fault.LATE}),
+        where=frozenset({"flag"}),
     ),
     Scenario(name="an alert meets an advance and a tick", state=ASKED, at="advance", orders=(ALERT,), ticks=1),
     Scenario(

@@ -22,6 +22,8 @@ from rampart.errors import (
 )
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
+from rampart.plan.stage import Member, MemberKind
+from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, OpenGate, Question
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.state import EventKind, RolloutState, Status
@@ -32,6 +34,8 @@ from tests.interleaving.tape import Call, Kept, Library, Node, Reply
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 STEP = 360
 """Seconds of one step of time: longer than an intent stands, shorter than the watch."""
+BY_NAME, FULLY_ON = 0.5, 101.0
+"""Heights of a flag that is open for people by name, and for every check."""
 FLAG = "letters"
 ROLLOUT = "letters"
 
@@ -87,10 +91,25 @@ class Execution(NamedTuple):
     """How many gates it opened."""
 
 
+class Switch(StrEnum):
+    """A write to the flag's other gates than the percentage of actors."""
+
+    OPEN = "open for staff"
+    CLOSE = "closed for staff"
+    CLEAR = "cleared"
+    TURN_ON = "on"
+
+
+FlagWrite = float | Switch
+"""A percentage of actors, or another gate."""
+STAFF = Member(kind=MemberKind.GROUP, name="staff")
+"""Whom a stage lets in by name."""
+
+
 class LateWrite(NamedTuple):
     """An HTTP write whose sender gave it up, and that lands all the same."""
 
-    percent: float
+    what: FlagWrite
     sent: int
 
 
@@ -99,7 +118,13 @@ class World(NamedTuple):
 
     record: Kept
     percent: float
-    """What the flag reads."""
+    """The percentage of actors that the flag reads."""
+    named: bool = False
+    """Whether it lets staff in by name."""
+    on: bool = False
+    """Whether its boolean gate is open."""
+    stood: bool = False
+    """Whether it let staff in before the rollout."""
     gate: Kept | None = None
     claimed: bool = True
     now: int = 0
@@ -130,7 +155,7 @@ class World(NamedTuple):
     log: tuple[tuple[Any, ...], ...] = ()
     """Events: kind, attempt, stage, gate."""
     approved: float = 0.0
-    """The highest percentage that anyone ever approved."""
+    """The most that anyone ever approved, as a height."""
     answered: tuple[str, ...] = ()
     """Gates whose answer was taken, once for each time."""
     unawaited: bool = False
@@ -149,16 +174,29 @@ class World(NamedTuple):
     """Attempts that began while an alert or a person's decision was under way: that counts for them too."""
 
     @property
+    def height(self) -> float:
+        """How far the flag is open by the rollout: a percentage, a half for people by name, or beyond everyone."""
+        if self.on:
+            return FULLY_ON
+        return self.percent or (BY_NAME if self.named and not self.stood else 0.0)
+
+    @property
+    def reading(self) -> FlagReading:
+        """What the flag reads."""
+        return FlagReading(FLAG, self.percent, boolean=self.on, groups=(STAFF.name,) if self.named else ())
+
+    @property
     def state(self) -> RolloutState:
         """The record."""
         found: RolloutState = self.record.model
         return found
 
     def __str__(self) -> str:
-        parts = [f"{self.now // 60} min: flag {self.percent:g}%, attempt {self.state.attempt} {self.record}"]
+        gates = f"{', staff' if self.named else ''}{', on' if self.on else ''}"
+        parts = [f"{self.now // 60} min: flag {self.percent:g}%{gates}, attempt {self.state.attempt} {self.record}"]
         parts += [f"{each.name} {each.at}" for each in self.executions]
         parts += [f"{request} queued" for request in self.queue]
-        parts += [f"{write.percent:g}% may land late" for write in self.late]
+        parts += [f"{write.what} may land late" for write in self.late]
         return ", ".join(parts)
 
 
@@ -185,7 +223,7 @@ class Outside:
         name, args = call
         match name:
             case "flag.write":
-                return world._replace(percent=args[0]), Reply()
+                return written(world, args[0]), Reply()
             case "store.commit":
                 return self._commit(world, *args)
             case "store.note":
@@ -200,7 +238,7 @@ class Outside:
 
     def _read(self, world: World, name: str) -> Any:
         return {
-            "flag.read": world.percent,
+            "flag.read": world.reading,
             "store.state": world.record,
             "store.gate": world.gate,
             "store.claims": ROLLOUT if world.claimed else "",
@@ -251,7 +289,7 @@ class Outside:
         asked = any(run.caller[0] in ("alert", "person") for run in world.runs)
         asked |= any(request_of(kept).asked_at >= state.attempt_started for kept in world.queue)  # at this very moment
         excused = world.excused | {state.attempt} if asked else world.excused
-        return world._replace(approved=max(world.approved, self.plan.stages[state.target].percent), excused=excused)
+        return world._replace(approved=max(world.approved, height_at(self.plan, state.target)), excused=excused)
 
     def is_answered(self, world: World, gate: str | None) -> bool:
         """Whether the gate that a commit names, if it does, holds an answer."""
@@ -273,12 +311,10 @@ class Outside:
         answer = Answer(decision=kind, by="ana", execution=me, at=moment(world.now))
         seen = [shown.limit for shown in gate.question.shown.values() if shown.verdict is Verdict.FAIL]
         waived = max([limit for limit in (world.waived, *seen) if limit is not None], default=None)
-        upcoming = gate.stage + 1
-        percent = self.plan.stages[upcoming].percent if upcoming < len(self.plan.stages) else world.approved
         return (
             world._replace(
                 gate=self.library.keep(gate.model_copy(update={"answer": answer})),
-                approved=max(world.approved, percent),
+                approved=max(world.approved, height_at(self.plan, gate.stage + 1)),
                 answered=(*world.answered, gate_id),
                 unawaited=world.unawaited or world.state.status is not Status.LIVE,
                 waived=waived if kind is DecisionKind.OVERRIDE else world.waived,
@@ -367,15 +403,32 @@ def order(world: World, what: tuple[Any, ...]) -> World:
 
 def frozen(world: World) -> World:
     """Someone stops every advance; one that has begun may still end."""
-    going = world.state.intent.percent if world.state.intent else 0.0
-    return world._replace(frozen=True, ceiling=max(world.percent, going))
+    intent = world.state.intent
+    going = height_at(world.state.plan, intent.stage) if intent else 0.0
+    return world._replace(frozen=True, ceiling=max(world.height, going))
+
+
+def height_at(plan: Plan, stage: int) -> float:
+    """How far a stage opens the flag, or the end of the rollout."""
+    at = plan.stages[min(stage, len(plan.stages) - 1)]
+    return FULLY_ON if at.fully_on else at.percent or BY_NAME
+
+
+def written(world: World, what: FlagWrite) -> World:
+    """The flag after a write, by Flipper's rules."""
+    match what:
+        case Switch.OPEN | Switch.CLOSE:
+            return world._replace(named=what is Switch.OPEN)
+        case Switch.CLEAR | Switch.TURN_ON:
+            return world._replace(percent=0.0, named=False, on=what is Switch.TURN_ON)
+    return world._replace(percent=what)
 
 
 def landed(world: World, write: LateWrite) -> World:
     """A late write reaches the flag after all."""
     late = list(world.late)
     late.remove(write)
-    return world._replace(percent=write.percent, late=tuple(late))
+    return written(world._replace(late=tuple(late)), write.what)
 
 
 def move(world: World, execution: Execution) -> World:

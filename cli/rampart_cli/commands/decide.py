@@ -14,7 +14,7 @@ from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON, WAIVED
-from rampart.words import in_words, percentage, plain, weekday_and_second
+from rampart.words import in_words, plain, weekday_and_second
 from rampart_cli.advancing import wait_for_advance
 from rampart_cli.completion import complete_gate, complete_stage
 from rampart_cli.console import say, show, stderr, table, verdict_text, words
@@ -256,10 +256,10 @@ def _answer(stack: Stack, said: Decision, pairs: list[str] | None, terms: _Terms
 
 
 def _went_on(state: RolloutState) -> str:
-    flags, at = ", ".join(state.plan.flags), percentage(state.percent)
+    flags = ", ".join(state.plan.flags)
     if state.status is Status.COMPLETED:
-        return f"{state.rollout} is complete: {flags} stays at {at}."
-    return f"{flags} is at {at} (verified)."
+        return f"{state.rollout} is complete: {flags} stays {state.at}."
+    return f"{flags} is {state.at} (verified)."
 
 
 def _said(kind: DecisionKind, gate: Gate | None) -> str:

@@ -16,7 +16,7 @@ from rampart_cli.view import evaluation_view
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rampart.rollout.state import Evaluation
+    from rampart.rollout.evaluation import Evaluation
     from rampart_cli.replay import Replay
     from rampart_cli.stack import Stack
 

@@ -6,25 +6,40 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rampart.rollout.remains import CLEANUP_STEPS
 from rampart.rollout.situation import Urgency, situation_of
-from rampart.words import length, percentage
+from rampart.rollout.state import Status
+from rampart.words import length, timestamp
 from rampart_cli.console import URGENCY_STYLES, show, table, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.view import situation_view
 from rampart_cli.whole_stack import about
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
+Finished = Annotated[
+    bool, typer.Option("--finished", help="Show completed rollouts whose flags wait to be removed, and how.")
+]
 All = Annotated[bool, typer.Option("--all", help="Also show completed and abandoned rollouts.")]
 
 
 def list_rollouts(
-    ctx: typer.Context, *, everything: All = False, stack_name: StackName = DEFAULT_STACK, as_json: AsJson = False
+    ctx: typer.Context,
+    *,
+    everything: All = False,
+    finished: Finished = False,
+    stack_name: StackName = DEFAULT_STACK,
+    as_json: AsJson = False,
 ) -> None:
     """List every rollout that is live or waits for a person, however long, those that need one first."""
     stack: Stack = ctx.obj(stack_name)
+    if finished:
+        _show_finished(stack, as_json=as_json)
+        return
     now, frozen = stack.now(), stack.records.freeze()
     states = [*stack.open_rollouts(), *(stack.finished_rollouts() if everything else ())]
     found = [(state, situation_of(state, stack.records.gate(state.rollout), now, frozen)) for state in states]
@@ -58,7 +73,7 @@ def list_rollouts(
             [
                 (
                     words(state.rollout, "bold"),
-                    percentage(state.percent),
+                    state.reach,
                     _stage(state),
                     words(situation.headline, URGENCY_STYLES[situation.urgency]),
                     length(now - situation.since),
@@ -68,6 +83,44 @@ def list_rollouts(
         ),
         as_json=as_json,
     )
+
+
+def _show_finished(stack: Stack, *, as_json: bool) -> None:
+    """The completed rollouts whose flags are still there, the longest first, and what to do about them."""
+    left = [state for state in stack.finished_rollouts() if state.status is Status.COMPLETED]
+    left = sorted((each for each in left if not (each.remains and each.remains.gone)), key=lambda each: each.updated)
+    now = stack.now()
+    rows = [(state, state.remains.reads if state.remains else state.reach, _since(state)) for state in left]
+    if not left:
+        show([], words("No completed rollout has a flag that waits to be removed.", "dim"), as_json=as_json)
+        return
+    show(
+        [
+            {
+                "rollout": state.rollout,
+                "owner": state.plan.owner,
+                "flags": list(state.plan.flags),
+                "reads": at,
+                "since": timestamp(since),
+                "looked": timestamp(state.remains.looked) if state.remains else None,
+                "evidence": state.evidence_in_words,
+            }
+            for state, at, since in rows
+        ],
+        table(
+            ("rollout", "owner", "flags", "at", "for"),
+            [
+                (words(s.rollout, "bold"), s.plan.owner, ", ".join(s.plan.flags), at, length(now - since))
+                for s, at, since in rows
+            ],
+        ),
+        words(CLEANUP_STEPS, "dim"),
+        as_json=as_json,
+    )
+
+
+def _since(state: RolloutState) -> datetime:
+    return state.remains.since if state.remains else state.updated
 
 
 _FIRST = {Urgency.PAGE: 0, Urgency.ACT: 1, Urgency.NONE: 2}

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rampart.plan.model import RateSpec
 from rampart.plan.queries import query_findings
-from rampart.words import counted, percentage, plain
+from rampart.words import counted, plain
 from rampart_cli.bars import bar_text
 from rampart_cli.console import show, table, words
 from rampart_cli.failures import ExitCode
@@ -72,13 +72,13 @@ def plan_check(
     problems = written.placed([*query_findings(plan), *week_problems(weeks), *_breaches(policy_file, submitted)])
     unwired = _unwired(ctx.obj(stack_name), submitted, alert_url) if online else []
     told = written.placed([*warnings(plan), *unwired])
-    criteria = _criteria(plan)
+    criteria = list(_criteria(plan))
     title = f"{plan.title} ({plan.rollout})" if plan.title else plan.rollout
     document = {
         "valid": not problems,
         "rollout": plan.rollout,
         "plan_hash": submitted.digest,
-        "stages": [{"label": s.label, "percent": s.percent, "hold": str(s.hold)} for s in plan.stages],
+        "stages": [{"label": s.label, "percent": s.exposure, "hold": str(s.hold)} for s in plan.stages],
         "criteria": criteria,
         "warnings": [each.to_wire() for each in told],
         "notes": said,
@@ -98,15 +98,13 @@ def plan_check(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _criteria(plan: Plan) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
-        for name, spec in plan.criteria.items()
-    ]
+def _criteria(plan: Plan) -> Iterator[dict[str, Any]]:
+    for name, spec in plan.criteria.items():
+        yield {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
 
 
 def _overview(plan: Plan, criteria: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
-    yield words(" → ".join(f"{percentage(s.percent)} for {s.hold}" for s in plan.stages))
+    yield words(" → ".join(f"{s.reach} for {s.hold}" for s in plan.stages))
     yield Text()
     yield table(
         ("criterion", "kind", "bar", "clump"),

@@ -50,7 +50,7 @@ def plan_simulate(
         raise InputError("there is nothing to draw", fix=_NOTHING)
     requests_per_hour = expected_traffic(plan, traffic) if rates else plan.traffic
     plan = plan.changed(traffic=requests_per_hour)
-    pairs = [(stage_traffic(plan, stage, requests_per_hour or 0.0), rate) for stage in plan.stages for rate in rates]
+    pairs = [(stage_traffic(plan, stage, requests_per_hour or 0.0), rate) for stage in plan.shares for rate in rates]
     runs = runs or _affordable_runs(len(pairs))
     with working("Simulating each stage …", as_json=as_json):
         outlooks = _simulate(pairs, runs, seed, as_json=as_json)

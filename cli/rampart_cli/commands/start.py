@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rampart.words import percentage
 from rampart_cli.console import say, show, stderr, words
 from rampart_cli.failures import InputError
 from rampart_cli.findings import rendered_all
@@ -55,7 +54,7 @@ def start(
         say(f"{asked}; waiting until the flag is at the first stage …", as_json=as_json)
         state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout)
         shown |= {"stage": state.stage, "percent": state.percent, "attempt": state.attempt}
-        told = words(f"{', '.join(plan.flags)} is at {percentage(state.percent)} (verified)", "green")
+        told = words(f"{', '.join(plan.flags)} is {state.at} (verified)", "green")
     show(shown, told, as_json=as_json)
 
 

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from rampart.rollout.situation import situation_of
-from rampart.words import percentage, status_in_words, weekday_and_second
+from rampart.words import status_in_words, weekday_and_second
 from rampart_cli.completion import complete_rollout
 from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
@@ -119,7 +119,7 @@ def _events(seen: _Seen) -> list[RenderableType]:
 
 
 def _staircase(state: RolloutState) -> Text:
-    line = Text(percentage(state.percent), style="bold")
+    line = Text(state.reach, style="bold")
     line.append("   ")
     for index, stage in enumerate(state.plan.stages):
         here, past = index == state.stage, state.stage is not None and index < state.stage

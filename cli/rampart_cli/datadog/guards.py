@@ -93,7 +93,7 @@ def _rate(spec: RateSpec, plan: Plan) -> Guard:
 
 def _window(plan: Plan, requests: float, scope: Scope) -> timedelta:
     """The shortest window that usually sees so many requests; the plan's bucket where it doesn't say its traffic."""
-    share = 1.0 if scope is Scope.EVERYONE else plan.stages[0].percent / 100
+    share = 1.0 if scope is Scope.EVERYONE else plan.shares[0].exposure / 100
     needed = timedelta(hours=requests / (plan.traffic * share)) if plan.traffic else plan.bucket
     return next((each for each in _WINDOWS if each >= max(needed, plan.bucket)), _WINDOWS[-1])
 

@@ -73,7 +73,7 @@ def draw_staircase(history: RolloutHistory, label: str) -> Picture:
                 axes.vlines(_days(at), after, before, color=COLORS["fail"], linewidth=2.4)
         _mark_acts(axes, history, size)
         axes.set_ylim(-4, 112)
-        axes.set_yticks(sorted({0.0, 100.0, *(s.percent for s in history.plan.stages if s.percent >= 10)}))
+        axes.set_yticks(sorted({0.0, 100.0, *(s.exposure for s in history.plan.stages if s.exposure >= 10)}))
         axes.yaxis.set_major_formatter(lambda value, _: percentage(value))
         return inline(figure, name=f"staircase-{size.name}", label=label)
 

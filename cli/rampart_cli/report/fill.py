@@ -86,7 +86,7 @@ def _places(reading: Reading, history: RolloutHistory) -> PlanOutline:
 
 def _stages(places: PlanOutline, history: RolloutHistory) -> list[tuple[StageOutline, int]]:
     """The page's stages that the plan has too, each with its index in the plan; they are matched by percentage."""
-    indexes = {stage.percent: index for index, stage in enumerate(history.plan.stages)}
+    indexes = {stage.exposure: index for index, stage in enumerate(history.plan.stages)}
     return [(each, indexes[each.stage.percent]) for each in places.stages if each.stage.percent in indexes]
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rampart.plan.model import Plan
-    from rampart.rollout.state import Evaluation, Event, RolloutState
+    from rampart.rollout.evaluation import Evaluation
+    from rampart.rollout.state import Event, RolloutState
     from rampart_cli.records import Records
 
 

@@ -68,7 +68,7 @@ def _content(history: RolloutHistory) -> dict[str, Any]:
 def _summary(history: RolloutHistory) -> str:
     """One sentence that says it all: the picture's text alternative, too."""
     plan = history.plan
-    flags, status, now = ", ".join(plan.flags), status_in_words(history.state.status), percentage(history.state.percent)
+    flags, status, now = ", ".join(plan.flags), status_in_words(history.state.status), history.state.reach
     steps = [percent for percent, _ in groupby(percent for _, percent in history.staircase)]
     if len(steps) < 2:
         return f"{flags} has not been moved yet: it is at {now}, and the rollout is {status}."
@@ -94,7 +94,7 @@ def _tiles(history: RolloutHistory) -> list[tuple[str, str]]:
     people = [event for event in history.acts if event.kind is EventKind.DECIDED]
     reached = {visit.stage for visit in history.visits}
     return [
-        ("of people now", percentage(history.state.percent)),
+        ("let in now", history.state.reach),
         ("stages reached", f"{len(reached)} of {len(history.plan.stages)}"),
         (plural(len(history.evaluations), "evaluation"), count(len(history.evaluations))),
         (f"{plural(len(people), 'decision')} by people", str(len(people))),

@@ -11,7 +11,8 @@ from rampart.evidence import RULE_VERSION
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 from rampart.rollout.evaluate import judge_all
-from rampart.rollout.state import Evaluation, EventKind
+from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.state import EventKind
 
 from .conftest import NOON, Terminal, event, live
 

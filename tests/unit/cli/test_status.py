@@ -11,6 +11,7 @@ import pytest
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import RateHistory
 from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.remains import Remains
 from rampart.rollout.state import EventKind, Intent, Status
 from tests.records import restood
 
@@ -115,6 +116,26 @@ def test_a_rolled_back_rollout_is_listed_until_someone_decides(terminal: Termina
     for command in ("list", "status"):
         assert [each["rollout"] for each in terminal.run_json(command)[1]] == ["letters"]
     assert [each["rollout"] for each in terminal.run_json("list", "--all")[1]] == ["letters", "old"]
+
+
+def test_completed_rollouts_are_listed_until_their_flags_are_gone(terminal: Terminal) -> None:
+    """Those that have waited longest come first; what is gone or abandoned waits for nothing."""
+    done = {"status": Status.COMPLETED, "gate": None, "watched": False}
+    seen = Remains(looked=NOON, reads="100%", since=NOON - timedelta(days=40))
+    terminal.records.states |= {
+        "new": live(rollout="new", **done),
+        "old": live(rollout="old", updated=NOON - timedelta(days=40), remains=seen, **done),
+        "gone": live(rollout="gone", remains=seen.changed(gone=True), **done),
+        "given-up": live(rollout="given-up", **done | {"status": Status.ABANDONED}),
+    }
+    listed = terminal.run_json("list", "--finished")[1]
+    assert [(each["rollout"], each["reads"]) for each in listed] == [("old", "100%"), ("new", "1%")]
+    _, out, _ = terminal.run("list", "--finished")
+    assert "Remove the flag's check from the code" in out
+
+
+def test_no_completed_rollout_is_said_so(terminal: Terminal) -> None:
+    assert "No completed rollout has a flag that waits" in terminal.run("list", "--finished")[1]
 
 
 def test_the_list_begins_with_what_needs_a_person(terminal: Terminal) -> None:

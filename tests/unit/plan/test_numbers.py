@@ -65,7 +65,10 @@ WHOLE: dict[str, Any] = {
         "value": {"kind": "value", "query": "q", "below": 2, "for": "5m"},
         "reported": {"kind": "reported", "at_most": 0},
     },
-    "stages": [{"name": "Canary", "percent": 1, "users": 50, "hold": "4d", "approval": "required"}],
+    "finish": "leave",
+    "stages": [
+        {"name": "Canary", "percent": 1, "users": 50, "hold": "4d", "approval": "required"},
+    ],
 }
 """A plan with a value at every key but those that `alpha_rollout` takes the place of."""
 LEVELS = {"alpha_fail": "1%", "alpha_pass": "1%", "detector": 100}

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from rampart.plan.model import Approval, OnAlerting, OnFail, OnFall, OnRise, Plan, RateSpec, WhenBlind
+from rampart.plan.model import OnAlerting, OnFail, OnFall, OnRise, Plan, RateSpec, WhenBlind
 from rampart.plan.problems import problems_of as found_in
+from rampart.plan.stage import Approval
 
 Make = Callable[..., dict[str, Any]]
 
@@ -93,7 +94,7 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
             "stages.1.percent",
             "1% comes after 25%",
         ),
-        ({"stages": [{"percent": 0, "hold": "1d"}]}, "stages.0.percent", "0 is not more than 0"),
+        ({"stages": [{"percent": 0, "hold": "1d"}]}, "stages.0.percent", "a stage lets someone in"),
         ({"stages": [{"percent": 101, "hold": "1d"}]}, "stages.0.percent", "101 is more than 100"),
         ({"stages": [{"percent": 0.1234, "hold": "1d"}]}, "stages.0.percent", "Flipper keeps three"),
         ({"stages": [{"percent": float("nan"), "hold": "1d"}]}, "stages.0.percent", ""),

@@ -12,8 +12,9 @@ from rampart.evidence.power import pass_chance
 from rampart.evidence.rule import RateRule
 from rampart.plan.check import rate_criteria, stage_traffic, warnings
 from rampart.plan.durations import Hold
-from rampart.plan.model import Plan, Stage
+from rampart.plan.model import Plan
 from rampart.plan.power import fault_chance
+from rampart.plan.stage import Stage
 from rampart.plan.suggest import HOLDS, SURE, suggest
 
 

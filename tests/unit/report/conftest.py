@@ -16,7 +16,8 @@ from rampart.evidence.verdict import worst
 from rampart.evidence.window import Window
 from rampart.plan.model import Plan
 from rampart.rollout.evaluate import judge_all
-from rampart.rollout.state import Evaluation, Event, EventKind, RolloutState, Status
+from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.state import Event, EventKind, RolloutState, Status
 from tests.doubles import MemoryRolloutStore
 from tests.records import record
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rampart.evidence.monitor import MonitorReading, judge_monitor
 from rampart.plan.model import Plan
-from rampart.rollout.state import Evaluation
+from rampart.rollout.evaluation import Evaluation
 from rampart_cli.replay import Replay, Replaying
 
 from .conftest import Story

@@ -20,8 +20,8 @@ from rampart.plan.check import warnings
 from rampart.plan.model import Plan
 from rampart.plan.window import judged_window, planned_window
 from rampart.rollout.evaluate import judge_all
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.request import Cause
-from rampart.rollout.state import Evaluation
 from rampart_cli.replay import Replaying
 from rampart_cli.view import evaluation_view
 from tests.unit.rollout.world import ERRORS, PLAN, START, Script, World, steady

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
 
+    from rampart.rollout.evaluation import Evaluation
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
-    from rampart.rollout.state import Evaluation, Event, RolloutState, Status
+    from rampart.rollout.state import Event, RolloutState, Status
 
 _log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from rampart.adapters.deadline import within
 from rampart.adapters.json_text import read_json
 from rampart.errors import FlagCredentialsError, FlagStoreError, SecretUnavailableError, UnknownFlagError
 from rampart.numbers import finite, shown
+from rampart.plan.stage import Member, MemberKind
 from rampart.rollout.flag import FlagReading
 from rampart.words import duration
 
@@ -29,6 +30,8 @@ _FRESH_SECONDS = 20.0
 _UNSENDABLE = "Flipper's secret cannot be sent as headers: they must be printable ASCII; fix the secret"
 _FEATURE_NOT_FOUND = 1
 """Flipper's error code for a feature that does not exist."""
+_GROUP_NOT_REGISTERED = 2
+"""Flipper's error code for a group that its host does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,24 @@ class FlipperFlagStore:
     def close_gates(self, flag: str) -> None:
         """Clear every gate of a flag, hand-picked actors and groups included, as closing the boolean gate does."""
         self._call("DELETE", f"{_path(flag)}/boolean")
+
+    def open_to(self, flag: str, member: Member) -> None:
+        """Let an actor or a registered group in; creates a flag that does not exist, so read first."""
+        self._change("POST", flag, member)
+
+    def close_to(self, flag: str, member: Member) -> None:
+        """Let an actor or a group in by name no longer; a group may have lost its registration since."""
+        self._change("DELETE", flag, member)
+
+    def turn_on(self, flag: str) -> None:
+        """Open the boolean gate, with which Flipper clears every other one."""
+        self._call("POST", f"{_path(flag)}/boolean", b"{}")
+
+    def _change(self, method: str, flag: str, member: Member) -> None:
+        is_group = member.kind is MemberKind.GROUP
+        query = "?allow_unregistered_groups=true" if is_group and method == "DELETE" else ""
+        body = {"name" if is_group else "flipper_id": member.name}
+        self._call(method, f"{_path(flag)}/{member.kind}s{query}", json.dumps(body).encode())
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> _Answer:
         try:
@@ -248,6 +269,8 @@ def _refusal(answer: _Answer, method: str, path: str) -> FlagStoreError:
         return FlagCredentialsError(f"{said}: fix the credentials in its secret")
     if answer.status == 404 and code == _FEATURE_NOT_FOUND:
         return UnknownFlagError(f"{said}: there is no such flag")
+    if answer.status == 404 and code == _GROUP_NOT_REGISTERED and "/groups" in path:
+        return FlagStoreError(f"{said}: the application registers no such group; fix the group's name in the plan")
     if answer.status == 404 or 300 <= answer.status < 400:
         return FlagStoreError(f"{said}: its API is not at this address; fix Flipper's URL, its path included")
     if answer.status >= 500 or answer.status == 429:

@@ -39,9 +39,10 @@ from rampart.model import Model
 from rampart.numbers import finite
 from rampart.plan.model import Plan
 from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.freeze import EVERY_ROLLOUT, Freeze
 from rampart.rollout.gate import Gate, Question
-from rampart.rollout.state import SCHEMA_VERSION, Claim, Evaluation, Event, RolloutState, Standing
+from rampart.rollout.state import SCHEMA_VERSION, Claim, Event, RolloutState, Standing
 from rampart.words import timestamp
 
 Attributes = dict[str, Any]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rampart.adapters.secrets import SecretsManagerSecrets
     from rampart.entry.endpoint import TokenSource
     from rampart.rollout.advance import Advance
+    from rampart.rollout.cleanup import LookAfter
     from rampart.rollout.evaluate import Evaluate
     from rampart.rollout.freeze import ChangeCalendars
     from rampart.rollout.notify import Notify
@@ -115,6 +116,13 @@ class Wiring:
             rollback=LambdaRollbackCaller(settings.rollback_function, client("lambda")),
             clock=self.clock,
         )
+
+    @cached_property
+    def look_after(self) -> LookAfter:
+        from rampart.rollout.cleanup import LookAfter
+
+        settings = EvaluateSettings.from_environment()
+        return LookAfter(store=self.store, flags=self._flags(settings), clock=self.clock)
 
     @cached_property
     def rollback(self) -> Callable[[RollbackRequest], RollbackResult]:

@@ -162,7 +162,8 @@ def _pending(criterion: RateCriterion, needed: float | None) -> str:
 
 def _of_new_path(criterion: RateCriterion, limits: tuple[float, float], share: float) -> tuple[float | None, str]:
     """What a rate over everyone tells of the new path alone: its limit, and that in words."""
-    if criterion.scope is not Scope.EVERYONE or share >= 1 or criterion.baseline is None:
+    # Of people by name no one knows which share of the requests is theirs.
+    if criterion.scope is not Scope.EVERYONE or not 0 < share < 1 or criterion.baseline is None:
         return None, ""
     limit = undiluted(limits[1] if criterion.fails_high else limits[0], baseline=criterion.baseline, share=share)
     if limit is None:

@@ -11,8 +11,9 @@ from rampart.evidence.dilution import diluted, least_share, undiluted
 from rampart.evidence.power import StageTraffic, healthy_rate, limit_without_errors, pass_chance
 from rampart.evidence.rule import RateRule
 from rampart.finding import Finding, FindingKind, Severity
-from rampart.plan.model import Plan, Stage
+from rampart.plan.model import Plan
 from rampart.plan.queries import criteria_of
+from rampart.plan.stage import Stage
 from rampart.plan.window import planned_window
 from rampart.words import chance, count, percent, percentage, short_duration
 
@@ -50,6 +51,9 @@ CANNOT_FIRE = _warning("cannot_fire", "A stage is too small to break a bar over 
 PASS_MEANS_NOTHING = _warning(
     "pass_means_nothing", "A pass over everyone's requests says nothing about the new code.", _COHORT
 )
+AUDIENCE_UNSEEN = _warning(
+    "audience_unseen", "A criterion over everyone's requests can't see the people whom a stage names.", _COHORT
+)
 CANNOT_PROVE = _warning("cannot_prove", "A stage has too few requests to prove its bar.", _LONGER)
 CANNOT_DECIDE = _warning("cannot_decide", "A healthy flag seldom passes in a stage this small.", _LONGER)
 
@@ -77,9 +81,19 @@ def _warnings(plan: Plan) -> Iterator[Finding]:
             if criterion.name in beyond:
                 continue  # no hold and no share helps
             path = f"stages.{index} / criteria.{criterion.name}"
+            if stage.members:
+                yield from _unseen(stage, criterion, path)
+                continue
             yield from _dilution(stage, criterion, path)
             if plan.traffic is not None:
                 yield from _power(stage_traffic(plan, stage, plan.traffic), criterion, path)
+
+
+def _unseen(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[Finding]:
+    """What a stage for people by name can't show, since no one knows which share of the requests is theirs."""
+    if criterion.scope is Scope.EVERYONE:
+        told = f"{criterion.name} counts everyone's requests: it says nothing about those of {stage.reach}"
+        yield AUDIENCE_UNSEEN.at(path, told)
 
 
 def is_baseline_beyond_bar(criterion: RateCriterion) -> bool:
@@ -96,7 +110,7 @@ def rate_criteria(plan: Plan) -> list[RateCriterion]:
 
 def stage_traffic(plan: Plan, stage: Stage, requests_per_hour: float) -> StageTraffic:
     """A stage as the statistics see it."""
-    return StageTraffic(stage.label, stage.percent, requests_per_hour, planned_window(plan, stage))
+    return StageTraffic(stage.label, stage.exposure, requests_per_hour, planned_window(plan, stage))
 
 
 def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[Finding]:
@@ -113,7 +127,7 @@ def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[Finding]:
 
 
 def _dilution(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[Finding]:
-    baseline, share, high = criterion.baseline, stage.percent / 100, criterion.fails_high
+    baseline, share, high = criterion.baseline, stage.exposure / 100, criterion.fails_high
     if criterion.scope is not Scope.EVERYONE or baseline is None:
         return
     least = least_share(criterion.bar, baseline=baseline, fails_high=high)

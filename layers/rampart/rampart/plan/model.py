@@ -8,42 +8,28 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_validator
 
 from rampart.evidence.criteria import Scope
 from rampart.model import Model
 from rampart.numbers import shown
 from rampart.plan.calendar import Calendar
 from rampart.plan.closed import count_days
-from rampart.plan.durations import Duration, Hold
-from rampart.plan.quantities import Chance, Fraction, Percent, Traffic
-from rampart.words import count, percentage
+from rampart.plan.durations import Duration
+from rampart.plan.quantities import Chance, Fraction, Traffic
+from rampart.plan.rules import Problem, all_or_raise
+from rampart.plan.stage import FULLY_ON, LONGEST_PLAN, Stage, climbable, total_hold
+from rampart.words import count
 
-_LONGEST_PLAN = timedelta(days=300)  # a Step Functions execution ends after a year; what is left is for waiting people
 _SHORT_PLAN = timedelta(days=1)
 LAPSE_EVENTS = 20
 """What one question that lapses adds to an execution's history: a bake gate, the question, and the way between them."""
 _MOST_LAPSE_EVENTS = 20_000
 """Of the 25,000 after which Step Functions ends an execution; the others are for stages, retries and sight lost."""
 _LONGEST_LOOK = timedelta(days=1)  # silence is noticed after three looks
-
-Problem = tuple[tuple[str | int, ...], str]
-"""Where a rule is broken, relative to what is checked, and what is wrong."""
-
-
-def _all_or_raise(checked: str, problems: Iterator[Problem]) -> None:
-    """Raise every problem at once, each with its own path: pydantic stops at a validator's first."""
-    errors = [
-        InitErrorDetails(type=PydanticCustomError("plan", "{what}", {"what": what}), loc=where, input=None)
-        for where, what in problems
-    ]
-    if errors:
-        raise ValidationError.from_exception_data(checked, errors)
 
 
 class OnFail(StrEnum):
@@ -91,13 +77,13 @@ class OnAlerting(StrEnum):
     """The stage is held until the monitor is quiet or a person decides; people are told."""
 
 
-class Approval(StrEnum):
-    """Who lets a stage begin."""
+class Finish(StrEnum):
+    """What the end of a rollout does to its flags."""
 
-    REQUIRED = "required"
-    """A person approves the advance."""
-    NONE = "none"
-    """The flag advances by itself, and only when every criterion passes."""
+    LEAVE = "leave"
+    """They stay at the last stage's percentage of actors: off where a check has no actor."""
+    FULLY_ON = "fully_on"
+    """A last stage opens the boolean gate, so that they are on for every check; a day where no stage says so."""
 
 
 class OnDrift(Model):
@@ -163,7 +149,7 @@ class RateSpec(_CriterionSpec):
 
     @model_validator(mode="after")
     def _can_be_judged(self) -> Self:
-        _all_or_raise("rate", self._problems())
+        all_or_raise("rate", self._problems())
         return self
 
     def _problems(self) -> Iterator[Problem]:
@@ -195,7 +181,7 @@ class ValueSpec(_CriterionSpec):
 
     @model_validator(mode="after")
     def _can_be_judged(self) -> Self:
-        _all_or_raise("value", _bar_problems(self.below, self.above))
+        all_or_raise("value", _bar_problems(self.below, self.above))
         return self
 
 
@@ -215,21 +201,6 @@ def _kind_as_text(spec: object) -> object:
 CriterionSpec = Annotated[
     RateSpec | CountSpec | ValueSpec | ReportedSpec, Field(discriminator="kind"), BeforeValidator(_kind_as_text)
 ]
-
-
-class Stage(Model):
-    """One percentage that is held for a while."""
-
-    name: str | None = Field(None, description="what people call it, such as Canary")
-    percent: Percent = Field(gt=0, description="percentage of actors, with or without its sign; stages must rise")
-    users: int | None = Field(None, ge=0, description="how many people the team expects; for the record")
-    hold: Hold = Field(description="how long it stays there before the next stage: clock time or business days")
-    approval: Approval = Field(Approval.REQUIRED, description="whether a person lets this stage begin")
-
-    @property
-    def label(self) -> str:
-        """The stage as people say it: `Canary (1%)` or `25%`."""
-        return f"{self.name} ({percentage(self.percent)})" if self.name else percentage(self.percent)
 
 
 def _known_zone(name: str) -> str:
@@ -252,43 +223,23 @@ def _one_measured(criteria: dict[str, CriterionSpec]) -> dict[str, CriterionSpec
     return criteria
 
 
-def _climbable(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    _all_or_raise("stages", _stage_problems(stages))
-    return stages
-
-
-def _stage_problems(stages: Sequence[Stage]) -> Iterator[Problem]:
-    for index, (before, after) in enumerate(pairwise(stages), start=1):
-        if after.percent <= before.percent:
-            yield (index, "percent"), f"stages must rise: {after.label} comes after {before.label}"
-    total = _total_hold(stages)
-    if total > _LONGEST_PLAN:
-        yield (), f"the holds add up to {total.days} days; the longest plan is {_LONGEST_PLAN.days} days"
-
-
-def _total_hold(stages: Sequence[Stage]) -> timedelta:
-    # A business day lasts up to four days where a weekend and a holiday meet; on average it is 365 / 250.
-    holds = ((s.hold.clock or timedelta(days=1.5 * (s.hold.business_days or 0))) for s in stages)
-    return sum(holds, timedelta())
-
-
 def _lapse_problems(lapses: timedelta, stages: Sequence[Stage]) -> Iterator[Problem]:
-    rounds = _LONGEST_PLAN / lapses
-    if _total_hold(stages) > _SHORT_PLAN and rounds * LAPSE_EVENTS > _MOST_LAPSE_EVENTS:
-        least = math.ceil(_LONGEST_PLAN * LAPSE_EVENTS / _MOST_LAPSE_EVENTS / timedelta(hours=1))
+    rounds = LONGEST_PLAN / lapses
+    if total_hold(stages) > _SHORT_PLAN and rounds * LAPSE_EVENTS > _MOST_LAPSE_EVENTS:
+        least = math.ceil(LONGEST_PLAN * LAPSE_EVENTS / _MOST_LAPSE_EVENTS / timedelta(hours=1))
         what = (
-            f"a question that no one answers would be asked {count(round(rounds))} times in {_LONGEST_PLAN.days} days, "
+            f"a question that no one answers would be asked {count(round(rounds))} times in {LONGEST_PLAN.days} days, "
             f"and the execution's history would be full before; let it stand for {least}h or longer"
         )
         yield ("approval_lapses",), what
 
 
 def _closed_problems(calendar: Calendar, stages: Sequence[Stage]) -> Iterator[Problem]:
-    closed, holds = count_days(calendar.closed), _total_hold(stages)
-    if closed and timedelta(days=closed) + holds > _LONGEST_PLAN:
+    closed, holds = count_days(calendar.closed), total_hold(stages)
+    if closed and timedelta(days=closed) + holds > LONGEST_PLAN:
         what = (
             f"{closed} closed days and {count(holds / timedelta(days=1))} days of holds may take longer than the "
-            f"longest plan, {_LONGEST_PLAN.days} days; name only the days that fall into the rollout"
+            f"longest plan, {LONGEST_PLAN.days} days; name only the days that fall into the rollout"
         )
         yield ("calendar", "closed"), what
 
@@ -315,7 +266,7 @@ WebhookName = Annotated[str, Field(pattern=WEBHOOK_FORM, max_length=200)]
 CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-_LATER = ("alpha_rollout", "on_alerting", "webhook")
+_LATER = ("alpha_rollout", "finish", "on_alerting", "webhook")
 """What plans could not say from the beginning."""
 
 
@@ -354,23 +305,38 @@ class Plan(Model):
     webhook: WebhookName | None = Field(
         None, description="name of the Datadog webhook that calls this stack; any that begins with rampart if absent"
     )
+    finish: Finish = Field(
+        Finish.LEAVE, description="what the end does: leave the flags at 100% of actors, or turn them fully on"
+    )
     criteria: Annotated[dict[CriterionName, CriterionSpec], AfterValidator(_one_measured)] = Field(
         min_length=1, max_length=20, description="what is judged, by name; at least one is measured"
     )
-    stages: Annotated[tuple[Stage, ...], AfterValidator(_climbable)] = Field(
-        min_length=1, max_length=50, description="the percentages, rising, each held for a while"
+    stages: Annotated[tuple[Stage, ...], AfterValidator(climbable)] = Field(
+        min_length=1, max_length=50, description="the percentages, rising, each held for a while; named audiences first"
     )
 
     @model_validator(mode="after")
     def _fits_into_an_execution(self) -> Self:
         problems = (*_lapse_problems(self.approval_lapses, self.stages), *_closed_problems(self.calendar, self.stages))
-        _all_or_raise("plan", iter(problems))
+        all_or_raise("plan", iter(problems))
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ends_fully_on(cls, given: object) -> object:
+        if not isinstance(given, Mapping) or given.get("finish") != Finish.FULLY_ON:
+            return given
+        stages = given.get("stages")
+        if not isinstance(stages, list | tuple) or not stages:
+            return given  # that is told where stages are checked
+        last = stages[-1]
+        has_end = last.fully_on if isinstance(last, Stage) else isinstance(last, Mapping) and bool(last.get("fully_on"))
+        return given if has_end else {**given, "stages": [*stages, FULLY_ON]}
 
     @model_validator(mode="after")
     def _has_one_bound(self) -> Self:
         if self.alpha_rollout is not None:
-            _all_or_raise("plan", _level_problems(self.criteria))
+            all_or_raise("plan", _level_problems(self.criteria))
         return self
 
     @property
@@ -378,6 +344,11 @@ class Plan(Model):
         """What of `alpha_rollout` falls to one rate criterion in one stage; None where each has levels of its own."""
         rates = sum(isinstance(spec, RateSpec) for spec in self.criteria.values())
         return None if self.alpha_rollout is None or not rates else self.alpha_rollout / (rates * len(self.stages))
+
+    @property
+    def shares(self) -> tuple[Stage, ...]:
+        """The stages whose share of the requests is known: all but those for people by name."""
+        return tuple(stage for stage in self.stages if not stage.members)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -392,6 +363,10 @@ class Plan(Model):
         unused: dict[str, Any] = {name: True for name in _LATER if getattr(self, name) == fields[name].default}
         unused |= {} if self.calendar.closed else {"calendar": {"closed"}}
         document = self.model_dump(mode="json", by_alias=True, exclude=unused)
+        for stage in document["stages"]:
+            for way in ("groups", "actors", "fully_on"):
+                if not stage[way]:
+                    del stage[way]
         for criterion in document["criteria"].values():
             if criterion.get("history", ...) is None:
                 del criterion["history"]

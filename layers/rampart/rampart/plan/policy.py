@@ -14,8 +14,9 @@ from rampart.finding import Finding, FindingKind
 from rampart.model import Model
 from rampart.plan.calendar import AdvanceOn, Between, Holidays
 from rampart.plan.durations import Hold
-from rampart.plan.model import Approval, CriterionSpec, OnFail, Plan, RateSpec
+from rampart.plan.model import CriterionSpec, OnFail, Plan, RateSpec
 from rampart.plan.quantities import Fraction, Percent
+from rampart.plan.stage import Approval
 from rampart.words import counted, percentage
 
 POLICY_BREACH = FindingKind(
@@ -131,7 +132,7 @@ def _stages(rule: PolicyRule, plan: Plan) -> _Breaches:
 
 
 def _first_step(rule: PolicyRule, plan: Plan) -> _Breaches:
-    largest, first = rule.largest_first_step or 0.0, plan.stages[0].percent
+    largest, first = rule.largest_first_step or 0.0, plan.stages[0].exposure
     if first > largest:
         yield "stages.0.percent", f"the first step is {percentage(first)}, and at most {percentage(largest)} is allowed"
 

@@ -9,7 +9,8 @@ from rampart.evidence.dilution import diluted
 from rampart.evidence.power import MULTIPLES, fail_chance, healthy_rate, multiple_of_bar
 from rampart.evidence.rule import RateRule
 from rampart.plan.check import stage_traffic
-from rampart.plan.model import Plan, Stage
+from rampart.plan.model import Plan
+from rampart.plan.stage import Stage
 from rampart.words import count, whole_percent
 
 _SURE = 0.8
@@ -53,8 +54,8 @@ class PowerLeft:
 def power_left(plan: Plan, criterion: RateCriterion, requests_per_hour: float) -> PowerLeft:
     """The first stage that surely finds twice the bar; else five times; else the stage that does best."""
     for multiple in MULTIPLES:
-        best: tuple[float, Stage] = (-1.0, plan.stages[0])
-        for stage in plan.stages:
+        best: tuple[float, Stage] = (-1.0, plan.shares[0])
+        for stage in plan.shares:
             chance = fault_chance(plan, stage, criterion, requests_per_hour, multiple)
             if chance > best[0]:
                 best = (chance, stage)

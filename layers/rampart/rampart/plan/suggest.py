@@ -12,8 +12,9 @@ from rampart.evidence.power import healthy_rate, multiple_of_bar, pass_chance
 from rampart.evidence.rule import RateRule
 from rampart.plan.check import rate_criteria, stage_traffic
 from rampart.plan.durations import Hold
-from rampart.plan.model import Plan, Stage
+from rampart.plan.model import Plan
 from rampart.plan.power import fault_chance
+from rampart.plan.stage import Stage
 
 SURE = 0.8
 """A stage decides if a healthy flag passes, and a bad one is rolled back, at least this often."""
@@ -63,7 +64,7 @@ def suggest(plan: Plan, requests_per_hour: float, *, first: float, step: float, 
     It begins at `first` percent or below, or else as low as anything is decided, and no stage is more than `step` times
     the one before. A bad flag is one at `multiple` times its bar.
     """
-    tried = sorted({*PERCENTAGES, first, *(stage.percent for stage in plan.stages)})
+    tried = sorted({*PERCENTAGES, first, *(stage.percent for stage in plan.stages if stage.percent)})
     found = [_shortest(plan, percent, requests_per_hour, multiple) for percent in tried]
     good = [each for each in found if isinstance(each, Suggested)]
     return Suggestion(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from rampart.evidence.window import Window
-from rampart.plan.model import Plan, Stage
+from rampart.plan.model import Plan
+from rampart.plan.stage import Stage
 
 _MOST_BUCKETS = 1500
 """Datadog coarsens a series beyond this many points."""

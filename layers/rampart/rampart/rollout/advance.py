@@ -11,18 +11,18 @@ from typing import Any
 
 from rampart.errors import ConflictError, FlagStoreError, FrozenError
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.audience import missing, wanted_at
 from rampart.rollout.climb import climb, step_down
 from rampart.rollout.drift import Drift
 from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.gate import Gate, GateKind
 from rampart.rollout.guards import NOBODY_TO_ASK, judge_monitors
-from rampart.rollout.lower import USUAL_TRIES, look_at_all, lower
+from rampart.rollout.lower import USUAL_TRIES, for_each, look, look_at_all, lower
 from rampart.rollout.permission import Refusal, has_turned, is_waived, permit
 from rampart.rollout.ports import Clock, FlagStore, MonitorSource, RolloutStore
 from rampart.rollout.sight import astray
 from rampart.rollout.state import CLOSED, Event, EventKind, Intent, RolloutState, Standing, Status, Stop
 from rampart.rollout.waiver import Override
-from rampart.words import percentage
 
 _START = "start"
 """Stands for the gate of an attempt's first stage, whose approval is the start itself."""
@@ -119,19 +119,26 @@ class Advance:
         if isinstance(permitted, Refusal):
             return self._refused(state, gate_id, permitted.why, now)
         answered = gate_id if gate is not None and gate.kind is not GateKind.BAKE else None
-        if state.next_stage == len(state.plan.stages):
+        if state.is_at_end:
             return self._complete(state, answered, wanted, now)
         stop = stop_of(self.calendars, now) if state.standing is not None else None
         if stop is not None:  # for the first stage they were asked at the start
             return self._refused(state, gate_id, stop.why, now, stop)
-        percent = state.plan.stages[state.next_stage].percent
-        intent = Intent(gate=wanted, stage=state.next_stage, percent=percent, at=now)
+        intent = self._intent(state, wanted, now)
         after = state.moved(now, intent=intent, overrides=permitted)
         try:
             self.store.commit(state, after, answered=answered, unless_frozen=True)
         except FrozenError as frozen:
             return self._refused(state, gate_id, str(frozen), now)
         return self._raise_flags(after, intent)
+
+    def _intent(self, state: RolloutState, wanted: str, now: datetime) -> Intent:
+        """What the next step writes; those who are let in by name already are another's, and are left to it."""
+        stage = state.next_stage
+        members = wanted_at(state.plan, stage)
+        readings = for_each(state.plan.flags, lambda name: look(self.flags, name)) if members else ()
+        opens = missing(readings, members)
+        return Intent(gate=wanted, stage=stage, percent=state.plan.stages[stage].exposure, at=now, opens=opens)
 
     def _refused(
         self, state: RolloutState, gate_id: str | None, why: str, now: datetime, stop: Stop | None = None
@@ -149,8 +156,7 @@ class Advance:
         permitted = permit(state, gate_id, gate, now)
         if isinstance(permitted, Refusal):
             return permitted
-        is_end = state.next_stage == len(state.plan.stages)
-        away = self._away_from_record(state, now) if is_end else None
+        away = self._away_from_record(state, now) if state.is_at_end else None
         return away or self._unguarded(state.moved(now, overrides=permitted), now) or permitted
 
     def _raise_flags(self, state: RolloutState, intent: Intent) -> AdvanceResult:
@@ -170,6 +176,7 @@ class Advance:
             intent=None,
             cut_off=state.cut_off if strayed else now,  # only a run before this one can have written
             own_write=state.written(now, intent.percent),
+            opened=state.openings,
             drift=strayed if strayed and state.standing else state.drift,
             gate=None if state.standing else state.gate,
         )
@@ -182,19 +189,17 @@ class Advance:
     def _commit(self, state: RolloutState, intent: Intent) -> AdvanceResult:
         for _ in range(self.tries):
             now = self.clock.now()
-            after = _advanced(state, intent, now)
-            stage = state.plan.stages[intent.stage]
-            name = f": {stage.name}" if stage.name else ""
-            message = f"{_flags(state)} is at {percentage(intent.percent)} (verified){name}"
-            event = after.event(now, EventKind.ADVANCED, message, gate=intent.gate)
+            after, event = _advanced(state, intent, now)
             try:
                 self.store.commit(state, after, events=[event])
             except ConflictError:
                 current = self.store.state(state.rollout)
+                if current is not None and _is_done(current, state.attempt, state.execution, intent.gate):
+                    return AdvanceResult.of(_DONE[current.status], current)  # another run of this was faster
                 if current is None or not _is_mine(current, state.attempt, state.execution):
                     return self._halted(current, state.attempt, state.execution, mine=intent)
                 if current.intent != intent:
-                    return AdvanceResult.of(AdvanceOutcome.ADVANCED, current)  # another run of this was faster
+                    return AdvanceResult.of(AdvanceOutcome.ADVANCED, current)
                 state = current  # a tick wrote in between; the intent still stands
                 continue
             return AdvanceResult.of(AdvanceOutcome.ADVANCED, after)
@@ -218,11 +223,7 @@ class Advance:
         return next((Refusal(each.message) for each in unmet), None)
 
     def _complete(self, state: RolloutState, answered: str | None, wanted: str, now: datetime) -> AdvanceResult:
-        after = state.moved(
-            now, status=Status.COMPLETED, gate=None, passed_gate=wanted, watch_until=now + state.plan.watch
-        )
-        told = f"{_flags(state)} stays at {percentage(state.percent)} of actors: the rollout is complete"
-        event = after.event(now, EventKind.COMPLETED, told, gate=wanted)
+        after, event = _completed(state, wanted, now)
         self.store.commit(state, after, events=[event], answered=answered, release=True)
         return AdvanceResult.of(AdvanceOutcome.COMPLETED, after)
 
@@ -232,11 +233,11 @@ class Advance:
         """This attempt is over: what it may have raised comes down, unless a newer attempt holds the flags."""
         if state is None or state.status in CLOSED or state.attempt != attempt or state.execution != execution:
             return AdvanceResult(AdvanceOutcome.HALTED, attempt)
-        lower(self.flags, state.plan.flags, self.tries)
+        lower(self.flags, state.plan.flags, self.tries, (*state.openings, *(mine.opens if mine else ())))
         if state.intent is not None and state.intent == mine:  # what another run may still write, time must settle
             # The run that wrote first sees the intent and reads the flag again.
             with suppress(ConflictError):
-                self.store.commit(state, state.moved(self.clock.now(), intent=None))
+                self.store.commit(state, state.moved(self.clock.now(), intent=None, opened=state.openings))
         return AdvanceResult.of(AdvanceOutcome.HALTED, state)
 
     def _hold(
@@ -260,10 +261,19 @@ def _is_mine(state: RolloutState, attempt: int, execution: str) -> bool:
     return state.status is Status.LIVE and state.attempt == attempt and state.execution == execution
 
 
-def _advanced(state: RolloutState, intent: Intent, now: datetime) -> RolloutState:
-    """The record once its flags were read at the intent's percentage: a new stage, of which nothing is known yet."""
-    hold_ends = state.plan.calendar.end_of_hold(now, state.plan.stages[intent.stage].hold, state.plan.zone)
-    return state.moved(
+def _completed(state: RolloutState, gate: str, now: datetime) -> tuple[RolloutState, Event]:
+    """The record of a rollout whose flags stay where they are, and what is told."""
+    after = state.moved(now, status=Status.COMPLETED, gate=None, passed_gate=gate, watch_until=now + state.plan.watch)
+    at = state.at if state.is_fully_on else f"{state.at} of actors"
+    told = f"{_flags(state)} stays {at}: the rollout is complete"
+    return after, after.event(now, EventKind.COMPLETED, told, gate=gate)
+
+
+def _advanced(state: RolloutState, intent: Intent, now: datetime) -> tuple[RolloutState, Event]:
+    """The record once its flags were read at the stage, of which nothing is known yet, and what is told."""
+    stage = state.plan.stages[intent.stage]
+    hold_ends = state.plan.calendar.end_of_hold(now, stage.hold, state.plan.zone)
+    after = state.moved(
         now,
         standing=Standing(stage=intent.stage, percent=intent.percent, started=now, hold_ends=hold_ends),
         intent=None,
@@ -271,9 +281,13 @@ def _advanced(state: RolloutState, intent: Intent, now: datetime) -> RolloutStat
         drift=None,
         stop=None,
         unread_since=None,
+        opened=state.openings,
         passed_gate=intent.gate,
         own_write=state.written(now),
     )
+    name = f": {stage.name}" if stage.name else ""
+    told = f"{_flags(state)} is {after.at} (verified){name}"
+    return after, after.event(now, EventKind.ADVANCED, told, gate=intent.gate)
 
 
 def _flags(state: RolloutState) -> str:

@@ -9,7 +9,6 @@ from rampart.rollout.gate import DecisionKind, Gate
 from rampart.rollout.situation import Act, Situation
 from rampart.rollout.state import RolloutState
 from rampart.rollout.waiver import LETS_ON
-from rampart.words import percentage
 
 
 def commands_for(state: RolloutState, gate: Gate | None, found: Situation) -> list[str]:
@@ -23,7 +22,7 @@ _ANSWERS = {Act.APPROVE, Act.OVERRIDE}
 
 def _command(act: Act, state: RolloutState) -> str:
     verb = {Act.ROLL_BACK: "rollback", Act.RESUME: "resume", Act.ABANDON: "abandon"}[act]
-    stage = ["--stage", percentage(state.plan.stages[state.stage or 0].percent)] if act is Act.RESUME else []
+    stage = ["--stage", state.plan.stages[state.stage or 0].reach] if act is Act.RESUME else []
     return shlex.join(["rampart", verb, state.rollout, *stage, "--note", "WHY"])
 
 

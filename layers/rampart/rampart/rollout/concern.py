@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from rampart.rollout.audience import Opening, raised_again
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest, raised_again
+from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest
 from rampart.rollout.state import CLOCK_SKEW, CLOSED, Claim, RolloutState, Status
 
 
@@ -24,6 +25,8 @@ class Concern:
     """What flags read that are down, or lowered already."""
     undone: tuple[str, ...] = ()
     """What is not done, whatever becomes of the rest."""
+    openings: tuple[Opening, ...] = ()
+    """Whom the rollouts let in by name, as far as their records are read already."""
 
     def plus(self, other: Concern) -> Concern:
         """Both."""
@@ -33,6 +36,7 @@ class Concern:
             {**self.told, **other.told},
             self.readings + other.readings,
             self.undone + other.undone,
+            self.openings + other.openings,
         )
 
 
@@ -67,7 +71,7 @@ def concern_of(request: RollbackRequest, state: RolloutState | None, now: dateti
         return Unconcerned.NOT_BELIEVED
     is_urgent = request.cause in FLAG_FIRST and not request.queued
     if is_urgent or state.status is not Status.ROLLED_BACK or request.cause is Cause.ABANDON:
-        return Concern(state.plan.flags, (state.rollout,))
+        return Concern(state.plan.flags, (state.rollout,), openings=state.openings)
     return None
 
 
@@ -78,12 +82,12 @@ def concern_of_raised(request: RollbackRequest, state: RolloutState, readings: S
     """
     drift = request.changed(
         cause=Cause.DRIFT,
-        reason=raised_again(max(reading.exposure for reading in readings)),
+        reason=raised_again(readings, state.openings),
         attempt=state.attempt,
         execution=state.execution,
         epoch=state.epoch,
     )
-    return Concern(state.plan.flags, (state.rollout,), {state.rollout: drift})
+    return Concern(state.plan.flags, (state.rollout,), {state.rollout: drift}, openings=state.openings)
 
 
 def is_past(request: RollbackRequest, state: RolloutState, now: datetime) -> bool:

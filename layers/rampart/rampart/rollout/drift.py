@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from rampart.model import Model
 from rampart.plan.model import OnDrift, OnFall, OnRise
+from rampart.plan.stage import Member
 from rampart.rollout.request import Cause
 from rampart.words import percentage
 
@@ -30,6 +31,8 @@ class Drift(Model):
     reads: float | None = None
     """What it reads; None where it cannot be read, or does not exist any more."""
     record: float
+    member: Member | None = None
+    """Who is let in by name, or is not any more, where that is what differs."""
     since: datetime | None = None
     """When it was first noticed; None where the first version stored it."""
 
@@ -40,6 +43,9 @@ class Drift(Model):
     def __str__(self) -> str:
         if self.side is DriftSide.UNREAD:
             return f"Flipper isn't answering: {self.flag} can't be read"
+        if self.member is not None:
+            what = "is let in" if self.side is DriftSide.ABOVE else "isn't let in any more"
+            return f"{self.flag} was changed outside Rampart: {self.member} {what}"
         found = "but it no longer exists" if self.reads is None else f"found {percentage(self.reads)}"
         return f"{self.flag} was changed outside Rampart: expected {percentage(self.record)}, {found}"
 

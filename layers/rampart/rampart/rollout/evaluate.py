@@ -19,7 +19,9 @@ from rampart.evidence.window import Window
 from rampart.plan.model import OnAlerting, OnFail, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
+from rampart.rollout.audience import is_up, raised_again
 from rampart.rollout.drift import Drift, cause_of
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind, OpenGate
@@ -29,10 +31,10 @@ from rampart.rollout.permission import is_fresh
 from rampart.rollout.ports import Clock, FlagStore, Gates, MetricSource, RollbackCaller, RolloutStore
 from rampart.rollout.question import SIGHTED, answer_of, may_ask
 from rampart.rollout.remind import may_be_forgotten, reminder, still_undone, undone
-from rampart.rollout.request import Cause, RollbackRequest, raised_again
+from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.sight import Sight, is_echo, sight_of
-from rampart.rollout.state import DOWN, Evaluation, Event, EventKind, Latest, RolloutState, Standing, Status
-from rampart.words import percentage, timestamp
+from rampart.rollout.state import DOWN, Event, EventKind, Latest, RolloutState, Standing, Status
+from rampart.words import timestamp
 
 _NO_OTHER_LOOK: Mapping[str, Growing] = MappingProxyType({})
 _MOST_SLACK = timedelta(seconds=30)
@@ -82,19 +84,18 @@ class Evaluate:
         if state.status in DOWN:
             found = look_at_all(self.flags, state.plan.flags)
             unread = any(isinstance(each, FlagStoreError) for each in found)
-            up = [each for each in found if not isinstance(each, FlagStoreError) and each.exposure > 0]
+            up = [each for each in found if not isinstance(each, FlagStoreError) and is_up(each, state.openings)]
             if state.status is Status.HALTED:
                 self._call(state, Cause.EXECUTION, "the rollback is not finished")  # before anyone is told again
                 did.append("rollback called to finish")
-                if (again := still_undone(state, undone(found), now)) is not None:
+                if (again := still_undone(state, undone(found, state.openings), now)) is not None:
                     after, told = again
                     self.store.commit(state, after, events=told)
             elif up and all(is_echo(each, state, now) for each in up):
                 self._call(state, Cause.EXECUTION, "a cache may still hold what was there before the rollback")
                 did.append("flag may be an echo: rollback called")
             elif up:
-                raised = raised_again(max(each.exposure for each in up))
-                self._call(state, Cause.DRIFT, raised, epoch=state.epoch)
+                self._call(state, Cause.DRIFT, raised_again(up, state.openings), epoch=state.epoch)
                 did.append("flag is up: rollback called")
         elif state.status is Status.COMPLETED:
             state, seen = self._see_completed(state, now)
@@ -222,8 +223,8 @@ class Evaluate:
         return (f"kept alive: {frozen}",) if frozen else ("kept alive",)
 
     def _frozen(self, state: RolloutState) -> Freeze | None:
-        """What would stop the advance that is to be asked about; the end of a rollout raises nothing."""
-        return None if state.next_stage == len(state.plan.stages) else self.store.freeze()
+        """What would stop the advance that is to be asked about; the end raises nothing."""
+        return None if state.is_at_end else self.store.freeze()
 
     def _remind(self, state: RolloutState, now: datetime) -> None:
         """Tell people again of a question that no one has answered."""
@@ -257,7 +258,7 @@ class Evaluate:
 
 
 def _drifted(state: RolloutState, drift: Drift | None, now: datetime) -> Event:
-    message = f"{drift}" if drift else f"{', '.join(state.plan.flags)} is back at {percentage(state.percent)}"
+    message = f"{drift}" if drift else f"{', '.join(state.plan.flags)} is back at {state.reach}"
     return state.event(now, EventKind.DRIFTED, message, evaluation=state.latest.id if state.latest else None)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rampart.plan.stage import Member, MemberKind
+
 
 @dataclass(frozen=True, slots=True)
 class FlagReading:
@@ -39,6 +41,12 @@ class FlagReading:
         return 100.0 if self.boolean or self.expression else max(self.percent, self.percent_of_time)
 
     @property
+    def members(self) -> tuple[Member, ...]:
+        """Who is let in by name: hand-picked actors and groups."""
+        actors = tuple(Member(kind=MemberKind.ACTOR, name=name) for name in self.actors)
+        return actors + tuple(Member(kind=MemberKind.GROUP, name=name) for name in self.groups)
+
+    @property
     def left_open(self) -> tuple[str, ...]:
-        """What a rollback leaves open on purpose, by name: hand-picked actors and groups."""
-        return tuple(f"actor {name}" for name in self.actors) + tuple(f"group {name}" for name in self.groups)
+        """What a rollback leaves open on purpose, by name: hand-picked actors and groups that it did not open."""
+        return tuple(str(member) for member in self.members)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rampart.errors import FlagsNotLoweredError, FlagStoreError, FlagUnconfirmedError, UnknownFlagError
+from rampart.plan.stage import Member
+from rampart.rollout.audience import Opening, is_up, reads, still_open
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.ports import FlagStore
-from rampart.words import percentage
+from rampart.rollout.ports import FlagCloser
 
 USUAL_TRIES = 3
 """How often a use case writes and reads back a flag, or writes a record that others write too."""
@@ -30,7 +31,7 @@ def for_each(names: Sequence[str], call: Callable[[str], _Result]) -> tuple[_Res
     return tuple(future.result() for future in pending)
 
 
-def look(flags: FlagStore, name: str) -> FlagReading:
+def look(flags: FlagCloser, name: str) -> FlagReading:
     """Read a flag; that it does not exist is a reading too. Raises FlagStoreError where the store cannot be asked."""
     try:
         return flags.read(name)
@@ -38,7 +39,7 @@ def look(flags: FlagStore, name: str) -> FlagReading:
         return FlagReading(name, exists=False)
 
 
-def look_at_all(flags: FlagStore, names: Sequence[str]) -> tuple[FlagReading | FlagStoreError, ...]:
+def look_at_all(flags: FlagCloser, names: Sequence[str]) -> tuple[FlagReading | FlagStoreError, ...]:
     """What each flag reads, or why it cannot be read."""
     return _try_each(names, lambda name: look(flags, name))
 
@@ -57,7 +58,7 @@ def _try_each(names: Sequence[str], call: Callable[[str], FlagReading]) -> tuple
 class Remembering:
     """A flag store that remembers at which percentages flags were before they were written: caches may show them."""
 
-    flags: FlagStore
+    flags: FlagCloser
     over: set[float]
     written: set[str] = field(default_factory=set)
 
@@ -78,13 +79,19 @@ class Remembering:
         self.written.add(flag)
         self.flags.close_gates(flag)
 
+    def close_to(self, flag: str, member: Member) -> None:
+        """Let someone in by name no longer."""
+        self.flags.close_to(flag, member)
 
-def lower(flags: FlagStore, names: Sequence[str], tries: int = USUAL_TRIES) -> tuple[FlagReading, ...]:
-    """Take every flag to 0% and return what each reads afterwards; all are tried, whatever becomes of one.
+
+def lower(
+    flags: FlagCloser, names: Sequence[str], tries: int = USUAL_TRIES, openings: Sequence[Opening] = ()
+) -> tuple[FlagReading, ...]:
+    """Take every flag to 0%, close its openings, and return what each reads; all are tried, whatever becomes of one.
 
     Raises FlagsNotLoweredError, which names the flags that are not confirmed at 0%.
     """
-    outcomes = dict(zip(names, _try_each(names, lambda name: lower_one(flags, name, tries)), strict=True))
+    outcomes = dict(zip(names, _try_each(names, lambda name: lower_one(flags, name, tries, openings)), strict=True))
     failures = {name: each for name, each in outcomes.items() if isinstance(each, FlagStoreError)}
     if failures:
         told = "; ".join(dict.fromkeys(str(error) for error in failures.values()))
@@ -92,8 +99,10 @@ def lower(flags: FlagStore, names: Sequence[str], tries: int = USUAL_TRIES) -> t
     return tuple(each for each in outcomes.values() if isinstance(each, FlagReading))
 
 
-def lower_one(flags: FlagStore, name: str, tries: int = USUAL_TRIES) -> FlagReading:
-    """Take one flag to 0% and return what it reads afterwards; one that does not exist is down, and not written to.
+def lower_one(flags: FlagCloser, name: str, tries: int = USUAL_TRIES, openings: Sequence[Opening] = ()) -> FlagReading:
+    """Take one flag to 0%, close what of `openings` is its own, and return what it reads afterwards.
+
+    One that does not exist is down, and not written to.
 
     Raises FlagStoreError when the store does not answer and FlagUnconfirmedError when it does not obey.
     """
@@ -107,14 +116,22 @@ def lower_one(flags: FlagStore, name: str, tries: int = USUAL_TRIES) -> FlagRead
             # Clearing takes hand-picked actors with it, so only where 0% cannot be real otherwise.
             flags.close_gates(name)
             reading = look(flags, name)
-        if reading.is_down:
+        if close_openings(flags, reading, openings):
+            reading = look(flags, name)
+        if not is_up(reading, openings):
             return reading
-    gates = f" with its {', '.join(reading.open_gates)} gate open" if reading.open_gates else ""
-    reads = f"{percentage(reading.exposure)}{gates}"
-    raise FlagUnconfirmedError(f"{name} was set to 0% but reads {reads}; Rampart keeps trying")
+    raise FlagUnconfirmedError(f"{name} was set to 0% but reads {reads(reading, openings)}; Rampart keeps trying")
 
 
-def _may_exist(flags: FlagStore, name: str) -> bool:
+def close_openings(flags: FlagCloser, reading: FlagReading, openings: Sequence[Opening]) -> bool:
+    """Close what of `openings` a flag reads; whether there was any."""
+    found = still_open([reading], openings)
+    for each in found:
+        flags.close_to(each.flag, each.member)
+    return bool(found)
+
+
+def _may_exist(flags: FlagCloser, name: str) -> bool:
     """Whether a write would not create the flag. One that cannot be read is written to: down comes before tidiness."""
     try:
         return look(flags, name).exists
@@ -122,7 +139,7 @@ def _may_exist(flags: FlagStore, name: str) -> bool:
         return True
 
 
-def lower_to(flags: FlagStore, name: str, percent: float) -> tuple[FlagReading, FlagReading]:
+def lower_to(flags: FlagCloser, name: str, percent: float) -> tuple[FlagReading, FlagReading]:
     """Take a flag that is above a percentage down to it; what it read before, and what it reads now.
 
     One that is lower is left alone: nothing is raised here. Raises FlagStoreError.
@@ -134,6 +151,8 @@ def lower_to(flags: FlagStore, name: str, percent: float) -> tuple[FlagReading, 
     return before, look(flags, name)
 
 
-def lower_unseen(flags: FlagStore, names: Sequence[str]) -> None:
+def lower_unseen(flags: FlagCloser, readings: Sequence[FlagReading], openings: Sequence[Opening]) -> None:
     """Write 0% to flags that were just read, without reading back what a cache would only repeat."""
-    for_each(names, lambda name: flags.set_percentage(name, 0))
+    for_each([reading.flag for reading in readings], lambda name: flags.set_percentage(name, 0))
+    for reading in readings:
+        close_openings(flags, reading, openings)

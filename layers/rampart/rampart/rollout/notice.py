@@ -82,8 +82,8 @@ def _level(event: Event, found: Situation | None) -> Level:
 def _subject(event: Event, state: RolloutState | None, found: Situation | None) -> str:
     """What happened, from where to where, and to which rollout."""
     title = (state.plan.title if state else "") or event.rollout
-    at = "" if event.percent is None else percentage(event.percent)
-    was = _stage_percent(event.stage, state) or at
+    at = _at(event, state)
+    was = _reach_of(event.stage, state) or at
     match event.kind:
         case EventKind.ASKED:
             asks = "OVERRIDE?" if found is not None and Act.OVERRIDE in found.acts else "APPROVE?"
@@ -101,11 +101,24 @@ def _subject(event: Event, state: RolloutState | None, found: Situation | None) 
             return f"Back at {at}: {title}"
         case EventKind.DRIFTED if state is not None and state.unread_since is not None:
             return f"FLIPPER ISN'T ANSWERING at {at}: {title}"
+        case EventKind.CLEANUP:
+            return f"{'Cleaned up' if state and state.remains and state.remains.gone else 'To clean up'}: {title}"
         case EventKind.DECIDED:
             return f"{event.by} decided ({in_words(str(event.details.get('decision', '')))}): {title}"
     said = _SUBJECTS.get(event.kind) if at else None
     return f"{said.format(at=at) if said else in_words(event.kind).capitalize()}: {title}"
 
+
+def _at(event: Event, state: RolloutState | None) -> str:
+    """Where the event found or left the flags."""
+    if event.percent is None:
+        return ""
+    stage = None if state is None or event.stage is None else state.plan.stages[event.stage]
+    is_as_planned = stage is not None and stage.exposure == event.percent and event.kind not in _DOWN
+    return stage.reach if stage and is_as_planned else percentage(event.percent)
+
+
+_DOWN = frozenset({EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN, EventKind.ABANDONED, EventKind.REFUSED})
 
 _SUBJECTS = {
     EventKind.STARTED: "Started",
@@ -122,15 +135,15 @@ _SUBJECTS = {
 }
 
 
-def _stage_percent(stage: int | None, state: RolloutState | None) -> str:
-    return "" if stage is None or state is None else percentage(state.plan.stages[stage].percent)
+def _reach_of(stage: int | None, state: RolloutState | None) -> str:
+    return "" if stage is None or state is None else state.plan.stages[stage].reach
 
 
 def _step(event: Event, state: RolloutState | None) -> str:
     """The step that a question is about."""
     if state is None or event.stage is None:
         return "to the next stage"
-    here, later = _stage_percent(event.stage, state), state.plan.stages[event.stage + 1 :]
+    here, later = _reach_of(event.stage, state), state.plan.stages[event.stage + 1 :]
     return f"{here} → {later[0].label}" if later else f"finishing at {here}"
 
 

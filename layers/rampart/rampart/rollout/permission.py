@@ -10,7 +10,7 @@ from rampart.evidence.judgement import Judgement
 from rampart.evidence.limits import judge_reported
 from rampart.evidence.monitor import name_of
 from rampart.evidence.verdict import Verdict
-from rampart.plan.model import Approval
+from rampart.plan.stage import Approval
 from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind
 from rampart.rollout.state import CLOCK_SKEW, Intent, RolloutState
 from rampart.rollout.waiver import BY_NAME, LETS_ON, Override, Shown, shown_of
@@ -31,7 +31,7 @@ def permit(
     plan = state.plan
     if gate_id is None:  # `prepare` has just seen the calendar open
         return () if state.standing is None else Refusal("only an attempt's first stage needs no gate")
-    if not plan.calendar.is_open(now, plan.zone) and state.next_stage < len(plan.stages):
+    if not plan.calendar.is_open(now, plan.zone) and not state.is_at_end:
         return Refusal(f"the calendar is closed until {moment(plan.calendar.next_opening(now, plan.zone), plan.zone)}")
     if gate is None or gate.id != gate_id or (gate.attempt, gate.stage) != (state.attempt, state.stage):
         return Refusal("the answer belongs to another gate")
@@ -101,14 +101,13 @@ def stale_after(state: RolloutState) -> timedelta:
 
 
 def advances_alone(state: RolloutState) -> bool:
-    """Whether what comes next needs no person: a stage without approval, or the end, when every criterion passes.
+    """Whether what comes next needs no person: a stage without approval, or the end of the rollout.
 
-    What a person waived has not passed, and neither has what only a person can report.
+    Every criterion must pass: what a person waived has not, and neither has what only a person can report.
     """
     if state.reported_criteria or state.latest is None or state.latest.verdict is not Verdict.PASS:
         return False
-    at_end = state.next_stage == len(state.plan.stages)
-    return at_end or state.plan.stages[state.next_stage].approval is Approval.NONE
+    return state.is_at_end or state.plan.stages[state.next_stage].approval is Approval.NONE
 
 
 def missing_reports(state: RolloutState, answer: Answer) -> str | None:

@@ -9,12 +9,14 @@ from typing import Any, Protocol
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured
 from rampart.plan.policy import Policy
+from rampart.plan.stage import Member
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate
 from rampart.rollout.notice import Notice
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Claim, Evaluation, Event, RolloutState
+from rampart.rollout.state import Claim, Event, RolloutState, Status
 
 
 class Clock(Protocol):
@@ -24,8 +26,8 @@ class Clock(Protocol):
         """Now, aware, UTC."""
 
 
-class FlagStore(Protocol):
-    """Where flags live; every method raises FlagStoreError when the store cannot be asked."""
+class FlagCloser(Protocol):
+    """Where flags are read and lowered; every method raises FlagStoreError when the store cannot be asked."""
 
     def read(self, flag: str) -> FlagReading:
         """Read a flag's gates; raises UnknownFlagError when there is no such flag."""
@@ -35,6 +37,19 @@ class FlagStore(Protocol):
 
     def close_gates(self, flag: str) -> None:
         """Clear every gate of a flag, hand-picked actors and groups included."""
+
+    def close_to(self, flag: str, member: Member) -> None:
+        """Let someone in by name no longer."""
+
+
+class FlagStore(FlagCloser, Protocol):
+    """Where flags live: they are let open as well."""
+
+    def open_to(self, flag: str, member: Member) -> None:
+        """Let someone in by name; creates a flag that does not exist, so read first."""
+
+    def turn_on(self, flag: str) -> None:
+        """Open a flag for every check; the gates that this makes needless are cleared with it."""
 
 
 class MonitorSource(Protocol):
@@ -69,6 +84,9 @@ class RolloutStore(Protocol):
 
     def watched(self) -> Sequence[str]:
         """Ids of the rollouts that a tick looks at."""
+
+    def unwatched(self, status: Status) -> Sequence[str]:
+        """Ids of the rollouts of a status that no tick looks at any more."""
 
     def state(self, rollout: str) -> RolloutState | None:
         """The record, read consistently."""

@@ -163,7 +163,7 @@ class Prepare:
             updated=now,
         )
         noted = notes(pinned, weeks)
-        staircase = " → ".join(percentage(stage.percent) for stage in plan.stages)
+        staircase = " → ".join(stage.reach for stage in plan.stages)
         message = "; ".join((f"{plan.title or plan.rollout} starts: {staircase}", *noted))
         power = [asdict(each) for each in power_of(pinned, weeks)]
         held_to = None if policy is None or isinstance(policy, Finding) else {policy.policy: policy.digest}

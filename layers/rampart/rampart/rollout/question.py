@@ -57,7 +57,7 @@ def may_ask(state: RolloutState, now: datetime) -> bool:
         return False
     if state.stop is not None and now < state.stop.until:
         return False
-    return state.next_stage == len(state.plan.stages) or state.plan.calendar.is_open(now, state.plan.zone)
+    return state.is_at_end or state.plan.calendar.is_open(now, state.plan.zone)
 
 
 def answer_of(state: RolloutState, now: datetime) -> dict[str, Any]:
@@ -79,15 +79,14 @@ def asking(state: RolloutState, now: datetime) -> Asking:
         waived=tuple(sorted(waived)),
         reported=state.reported_criteria,
     )
-    last = state.next_stage == len(state.plan.stages)
     # The end raises nothing, so it may be answered at any hour.
-    closes = None if last else state.plan.calendar.closes(now, state.plan.zone)
+    closes = None if state.is_at_end else state.plan.calendar.closes(now, state.plan.zone)
     lapses = now.astimezone(UTC) + state.plan.approval_lapses
     lapses = min(lapses, closes) if closes else lapses
     return Asking(
         question=question,
         evidence=state.evidence_in_words,
-        next="completion" if last else state.plan.stages[state.next_stage].label,
+        next="completion" if state.is_at_end else state.plan.stages[state.next_stage].label,
         decision=DecisionKind.APPROVE if verdict in LETS_ON else DecisionKind.OVERRIDE,
         lapses=lapses,
         seconds=max(1, int((lapses - now).total_seconds())),

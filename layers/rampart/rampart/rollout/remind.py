@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from rampart.errors import FlagStoreError
+from rampart.rollout.audience import Opening, is_up, reads
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import Gate, OpenGate
 from rampart.rollout.state import Event, EventKind, RolloutState
-from rampart.words import length, percentage
+from rampart.words import length
 
 UNDONE_EVERY = timedelta(minutes=5)
 """How often people are told that a rollback isn't done: users may be exposed meanwhile."""
@@ -17,11 +18,11 @@ _WAITED = timedelta(hours=4)
 """After how long a question is asked about again, or after half of its time where that is shorter."""
 
 
-def undone(found: Sequence[FlagReading | FlagStoreError]) -> str:
+def undone(found: Sequence[FlagReading | FlagStoreError], openings: Iterable[Opening]) -> str:
     """Why a rollback isn't done, by what its flags read; empty where none of them says so."""
     errors = [str(each) for each in found if isinstance(each, FlagStoreError)]
-    up = [each for each in found if not isinstance(each, FlagStoreError) and each.exposure > 0]
-    return "; ".join([*(f"{each.flag} reads {percentage(each.exposure)}" for each in up), *errors])
+    up = [each for each in found if not isinstance(each, FlagStoreError) and is_up(each, openings)]
+    return "; ".join([*(f"{each.flag} reads {reads(each, openings)}" for each in up), *errors])
 
 
 def still_undone(state: RolloutState, why: str, now: datetime) -> tuple[RolloutState, list[Event]] | None:

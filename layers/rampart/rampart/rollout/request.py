@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from rampart.model import Model
-from rampart.words import percentage
 
 
 class Cause(StrEnum):
@@ -51,8 +50,3 @@ class RollbackRequest(Model):
     asked_at: datetime
     queued: bool = False
     """Whether this is a repetition from the queue."""
-
-
-def raised_again(exposure: float) -> str:
-    """Why a rolled-back flag is taken down again, in words."""
-    return f"another writer raised a rolled-back flag: it reads {percentage(exposure)}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError
+from rampart.rollout.audience import Opening
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.lower import lower, lower_to
+from rampart.rollout.lower import close_openings, look, lower, lower_to
 from rampart.rollout.ports import Clock, FlagStore, RolloutStore
 from rampart.rollout.state import EventKind, RolloutState, Status
 from rampart.words import percentage
@@ -32,6 +33,9 @@ class Restore:
         if state is None or state.status is not Status.LIVE or state.intent is not None or state.drift is None:
             return ()
         moves = [lower_to(self.flags, flag, state.percent) for flag in state.plan.flags]
+        if state.drift.member is not None:  # someone is let in whom this stage does not let in yet, or no more
+            left = Opening(flag=state.drift.flag, member=state.drift.member)
+            moves = [self._closed(before, now, left) for before, now in moves]
         readings = tuple(now for _, now in moves)
         above = [reading for reading in readings if reading.exposure > state.percent]
         if not above:
@@ -45,6 +49,9 @@ class Restore:
             raise FlagUnconfirmedError(told)
         raise FlagStoreError(f"{told}: a cache may still hold it; it will be tried again")
 
+    def _closed(self, before: FlagReading, now: FlagReading, opening: Opening) -> tuple[FlagReading, FlagReading]:
+        return before, look(self.flags, now.flag) if close_openings(self.flags, now, [opening]) else now
+
     def _record(self, state: RolloutState, over: tuple[float, ...]) -> None:
         now = self.clock.now()
         message = f"lowered to {percentage(state.percent)} again: another writer had raised it"
@@ -55,4 +62,4 @@ class Restore:
             current = self.store.state(state.rollout)
             if current is not None and current.status is not Status.LIVE:
                 # A rollback came in between: what was written here comes down with the rest.
-                lower(self.flags, state.plan.flags, self.tries)
+                lower(self.flags, state.plan.flags, self.tries, current.openings)

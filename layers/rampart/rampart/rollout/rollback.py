@@ -21,6 +21,7 @@ from rampart.errors import (
     RollbackUndoneError,
     StoreError,
 )
+from rampart.rollout.audience import Opening, is_up
 from rampart.rollout.concern import (
     Concern,
     Unconcerned,
@@ -110,7 +111,7 @@ class Rollback:
             request = request.changed(cause=Cause.DRIFT)
         with self.pool(1) as pool:
             kept = pool.submit(self._keep, concern.told.get(request.rollout or "", request))
-            lowered = self._lower(concern.flags)
+            lowered = self._lower(concern.flags, concern.openings)
             kept.result()
         undone = [*concern.undone, *lowered.undone]
         if lowered.readings is not None:
@@ -188,9 +189,9 @@ class Rollback:
         """
         try:
             readings = for_each(state.plan.flags, lambda flag: look(self.flags, flag))
-            up = [reading for reading in readings if not reading.is_down]
+            up = [reading for reading in readings if is_up(reading, state.openings)]
             if all(is_echo(reading, state, self.clock.now()) for reading in up):
-                lower_unseen(self.flags, [reading.flag for reading in up])
+                lower_unseen(self.flags, up, state.openings)
                 return Concern((), (state.rollout,), readings=readings)
         except FlagStoreError as error:
             return Concern((), (state.rollout,), undone=(str(error),))
@@ -204,10 +205,10 @@ class Rollback:
 
     # 2. Flag first, and 3. durable at the same time.
 
-    def _lower(self, flags: tuple[str, ...], before: Lowered = _NOTHING_YET) -> Lowered:
+    def _lower(self, flags: tuple[str, ...], openings: tuple[Opening, ...], before: Lowered = _NOTHING_YET) -> Lowered:
         over = set(before.over)
         try:
-            readings = lower(Remembering(self.flags, over), flags, self.tries) if flags else ()
+            readings = lower(Remembering(self.flags, over), flags, self.tries, openings) if flags else ()
         except FlagsNotLoweredError as error:
             return Lowered(None, before.up + error.flags, frozenset(over), (*before.undone, str(error)))
         return replace(before, readings=readings, over=frozenset(over))
@@ -278,6 +279,6 @@ class Rollback:
             return replace(lowered, readings=None)
         found = look_at_all(self.flags, state.plan.flags)
         readings = tuple(each for each in found if not isinstance(each, FlagStoreError))
-        if len(readings) == len(found) and all(reading.is_down for reading in readings):
+        if len(readings) == len(found) and not any(is_up(reading, state.openings) for reading in readings):
             return replace(lowered, readings=readings)
-        return self._lower(state.plan.flags, lowered)
+        return self._lower(state.plan.flags, state.openings, lowered)

@@ -9,7 +9,6 @@ from datetime import datetime
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import CLOSED, INTENT_EXPIRES, Event, EventKind, RolloutState, Status
-from rampart.words import percentage
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,7 @@ def halted(
         standing=before.at_percent(0.0) if readings is not None else before.standing,
         intent=None if done else before.intent,
         own_write=before.written(now, *over, *([before.intent.percent] if before.intent else [])),
+        opened=before.openings,
         drift=None if done else before.drift,  # the flag is where Rampart left it
         halted_at=before.halted_at or now,
         halted_by=(before.halted_by or request) if done and again else request,  # what began it stays the reason
@@ -87,7 +87,7 @@ def _event(state: RolloutState, request: RollbackRequest, now: datetime, kind: E
 def _pending(before: RolloutState, request: RollbackRequest, up: Sequence[str]) -> str:
     """That a rollback was asked for and is not done: which flags are not confirmed, or that an advance is in flight."""
     why = f"not yet confirmed at 0%: {', '.join(up)}" if up else "an advance is in flight"
-    return f"rolling back from {percentage(before.percent)}: {request.reason} ({why}; Rampart keeps trying)"
+    return f"rolling back from {before.reach}: {request.reason} ({why}; Rampart keeps trying)"
 
 
 def _done(before: RolloutState, request: RollbackRequest, readings: Sequence[FlagReading]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rampart.errors import FlagStoreError
+from rampart.rollout.audience import wanted_at
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import look_at_all
@@ -27,15 +28,33 @@ class Sight:
 
 def is_echo(reading: FlagReading, state: RolloutState, now: datetime) -> bool:
     """Whether a flag that is up may merely be what a cache still holds of the time before Rampart's own last write."""
-    return not reading.open_gates and reading.exposure in state.echoes(now)
+    was_on = state.plan.stages[-1].fully_on and reading.open_gates == ("boolean",)
+    return (was_on or not reading.open_gates) and reading.exposure in state.echoes(now)
 
 
 def _is_expected(reading: FlagReading, state: RolloutState, now: datetime) -> bool:
-    """Whether a flag is at the record, where an advance may have put it, or where a cache may still see it."""
+    """Whether a percentage is at the record, where an advance may have put it, or where a cache may still see it."""
     if not reading.exists:
         return False
     in_flight = state.intent is not None and reading.exposure == state.intent.percent and not reading.open_gates
     return reading.exposure == state.percent or in_flight or is_echo(reading, state, now)
+
+
+def _drift_of(reading: FlagReading, state: RolloutState, now: datetime) -> Drift | None:
+    """Where one flag is not at the record: its percentage, or else one of those whom the rollout lets in by name."""
+    reads = reading.exposure if reading.exists else None
+    if not _is_expected(reading, state, now):
+        side = DriftSide.ABOVE if reading.exposure > state.percent else DriftSide.BELOW
+        return Drift(side=side, flag=reading.flag, reads=reads, record=state.percent, since=now)
+    if state.echoes(now):
+        return None  # a cache may still show who was let in before
+    wanted = wanted_at(state.plan, state.standing.stage) if state.standing else ()
+    for each in (opening for opening in state.opened if opening.flag == reading.flag):
+        side = DriftSide.BELOW if each.member in wanted else DriftSide.ABOVE
+        is_so = each.is_kept(reading) if side is DriftSide.BELOW else each.member not in reading.members
+        if not is_so and not (state.intent and each in state.intent.opens):
+            return Drift(side=side, flag=reading.flag, reads=reads, record=state.percent, member=each.member, since=now)
+    return None
 
 
 def astray(state: RolloutState, found: Sequence[FlagReading | FlagStoreError], now: datetime) -> Drift | None:
@@ -45,12 +64,10 @@ def astray(state: RolloutState, found: Sequence[FlagReading | FlagStoreError], n
     """
     strays: dict[DriftSide, Drift] = {}
     for reading in found:
-        if isinstance(reading, FlagStoreError) or _is_expected(reading, state, now):
-            continue
-        side = DriftSide.ABOVE if reading.exposure > state.percent else DriftSide.BELOW
-        reads = reading.exposure if reading.exists else None
-        drift = Drift(side=side, flag=reading.flag, reads=reads, record=state.percent, since=now)
-        strays[side] = state.drift if state.drift is not None and drift.is_known(state.drift) else drift
+        drift = None if isinstance(reading, FlagStoreError) else _drift_of(reading, state, now)
+        if drift is not None:
+            is_known = state.drift is not None and drift.is_known(state.drift)
+            strays[drift.side] = state.drift if state.drift is not None and is_known else drift
     return strays.get(DriftSide.ABOVE) or strays.get(DriftSide.BELOW)
 
 

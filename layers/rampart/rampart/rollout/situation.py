@@ -15,7 +15,8 @@ from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import DecisionKind, Gate, GateKind
 from rampart.rollout.permission import advances_alone, is_fresh, is_hold_over
-from rampart.rollout.state import RolloutState, Standing, Status
+from rampart.rollout.remains import CLEANUP_STEPS
+from rampart.rollout.state import Intent, RolloutState, Standing, Status
 from rampart.rollout.waiver import LETS_ON
 from rampart.words import in_words, length, percentage, weekday_and_minute
 
@@ -88,7 +89,7 @@ def situation_of(state: RolloutState, gate: Gate | None, now: datetime, frozen: 
     if state.status is not Status.LIVE:
         return _OVER[state.status](state)
     if state.intent is not None:
-        headline = f"Setting {_flags(state)} to {percentage(state.intent.percent)}"
+        headline = _moving(state, state.intent)
         return Situation(Phase.ADVANCING, headline, state.intent.at, acts=(Act.ROLL_BACK,))
     if state.standing is None:
         first = state.plan.stages[state.target].label
@@ -106,7 +107,7 @@ _MAY_ADVANCE = frozenset({Phase.HOLDING, Phase.CALENDAR_CLOSED, Phase.READY, Pha
 
 def _stopped(state: RolloutState, now: datetime, frozen: Freeze | None) -> Situation | None:
     """A freeze, or a change calendar, that lets nothing advance."""
-    here = percentage(state.percent)
+    here = state.reach
     if frozen is not None:
         next_step = "Nothing advances until someone runs `rampart thaw`; rollbacks go on."
         return Situation(
@@ -125,7 +126,7 @@ def _stopped(state: RolloutState, now: datetime, frozen: Freeze | None) -> Situa
 
 
 def _live(state: RolloutState, standing: Standing, gate: Gate | None, now: datetime) -> Situation:
-    here = percentage(state.percent)
+    here = state.reach
     if state.unread_since is not None:
         return _unread(here, state.unread_since, state.drift)
     if state.drift is not None:
@@ -155,13 +156,21 @@ def _unread(here: str, since: datetime, drift: Drift | None) -> Situation:
 
 
 def _drifted(drift: Drift, here: str, standing: Standing) -> Situation:
-    found = "it doesn't exist" if drift.reads is None else f"found {percentage(drift.reads)}"
+    fix = f"Set it back to {percentage(drift.record)} in Flipper"
+    if drift.member is not None:
+        is_above = drift.side is DriftSide.ABOVE
+        found = f"{str(drift.member).capitalize()} {'is let in' if is_above else 'should be let in and is not'}."
+        fix = f"{'Take' if is_above else 'Let'} {drift.member} {'out' if is_above else 'in'} in Flipper"
+    elif drift.reads is None:
+        found = f"Expected {percentage(drift.record)}, it doesn't exist."
+    else:
+        found = f"Expected {percentage(drift.record)}, found {percentage(drift.reads)}."
     return Situation(
         Phase.DRIFTED,
         f"Holding at {here}: someone changed {drift.flag} outside Rampart",
         drift.since or standing.started,
-        why=f"Expected {percentage(drift.record)}, {found}.",
-        next=f"Set it back to {percentage(drift.record)} in Flipper, or roll back.",
+        why=found,
+        next=f"{fix}, or roll back.",
         urgency=Urgency.ACT,
     )
 
@@ -204,7 +213,7 @@ def _blind(state: RolloutState, here: str, gate: Gate) -> Situation:
 
 
 def _baking(state: RolloutState, standing: Standing, now: datetime) -> Situation:
-    here, zone = percentage(state.percent), state.plan.zone
+    here, zone = state.reach, state.plan.zone
     if state.latest is not None and not (state.latest.asked and is_fresh(state, now)):
         why = _evidence(state, Verdict.ERROR) or f"The last evaluation was {weekday_and_minute(state.latest.at, zone)}."
         return Situation(
@@ -226,8 +235,7 @@ def _baking(state: RolloutState, standing: Standing, now: datetime) -> Situation
         ends = weekday_and_minute(standing.hold_ends, zone)
         headline = f"Holding at {here} until {ends} ({length(standing.hold_ends - now)} left)"
         return Situation(Phase.HOLDING, headline, standing.started, why, _then(state), standing.hold_ends)
-    is_last = state.next_stage == len(state.plan.stages)
-    if not is_last and not state.plan.calendar.is_open(now, zone):
+    if not state.is_at_end and not state.plan.calendar.is_open(now, zone):
         opens = state.plan.calendar.next_opening(now, zone)
         headline = f"Holding at {here} until the calendar opens {weekday_and_minute(opens, zone)}"
         return Situation(Phase.CALENDAR_CLOSED, headline, standing.hold_ends, why, _then(state), opens)
@@ -240,7 +248,7 @@ def _baking(state: RolloutState, standing: Standing, now: datetime) -> Situation
 def _rolling_back(state: RolloutState) -> Situation:
     return Situation(
         Phase.ROLLING_BACK,
-        f"ROLLING BACK {percentage(reached(state))} → 0%: not verified yet",
+        f"ROLLING BACK {reached(state)} → 0%: not verified yet",
         state.halted_at or state.updated,
         why=f"{_cause(state)} {state.undone}.".strip() if state.undone else _cause(state),
         next=f"Rampart keeps trying. If this lasts, set {_flags(state)} to 0% in Flipper by hand.",
@@ -252,7 +260,7 @@ def _rolling_back(state: RolloutState) -> Situation:
 def _rolled_back(state: RolloutState) -> Situation:
     return Situation(
         Phase.ROLLED_BACK,
-        f"Rolled back {percentage(reached(state))} → 0%",
+        f"Rolled back {reached(state)} → 0%",
         state.halted_at or state.updated,
         why=_cause(state),
         next="Fix the cause, then resume or abandon.",
@@ -262,8 +270,13 @@ def _rolled_back(state: RolloutState) -> Situation:
 
 
 def _completed(state: RolloutState) -> Situation:
-    next_step = f"Rampart no longer manages {_flags(state)}."
-    return Situation(Phase.COMPLETED, f"Complete at {percentage(state.percent)}", state.updated, next=next_step)
+    if state.remains is not None and state.remains.gone:
+        next_step = f"{_flags(state)} is gone: nothing is left to do."
+    else:
+        next_step = f"Rampart no longer manages {_flags(state)}. {CLEANUP_STEPS}"
+    why = "; ".join(state.evidence_in_words.values())
+    at = f"Complete at {state.reach}"
+    return Situation(Phase.COMPLETED, at, state.updated, f"{why}." if why else "", next_step)
 
 
 def _abandoned(state: RolloutState) -> Situation:
@@ -282,30 +295,38 @@ _OVER: dict[Status, Callable[[RolloutState], Situation]] = {
 # Parts of sentences.
 
 
-def reached(state: RolloutState) -> float:
-    """What the flags were at before a rollback, as far as the record tells: the percentage of its stage."""
+def reached(state: RolloutState) -> str:
+    """Whom the flags let in before a rollback, as far as the record tells: those of its stage."""
     if state.standing is None:
-        return 0.0
-    return state.standing.percent or state.plan.stages[state.standing.stage].percent
+        return percentage(0)
+    return (
+        percentage(state.standing.percent) if state.standing.percent else state.plan.stages[state.standing.stage].reach
+    )
 
 
 def goes_on(state: RolloutState) -> str:
     """What an answer lets a rollout do next."""
-    if state.next_stage == len(state.plan.stages):
-        return f"finishing at {percentage(state.percent)}"
+    if state.is_at_end:
+        return f"finishing at {state.reach}"
     return f"advancing to {state.plan.stages[state.next_stage].label}"
 
 
+def _moving(state: RolloutState, intent: Intent) -> str:
+    """That an advance is under way."""
+    stage = state.plan.stages[intent.stage]
+    doing, how = ("Turning", "") if stage.fully_on else ("Opening", "for ") if stage.members else ("Setting", "to ")
+    return f"{doing} {_flags(state)} {how}{stage.reach}"
+
+
 def _question(state: RolloutState) -> str:
-    if state.next_stage == len(state.plan.stages):
-        return f"Waiting for approval to finish at {percentage(state.percent)}"
-    return f"Waiting for approval: {percentage(state.percent)} → {state.plan.stages[state.next_stage].label}"
+    if state.is_at_end:
+        return f"Waiting for approval to finish at {state.reach}"
+    return f"Waiting for approval: {state.reach} → {state.plan.stages[state.next_stage].label}"
 
 
 def _then(state: RolloutState) -> str:
     """What comes after the hold."""
-    is_last = state.next_stage == len(state.plan.stages)
-    goes = "it finishes" if is_last else f"it advances to {state.plan.stages[state.next_stage].label}"
+    goes = "it finishes" if state.is_at_end else f"it advances to {state.plan.stages[state.next_stage].label}"
     return f"Then {goes} by itself." if advances_alone(state) else f"Then a person is asked before {goes}."
 
 

@@ -11,10 +11,13 @@ from pydantic import Field
 from rampart.evidence.verdict import Verdict, worst
 from rampart.model import Model
 from rampart.plan.model import Plan, ReportedSpec
+from rampart.rollout.audience import Opening
 from rampart.rollout.drift import Drift
 from rampart.rollout.gate import OpenGate
+from rampart.rollout.remains import Remains
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.waiver import WAIVED, Override, Shown, Waived
+from rampart.words import percentage
 
 SCHEMA_VERSION = 1
 """Version of the stored items; a reader of a later one must understand the earlier ones."""
@@ -55,6 +58,8 @@ class Intent(Model):
     stage: int
     percent: float
     at: datetime
+    opens: tuple[Opening, ...] = ()
+    """Who may be let in by name already."""
 
 
 class OwnWrite(Model):
@@ -124,6 +129,8 @@ class EventKind(StrEnum):
     """The rollout is done."""
     ABANDONED = "abandoned"
     """A person ended the rollout."""
+    CLEANUP = "cleanup"
+    """A completed rollout's flag waits to be removed, was moved, or is gone."""
     FROZEN = "frozen"
     """A person stopped every advance of the stack."""
     THAWED = "thawed"
@@ -173,6 +180,7 @@ class Changes(TypedDict, total=False):
     drift: Drift | None
     stop: Stop | None
     own_write: OwnWrite | None
+    opened: tuple[Opening, ...]
     unread_since: datetime | None
     halted_at: datetime | None
     halted_by: RollbackRequest | None
@@ -180,6 +188,7 @@ class Changes(TypedDict, total=False):
     reminded_at: datetime | None
     watch_until: datetime | None
     watched: bool
+    remains: Remains | None
     attempt_started: datetime
 
 
@@ -209,6 +218,8 @@ class RolloutState(Model):
     stop: Stop | None = None
     """What stopped the last advance from outside of the rollout: the change calendars."""
     own_write: OwnWrite | None = None
+    opened: tuple[Opening, ...] = ()
+    """Whom this attempt lets in by name, or may: what a rollback closes again, and nothing else."""
     unread_since: datetime | None = None
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
     halted_at: datetime | None = None
@@ -220,6 +231,8 @@ class RolloutState(Model):
     """When people were last told again that a rollback isn't done, or that a question waits."""
     watch_until: datetime | None = None
     watched: bool = True
+    remains: Remains | None = None
+    """None until a completed rollout is first looked after."""
     started: datetime
     attempt_started: datetime
     updated: datetime
@@ -236,6 +249,28 @@ class RolloutState(Model):
         return self.standing.percent if self.standing else 0.0
 
     @property
+    def openings(self) -> tuple[Opening, ...]:
+        """Whom the rollout lets in by name, or may while an advance is in flight."""
+        return tuple(dict.fromkeys((*self.opened, *(self.intent.opens if self.intent else ()))))
+
+    @property
+    def reach(self) -> str:
+        """Whom the flags let in by the record, as people say it: `25%`, `group staff`."""
+        if self.standing is None:
+            return percentage(0)
+        stage = self.plan.stages[self.standing.stage]
+        is_as_planned = self.percent == stage.exposure and self.status not in DOWN
+        return stage.reach if is_as_planned else percentage(self.percent)
+
+    @property
+    def at(self) -> str:
+        """Where the flags are by the record, as it follows "is": `at 25%`, `on for group staff`, `fully on`."""
+        stage = self.plan.stages[self.standing.stage] if self.standing else None
+        if stage is None or self.reach != stage.reach or not (stage.members or stage.fully_on):
+            return f"at {self.reach}"
+        return f"on for {self.reach}" if stage.members else self.reach
+
+    @property
     def latest(self) -> Latest | None:
         """The stage's newest evaluation."""
         return self.standing.latest if self.standing else None
@@ -244,6 +279,16 @@ class RolloutState(Model):
     def next_stage(self) -> int:
         """Index of the stage that comes next; the number of stages when the last one is done."""
         return self.standing.stage + 1 if self.standing else self.target
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether no stage is left."""
+        return self.next_stage == len(self.plan.stages)
+
+    @property
+    def is_fully_on(self) -> bool:
+        """Whether the flags are on for every check by the record."""
+        return self.standing is not None and self.percent > 0 and self.plan.stages[self.standing.stage].fully_on
 
     @property
     def reported_criteria(self) -> dict[str, float]:
@@ -336,24 +381,6 @@ class RolloutState(Model):
             message=message,
             details={name: value for name, value in details.items() if value is not None},
         )
-
-
-class Evaluation(Model):
-    """One look at all criteria, with the evidence it judged: feeding that to the rule gives the verdicts again."""
-
-    id: str
-    at: datetime
-    rollout: str
-    attempt: int
-    stage: int
-    percent: float
-    window: tuple[int, ...] = Field(min_length=4, max_length=6)
-    """Start, end, bucket width (epoch seconds) and planned buckets; with coarse buckets, their width and their end."""
-    verdict: Verdict
-    judgements: tuple[dict[str, Any], ...]
-    evidence: dict[str, Any]
-    plan_hash: str
-    rule_version: str
 
 
 class Claim(Model):
