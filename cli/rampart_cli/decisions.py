@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from rampart.rollout.gate import DecisionKind
 from rampart.words import listed
+from rampart_cli.document.names import plain_name
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.machines import Execution, wait_for_end
 
@@ -68,7 +69,7 @@ def left_open(done: Execution) -> dict[str, list[str]]:
 def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str, float]:
     """Read `criterion=number` pairs; raises InputError for another form, or a criterion that no one reports."""
     reported = {}
-    spelled = {name.casefold(): name for name in known}
+    spelled = {plain_name(name): name for name in known}
     for pair in pairs:
         name, separator, number = (part.strip() for part in pair.rpartition("="))
         try:
@@ -77,7 +78,7 @@ def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str
             value = float("nan")
         if not separator or not name or not 0 <= value < float("inf"):
             raise InputError(f"{pair!r} isn't a report; write it as --reported 'call center complaints=0'")
-        name = name if name in known else spelled.get(name.casefold(), name)
+        name = name if name in known else spelled.get(plain_name(name), name)
         if name not in known:
             names = listed(repr(each) for each in known)
             raise InputError(f"{name!r} isn't a criterion that people report; in this plan: {names}")
@@ -92,6 +93,11 @@ def stage_index(wanted: str, stages: Sequence[Stage]) -> int:
     if text.casefold() in filter(None, names):
         return names.index(text.casefold())
     share = _PERCENT.match(text)
+    if text.isdecimal() and (other := next((each for each in stages if each.percent == float(text)), None)) is not None:
+        numbered = next((stage for index, stage in enumerate(stages) if index == int(text)), other)
+        if numbered is not other:
+            told = f"{text} could mean {other.label}, or stage number {text}, which is {numbered.label}"
+            raise InputError(told, fix=f"Write {text}% for the one, and {_unmistakable(numbered)} for the other.")
     for index, stage in enumerate(stages):
         is_number = text.isdecimal() and (text.lstrip("0") or "0") == str(index)
         is_share = share is not None and float(share[1]) == stage.percent > 0
@@ -99,6 +105,10 @@ def stage_index(wanted: str, stages: Sequence[Stage]) -> int:
             return index
     listed = ", ".join(f"{index}: {stage.label}" for index, stage in enumerate(stages))
     raise InputError(f"there is no stage {wanted!r}; the plan's stages are {listed}")
+
+
+def _unmistakable(stage: Stage) -> str:
+    return stage.name or stage.reach
 
 
 def who_decides(stack: Stack, by: str | None) -> str:

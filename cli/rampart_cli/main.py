@@ -194,7 +194,7 @@ def _told(run: Callable[[], object], *, as_json: bool) -> int:
         sys.stderr.write("Canceled. Nothing changed.\n")
         return ExitCode.REFUSED
     except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+        code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader has seen enough; Python must not complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -208,4 +208,6 @@ def _told(run: Callable[[], object], *, as_json: bool) -> int:
         told = in_words(error)
         show_error(told, as_json=as_json)
         return told.exit_code
+    if code == ExitCode.INTERRUPTED:  # typer makes one of Ctrl-C too
+        sys.stderr.write("\nInterrupted. Anything that was already started continues by itself: rampart status\n")
     return code if isinstance(code, int) else ExitCode.OK

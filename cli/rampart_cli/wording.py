@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 _OTHER_NAMES = {
     "abort": "rollback",
+    "check": "plan check",
+    "completion": "--install-completion",
+    "create": "plan new",
     "delete": "abandon",
     "describe": "explain",
     "import": "plan import",
     "log": "events",
     "logs": "events",
+    "new": "plan new",
+    "pause": "freeze",
+    "unpause": "thaw",
     "ls": "list",
     "promote": "approve",
     "retry": "resume",

@@ -97,7 +97,20 @@ def _draw(plot: Path, plan: Plan, outlooks: Sequence[Outlook]) -> None:
 
 def _shown(outlooks: Sequence[Outlook], false: float, guarantee: float | None, runs: int) -> list[RenderableType]:
     rows = [_row(each, runs) for each in outlooks]
-    return [table(_COLUMNS, rows), Text(), words(_false_rollbacks(false, guarantee, runs))]
+    return [
+        table(_COLUMNS, rows),
+        Text(),
+        words(_LEGEND, "dim"),
+        Text(),
+        words(_false_rollbacks(false, guarantee, runs)),
+    ]
+
+
+_LEGEND = (
+    "passes: how often a healthy flag passes at the end of the hold. falsely rolled back: how often it is rolled back "
+    "before. at 2 times the bar: what the metric reads if the flag's own requests fail at twice the bar, how often "
+    "that is rolled back within the hold, and after how long on average."
+)
 
 
 _RUNS = 400

@@ -99,7 +99,7 @@ def _tiles(history: RolloutHistory) -> list[tuple[str, str]]:
         (plural(len(history.evaluations), "evaluation"), count(len(history.evaluations))),
         (f"{plural(len(people), 'decision')} by people", str(len(people))),
         (plural(len(history.rollbacks), "rollback"), str(len(history.rollbacks))),
-        ("from start to here", length(history.known_until - history.state.started)),
+        ("elapsed", length(history.ended - history.state.started)),
     ]
 
 
