@@ -90,8 +90,12 @@ def _facts(history: RolloutHistory) -> list[tuple[str, str]]:
     ]
 
 
+_NO_PEOPLE = ("rampart", "datadog")
+"""What moves a flag and is no one."""
+
+
 def _tiles(history: RolloutHistory) -> list[tuple[str, str]]:
-    people = [event for event in history.acts if event.kind is EventKind.DECIDED]
+    people = [event for event in history.acts if event.by not in _NO_PEOPLE]
     reached = {visit.stage for visit in history.visits}
     return [
         ("let in now", history.state.reach),
