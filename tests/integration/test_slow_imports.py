@@ -26,7 +26,16 @@ def test_plan_import_loads_no_other_command_plan_model_or_calendar() -> None:
     assert done.stderr == "[]\n"
 
 
-ASKS_NO_ONE = ["pydantic.main", "rich.console", "yaml", "boto3", "botocore", "requests", "rampart.plan.model", "holidays"]
+ASKS_NO_ONE = [
+    "pydantic.main",
+    "rich.console",
+    "yaml",
+    "boto3",
+    "botocore",
+    "requests",
+    "rampart.plan.model",
+    "holidays",
+]
 READS = ["matplotlib", "markdown_it", "jinja2", "datadog_api_client", "rampart_cli.datadog", "rampart_cli.replay"]
 
 
@@ -35,7 +44,7 @@ READS = ["matplotlib", "markdown_it", "jinja2", "datadog_api_client", "rampart_c
     [
         ("--version", ASKS_NO_ONE),
         ("--help", ASKS_NO_ONE),
-        ("plan --help", ASKS_NO_ONE),
+        ("plan --help", ["rich.console", "yaml", "boto3", "rampart.plan.model"]),
         ("list", READS),
         ("status", READS),
         ("events letters", READS),

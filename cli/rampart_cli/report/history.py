@@ -142,7 +142,7 @@ class RolloutHistory:
     def ended(self) -> datetime:
         """When a rollout that is over was completed or abandoned; of any other, the newest that is known of it.
 
-        Rampart looks after a completed rollout's flags a while longer, which is no part of it.
+        Rampart looks after a completed rollout's flags a while longer, which isn't part of it.
         """
         if self.state.status not in CLOSED:
             return self.known_until

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
-from rampart.rollout.state import EventKind
 from rampart.words import count, counted, in_words, length, percentage, plain, plural, second, status_in_words
 from rampart_cli.bars import bar_text
 from rampart_cli.report import cells
