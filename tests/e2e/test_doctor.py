@@ -95,3 +95,22 @@ def test_a_stack_without_a_subscriber_says_so(stack: LocalStack) -> None:
     if problems["subscribers"]:  # another test may have subscribed a queue before
         assert code == 1
         assert "No one gets notices" in problems["subscribers"][0]["message"]
+
+
+def test_what_arrived_is_listed_with_its_answer_and_the_reason(stack: LocalStack) -> None:
+    alert = {"transition": "Triggered", "monitor": "4242", "flags": "letters_misspelled", "title": "blank letters"}
+    assert stack.post_alert(alert).status_code == 200
+    assert stack.post_alert(alert, token="guess").status_code == 401
+    assert stack.post_alert({"transition": "Triggered"}).status_code == 400
+
+    ended = subprocess.run(
+        [RAMPART, "alerts", "--last", "100", "--json"],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seen = [(each["status"], each["monitor"], each["why"]) for each in json.loads(ended.stdout)]
+    assert (200, "4242", "no live rollout holds letters_misspelled") in seen
+    assert (401, "", "no token, or a wrong one") in seen
+    assert any(status == 400 and "monitor" in why for status, _, why in seen)
