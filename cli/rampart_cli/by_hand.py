@@ -9,7 +9,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rampart.words import listed
 from rampart_cli.failures import UnreachableError
-from rampart_cli.wording import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +20,8 @@ def by_hand_otherwise(flags: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, UnreachableError) as error:
+        from rampart_cli.wording import in_words  # only where something went wrong
+
         told = in_words(error)
         which = listed(flags) if flags else "the rollout's flags"
         if "by hand" not in (told.fix or ""):

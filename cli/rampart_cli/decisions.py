@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from rampart.rollout.gate import DecisionKind
 from rampart.words import listed
-from rampart_cli.document.names import plain_name
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.machines import Execution, wait_for_end
 
@@ -69,7 +68,6 @@ def left_open(done: Execution) -> dict[str, list[str]]:
 def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str, float]:
     """Read `criterion=number` pairs; raises InputError for another form, or a criterion that no one reports."""
     reported = {}
-    spelled = {plain_name(name): name for name in known}
     for pair in pairs:
         name, separator, number = (part.strip() for part in pair.rpartition("="))
         try:
@@ -78,12 +76,18 @@ def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str
             value = float("nan")
         if not separator or not name or not 0 <= value < float("inf"):
             raise InputError(f"{pair!r} isn't a report; write it as --reported 'call center complaints=0'")
-        name = name if name in known else spelled.get(plain_name(name), name)
+        name = name if name in known else _as_the_plan_spells(name, known)
         if name not in known:
             names = listed(repr(each) for each in known)
             raise InputError(f"{name!r} isn't a criterion that people report; in this plan: {names}")
         reported[name] = value
     return reported
+
+
+def _as_the_plan_spells(name: str, known: Iterable[str]) -> str:
+    from rampart_cli.document.names import plain_name  # with the reader of pages: 200 ms, only where a name differs
+
+    return next((each for each in known if plain_name(each) == plain_name(name)), name)
 
 
 def stage_index(wanted: str, stages: Sequence[Stage]) -> int:

@@ -49,6 +49,8 @@ READS = ["matplotlib", "markdown_it", "jinja2", "datadog_api_client", "rampart_c
         ("status", READS),
         ("events letters", READS),
         ("alerts", READS),
+        ("approve letters --yes", [*READS, "rampart_cli.document"]),
+        ("rollback letters", [*READS, "rampart_cli.document"]),
     ],
 )
 def test_a_command_loads_only_what_it_needs(line: str, slow: list[str]) -> None:
