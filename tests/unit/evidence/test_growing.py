@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rampart.evidence import growing
+from rampart.evidence.buckets import Judgeable, pair
 from rampart.evidence.criteria import RateCriterion, Side
 from rampart.evidence.growing import Growing, shared
 from rampart.evidence.judge import judge
+from rampart.evidence.judgement import FiredBy
+from rampart.evidence.rule import Walk
 from rampart.evidence.series import Series
 from rampart.evidence.window import Window
 
@@ -138,3 +142,28 @@ def test_an_odd_bucket_that_is_corrected_is_odd_no_more() -> None:
 def test_what_two_lists_share_is_their_longest_common_beginning(one: list[int], other: list[int]) -> None:
     same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     assert shared(one, other) == same
+
+
+def test_each_bucket_is_joined_and_walked_once_however_many_looks_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked = joined = 0
+    step = Walk.step
+
+    def counted_step(walk: Walk, errors: float, requests: float) -> FiredBy | None:
+        nonlocal walked
+        walked += 1
+        return step(walk, errors, requests)
+
+    def counted_pair(errors: Series, total: Series, window: Window) -> Judgeable:
+        nonlocal joined
+        joined += len(total.points)
+        return pair(errors, total, window)
+
+    monkeypatch.setattr(Walk, "step", counted_step)
+    monkeypatch.setattr(growing, "pair", counted_pair)
+    values: dict[str, list[Value]] = {"errors": [0.0] * 301, "total": [50.0] * 301}
+    earlier = Growing()
+    for buckets in range(1, 301):
+        measured, window = look(values, buckets)
+        judge(CRITERION, measured=measured, window=window, earlier=earlier)
+    assert walked == 300
+    assert joined <= 3 * 300, "each look joins its newest bucket, and one that was not whole"
