@@ -15,12 +15,12 @@ from rampart.plan.check import rate_criteria
 from rampart.plan.model import Plan
 from rampart.plan.problems import problems_of
 from rampart.plan.quantities import parse_fraction, parse_traffic
-from rampart.plan.suggest import suggest
 from rampart.words import counted, percentage, short_duration
 from rampart_cli.console import say, show, words
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.findings import Source
 from rampart_cli.options import AsJson
+from rampart_cli.staircase import suggest
 from rampart_cli.strict_yaml import PlainLoader, read_yaml
 from rampart_cli.written_yaml import SCHEMA_LINE, yaml_value
 

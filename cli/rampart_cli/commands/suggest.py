@@ -8,20 +8,20 @@ import typer
 from rich.text import Text
 
 from rampart.plan.check import rate_criteria
-from rampart.plan.suggest import SURE, suggest
 from rampart.words import percentage, plain, short_duration, whole_percent
 from rampart_cli.commands.simulate import expected_traffic
 from rampart_cli.console import show, table, words
 from rampart_cli.failures import ExitCode, InputError
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
+from rampart_cli.staircase import SURE, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import RenderableType
 
-    from rampart.plan.suggest import Suggestion
+    from rampart_cli.staircase import Suggestion
 
 
 def plan_suggest(

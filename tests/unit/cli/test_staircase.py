@@ -15,7 +15,7 @@ from rampart.plan.durations import Hold
 from rampart.plan.model import Plan
 from rampart.plan.power import fault_chance
 from rampart.plan.stage import Stage
-from rampart.plan.suggest import HOLDS, SURE, suggest
+from rampart_cli.staircase import HOLDS, SURE, suggest
 
 
 def plan(*, scope: str = "cohort", below: str = "1%", baseline: str = "0.3%", **changes: Any) -> Plan:
