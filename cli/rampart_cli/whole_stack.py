@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rampart_cli.console import words
+from rampart_cli.doctor.words import NO_ONE_IS_TOLD, SUBSCRIBE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from rampart.rollout.freeze import Freeze
     from rampart_cli.stack import Stack
-
-NO_ONE_IS_TOLD = "No one gets notices: the topic has no confirmed subscriber"
-SUBSCRIBE = "Subscribe an address to the stack's topic (parameter NoticeEmail), and confirm it."
 
 
 def about(stack: Stack, frozen: Freeze | None, *, as_json: bool) -> Iterator[Text]:

@@ -16,13 +16,13 @@ from rampart.evidence.criteria import RateCriterion
 from rampart.evidence.power import FaultOutlook, Outlook, StageTraffic, any_of, outlook
 from rampart.plan.check import is_baseline_beyond_bar, rate_criteria, stage_traffic, warnings
 from rampart.plan.model import Plan
-from rampart.plan.quantities import parse_traffic
 from rampart.words import chance, count, plain, rough_duration, rough_percent
 from rampart_cli.console import say, show, table, words, working
 from rampart_cli.failures import InputError
 from rampart_cli.findings import rendered_all
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
+from rampart_cli.traffic import expected_traffic
 
 
 def plan_simulate(
@@ -134,17 +134,6 @@ _COLUMNS = (
     "at 2 times the bar",
     "at 5 times the bar",
 )
-
-
-def expected_traffic(plan: Plan, given: str | None) -> float:
-    """Requests an hour at 100%: as given, or as the plan has it; raises InputError."""
-    try:
-        requests_per_hour = plan.traffic if given is None else parse_traffic(given)
-    except ValueError as error:
-        raise InputError(str(error), fix="Write it such as --traffic 400/hour.") from error
-    if requests_per_hour is None:
-        raise InputError("the plan names no traffic", fix="Add traffic: 400/hour to it, or give --traffic 400/hour.")
-    return requests_per_hour
 
 
 def _row(each: Outlook, runs: int) -> Sequence[str]:

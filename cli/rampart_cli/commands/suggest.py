@@ -9,12 +9,12 @@ from rich.text import Text
 
 from rampart.plan.check import rate_criteria
 from rampart.words import percentage, plain, short_duration, whole_percent
-from rampart_cli.commands.simulate import expected_traffic
 from rampart_cli.console import show, table, words
 from rampart_cli.failures import ExitCode, InputError
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
 from rampart_cli.staircase import SURE, suggest
+from rampart_cli.traffic import expected_traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rampart.errors import SecretUnavailableError
 from rampart.words import count, listed, rough_duration
 from rampart_cli.doctor.installation import FUNCTIONS, Installation, InvocationError
-from rampart_cli.whole_stack import NO_ONE_IS_TOLD, SUBSCRIBE
+from rampart_cli.doctor.words import NO_ONE_IS_TOLD, SUBSCRIBE
 
 _LATELY = timedelta(hours=24)
 _TICKED = timedelta(minutes=10)

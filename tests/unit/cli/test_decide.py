@@ -375,4 +375,4 @@ def test_an_approval_without_its_reports_is_told_how_to_say_them(waiting: Termin
 def test_a_reported_criterion_is_known_in_any_case_and_spelling(waiting: Terminal) -> None:
     waiting.run("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada", "--reported", "Complaints=0")
     assert waiting.machines.input["reported"] == {"complaints": 0}
-    assert parse_reported(["call center complaint=3"], {"Call centre complaints": 0}) == {"Call centre complaints": 3}
+    assert parse_reported(["Call-Center complaint=3"], {"call center complaints": 0}) == {"call center complaints": 3}
