@@ -277,7 +277,7 @@ def _said(kind: DecisionKind, gate: Gate | None) -> str:
 def _open_question(stack: Stack, state: RolloutState, gate: Gate | None) -> Gate:
     asked = state.status is Status.LIVE and state.gate is not None and state.gate.kind is not GateKind.BAKE
     if not asked or gate is None or gate.question is None or gate.answer is not None:
-        headline = situation_of(state, gate, stack.now()).headline
+        headline = situation_of(state, gate, stack.now(), stack.records.freeze()).headline
         raise RefusedError(
             f"{state.rollout} has no open approval. {headline}.",
             name="NoGate",
@@ -288,7 +288,7 @@ def _open_question(stack: Stack, state: RolloutState, gate: Gate | None) -> Gate
 
 def _show_question(stack: Stack, state: RolloutState, gate: Gate) -> None:
     out = stderr()
-    found = situation_of(state, gate, stack.now())
+    found = situation_of(state, gate, stack.now(), stack.records.freeze())
     out.print(words(f"{state.rollout}, attempt {state.attempt}. {found.headline}", "bold"))
     if state.latest is not None:
         told = state.evidence_in_words
