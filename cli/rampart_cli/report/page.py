@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rampart.evidence.window import Window
 from rampart.words import count, counted, in_words, length, percentage, plain, plural, second, status_in_words
 from rampart_cli.bars import bar_text
+from rampart_cli.people import who
 from rampart_cli.report import cells
 from rampart_cli.report.charts import draw_criterion, draw_staircase
 from rampart_cli.view import at_percent
@@ -112,7 +113,7 @@ def _act(history: RolloutHistory, number: int, event: Event) -> dict[str, Any]:
     return {
         "number": number,
         "when": second(event.at, history.plan.zone),
-        "who": event.by,
+        "who": who(event),
         "did": cells.act(event),
         "down": event in history.rollbacks,
         "at": "" if event.stage is None else history.plan.stages[event.stage].label,
@@ -210,6 +211,6 @@ def _event(history: RolloutHistory, event: Event) -> dict[str, str]:
         "attempt": str(event.attempt),
         "percent": at_percent(event),
         "kind": in_words(event.kind),
-        "who": event.by,
+        "who": who(event),
         "message": event.message,
     }

@@ -86,6 +86,13 @@ class Finish(StrEnum):
     """A last stage opens the boolean gate, so that they are on for every check; a day where no stage says so."""
 
 
+class NotBy(StrEnum):
+    """Who may not approve an advance."""
+
+    STARTER = "starter"
+    """The person who started the attempt."""
+
+
 class OnDrift(Model):
     """What happens when the flag is not where Rampart left it."""
 
@@ -266,7 +273,7 @@ WebhookName = Annotated[str, Field(pattern=WEBHOOK_FORM, max_length=200)]
 CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-_LATER = ("alpha_rollout", "finish", "on_alerting", "webhook")
+_LATER = ("alpha_rollout", "approvals", "finish", "not_by", "on_alerting", "webhook")
 """What plans could not say from the beginning."""
 
 
@@ -295,6 +302,8 @@ class Plan(Model):
     bucket: Duration = Field(timedelta(minutes=5), description="width of a judged bucket")
     watch: Duration = Field(timedelta(minutes=15), description="how long a rolled-back flag is kept at 0%")
     approval_lapses: Duration = Field(timedelta(hours=24), description="how long a question to people stands")
+    approvals: int = Field(1, ge=1, le=2, description="how many people approve each advance; two are proven to be two")
+    not_by: NotBy | None = Field(None, description="who may not approve: the person who started the attempt")
     when_blind: WhenBlind = Field(WhenBlind.HOLD, description="what happens when evaluations stop")
     on_drift: OnDrift = Field(OnDrift(), description="what happens when someone else changes the flag")
     alpha_rollout: Chance | None = Field(
@@ -349,6 +358,11 @@ class Plan(Model):
     def shares(self) -> tuple[Stage, ...]:
         """The stages whose share of the requests is known: all but those for people by name."""
         return tuple(stage for stage in self.stages if not stage.members)
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether it asks for who people are, beyond what they type."""
+        return self.approvals > 1 or self.not_by is not None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -170,7 +170,7 @@ def _persons(rule: PolicyRule, plan: Plan) -> _Breaches:
                 f"stages.{index}.approval",
                 f"{stage.label} begins without approval, and {_people(wanted)} must give it",
             )
-    there = int(plan.model_dump().get("approvals", 1))
+    there = plan.approvals
     if there < wanted:
         yield "approvals", f"{_people(there)} approves each advance, and {_people(wanted)} must"
 

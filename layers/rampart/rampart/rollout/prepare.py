@@ -107,6 +107,8 @@ class Prepare:
     flags: FlagStore
     metrics: MetricSource
     calendars: ChangeCalendars = NO_CALENDARS
+    proves_identity: bool = False
+    """Whether the stack is told by AWS who starts executions."""
     policy: PolicySource | None = None
     """None where the organization has no policy."""
     clock: Clock
@@ -143,6 +145,8 @@ class Prepare:
         # Where a flag is another rollout's, or this very one is live, "set it to 0% first" would take that one down.
         ours = not claims and (existing is None or existing.status in CLOSED)
         problems += [*claims, *self._flag_problems(plan, must_be_off=ours)]
+        if plan.needs_identity and not self.proves_identity:
+            problems.append(refusals.IDENTITY_UNPROVEN.at("approvals" if plan.approvals > 1 else "not_by", ""))
         policy = self._policy()
         problems += [policy] if isinstance(policy, Finding) else policy.findings(plan) if policy else []
         history = self._history(plan, now)
@@ -158,6 +162,7 @@ class Prepare:
             plan=pinned,
             plan_hash=plan.digest,
             execution=execution,
+            begun_by=execution,
             started=now,
             attempt_started=now,
             updated=now,
@@ -204,6 +209,7 @@ class Prepare:
             attempt=before.attempt + 1,
             attempt_started=now,
             execution=execution,
+            begun_by=wish.decision,
             target=wish.stage,
             standing=None,
             intent=None,

@@ -169,6 +169,7 @@ class Changes(TypedDict, total=False):
 
     status: Status
     execution: str
+    begun_by: str
     attempt: int
     target: int
     standing: Standing | None
@@ -200,6 +201,8 @@ class RolloutState(Model):
     plan: Plan
     plan_hash: str
     execution: str
+    begun_by: str = ""
+    """The execution that a person started to begin this attempt: AWS records who it was."""
     attempt: int = 1
     epoch: int = 1
     target: int = 0
