@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence import RULE_VERSION
-from rampart.evidence.growing import Growing, shared
 from rampart.evidence.judgement import Kind
 from rampart.evidence.series import Series, from_stored
 from rampart.evidence.window import Window
 from rampart.finding import Finding, FindingKind
 from rampart.rollout.evaluate import judge_all
+from rampart_cli.growing import Growing, shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

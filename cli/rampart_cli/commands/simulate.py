@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from rampart.evidence.criteria import RateCriterion
-from rampart.evidence.power import FaultOutlook, Outlook, StageTraffic, any_of, outlook
+from rampart.evidence.power import StageTraffic
 from rampart.plan.check import is_baseline_beyond_bar, rate_criteria, stage_traffic, warnings
 from rampart.plan.model import Plan
 from rampart.words import chance, count, plain, rough_duration, rough_percent
@@ -21,6 +21,7 @@ from rampart_cli.console import say, show, table, words, working
 from rampart_cli.failures import InputError
 from rampart_cli.findings import rendered_all
 from rampart_cli.options import AsJson, PlanFile
+from rampart_cli.outlooks import FaultOutlook, Outlook, any_of, outlook
 from rampart_cli.plan_file import read_plan
 from rampart_cli.traffic import expected_traffic
 

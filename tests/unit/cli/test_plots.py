@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from rampart.evidence.power import FaultOutlook, Outlook
 from rampart_cli.failures import ExitCode
 from rampart_cli.main import main
+from rampart_cli.outlooks import FaultOutlook, Outlook
 from rampart_cli.plots.power import draw_power
 
 NAN = float("nan")

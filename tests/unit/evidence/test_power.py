@@ -10,18 +10,15 @@ import pytest
 
 from rampart.evidence.criteria import RateCriterion, Scope, Side
 from rampart.evidence.power import (
-    Rollbacks,
     StageTraffic,
-    any_of,
     healthy_rate,
     limit_without_errors,
     multiple_of_bar,
-    outlook,
     pass_chance,
-    rollbacks,
 )
 from rampart.evidence.rule import RateRule, Walk
 from rampart.evidence.window import Window
+from rampart_cli.outlooks import Rollbacks, any_of, outlook, rollbacks
 
 DAY = 86_400
 INDEX = RateCriterion(name="index error rate", bar=0.01, side=Side.BELOW, clump=1, baseline=0.003)

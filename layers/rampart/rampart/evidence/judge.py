@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, ReportedCriterion, ValueCriterion
-from rampart.evidence.growing import Growing
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.limits import judge_count, judge_reported, judge_value
-from rampart.evidence.rate import judge_rate
+from rampart.evidence.rate import EarlierLook, judge_rate
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.window import Window
 
@@ -22,7 +21,7 @@ def judge(
     window: Window,
     reported: float | None = None,
     share: float = 1.0,
-    earlier: Growing | None = None,
+    earlier: EarlierLook | None = None,
 ) -> Judgement:
     """Judge one criterion by what was measured in a window.
 

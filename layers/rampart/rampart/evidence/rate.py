@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from rampart.evidence.buckets import Judgeable, absence, distrusted, pair
+from rampart.evidence.buckets import Bucket, Judgeable, absence, distrusted, pair
 from rampart.evidence.criteria import Scope
 from rampart.evidence.dilution import undiluted
 from rampart.evidence.judgement import FiredBy, Judgement, Kind
@@ -18,8 +18,17 @@ from rampart.words import count, moment, percent, percentage, rough_percent
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import RateCriterion
-    from rampart.evidence.growing import Growing
     from rampart.evidence.window import Window
+
+
+class EarlierLook(Protocol):
+    """What a look at the same rate before left to go on from; gives what joining and walking all buckets gives."""
+
+    def pair(self, errors: Series, total: Series, window: Window) -> Judgeable:
+        """Join the two series, as `buckets.pair` does."""
+
+    def decide(self, rule: RateRule, buckets: tuple[Bucket, ...]) -> Ruling:
+        """Walk the buckets, as `rule.decide` does."""
 
 
 def judge_rate(
@@ -28,7 +37,7 @@ def judge_rate(
     total: Measured,
     window: Window,
     share: float,
-    earlier: Growing | None = None,
+    earlier: EarlierLook | None = None,
 ) -> Judgement:
     """Judge errors out of requests; `share` is the flag's share of requests, a fraction.
 

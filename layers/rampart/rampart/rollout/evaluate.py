@@ -10,9 +10,9 @@ from types import MappingProxyType
 from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.criteria import ReportedCriterion
-from rampart.evidence.growing import Growing
 from rampart.evidence.judge import judge
 from rampart.evidence.judgement import Judgement
+from rampart.evidence.rate import EarlierLook
 from rampart.evidence.series import Measured, Series, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
@@ -36,7 +36,7 @@ from rampart.rollout.sight import Sight, is_echo, sight_of
 from rampart.rollout.state import DOWN, Event, EventKind, Latest, RolloutState, Standing, Status
 from rampart.words import timestamp
 
-_NO_OTHER_LOOK: Mapping[str, Growing] = MappingProxyType({})
+_NO_OTHER_LOOK: Mapping[str, EarlierLook] = MappingProxyType({})
 _MOST_SLACK = timedelta(seconds=30)
 """Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
 
@@ -298,7 +298,7 @@ def judge_all(
     window: Window,
     *,
     share: float,
-    earlier: Mapping[str, Growing] = _NO_OTHER_LOOK,
+    earlier: Mapping[str, EarlierLook] = _NO_OTHER_LOOK,
 ) -> list[Judgement]:
     """Judge every criterion that is measured; what people report is judged when they answer.
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.evidence import growing
 from rampart.evidence.buckets import Judgeable, pair
 from rampart.evidence.criteria import RateCriterion, Side
-from rampart.evidence.growing import Growing, shared
 from rampart.evidence.judge import judge
 from rampart.evidence.judgement import FiredBy
 from rampart.evidence.rule import Walk
 from rampart.evidence.series import Series
 from rampart.evidence.window import Window
+from rampart_cli import growing
+from rampart_cli.growing import Growing, shared
 
 WIDTH = 300
 Value = float | None
