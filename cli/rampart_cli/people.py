@@ -1,4 +1,4 @@
-"""Who it was: what a person typed, next to what AWS recorded of the execution that they started."""
+"""Who it was: what a person typed, and what AWS recorded of the execution that they started."""
 
 from __future__ import annotations
 

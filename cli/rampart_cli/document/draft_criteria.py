@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rampart_cli.document.checks import is_reported_by_people
-from rampart_cli.document.criteria import Criterion, CriterionKind
+from rampart_cli.document.criterion import Criterion, CriterionKind
+from rampart_cli.document.fact_checks import is_reported_by_people
 from rampart_cli.document.names import plain_name
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _QUERIES = {"rate": ("errors", "total"), "count": ("query",), "value": ("query",), "reported": ()}
 Value = str | int | float | bool
 """What YAML writes on one line."""
-
 _BARS = frozenset({"below", "above", "at_most"})
 
 
