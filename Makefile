@@ -11,7 +11,7 @@ AWS_BIN := .venv-aws/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev docs local-tools lock fix lint types check audit unit test demo bench bench-decisions build deploy sbom clean
+.PHONY: help dev docs local-tools lock fix lint types check audit unit test demo bench bench-decisions build check-deploy review deploy destroy adopt sbom clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,17 +97,18 @@ demo: dev local-tools ## Run the demo on this machine (KEEP=1 leaves the stack u
 
 bench: bench-decisions bench-caches ## Run every measurement
 
-bench-decisions: dev ## Measure how often the rate rule decides correctly, and how soon
-	@$(BIN)/python -m benchmarks.decisions
+bench-decisions: dev ## Measure how often the rules decide correctly, and how soon; DATA=FOLDER adds real counts
+	@$(BIN)/python -m benchmarks.decisions $(if $(DATA),--data $(DATA))
 
 bench-caches: dev ## Measure how advances and rollbacks end when Flipper caches for a minute
 	@$(BIN)/python -m benchmarks.caches
 
 # ── Lambda ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-# The layers are built for the processor that ENV's section of samconfig.toml names, on any machine.
+# The layers are built for the processor that ENV's section of samconfig.toml names, on any machine. The functions get
+# theirs from the same line, and `make deploy` refuses a section without it: the two can't differ.
 SECTION = $(shell sed -n '/^\[$(ENV)\.deploy/,/^\[/p' samconfig.toml)
-ARCHITECTURE = $(if $(findstring x86_64,$(SECTION)),x86_64,arm64)
+ARCHITECTURE = $(if $(findstring Architecture=x86_64,$(SECTION)),x86_64,arm64)
 PLATFORM_arm64 := aarch64-manylinux2014
 PLATFORM_x86_64 := x86_64-manylinux2014
 # Bytecode for Lambda needs Lambda's release of Python; pyenv keeps its own outside of PATH.
@@ -120,8 +121,20 @@ build: dev local-tools sbom ## Build for Lambda into .aws-sam, for ENV's process
 	@$(RAMPART_LAYER_PYTHON) -c '' 2>/dev/null || echo "python3.13 isn't installed, so the layers ship without bytecode and cold starts take longer (uv python install 3.13)"
 	$(AWS_BIN)/sam build --parallel --config-env $(ENV)
 
-deploy: build ## Build and deploy to AWS (ENV=default, staging, or production); prompts for missing values
-	$(AWS_BIN)/sam deploy --config-env $(ENV) $(if $(findstring FlipperUrl,$(SECTION)),,--guided)
+check-deploy: dev ## Whether ENV's section of samconfig.toml is whole, and these credentials are for its account
+	@PYTHONPATH=. $(BIN)/python -m deploy.check $(ENV)
+
+review: check-deploy build ## Build, and make a change set for people to review; nothing changes
+	@PYTHONPATH=. $(BIN)/python -m deploy $(ENV) --review
+
+deploy: check-deploy build ## Build and deploy to AWS (ENV=default, staging, or production; YES=1 asks no one)
+	@PYTHONPATH=. $(BIN)/python -m deploy $(ENV) $(if $(YES),--yes)
+
+destroy: dev ## Take ENV's stack down, unless a rollout is watched; its table stays
+	@PYTHONPATH=. $(BIN)/python -m deploy.destroy $(ENV)
+
+adopt: dev ## Begin a new stack with the table that an earlier one left (TABLE=name)
+	@PYTHONPATH=. $(BIN)/python -m deploy.adopt $(ENV) $(TABLE)
 
 sbom: .rampart/sbom.json ## Write the bill of materials for Lambda: .rampart/sbom.json (CycloneDX)
 

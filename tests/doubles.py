@@ -284,8 +284,10 @@ class MemoryRolloutStore:
                 del self.owners[flag]
 
     def note(self, event: Event) -> None:
-        """Keep an event that changes no record."""
+        """Keep an event that changes no record; raises ConflictError where it is kept already."""
         with self._call("store.note"):
+            if event in self.told:
+                raise ConflictError("its event is stored already")
             self.told.append(event)
 
     def open_gate(self, rollout: str, execution: str, gate: Gate, events: Sequence[Event] = ()) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from rampart.errors import FlagStoreError, RollbackUndoneError
+from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.cleanup import LookAfter
 from rampart.rollout.flag import FlagReading
@@ -15,7 +16,7 @@ from rampart.rollout.notice import Notice, notice_of
 from rampart.rollout.request import Cause
 from rampart.rollout.state import Event, EventKind
 from rampart.words import timestamp
-from tests.unit.rollout.world import COMPLAINTS, EXECUTION, FLAG, PLAN, World
+from tests.unit.rollout.world import COMPLAINTS, ERRORS, EXECUTION, FLAG, PLAN, World
 
 PAGE = Path(__file__).parents[1] / "docs" / "notices.md"
 REASON = "Datadog monitor 4711 alerts: download errors"
@@ -69,6 +70,18 @@ def verdict_changed(world: World) -> None:
     world.tick()
     world.measure(Verdict.NO_DATA)
     world.wait(minutes=5)
+    world.tick()
+
+
+def tried_out(world: World) -> None:
+    tried = {"a stricter bar": {**PLAN["criteria"][ERRORS], "on_fail": "tell"}}
+    world.measure(Verdict.PASS, "a stricter bar")
+    world.start(title=_TITLE, criteria=_CRITERIA | tried)
+    world.advance()
+    world.advance(world.approved(complaints=0))
+    world.measure(Verdict.FAIL, "a stricter bar")
+    world.open_gate()
+    world.wait(minutes=40)
     world.tick()
 
 
@@ -150,6 +163,15 @@ def rolled_back(world: World) -> None:
     world.roll_back(reason=REASON)
 
 
+def unrecorded(world: World) -> None:
+    world.flags.put(FlagReading(FLAG, percent=100))
+    world.store.failure = StoreError("down")
+    with suppress(RollbackUndoneError):
+        world.roll_back(reason=REASON)
+    world.store.failure = None
+    world.redeliver()
+
+
 def taken_down_again(world: World) -> None:
     rolled_back(world)
     world.flags.put(FlagReading(FLAG, percent=60))
@@ -212,6 +234,7 @@ STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (refused, EventKind.REFUSED),
     (advanced, EventKind.ADVANCED),
     (verdict_changed, EventKind.VERDICT_CHANGED),
+    (tried_out, EventKind.TRIED_OUT),
     (asked, EventKind.ASKED),
     (asked_without_proof, EventKind.ASKED),
     (decided, EventKind.DECIDED),
@@ -222,6 +245,7 @@ STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (restored, EventKind.RESTORED),
     (rolling_back, EventKind.ROLLING_BACK),
     (rolled_back, EventKind.ROLLED_BACK),
+    (unrecorded, EventKind.UNRECORDED),
     (taken_down_again, EventKind.TAKEN_DOWN_AGAIN),
     (blind, EventKind.BLIND),
     (sighted, EventKind.SIGHTED),

@@ -8,13 +8,14 @@ from datetime import timedelta
 
 from rampart.evidence.criteria import RateCriterion, Scope
 from rampart.evidence.dilution import diluted
-from rampart.evidence.power import healthy_rate, multiple_of_bar, pass_chance
+from rampart.evidence.power import healthy_rate, multiple_of_bar
 from rampart.evidence.rule import RateRule
-from rampart.plan.check import rate_criteria, stage_traffic
 from rampart.plan.durations import Hold
 from rampart.plan.model import Plan
-from rampart.plan.power import fault_chance
+from rampart.plan.power import fault_chance, stage_traffic
 from rampart.plan.stage import Stage
+from rampart_cli.forecast.plan_warnings import rate_criteria
+from rampart_cli.forecast.rate_power import pass_chance
 
 SURE = 0.8
 """A stage decides if a healthy flag passes, and a bad one is rolled back, at least this often."""

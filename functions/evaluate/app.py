@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -11,8 +13,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rampart.entry.wiring import Wiring
 from rampart.errors import RampartError
+from rampart.evidence.verdict import Verdict
+from rampart.rollout.evaluate import EvaluateResult
 from rampart.rollout.state import Status
-from rampart.rollout.tick import in_turn
+from rampart.rollout.tick import Rationed, in_turn
 
 logger = Logger(service="evaluate")
 PROCESS = Wiring()
@@ -33,28 +37,44 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext, wiring: Wiring
     """
     if event.get("look_after") == Status.COMPLETED:
         return look_after_completed(context, wiring)
-    evaluate = wiring.evaluate  # made here, not by several threads at once
+    evaluate = replace(wiring.evaluate, rollback=Rationed(wiring.evaluate.rollback))
     logger.info("tick", extra={"scheduled": event.get("time")})
 
-    def look(rollout: str) -> bool:
+    def look(rollout: str) -> EvaluateResult | None:
         if context.get_remaining_time_in_millis() < _LEAST_MILLISECONDS:
             logger.warning("no time left: the next tick evaluates it", extra={"rollout": rollout})
-            return False
+            return None
         try:
             seen = evaluate(rollout)
         except RampartError as error:
             logger.warning("not evaluated", extra={"rollout": rollout, "why": str(error)})
-            return False
+            return None
         logger.info("evaluated", extra={"rollout": rollout, "did": seen.did, "verdict": seen.verdict})
-        return True
+        return seen
 
     rollouts = in_turn(wiring.store.watched(), wiring.clock.now())
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        looked = sum(pool.map(look, rollouts))
+        looked = [each for each in pool.map(look, rollouts) if each is not None]
     metrics.add_dimension(name="function_name", value=context.function_name)  # tells stacks apart
-    metrics.add_metric(name="RolloutsLookedAt", unit=MetricUnit.Count, value=looked)
-    metrics.add_metric(name="RolloutsMissed", unit=MetricUnit.Count, value=len(rollouts) - looked)
-    return {"watched": len(rollouts), "looked": looked}
+    metrics.add_metric(name="RolloutsLookedAt", unit=MetricUnit.Count, value=len(looked))
+    metrics.add_metric(name="RolloutsMissed", unit=MetricUnit.Count, value=len(rollouts) - len(looked))
+    _measure(looked, wiring)
+    return {"watched": len(rollouts), "looked": len(looked)}
+
+
+def _measure(looked: Sequence[EvaluateResult], wiring: Wiring) -> None:
+    """What the dashboard shows of this tick; what is not known is left out."""
+    live = [each for each in looked if each.is_live]
+    newest = [each.latest for each in live if each.latest is not None]
+    metrics.add_metric(name="RolloutsLive", unit=MetricUnit.Count, value=len(live))
+    for verdict in Verdict:
+        name = f"Verdicts{verdict.value.title().replace('_', '')}"
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=sum(each.verdict is verdict for each in newest))
+    if newest:
+        oldest = wiring.clock.now() - min(each.at for each in newest)
+        metrics.add_metric(name="OldestEvaluation", unit=MetricUnit.Seconds, value=oldest.total_seconds())
+    if wiring.budget.left is not None:
+        metrics.add_metric(name="DatadogQueriesLeft", unit=MetricUnit.Count, value=wiring.budget.left)
 
 
 def look_after_completed(context: LambdaContext, wiring: Wiring) -> dict[str, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("layers", "cli", "functions", "local", "benchmarks")
+PRODUCT = ("layers", "cli", "functions", "local", "deploy", "benchmarks")
 EVERYTHING = (*PRODUCT, "requirements", "tests")
 LONGEST_FUNCTION = 50
 

@@ -1,11 +1,17 @@
-"""Every answer of a function fits every state that reads it: both are derived, from the code and the definitions."""
+"""Every answer of a function fits every state that reads it: both are derived, from the code and the definitions.
+
+An execution keeps the definition that it began with, for up to 364 days, and calls the functions of today: so the
+answers are held to every released definition too.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +26,8 @@ from rampart.rollout.prepare import Ready, Refused
 from rampart.rollout.question import ADVANCE, SIGHTED, Asking
 from rampart.rollout.rollback import RollbackOutcome, RollbackResult
 
-FUNCTIONS = Path(__file__).parents[2] / "functions"
-ROLLOUT: dict[str, Any] = json.loads((FUNCTIONS / "rollout.asl.json").read_text())
-STATES: dict[str, dict[str, Any]] = ROLLOUT["States"]
-DECISION = (FUNCTIONS / "decision.asl.json").read_text()
+ROOT = Path(__file__).parents[2]
+FOLDERS = [ROOT / "functions", *sorted((ROOT / "tests" / "released").glob("v*"))]
 NOW = datetime(2026, 3, 10, 14, tzinfo=UTC)
 
 Shape = Mapping[str, Any]
@@ -96,9 +100,38 @@ def put(shape: Shape, path: str, value: Any) -> Shape:
     return {**shape, path.removeprefix("$."): value}
 
 
-def outputs(name: str, shape: Shape) -> Iterator[Shape]:
+@dataclass(frozen=True)
+class Machine:
+    """One definition of `rollout`, with every input that each of its states can get."""
+
+    folder: Path
+
+    @cached_property
+    def definition(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "rollout.asl.json").read_text())
+        return found
+
+    @property
+    def states(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = self.definition["States"]
+        return found
+
+    @cached_property
+    def reached(self) -> dict[str, list[Shape]]:
+        """Every input with which each state can be reached."""
+        reached: dict[str, list[Shape]] = {}
+        waiting = [(self.definition["StartAt"], shape) for shape in INPUTS]
+        while waiting:
+            name, shape = waiting.pop()
+            if shape in reached.setdefault(name, []):
+                continue
+            reached[name].append(shape)
+            waiting += successors(self.states[name], name, shape)
+        return reached
+
+
+def outputs(state: dict[str, Any], name: str, shape: Shape) -> Iterator[Shape]:
     """What a state hands on for an input, for each answer that it may get."""
-    state = STATES[name]
     for answer in ANSWERS.get(name, [None]):
         result: Any = filled(state["Parameters"], shape) if state["Type"] == "Pass" and "Parameters" in state else shape
         if answer is not None:
@@ -129,58 +162,74 @@ def present(shape: Shape, path: str) -> bool:
     return True
 
 
-def successors(name: str, shape: Shape) -> Iterator[tuple[str, Shape]]:
-    state = STATES[name]
+def successors(state: dict[str, Any], name: str, shape: Shape) -> Iterator[tuple[str, Shape]]:
     if state["Type"] == "Choice":
         taken = next((rule["Next"] for rule in state["Choices"] if holds(rule, shape)), state["Default"])
         yield taken, shape
         return
-    for after in outputs(name, shape) if "Next" in state else ():
+    for after in outputs(state, name, shape) if "Next" in state else ():
         yield state["Next"], after
     for catch in state.get("Catch", []):
         yield catch["Next"], put(shape, catch["ResultPath"], {"Error": "e", "Cause": "c"})
 
 
-def walked() -> dict[str, list[Shape]]:
-    """Every input with which each state can be reached."""
-    reached: dict[str, list[Shape]] = {}
-    waiting = [(ROLLOUT["StartAt"], shape) for shape in INPUTS]
-    while waiting:
-        name, shape = waiting.pop()
-        if shape in reached.setdefault(name, []):
-            continue
-        reached[name].append(shape)
-        waiting += successors(name, shape)
-    return reached
+MACHINES = [Machine(folder) for folder in FOLDERS]
+EACH = pytest.mark.parametrize("machine", MACHINES, ids=[folder.name for folder in FOLDERS])
 
 
-REACHED = walked()
+@EACH
+def test_every_state_can_be_reached(machine: Machine) -> None:
+    unknown = {"UnknownOutcome"}
+    assert set(machine.states) == set(machine.reached) | unknown, "no answer of `advance` is unknown to the machine"
 
 
-def test_every_state_can_be_reached() -> None:
-    assert set(STATES) == set(REACHED) | {"UnknownOutcome"}, "no answer of `advance` is unknown to the machine"
+READING = [(machine, name) for machine in MACHINES for name in sorted(machine.reached)]
 
 
-@pytest.mark.parametrize("name", sorted(REACHED))
-def test_every_path_that_a_state_reads_is_in_every_input_that_reaches_it(name: str) -> None:
-    state = {key: value for key, value in STATES[name].items() if key in {"Parameters", "ErrorPath", "CausePath"}}
-    missing = {path for path in paths_in(state) for shape in REACHED[name] if not present(shape, path)}
+@pytest.mark.parametrize(("machine", "name"), READING, ids=[f"{each.folder.name}-{name}" for each, name in READING])
+def test_every_path_that_a_state_reads_is_in_every_input_that_reaches_it(machine: Machine, name: str) -> None:
+    whole = machine.states[name]
+    state = {key: value for key, value in whole.items() if key in {"Parameters", "ErrorPath", "CausePath"}}
+    missing = {path for path in paths_in(state) for shape in machine.reached[name] if not present(shape, path)}
     assert not missing
 
 
+@EACH
 @pytest.mark.parametrize(("state", "path"), [("Prepared", "outcome"), ("Advanced", "advance.outcome")])
-def test_every_outcome_that_a_choice_names_is_one_that_a_function_gives(state: str, path: str) -> None:
-    named = set(re.findall(r'"StringEquals": "(\w+)"', json.dumps(STATES[state])))
-    assert named <= {at(shape, path) for shape in REACHED[state]}
+def test_every_outcome_that_a_choice_names_is_one_that_a_function_gives(
+    machine: Machine, state: str, path: str
+) -> None:
+    named = set(re.findall(r'"StringEquals": "(\w+)"', json.dumps(machine.states[state])))
+    assert named <= {at(shape, path) for shape in machine.reached[state]}
 
 
-def test_every_outcome_of_an_advance_has_a_branch_of_its_own() -> None:
-    named = set(re.findall(r'"StringEquals": "(\w+)"', json.dumps(STATES["Advanced"])))
+@EACH
+def test_every_outcome_of_an_advance_has_a_branch_of_its_own(machine: Machine) -> None:
+    named = set(re.findall(r'"StringEquals": "(\w+)"', json.dumps(machine.states["Advanced"])))
     assert named == set(AdvanceOutcome)
 
 
-def test_what_the_decision_reads_of_a_rollback_is_in_each_of_its_answers() -> None:
-    read = set(re.findall(r"\$states\.result\.Payload\.(\w+)", DECISION))
+@EACH
+def test_what_the_decision_reads_of_a_rollback_is_in_each_of_its_answers(machine: Machine) -> None:
+    decision = (machine.folder / "decision.asl.json").read_text()
+    read = set(re.findall(r"\$states\.result\.Payload\.(\w+)", decision))
     assert read
     for answer in ANSWERS["RollBack"]:
         assert read <= answer.keys()
+
+
+@pytest.mark.parametrize("folder", FOLDERS[1:], ids=[folder.name for folder in FOLDERS[1:]])
+def test_a_released_definition_sends_what_todays_functions_read(folder: Path) -> None:
+    """What an old machine hands to `prepare`, `advance`, and `rollback` must be the keys that these take."""
+    for name in ("rollout", "decision"):
+        now = json.loads((ROOT / "functions" / f"{name}.asl.json").read_text())["States"]
+        then = json.loads((folder / f"{name}.asl.json").read_text())["States"]
+        calls = {state for state, body in then.items() if "lambda:invoke" in body.get("Resource", "")}
+        assert calls
+        for state in calls & now.keys():
+            assert payload_keys(then[state]) <= payload_keys(now[state]), f"{state} sends what no one reads any more"
+
+
+def payload_keys(task: Mapping[str, Any]) -> set[str]:
+    payload = (task.get("Parameters") or task["Arguments"])["Payload"]
+    return {key.removesuffix(".$") for key in payload} if isinstance(payload, Mapping) else set()

@@ -13,6 +13,9 @@ from datadog_api_client import Configuration
 from rampart.entry import settings
 from rampart.plan.model import LAPSE_EVENTS
 from rampart.rollout.notify import LEASE, WAIT
+from rampart.rollout.state import SCHEMA_VERSION
+from rampart.rollout.tick import REPEATED
+from tests.unit.functions.outage import CONCURRENCY
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("Prepare", "Advance", "Evaluate", "Rollback", "Notify")
@@ -31,7 +34,8 @@ def definition(name: str) -> dict[str, Any]:
 
 
 def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    return [s for policy in resource["Properties"]["Policies"] for s in policy["Statement"]]
+    written = [s for policy in resource["Properties"]["Policies"] for s in policy["Statement"]]
+    return [each["Fn::If"][1] if "Fn::If" in each else each for each in written]
 
 
 def actions(resource: dict[str, Any]) -> set[str]:
@@ -54,7 +58,7 @@ def test_a_functions_environment_is_what_its_settings_read(template: dict[str, A
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     model = getattr(settings, f"{function}Settings")
 
-    given = {name for name in {**shared, **own} if not name.startswith(("POWERTOOLS_", "AWS_"))}
+    given = {name for name in {**shared, **own} if not name.startswith(("POWERTOOLS_", "AWS_"))} - {"RELEASE"}
 
     assert given == {name.upper() for name in model.model_fields}
 
@@ -261,8 +265,10 @@ def test_every_event_that_cannot_be_delivered_is_kept(template: dict[str, Any]) 
 
 def alarm(template: dict[str, Any], name: str) -> dict[str, Any]:
     properties: dict[str, Any] = template["Resources"][f"{name}Alarm"]["Properties"]
-    assert properties["AlarmActions"] == [{"Ref": "Topic"}]
     return properties
+
+
+ANY = ("GreaterThanOrEqualToThreshold", "notBreaching")
 
 
 @pytest.mark.parametrize(
@@ -270,9 +276,27 @@ def alarm(template: dict[str, Any], name: str) -> dict[str, Any]:
     [
         ("DeadLetters", "ApproximateNumberOfMessagesVisible", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
         ("RollbackWaiting", "RollbacksUndone", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
-        ("AlertUndone", "5XXError", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("AlertUndone", "AlertsUndone", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
         ("RolloutsMissed", "RolloutsMissed", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
-        ("AlertRefused", "4XXError", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("AlertRefused", "AlertsRefused", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("ClaimsUnread", "ClaimsUnread", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("RollbackThrottles", "Throttles", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("EvaluateThrottles", "Throttles", 1, "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("RollbackQueueRetried", "ApproximateNumberOfMessagesNotVisible", 1, *ANY),
+        ("RollbackQueueStuck", "ApproximateNumberOfMessagesVisible", 1, *ANY),
+        ("RollbackSlow", "Duration", 10_000, *ANY),
+        ("RollbackEventsDropped", "AsyncEventsDropped", 1, *ANY),
+        ("RollbackDeadLetterErrors", "DeadLetterErrors", 1, *ANY),
+        ("RolloutTimedOut", "ExecutionsTimedOut", 1, *ANY),
+        ("RolloutAborted", "ExecutionsAborted", 1, *ANY),
+        ("DecisionTimedOut", "ExecutionsTimedOut", 1, *ANY),
+        ("DecisionBroken", "TriggeredRules", 1, *ANY),
+        ("ScheduleUndelivered", "FailedInvocations", 1, *ANY),
+        ("ExecutionEndedUndelivered", "FailedInvocations", 1, *ANY),
+        ("ScheduleLost", "InvocationsFailedToBeSentToDlq", 1, *ANY),
+        ("ExecutionEndedLost", "InvocationsFailedToBeSentToDlq", 1, *ANY),
+        ("NoticesLate", "IteratorAge", 600_000, *ANY),
+        ("NoticesUndelivered", "NumberOfNotificationsFailed", 1, *ANY),
         ("EvaluateSilent", "Invocations", 1, "LessThanThreshold", "breaching"),
     ],
 )
@@ -289,3 +313,97 @@ def test_what_nobody_would_notice_is_an_alarm(
 def test_no_address_is_bound_to_one_partition() -> None:
     for path in (ROOT / "template.yaml", ROOT / "functions/rollout.asl.json", ROOT / "functions/decision.asl.json"):
         assert "arn:aws:" not in path.read_text()
+
+
+# A real account.
+
+RUNBOOK = (ROOT / "docs" / "operating.md").read_text()
+ALARMS = re.findall(r"^  (\w+)Alarm:$", (ROOT / "template.yaml").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_tells_when_it_is_over_and_links_to_the_runbook(template: dict[str, Any], name: str) -> None:
+    properties = alarm(template, name)
+    assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "Topic"}]
+    assert properties["AlarmDescription"]["Fn::Sub"].endswith(f"${{RunbookUrl}}#{name.lower()}")
+    assert f'<a id="{name.lower()}"></a>' in RUNBOOK
+
+
+def test_no_alarm_is_set_off_by_a_strangers_request(template: dict[str, Any]) -> None:
+    """The stage counts every call, a stranger's too; a hundred errors in five minutes aren't one stranger's slip."""
+    of_the_stage = {
+        name: alarm(template, name) for name in ALARMS if alarm(template, name)["Namespace"] == "AWS/ApiGateway"
+    }
+    assert {name: each["Threshold"] for name, each in of_the_stage.items()} == {"AlertsThrottled": 100}
+
+
+def test_a_decision_that_fails_and_was_not_refused_is_kept_and_an_alarm(template: dict[str, Any]) -> None:
+    states = definition("decision")["States"].values()
+    refusals = {state["Error"] for state in states if state["Type"] == "Fail"}
+    detail = template["Resources"]["DecisionBroken"]["Properties"]["EventPattern"]["detail"]
+    assert set(detail["error"][0]["anything-but"]) == refusals
+    assert alarm(template, "DecisionBroken")["Dimensions"] == [{"Name": "RuleName", "Value": {"Ref": "DecisionBroken"}}]
+
+
+def test_the_dashboard_is_json_whatever_the_stack_is_called(template: dict[str, Any]) -> None:
+    body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(re.sub(r"\$\{[\w.:]+\}", "x", body))["widgets"]
+    titles = " ".join(each["properties"]["title"] for each in widgets)
+    for shown in ("Live rollouts", "Verdicts", "oldest evaluation", "rolled back", "Datadog", "Dead letters"):
+        assert shown in titles
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_callers_name_an_alias_that_each_deployment_moves(template: dict[str, Any], function: str) -> None:
+    """SAM publishes a version for new code only: new layers or parameters would never come into effect."""
+    properties = template["Resources"][f"{function}Function"]["Properties"]
+    assert template["Globals"]["Function"]["AutoPublishAlias"] == "live"
+    assert properties["AutoPublishCodeSha256"] == {"Ref": "Release"}
+    assert template["Globals"]["Function"]["Environment"]["Variables"]["RELEASE"] == {"Ref": "Release"}
+
+
+def test_nobody_calls_a_function_past_its_alias() -> None:
+    written = (ROOT / "template.yaml").read_text()
+    assert not re.findall(r"GetAtt \w+Function\.Arn", written)
+    assert not re.findall(r"ROLLBACK_FUNCTION: !Ref RollbackFunction$", written, re.MULTILINE)
+
+
+def test_the_queue_cannot_take_the_accounts_concurrency(template: dict[str, Any]) -> None:
+    rollback = template["Resources"]["RollbackFunction"]["Properties"]
+    assert rollback["Events"]["Queue"]["Properties"]["ScalingConfig"] == {
+        "MaximumConcurrency": {"Ref": "RollbackQueueConcurrency"}
+    }
+    assert template["Parameters"]["RollbackQueueConcurrency"]["Default"] == CONCURRENCY
+    assert CONCURRENCY + REPEATED <= 5
+    assert rollback["Timeout"] < 15  # what Datadog gives a webhook
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_role_takes_the_boundary_and_the_path_of_the_account(template: dict[str, Any], machine: str) -> None:
+    for properties in (template["Resources"][machine]["Properties"], template["Globals"]["Function"]):
+        assert properties["PermissionsBoundary"]["Fn::If"][1] == {"Ref": "PermissionsBoundaryArn"}
+        assert properties["RolePath"] == {"Ref": "RolePath"}
+
+
+def test_parameters_refuse_what_aws_would_refuse(template: dict[str, Any]) -> None:
+    parameters = template["Parameters"]
+    assert len(parameters["LogRetentionDays"]["AllowedValues"]) == 22
+    for value, fits in (("https://flags.example.gov/api", True), ("http://flags.example.gov/api", False)):
+        assert bool(re.fullmatch(parameters["FlipperUrl"]["AllowedPattern"], value)) is fits
+    for name in ("FlipperSecretName", "DatadogSecretName", "AlertSecretName"):
+        assert not re.fullmatch(parameters[name]["AllowedPattern"], "arn:aws:secretsmanager:us-east-1:1:secret:x")
+    for value, fits in (
+        ("192.0.2.0/24", True),
+        ("192.0.2.0/24,2001:db8::/32", True),
+        ("192.0.2.0/24, 192.0.3.0/24", False),
+    ):
+        assert bool(re.fullmatch(parameters["AlertSourceRanges"]["AllowedPattern"], value)) is fits
+
+
+def test_a_table_is_kept_and_a_failed_first_deployment_leaves_no_key(template: dict[str, Any]) -> None:
+    assert template["Resources"]["NoticeKey"]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_the_stack_says_in_which_version_it_stores(template: dict[str, Any]) -> None:
+    assert template["Outputs"]["ItemsVersion"]["Value"] == str(SCHEMA_VERSION)
+    assert template["Outputs"]["NobodyIsTold"]["Condition"] == "HasNoEmail"

@@ -35,6 +35,7 @@ _ARNS = {
     "AWS::SNS::Topic": "sns:{region}:{account}:{name}",
     "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{name}",
     "AWS::KMS::Key": "kms:{region}:{account}:key/{name}",
+    "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{name}:*",
 }
 """The ARN of each type of resource, after `arn:aws:`; here a resource's name is its logical id."""
 _REF_IS_ARN = {"AWS::SNS::Topic", "AWS::Serverless::StateMachine"}
@@ -49,7 +50,7 @@ class Permission(NamedTuple):
 
     def covers(self, wanted: Permission) -> bool:
         """Whether this grant is enough for what is wanted."""
-        return self.action == wanted.action and fnmatchcase(wanted.resource, self.resource)
+        return self.action in (wanted.action, "*") and fnmatchcase(wanted.resource, self.resource)
 
 
 class Template:
@@ -76,8 +77,10 @@ class Template:
                 return value
             case {"Ref": str(name)}:
                 return self._ref(name)
+            case {"Fn::Split": [str(between), whole]}:
+                return between.join(self.resolve(whole).split(between))
             case {"Fn::GetAtt": [str(name), "Arn"]}:
-                return self.arn(name)
+                return self.arn(name) if name in self.resources else name  # SAM makes some of its own
             case {"Fn::If": [str(name), then, otherwise]}:
                 return self.resolve(then if self._holds(self._conditions[name]) else otherwise)
             case {"Fn::Join": [str(between), values]}:
@@ -105,6 +108,8 @@ class Template:
             return _PSEUDO[name]
         if name in self._parameters:
             return self._parameters[name]
+        if name.endswith(".Alias"):  # what SAM makes of a function's AutoPublishAlias
+            return f"{self.arn(name.removesuffix('.Alias'))}:{self._globals['AutoPublishAlias']}"
         kind = self.resources[name]["Type"]
         if kind == "AWS::SQS::Queue":
             return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
@@ -120,10 +125,21 @@ class Template:
         return [
             Permission(action, self.resolve(resource))
             for document in documents
-            for statement in document["Statement"]
+            for statement in self._stated(document["Statement"])
             for action in _as_list(statement["Action"])
             for resource in _as_list(statement["Resource"])
         ]
+
+    def _stated(self, statements: list[Any]) -> Iterator[Any]:
+        """The statements that there are with these parameters."""
+        for statement in statements:
+            if "Fn::If" not in statement:
+                yield statement
+                continue
+            condition, then, otherwise = statement["Fn::If"]
+            chosen = then if self._holds(self._conditions[condition]) else otherwise
+            if chosen != {"Ref": "AWS::NoValue"}:
+                yield chosen
 
     def environment(self, function: str) -> dict[str, str]:
         """A function's environment variables."""
@@ -211,6 +227,23 @@ NEEDS: dict[tuple[str, str], Needs] = {
     ("ssm", "GetCalendarState"): lambda _, call: (
         Permission("ssm:GetCalendarState", calendar) for calendar in call["CalendarNames"]
     ),
+    # By its name, CloudFormation authorizes a stack with a star in the place of its id.
+    ("cloudformation", "DescribeStacks"): _one(
+        "cloudformation:DescribeStacks",
+        lambda call: (
+            call["StackName"]
+            if call["StackName"].startswith("arn:")
+            else f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{call['StackName']}/*"
+        ),
+    ),
+    ("sts", "GetCallerIdentity"): lambda *_: iter(()),  # needs no permission
+    ("stepfunctions", "GetExecutionHistory"): _one("states:GetExecutionHistory", lambda call: call["executionArn"]),
+    **{
+        ("sqs", name): _one(
+            f"sqs:{name}", lambda call: f"arn:aws:sqs:{REGION}:{ACCOUNT}:{call['QueueUrl'].rsplit('/', 1)[1]}"
+        )
+        for name in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes")
+    },
     ("stepfunctions", "DescribeExecution"): _one("states:DescribeExecution", lambda call: call["executionArn"]),
     ("stepfunctions", "StartExecution"): _one("states:StartExecution", lambda call: call["stateMachineArn"]),
     ("lambda", "Invoke"): _one("lambda:InvokeFunction", _function),
@@ -239,6 +272,11 @@ class Guard:
         """Operation and parameters of every call that was let through."""
         self.unknown: list[tuple[str, str]] = []
         """Calls that `NEEDS` does not know."""
+
+    def needs_of(self, params: Mapping[str, Any], model: Any) -> Iterator[Permission]:
+        """What a call needs; nothing where no one knows."""
+        needs = NEEDS.get((model.service_model.service_name, model.name))
+        return iter(()) if needs is None else needs(self._template, params)
 
     def __call__(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
         """Let the call pass, or raise what IAM's refusal becomes in botocore."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -328,38 +327,6 @@ def test_a_table_that_cannot_be_reached_is_an_error_of_the_store(monkeypatch: py
     )
     with pytest.raises(StoreError, match="could not read"):
         DynamoRolloutStore(TABLE, client).state("x")
-
-
-def test_an_impatient_look_at_the_claims_asks_a_silent_table_once(
-    monkeypatch: pytest.MonkeyPatch, silent_server: SilentServer
-) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", silent_server.url)
-    store = DynamoRolloutStore.impatient(TABLE)
-    with pytest.raises(StoreError):
-        store.claims(["letters_web"])
-    for thread in threading.enumerate():
-        if thread.name == "within-deadline":
-            thread.join()
-    assert len(silent_server.taken) == 1
-
-
-def test_a_look_at_the_claims_ends_in_time_whatever_the_client_does() -> None:
-    class Stuck:
-        def __init__(self) -> None:
-            self.freed = threading.Event()
-
-        def batch_get_item(self, RequestItems: object) -> dict[str, object]:  # noqa: N803 -- boto3's name
-            self.freed.wait()
-            return {"Responses": {}}
-
-    client = Stuck()
-    store = DynamoRolloutStore(TABLE, cast("DynamoDBClient", client), claims_within=timedelta(milliseconds=20))
-    with pytest.raises(StoreError, match="did not answer within 20 ms"):
-        store.claims(["letters_web"])
-    client.freed.set()
 
 
 def test_claims_that_a_throttled_table_leaves_unread_are_not_taken_for_free(live: Live) -> None:

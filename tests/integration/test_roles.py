@@ -43,20 +43,26 @@ ADDED_TO = {
 
 
 @pytest.fixture(scope="module")
-def roles() -> dict[str, Any]:
+def roles(translated: dict[str, Any]) -> dict[str, Any]:
     """Every role as it is deployed."""
+    return {name: each["Properties"] for name, each in translated.items() if each["Type"] == "AWS::IAM::Role"}
+
+
+@pytest.fixture(scope="module")
+def translated() -> dict[str, Any]:
+    """Every resource as SAM makes it."""
     if not INTERPRETER.exists():
         pytest.skip("no .venv-aws: `make local-tools` makes it")
     done = subprocess.run(
-        [INTERPRETER, Path(__file__).with_name("translated_roles.py")],
+        [INTERPRETER, Path(__file__).with_name("translated_resources.py")],
         input=TEMPLATE.read_text(),
         env=os.environ | {"AWS_DEFAULT_REGION": REGION},
         capture_output=True,
         text=True,
         check=True,
     )
-    translated: dict[str, Any] = json.loads(done.stdout)
-    return translated
+    resources: dict[str, Any] = json.loads(done.stdout)
+    return resources
 
 
 @pytest.mark.parametrize("function", ADDED_TO)
@@ -72,6 +78,26 @@ def test_what_sam_adds_to_a_role_is_known_with_its_reason(roles: dict[str, Any],
         [statement] = document["Statement"]
         assert statement["Action"] == "sqs:SendMessage"
         assert statement["Resource"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+
+
+def test_with_a_key_of_their_own_functions_may_decrypt_their_secrets() -> None:
+    key = f"arn:aws:kms:{REGION}:123456789012:key/one"
+    wanted = Permission("kms:Decrypt", key)
+    for function in ADDED_TO:
+        assert wanted in Template(SecretsKeyArn=key).permissions(f"{function}Function")
+        assert wanted not in Template().permissions(f"{function}Function")
+
+
+def test_the_endpoint_has_one_stage(translated: dict[str, Any]) -> None:
+    """SAM makes one more, named Stage, which nothing throttles, unless it knows that this is OpenAPI 3."""
+    of_stages = [each for each in translated.values() if each["Type"].startswith("AWS::ApiGateway::")]
+    named = {each["Properties"].get("StageName") for each in of_stages if "StageName" in each["Properties"]}
+    assert named == {"live"}
+
+
+def test_several_source_ranges_are_a_list(translated: dict[str, Any]) -> None:
+    [statement] = translated["Api"]["Properties"]["Body"]["x-amazon-apigateway-policy"]["Statement"]
+    assert "Fn::Split" in statement["Condition"]["IpAddress"]["aws:SourceIp"]
 
 
 # State machines: derived from their definitions.
@@ -145,7 +171,7 @@ def _executions(machine: str) -> str:
 def _everybodys(template: Template) -> set[Permission]:
     """Looking: `status`, `history`, `report`, and how what was started ends; and `freeze`."""
     return {
-        Permission("cloudformation:DescribeStacks", template.resolve({"Ref": "AWS::StackId"})),
+        Permission("cloudformation:DescribeStacks", f"arn:aws:cloudformation:{REGION}:123456789012:stack/rampart/*"),
         Permission("dynamodb:GetItem", template.arn("Table")),
         Permission("dynamodb:Query", template.arn("Table")),
         Permission("dynamodb:Query", f"{template.arn('Table')}/index/watched"),
@@ -167,7 +193,7 @@ def _operators(template: Template) -> set[Permission]:
             for name in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
         ),
         *(
-            Permission("lambda:InvokeFunction", template.arn(f"{name}Function"))
+            Permission("lambda:InvokeFunction", template.resolve({"Ref": f"{name}Function.Alias"}))
             for name in ("Rollback", "Notify", "Prepare")
         ),
         *_doctors(template),
@@ -178,12 +204,12 @@ def _doctors(template: Template) -> set[Permission]:
     """What `doctor` looks at."""
     of_stack = f"{REGION}:123456789012"
     return {
-        Permission("cloudformation:ListStackResources", template.resolve({"Ref": "AWS::StackId"})),
+        Permission("cloudformation:ListStackResources", f"arn:aws:cloudformation:{of_stack}:stack/rampart/*"),
         *(Permission("lambda:GetFunctionConfiguration", template.arn(f"{name}Function")) for name in FUNCTIONS),
-        Permission("logs:FilterLogEvents", f"arn:aws:logs:{of_stack}:log-group:/aws/lambda/rampart-evaluate"),
-        Permission("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{of_stack}:alarm:rampart-DeadLettersAlarm-1A2B"),
+        *(Permission("logs:FilterLogEvents", template.arn(f"{name}Logs")) for name in FUNCTIONS),
+        Permission("cloudwatch:DescribeAlarms", "*"),
         Permission("cloudwatch:GetMetricStatistics", "*"),
-        Permission("events:DescribeRule", f"arn:aws:events:{of_stack}:rule/rampart-EvaluateFunctionEveryMinute-1A2B"),
+        Permission("events:DescribeRule", template.resolve({"Fn::GetAtt": ["EvaluateFunctionEveryMinute", "Arn"]})),
         *(Permission("sqs:GetQueueAttributes", template.arn(name)) for name in ("DeadLetters", "RollbackQueue")),
     }
 
@@ -197,6 +223,21 @@ PEOPLE = {"OperatorsPolicy": _operators, "ApproversPolicy": _approvers}
 FOR_THE_CONSOLE = {
     "states:DescribeStateMachine": "Step Functions' console shows a machine before anything is started there",
     "states:ListExecutions": "Step Functions' console lists the executions that wait",
+    "states:ListStateMachines": "Step Functions' console lists the machines first",
+    "states:DescribeStateMachineForExecution": "an execution's page draws the definition that it began with",
+    "states:StopExecution": "down is always allowed: the console's way to end an attempt and take its flags to 0%",
+    "sqs:GetQueueAttributes": "the queue's console shows how many messages wait",
+    "cloudwatch:DescribeAlarms": "the runbook sends people to the alarms",
+    "cloudwatch:GetDashboard": "the stack's dashboard",
+    "cloudwatch:GetMetricData": "what the dashboard draws",
+    "sns:GetTopicAttributes": "the runbook: is anyone subscribed, and confirmed?",
+    "sns:ListSubscriptionsByTopic": "as above, with whom",
+    "logs:DescribeLogGroups": "the console lists log groups first",
+    "logs:DescribeLogStreams": "the runbook: the log of a function says why",
+    "logs:FilterLogEvents": "as above",
+    "logs:GetLogEvents": "as above",
+    "lambda:GetFunctionConfiguration": "how a function is configured, without its code",
+    "events:DescribeRule": "the runbook: is the schedule on?",
 }
 NEEDS_NO_PERMISSION = {"sts.get_caller_identity"}
 OF_OTHERS = {"cloudformation.get_template"}

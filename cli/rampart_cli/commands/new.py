@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from pydantic import ValidationError
 
-from rampart.plan.check import rate_criteria
 from rampart.plan.model import Plan
 from rampart.plan.problems import problems_of
 from rampart.plan.quantities import parse_fraction, parse_traffic
@@ -19,6 +18,7 @@ from rampart.words import counted, percentage, short_duration
 from rampart_cli.console import say, show, words
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.findings import Source
+from rampart_cli.forecast.plan_warnings import rate_criteria
 from rampart_cli.options import AsJson
 from rampart_cli.staircase import suggest
 from rampart_cli.strict_yaml import PlainLoader, read_yaml

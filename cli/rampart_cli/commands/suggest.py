@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from rampart.plan.check import rate_criteria
 from rampart.words import percentage, plain, short_duration, whole_percent
 from rampart_cli.console import show, table, words
 from rampart_cli.failures import ExitCode, InputError
+from rampart_cli.forecast.plan_warnings import rate_criteria
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
 from rampart_cli.staircase import SURE, suggest

@@ -204,6 +204,10 @@ class AwsInstallation:
         told = self.session.client("sts").get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]["date"]
         return datetime.now(UTC), parsedate_to_datetime(told)
 
+    def _called(self, name: str) -> str:
+        """What callers of a function name: its alias."""
+        return self.resources[f"{name}FunctionAliaslive"]
+
     def _function(self, name: str) -> str:
         return self.resources[f"{name}Function"]
 

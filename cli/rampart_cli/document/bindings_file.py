@@ -7,13 +7,19 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator
 
 from rampart.model import Model
-from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
+from rampart.plan.criterion import CompareSpec, CountSpec, RateSpec, ReportedSpec, ValueSpec
 from rampart.plan.problems import problems_of
 from rampart_cli.document.bindings import Bindings, BindingsError
 from rampart_cli.document.lexicon import TEAM_KINDS, TeamWords
 from rampart_cli.strict_yaml import YamlError, read_yaml
 
-_SPECS: dict[str, type[Model]] = {"rate": RateSpec, "count": CountSpec, "value": ValueSpec, "reported": ReportedSpec}
+_SPECS: dict[str, type[Model]] = {
+    "rate": RateSpec,
+    "compare": CompareSpec,
+    "count": CountSpec,
+    "value": ValueSpec,
+    "reported": ReportedSpec,
+}
 
 
 class _File(Model):

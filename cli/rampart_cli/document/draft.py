@@ -58,8 +58,10 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
     yield _monitors(plan)
     yield from _criteria(plan, bindings)
     yield "stages:"
+    leads = True
     for stage in plan.stages:
-        yield from _stage(stage, doubtful=bool(plan.doubts))
+        yield from _stage(stage, doubtful=bool(plan.doubts), leads=leads)
+        leads = leads and stage.kind is StageKind.AUDIENCE
 
 
 def _unread(plan: PlanDocument) -> Iterator[str]:
@@ -118,7 +120,8 @@ def _entry_of(entry: Entry) -> str:
     return _entry(entry.key, entry.value, entry.note, entry.note)
 
 
-def _stage(stage: PageStage, *, doubtful: bool) -> Iterator[str]:
+def _stage(stage: PageStage, *, doubtful: bool, leads: bool) -> Iterator[str]:
+    """A stage's entries; `leads` where no percentage comes before it, so that it may be for people by name."""
     fields: list[str] = []
     if stage.name:
         fields.append(_entry("name", stage.name, f"line {stage.line}"))
@@ -130,6 +133,8 @@ def _stage(stage: PageStage, *, doubtful: bool) -> Iterator[str]:
         fields.append(_entry("percent", None, None, why))
     elif stage.kind is StageKind.ACTORS and stage.percent is not None:
         fields.append(_entry("percent", _number(stage.percent), f"line {stage.percent_line or stage.line}"))
+    elif stage.kind is StageKind.AUDIENCE and leads:
+        fields.append(_entry("groups", None, None, _WHICH_GROUPS.format(line=stage.line)))
     else:
         fields.append(
             _entry("percent", None, None, _WHY_NO_PERCENT[stage.kind].format(line=stage.line, p=stage.percent))
@@ -141,6 +146,10 @@ def _stage(stage: PageStage, *, doubtful: bool) -> Iterator[str]:
         yield ("  - " if index == 0 else "    ") + text
 
 
+_WHICH_GROUPS = (
+    "line {line} names an audience and no percentage: write the groups that Flipper knows, "
+    'or actors: ["User;1"], or a percent'
+)
 _WHY_NO_PERCENT = {
     StageKind.TIME: "line {line} says {p:g}% of the time; Rampart moves a percentage of users",
     StageKind.AUDIENCE: "line {line} names an audience and no percentage",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rampart.words import chance, count, plain
-from rampart_cli.outlooks import Outlook
+from rampart_cli.forecast.rate_power import Outlook
 from rampart_cli.plots.canvas import canvas, caption, save
 
 _THICK = 0.26

@@ -8,9 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.freeze import EVERY_ROLLOUT
 from rampart.rollout.gate import DecisionKind
-from rampart.rollout.state import CLOSED, EventKind, Status
+from rampart.rollout.state import CLOSED, EVERY_ROLLOUT, EventKind, Status
 from rampart.rollout.waiver import WAIVED
 from rampart_cli.people import with_people
 from rampart_cli.report.cells import is_act

@@ -14,7 +14,7 @@ from rampart.words import count, counted, in_words, length, percentage, plain, p
 from rampart_cli.bars import bar_text
 from rampart_cli.people import who
 from rampart_cli.report import cells
-from rampart_cli.report.charts import draw_criterion, draw_staircase
+from rampart_cli.report.charts import draw_criterion, draw_rates, draw_staircase
 from rampart_cli.view import at_percent
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ def _criteria(history: RolloutHistory) -> Iterable[dict[str, Any]]:
             "kind": spec.kind,
             "rows": rows,
             "picture": draw_criterion(history, name, number, f"{name}, which must stay {bar}. {said}."),
-            "has_interval": spec.kind == "rate",
+            "has_interval": spec.kind in {"rate", "compare"},
+            "rates": draw_rates(history, name, number, f"The rates behind {name}.") if spec.kind == "compare" else None,
         }
 
 

@@ -13,11 +13,13 @@ RampartError
 │   └── GateClosedError          no one waits at that gate any more
 ├── QueueError                   the rollback queue could not be asked
 ├── RollbackUndoneError          flag, record or token of a rollback is not done yet
+│   └── UnrecordedError          flags were lowered, and no one could read whose they are
 ├── AnnouncementError            a channel could not be told about an event
 ├── CalendarsUnreadableError     the change calendars could not be asked
 ├── MonitorsUnreadableError      the state of a monitor could not be read
 ├── PolicyUnreadableError        the organization's policy could not be read
 ├── SecretUnavailableError       a secret could not be read
+├── TooLateError                 a request was not sent: its time was over
 └── AlertError                   an alert that is not acted on
     ├── AlertCredentialsError    no token, or a wrong one
     └── AlertUnreadableError     a body that cannot be understood
@@ -85,7 +87,15 @@ class QueueError(RampartError):
 
 
 class RollbackUndoneError(RampartError):
-    """Flag, record or token of a rollback is not done yet; it must be tried again."""
+    """Flag, record or token of a rollback is not done yet; `comes_again` where the queue keeps it."""
+
+    def __init__(self, message: str, *, comes_again: bool = False) -> None:
+        super().__init__(message)
+        self.comes_again = comes_again
+
+
+class UnrecordedError(RollbackUndoneError):
+    """Flags were lowered because the records could not be read; it is recorded, or told, when they can."""
 
 
 class AnnouncementError(RampartError):
@@ -102,6 +112,10 @@ class MonitorsUnreadableError(RampartError):
 
 class SecretUnavailableError(RampartError):
     """A secret could not be read."""
+
+
+class TooLateError(RampartError):
+    """A request was not sent, because its time was over or it had been given up."""
 
 
 class AlertError(RampartError):

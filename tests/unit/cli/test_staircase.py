@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from rampart.evidence.power import pass_chance
 from rampart.evidence.rule import RateRule
-from rampart.plan.check import rate_criteria, stage_traffic, warnings
 from rampart.plan.durations import Hold
 from rampart.plan.model import Plan
-from rampart.plan.power import fault_chance
+from rampart.plan.power import fault_chance, stage_traffic
 from rampart.plan.stage import Stage
+from rampart_cli.forecast.plan_warnings import rate_criteria, warnings
+from rampart_cli.forecast.rate_power import pass_chance
 from rampart_cli.staircase import HOLDS, SURE, suggest
 
 

@@ -7,7 +7,7 @@ import pytest
 from rampart.evidence.criteria import RateCriterion, Side
 from rampart.evidence.power import fail_chance
 from rampart.evidence.rule import RateRule
-from rampart_cli.outlooks import rollbacks
+from rampart_cli.forecast.rate_power import rollbacks
 
 
 def rule(bar: float, clump: float, buckets: int, *, above: bool = False) -> RateRule:

@@ -318,3 +318,23 @@ def test_a_token_in_the_payload_is_written_nowhere(live: Function, field: str) -
     assert [text for text in written if TOKEN in text] == []
     assert live.logged, "it is logged that such an alert came"
     assert (world.percent, world.status) == (25, Status.LIVE)
+
+
+# What counts as refused.
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "refused"),
+    [
+        ({}, EVENT["body"], 0),  # a stranger, without a token
+        ({"X-Rampart-Token": "wrong"}, "<scan>", 0),  # a stranger, without an alert
+        ({"X-Rampart-Token": "wrong"}, EVENT["body"], 1),  # Datadog with an old token, or a forger
+        ({"X-Rampart-Token": TOKEN}, "{}", 1),  # ours, and unreadable
+        ({"X-Rampart-Token": TOKEN}, EVENT["body"], 0),
+    ],
+)
+def test_only_an_alert_that_is_refused_is_counted_and_no_strangers_call(
+    function: Function, capsys: pytest.CaptureFixture[str], headers: dict[str, str], body: str, refused: int
+) -> None:
+    function.call({**EVENT, "headers": headers, "body": body})
+    assert capsys.readouterr().out.count('"AlertsRefused":[1.0]') == refused

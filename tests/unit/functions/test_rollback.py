@@ -11,13 +11,14 @@ import pytest
 from functions.rollback import app
 from rampart.entry.trigger import MOST_RECEIVES
 from rampart.entry.wiring import Wiring
-from rampart.errors import QueueError, RollbackUndoneError
+from rampart.errors import QueueError, RollbackUndoneError, UnrecordedError
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.rollback import RollbackResult
 from tests.doubles import MemoryRollbackQueue
 from tests.unit.functions.calls import call
 
-EVENT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "events" / "rollback-queue.json").read_text())
+EVENTS = Path(__file__).parents[3] / "events"
+EVENT: dict[str, Any] = json.loads((EVENTS / "rollback-queue.json").read_text())
 
 
 @pytest.fixture
@@ -72,3 +73,52 @@ def test_a_message_that_cannot_be_requeued_stays_where_it_is(queue: MemoryRollba
     queue.failure = QueueError("down")
     with pytest.raises(QueueError):
         failed(received(MOST_RECEIVES), queue)
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The metrics that were written, by name."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    return [metric["Name"] for line in lines for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+
+
+def test_what_is_lowered_without_a_record_is_counted_for_an_alarm_of_its_own(
+    queue: MemoryRollbackQueue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unrecorded(request: RollbackRequest) -> RollbackResult:
+        raise UnrecordedError("the table is down")
+
+    with pytest.raises(UnrecordedError):
+        call(app.lambda_handler, PERSON, Wiring(rollback=unrecorded, queue=queue))
+    assert counted(capsys) == ["RollbacksUndone", "ClaimsUnread"]
+
+
+# Who calls again: Lambda's own retries and the dead letters after them are for what no one repeats.
+
+PERSON = json.loads((EVENTS / "rollback-person.json").read_text())
+EVIDENCE = json.loads((EVENTS / "rollback-evidence.json").read_text())
+EXECUTION = json.loads((EVENTS / "rollback-execution.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("event", "kept", "raises"),
+    [
+        (EVIDENCE, True, False),
+        (EVIDENCE, False, True),
+        (EVIDENCE | {"queued": True}, False, False),  # the next tick calls again
+        (EXECUTION, True, False),
+        (EXECUTION, False, True),
+        (PERSON, True, True),  # the state machine waits for the answer, and says it to the person
+    ],
+)
+def test_a_rollback_that_is_not_done_is_raised_where_nobody_else_repeats_it(
+    queue: MemoryRollbackQueue, event: dict[str, Any], *, kept: bool, raises: bool
+) -> None:
+    def undone(request: RollbackRequest) -> RollbackResult:
+        raise RollbackUndoneError("Flipper answers 503", comes_again=kept)
+
+    wiring = Wiring(rollback=undone, queue=queue)
+    if raises:
+        with pytest.raises(RollbackUndoneError):
+            call(app.lambda_handler, event, wiring)
+    else:
+        assert call(app.lambda_handler, event, wiring) == {"outcome": "undone", "why": "Flipper answers 503"}

@@ -215,7 +215,7 @@ def test_a_failing_stage_of_a_frozen_stack_is_rolled_back(world: World) -> None:
 
 
 def test_the_calls_between_an_alert_and_the_flag_are_those_of_before(world: World) -> None:
-    """Nothing that stops an advance may delay a rollback: the claims, the queue at the same time, and the flag."""
+    """Nothing that stops an advance may delay a rollback: claims and flag; record and queue at the same time."""
     world.climb(1)
     world.open_gate()
     freeze(world)
@@ -224,7 +224,7 @@ def test_the_calls_between_an_alert_and_the_flag_are_those_of_before(world: Worl
     world.roll_back(Cause.ALERT)
     assert world.percent == 0
     before = world.calls[: world.calls.index("flags.set_percentage")]
-    assert sorted(before) == ["flags.read", "queue.put", "store.claims"]
+    assert sorted(before) == ["flags.read", "queue.put", "store.claims", "store.state"]
 
 
 @pytest.mark.parametrize("cause", [Cause.PERSON, Cause.EVIDENCE])

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from rampart.rollout.freeze import EVERY_ROLLOUT
 from rampart.rollout.notice import Level, console_link, notice_of
-from rampart.rollout.state import EventKind
+from rampart.rollout.state import EVERY_ROLLOUT, EventKind
 from tests import notices
-from tests.unit.rollout.world import ROLLOUT, World
+from tests.unit.rollout.world import FLAG, ROLLOUT, World
 
 Story = Callable[[World], None]
 STORIES = pytest.mark.parametrize(
@@ -29,7 +28,12 @@ def test_the_page_shows_every_notice_as_it_is() -> None:
 @STORIES
 def test_a_subject_says_what_and_which(story: Story, kind: EventKind) -> None:
     found = notices.notice(story, kind)
-    names = {EventKind.REFUSED: ROLLOUT, EventKind.FROZEN: EVERY_ROLLOUT, EventKind.THAWED: EVERY_ROLLOUT}
+    names = {
+        EventKind.REFUSED: ROLLOUT,
+        EventKind.FROZEN: EVERY_ROLLOUT,
+        EventKind.THAWED: EVERY_ROLLOUT,
+        EventKind.UNRECORDED: FLAG,
+    }
     assert names.get(kind, "Letters from the new source") in found.subject
     assert len(found.subject) <= 100
     assert "\n" not in found.subject
@@ -39,6 +43,9 @@ def test_a_subject_says_what_and_which(story: Story, kind: EventKind) -> None:
 def test_what_needs_a_person_says_what_to_do(story: Story, kind: EventKind) -> None:
     found = notices.notice(story, kind)
     if found.level in {Level.ACT, Level.PAGE}:
+        if kind is EventKind.UNRECORDED:  # no rollout can do anything about it
+            assert "turn it on again in Flipper" in found.text
+            return
         assert "rampart " in found.text or kind is EventKind.REFUSED
         assert "Now: " in found.text or "Nothing changed." in found.text
 

@@ -31,7 +31,8 @@ def test_a_rollback_does_the_flag_then_the_record_then_the_token(live: World, ca
 def test_an_alert_reads_only_claim_and_flag_before_writing_the_flag(live: World) -> None:
     live.roll_back(Cause.ALERT)
     before = live.calls[: live.calls.index("flags.set_percentage")]
-    assert [call for call in before if call != "queue.put"] == ["store.claims", "flags.read"]
+    meanwhile = {"store.state", "queue.put"}  # what keeps the request, at the same time
+    assert [call for call in before if call not in meanwhile] == ["store.claims", "flags.read"]
 
 
 @pytest.mark.parametrize("cause", CAUSES)

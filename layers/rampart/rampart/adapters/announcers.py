@@ -32,7 +32,9 @@ _LONGEST_TEXT = 4000
 
 _ALERT_TYPES = {
     **dict.fromkeys((EventKind.ROLLING_BACK, EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN), "error"),
-    **dict.fromkeys((EventKind.DRIFTED, EventKind.BLIND, EventKind.HELD, EventKind.FROZEN), "warning"),
+    **dict.fromkeys(
+        (EventKind.DRIFTED, EventKind.BLIND, EventKind.HELD, EventKind.FROZEN, EventKind.UNRECORDED), "warning"
+    ),
     **dict.fromkeys(
         (EventKind.ADVANCED, EventKind.COMPLETED, EventKind.SIGHTED, EventKind.RESTORED, EventKind.THAWED), "success"
     ),

@@ -11,10 +11,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rampart.absence import AbsenceReason
-from rampart.adapters.datadog_api import DatadogApi, UnansweredError, errors_in
+from rampart.adapters.datadog_api import DatadogApi, QueryBudget, UnansweredError, errors_in
 from rampart.adapters.datadog_monitors import readings_of
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.numbers import finite, shown
+from rampart.plan.event_query import EventQuery
 from rampart.words import count, duration, plain
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ class DatadogMetricSource:
         patience_seconds: float = 0.0,
         split_refused: bool = False,
         pause: Callable[[float], None] = time.sleep,
+        budget: QueryBudget | None = None,
     ) -> None:
-        self._api = DatadogApi(site, secret, url=url, deadline_seconds=deadline_seconds)
+        self._api = DatadogApi(site, secret, url=url, deadline_seconds=deadline_seconds, budget=budget)
         self._patience = patience_seconds
         self._split_refused = split_refused
         self._pause = pause
@@ -108,10 +110,7 @@ class DatadogMetricSource:
 def _timeseries(client: ApiClient, queries: Sequence[str], window: AskedRange) -> object:
     from datadog_api_client.v2.api.metrics_api import MetricsApi
 
-    asked = [
-        {"data_source": "metrics", "name": f"q{index}", "query": fitted(bucketed(query, window.bucket), window.bucket)}
-        for index, query in enumerate(queries)
-    ]
+    asked = [{"name": f"q{index}"} | _asked(query, window.bucket) for index, query in enumerate(queries)]
     attributes = {
         "from": window.start * 1000,
         "to": window.end * 1000,
@@ -122,6 +121,16 @@ def _timeseries(client: ApiClient, queries: Sequence[str], window: AskedRange) -
     body = {"data": {"type": "timeseries_request", "attributes": attributes}}
     api = MetricsApi(client)  # type: ignore[no-untyped-call]  # its constructors are untyped
     return api.query_timeseries_data(body=cast("Any", body))  # plain dicts are accepted and checked
+
+
+def _asked(query: str, bucket: int) -> dict[str, Any]:
+    """One query as a v2 timeseries request has it: of metrics, or of events that are counted."""
+    events = EventQuery.read(query)
+    if events is None:
+        return {"data_source": "metrics", "query": fitted(bucketed(query, bucket), bucket)}
+    counted = {"aggregation": "count", "interval": bucket * 1000}
+    only = {"indexes": [events.index]} if events.index else {}
+    return {"data_source": events.source.value, "search": {"query": events.search}, "compute": counted} | only
 
 
 def bucketed(query: str, bucket: int) -> str:

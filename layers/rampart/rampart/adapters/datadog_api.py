@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from rampart.absence import AbsenceReason
@@ -24,6 +25,13 @@ _TIMEOUTS = (2, 5)
 _MOST_BYTES = 8_000_000
 
 
+@dataclass(slots=True)
+class QueryBudget:
+    """How many queries the organization may still make in this period, as Datadog said last."""
+
+    left: float | None = None
+
+
 class DatadogApi:
     """Calls one Datadog site with a secret's keys; `url` overrides the site's address, for a proxy or a stand-in.
 
@@ -31,7 +39,16 @@ class DatadogApi:
     `deadline_seconds`.
     """
 
-    def __init__(self, site: str, secret: Secret, *, url: str = "", deadline_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        site: str,
+        secret: Secret,
+        *,
+        url: str = "",
+        deadline_seconds: float = 10.0,
+        budget: QueryBudget | None = None,
+    ) -> None:
+        self._budget = budget or QueryBudget()
         self._host = url.rstrip("/") or f"https://api.{site}"
         self._secret = secret
         self._deadline = deadline_seconds
@@ -62,6 +79,8 @@ class DatadogApi:
         # The client hands over the unread answer: its own models let wrong types pass, and hide errors inside a 200.
         with _refusals():
             response = cast("Any", ask(self._client_for(secret)))
+            left = _number(response.headers.get("X-RateLimit-Remaining"))
+            self._budget.left = self._budget.left if left is None else left
             try:
                 content = response.read(_MOST_BYTES + 1, decode_content=True)
             finally:
@@ -145,7 +164,7 @@ def _refused(status: int, body: object, headers: Mapping[str, str]) -> Unanswere
     if status in (401, 403):
         return UnansweredError(AbsenceReason.REFUSED_CREDENTIALS, said, status=status)
     if status == 429:
-        reset = _seconds({name.lower(): value for name, value in headers.items()}.get("x-ratelimit-reset"))
+        reset = _number({name.lower(): value for name, value in headers.items()}.get("x-ratelimit-reset"))
         when = "without saying when to ask again" if reset is None else f"ask again in {duration(reset)}"
         return UnansweredError(AbsenceReason.RATE_LIMITED, f"{said}; {when}", status=status, reset_seconds=reset)
     if 400 <= status < 500:
@@ -164,9 +183,9 @@ def errors_in(body: object) -> str:
     return "; ".join(error[:500] if isinstance(error, str) else shown(error) for error in each[:20])[:500]
 
 
-def _seconds(text: str | None) -> float | None:
+def _number(text: str | None) -> float | None:
     try:
-        seconds = float(text) if text is not None else math.nan
+        number = float(text) if text is not None else math.nan
     except ValueError:
         return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    return number if math.isfinite(number) and number >= 0 else None

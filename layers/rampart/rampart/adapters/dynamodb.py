@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 WATCHED_INDEX = "watched"
-_IMPATIENCE = 0.2  # seconds
+_IMPATIENCE = 0.2
+"""Seconds that an alert's flags may wait for the first look at who holds them."""
+_PATIENCE = 2.0
+"""Seconds for which the claims are asked for again before the table counts as down, of the 14 that an alert has; and
+those that opening the connection may take."""
 _MOST_KEYS = 100  # of one BatchGetItem
 _PAUSES = (0.03, 0.1, 0.3)
 """Seconds before a write is tried again that met another transaction; those last milliseconds."""
@@ -49,23 +53,34 @@ class DynamoRolloutStore:
         *,
         retention: timedelta = timedelta(days=400),
         claims_within: timedelta | None = None,
+        patience: timedelta = timedelta(0),
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._table = table_name
         self._client = client
         self._retention = retention
         self._claims_within = claims_within
+        self._patience = patience
         self._pause = pause
+        self._whole: dict[str, items.Whole] = {}
+        """The newest evaluation of each rollout that this process stored whole."""
 
     @classmethod
     def impatient(cls, table_name: str) -> DynamoRolloutStore:
-        """A store whose look at the claims ends within 200 ms, with an answer or a StoreError: for the alert's path."""
+        """A store whose look at the claims is for the alert's path: 200 ms, and 2 s more before the table is down.
+
+        The connection is open already: making one costs as much as the look, and a slow one isn't an outage.
+        """
         import boto3  # late: tests and the command line bring their own client
         from botocore.config import Config
 
-        config = Config(connect_timeout=_IMPATIENCE, read_timeout=_IMPATIENCE, retries={"total_max_attempts": 1})
+        config = Config(connect_timeout=_PATIENCE, read_timeout=_PATIENCE, retries={"total_max_attempts": 1})
         client = boto3.client("dynamodb", config=config)
-        return cls(table_name, client, claims_within=timedelta(seconds=_IMPATIENCE))
+        first, patience = timedelta(seconds=_IMPATIENCE), timedelta(seconds=_PATIENCE)
+        store = cls(table_name, client, claims_within=first, patience=patience)
+        with suppress(StoreError, TimeoutError):  # whatever it answers, the connection is there, or the look will say
+            within(_PATIENCE, store.freeze)
+        return store
 
     # What use cases read.
 
@@ -101,14 +116,24 @@ class DynamoRolloutStore:
             return None if found is None else items.gate_from(found)
 
     def claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
-        """Who holds each flag, read consistently; a flag that no one holds is missing."""
+        """Who holds each flag, read consistently; a flag that no one holds is missing.
+
+        A look that is bounded and overruns is repeated for as long as the store's patience lasts.
+        """
         if self._claims_within is None:
             return self._claims(flags)
         seconds = self._claims_within.total_seconds()
-        try:
-            return within(seconds, lambda: self._claims(flags))
-        except TimeoutError as error:
-            raise StoreError(f"the table did not answer within {seconds * 1000:g} ms") from error
+        ends = time.monotonic() + seconds + self._patience.total_seconds()
+        while True:
+            try:
+                return within(seconds, lambda: self._claims(flags))
+            except (TimeoutError, StoreError) as error:
+                seconds = ends - time.monotonic() - _PAUSES[0]
+                if seconds <= 0:
+                    raise StoreError(
+                        f"the table did not say who holds {', '.join(flags)}: {error or 'no answer'}"
+                    ) from error
+                self._pause(_PAUSES[0])
 
     def _claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
         keys = [items.to_item(items.claim_key(flag)) for flag in dict.fromkeys(flags)]
@@ -160,8 +185,12 @@ class DynamoRolloutStore:
         writes = Writes(self._table)
         writes.update_record(before, after)
         writes.put_events(after, events)
+        dropped: tuple[str, ...] = ()
+        builds_on = False
         if evaluation is not None:
-            attributes, dropped = items.evaluation_attributes(evaluation, self._retention)
+            whole = self._whole.get(before.rollout)
+            attributes, dropped = items.evaluation_attributes(evaluation, self._retention, whole)
+            builds_on = "builds_on" in attributes
             if dropped:
                 _log.warning("%s: evidence too large to keep: %s", before.rollout, ", ".join(dropped))
             writes.put(attributes, "its evaluation is stored already")
@@ -172,6 +201,8 @@ class DynamoRolloutStore:
         if unless_frozen:
             writes.check_thawed()
         self._write(before.rollout, writes)
+        if evaluation is not None and not builds_on and not dropped:
+            self._whole[before.rollout] = items.Whole(evaluation, items.expiry(evaluation, self._retention))
 
     def note(self, event: Event) -> None:
         """Keep an event that changes no record."""
@@ -252,9 +283,15 @@ class DynamoRolloutStore:
 
     def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]:
         """Every evaluation that is kept, oldest first unless told otherwise, read page by page."""
+        base: tuple[str, items.Attributes | None] = ("", None)
         for each in self._items_of(rollout, "EVALUATION#", newest_first=newest_first):
+            if "builds_on" in each and each["builds_on"] != base[0]:
+                base = each["builds_on"], self._get(items.rollout_key(rollout, each["builds_on"]))
+            if "builds_on" in each and base[1] is None:
+                continue  # what it builds on has expired, and so has this one
             with _understanding(f"an evaluation of {rollout}"):
-                evaluation = items.evaluation_from(each)
+                evidence = items.evaluation_from(base[1]).evidence if base[1] and "builds_on" in each else None
+                evaluation = items.evaluation_from(each, evidence)
             yield evaluation
 
     def plan_document(self, rollout: str, plan_hash: str) -> str | None:

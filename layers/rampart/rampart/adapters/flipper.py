@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from rampart.adapters.deadline import within
+from rampart.adapters.deadline import Permit, within
 from rampart.adapters.json_text import read_json
-from rampart.errors import FlagCredentialsError, FlagStoreError, SecretUnavailableError, UnknownFlagError
+from rampart.adapters.permitted import PERMIT, permitted_session
+from rampart.errors import FlagCredentialsError, FlagStoreError, SecretUnavailableError, TooLateError, UnknownFlagError
 from rampart.numbers import finite, shown
 from rampart.plan.stage import Member, MemberKind
 from rampart.rollout.flag import FlagReading
@@ -51,6 +52,8 @@ class _Answer:
 
 class FlipperFlagStore:
     """Implements `FlagStore` on the API at `url`, path prefix included; nothing is retried, and no write is believed.
+
+    A call that was given up sends nothing any more, however long the process is frozen in between (`Permit`).
 
     The secret holds `{"token": …}` for a bearer token or `{"username": …, "password": …}` for basic auth, and for a
     gateway's sake `{"headers": {…}}`, together or alone; `{}` where the network is protection enough. When it is
@@ -100,9 +103,16 @@ class FlipperFlagStore:
         self._call(method, f"{_path(flag)}/{member.kind}s{query}", json.dumps(body).encode())
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> _Answer:
+        permit = Permit(self._timeouts.total)
+
+        def call() -> _Answer:
+            PERMIT.set(permit)  # of this call's own thread
+            return self._authorized(method, path, body)
+
         try:
-            answer = within(self._timeouts.total, lambda: self._authorized(method, path, body))
-        except TimeoutError as error:
+            answer = within(self._timeouts.total, call)
+        except (TimeoutError, TooLateError) as error:
+            permit.take_back()
             told = f"Flipper did not answer {method} {path} in {duration(self._timeouts.total)}"
             raise FlagStoreError(told) from error
         if not 200 <= answer.status < 300:
@@ -152,12 +162,10 @@ class FlipperFlagStore:
 
         An older connection may have been cut without a word while the function was frozen; a write would wait for it.
         """
-        import requests
-
-        session, used = self._idle.pop() if self._idle else (requests.Session(), time.monotonic())
+        session, used = self._idle.pop() if self._idle else (permitted_session(), time.monotonic())
         if time.monotonic() - used > _FRESH_SECONDS:
             session.close()
-            session = requests.Session()
+            session = permitted_session()
         try:
             yield session
         except BaseException:

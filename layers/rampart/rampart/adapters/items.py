@@ -11,6 +11,8 @@
 | freeze | `ROLLOUT#all rollouts` / `FREEZE` | its events are in the same partition |
 | caller | `CALLER#execution` / `CALLER` | written by `witness` alone; `expires` |
 
+An evaluation that `builds_on` another, by its sort key, holds only what its evidence has beyond that one's.
+
 Times are text of one width, so that comparing text compares times. What may hold any JSON is kept as text: a number of
 DynamoDB's has a smaller range than a float. Attributes that a model does not know are ignored: a later Rampart may add
 some. What this Rampart would misread raises the item's `schema_version`, and is refused. A `…_from` raises ValueError
@@ -24,11 +26,12 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeGuard
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -42,9 +45,9 @@ from rampart.plan.model import Plan
 from rampart.rollout.caller import Caller
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.evaluation import Evaluation
-from rampart.rollout.freeze import EVERY_ROLLOUT, Freeze
+from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate, Question
-from rampart.rollout.state import SCHEMA_VERSION, Claim, Event, RolloutState, Standing
+from rampart.rollout.state import EVERY_ROLLOUT, SCHEMA_VERSION, Claim, Event, RolloutState, Standing
 from rampart.words import timestamp
 
 Attributes = dict[str, Any]
@@ -54,6 +57,10 @@ Item = dict[str, Any]
 
 MOST_EVIDENCE = 32 * 1024
 """Bytes of compressed evidence that an evaluation may keep; a write costs by the kilobyte."""
+NEWEST_VERSION = 2
+"""Evaluations that hold only what is new since another one are of version 2; everything else is of the first."""
+WHOLE_EVERY = timedelta(hours=1)
+"""How old an evaluation may be that others build on."""
 WATCHED = "yes"
 """What the index holds of a rollout that ticks look at; of every other it holds the status."""
 
@@ -73,10 +80,11 @@ def to_attributes(item: Mapping[str, Any]) -> Attributes:
     """
     attributes = {name: _deserializer.deserialize(value) for name, value in item.items()}
     version = attributes.get("schema_version", SCHEMA_VERSION)  # the index projects keys only
-    if version > SCHEMA_VERSION:
+    newest = NEWEST_VERSION if "builds_on" in attributes else SCHEMA_VERSION
+    if version > newest:
         raise StoreError(
             f"{attributes.get('pk')} {attributes.get('sk')} was stored in version {version} of the items, and this "
-            f"Rampart reads them up to version {SCHEMA_VERSION}: use the later Rampart that stored it"
+            f"Rampart reads them up to version {newest}: use the later Rampart that stored it"
         )
     return attributes
 
@@ -202,31 +210,65 @@ def event_of_image(image: Item) -> tuple[str, Event]:
     return attributes["sk"], event_from(attributes)
 
 
-def evaluation_attributes(evaluation: Evaluation, retention: timedelta) -> tuple[Attributes, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An evaluation that is stored whole, for later ones to build on, and when it expires."""
+
+    of: Evaluation
+    expires: int
+
+    @property
+    def sort_key(self) -> str:
+        return f"EVALUATION#{timestamp(self.of.at)}"
+
+    def serves(self, evaluation: Evaluation) -> bool:
+        """Whether an evaluation looks at the same stage, and not too long after this one."""
+        same = (self.of.attempt, self.of.stage, self.of.plan_hash) == (
+            evaluation.attempt,
+            evaluation.stage,
+            evaluation.plan_hash,
+        )
+        return same and timedelta(0) < evaluation.at - self.of.at <= WHOLE_EVERY
+
+
+def evaluation_attributes(
+    evaluation: Evaluation, retention: timedelta, whole: Whole | None = None
+) -> tuple[Attributes, tuple[str, ...]]:
     """An evaluation's attributes, and the keys of the evidence that was too large to keep.
 
-    What is not kept is replaced by a note in its place, so that a replay finds it missing instead of empty.
+    What is not kept is replaced by a note in its place, so that a replay finds it missing instead of empty. With a
+    `whole` evaluation that serves, only what differs from its evidence is kept: most buckets were there an hour before.
     """
-    evidence, dropped = compress_evidence(evaluation.evidence)
+    base = whole if whole is not None and whole.serves(evaluation) else None
+    evidence, dropped = compress_evidence(evaluation.evidence, base=base.of.evidence if base else {})
     attributes = _fields(evaluation) | rollout_key(evaluation.rollout, f"EVALUATION#{timestamp(evaluation.at)}")
     attributes |= {
         "evidence": evidence,
         "judgements": json.dumps(evaluation.judgements, default=str),
-        "expires": int((evaluation.at + retention).timestamp()),
-        "schema_version": SCHEMA_VERSION,
+        "expires": base.expires if base else expiry(evaluation, retention),
+        "schema_version": NEWEST_VERSION if base else SCHEMA_VERSION,
     }
+    attributes |= {"builds_on": base.sort_key} if base else {}
     return attributes | ({"dropped": dropped} if dropped else {}), dropped
 
 
-def evaluation_from(attributes: Mapping[str, Any]) -> Evaluation:
-    evidence = expand_evidence(bytes(attributes["evidence"]))
+def expiry(evaluation: Evaluation, retention: timedelta) -> int:
+    """When an evaluation that is kept whole is deleted, in epoch seconds."""
+    return int((evaluation.at + retention).timestamp())
+
+
+def evaluation_from(attributes: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> Evaluation:
+    """An evaluation; `base` is the evidence of the one that it builds on."""
+    evidence = expand_evidence(bytes(attributes["evidence"]), base or {})
     judgements = json.loads(attributes["judgements"])
     return Evaluation.model_validate(_known(Evaluation, attributes) | {"evidence": evidence, "judgements": judgements})
 
 
-def compress_evidence(evidence: Mapping[str, Any], most: int = MOST_EVIDENCE) -> tuple[bytes, tuple[str, ...]]:
+def compress_evidence(
+    evidence: Mapping[str, Any], most: int = MOST_EVIDENCE, *, base: Mapping[str, Any] | None = None
+) -> tuple[bytes, tuple[str, ...]]:
     """Evidence as compressed JSON of at most `most` bytes; the largest series go first, a note in the place of each."""
-    kept = {key: _columns(value) for key, value in evidence.items()}
+    kept = {key: _columns(_news(value, (base or {}).get(key))) for key, value in evidence.items()}
     dropped: list[str] = []
     while len(content := zlib.compress(json.dumps(kept).encode(), level=9)) > most:
         largest = max(kept.keys() - set(dropped), key=lambda key: len(json.dumps(kept[key])), default=None)
@@ -238,8 +280,40 @@ def compress_evidence(evidence: Mapping[str, Any], most: int = MOST_EVIDENCE) ->
     return content, tuple(dropped)
 
 
-def expand_evidence(content: bytes) -> dict[str, Any]:
-    return {key: _rows(value) for key, value in json.loads(zlib.decompress(content)).items()}
+def expand_evidence(content: bytes, base: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    kept = json.loads(zlib.decompress(content)).items()
+    return {key: _with_old(_rows(value), (base or {}).get(key)) for key, value in kept}
+
+
+def _news(value: object, base: object) -> object:
+    """A series without the points that it begins with in another, and between which of its points those are."""
+    if not _is_series(value) or not _is_series(base):
+        return value
+    points, old = [list(each) for each in value["points"]], [list(each) for each in base["points"]]
+    first = next((index for index, each in enumerate(old) if points and each[0] == points[0][0]), None)
+    if first is None:
+        return value
+    same = 0
+    for mine, theirs in zip(points, old[first:], strict=False):
+        if mine != theirs:
+            break
+        same += 1
+    return {**value, "points": points[same:], "old": [first, first + same]} if same else value
+
+
+def _with_old(value: object, base: object) -> object:
+    """A series with the points that it shares with another."""
+    if not isinstance(value, Mapping) or "old" not in value:
+        return value
+    if not _is_series(base):
+        raise ValueError("what it builds on isn't there")
+    first, after = value["old"]
+    points = [list(each) for each in base["points"][first:after]] + value["points"]
+    return {name: each for name, each in value.items() if name != "old"} | {"points": points}
+
+
+def _is_series(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping) and "points" in value
 
 
 def _columns(value: object) -> object:

@@ -56,6 +56,8 @@ class AlertEndpoint:
     """Where each alert goes that was understood, whatever becomes of it."""
     tell: Callable[[str], object] = lambda _: None
     """Where the reason of a 503 goes: into the log, since no one outside needs to know our parts."""
+    refused: Callable[[], object] = lambda: None
+    """Called for an alert that is refused for good; a stranger's call isn't one."""
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Authenticate, understand, roll back; never raises for anything that someone outside can send."""
@@ -69,8 +71,11 @@ class AlertEndpoint:
                 return _answer(200, {"outcome": "ignored", "why": ignored})
             result = self.rollback(alert.request(now))
         except AlertCredentialsError:
+            if _is_alert(event):
+                self.refused()
             return _answer(401, {"error": "unauthorized"})
         except AlertUnreadableError as error:
+            self.refused()
             return _answer(400, {"error": "unreadable", "why": str(error)})
         except (RollbackUndoneError, SecretUnavailableError, StoreError) as error:
             self.tell(str(error))
@@ -89,6 +94,17 @@ class AlertEndpoint:
             raise AlertCredentialsError("no token")
         if not (_matches(given, self.tokens.current()) or _matches(given, self.tokens.refreshed())):
             raise AlertCredentialsError("wrong token")
+
+
+def _is_alert(event: Mapping[str, Any]) -> bool:
+    """Whether what has no right token is an alert all the same: with some token, and a payload that can be read."""
+    if _header(event.get("headers")) is None:
+        return False
+    try:
+        read_alert(text_of(_body(event)))
+    except AlertUnreadableError:
+        return False
+    return True
 
 
 def _header(headers: object) -> str | None:

@@ -25,6 +25,7 @@ from rampart.entry.settings import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rampart.adapters.datadog_api import QueryBudget
     from rampart.adapters.dynamodb import DynamoRolloutStore
     from rampart.adapters.secrets import SecretsManagerSecrets
     from rampart.entry.endpoint import TokenSource
@@ -56,6 +57,7 @@ class Parts(TypedDict, total=False):
     queue: RollbackQueue
     tokens: TokenSource
     rollback: Callable[[RollbackRequest], RollbackResult]
+    evaluate: Evaluate
     rollback_settings: RollbackSettings
 
 
@@ -198,6 +200,13 @@ class Wiring:
         # Two secrets and two tries must leave an alert the time to lower its flag.
         return SecretsManagerSecrets(client("secretsmanager", connect_timeout=1, read_timeout=1.5))
 
+    @cached_property
+    def budget(self) -> QueryBudget:
+        """What Datadog says is left of the organization's queries."""
+        from rampart.adapters.datadog_api import QueryBudget
+
+        return QueryBudget()
+
     def _flags(self, settings: FlagSettings) -> FlagStore:
         from rampart.adapters.flipper import FlipperFlagStore
 
@@ -214,6 +223,7 @@ class Wiring:
             url=settings.datadog_url,
             patience_seconds=patience_seconds,
             split_refused=split_refused,
+            budget=self.budget,
         )
 
     def _gates(self) -> Gates:

@@ -29,6 +29,9 @@ DEFAULT_CLUMP = 3.0
 LARGEST_EXPONENT = 700.0
 """Evidence beyond e^700 is cut off there, just inside a float; thresholds lie far below."""
 
+LARGEST_BET = 1e100
+"""What a bet of the change detector counts at most: beyond its alarm it only has to stay a number."""
+
 Coefficients = tuple[tuple[float, float, float], ...]
 """For each alternative: weight, evidence for each error, and evidence against for each request (natural logarithms)."""
 

@@ -27,6 +27,10 @@ class Concern:
     """What is not done, whatever becomes of the rest."""
     openings: tuple[Opening, ...] = ()
     """Whom the rollouts let in by name, as far as their records are read already."""
+    known: tuple[RolloutState, ...] = ()
+    """The records of the rollouts, where they were read already."""
+    unrecorded: bool = False
+    """Whether the records cannot be read, and the flags are only those that the request names."""
 
     def plus(self, other: Concern) -> Concern:
         """Both."""
@@ -37,6 +41,7 @@ class Concern:
             self.readings + other.readings,
             self.undone + other.undone,
             self.openings + other.openings,
+            self.known + other.known,
         )
 
 
@@ -71,7 +76,7 @@ def concern_of(request: RollbackRequest, state: RolloutState | None, now: dateti
         return Unconcerned.NOT_BELIEVED
     is_urgent = request.cause in FLAG_FIRST and not request.queued
     if is_urgent or state.status is not Status.ROLLED_BACK or request.cause is Cause.ABANDON:
-        return Concern(state.plan.flags, (state.rollout,), openings=state.openings)
+        return Concern(state.plan.flags, (state.rollout,), openings=state.openings, known=(state,))
     return None
 
 
@@ -87,7 +92,8 @@ def concern_of_raised(request: RollbackRequest, state: RolloutState, readings: S
         execution=state.execution,
         epoch=state.epoch,
     )
-    return Concern(state.plan.flags, (state.rollout,), {state.rollout: drift}, openings=state.openings)
+    openings, known = state.openings, (state,)
+    return Concern(state.plan.flags, (state.rollout,), {state.rollout: drift}, openings=openings, known=known)
 
 
 def is_past(request: RollbackRequest, state: RolloutState, now: datetime) -> bool:

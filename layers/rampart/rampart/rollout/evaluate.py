@@ -16,13 +16,14 @@ from rampart.evidence.rate import EarlierLook
 from rampart.evidence.series import Measured, Series, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
-from rampart.plan.model import OnAlerting, OnFail, Plan
+from rampart.plan.criterion import CompareSpec, CriterionSpec, OnFail
+from rampart.plan.model import OnAlerting, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
 from rampart.rollout.audience import is_up, raised_again
 from rampart.rollout.drift import Drift, cause_of
 from rampart.rollout.evaluation import Evaluation
-from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to
+from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to, tried_out
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind, OpenGate
 from rampart.rollout.guards import judge_monitors
@@ -48,6 +49,9 @@ class EvaluateResult:
     rollout: str
     did: tuple[str, ...]
     verdict: Verdict | None = None
+    latest: Latest | None = None
+    """The newest evaluation of a live rollout, of this look or an earlier one."""
+    is_live: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,10 @@ class Evaluate:
         if state is None:
             return EvaluateResult(rollout, ("gone",))
         try:
-            return self._live(state) if state.status is Status.LIVE else self._watch(state)
+            if state.status is not Status.LIVE:
+                return self._watch(state)
+            state, did, verdict = self._live(state)
+            return EvaluateResult(rollout, did, verdict, state.latest, is_live=True)
         except ConflictError:
             # Another tick or a rollback wrote first; the next tick sees it.
             return EvaluateResult(rollout, ("overtaken",))
@@ -86,16 +93,19 @@ class Evaluate:
             unread = any(isinstance(each, FlagStoreError) for each in found)
             up = [each for each in found if not isinstance(each, FlagStoreError) and is_up(each, state.openings)]
             if state.status is Status.HALTED:
-                self._call(state, Cause.EXECUTION, "the rollback is not finished")  # before anyone is told again
+                # Before anyone is told again.
+                self._call(state, Cause.EXECUTION, "the rollback is not finished", comes_again=True)
                 did.append("rollback called to finish")
                 if (again := still_undone(state, undone(found, state.openings), now)) is not None:
-                    after, told = again
-                    self.store.commit(state, after, events=told)
+                    after, events = again
+                    self.store.commit(state, after, events=events)
             elif up and all(is_echo(each, state, now) for each in up):
-                self._call(state, Cause.EXECUTION, "a cache may still hold what was there before the rollback")
+                told = "a cache may still hold what was there before the rollback"
+                self._call(state, Cause.EXECUTION, told, comes_again=True)
                 did.append("flag may be an echo: rollback called")
             elif up:
-                self._call(state, Cause.DRIFT, raised_again(up, state.openings), epoch=state.epoch)
+                raised = raised_again(up, state.openings)
+                self._call(state, Cause.DRIFT, raised, epoch=state.epoch, comes_again=True)
                 did.append("flag is up: rollback called")
         elif state.status is Status.COMPLETED:
             state, seen = self._see_completed(state, now)
@@ -122,10 +132,11 @@ class Evaluate:
 
     # A live rollout.
 
-    def _live(self, state: RolloutState) -> EvaluateResult:
+    def _live(self, state: RolloutState) -> tuple[RolloutState, tuple[str, ...], Verdict | None]:
+        """The record as this look leaves it, what it did, and the verdict where it judged."""
         now = self.clock.now()
         if state.standing is None:
-            return EvaluateResult(state.rollout, self._check_execution(state))
+            return state, self._check_execution(state), None
         sight = sight_of(state, self.flags, now)
         drift = sight.drift
         told = [] if _is_told(drift, state) else [_drifted(state, drift, now)]
@@ -141,11 +152,11 @@ class Evaluate:
         if failing := _fails_hard(state):  # at each tick, for the call may have been lost
             messages = state.latest.messages if state.latest else {}
             self._call(state, Cause.EVIDENCE, "; ".join(messages.get(name, f"{name} fails") for name in failing))
-            return EvaluateResult(state.rollout, ("failed: rollback called",), verdict)
+            return state, ("failed: rollback called",), verdict
         if cause is not None:
-            self._call(state, cause, f"{drift}")
-            return EvaluateResult(state.rollout, (f"drift: {cause.value} called",), verdict)
-        return EvaluateResult(state.rollout, self._answer(state, now), verdict)
+            self._call(state, cause, f"{drift}", comes_again=cause is Cause.RESTORE)
+            return state, (f"drift: {cause.value} called",), verdict
+        return state, self._answer(state, now), verdict
 
     def _judge(
         self, state: RolloutState, standing: Standing, sight: Sight, told: Sequence[Event], now: datetime
@@ -156,7 +167,8 @@ class Evaluate:
         monitors = judge_monitors(self.metrics, state.plan, now, since=standing.started)
         judgements = [*judge_all(state.plan, answers, window, share=state.percent / 100), *monitors]
         by_now = as_bad_as_they_became(state, judgements, answers, window)
-        verdict = worst(j.verdict for j in judgements)
+        binding = [j for j in judgements if _binds(state.plan, j.name)]
+        verdict = worst(j.verdict for j in binding)
         evaluation = Evaluation(
             id=timestamp(now),
             at=now,
@@ -175,10 +187,13 @@ class Evaluate:
             id=evaluation.id,
             at=now,
             verdict=verdict,
-            verdicts={j.name: j.verdict for j in judgements},
+            verdicts={j.name: j.verdict for j in binding},
             messages={j.name: j.message for j in by_now},
-            fails={j.name: shown_to(state, j) for j in by_now if j.verdict is Verdict.FAIL},
-            asked=_was_asked(answers.values(), monitors),
+            fails={
+                j.name: shown_to(state, j) for j in by_now if j.verdict is Verdict.FAIL and _binds(state.plan, j.name)
+            },
+            told={j.name: j.verdict for j in judgements if j not in binding},
+            asked=_was_asked(_binding_answers(state.plan, answers), monitors),
         )
         after = state.moved(
             now, standing=standing.changed(latest=latest), drift=sight.drift, unread_since=sight.unread_since
@@ -186,6 +201,8 @@ class Evaluate:
         events = list(told)
         if (news := news_of(state, after)) is not None:
             events.append(after.event(now, EventKind.VERDICT_CHANGED, news, evaluation=latest.id))
+        if (tried := tried_out(state, after)) is not None:
+            events.append(after.event(now, EventKind.TRIED_OUT, tried, evaluation=latest.id))
         if _sight_is_back(after) and not _sight_is_back(state):
             events.append(after.event(now, EventKind.SIGHTED, "evaluations are back", evaluation=latest.id))
         self.store.commit(state, after, events=events, evaluation=evaluation)
@@ -243,7 +260,10 @@ class Evaluate:
         self._call(state, Cause.EXECUTION, "the rollout's execution does not run any more")
         return ("execution is dead: rollback called",)
 
-    def _call(self, state: RolloutState, cause: Cause, reason: str, *, epoch: int | None = None) -> None:
+    def _call(
+        self, state: RolloutState, cause: Cause, reason: str, *, epoch: int | None = None, comes_again: bool = False
+    ) -> None:
+        """Call `rollback`; a call that comes again at each tick is a repetition, and the queue needn't keep it too."""
         self.rollback.call(
             RollbackRequest(
                 cause=cause,
@@ -253,6 +273,7 @@ class Evaluate:
                 execution=state.execution,
                 epoch=epoch,
                 asked_at=self.clock.now(),
+                queued=comes_again,
             )
         )
 
@@ -307,8 +328,13 @@ def judge_all(
     return [
         judge(criterion, measured=measured_for(name, answers), window=window, share=share, earlier=earlier.get(name))
         for name, criterion in criteria_of(plan).items()
-        if not isinstance(criterion, ReportedCriterion)
+        if not isinstance(criterion, ReportedCriterion) and _is_judged(plan.criteria[name], share)
     ]
+
+
+def _is_judged(spec: CriterionSpec, share: float) -> bool:
+    """Whether a criterion is judged in a stage: a comparison may end where no one takes the old path any more."""
+    return not isinstance(spec, CompareSpec) or spec.is_judged_at(share)
 
 
 def sees(state: RolloutState, now: datetime) -> bool:
@@ -347,6 +373,17 @@ def _fails_hard(state: RolloutState) -> tuple[str, ...]:
         for name, verdict in state.verdicts.items()
         if verdict is Verdict.FAIL and name not in waived and _rolls_back(state.plan, name)
     )
+
+
+def _binds(plan: Plan, name: str) -> bool:
+    """Whether a criterion or a monitor can move or hold anything."""
+    spec = plan.criteria.get(name)
+    return spec is None or spec.binds
+
+
+def _binding_answers(plan: Plan, answers: Mapping[str, Measured]) -> list[Measured]:
+    """The answers to what decides: a criterion that is only told makes no one blind."""
+    return [answer for key, answer in answers.items() if _binds(plan, key.rpartition("/")[0])]
 
 
 def _rolls_back(plan: Plan, name: str) -> bool:

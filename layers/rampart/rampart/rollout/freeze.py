@@ -12,11 +12,9 @@ from typing import Protocol
 
 from rampart.errors import CalendarsUnreadableError
 from rampart.model import Model
-from rampart.rollout.state import Event, EventKind, Stop
+from rampart.rollout.state import EVERY_ROLLOUT, Event, EventKind, Stop
 from rampart.words import moment, second
 
-EVERY_ROLLOUT = "all rollouts"
-"""Stands for the rollout in the events of a freeze; no rollout can be called that."""
 _ASKED_AGAIN = timedelta(hours=8)
 """When a closed calendar is asked again at the latest: a team may open it early, and each time costs 20 events."""
 _UNREADABLE_FOR = timedelta(minutes=15)

@@ -15,7 +15,8 @@ from rampart.rollout.ports import FlagCloser
 
 USUAL_TRIES = 3
 """How often a use case writes and reads back a flag, or writes a record that others write too."""
-_AT_ONCE = 8
+_AT_ONCE = 20
+"""As many as a plan may have: the time that an alert has is over before a second wave of slow calls is."""
 _Result = TypeVar("_Result")
 
 

@@ -55,6 +55,7 @@ _LEVELS = {
     EventKind.REFUSED: Level.ACT,
     EventKind.ASKED: Level.ACT,
     EventKind.ROLLED_BACK: Level.ACT,
+    EventKind.UNRECORDED: Level.ACT,
     EventKind.TAKEN_DOWN_AGAIN: Level.ACT,
     EventKind.DRIFTED: Level.ACT,
     EventKind.HELD: Level.ACT,
@@ -81,7 +82,7 @@ def _level(event: Event, found: Situation | None) -> Level:
 
 def _subject(event: Event, state: RolloutState | None, found: Situation | None) -> str:
     """What happened, from where to where, and to which rollout."""
-    title = (state.plan.title if state else "") or event.rollout
+    title = (state.plan.title if state else "") or str(event.details.get("flags", event.rollout))
     at = _at(event, state)
     was = _reach_of(event.stage, state) or at
     match event.kind:
@@ -124,6 +125,7 @@ _SUBJECTS = {
     EventKind.STARTED: "Started",
     EventKind.ADVANCED: "Advanced to {at}",
     EventKind.VERDICT_CHANGED: "Evidence changed at {at}",
+    EventKind.TRIED_OUT: "Tried-out evidence changed at {at}",
     EventKind.HELD: "HELD at {at}",
     EventKind.DRIFTED: "CHANGED OUTSIDE RAMPART at {at}",
     EventKind.RESTORED: "Restored to {at}",

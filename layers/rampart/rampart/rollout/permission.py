@@ -145,7 +145,8 @@ def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:
 
 def _shown_at(state: RolloutState, gate: Gate) -> dict[str, Shown]:
     if gate.kind is GateKind.BLIND:
-        measured = state.plan.criteria.keys() - state.reported_criteria.keys()
+        binding = {name for name, spec in state.plan.criteria.items() if spec.binds}
+        measured = binding - state.reported_criteria.keys()
         monitors = {name_of(monitor) for monitor in state.plan.monitors}
         return dict.fromkeys(sorted(measured | monitors | state.verdicts.keys()), _UNJUDGED)
     question = gate.question

@@ -23,7 +23,8 @@ from rampart.evidence.criteria import Scope
 from rampart.evidence.series import Measured, Unavailable
 from rampart.finding import Finding, FindingKind
 from rampart.model import Model
-from rampart.plan.model import Plan, RateSpec, ValueSpec, WhenBlind
+from rampart.plan.criterion import CompareSpec, RateSpec, ValueSpec
+from rampart.plan.model import Plan, WhenBlind
 from rampart.plan.policy import Policy
 from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_findings
@@ -153,7 +154,7 @@ class Prepare:
         problems += [*_query_problems(plan, history), *query_findings(plan), *self._monitor_problems(plan, now)]
         pinned = with_measured_clumps(plan, history)
         weeks = weeks_of(pinned, history)
-        problems += week_problems(weeks)
+        problems += week_problems(pinned, weeks)
         if problems:
             return Refused(tuple(problems))
         state = RolloutState(
@@ -338,6 +339,8 @@ def _must_find_something(plan: Plan, name: str, part: str) -> bool:
     if isinstance(spec, RateSpec):
         # A healthy service may have no error series, and a cohort has no requests while the flag is at 0%.
         return part == "total" and spec.scope is Scope.EVERYONE
+    if isinstance(spec, CompareSpec):
+        return part == "control_total"
     return isinstance(spec, ValueSpec)
 
 

@@ -31,6 +31,10 @@ FLAG_FIRST = frozenset({Cause.ALERT, Cause.PERSON, Cause.ABANDON})
 """Causes that are believed by who sends them; the others only with the execution and attempt that the record holds."""
 
 
+CALLED_BY_TICKS = frozenset({Cause.EVIDENCE, Cause.DRIFT, Cause.RESTORE})
+"""Causes that only `evaluate` has, which doesn't wait for the answer."""
+
+
 class RollbackRequest(Model):
     """What `rollback` is asked; an alert names flags, everything else names the rollout."""
 
@@ -49,4 +53,6 @@ class RollbackRequest(Model):
     """The decision's execution, where a person asked."""
     asked_at: datetime
     queued: bool = False
-    """Whether this is a repetition from the queue."""
+    """Whether this is a repetition, by the queue or a tick, that comes again until it is done."""
+    unrecorded: datetime | None = None
+    """When the flags that it names were lowered, where no one could read whose they are."""

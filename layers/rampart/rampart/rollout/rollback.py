@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -17,9 +15,9 @@ from rampart.errors import (
     FlagUnconfirmedError,
     GateClosedError,
     GateError,
-    QueueError,
     RollbackUndoneError,
     StoreError,
+    UnrecordedError,
 )
 from rampart.rollout.audience import Opening, is_up
 from rampart.rollout.concern import (
@@ -32,6 +30,7 @@ from rampart.rollout.concern import (
     is_past,
 )
 from rampart.rollout.flag import FlagReading
+from rampart.rollout.keeping import Kept, keep, put
 from rampart.rollout.lower import USUAL_TRIES, Remembering, for_each, look, look_at_all, lower, lower_unseen
 from rampart.rollout.ports import Clock, FlagStore, Gates, RollbackQueue, RolloutStore
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest
@@ -39,9 +38,8 @@ from rampart.rollout.restore import Restore
 from rampart.rollout.rollback_record import Lowered, recorded
 from rampart.rollout.sight import is_echo
 from rampart.rollout.state import RolloutState, Status
+from rampart.rollout.unrecorded import tell_of_unrecorded
 
-REPEAT_AFTER = timedelta(seconds=60)
-"""When the queue looks whether a rollback is done: after a first try has had its time."""
 _TRIES = 5
 """How often the record is written again when someone else wrote first."""
 
@@ -82,7 +80,7 @@ _NOTHING_YET = Lowered(())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollback:
-    """The use case with its ports; `claims` is a store whose look at a claim ends within 200 ms."""
+    """The use case with its ports; `claims` is a store whose answers come within seconds, or not at all."""
 
     store: RolloutStore
     claims: RolloutStore
@@ -93,6 +91,8 @@ class Rollback:
     tries: int = USUAL_TRIES
     pool: Callable[[int], Executor] = ThreadPoolExecutor
     """Where the request is queued while the flag is written; takes the number of threads."""
+    kept: set[Kept] = field(default_factory=set)
+    """What this process put into the queue, of rollbacks that are not on record yet: each only once."""
 
     def __call__(self, request: RollbackRequest) -> RollbackResult:
         """Take what the request concerns to 0% and end the attempt.
@@ -100,6 +100,8 @@ class Rollback:
         Raises RollbackUndoneError when flag, record or token is not done: the caller must call again.
         """
         concern = self._concern(request)
+        if request.queued and request.unrecorded is not None:
+            tell_of_unrecorded(request, self.store, self.flags)
         if concern is Unconcerned.ABANDONED:
             return RollbackResult(RollbackOutcome.ROLLED_BACK, (), (request.rollout,) if request.rollout else ())
         if isinstance(concern, Unconcerned):
@@ -110,16 +112,19 @@ class Rollback:
                 return restored
             request = request.changed(cause=Cause.DRIFT)
         with self.pool(1) as pool:
-            kept = pool.submit(self._keep, concern.told.get(request.rollout or "", request))
+            kept = pool.submit(self._keep, concern, concern.told.get(request.rollout or "", request))
             lowered = self._lower(concern.flags, concern.openings)
-            kept.result()
+            comes_again = kept.result()
+        if lowered.readings is None and not comes_again:
+            comes_again = put(request, self.queue)
         undone = [*concern.undone, *lowered.undone]
         if lowered.readings is not None:
             lowered = replace(lowered, readings=concern.readings + lowered.readings)
         for rollout in concern.rollouts:
             undone += self._finish(rollout, concern.told.get(rollout, request), lowered)
         if undone:
-            raise RollbackUndoneError("; ".join(dict.fromkeys(undone)))
+            kind = UnrecordedError if concern.unrecorded else RollbackUndoneError
+            raise kind("; ".join(dict.fromkeys(undone)), comes_again=comes_again)
         return RollbackResult(RollbackOutcome.ROLLED_BACK, lowered.readings or (), concern.rollouts)
 
     def _restored(self, rollout: str) -> RollbackResult | None:
@@ -143,17 +148,21 @@ class Rollback:
         try:
             return self._concern_of_rollout(request.rollout, request)
         except StoreError as error:
-            if request.cause in FLAG_FIRST and request.flags:
-                return Concern(request.flags, undone=(str(error),))
-            self._keep(request)
-            raise RollbackUndoneError(f"the record of {request.rollout} cannot be read: {error}") from error
+            told = f"the record of {request.rollout} cannot be read: {error}"
+            if request.cause in FLAG_FIRST and request.flags and not request.queued:
+                return Concern(request.flags, undone=(told,), unrecorded=True)
+            comes_again = self._keep(Concern(unrecorded=True), request)
+            raise RollbackUndoneError(told, comes_again=comes_again) from error
 
     def _concern_of_alert(self, request: RollbackRequest) -> Concern | Unconcerned:
         try:
             claims = self.claims.claims(request.flags).values()
         except StoreError as error:
+            told = f"the record cannot be read: {error}"
+            if request.queued:  # there is no hurry any more, and the flags may be another's by now, or a person's
+                raise RollbackUndoneError(told) from error
             # The store is down: what the authenticated alert names is lowered, and the record made up for later.
-            return Concern(request.flags, undone=(f"the record cannot be read: {error}",))
+            return Concern(request.flags, undone=(told,), unrecorded=True)
         concern = concern_of_claims(claims)
         if request.queued:  # there is no hurry any more: is it about an attempt that is over?
             concern = self._concern_of_repeated(concern.rollouts, request)
@@ -192,9 +201,9 @@ class Rollback:
             up = [reading for reading in readings if is_up(reading, state.openings)]
             if all(is_echo(reading, state, self.clock.now()) for reading in up):
                 lower_unseen(self.flags, up, state.openings)
-                return Concern((), (state.rollout,), readings=readings)
+                return Concern((), (state.rollout,), readings=readings, known=(state,))
         except FlagStoreError as error:
-            return Concern((), (state.rollout,), undone=(str(error),))
+            return Concern((), (state.rollout,), undone=(str(error),), known=(state,))
         try:
             current = self.store.state(state.rollout)
         except StoreError as error:
@@ -213,11 +222,8 @@ class Rollback:
             return Lowered(None, before.up + error.flags, frozenset(over), (*before.undone, str(error)))
         return replace(before, readings=readings, over=frozenset(over))
 
-    def _keep(self, request: RollbackRequest) -> None:
-        if not request.queued:
-            # A queue that is down never stops a rollback; Datadog and the next tick repeat it too.
-            with suppress(QueueError):
-                self.queue.put(request.changed(queued=True), REPEAT_AFTER)
+    def _keep(self, concern: Concern, request: RollbackRequest) -> bool:
+        return keep(request, concern, store=self.claims, queue=self.queue, kept=self.kept)
 
     # 4. The record, and 5. the token.
 

@@ -41,6 +41,7 @@ def halted(
 ) -> tuple[RolloutState, list[Event]]:
     """The record after a rollback and what is to be told, whatever it was asked for."""
     readings, over = lowered.readings, lowered.over
+    request = request.changed(unrecorded=None)  # it is on record now
     writes = (before.intent.at if before.intent else None, before.cut_off)
     in_flight = any(at is not None and now - at < INTENT_EXPIRES for at in writes)
     done = readings is not None and not in_flight

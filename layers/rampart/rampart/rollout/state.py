@@ -10,7 +10,8 @@ from pydantic import Field
 
 from rampart.evidence.verdict import Verdict, worst
 from rampart.model import Model
-from rampart.plan.model import Plan, ReportedSpec
+from rampart.plan.criterion import ReportedSpec
+from rampart.plan.model import Plan
 from rampart.rollout.audience import Opening
 from rampart.rollout.drift import Drift
 from rampart.rollout.gate import OpenGate
@@ -80,6 +81,8 @@ class Latest(Model):
     messages: dict[str, str] = Field(default_factory=dict)
     fails: dict[str, Shown] = Field(default_factory=dict)
     """How badly each criterion fails that does."""
+    told: dict[str, Verdict] = Field(default_factory=dict)
+    """What is said of criteria that are only told: they stand in no verdict, and need no one's permission."""
     asked: bool = True
     """Whether every question to the metric source was answered, however little the answers say."""
 
@@ -103,6 +106,8 @@ class EventKind(StrEnum):
     """The flags were read at a stage's percentage."""
     VERDICT_CHANGED = "verdict_changed"
     """An evaluation ended otherwise than the one before."""
+    TRIED_OUT = "tried_out"
+    """A criterion that is only tried out went wrong or silent; nothing moves or waits for it."""
     ASKED = "asked"
     """A person is asked before the next advance."""
     DECIDED = "decided"
@@ -117,6 +122,8 @@ class EventKind(StrEnum):
     """A rollback was asked for and the flag is not yet confirmed at 0%."""
     ROLLED_BACK = "rolled_back"
     """The flag was read at 0%."""
+    UNRECORDED = "lowered_without_record"
+    """Flags that no rollout holds were set to 0% while the records could not be read."""
     TAKEN_DOWN_AGAIN = "taken_down_again"
     """Another writer raised a rolled-back flag; it was taken down again."""
     BLIND = "blind"
@@ -135,6 +142,10 @@ class EventKind(StrEnum):
     """A person stopped every advance of the stack."""
     THAWED = "thawed"
     """A person let rollouts advance again."""
+
+
+EVERY_ROLLOUT = "all rollouts"
+"""Stands for the rollout in events of the whole stack; no rollout can be called that."""
 
 
 class Event(Model):

@@ -1,4 +1,4 @@
-"""What CloudFormation makes of the template's roles, as JSON; run by the interpreter that has SAM's translator."""
+"""What SAM makes of the template's resources, as JSON; run by the interpreter that has SAM's translator."""
 
 import json
 import sys
@@ -10,15 +10,15 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-not-foun
 
 
 def translated(text: str) -> dict[str, Any]:
-    """The roles by name, their properties as they are deployed into private subnets."""
+    """The resources by name, as they are deployed into private subnets."""
     template = json.loads(json.dumps(yaml_parse(text)))
     for resource in template["Resources"].values():
         for name in ("CodeUri", "ContentUri", "DefinitionUri"):
             if name in resource.get("Properties", {}):
                 resource["Properties"][name] = "s3://built/elsewhere"  # only a build knows where
     parameters = {name: each.get("Default", "given") for name, each in template["Parameters"].items()}
-    resources = Translator({}, Parser()).translate(template, parameters)["Resources"]
-    return {name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::IAM::Role"}
+    resources: dict[str, Any] = Translator({}, Parser()).translate(template, parameters)["Resources"]
+    return resources
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What each stage of a plan can decide, by simulation: the chance and the time of a rollback.
+"""What a rate can decide in a stage, before it starts: the chance of a pass, the chance and time of a rollback.
 
 Requests are spread evenly over the hold and errors are independent (Poisson); the clump still costs what it costs.
 """
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from rampart.evidence.criteria import Scope
 from rampart.evidence.dilution import diluted
 from rampart.evidence.grid import LARGEST_EXPONENT, LEAST_ERRORS
+from rampart.evidence.interval import interval
 from rampart.evidence.mixture import evidence
-from rampart.evidence.power import MULTIPLES, StageTraffic, healthy_rate, multiple_of_bar, pass_chance
+from rampart.evidence.poisson import at_most
+from rampart.evidence.power import MULTIPLES, StageTraffic, healthy_rate, multiple_of_bar
 from rampart.evidence.rule import RateRule
 
 if TYPE_CHECKING:
@@ -95,6 +97,38 @@ def outlook(criterion: RateCriterion, stage: StageTraffic, *, runs: int = 400, s
 def any_of(chances: Iterable[float]) -> float:
     """The chance that at least one of some independent things happens."""
     return 1 - math.prod(1 - chance for chance in chances)
+
+
+def pass_chance(rule: RateRule, *, rate: float, requests_per_bucket: float, buckets: int) -> float:
+    """The chance that the right side of the bar is proven at the end of so many buckets; exact for Poisson errors."""
+    if not rule.fails_high:
+        return pass_chance(rule.mirrored(), rate=1 - rate, requests_per_bucket=requests_per_bucket, buckets=buckets)
+    _, light = rule.tempered(0, requests_per_bucket)
+    if light <= 0:
+        return 0.0
+    divisor = requests_per_bucket / light
+
+    def proven(errors: int) -> bool:
+        return evidence(errors / divisor, light * buckets, rule.passing) * rule.alpha_pass >= 1
+
+    if not proven(0):
+        return 0.0
+    most, beyond = 0, 1
+    while proven(beyond):
+        most, beyond = beyond, beyond * 2
+    while beyond - most > 1:
+        middle = (most + beyond) // 2
+        most, beyond = (middle, beyond) if proven(middle) else (most, middle)
+    return at_most(most, requests_per_bucket * buckets * rate)
+
+
+def limit_without_errors(criterion: RateCriterion, requests: float) -> float:
+    """The worst rate that so many requests without a single error leave possible: where no stage can be better."""
+    rule = RateRule.of(criterion, 1)
+    light = requests / rule.clump
+    perfect = 0.0 if rule.fails_high else light
+    lower, upper = interval(perfect, light, around=rule.bar, alpha_low=rule.alpha_pass, alpha_high=rule.alpha_pass)
+    return upper if rule.fails_high else lower
 
 
 @dataclass(frozen=True, slots=True)

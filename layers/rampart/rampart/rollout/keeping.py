@@ -1,0 +1,83 @@
+"""Keep a rollback in the queue until it is done: one message, however often it is asked for while something is down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from rampart.errors import QueueError, StoreError
+from rampart.rollout.concern import Concern
+from rampart.rollout.ports import RollbackQueue, RolloutStore
+from rampart.rollout.request import Cause, RollbackRequest
+from rampart.rollout.state import RolloutState, Status
+
+REPEAT_AFTER = timedelta(seconds=60)
+"""When the queue looks whether a rollback is done: after a first try has had its time."""
+
+
+class Kept(NamedTuple):
+    """A rollback that the queue keeps, of an attempt; of none where no one could read which attempt it is."""
+
+    cause: Cause
+    of: tuple[str | None, ...]
+    """The rollout, or the flags where only they are known."""
+    attempt: int | None
+
+
+def keep(
+    request: RollbackRequest, concern: Concern, *, store: RolloutStore, queue: RollbackQueue, kept: set[Kept]
+) -> bool:
+    """Let the queue keep a request of a live rollout, unless such a message waits there; whether it comes again.
+
+    `kept` is what this process put there already. A rolled-back rollout needs no message unless its flag turns out to
+    be up: what rolled it back left one.
+    """
+    if request.queued:
+        return True
+    states = _states(concern, store)
+    if states is None:
+        wanted = {Kept(request.cause, (request.rollout, *request.flags), None)}
+    else:
+        kept -= {each for each in kept if each.attempt is None}  # the records can be read, so those are being done
+        wanted = {Kept(request.cause, (each.rollout,), each.attempt) for each in states if _is_open(each)}
+        if not wanted:
+            return all(_comes_again(request, state) for state in states)
+    if not wanted <= kept:
+        unrecorded = request.asked_at if concern.unrecorded and concern.flags else None
+        if not put(request, queue, unrecorded):
+            return False
+        kept |= wanted
+    return True
+
+
+def put(request: RollbackRequest, queue: RollbackQueue, unrecorded: datetime | None = None) -> bool:
+    """Put a request into the queue; whether it is there. A queue that is down never stops a rollback."""
+    try:
+        queue.put(request.changed(queued=True, unrecorded=unrecorded), REPEAT_AFTER)
+    except QueueError:
+        return False
+    return True
+
+
+def _states(concern: Concern, store: RolloutStore) -> Sequence[RolloutState] | None:
+    """The records that a rollback concerns; None where they cannot be read."""
+    if concern.unrecorded or concern.known:
+        return concern.known or None
+    try:
+        found = [store.state(rollout) for rollout in concern.rollouts]
+    except StoreError:
+        return None
+    return [state for state in found if state is not None]
+
+
+def _is_open(state: RolloutState) -> bool:
+    """Whether no message of this attempt waits yet: it is live, or was halted by what only a tick repeats."""
+    return state.status is Status.LIVE or (
+        state.status is Status.HALTED and (state.halted_by is None or state.halted_by.queued)
+    )
+
+
+def _comes_again(request: RollbackRequest, state: RolloutState) -> bool:
+    """Whether what a closed or rolled-back record may still need is done without this request."""
+    return state.status is Status.HALTED or (state.status is Status.ROLLED_BACK and request.cause is Cause.EXECUTION)
