@@ -221,8 +221,9 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
         highlight=False,
     )
     console.print("webhook to 0%    ", f"{result['webhook_to_zero_seconds']:.2f} s, flag written and read back")
-    verdicts = ", ".join(f"{n} {name}" for name, n in result["verdicts"].items() if n)
-    console.print("evaluations      ", f"{result['evaluations']} ({verdicts})")
+    told = {"pass": "passed", "fail": "failed", "no_data": "while the first requests came in"}
+    verdicts = ", ".join(f"{n} {told.get(name, name)}" for name, n in result["verdicts"].items() if n)
+    console.print("evaluations      ", f"{result['evaluations']}: {verdicts}")
     for name, ok in result["checks"].items():
         if not ok:
             console.print("[bold red]check failed:[/]    ", name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -16,7 +17,7 @@ from rampart.words import in_words
 from rampart_cli.findings import rendered_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rampart_cli.failures import CommandError
 
@@ -68,6 +69,16 @@ def say(text: str, *, as_json: bool) -> None:
     """Tell of progress, on stderr; machines are told nothing."""
     if not as_json:
         stderr().print(words(text, "dim"))
+
+
+@contextmanager
+def working(told: str, *, as_json: bool) -> Iterator[None]:
+    """Show that something takes a while, for as long as it does; only where someone looks on."""
+    if as_json or not sys.stderr.isatty():
+        yield
+        return
+    with stderr().status(words(told, "dim")):
+        yield
 
 
 def show_error(error: CommandError, *, as_json: bool) -> None:

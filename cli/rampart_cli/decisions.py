@@ -68,7 +68,6 @@ def left_open(done: Execution) -> dict[str, list[str]]:
 def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str, float]:
     """Read `criterion=number` pairs; raises InputError for another form, or a criterion that no one reports."""
     reported = {}
-    spelled = {name.casefold(): name for name in known}
     for pair in pairs:
         name, separator, number = (part.strip() for part in pair.rpartition("="))
         try:
@@ -77,12 +76,18 @@ def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str
             value = float("nan")
         if not separator or not name or not 0 <= value < float("inf"):
             raise InputError(f"{pair!r} isn't a report; write it as --reported 'call center complaints=0'")
-        name = name if name in known else spelled.get(name.casefold(), name)
+        name = name if name in known else _as_the_plan_spells(name, known)
         if name not in known:
             names = listed(repr(each) for each in known)
             raise InputError(f"{name!r} isn't a criterion that people report; in this plan: {names}")
         reported[name] = value
     return reported
+
+
+def _as_the_plan_spells(name: str, known: Iterable[str]) -> str:
+    from rampart_cli.document.names import plain_name  # with the reader of pages: 200 ms, only where a name differs
+
+    return next((each for each in known if plain_name(each) == plain_name(name)), name)
 
 
 def stage_index(wanted: str, stages: Sequence[Stage]) -> int:
@@ -92,6 +97,11 @@ def stage_index(wanted: str, stages: Sequence[Stage]) -> int:
     if text.casefold() in filter(None, names):
         return names.index(text.casefold())
     share = _PERCENT.match(text)
+    if text.isdecimal() and (other := next((each for each in stages if each.percent == float(text)), None)) is not None:
+        numbered = next((stage for index, stage in enumerate(stages) if index == int(text)), other)
+        if numbered is not other:
+            told = f"{text} could mean {other.label}, or stage number {text}, which is {numbered.label}"
+            raise InputError(told, fix=f"Write {text}% for the one, and {_unmistakable(numbered)} for the other.")
     for index, stage in enumerate(stages):
         is_number = text.isdecimal() and (text.lstrip("0") or "0") == str(index)
         is_share = share is not None and float(share[1]) == stage.percent > 0
@@ -99,6 +109,10 @@ def stage_index(wanted: str, stages: Sequence[Stage]) -> int:
             return index
     listed = ", ".join(f"{index}: {stage.label}" for index, stage in enumerate(stages))
     raise InputError(f"there is no stage {wanted!r}; the plan's stages are {listed}")
+
+
+def _unmistakable(stage: Stage) -> str:
+    return stage.name or stage.reach
 
 
 def who_decides(stack: Stack, by: str | None) -> str:

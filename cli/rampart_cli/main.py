@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import shlex
 import sys
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.main import get_command
 
-from rampart_cli.failures import ExitCode
+from rampart_cli.failures import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rampart_cli.stack import Connect, Stack
 
@@ -30,6 +31,8 @@ _COMMANDS = {
     "plan check": "plan_check.plan_check",
     "plan schema": "plan_check.plan_schema",
     "plan import": "plan_import.plan_import",
+    "plan new": "new.plan_new",
+    "plan suggest": "suggest.plan_suggest",
     "plan simulate": "simulate.plan_simulate",
     "start": "start.start",
     "list": "list.list_rollouts",
@@ -44,11 +47,14 @@ _COMMANDS = {
     "freeze": "freeze.freeze",
     "thaw": "freeze.thaw",
     "events": "events.events",
+    "history": "events.events",
+    "alerts": "alerts.alerts",
     "evaluations": "evaluations.evaluations",
     "report": "report.report",
     "backtest": "backtest.backtest",
     "datadog sync": "datadog.sync",
     "datadog remove": "datadog.remove",
+    "doctor": "doctor.doctor",
     "dead-letters list": "dead_letters.list_letters",
     "dead-letters redrive": "dead_letters.redrive",
 }
@@ -106,6 +112,12 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with th
 def _root(
     ctx: typer.Context,
     *,
+    _profile: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="The AWS profile; anywhere on the line.")
+    ] = None,
+    _region: Annotated[
+        str | None, typer.Option("--region", metavar="NAME", help="The AWS region; anywhere on the line.")
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
@@ -119,25 +131,59 @@ def _help_when_alone(ctx: typer.Context) -> None:
         raise typer.Exit(ExitCode.USAGE)
 
 
-def _connect(name: str) -> Stack:
-    from rampart_cli.stack import connect  # with boto3: only where a command asks AWS
-
-    return connect(name)
-
-
-def main(arguments: Sequence[str] | None = None, *, connect: Connect = _connect) -> int:
+def main(arguments: Sequence[str] | None = None, *, connect: Connect | None = None) -> int:
     """Run one command and give its exit code; whatever goes wrong is told in words, on stderr or as JSON."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     return _told(lambda: _run(given, connect), as_json="--json" in given)
 
 
-def _run(given: list[str], connect: Connect) -> object:
+def _run(given: list[str], connect: Connect | None) -> object:
+    is_completing = "_RAMPART_COMPLETE" in os.environ
+    account, given = _account_in(_typed_so_far() if is_completing else given, is_whole=not is_completing)
+    if connect is None:
+        connect = partial(_connect, account)
+    if is_completing:
+        return get_command(make_app(given)).main(args=[], prog_name="rampart", standalone_mode=False, obj=connect)
     typed = next(iter(given), "-")
     if not typed.startswith("-") and typed not in {*_GROUPS, *(name.partition(" ")[0] for name in _COMMANDS)}:
         from rampart_cli.wording import unknown_command
 
         raise unknown_command(typed, _COMMANDS)
     return get_command(make_app(given)).main(args=given, prog_name="rampart", standalone_mode=False, obj=connect)
+
+
+def _connect(account: Mapping[str, str], name: str) -> Stack:
+    from rampart_cli.stack import connect  # with boto3: only where a command asks AWS
+
+    return connect(name, profile=account.get("--profile"), region=account.get("--region"))
+
+
+def _account_in(given: Sequence[str], *, is_whole: bool) -> tuple[dict[str, str], list[str]]:
+    """The account's options, wherever they were typed, and what else was typed; raises InputError."""
+    account: dict[str, str] = {}
+    rest: list[str] = []
+    words = iter(given)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in _OF_THE_ACCOUNT:
+            rest.append(word)
+        elif not (value := value if equals else next(words, "")) and is_whole:
+            raise InputError(f"{name} has no value", name="Usage", fix=f"Write {name} NAME.")
+        else:
+            account[name] = value
+    return account, rest
+
+
+_OF_THE_ACCOUNT = ("--profile", "--region")
+
+
+def _typed_so_far() -> list[str]:
+    """The words that the shell wants to be completed, without the program's own; shells hand them over differently."""
+    try:
+        words = shlex.split(os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", ""))
+    except ValueError:  # a quote is still open
+        words = []
+    return words[1:]
 
 
 def _told(run: Callable[[], object], *, as_json: bool) -> int:
@@ -148,7 +194,7 @@ def _told(run: Callable[[], object], *, as_json: bool) -> int:
         sys.stderr.write("Canceled. Nothing changed.\n")
         return ExitCode.REFUSED
     except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+        code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader has seen enough; Python must not complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -162,4 +208,6 @@ def _told(run: Callable[[], object], *, as_json: bool) -> int:
         told = in_words(error)
         show_error(told, as_json=as_json)
         return told.exit_code
+    if code == ExitCode.INTERRUPTED:  # typer makes one of Ctrl-C too
+        sys.stderr.write("\nInterrupted. Anything that was already started continues by itself: rampart status\n")
     return code if isinstance(code, int) else ExitCode.OK

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-RolloutName = Annotated[str, typer.Argument(metavar="ROLLOUT", help="The rollout's name, as in its plan.")]
+from rampart_cli.completion import complete_rollout
+
+RolloutName = Annotated[
+    str,
+    typer.Argument(metavar="ROLLOUT", help="The rollout's name, as in its plan.", autocompletion=complete_rollout),
+]
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN.yaml", help="The plan; - reads it from stdin.")]
 StackName = Annotated[
     str, typer.Option("--stack", envvar="RAMPART_STACK", metavar="NAME", help="The CloudFormation stack of Rampart.")

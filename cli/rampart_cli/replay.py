@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.judgement import Kind
-from rampart.evidence.series import from_stored
+from rampart.evidence.series import Series, from_stored
 from rampart.evidence.window import Window
 from rampart.finding import Finding, FindingKind
 from rampart.rollout.evaluate import judge_all
+from rampart_cli.growing import Growing, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from rampart.evidence.series import Measured
     from rampart.plan.model import Plan
     from rampart.rollout.evaluation import Evaluation
 
@@ -35,7 +38,7 @@ class Difference:
 class Replay:
     """One evaluation, judged again."""
 
-    evaluation: Evaluation
+    id: str
     differences: tuple[Difference, ...]
     why: str = ""
     """What else differs: the plan, or the rule's version."""
@@ -47,27 +50,55 @@ class Replay:
 
     def problems(self) -> Iterator[Finding]:
         for d in self.differences:
-            where = f"{self.evaluation.id} {d.criterion}"
-            yield REPLAY_DIFFERS.at(where, f"stored {d.stored}, now {d.now}", self.why)
+            yield REPLAY_DIFFERS.at(f"{self.id} {d.criterion}", f"stored {d.stored}, now {d.now}", self.why)
 
 
-def replay(plan: Plan, plan_hash: str, evaluation: Evaluation) -> Replay:
-    """Judge one evaluation's stored evidence again, over its own window and with its own share of requests."""
-    answers = {key: from_stored(stored) for key, stored in evaluation.evidence.items()}
-    judgements = judge_all(plan, answers, Window(*evaluation.window), share=evaluation.percent / 100)
-    now = {judgement.name: judgement.verdict.value for judgement in judgements}
-    # A monitor's judgement is what Datadog said of it at that moment: there is no evidence to judge again.
-    judged = [each for each in evaluation.judgements if each.get("kind") != Kind.MONITOR]
-    stored = {str(each["name"]): str(each["verdict"]) for each in judged}
-    differences = tuple(
-        Difference(name, stored.get(name, "nothing"), now.get(name, "nothing"))
-        for name in sorted(now.keys() | stored.keys())
-        if stored.get(name) != now.get(name)
-    )
-    return Replay(evaluation, differences, _why(evaluation, plan_hash))
+@dataclass(slots=True)
+class Replaying:
+    """Judges evaluations again, one after the other.
 
+    Each is judged by its own evidence, over its own window and with its own share of requests. What is the same in two
+    evaluations, number by number, is read and walked once: in the order of time that is nearly everything.
+    """
 
-def _why(evaluation: Evaluation, plan_hash: str) -> str:
-    if evaluation.rule_version != RULE_VERSION:
-        return f"judged by rule {evaluation.rule_version}, replayed by {RULE_VERSION}"
-    return "another plan was judged" if evaluation.plan_hash != plan_hash else "rule and plan are the same: a defect"
+    plan: Plan
+    plan_hash: str
+    _earlier: defaultdict[str, Growing] = field(default_factory=lambda: defaultdict(Growing))
+    _read: dict[str, tuple[Any, Series]] = field(default_factory=dict)
+
+    def __call__(self, evaluation: Evaluation) -> Replay:
+        """Judge one evaluation's stored evidence again, and compare."""
+        answers = {key: self._answer(key, stored) for key, stored in evaluation.evidence.items()}
+        window, share = Window(*evaluation.window), evaluation.percent / 100
+        earlier = {name: self._earlier[name] for name in self.plan.criteria}
+        judgements = judge_all(self.plan, answers, window, share=share, earlier=earlier)
+        now = {judgement.name: judgement.verdict.value for judgement in judgements}
+        # A monitor's judgement is what Datadog said of it at that moment: there is no evidence to judge again.
+        judged = [each for each in evaluation.judgements if each.get("kind") != Kind.MONITOR]
+        stored = {str(each["name"]): str(each["verdict"]) for each in judged}
+        differences = tuple(
+            Difference(name, stored.get(name, "nothing"), now.get(name, "nothing"))
+            for name in sorted(now.keys() | stored.keys())
+            if stored.get(name) != now.get(name)
+        )
+        return Replay(evaluation.id, differences, self._why(evaluation))
+
+    def _answer(self, key: str, stored: Mapping[str, Any]) -> Measured:
+        """What `from_stored` makes of an answer; points that the last look had too are taken from there."""
+        points = stored.get("points")
+        before, series = self._read.get(key, ((), Series(())))
+        if not isinstance(points, list) or "unavailable" in stored:
+            return from_stored(stored)
+        same = shared(before, points)
+        newer = from_stored({"points": points[same:]})
+        if isinstance(newer, Series):
+            newer = Series((*series.points[:same], *newer.points))
+            self._read[key] = points, newer
+        return newer
+
+    def _why(self, evaluation: Evaluation) -> str:
+        if evaluation.rule_version != RULE_VERSION:
+            return f"judged by rule {evaluation.rule_version}, replayed by {RULE_VERSION}"
+        if evaluation.plan_hash != self.plan_hash:
+            return "another plan was judged"
+        return "rule and plan are the same: a defect"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
     from rampart_cli.datadog.connection import Connection
     from rampart_cli.dead_letters import DeadLetters
+    from rampart_cli.doctor.installation import Installation, Subscriber
     from rampart_cli.records import Records
 
 
@@ -32,6 +33,12 @@ class Stack:
     decision_machine: str
     dead_letters: Callable[[], DeadLetters]
     datadog: Callable[[], Connection]
+    installation: Callable[[str | None], Installation]
+    """What `rampart doctor` looks at; an address of the alert endpoint other than the stack's may be given."""
+    subscribers: Callable[[], Sequence[Subscriber]]
+    """Who is subscribed to the stack's notices; raises botocore's errors."""
+    log_lines: Callable[[str, datetime], Iterator[tuple[datetime, str]]]
+    """The lines of a function's log since some time, oldest first; raises botocore's errors."""
     who: Callable[[], str]
     """Who calls, by AWS's account."""
     patience: Patience = field(default_factory=Patience)
@@ -81,8 +88,12 @@ Connect = Callable[[str], Stack]
 """Finds a stack by its name."""
 
 
-def connect(name: str, session: boto3.Session | None = None) -> Stack:
+def connect(
+    name: str, session: boto3.Session | None = None, *, profile: str | None = None, region: str | None = None
+) -> Stack:
     """Find a deployed stack; credentials, region and endpoints are found as the AWS command line finds them.
+
+    A profile or region that is given comes before those of the environment.
 
     Raises InputError for an empty name or an invalid endpoint, UnreachableError when there is no such stack,
     and botocore's errors when AWS cannot be asked.
@@ -93,7 +104,7 @@ def connect(name: str, session: boto3.Session | None = None) -> Stack:
 
     if not name.strip():
         raise InputError("the stack has no name", fix="Name it with --stack or RAMPART_STACK.")
-    session = session or boto3.Session(region_name=_region_of_environment())
+    session = session or boto3.Session(profile_name=profile, region_name=region or _region_of_environment())
     described = _described(session, name)
     outputs = _outputs(described, name)
     return Stack(
@@ -104,6 +115,9 @@ def connect(name: str, session: boto3.Session | None = None) -> Stack:
         decision_machine=outputs["DecisionMachine"],
         dead_letters=lambda: _dead_letters(session, outputs),
         datadog=lambda: _datadog(session, described, outputs),
+        installation=lambda url: _installation(session, described, outputs, url),
+        subscribers=lambda: _subscribers(session, outputs),
+        log_lines=lambda function, since: _log_lines(session, described, function, since),
         who=lambda: _who(session),
     )
 
@@ -130,7 +144,7 @@ def _described(session: boto3.Session, name: str) -> Mapping[str, Any]:
         raise UnreachableError(
             f"there is no stack {name!r} in {session.region_name}",
             name="UnknownStack",
-            fix="Name it with --stack or RAMPART_STACK; account and region come from AWS_PROFILE and AWS_REGION.",
+            fix="Name it with --stack, or another account or region with --profile and --region.",
         ) from error
     return described
 
@@ -162,6 +176,28 @@ def _datadog(session: boto3.Session, described: Mapping[str, Any], outputs: Mapp
     from rampart_cli.datadog.connection import connection_of
 
     return connection_of(session, described, outputs)
+
+
+def _installation(
+    session: boto3.Session, described: Mapping[str, Any], outputs: Mapping[str, str], url: str | None
+) -> Installation:
+    from rampart_cli.doctor.installation import AwsInstallation
+
+    return AwsInstallation.of(session, described, outputs, url)
+
+
+def _subscribers(session: boto3.Session, outputs: Mapping[str, str]) -> Sequence[Subscriber]:
+    from rampart_cli.doctor.installation import subscribers_of
+
+    return subscribers_of(session, outputs["TopicArn"])
+
+
+def _log_lines(
+    session: boto3.Session, described: Mapping[str, Any], function: str, since: datetime
+) -> Iterator[tuple[datetime, str]]:
+    from rampart_cli.doctor.installation import lines_of_log, resources_of
+
+    return lines_of_log(session, resources_of(session, described)[f"{function}Logs"], since)
 
 
 def _who(session: boto3.Session) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
     from rampart.rollout.state import Event, RolloutState
     from rampart_cli.stack import Stack
@@ -44,6 +45,7 @@ class Seen:
     judgements: Mapping[str, Mapping[str, Any]]
     """The newest judgement of each criterion, with its numbers."""
     now: datetime
+    frozen: Freeze | None = None
 
     @classmethod
     def of(cls, stack: Stack, rollout: str) -> Seen:
@@ -57,12 +59,13 @@ class Seen:
             tuple(stack.records.events(rollout).values()),
             {str(each["name"]): each for each in newest[0].judgements} if fits else {},
             stack.now(),
+            stack.records.freeze(),
         )
 
     @property
     def situation(self) -> Situation:
         """Where it stands."""
-        return situation_of(self.state, self.gate, self.now)
+        return situation_of(self.state, self.gate, self.now, self.frozen)
 
 
 def screen(seen: Seen) -> RenderableType:
@@ -147,8 +150,14 @@ def lines_since(before: Seen | None, seen: Seen) -> Iterator[str]:
 
 def changes_since(before: Seen | None, seen: Seen) -> Iterator[str]:
     """The whole status as a line of JSON, where anything in it but a countdown changed."""
-    if before is None or (before.state, before.gate, before.events) != (seen.state, seen.gate, seen.events):
-        yield json.dumps(status_view(seen.state, seen.gate, seen.events, seen.now), ensure_ascii=False, default=str)
+    if before is None or _standing(before) != _standing(seen):
+        view = status_view(seen.state, seen.gate, seen.events, seen.now, seen.frozen)
+        yield json.dumps(view, ensure_ascii=False, default=str)
+
+
+def _standing(seen: Seen) -> tuple[object, ...]:
+    """Everything of a look but its time."""
+    return seen.state, seen.gate, seen.events, seen.frozen
 
 
 def _still(seen: Seen) -> tuple[str, datetime | None]:

@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 _OTHER_NAMES = {
     "abort": "rollback",
+    "check": "plan check",
+    "completion": "--install-completion",
+    "create": "plan new",
     "delete": "abandon",
     "describe": "explain",
-    "history": "events",
     "import": "plan import",
     "log": "events",
     "logs": "events",
+    "new": "plan new",
+    "pause": "freeze",
+    "unpause": "thaw",
     "ls": "list",
     "promote": "approve",
     "retry": "resume",
@@ -87,5 +92,10 @@ def _help_of(error: TyperException) -> str:
     return f"{context.command_path} --help" if context else "rampart --help"
 
 
-_ENDPOINT_FIX = "Check the network, AWS_REGION and, if it is set, AWS_ENDPOINT_URL; then try again."
-_AWS_FIX = "Check AWS_PROFILE, AWS_REGION and your permissions: `aws sts get-caller-identity` says who you are."
+_ENDPOINT_FIX = (
+    "Check the network, the region (--region, AWS_REGION) and, if it is set, AWS_ENDPOINT_URL; then try again."
+)
+_AWS_FIX = (
+    "Check the profile (--profile, AWS_PROFILE), the region (--region, AWS_REGION) and your permissions: "
+    "`aws sts get-caller-identity` says who you are."
+)

@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from rampart.alert.payload import AlertPayload
 from rampart.entry.endpoint import AlertEndpoint
 from rampart.entry.trigger import Trigger, is_worn_out, request_of_execution, request_of_message, trigger_of
 from rampart.entry.wiring import Wiring
@@ -75,19 +76,24 @@ def _count(name: str, function: str, value: float = 1, unit: MetricUnit = Metric
 
 
 def _alert(event: Mapping[str, Any], do: Do, wiring: Wiring, function: str) -> dict[str, Any]:
+    heard: list[AlertPayload] = []
     endpoint = AlertEndpoint(
         tokens=wiring.tokens,
         rollback=do,
         clock=wiring.clock,
         max_age_seconds=wiring.rollback_settings.alert_max_age_seconds,
         holders=wiring.store.claims,  # the patient store: no flag waits while a test notification is answered
+        heard=heard.append,
         tell=logger.warning,
         refused=partial(_count, "AlertsRefused", function),
     )
     answer = endpoint(event)
     if answer["statusCode"] >= 500:
         _count("AlertsUndone", function)
-    logger.info("alert answered", extra={"status": answer["statusCode"], "answer": answer["body"]})
+    # `rampart alerts` reads these lines.
+    said = [alert.model_dump(mode="json", include={"transition", "monitor", "title", "flags"}) for alert in heard]
+    extra = {"status": answer["statusCode"], "answer": answer["body"], "alert": said[0] if said else None}
+    logger.info("alert answered", extra=extra)
     return answer
 
 

@@ -218,13 +218,14 @@ def plan_of(rollout: str, metric: str = "letters") -> dict[str, Any]:
 
 
 def prepare(world: World) -> Story:
-    """Start one rollout; resume another."""
+    """Start one rollout; resume another; say whether the outside can be reached."""
     world.flipper.set_gates("new", percentage_of_actors=0)
     world.begin("fallen", 0, status=Status.ROLLED_BACK, gate=None)
     wish = {"rollout": "fallen", "stage": 0, "by": "Ada", "note": "fixed", "decision": "decision"}
     return {
         "start": world.call("prepare", {"input": world.plan_of("new"), "execution": execution("new")}),
         "resume": world.call("prepare", {"input": {"resume": wish}, "execution": execution("again")}),
+        "reach": world.call("prepare", {"reach": True}),
     }
 
 

@@ -17,6 +17,7 @@ from botocore import xform_name
 
 from local.ministack import INTERPRETER
 from rampart.adapters import items
+from rampart_cli.doctor.installation import FUNCTIONS
 from tests.integration.permissions import NEEDS, REGION, TEMPLATE, Permission, Template
 
 ROOT = TEMPLATE.parent
@@ -178,11 +179,12 @@ def _everybodys(template: Template) -> set[Permission]:
         Permission("states:GetExecutionHistory", _executions("rollout")),
         Permission("dynamodb:PutItem", template.arn("Table")),
         Permission("dynamodb:DeleteItem", template.arn("Table")),
+        Permission("sns:ListSubscriptionsByTopic", template.resolve({"Ref": "Topic"})),
     }
 
 
 def _operators(template: Template) -> set[Permission]:
-    """`start`, and `dead-letters` with its redrive."""
+    """`start`, `dead-letters` with its redrive, and `doctor`."""
     letters = template.arn("DeadLetters")
     return {
         Permission("states:StartExecution", template.arn("RolloutMachine")),
@@ -192,8 +194,23 @@ def _operators(template: Template) -> set[Permission]:
         ),
         *(
             Permission("lambda:InvokeFunction", template.resolve({"Ref": f"{name}Function.Alias"}))
-            for name in ("Rollback", "Notify")
+            for name in ("Rollback", "Notify", "Prepare")
         ),
+        *_doctors(template),
+    }
+
+
+def _doctors(template: Template) -> set[Permission]:
+    """What `doctor` looks at."""
+    of_stack = f"{REGION}:123456789012"
+    return {
+        Permission("cloudformation:ListStackResources", f"arn:aws:cloudformation:{of_stack}:stack/rampart/*"),
+        *(Permission("lambda:GetFunctionConfiguration", template.arn(f"{name}Function")) for name in FUNCTIONS),
+        *(Permission("logs:FilterLogEvents", template.arn(f"{name}Logs")) for name in FUNCTIONS),
+        Permission("cloudwatch:DescribeAlarms", "*"),
+        Permission("cloudwatch:GetMetricStatistics", "*"),
+        Permission("events:DescribeRule", template.resolve({"Fn::GetAtt": ["EvaluateFunctionEveryMinute", "Arn"]})),
+        *(Permission("sqs:GetQueueAttributes", template.arn(name)) for name in ("DeadLetters", "RollbackQueue")),
     }
 
 

@@ -20,7 +20,7 @@ from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.adapters.items import event_of_image
 from rampart.rollout import refusals
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import EventKind
+from rampart.rollout.state import EventKind, Status
 from rampart_cli.dead_letters import DeadLetters, LetterKind, Redriven
 from rampart_cli.failures import InputError, UnreachableError
 from rampart_cli.machines import AlreadyStartedError, Execution, StepFunctionsMachines
@@ -49,6 +49,7 @@ def outputs() -> dict[str, str]:
     create_table(boto3.client("dynamodb"), "rampart-table")
     return {
         "TableName": "rampart-table",
+        "TopicArn": boto3.client("sns").create_topic(Name="notices")["TopicArn"],
         "DeadLettersUrl": boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"],
         "RolloutMachine": f"{MACHINES}-rollout",
         "DecisionMachine": f"{MACHINES}-decision",
@@ -119,6 +120,17 @@ def test_the_whole_way_from_the_command_to_the_table(
     assert run(outputs, "status", "--json") == 0
     (shown,) = json.loads(capsys.readouterr().out)
     assert (shown["rollout"], shown["events"][0]["message"]) == ("letters", "letters starts")
+
+
+def test_a_topic_without_a_subscriber_is_told_until_there_is_one(
+    outputs: dict[str, str], store: DynamoRolloutStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(outputs, "status") == 0
+    assert "No one gets notices" in capsys.readouterr().out
+    arn = "arn:aws:sqs:us-east-1:123456789012:dead-letters"
+    boto3.client("sns").subscribe(TopicArn=outputs["TopicArn"], Protocol="sqs", Endpoint=arn)
+    assert run(outputs, "status") == 0
+    assert "No one gets notices" not in capsys.readouterr().out
 
 
 # State machines
@@ -348,6 +360,16 @@ def test_the_commands_list_and_redrive(
     assert "unknown" in capsys.readouterr().out
 
 
+def test_an_empty_queue_does_not_hide_a_rollback_that_is_not_done(
+    outputs: dict[str, str], queue: Queue, store: DynamoRolloutStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.open(live(status=Status.HALTED), "{}", [])
+    assert run(outputs, "dead-letters", "list") == 0
+    out = capsys.readouterr().out
+    assert "The dead-letter queue is empty" in out
+    assert "The rollback of letters isn't done yet: rampart status letters" in out
+
+
 def test_times_of_messages_are_when_they_were_sent(queue: Queue) -> None:
     before = datetime.now(UTC) - timedelta(minutes=1)
     queue.put(TICK)
@@ -357,18 +379,19 @@ def test_times_of_messages_are_when_they_were_sent(queue: Queue) -> None:
 
 def test_the_region_of_the_aws_command_line_counts(outputs: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3 alone would not look at AWS_REGION."""
-    asked_of: list[str | None] = []
+    asked_of: list[tuple[str | None, str | None]] = []
 
     class Recorded(SessionWith):
-        def __init__(self, *, region_name: str | None = None) -> None:
+        def __init__(self, *, profile_name: str | None, region_name: str | None) -> None:
             super().__init__({"rampart": outputs})
-            asked_of.append(region_name)
+            asked_of.append((profile_name, region_name))
 
     monkeypatch.setattr(boto3, "Session", Recorded)
     connect("rampart")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     connect("rampart")
-    assert asked_of == [None, "eu-west-1"]
+    connect("rampart", profile="staging", region="us-gov-west-1")
+    assert asked_of == [(None, None), (None, "eu-west-1"), ("staging", "us-gov-west-1")]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:4566", "http://127.0.0.1:4566x"])

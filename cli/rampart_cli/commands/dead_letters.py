@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rampart.rollout.state import Status
 from rampart.words import second
 from rampart_cli.console import show, table, words
 from rampart_cli.failures import RefusedError
@@ -37,7 +38,9 @@ def list_letters(
     queue.put_back(letters)
     rows = [(second(each.sent), each.kind.value, each.about, each.why) for each in letters]
     told = table(("sent", "kind", "about", "why"), rows) if letters else words(*_EMPTY)
-    show([each.to_dict() for each in letters], told, as_json=as_json)
+    undone = [] if as_json else [state.rollout for state in stack.open_rollouts() if state.status is Status.HALTED]
+    still = [words(f"The rollback of {each} isn't done yet: rampart status {each}", "bold red") for each in undone]
+    show([each.to_dict() for each in letters], told, *still, as_json=as_json)
 
 
 def redrive(

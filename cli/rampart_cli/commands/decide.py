@@ -16,6 +16,8 @@ from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON, WAIVED
 from rampart.words import in_words, plain, weekday_and_second
 from rampart_cli.advancing import wait_for_advance
+from rampart_cli.by_hand import by_hand_otherwise
+from rampart_cli.completion import complete_gate, complete_stage
 from rampart_cli.console import say, show, stderr, table, verdict_text, words
 from rampart_cli.decisions import Decision, decide, left_open, parse_reported, stage_index, who_decides
 from rampart_cli.failures import CommandError, InputError, RefusedError, UnreachableError
@@ -46,7 +48,12 @@ Reported = Annotated[
 ]
 GateId = Annotated[
     str | None,
-    typer.Option("--gate", metavar="ID", help="The gate you answer; if absent, the open one, after showing it."),
+    typer.Option(
+        "--gate",
+        metavar="ID",
+        help="The gate you answer; if absent, the open one, after showing it.",
+        autocompletion=complete_gate,
+    ),
 ]
 Override = Annotated[
     bool, typer.Option("--override", help="Advance although the evidence does not pass; needs --note.")
@@ -57,7 +64,13 @@ Flags = Annotated[
     typer.Option("--flag", metavar="FLAG", help="Lower this flag even while the table is down; may be repeated."),
 ]
 AtStage = Annotated[
-    str, typer.Option("--stage", metavar="STAGE", help="Where to begin: 25%, a stage's name, or its number from 0.")
+    str,
+    typer.Option(
+        "--stage",
+        metavar="STAGE",
+        help="Where to begin: 25%, a stage's name, or its number from 0.",
+        autocompletion=complete_stage,
+    ),
 ]
 
 
@@ -112,23 +125,22 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Set the flag to 0% now and end the attempt. Runs without confirmation."""
-    stack: Stack = ctx.obj(stack_name)
-    # Nothing is looked up first: the flag must come down even while the table cannot be read from here.
-    decision = Decision(
-        rollout=rollout,
-        kind=DecisionKind.ROLL_BACK,
-        by=who_decides(stack, by),
-        note=note.strip() or "no reason given",  # in a hurry, no one should have to think of one
-        flags=tuple(flags or ()),
-    )
-    say(
-        f"Rollback of {rollout} requested; waiting for Flipper to confirm 0%. Ctrl-C is safe: it continues.",
-        as_json=as_json,
-    )
-    try:
-        _tell(stack, decision, f"{rollout} is rolled back: its flags are at 0% (verified)", as_json=as_json)
-    except RefusedError as refused:
-        raise _not_yet(stack, rollout, refused) from refused
+    with by_hand_otherwise(flags or ()):
+        stack: Stack = ctx.obj(stack_name)
+        # Nothing is looked up first: the flag must come down even while the table cannot be read from here.
+        decision = Decision(
+            rollout=rollout,
+            kind=DecisionKind.ROLL_BACK,
+            by=who_decides(stack, by),
+            note=note.strip() or "no reason given",  # in a hurry, no one should have to think of one
+            flags=tuple(flags or ()),
+        )
+        told = f"Rollback of {rollout} requested; waiting for Flipper to confirm 0%. Ctrl-C is safe: it continues."
+        say(told, as_json=as_json)
+        try:
+            _tell(stack, decision, f"{rollout} is rolled back: its flags are at 0% (verified)", as_json=as_json)
+        except RefusedError as refused:
+            raise _not_yet(stack, rollout, refused) from refused
 
 
 def _not_yet(stack: Stack, rollout: str, refused: RefusedError) -> CommandError:
@@ -263,14 +275,14 @@ def _said(kind: DecisionKind, gate: Gate | None) -> str:
     if verdict is Verdict.FAIL:
         return "overrides a failing verdict"
     if verdict in LETS_ON:
-        return "approves, whatever people report"
+        return "overrides what people reported"
     return f"approves without proof ({in_words(verdict)})"
 
 
 def _open_question(stack: Stack, state: RolloutState, gate: Gate | None) -> Gate:
     asked = state.status is Status.LIVE and state.gate is not None and state.gate.kind is not GateKind.BAKE
     if not asked or gate is None or gate.question is None or gate.answer is not None:
-        headline = situation_of(state, gate, stack.now()).headline
+        headline = situation_of(state, gate, stack.now(), stack.records.freeze()).headline
         raise RefusedError(
             f"{state.rollout} has no open approval. {headline}.",
             name="NoGate",
@@ -281,7 +293,7 @@ def _open_question(stack: Stack, state: RolloutState, gate: Gate | None) -> Gate
 
 def _show_question(stack: Stack, state: RolloutState, gate: Gate) -> None:
     out = stderr()
-    found = situation_of(state, gate, stack.now())
+    found = situation_of(state, gate, stack.now(), stack.records.freeze())
     out.print(words(f"{state.rollout}, attempt {state.attempt}. {found.headline}", "bold"))
     if state.latest is not None:
         told = state.evidence_in_words

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rampart.words import percentage, weekday_and_second
-from rampart_cli.console import show, table, verdict_text, words
+from rampart_cli.console import show, table, verdict_text, words, working
 from rampart_cli.failures import RefusedError
 from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackName
 from rampart_cli.view import evaluation_view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from rampart.rollout.evaluation import Evaluation
     from rampart_cli.replay import Replay
     from rampart_cli.stack import Stack
 
@@ -39,13 +40,17 @@ def evaluations(
     """List what was judged of a rollout, oldest first; with --replay, judge the stored evidence again."""
     stack: Stack = ctx.obj(stack_name)
     state = stack.state(rollout)
-    found = list(islice(stack.records.evaluations(rollout, newest_first=True), last))[::-1]
+    found = _oldest_first(stack, rollout, last)
     if replay:
-        from rampart_cli.replay import replay as judge_again
+        from rampart_cli.replay import Replaying
 
-        done = [judge_again(state.plan, state.plan_hash, each) for each in found]
+        # One after the other, since thousands with their evidence are a lot to hold.
+        with working("Judging the stored evidence again …", as_json=as_json):
+            done = list(map(Replaying(state.plan, state.plan_hash), found))
         _show_replays(rollout, done, as_json=as_json)
         return
+    with working("Reading the evaluations …", as_json=as_json):
+        found = list(found)
     rows = [
         (
             weekday_and_second(each.at, state.plan.zone),
@@ -58,6 +63,12 @@ def evaluations(
     ]
     columns = ("when", "attempt", "at", "verdict", "in words")
     show([evaluation_view(each) for each in found], table(columns, rows), as_json=as_json)
+
+
+def _oldest_first(stack: Stack, rollout: str, last: int | None) -> Iterable[Evaluation]:
+    if last is None:
+        return stack.records.evaluations(rollout)
+    return list(islice(stack.records.evaluations(rollout, newest_first=True), last))[::-1]
 
 
 def _show_replays(rollout: str, done: Sequence[Replay], *, as_json: bool) -> None:

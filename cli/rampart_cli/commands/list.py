@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,10 +13,15 @@ from rampart.words import length, timestamp
 from rampart_cli.console import URGENCY_STYLES, show, table, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.view import situation_view
+from rampart_cli.whole_stack import about
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from rich.console import RenderableType
+
+    from rampart.rollout.situation import Situation
     from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
@@ -43,39 +48,36 @@ def list_rollouts(
     states = [*stack.open_rollouts(), *(stack.finished_rollouts() if everything else ())]
     found = [(state, situation_of(state, stack.records.gate(state.rollout), now, frozen)) for state in states]
     found.sort(key=lambda each: (_FIRST[each[1].urgency], each[0].rollout))
-    if not found:
-        hint = "" if everything else " Finished ones: rampart list --all"
-        show([], words(f"No rollout is live or waits for a person.{hint}", "dim"), as_json=as_json)
-        return
-    show(
-        [
-            {
-                "rollout": state.rollout,
-                "title": state.plan.title or state.rollout,
-                "status": state.status.value,
-                "attempt": state.attempt,
-                "percent": state.percent,
-                "stage": state.stage,
-                "stages": len(state.plan.stages),
-                "situation": situation_view(situation),
-            }
-            for state, situation in found
-        ],
-        table(
-            ("rollout", "at", "stage", "", "for"),
-            [
-                (
-                    words(state.rollout, "bold"),
-                    state.reach,
-                    _stage(state),
-                    words(situation.headline, URGENCY_STYLES[situation.urgency]),
-                    length(now - situation.since),
-                )
-                for state, situation in found
-            ],
-        ),
-        as_json=as_json,
-    )
+    none = "No rollout is live or waits for a person." + ("" if everything else " Finished ones: rampart list --all")
+    told = _table(found, now) if found else words(none, "dim")
+    show([_document(*each) for each in found], *about(stack, frozen, as_json=as_json), told, as_json=as_json)
+
+
+def _document(state: RolloutState, situation: Situation) -> dict[str, Any]:
+    return {
+        "rollout": state.rollout,
+        "title": state.plan.title or state.rollout,
+        "status": state.status.value,
+        "attempt": state.attempt,
+        "percent": state.percent,
+        "stage": state.stage,
+        "stages": len(state.plan.stages),
+        "situation": situation_view(situation),
+    }
+
+
+def _table(found: Sequence[tuple[RolloutState, Situation]], now: datetime) -> RenderableType:
+    rows = [
+        (
+            words(state.rollout, "bold"),
+            state.reach,
+            _stage(state),
+            words(situation.headline, URGENCY_STYLES[situation.urgency]),
+            length(now - situation.since),
+        )
+        for state, situation in found
+    ]
+    return table(("rollout", "at", "stage", "", "for"), rows)
 
 
 def _show_finished(stack: Stack, *, as_json: bool) -> None:

@@ -140,7 +140,7 @@ def _summary(problems: Sequence[Finding], told: Sequence[Finding]) -> str:
 
 
 def _clump(spec: CriterionSpec) -> str | None:
-    """How many requests one cause can spoil, and who says so."""
+    """How many errors may come in a group, and who says so."""
     if not isinstance(spec, TestedSpec):
         return None
     if spec.clump is None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rampart_cli.document import MAX_BYTES, Bindings, BindingsError, draft, read
 from rampart_cli.document.rendering import show_findings, traced
 from rampart_cli.failures import InputError
+from rampart_cli.written_yaml import SCHEMA_LINE
 
 NO_PLAN = 2
 """The exit code for a page that holds no plan."""
@@ -65,7 +66,8 @@ def plan_import(
         errors.print(f"{doc} holds no plan: {why}", markup=False, soft_wrap=True)
         raise typer.Exit(NO_PLAN)
     if not as_json:
-        _write(draft(reading.plans, source=doc.name, bindings=bound), out)
+        head = "\n".join(SCHEMA_LINE)
+        _write(f"{head}\n{draft(reading.plans, source=doc.name, bindings=bound)}", out)
 
 
 def _write(text: str, out: Path | None) -> None:

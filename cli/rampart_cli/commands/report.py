@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rampart_cli.console import show, words
+from rampart_cli.console import show, words, working
 from rampart_cli.failures import InputError
 from rampart_cli.options import DEFAULT_STACK, AsJson, RolloutName, StackName
 from rampart_cli.report.history import gather
@@ -42,14 +42,17 @@ def report(
     from rampart_cli.report.document import to_document
 
     stack: Stack = ctx.obj(stack_name)
-    history = gather(stack.records, stack.state(rollout))
+    state = stack.state(rollout)
+    with working("Reading the record …", as_json=as_json):
+        history = gather(stack.records, state)
     written: list[str] = []
     if into is not None:
         written += _fill(into, history)
     if html is not None:
         from rampart_cli.report.page import render
 
-        _write(html, render(history).encode())
+        with working("Drawing the page …", as_json=as_json):
+            _write(html, render(history).encode())
         written.append(f"{html}: the report as a page")
     document = to_document(history)
     if written:

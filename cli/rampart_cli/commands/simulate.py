@@ -16,9 +16,8 @@ from rampart.evidence.criteria import CompareCriterion, RateCriterion
 from rampart.evidence.power import StageTraffic
 from rampart.plan.model import Plan
 from rampart.plan.power import stage_traffic
-from rampart.plan.quantities import parse_traffic
 from rampart.words import chance, count, plain, rough_duration, rough_percent
-from rampart_cli.console import say, show, table, words
+from rampart_cli.console import say, show, table, words, working
 from rampart_cli.failures import InputError
 from rampart_cli.findings import rendered_all
 from rampart_cli.forecast.plan_warnings import (
@@ -32,6 +31,7 @@ from rampart_cli.forecast.rate_power import FaultOutlook, Outlook, any_of, outlo
 from rampart_cli.forecast.ratio_power import ratio_outlook
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
+from rampart_cli.traffic import expected_traffic
 
 _Pair = tuple[StageTraffic, RateCriterion | CompareCriterion]
 
@@ -60,11 +60,12 @@ def plan_simulate(
     comparisons = compare_criteria(plan)
     if plot is not None and not (rates or comparisons):
         raise InputError("there is nothing to draw", fix=_NOTHING)
-    requests_per_hour = _traffic(plan, traffic) if rates or comparisons else plan.traffic
+    requests_per_hour = expected_traffic(plan, traffic) if rates or comparisons else plan.traffic
     plan = plan.changed(traffic=requests_per_hour)
     pairs = _pairs(plan, rates, comparisons)
     runs = runs or _affordable_runs(len(pairs))
-    outlooks = _simulate(pairs, runs, seed, as_json=as_json)
+    with working("Simulating each stage …", as_json=as_json):
+        outlooks = _simulate(pairs, runs, seed, as_json=as_json)
     false, guarantee = _false_rollbacks_of(plan, rates, outlooks)
     told = written.placed(warnings(plan))
     if plot is not None:
@@ -134,7 +135,20 @@ def _draw(plot: Path, plan: Plan, outlooks: Sequence[Outlook]) -> None:
 
 def _shown(outlooks: Sequence[Outlook], false: float, guarantee: float | None, runs: int) -> list[RenderableType]:
     rows = [_row(each, runs) for each in outlooks]
-    return [table(_COLUMNS, rows), Text(), words(_false_rollbacks(false, guarantee, runs))]
+    return [
+        table(_COLUMNS, rows),
+        Text(),
+        words(_LEGEND, "dim"),
+        Text(),
+        words(_false_rollbacks(false, guarantee, runs)),
+    ]
+
+
+_LEGEND = (
+    "passes: how often a healthy flag passes at the end of the hold. falsely rolled back: how often it is rolled back "
+    "before. at 2 times the bar: what the metric reads if the flag's own requests fail at twice the bar, how often "
+    "that is rolled back within the hold, and after how long on average."
+)
 
 
 _RUNS = 400
@@ -158,16 +172,6 @@ _COLUMNS = (
     "at 2 times the bar",
     "at 5 times the bar",
 )
-
-
-def _traffic(plan: Plan, given: str | None) -> float:
-    try:
-        requests_per_hour = plan.traffic if given is None else parse_traffic(given)
-    except ValueError as error:
-        raise InputError(str(error), fix="Write it such as --traffic 400/hour.") from error
-    if requests_per_hour is None:
-        raise InputError("the plan names no traffic", fix="Add traffic: 400/hour to it, or give --traffic 400/hour.")
-    return requests_per_hour
 
 
 def _row(each: Outlook, runs: int) -> Sequence[str]:

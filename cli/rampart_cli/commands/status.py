@@ -12,9 +12,11 @@ from rich.text import Text
 
 from rampart.rollout.situation import situation_of
 from rampart.words import status_in_words, weekday_and_second
+from rampart_cli.completion import complete_rollout
 from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.view import at_percent, status_view
+from rampart_cli.whole_stack import about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 Rollouts = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="ROLLOUT", help="Rollouts by name; if none is given, all that are live or wait for a person."
+        metavar="ROLLOUT",
+        help="Rollouts by name; if none is given, all that are live or wait for a person.",
+        autocompletion=complete_rollout,
     ),
 ]
 
@@ -44,8 +48,9 @@ def status(
 ) -> None:
     """Show stage, percentage, verdicts and what a rollout waits for, with the exact command that answers."""
     stack: Stack = ctx.obj(stack_name)
-    seen = _look(stack, rollouts)
-    show([each.view for each in seen], _render(seen), as_json=as_json)
+    frozen = stack.records.freeze()
+    seen = _look(stack, rollouts, frozen)
+    show([each.view for each in seen], *about(stack, frozen, as_json=as_json), _render(seen), as_json=as_json)
 
 
 class _Seen:
@@ -59,8 +64,8 @@ class _Seen:
         self.view: dict[str, Any] = status_view(state, gate, events, now, frozen)
 
 
-def _look(stack: Stack, rollouts: Sequence[str] | None) -> list[_Seen]:
-    states, frozen = map(stack.state, rollouts) if rollouts else stack.open_rollouts(), stack.records.freeze()
+def _look(stack: Stack, rollouts: Sequence[str] | None, frozen: Freeze | None) -> list[_Seen]:
+    states = map(stack.state, rollouts) if rollouts else stack.open_rollouts()
     return [
         _Seen(
             state,

@@ -276,7 +276,7 @@ def _unprovable(stage: StageTraffic, criterion: RateCriterion) -> str | None:
     best = limit_without_errors(replace(criterion, clump=1.0), own)
     limits = f"{_rate(best, criterion)} if every error has a cause of its own"
     if criterion.clump > 1:
-        limits += f", or {_rate(limit, criterion)} if one cause can spoil {count(round(criterion.clump, 1))} requests"
+        limits += f", or {_rate(limit, criterion)} if errors come in groups of up to {count(round(criterion.clump, 1))}"
     return (
         f"{stage.name} expects {count(round(own))} requests that the flag is on for: even without an error their "
         f"{criterion.name} may be {'up' if criterion.fails_high else 'down'} to {limits}, "

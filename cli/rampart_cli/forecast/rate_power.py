@@ -6,6 +6,7 @@ Requests are spread evenly over the hold and errors are independent (Poisson); t
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from rampart.evidence.criteria import Scope
 from rampart.evidence.dilution import diluted
+from rampart.evidence.grid import LARGEST_EXPONENT, LEAST_ERRORS
 from rampart.evidence.interval import interval
 from rampart.evidence.mixture import evidence
 from rampart.evidence.poisson import at_most
 from rampart.evidence.power import MULTIPLES, StageTraffic, healthy_rate, multiple_of_bar
-from rampart.evidence.rule import RateRule, Walk
+from rampart.evidence.rule import RateRule
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import RateCriterion
@@ -143,40 +145,101 @@ def rollbacks(
     """Simulate stages with a steady rate under both tests of the rule, and count those that fail."""
     if not rule.fails_high:
         rule, rate = rule.mirrored(), 1 - rate
+    mean = rate * requests_per_bucket
+    if mean <= 0:
+        return Rollbacks(0.0, None)
     chance = Random(seed)  # noqa: S311 - a simulation that must be repeatable, no secret
-    ends = [_rolled_back_after(rule, rate, requests_per_bucket, buckets, chance) for _ in range(runs)]
+    alike = _AlikeBuckets(rule, mean=mean, good=requests_per_bucket * (1 - rate))
+    ends = [alike.rolled_back_after(buckets, chance) for _ in range(runs)]
     failed = [end for end in ends if end is not None]
     return Rollbacks(len(failed) / runs, sum(failed) / len(failed) if failed else None)
 
 
-def _rolled_back_after(rule: RateRule, rate: float, requests: float, buckets: int, chance: Random) -> int | None:
-    """Go from one bucket with errors to the next; only there can a stage fail."""
-    mean = rate * requests
-    walk, position = Walk(rule), 0
-    while mean > 0:
-        gap = min(int(-math.log(1 - chance.random()) / mean), buckets - position)
-        walk.skip(gap, requests * (1 - rate))
-        position += gap + 1
-        if position > buckets:
-            return None
-        errors = _poisson_above_zero(mean, chance)
-        if walk.step(errors, errors + requests * (1 - rate)) is not None:
-            return position
-    return None
+class _AlikeBuckets:
+    """The rule, walked through buckets that are all alike: what a rest and its end do is worked out once.
 
+    The same as stepping a `Walk` through every bucket, without its price.
+    """
+
+    def __init__(self, rule: RateRule, *, mean: float, good: float) -> None:
+        self._rule = rule
+        self._mean = mean
+        self._good = good
+        """Requests of a bucket that go well."""
+        self._numbers = _chances_above_zero(mean)
+        self._above_zero = -math.expm1(-mean)
+        self._needed = -math.log(rule.alpha_fail)
+        self._stretches: dict[tuple[int, int], _Stretch] = {}
+
+    def rolled_back_after(self, buckets: int, chance: Random) -> int | None:
+        """Go from one bucket with errors to the next; only there can a stage fail."""
+        draw, log, mean, rule = chance.random, math.log, self._mean, self._rule
+        errors, weighed_errors, weighed_requests = 0, 0.0, 0.0
+        bets = [0.0] * len(rule.failing)
+        position, suspicious = 0, 0.0
+        while True:
+            gap = min(int(-log(1 - draw()) / mean), buckets - position)
+            position += gap + 1
+            if position > buckets:
+                return None
+            number = bisect_left(self._numbers, draw() * self._above_zero) + 1 if self._numbers else self._many(chance)
+            light_errors, light_requests, grows, opened = self._stretches.get((gap, number)) or self._walk(gap, number)
+            bets = [bet * growth + new for bet, growth, new in zip(bets, grows, opened, strict=True)]
+            errors += number
+            weighed_errors += light_errors
+            weighed_requests += light_requests
+            if errors < LEAST_ERRORS:
+                continue
+            if weighed_errors >= suspicious:
+                if evidence(weighed_errors, weighed_requests, rule.failing) * rule.alpha_fail >= 1:
+                    return position
+                suspicious = self._suspicious(weighed_requests)
+            if sum(bets) >= rule.alarm:
+                return position
+
+    def _many(self, chance: Random) -> int:
+        return max(1, round(chance.gauss(self._mean, math.sqrt(self._mean))))
+
+    def _suspicious(self, requests: float) -> float:
+        """With fewer errors the mixture cannot fail, now or later: it is at most as large as its largest part."""
+        least = min((self._needed + requests * each) / each_error for _, each_error, each in self._rule.failing)
+        return least * (1 - 1e-9)
+
+    def _walk(self, gap: int, number: int) -> _Stretch:
+        """Some buckets without an error, and one with some."""
+        _, light = self._rule.tempered(0, self._good) if self._good > 0 else (0.0, 0.0)
+        errors, requests = self._rule.tempered(number, number + self._good)
+        grows, opened = [], []
+        for weight, each_error, each_request in self._rule.failing:
+            ratio, kept = math.exp(-light * each_request), math.exp(-light * each_request * gap)
+            rested = ratio * (1 - kept) / (1 - ratio) if ratio < 1 else float(gap) if light else 0.0
+            jump = math.exp(min(LARGEST_EXPONENT, errors * each_error - requests * each_request))
+            grows.append(kept * jump)
+            opened.append(weight * (1.0 + rested) * jump)
+        self._stretches[gap, number] = errors, light * gap + requests, grows, opened
+        return self._stretches[gap, number]
+
+
+_Stretch = tuple[float, float, list[float], list[float]]
+"""What errors and requests weigh, by how much each bet of the change detector grows, and what is newly bet in it.
+
+Bets count with the weights of their alternatives.
+"""
 
 _NEVER_ZERO = 50.0
 """Means from which zero is out of the question, and a normal number near enough."""
 
 
-def _poisson_above_zero(mean: float, chance: Random) -> int:
-    """A Poisson number, given that it is not zero."""
+def _chances_above_zero(mean: float) -> list[float]:
+    """The chances that a Poisson variable is 1, at most 2, at most 3, ..., but not zero; none where it never is."""
     if mean > _NEVER_ZERO:
-        return max(1, round(chance.gauss(mean, math.sqrt(mean))))
-    left = chance.random() * -math.expm1(-mean)
-    number, term = 1, mean * math.exp(-mean)
-    while left > term and term > 0:
-        left -= term
-        number += 1
-        term *= mean / number
-    return number
+        return []
+    term = mean * math.exp(-mean)
+    chances = [term]
+    while term > chances[-1] * _NEGLIGIBLE:
+        term *= mean / (len(chances) + 1)
+        chances.append(chances[-1] + term)
+    return chances
+
+
+_NEGLIGIBLE = 1e-17

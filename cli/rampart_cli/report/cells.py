@@ -24,7 +24,7 @@ _DECISIONS = {
     "abandon": "abandoned",
 }
 _OVERRIDES: dict[str, str] = {
-    Verdict.PASS: "approved the advance, whatever people report",
+    Verdict.PASS: "overrode what people reported",
     Verdict.INCONCLUSIVE: "approved without proof",
     Verdict.NO_DATA: "approved without data",
     Verdict.ERROR: "approved though the evidence could not be read",

@@ -139,6 +139,17 @@ class RolloutHistory:
         return max([self.state.updated, *(e.at for e in self.events[-1:]), *(e.at for e in self.evaluations[-1:])])
 
     @property
+    def ended(self) -> datetime:
+        """When a rollout that is over was completed or abandoned; of any other, the newest that is known of it.
+
+        Rampart looks after a completed rollout's flags a while longer, which isn't part of it.
+        """
+        if self.state.status not in CLOSED:
+            return self.known_until
+        ends = [e.at for e in self.events if e.kind in {EventKind.COMPLETED, EventKind.ABANDONED}]
+        return ends[-1] if ends else self.known_until
+
+    @property
     def rollbacks(self) -> tuple[Event, ...]:
         """Every time the flag was taken to 0%."""
         return tuple(e for e in self.events if e.kind in {EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN})

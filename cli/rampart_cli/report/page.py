@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
-from rampart.rollout.state import EventKind
 from rampart.words import count, counted, in_words, length, percentage, plain, plural, second, status_in_words
 from rampart_cli.bars import bar_text
 from rampart_cli.people import who
@@ -91,8 +90,12 @@ def _facts(history: RolloutHistory) -> list[tuple[str, str]]:
     ]
 
 
+_NO_PEOPLE = ("rampart", "datadog")
+"""What moves a flag and is no one."""
+
+
 def _tiles(history: RolloutHistory) -> list[tuple[str, str]]:
-    people = [event for event in history.acts if event.kind is EventKind.DECIDED]
+    people = [event for event in history.acts if event.by not in _NO_PEOPLE]
     reached = {visit.stage for visit in history.visits}
     return [
         ("let in now", history.state.reach),
@@ -100,7 +103,7 @@ def _tiles(history: RolloutHistory) -> list[tuple[str, str]]:
         (plural(len(history.evaluations), "evaluation"), count(len(history.evaluations))),
         (f"{plural(len(people), 'decision')} by people", str(len(people))),
         (plural(len(history.rollbacks), "rollback"), str(len(history.rollbacks))),
-        ("from start to here", length(history.known_until - history.state.started)),
+        ("elapsed", length(history.ended - history.state.started)),
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import pytest
 import yaml
 
+from rampart.errors import SecretUnavailableError
 from rampart.evidence.verdict import Verdict
 from rampart.finding import Finding
 from rampart.plan.model import Plan
@@ -20,6 +21,14 @@ from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
 from rampart_cli.datadog.account import Body
 from rampart_cli.datadog.connection import Connection
 from rampart_cli.datadog.wanted import ThingKind
+from rampart_cli.doctor.installation import (
+    FUNCTIONS,
+    Alarm,
+    FunctionFacts,
+    InvocationError,
+    LoggedError,
+    Subscriber,
+)
 from rampart_cli.failures import CommandError
 from rampart_cli.machines import AlreadyStartedError, Execution, Patience
 from rampart_cli.main import main
@@ -140,6 +149,85 @@ class Ticking:
 
 
 @dataclass(slots=True)
+class FakeInstallation:
+    """An installation in which all is well, but for what a test changes."""
+
+    stack_status: str = "UPDATE_COMPLETE"
+    functions: dict[str, FunctionFacts] = field(
+        default_factory=lambda: {name: FunctionFacts("Active", "", "Successful", {}) for name in FUNCTIONS}
+    )
+    failed: dict[str, tuple[int, LoggedError | None]] = field(default_factory=dict)
+    ticks: int = 10
+    unreached: dict[str, str] = field(default_factory=dict)
+    unprepared: str | None = None
+    state_of_schedule: str = "ENABLED"
+    alarmed: list[Alarm] = field(default_factory=lambda: [Alarm("rampart-Alarm", "OK", "something is wrong", NOON)])
+    subscribed: list[Subscriber] = field(default_factory=lambda: [Subscriber("email", "team@example.gov", True)])
+    queued: dict[str, int] = field(default_factory=dict)
+    token: str | None = TOKEN
+    answers: dict[bool, int | Exception] = field(default_factory=lambda: {False: 401, True: 200})
+    """What the endpoint answers without and with the token."""
+    ahead: timedelta = timedelta(0)
+    failure: Exception | None = None
+    """What AWS answers to every question about the stack's alarms."""
+
+    def status(self) -> str:
+        return self.stack_status
+
+    def function(self, name: str) -> FunctionFacts:
+        return self.functions[name]
+
+    def errors(self, name: str, since: datetime) -> tuple[int, LoggedError | None]:
+        assert since == NOON - timedelta(days=1)
+        return self.failed.get(name, (0, None))
+
+    def calls(self, name: str, since: datetime) -> int:
+        assert (name, since) == ("Evaluate", NOON - timedelta(minutes=10))
+        return self.ticks
+
+    def log(self, name: str) -> str:
+        return f"/aws/lambda/rampart-{name.lower()}"
+
+    def reach(self) -> Mapping[str, str | None]:
+        if self.unprepared:
+            raise InvocationError(self.unprepared)
+        return {name: self.unreached.get(name) for name in ("flags", "metrics", "monitors")}
+
+    def schedule(self) -> str:
+        return self.state_of_schedule
+
+    def alarms(self) -> Sequence[Alarm]:
+        if self.failure is not None:
+            raise self.failure
+        return self.alarmed
+
+    def subscribers(self) -> Sequence[Subscriber]:
+        return self.subscribed
+
+    def waiting(self, queue: str) -> int:
+        return self.queued.get(queue, 0)
+
+    def alert_token(self) -> str:
+        if self.token is None:
+            raise SecretUnavailableError("secret 'rampart/alerts' cannot be read: AccessDeniedException")
+        return self.token
+
+    def alert_url(self) -> str:
+        return "https://api.example.gov/alerts/datadog"
+
+    def post(self, token: str | None, body: Mapping[str, str]) -> int:
+        assert body["title"].startswith("[TEST]")
+        assert token in (None, TOKEN)
+        answer = self.answers[token is not None]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def clocks(self) -> tuple[datetime, datetime]:
+        return NOON + self.ahead, NOON
+
+
+@dataclass(slots=True)
 class Terminal:
     """The command line on a stack of fakes: `run` gives exit code, what came on stdout, and on stderr."""
 
@@ -152,6 +240,10 @@ class Terminal:
     failure: Exception | None = None
     account: MemoryAccount = field(default_factory=MemoryAccount)
     no_datadog: CommandError | None = None
+    installation: FakeInstallation = field(default_factory=FakeInstallation)
+    no_subscribers: Exception | None = None
+    logged: list[tuple[datetime, str]] = field(default_factory=list)
+    """Lines of the log of `rollback`."""
 
     def datadog(self) -> Connection:
         if self.no_datadog is not None:
@@ -177,10 +269,18 @@ class Terminal:
             decision_machine="decision",
             dead_letters=self._no_letters,
             datadog=self.datadog,
+            installation=lambda _: self.installation,
+            subscribers=self._subscribed,
+            log_lines=lambda name, since: (each for each in self.logged if each[0] >= since and name == "Rollback"),
             who=lambda: "caller-of-aws",
             patience=Patience(pause=self.time.pause, seconds=self.time.seconds),
             now=lambda: NOON,
         )
+
+    def _subscribed(self) -> Sequence[Subscriber]:
+        if self.no_subscribers is not None:
+            raise self.no_subscribers
+        return self.installation.subscribers()
 
     def _no_letters(self) -> NoReturn:
         raise AssertionError("dead letters are tested on a queue")

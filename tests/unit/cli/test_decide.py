@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import Answer, DecisionKind
 from rampart.rollout.state import EventKind, RolloutState, Status
+from rampart_cli.decisions import parse_reported
+from rampart_cli.failures import UnreachableError
 
 from .conftest import NOON, Terminal, asked, event, live
 
@@ -219,6 +223,29 @@ def test_a_recorded_but_unfinished_rollback_says_what_to_do(terminal: Terminal) 
     assert "letters_new_source" in shown["error"]["fix"]
 
 
+@pytest.mark.parametrize(
+    "fails", [lambda: EndpointConnectionError(endpoint_url="https://x"), lambda: UnreachableError("no stack")]
+)
+@pytest.mark.parametrize(("more", "which"), [((), "the rollout's flags"), (("--flag", "letters_api"), "letters_api")])
+def test_where_aws_cannot_be_asked_a_rollback_says_what_can_be_done_by_hand(
+    terminal: Terminal, fails: Callable[[], Exception], more: tuple[str, ...], which: str
+) -> None:
+    terminal.failure = fails()
+    code, shown = terminal.run_json("rollback", "letters", *more)
+    assert code == 3
+    assert shown["error"]["fix"].startswith(f"Set {which} to 0% in Flipper by hand")
+
+
+def test_ctrl_c_says_that_what_was_started_continues(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(arn: str) -> NoReturn:
+        raise KeyboardInterrupt
+
+    terminal.machines.script = interrupted
+    code, _, err = terminal.run("rollback", "letters")
+    assert code == 130
+    assert "continues by itself" in err
+
+
 def test_a_rollback_may_name_the_flags_for_when_nobody_can_read_the_table(terminal: Terminal) -> None:
     terminal.decisions_end()
     code, _, _ = terminal.run(
@@ -238,6 +265,16 @@ def test_resume_translates_a_stage_as_people_say_it_to_its_index(terminal: Termi
     assert code == 0
     assert terminal.machines.input["stage"] == index
     assert shown["execution"] == "rollout:resumed"
+
+
+def test_a_number_that_could_mean_two_stages_is_refused(terminal: Terminal) -> None:
+    """The canary is at 1%, and stage number 1 is at 25%: a slip of the pen must not raise a flag by 24 points."""
+    terminal.records.states["letters"] = live(status=Status.ROLLED_BACK, gate=None)
+    code, shown = terminal.run_json("resume", "letters", "--stage", "1", "--by", "Ada")
+    assert code == 2
+    assert shown["error"]["message"] == "1 could mean Canary (1%), or stage number 1, which is 25%"
+    assert shown["error"]["fix"] == "Write 1% for the one, and 25% for the other."
+    assert terminal.machines.started == []
 
 
 def test_resume_at_a_stage_that_is_not_there_lists_those_that_are(terminal: Terminal) -> None:
@@ -289,7 +326,7 @@ def test_an_inconclusive_gate_shows_the_command_that_overrides(terminal: Termina
         (Verdict.INCONCLUSIVE, "Ada approves without proof (inconclusive)"),
         (Verdict.NO_DATA, "Ada approves without proof (no data)"),
         (Verdict.FAIL, "Ada overrides a failing verdict"),
-        (Verdict.PASS, "Ada approves, whatever people report"),
+        (Verdict.PASS, "Ada overrides what people reported"),
     ],
 )
 def test_an_undecided_stage_is_approved_and_only_a_fail_is_overridden(
@@ -343,6 +380,7 @@ def test_an_approval_without_its_reports_is_told_how_to_say_them(waiting: Termin
     assert shown["error"]["fix"] == "Say what people report: --reported complaints=NUMBER"
 
 
-def test_a_reported_criterion_is_known_in_any_case(waiting: Terminal) -> None:
+def test_a_reported_criterion_is_known_in_any_case_and_spelling(waiting: Terminal) -> None:
     waiting.run("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada", "--reported", "Complaints=0")
     assert waiting.machines.input["reported"] == {"complaints": 0}
+    assert parse_reported(["Call-Center complaint=3"], {"call center complaints": 0}) == {"call center complaints": 3}

@@ -38,7 +38,16 @@ def test_each_failure_has_its_exit_code_and_words(terminal: Terminal, failure: E
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("abort", "rollback"), ("history", "events"), ("ls", "list"), ("approv", "approve"), ("validate", "plan check")],
+    [
+        ("abort", "rollback"),
+        ("logs", "events"),
+        ("pause", "freeze"),
+        ("completion", "--install-completion"),
+        ("new", "plan new"),
+        ("ls", "list"),
+        ("approv", "approve"),
+        ("validate", "plan check"),
+    ],
 )
 def test_a_command_of_another_name_is_pointed_out(terminal: Terminal, typed: str, meant: str) -> None:
     code, shown = terminal.run_json(typed, "letters")

@@ -171,3 +171,15 @@ def test_the_schema_is_json_schema_that_the_plan_meets(terminal: Terminal) -> No
     assert code == 0
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(PLAN, schema)
+
+
+def test_a_draft_with_gaps_is_told_gap_by_gap_with_its_line(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "draft.yaml"
+    stages = "stages: [{percent: 5, hold: !gap }, {percent: 100, hold: 1d}]\n"
+    criteria = "criteria: {errors: {kind: count, query: q, at_most: 0}}\n"
+    owner = "owner: !gap  # GAP: the page names no owner\n"
+    path.write_text(f"rollout: letters\n{owner}flags: [letters]\ntimezone: America/New_York\n{criteria}{stages}")
+    code, shown = terminal.run_json("plan", "check", str(path))
+    told = [(each["code"], each["where"], each["line"]) for each in shown["error"]["problems"]]
+    assert (code, told) == (1, [("gap", "owner", 2), ("gap", "stages.0.hold", 6)])
+    assert shown["error"]["problems"][0]["message"] == "this value is missing: the page names no owner"

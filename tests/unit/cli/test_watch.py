@@ -39,6 +39,14 @@ def test_the_screen_fits_a_small_terminal_with_the_newest_first(terminal: Termin
     assert any("rampart approve letters" in line for line in lines)
 
 
+def test_a_freeze_is_seen_where_a_rollout_is_watched(terminal: Terminal) -> None:
+    terminal.records.states["letters"] = live(hold_ends=NOON + timedelta(hours=1))
+    terminal.run("freeze", "--note", "an incident", "--by", "Ada")
+    lines = drawn(terminal)
+    assert any("Holding at 1%: every rollout is frozen" in line for line in lines)
+    assert any("Ada froze every rollout" in line for line in lines)
+
+
 def test_watching_without_a_terminal_writes_a_line_for_each_change_and_ends_with_the_rollout(
     terminal: Terminal,
 ) -> None:

@@ -50,7 +50,7 @@ def test_a_finding_shows_the_line_the_place_why_and_how() -> None:
         "   = why: No one is there to look, and traffic is not that of a working day.\n"
         "   = fix: Move it to a business day.\n"
     ) in result.stderr
-    assert result.stdout.startswith("# Draft of phases-and-timeline.md")
+    assert "\n# Draft of phases-and-timeline.md" in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]])
@@ -80,7 +80,8 @@ def test_the_draft_goes_to_a_file_when_one_is_named(tmp_path: Path) -> None:
 
     assert result.exit_code == 0
     assert result.stdout == ""
-    assert out.read_text().startswith("# Draft of template-form.md")
+    assert "\n# Draft of template-form.md" in out.read_text()
+    assert out.read_text().startswith("# yaml-language-server: $schema=plan.schema.json\n")
 
 
 def test_bindings_that_cannot_be_used_are_named(tmp_path: Path) -> None:

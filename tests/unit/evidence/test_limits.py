@@ -165,3 +165,10 @@ def test_a_reported_number_passes_or_fails() -> None:
 @pytest.mark.parametrize("number", [math.nan, -1, math.inf])
 def test_an_impossible_report_is_an_error(number: float) -> None:
     assert report(number).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize(("patience", "told"), [(300, "5 minutes"), (900, "15 minutes"), (14_400, "4 hours")])
+def test_a_patience_is_told_as_people_say_it(patience: int, told: str) -> None:
+    criterion = ValueCriterion(name="p95 latency", bar=1.5, side=Side.BELOW, hold_for=timedelta(seconds=patience))
+    values = [1.0] * 3 + [9.0] * 60
+    assert told in look(criterion, values).message

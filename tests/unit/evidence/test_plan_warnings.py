@@ -65,7 +65,7 @@ def test_claim_letters_is_warned_that_its_canary_cannot_prove_one_percent() -> N
 
 def test_a_clump_makes_it_worse_and_the_warning_says_how_much() -> None:
     found = coded(warnings(plan_with(stages=[CANARY, LAST])), "cannot_prove")
-    assert "or 3.35% if one cause can spoil 3 requests" in found[0].message
+    assert "or 3.35% if errors come in groups of up to 3" in found[0].message
     assert "affected users (clump: 1) needs 3 times fewer requests" in found[0].fix
 
 

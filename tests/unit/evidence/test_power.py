@@ -7,14 +7,19 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rampart.evidence.criteria import RateCriterion, Scope, Side
 from rampart.evidence.power import StageTraffic, healthy_rate, multiple_of_bar
 from rampart.evidence.rule import RateRule, Walk
 from rampart.evidence.window import Window
-from rampart_cli.forecast.rate_power import any_of, limit_without_errors, outlook, pass_chance, rollbacks
+from rampart_cli.forecast.rate_power import (
+    Rollbacks,
+    any_of,
+    limit_without_errors,
+    outlook,
+    pass_chance,
+    rollbacks,
+)
 
 DAY = 86_400
 INDEX = RateCriterion(name="index error rate", bar=0.01, side=Side.BELOW, clump=1, baseline=0.003)
@@ -38,21 +43,45 @@ def poisson(mean: float, chance: Random) -> int:
     return number
 
 
-@given(st.integers(1, 400), st.floats(0.1, 5000), st.sampled_from([0.001, 0.08, 0.5]), st.sampled_from([1.0, 3.0]))
-def test_skipping_error_free_buckets_is_stepping_through_them(
-    buckets: int, requests: float, bar: float, clump: float
+@pytest.mark.parametrize("clump", [1.0, 3.0])
+@pytest.mark.parametrize("rate", [0.004, 0.02, 0.05, 0.4, 1.0])
+@pytest.mark.parametrize("requests", [0.7, 20.0, 2000.0])
+def test_going_from_error_to_error_ends_where_stepping_through_every_bucket_does(
+    requests: float, rate: float, clump: float
 ) -> None:
-    rule = RateRule(bar=bar, fails_high=True, clump=clump, alpha_fail=0.05, alpha_pass=0.05, alarm=1e9)
-    skipped, stepped = Walk(rule), Walk(rule)
-    for walk in (skipped, stepped):
-        walk.step(min(2, requests), requests)
-    skipped.skip(buckets, requests)
-    for _ in range(buckets):
-        stepped.step(0, requests)
-    for walk in (skipped, stepped):
-        walk.step(min(2, requests), requests)
-    assert skipped.weighed_requests == pytest.approx(stepped.weighed_requests)
-    assert skipped.bets == pytest.approx(stepped.bets)
+    rule = RateRule(bar=0.01, fails_high=True, clump=clump, alpha_fail=0.05, alpha_pass=0.05, alarm=2000.0)
+    buckets, runs = 150, 20
+    quick = rollbacks(rule, rate=rate, requests_per_bucket=requests, buckets=buckets, runs=runs, seed=5)
+    chance = Random(5)
+    ends = [_stepped(rule, rate, requests, buckets, chance) for _ in range(runs)]
+    failed = [end for end in ends if end is not None]
+    assert quick == Rollbacks(len(failed) / runs, sum(failed) / len(failed) if failed else None)
+
+
+def _stepped(rule: RateRule, rate: float, requests: float, buckets: int, chance: Random) -> int | None:
+    """The bucket after which a stage fails, of the same draws: the length of each rest, then the errors that end it."""
+    walk, mean, good, at = Walk(rule), rate * requests, requests * (1 - rate), 0
+    while True:
+        rest = min(int(-math.log(1 - chance.random()) / mean), buckets - at)
+        for _ in range(rest):
+            assert walk.step(0, good) is None
+        at += rest + 1
+        if at > buckets:
+            return None
+        errors = above_zero(mean, chance)
+        if walk.step(errors, errors + good) is not None:
+            return at
+
+
+def above_zero(mean: float, chance: Random) -> int:
+    """A Poisson number that isn't zero."""
+    if mean > 50:
+        return max(1, round(chance.gauss(mean, math.sqrt(mean))))
+    left, number, term = chance.random() * -math.expm1(-mean), 1, mean * math.exp(-mean)
+    while left > term > 0:
+        left, number = left - term, number + 1
+        term *= mean / number
+    return number
 
 
 @pytest.mark.long

@@ -156,6 +156,14 @@ def test_without_a_live_rollout_an_alert_is_answered_logged_and_does_nothing(fun
     assert (done["outcome"], done["rollouts"]) == ("nothing", [])
     assert answered["status"] == 200
     assert json.loads(answered["answer"])["outcome"] == "nothing"
+    assert (answered["alert"]["transition"], answered["alert"]["flags"]) == ("Triggered", [FLAG])
+
+
+def test_what_a_stranger_sent_is_not_logged(function: Function) -> None:
+    answer = function.call({**EVENT, "headers": {"X-Rampart-Token": "guess"}})
+    [answered] = [line for line in function.logged if line["message"] == "alert answered"]
+    assert (answer["statusCode"], answered["status"], answered.get("alert")) == (401, 401, None)
+    assert "4711" not in function.log.getvalue()
 
 
 def test_the_same_alert_takes_a_live_rollout_down(live: Function) -> None:

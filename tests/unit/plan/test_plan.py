@@ -126,6 +126,7 @@ def test_every_problem_is_told_at_once_with_its_path(document: Make) -> None:
         ({"webhook": ""}, "webhook", "a webhook's name"),
         ({"on_alerting": "ignore"}, "on_alerting", "'ignore' isn't one of 'roll_back' or 'hold'"),
         ({"timezone": "../etc/passwd"}, "timezone", "not a time zone"),
+        ({"timezone": "Eastern"}, "timezone", "did you mean 'America/New_York'?"),
         (
             {"approval_lapses": "1h", "stages": [{"percent": 1, "hold": "25h"}]},
             "approval_lapses",

@@ -22,7 +22,7 @@ def test_the_value_of_a_monitor_is_the_time_since_when_it_alerts() -> None:
     ("decision", "verdict", "said"),
     [
         ("approve", "pass", "approved the advance"),
-        ("override", "pass", "approved the advance, whatever people report"),
+        ("override", "pass", "overrode what people reported"),
         ("override", "inconclusive", "approved without proof"),
         ("override", "no_data", "approved without data"),
         ("override", "error", "approved though the evidence could not be read"),

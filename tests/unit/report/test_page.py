@@ -235,3 +235,12 @@ def test_a_freeze_that_held_the_rollout_up_is_told() -> None:
     page = render(gather(told.records, state))
     assert "Ada froze every rollout" in page
     assert "Ben froze" not in page
+
+
+def test_what_elapsed_ends_with_the_rollout_and_not_with_what_is_looked_after_later(story: Story) -> None:
+    history = gather(story.records, story.records.states["letters"])
+    later = history.state.moved(history.state.updated + timedelta(minutes=15), watched=False)
+    watched = gather(story.records, later)
+    assert watched.known_until > watched.ended == history.ended
+    [done] = [event.at for event in history.events if event.kind is EventKind.COMPLETED]
+    assert history.ended == done

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from rampart.evidence.monitor import MonitorReading, judge_monitor
+from rampart.plan.model import Plan
 from rampart.rollout.evaluation import Evaluation
-from rampart_cli.replay import replay
+from rampart_cli.replay import Replay, Replaying
 
 from .conftest import Story
+
+
+def replay(plan: Plan, plan_hash: str, evaluation: Evaluation) -> Replay:
+    return Replaying(plan, plan_hash)(evaluation)
 
 
 def doctored(look: Evaluation) -> Evaluation:
@@ -19,7 +24,8 @@ def doctored(look: Evaluation) -> Evaluation:
 
 
 def test_replaying_the_stored_evidence_gives_the_stored_verdicts(story: Story) -> None:
-    done = [replay(story.plan, story.plan.digest, look) for look in story.records.looks]
+    judge_again = Replaying(story.plan, story.plan.digest)
+    done = [judge_again(look) for look in story.records.looks]
     assert len(done) == 127
     assert all(each.same for each in done)
 
@@ -28,6 +34,13 @@ def test_evidence_that_was_changed_is_noticed(story: Story) -> None:
     result = replay(story.plan, story.plan.digest, doctored(story.records.looks[-1]))
     assert [(d.stored, d.now) for d in result.differences] == [("pass", "fail"), ("pass", "inconclusive")]
     assert result.why == "rule and plan are the same: a defect"
+
+
+def test_evidence_that_was_changed_is_noticed_among_others(story: Story) -> None:
+    looks = story.records.looks
+    judge_again = Replaying(story.plan, story.plan.digest)
+    done = [judge_again(doctored(look) if index == 60 else look) for index, look in enumerate(looks)]
+    assert [each.id for each in done if not each.same] == [looks[60].id]
 
 
 def test_another_rule_or_another_plan_is_named_as_the_reason(story: Story) -> None:

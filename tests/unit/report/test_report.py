@@ -35,6 +35,9 @@ def run(story: Story, capsys: pytest.CaptureFixture[str]) -> Run:
             decision_machine="",
             dead_letters=nothing,
             datadog=nothing,
+            installation=lambda _: nothing(),
+            subscribers=nothing,
+            log_lines=lambda *_: nothing(),
             who=nothing,
         )
 
@@ -117,3 +120,10 @@ def test_writing_that_is_cut_off_leaves_the_old_file_and_nothing_beside_it(
 
 def test_an_unknown_rollout_is_refused(run: Run) -> None:
     assert run("nothing")[0] == 1
+
+
+def test_a_folder_that_is_not_there_is_not_made(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("letters", "--html", str(tmp_path / "no" / "such" / "page.html"))
+    assert code == 2
+    assert "No such file or directory" in err
+    assert list(tmp_path.iterdir()) == []

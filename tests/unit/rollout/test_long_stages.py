@@ -22,7 +22,7 @@ from rampart.rollout.evaluate import judge_all
 from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.request import Cause
 from rampart_cli.forecast.plan_warnings import warnings
-from rampart_cli.replay import replay
+from rampart_cli.replay import Replaying
 from rampart_cli.view import evaluation_view
 from tests.unit.rollout.world import ERRORS, PLAN, START, Script, World, steady
 
@@ -271,7 +271,7 @@ def test_a_stored_evaluation_of_two_widths_gives_its_verdict_again() -> None:
         assert (len(look.window), look.verdict) == (6, verdict)
         read = Evaluation.model_validate_json(look.model_dump_json())
         assert Window(*read.window) == Window(*look.window)
-        assert replay(world.state.plan, world.state.plan_hash, read).same
+        assert Replaying(world.state.plan, world.state.plan_hash)(read).same
         shown = evaluation_view(read)["window"]
         assert Window(**shown) == Window(*look.window)
         assert shown["bucket"] == 300 < shown["coarse"]
@@ -302,7 +302,7 @@ def test_an_evaluation_of_four_numbers_is_read_as_one_width() -> None:
         rule_version=RULE_VERSION,
     )
     read = Evaluation.model_validate_json(stored.model_dump_json())
-    assert replay(plan, plan.digest, read).same
+    assert Replaying(plan, plan.digest)(read).same
     assert evaluation_view(read)["window"] == {"start": end - 3600, "end": end, "bucket": 300, "planned_buckets": 288}
 
 

@@ -329,7 +329,7 @@ def _rows(value: object) -> object:
     if not isinstance(value, Mapping) or "points" not in value:
         return value
     steps, numbers = value["points"]
-    return {**value, "points": [list(point) for point in zip(accumulate(steps), numbers, strict=True)]}
+    return {**value, "points": list(map(list, zip(accumulate(steps), numbers, strict=True)))}
 
 
 def claim_attributes(claim: Claim) -> Attributes:

@@ -52,6 +52,8 @@ class AlertEndpoint:
     max_age_seconds: int
     holders: Callable[[Sequence[str]], Mapping[str, Claim]] | None = None
     """Who holds each flag, so that a test notification shows what it would do; raises StoreError."""
+    heard: Callable[[AlertPayload], object] = lambda _: None
+    """Where each alert goes that was understood, whatever becomes of it."""
     tell: Callable[[str], object] = lambda _: None
     """Where the reason of a 503 goes: into the log, since no one outside needs to know our parts."""
     refused: Callable[[], object] = lambda: None
@@ -62,6 +64,7 @@ class AlertEndpoint:
         try:
             self._authenticate(event.get("headers"))
             alert = read_alert(_without_tokens(_body(event), self.tokens.current()))
+            self.heard(alert)
             now = self.clock.now()
             ignored = self._ignored(alert, now)
             if ignored is not None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         RolloutStore,
     )
     from rampart.rollout.prepare import Prepare
+    from rampart.rollout.reach import Reach
     from rampart.rollout.request import RollbackRequest
     from rampart.rollout.rollback import RollbackResult
 
@@ -83,6 +84,13 @@ class Wiring:
             proves_identity=settings.prove_identity == "cloudtrail",
             clock=self.clock,
         )
+
+    @cached_property
+    def reach(self) -> Reach:
+        from rampart.rollout.reach import Reach
+
+        settings = PrepareSettings.from_environment()
+        return Reach(flags=self._flags(settings), metrics=self._metrics(settings, patience_seconds=5), clock=self.clock)
 
     @cached_property
     def advance(self) -> Advance:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import exp, log1p
 
-from rampart.evidence.grid import coefficients
-from rampart.evidence.mixture import evidence
+from rampart.evidence.grid import HIGHER, LARGEST_EXPONENT, LOWER
 
 _HALVINGS = 60
 """Each halves the distance: sixty leave less than a float can show."""
@@ -21,13 +21,25 @@ def interval(
     the upper end below it exactly if the mixture of lower rates does: verdict and interval cannot disagree.
     """
 
-    def too_low(bar: float) -> bool:
-        return evidence(errors, requests, coefficients(bar, higher=True)) * alpha_low >= 1
-
-    def too_high(bar: float) -> bool:
-        return evidence(errors, requests, coefficients(bar, higher=False)) * alpha_high >= 1
-
+    too_low = _rejecting(errors, requests, HIGHER, alpha_low)
+    too_high = _rejecting(errors, requests, LOWER, alpha_high)
     return _edge(too_low, 0.0, around, 1.0), _edge(too_high, 1.0, around, 0.0)
+
+
+def _rejecting(
+    errors: float, requests: float, side: Sequence[tuple[float, float, float]], alpha: float
+) -> Callable[[float], bool]:
+    """Whether the mixture rejects a bar, asked a hundred times for each interval: `evidence` at that bar, unrolled."""
+    gained = [(weight, errors * log_ratio, excess) for weight, log_ratio, excess in side]
+
+    def rejects(bar: float) -> bool:
+        total = 0.0
+        for weight, gain, excess in gained:
+            exponent = gain - requests * log1p(excess * bar)
+            total += weight * exp(LARGEST_EXPONENT if exponent > LARGEST_EXPONENT else exponent)  # noqa: FURB136 - min() takes three times as long
+        return total * alpha >= 1
+
+    return rejects
 
 
 def _edge(rejected: Callable[[float], bool], extreme: float, around: float, far: float) -> float:

@@ -16,7 +16,7 @@ from rampart.evidence.criteria import (
 )
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.limits import judge_count, judge_reported, judge_value
-from rampart.evidence.rate import judge_rate
+from rampart.evidence.rate import EarlierLook, judge_rate
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.window import Window
 
@@ -30,18 +30,20 @@ def judge(
     window: Window,
     reported: float | None = None,
     share: float = 1.0,
+    earlier: EarlierLook | None = None,
 ) -> Judgement:
     """Judge one criterion by what was measured in a window.
 
     `measured` holds `errors` and `total` for a rate, for a compare `control_errors` and `control_total` too, `value`
     for a count or a value, nothing for what people report.
     `share` is the flag's share of requests, a fraction. Everything is computed again from the window's buckets, so that
-    late data, missed looks and restarts leave no trace, and stored evidence gives the stored judgement again.
+    late data, missed looks and restarts leave no trace, and stored evidence gives the stored judgement again. `earlier`
+    spares a replay what it worked out for an earlier look.
     """
     match criterion:
         case RateCriterion():
             errors, total = measured.get("errors", _NOTHING_ANSWERED), measured.get("total", _NOTHING_ANSWERED)
-            judged = judge_rate(criterion, errors, total, window, share)
+            judged = judge_rate(criterion, errors, total, window, share, earlier)
             return blamed(criterion, judged, measured, window, share) if criterion.flag_only else judged
         case CompareCriterion():
             return judge_compare(criterion, measured, window, share)

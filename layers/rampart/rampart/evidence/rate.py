@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from rampart.evidence.buckets import Judgeable, absence, distrusted, pair
+from rampart.evidence.buckets import Bucket, Judgeable, absence, distrusted, pair
 from rampart.evidence.criteria import Scope
 from rampart.evidence.dilution import undiluted_interval
 from rampart.evidence.interval import interval
@@ -22,14 +22,37 @@ if TYPE_CHECKING:
     from rampart.evidence.window import Window
 
 
-def judge_rate(criterion: RateCriterion, errors: Measured, total: Measured, window: Window, share: float) -> Judgement:
-    """Judge errors out of requests; `share` is the flag's share of requests, a fraction."""
+class EarlierLook(Protocol):
+    """What a look at the same rate before left to go on from; gives what joining and walking all buckets gives."""
+
+    def pair(self, errors: Series, total: Series, window: Window) -> Judgeable:
+        """Join the two series, as `buckets.pair` does."""
+
+    def decide(self, rule: RateRule, buckets: tuple[Bucket, ...]) -> Ruling:
+        """Walk the buckets, as `rule.decide` does."""
+
+
+def judge_rate(
+    criterion: RateCriterion,
+    errors: Measured,
+    total: Measured,
+    window: Window,
+    share: float,
+    earlier: EarlierLook | None = None,
+) -> Judgement:
+    """Judge errors out of requests; `share` is the flag's share of requests, a fraction.
+
+    `earlier` spares the work that was done at an earlier look; without it, everything is done from the start.
+    """
     if not (isinstance(errors, Series) and isinstance(total, Series)):
         return _unjudged(criterion, Verdict.ERROR, f"could not be measured: {absence(errors, total)}")
-    evidence = pair(errors, total, window)
+    evidence = pair(errors, total, window) if earlier is None else earlier.pair(errors, total, window)
     buckets = evidence.buckets
     rule = RateRule.of(criterion, window.planned_buckets)
-    ruling = decide(rule, ((bucket.errors, bucket.requests) for bucket in buckets))
+    if earlier is None:
+        ruling = decide(rule, ((bucket.errors, bucket.requests) for bucket in buckets))
+    else:
+        ruling = earlier.decide(rule, buckets)
     if ruling.walk.fired is not None and ruling.at is not None:
         since, at = buckets[ruling.since].start, buckets[ruling.at].start
         judged = _failed(criterion, ruling, since=since, at=at + window.width_at(at))

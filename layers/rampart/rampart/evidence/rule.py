@@ -202,24 +202,6 @@ class Walk:
         self.bets = bets if total < LARGEST_BET else [min(LARGEST_BET, bet) for bet in bets]
         self.alarmed = total >= self.rule.alarm
 
-    def skip(self, buckets: int, requests: float) -> None:
-        """Take in some buckets of so many requests and no error each: as stepping through them, without their price.
-
-        Only for rules that fail high: there, nothing fails where nothing goes wrong.
-        """
-        if buckets <= 0 or requests <= 0 or self.fired is not None:
-            return
-        _, light = self.rule.tempered(0, requests)
-        self.requests += buckets * requests
-        self.weighed_requests += buckets * light
-        bets = self.bets or [0.0] * len(self.rule.failing)
-        for index, (_, _, each_request) in enumerate(self.rule.failing):
-            ratio = exp(-light * each_request)
-            left = exp(-light * each_request * buckets)
-            opened = ratio * (1 - left) / (1 - ratio) if ratio < 1 else float(buckets)
-            bets[index] = bets[index] * left + opened
-        self.bets = bets
-
     @property
     def passes(self) -> bool:
         """Whether the right side of the bar is proven now, and nothing failed."""

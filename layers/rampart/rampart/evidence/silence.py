@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import sub
 from typing import TYPE_CHECKING
 
 from rampart.evidence.buckets import Bucket
@@ -49,10 +50,10 @@ def requests_stopped(buckets: Sequence[Bucket], window: Window) -> Silence | Non
     """
     stopped = buckets[-1].start + window.width_at(buckets[-1].start)
     quiet = window.end - stopped
-    expected = quiet * sum(bucket.requests for bucket in buckets) / (stopped - window.start)
-    if quiet < SILENCE_BUCKETS * window.bucket or expected < SILENCE_EXPECTS:
+    if quiet < SILENCE_BUCKETS * window.bucket:
         return None
-    return Silence(stopped, expected)
+    expected = quiet * sum(bucket.requests for bucket in buckets) / (stopped - window.start)
+    return Silence(stopped, expected) if expected >= SILENCE_EXPECTS else None
 
 
 def requests_missing(
@@ -93,16 +94,23 @@ def errors_stopped(criterion: RateCriterion | ErrorPace, buckets: Sequence[Bucke
     longest before it is nothing new, as with errors that come by day only. In a long stage the newest day has a pace of
     its own: errors of hours together differ as hours do, which reads as bursts, and those of minutes hardly.
     """
-    wrong = [b.errors if criterion.fails_high else b.requests - b.errors for b in buckets]
     asked = [bucket.requests for bucket in buckets]
+    wrong = [bucket.errors for bucket in buckets]
+    if not criterion.fails_high:
+        wrong = list(map(sub, asked, wrong))
     quiet = next((index + 1 for index in range(len(wrong) - 1, -1, -1) if wrong[index] > 0), 0)
     if len(buckets) - quiet < SILENCE_BUCKETS:
         return None
     since = buckets[quiet - 1].start + window.width_at(buckets[quiet - 1].start) if quiet else window.start
     requests = sum(asked[quiet:])
-    is_usual = requests < 2 * _longest_rest(wrong[:quiet], asked[:quiet])
     newest = next((index for index, bucket in enumerate(buckets) if bucket.start >= window.fine_from), quiet)
-    for past in (slice(newest, quiet), slice(quiet)):
+    pasts = slice(newest, quiet), slice(quiet)
+    # Errors have at most a cause for each clump: as a rule even that does not weigh enough.
+    clumps = [weight(sum(wrong[past]) / criterion.clump, requests, sum(asked[past])) for past in pasts]
+    if max(*clumps, criterion.usually_wrong * requests / criterion.clump) < SILENCE_EXPECTS:
+        return None
+    is_usual = requests < 2 * _longest_rest(wrong[:quiet], asked[:quiet])
+    for past in pasts:
         causes, before = _causes(wrong[past], asked[past], criterion.clump), sum(asked[past])
         if causes >= _LEAST_CLUMPS and not is_usual and weight(causes, requests, before) >= SILENCE_EXPECTS:
             return Silence(since, sum(wrong[past]) / before * requests)

@@ -61,7 +61,7 @@ def power_left(plan: Plan, criterion: RateCriterion, requests_per_hour: float) -
     for multiple in MULTIPLES:
         best: tuple[float, Stage] = (-1.0, plan.shares[0])
         for stage in plan.shares:
-            chance = _chance(plan, stage, criterion, requests_per_hour, multiple)
+            chance = fault_chance(plan, stage, criterion, requests_per_hour, multiple)
             if chance > best[0]:
                 best = (chance, stage)
             if chance >= _SURE:
@@ -71,7 +71,10 @@ def power_left(plan: Plan, criterion: RateCriterion, requests_per_hour: float) -
     return PowerLeft(criterion.name, criterion.clump, multiple, best[1].label, best[0])
 
 
-def _chance(plan: Plan, stage: Stage, criterion: RateCriterion, requests_per_hour: float, multiple: float) -> float:
+def fault_chance(
+    plan: Plan, stage: Stage, criterion: RateCriterion, requests_per_hour: float, multiple: float
+) -> float:
+    """The chance that a flag at so many times a criterion's bar is rolled back within a stage's hold, at least."""
     traffic = stage_traffic(plan, stage, requests_per_hour)
     everyone = criterion.scope is Scope.EVERYONE
     rate = multiple_of_bar(criterion, multiple)

@@ -83,8 +83,24 @@ _EXAMPLES = {
     "percent": "25",
     "hold": "1d",
     "at_most": "0",
+    "traffic": "400/hour",
+    "below": "1%",
+    "above": "99%",
+    "baseline": "0.3%",
+    "settle": "2m",
+    "lag": "2m",
+    "look_every": "5m",
+    "bucket": "5m",
 }
 """What a required key may hold, for who forgot it."""
+
+_ZONES = {
+    **dict.fromkeys(("eastern", "est", "edt", "et", "new york"), "America/New_York"),
+    **dict.fromkeys(("central", "cst", "cdt", "ct", "chicago"), "America/Chicago"),
+    **dict.fromkeys(("mountain", "mst", "mdt", "mt", "denver"), "America/Denver"),
+    **dict.fromkeys(("pacific", "pst", "pdt", "pt", "los angeles"), "America/Los_Angeles"),
+}
+"""What people call the zones of the United States."""
 
 _FORMS = {
     ROLLOUT_FORM: "made of 2 to 63 lower-case letters, digits and hyphens, with no hyphen in front",
@@ -130,7 +146,11 @@ def _words(problem: Mapping[str, Any], model: type[BaseModel]) -> tuple[FindingK
             message += _meant(str(context.get("tag", given)), known)
         return found, message, fix
     message = problem["msg"].removeprefix("Value error, ")
-    return INVALID_VALUE, message[:1].lower() + message[1:], ""
+    message = message[:1].lower() + message[1:]
+    key = loc[-1] if loc else ""
+    if key == "timezone" and (zone := _ZONES.get(str(given).strip().casefold())):
+        return INVALID_VALUE, f"{shown(given)} is not a time zone; did you mean {zone!r}?", f"Write timezone: {zone}"
+    return INVALID_VALUE, message, f"Write it such as {key}: {_EXAMPLES[key]}" if key in _EXAMPLES else ""
 
 
 def _meant(given: str, known: list[str]) -> str:

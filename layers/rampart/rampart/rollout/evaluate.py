@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from rampart.errors import ConflictError, FlagStoreError, GateClosedError, GateError
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.criteria import ReportedCriterion
 from rampart.evidence.judge import judge
 from rampart.evidence.judgement import Judgement
+from rampart.evidence.rate import EarlierLook
 from rampart.evidence.series import Measured, Series, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
@@ -35,6 +37,7 @@ from rampart.rollout.sight import Sight, is_echo, sight_of
 from rampart.rollout.state import DOWN, Event, EventKind, Latest, RolloutState, Standing, Status
 from rampart.words import timestamp
 
+_NO_OTHER_LOOK: Mapping[str, EarlierLook] = MappingProxyType({})
 _MOST_SLACK = timedelta(seconds=30)
 """Half the minute between two ticks: what is nearer than that to its time is looked at now, not a minute late."""
 
@@ -310,10 +313,20 @@ def _joined(before: Measured, after: Measured) -> Measured:
     return after if isinstance(after, Unavailable) else Series(before.points + after.points)
 
 
-def judge_all(plan: Plan, answers: Mapping[str, Measured], window: Window, *, share: float) -> list[Judgement]:
-    """Judge every criterion that is measured; what people report is judged when they answer."""
+def judge_all(
+    plan: Plan,
+    answers: Mapping[str, Measured],
+    window: Window,
+    *,
+    share: float,
+    earlier: Mapping[str, EarlierLook] = _NO_OTHER_LOOK,
+) -> list[Judgement]:
+    """Judge every criterion that is measured; what people report is judged when they answer.
+
+    `earlier` spares a replay, for each criterion, what it worked out for an earlier look.
+    """
     return [
-        judge(criterion, measured=measured_for(name, answers), window=window, share=share)
+        judge(criterion, measured=measured_for(name, answers), window=window, share=share, earlier=earlier.get(name))
         for name, criterion in criteria_of(plan).items()
         if not isinstance(criterion, ReportedCriterion) and _is_judged(plan.criteria[name], share)
     ]

@@ -1,0 +1,1 @@
+"""`rampart doctor`: what an installation looks like (`installation`), and what is wrong with it (`checks`)."""
