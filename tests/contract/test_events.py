@@ -17,6 +17,7 @@ from rampart.adapters.items import event_of_image
 from rampart.alert.payload import read_alert
 from rampart.entry.trigger import Trigger, request_of_execution, request_of_message, trigger_of
 from rampart.plan.model import Plan
+from rampart.rollout.caller import caller_of
 from rampart.rollout.gate import DecisionKind
 from rampart.rollout.prepare import Resume
 from rampart.rollout.request import Cause, RollbackRequest
@@ -143,3 +144,31 @@ def test_there_is_a_sample_of_every_decision_and_no_sample_that_no_test_uses() -
 
     assert {f"decision-{kind.value.replace('_', '-')}.json" for kind in DecisionKind} == USED_BY_OTHER_TESTS
     assert {name for name in files if name not in here} == set()
+
+
+def test_cloudtrails_word_about_a_start_is_matched_and_understood() -> None:
+    event = sample("witness-cloudtrail.json")
+    template = yaml.load((EVENTS.parent / "template.yaml").read_text(), Loader=_Intrinsics)
+    pattern = template["Resources"]["WitnessFunction"]["Properties"]["Events"]["Started"]["Properties"]["Pattern"]
+    assert _matches(pattern, event)
+    assert not _matches(pattern, event | {"source": "mine"})
+
+    caller = caller_of(event)
+
+    assert caller is not None
+    assert caller.person == "robin.vale@agency.gov"
+    assert caller.execution == event["detail"]["responseElements"]["executionArn"]
+
+
+class _Intrinsics(yaml.SafeLoader):
+    """Reads the template; what CloudFormation fills in stands as it is written."""
+
+
+_Intrinsics.add_multi_constructor("!", lambda _, tag, node: f"!{tag} {node.value}")
+
+
+def _matches(pattern: Any, value: Any) -> bool:
+    """Whether an event matches a rule's pattern, as far as this one goes: every list names the values that match."""
+    if isinstance(pattern, dict):
+        return all(name in value and _matches(inner, value[name]) for name, inner in pattern.items())
+    return any(isinstance(each, str) and each.startswith("!") for each in pattern) or value in pattern

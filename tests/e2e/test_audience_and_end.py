@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+
+import requests
 
 from local.stack import LocalStack
 from rampart.rollout.gate import GateKind
-from rampart.rollout.state import RolloutState, Status
+from rampart.rollout.state import EventKind, RolloutState, Status
 from tests.e2e.rollouts import Rollout
 
 NewRollout = Callable[..., Rollout]
@@ -35,6 +38,18 @@ def approve(rollout: Rollout, stage: int) -> None:
     assert said["status"] == "SUCCEEDED", said.get("cause")
 
 
+def look_after_completed(stack: LocalStack) -> None:
+    """What the daily schedule sends."""
+    functions = stack.ministack.client("lambda")
+    functions.invoke(FunctionName=stack.outputs["EvaluateFunction"], Payload=b'{"look_after": "completed"}')
+
+
+def authorized(stack: LocalStack) -> dict[str, str]:
+    vault = stack.ministack.client("secretsmanager")
+    token = json.loads(vault.get_secret_value(SecretId="rampart/flipper")["SecretString"])["token"]
+    return {"Authorization": f"Bearer {token}"}
+
+
 def test_a_team_is_let_in_then_everyone_then_every_check(new_rollout: NewRollout, stack: LocalStack) -> None:
     rollout = new_rollout(stages=STAGES)
     stack.flipper.set_gates(rollout.flag, actors=["User;9"])
@@ -53,6 +68,17 @@ def test_a_team_is_let_in_then_everyone_then_every_check(new_rollout: NewRollout
         approve(rollout, stage)
     rollout.ended(Status.COMPLETED)
     assert stack.flipper.gates(rollout.flag).boolean == "true"
+
+    rollout.until("the end of the watch", lambda state: not state.watched)
+    look_after_completed(stack)
+    seen = rollout.state().remains
+    assert seen is not None
+    assert (seen.reads, seen.gone) == ("fully on", False)
+    requests.delete(f"{stack.flipper.api}/features/{rollout.flag}", headers=authorized(stack), timeout=10)
+    look_after_completed(stack)
+    assert [event.message for event in rollout.events(EventKind.CLEANUP)] == [
+        f"{rollout.flag} is gone: nothing is left to clean up"
+    ]
 
 
 def test_a_rollback_undoes_the_end(new_rollout: NewRollout, stack: LocalStack) -> None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from pydantic import ValidationError
 
-from rampart.plan.model import Plan
+from rampart.plan.model import Finish, Plan
 from rampart.plan.problems import problems_of
 from rampart.plan.quantities import parse_fraction, parse_traffic
 from rampart.words import counted, percentage, short_duration
@@ -53,6 +53,10 @@ def plan_new(
     below: Annotated[
         str | None, typer.Option("--below", metavar="PERCENT", help="The bar for the error rate, such as 1%.")
     ] = None,
+    finish: Annotated[
+        str | None,
+        typer.Option("--finish", metavar="END", help="At the end: leave at 100% of actors, or turn fully_on."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write here instead of to standard output.")
     ] = None,
@@ -70,6 +74,7 @@ def plan_new(
         "--errors": errors,
         "--total": total,
         "--below": below,
+        "--finish": finish,
     }
     text = _with_suggested_stages(_answers(given, may_ask=sys.stdin.isatty() and not as_json))
     if out is not None:
@@ -96,6 +101,13 @@ def _zone(text: str) -> ZoneInfo:
         raise ValueError(f"{text!r} is not a time zone; write one such as America/New_York") from error
 
 
+def _end(text: str) -> Finish:
+    try:
+        return Finish(text.strip())
+    except ValueError as error:
+        raise ValueError(f"{text!r} is neither {Finish.LEAVE} nor {Finish.FULLY_ON}") from error
+
+
 _QUESTIONS: dict[str, tuple[str, str | Callable[[dict[str, str]], str], Callable[[str], object]]] = {
     "--flag": ("Flag, as Flipper names it (several with commas)", "", _is_there),
     "--name": ("Name of the rollout", _slug, _is_there),
@@ -105,6 +117,7 @@ _QUESTIONS: dict[str, tuple[str, str | Callable[[dict[str, str]], str], Callable
     "--errors": ("Datadog query that counts failed requests", "", _is_there),
     "--total": ("Datadog query that counts all requests", "", _is_there),
     "--below": ("Bar for the error rate", "1%", parse_fraction),
+    "--finish": ("At the end, leave it at 100% of actors, or turn it fully_on", Finish.LEAVE.value, _end),
 }
 """What is asked for each option that isn't given: the question, what an empty answer means, and how it is read."""
 
@@ -194,5 +207,6 @@ def _written(answers: dict[str, str], stages: Sequence[tuple[str, str]], about: 
         f"# {about}",
         "stages:",
         *(f"  - {{percent: {percent}, hold: {hold}}}" for percent, hold in stages),
+        f"finish: {answers['--finish']}  # fully_on also turns it on for checks without an actor",
     ]
     return "\n".join(lines) + "\n"

@@ -73,12 +73,13 @@ def test_a_person_is_asked_what_is_missing_and_again_what_cannot_be_read(
 ) -> None:
     answering += ["letters_new_source, letters_index", "", "letters-team", "Mars", "America/Chicago"]
     answering += ["many", "400/hour", "errors", "total", "2"]
-    answering += ["2%"]
+    answering += ["2%", "on", "fully_on"]
     code, out, _ = terminal.run("plan", "new")
     plan = Plan.model_validate(yaml.safe_load(out))
     assert code == 0
     assert (plan.rollout, plan.flags) == ("letters-new-source", ("letters_new_source", "letters_index"))
     assert (plan.timezone, plan.traffic) == ("America/Chicago", 400)
+    assert plan.stages[-1].label == "fully on"
     assert answering == []
 
 
