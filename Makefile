@@ -97,8 +97,8 @@ demo: dev local-tools ## Run the demo on this machine (KEEP=1 leaves the stack u
 
 bench: bench-decisions bench-caches ## Run every measurement
 
-bench-decisions: dev ## Measure how often the rate rule decides correctly, and how soon
-	@$(BIN)/python -m benchmarks.decisions
+bench-decisions: dev ## Measure how often the rules decide correctly, and how soon; DATA=FOLDER adds real counts
+	@$(BIN)/python -m benchmarks.decisions $(if $(DATA),--data $(DATA))
 
 bench-caches: dev ## Measure how advances and rollbacks end when Flipper caches for a minute
 	@$(BIN)/python -m benchmarks.caches

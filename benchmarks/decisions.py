@@ -13,10 +13,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 from benchmarks import published
+from benchmarks.compare_report import compare_report, compare_timing, real_data
+from benchmarks.comparisons import comparing_time
 from benchmarks.measures import (
     BARS,
     LEVELS,
@@ -36,31 +38,21 @@ from benchmarks.measures import (
 )
 from benchmarks.outages import BUSY, OUTAGES, few_errors, with_outage
 from benchmarks.recursion import floor, rolled_back
+from benchmarks.tables import Bar, Measure, table
 
 HELD = (0.5, 1.0)
 """Levels at which false rollbacks with clumps have bars."""
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A figure that must stay at or below its limit."""
-
-    what: str
-    value: float
-    limit: float
-
-    @property
-    def holds(self) -> bool:
-        return self.value <= self.limit
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and report in the exit code whether every bar holds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="a tenth of the series; the bars are shown, not enforced")
-    quick = parser.parse_args(arguments).quick
+    parser.add_argument("--data", type=Path, help="a folder with counts of a real application, PetShop's")
+    asked = parser.parse_args(arguments)
+    quick = asked.quick
     begun = time.monotonic()
-    timing = judging_time()  # before the other processes make the machine busy
+    timing, comparing = judging_time(), comparing_time()  # before the other processes make the machine busy
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
 
         def all_of(cell: Callable[..., Found], *axes: Iterable[object], size: int) -> dict[tuple[object, ...], Found]:
@@ -68,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             futures = [pool.submit(cell, *key, size // 10 if quick else size) for key in keys]
             return dict(zip(keys, (future.result() for future in futures), strict=True))
 
-        bars = [*_timing(timing), *_report(all_of)]
+        bars = [*_timing(timing), *compare_timing(comparing), *compare_report(all_of), *_report(all_of)]
     bars.append(
         Bar(
             "published bound computed again, off by",
@@ -77,17 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     )
     _published()
+    if asked.data is not None:
+        real_data(asked.data)
     missed = [bar for bar in bars if not bar.holds]
     print("\n## Bars\n")
-    _table(
+    table(
         ("", "figure", "limit", "what"),
         [("ok" if bar.holds else "MISSED", f"{bar.value:.4g}", f"{bar.limit:.4g}", bar.what) for bar in bars],
     )
     print(f"\n{len(bars) - len(missed)} of {len(bars)} bars hold; {time.monotonic() - begun:.0f} s")
     return 1 if missed and not quick else 0
-
-
-Measure = Callable[..., dict[tuple[object, ...], Found]]
 
 
 def _report(all_of: Measure) -> Iterator[Bar]:
@@ -121,7 +112,7 @@ def _false_rollbacks(all_of: Measure) -> Iterator[Bar]:
         limit = {0.5: 0.003, 0.8: 0.01, 1.0: 0.045}.get(level)
         if limit is not None:
             yield Bar(f"false rollbacks at {level:g} of {bar:.0%}, worst of 1, 10, 100 a look", max(mine), limit)
-    _table(header, rows)
+    table(header, rows)
 
 
 def _speed(all_of: Measure) -> Iterator[Bar]:
@@ -139,7 +130,7 @@ def _speed(all_of: Measure) -> Iterator[Bar]:
         )
         if least >= 50:
             yield Bar(f"mean requests over the floor at {multiple:g} times {bar:.0%}", cell[RAMPART], 1.4)
-    _table(("bar", "rate / bar", "floor", RAMPART, *RIVALS), rows)
+    table(("bar", "rate / bar", "floor", RAMPART, *RIVALS), rows)
     for bar in BARS:
         chance, _ = rolled_back(1.1 * bar, bar, most=int(16 * floor(1.1 * bar, bar)))
         yield Bar(f"not rolled back within 16 floors at 1.1 times {bar:.0%}", 1 - chance, 0.01)
@@ -162,7 +153,7 @@ def _late_changes(all_of: Measure) -> Iterator[Bar]:
         )
         if yardstick >= 5:
             yield Bar(f"delay over the limit, {multiple:g} times {bar:.0%}, {requests:g} a bucket", cell[RAMPART], 1.3)
-    _table(("bar", "rate / bar", "requests a bucket", "limit, buckets", RAMPART, *RIVALS), rows)
+    table(("bar", "rate / bar", "requests a bucket", "limit, buckets", RAMPART, *RIVALS), rows)
 
 
 def _clumps(all_of: Measure) -> Iterator[Bar]:
@@ -181,7 +172,7 @@ def _clumps(all_of: Measure) -> Iterator[Bar]:
             yield Bar(f"its clump: {where}", cell["its clump"], {0.5: 0.005, 1.0: 0.045}[float(str(level))])
         if level == 0.5:
             yield Bar(f"measured clump: {where}", cell["measured clump"], 0.01)
-    _table(("bar", "rate / bar", "clump", "errors come", "measured", "clump 1", *names[1:]), rows)
+    table(("bar", "rate / bar", "clump", "errors come", "measured", "clump 1", *names[1:]), rows)
 
 
 def _outages(all_of: Measure) -> Iterator[Bar]:
@@ -199,7 +190,7 @@ def _outages(all_of: Measure) -> Iterator[Bar]:
         without = found[bar, clump, spread, tries, OUTAGES[0]]
         yield Bar(f"median clump over the one without outage: {where}", cell["median"] / without["median"], 2.0)
     header = ("bar", "a bucket", "clump", "errors come", "outage", "measured", "95%", "hours left out", "rolled back")
-    _table(header, rows)
+    table(header, rows)
 
 
 def _few_errors(all_of: Measure) -> Iterator[Bar]:
@@ -211,14 +202,14 @@ def _few_errors(all_of: Measure) -> Iterator[Bar]:
         where = f"clumps of {clump}, {expected:g} errors a week"
         yield Bar(f"weeks with hours left out for nothing: {where}", cell["left out"], 0.02)
         yield Bar(f"clump over the mean measured: {where}", float(str(clump)) / cell["mean"], 1.1)
-    _table(("errors a week", "clump", "measured", "left out"), rows)
+    table(("errors a week", "clump", "measured", "left out"), rows)
 
 
 def _wandering_and_late_totals(all_of: Measure) -> None:
     print("\n## False rollbacks in a day of a million requests a bucket, the rate wandering slowly by 10%\n")
     names = (RAMPART, "uncapped", *RIVALS)
     found = all_of(with_wandering, BARS, LEVELS, (0.1,), size=2000)
-    _table(
+    table(
         ("bar", "rate / bar", *names),
         [
             (f"{bar:.0%}", f"{level}", *(f"{cell[name]:.1%}" for name in names))
@@ -228,7 +219,7 @@ def _wandering_and_late_totals(all_of: Measure) -> None:
     print("\n## False rollbacks when half of the newest bucket's requests are still missing, 1,000 looks\n")
     found = all_of(with_late_totals, BARS, LEVELS, (10.0, 100.0), size=2000)
     names = ("with a lag", RAMPART, *RIVALS)
-    _table(
+    table(
         ("bar", "rate / bar", "requests a bucket", "Rampart with a lag", "without", *RIVALS),
         [
             (f"{bar:.0%}", f"{level}", f"{requests:g}", *(f"{cell[name]:.1%}" for name in names))
@@ -244,15 +235,7 @@ def _published() -> None:
         requests = round(scale / bar)
         theirs, ours = published.first_errors(bar, requests, tuned_to=50 / bar)
         rows.append((f"{bar:.0%}", f"{requests:,}", f"{theirs:.1f}", f"{ours:.1f}"))
-    _table(("bar", "requests", "published, tuned to 50 expected errors", RAMPART), rows)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A Markdown table."""
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
+    table(("bar", "requests", "published, tuned to 50 expected errors", RAMPART), rows)
 
 
 if __name__ == "__main__":

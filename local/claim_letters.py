@@ -25,10 +25,14 @@ def compressed(plan: Mapping[str, Any]) -> dict[str, Any]:
         **{name: value for name, value in _SECONDS.items() if name != "hold"},
         "calendar": {"advance_on": "any_day"},
         "traffic": f"{_PER_SECOND * 3600}/hour",
-        # The scenario draws every request by itself: one cause spoils one request.
-        "criteria": {name: {**c, "clump": 1} if c["kind"] == "rate" else c for name, c in plan["criteria"].items()},
+        "criteria": {name: _unclumped(criterion) for name, criterion in plan["criteria"].items()},
         "stages": [{**stage, "hold": _SECONDS["hold"]} for stage in plan["stages"]],
     }
+
+
+def _unclumped(criterion: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A criterion as it is judged here: the scenario draws every request by itself, so a cause spoils one."""
+    return {**criterion, "clump": 1} if criterion["kind"] in {"rate", "compare"} else criterion
 
 
 def scenario() -> Scenario:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from local.ministack import ROOT, MiniStackNotStartedError
 from local.muted_guard import REFUSED, refuse_a_muted_guard
 from local.stack import LocalStack, running_stack
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.state import EventKind, Status
 
 PAGE = ROOT / "events" / "claim-letters.md"
@@ -45,6 +46,8 @@ PLAN, QUICK, FILLED, REPORT, SUMMARY = (
     )
 )
 DOWNLOADS = "Download error rate"
+COMPARED = "Download errors next to the old path"
+_DOWNLOADED = "sum:vets_api.claim_letters.downloads{{env:eks-prod,provider:{}}}.as_count()"
 BROKEN, FIXED = 0.6, 0.02
 
 
@@ -62,9 +65,25 @@ def imported_plan(console: Console) -> dict[str, Any]:
     OUT.mkdir(exist_ok=True)
     rampart("plan", "import", PAGE, "--bindings", BINDINGS, "--out", PLAN)
     plan: dict[str, Any] = yaml.safe_load(PLAN.read_text())
+    plan["criteria"][COMPARED] = comparison()
     stages = " → ".join(f"{stage['percent']}%" for stage in plan["stages"])
     console.print(f"Read {PAGE.relative_to(ROOT)}: {stages}, {len(plan['criteria'])} criteria.", style="dim")
     return plan
+
+
+def comparison() -> dict[str, Any]:
+    """The new path against the old one; only told, since seconds of a canary at 1% decide nothing."""
+    return {
+        "kind": "compare",
+        "errors": _DOWNLOADED.format("lighthouse,status:5*"),
+        "total": _DOWNLOADED.format("lighthouse"),
+        "control_errors": _DOWNLOADED.format("vbms,status:5*"),
+        "control_total": _DOWNLOADED.format("vbms"),
+        "at_most": "2x",
+        "baseline": "2%",
+        "up_to": 75,
+        "on_fail": "tell",
+    }
 
 
 def write_report(demo: Demo) -> None:
@@ -149,6 +168,7 @@ def summary(demo: Demo, failures: list[str], checks: Mapping[str, bool]) -> dict
         "every advance was approved": sum(e.kind is EventKind.DECIDED for e in demo.events) == 6,
         "flag ends at 100%": demo.stack.flipper.percentage(demo.flag) == 100,
         "every evaluation was judged": all(e.verdict is not Verdict.ERROR for e in evaluations),
+        "compared with the old path": _compared(evaluations),
         "no tick failed": not failures,
     }
     return {
@@ -165,6 +185,12 @@ def summary(demo: Demo, failures: list[str], checks: Mapping[str, bool]) -> dict
         "failures": failures[:5],
         "ok": all(checks.values()),
     }
+
+
+def _compared(evaluations: Sequence[Evaluation]) -> bool:
+    """Whether the new path passed its comparison after the resume."""
+    judged = (each for evaluation in evaluations if evaluation.attempt > 1 for each in evaluation.judgements)
+    return any(each["name"] == COMPARED and each["verdict"] == Verdict.PASS for each in judged)
 
 
 def _alert_to_zero(demo: Demo) -> tuple[float, float]:

@@ -170,7 +170,7 @@ def _parameters(flipper: FlipperStandIn, datadog: DatadogStandIn, calendars: Cal
     """
     rates = dict.fromkeys(("AlertRate", "AlertBurst"), "10000")
     asked = {"ChangeCalendars": CALENDAR, "ChangeCalendarUrl": calendars.url}
-    asked |= {"PolicyUri": f"s3://{POLICY_BUCKET}/{POLICY_KEY}"}
+    asked |= {"PolicyUri": f"s3://{POLICY_BUCKET}/{POLICY_KEY}", "ProveIdentity": "cloudtrail"}
     return {"FlipperUrl": flipper.api, "DatadogUrl": datadog.url, **asked, **rates}
 
 

@@ -21,6 +21,7 @@ from rampart.errors import (
 from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
 from rampart.plan.stage import Member, MemberKind
+from rampart.rollout.caller import Caller
 from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Closure, Freeze
@@ -183,6 +184,8 @@ class MemoryRolloutStore:
     looks: list[Evaluation] = field(default_factory=list)
     """Every evaluation, oldest first."""
     frozen: Freeze | None = None
+    callers: dict[str, Caller] = field(default_factory=dict)
+    """Who started which execution, by AWS's record."""
     failure: StoreError | None = None
     on_call: OnCall = _nothing
 
@@ -190,6 +193,11 @@ class MemoryRolloutStore:
         """What stops every advance."""
         with self._call("store.freeze"):
             return self.frozen
+
+    def caller(self, execution: str) -> Caller | None:
+        """Who started an execution by AWS's own record, where one has come."""
+        with self._call("store.caller"):
+            return self.callers.get(execution)
 
     def put_freeze(self, freeze: Freeze, event: Event) -> None:
         """Stop every advance; raises ConflictError where a freeze stands already."""

@@ -16,7 +16,7 @@ from rampart.rollout.notice import Notice, notice_of
 from rampart.rollout.request import Cause
 from rampart.rollout.state import Event, EventKind
 from rampart.words import timestamp
-from tests.unit.rollout.world import COMPLAINTS, EXECUTION, FLAG, PLAN, World
+from tests.unit.rollout.world import COMPLAINTS, ERRORS, EXECUTION, FLAG, PLAN, World
 
 PAGE = Path(__file__).parents[1] / "docs" / "notices.md"
 REASON = "Datadog monitor 4711 alerts: download errors"
@@ -70,6 +70,18 @@ def verdict_changed(world: World) -> None:
     world.tick()
     world.measure(Verdict.NO_DATA)
     world.wait(minutes=5)
+    world.tick()
+
+
+def tried_out(world: World) -> None:
+    tried = {"a stricter bar": {**PLAN["criteria"][ERRORS], "on_fail": "tell"}}
+    world.measure(Verdict.PASS, "a stricter bar")
+    world.start(title=_TITLE, criteria=_CRITERIA | tried)
+    world.advance()
+    world.advance(world.approved(complaints=0))
+    world.measure(Verdict.FAIL, "a stricter bar")
+    world.open_gate()
+    world.wait(minutes=40)
     world.tick()
 
 
@@ -222,6 +234,7 @@ STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (refused, EventKind.REFUSED),
     (advanced, EventKind.ADVANCED),
     (verdict_changed, EventKind.VERDICT_CHANGED),
+    (tried_out, EventKind.TRIED_OUT),
     (asked, EventKind.ASKED),
     (asked_without_proof, EventKind.ASKED),
     (decided, EventKind.DECIDED),

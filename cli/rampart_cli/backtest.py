@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -12,17 +13,20 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from rampart.evidence.buckets import Judgeable, is_number, pair
-from rampart.evidence.criteria import RateCriterion
+from rampart.evidence.buckets import Bucket, Judgeable, is_number, pair
+from rampart.evidence.compare import PARTS, judge_compare
+from rampart.evidence.criteria import CompareCriterion, RateCriterion
 from rampart.evidence.judge import judge
-from rampart.evidence.judgement import FiredBy
-from rampart.evidence.rule import RateRule, Ruling, Walk, decide
+from rampart.evidence.judgement import FiredBy, Judgement
+from rampart.evidence.ratio import RatioRule, RatioWalk
+from rampart.evidence.rule import Counts, RateRule, Ruling, Walk, decide
 from rampart.evidence.series import Series
+from rampart.evidence.sides import Sides, counts_of
 from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 from rampart.words import count
-from rampart_cli.recorded import NumberedLine, Recorded, parse_line
+from rampart_cli.recorded import RATE_PARTS, NumberedLine, Recorded, parse_line
 
 _WORTH_A_POOL = 64
 """Fewer series are judged sooner than processes are started."""
@@ -38,9 +42,21 @@ class Only(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BacktestSettings:
-    criterion: RateCriterion
+    criterion: RateCriterion | CompareCriterion
     planned_buckets: int | None = None
     only: Only | None = None
+
+    @property
+    def rate(self) -> RateCriterion:
+        """The criterion, where it is a rate; raises TypeError where it is a comparison."""
+        if isinstance(self.criterion, CompareCriterion):
+            raise TypeError("a comparison isn't a rate")
+        return self.criterion
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a bucket of each series holds."""
+        return PARTS if isinstance(self.criterion, CompareCriterion) else RATE_PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,10 @@ class BacktestResult:
     errors: float
     requests: float
     interval: tuple[float, float] | None
+    then_fails_at: int | None = None
+    """Where a stage that passed would have been rolled back later; None where it would not, or where nothing passed."""
+    control_errors: float | None = None
+    control_requests: float | None = None
     reason: str = ""
     """Why there is nothing to say, for people."""
 
@@ -60,6 +80,9 @@ class BacktestResult:
         """The result as JSON; whole counts without a decimal point."""
         written = asdict(self) | {"errors": _whole(self.errors), "requests": _whole(self.requests)}
         del written["reason"]
+        for name in ("then_fails_at", "control_errors", "control_requests"):
+            if (number := written.pop(name)) is not None:
+                written[name] = _whole(number)
         return written
 
 
@@ -81,14 +104,14 @@ class Backtest:
     def of(cls, series: Recorded, settings: BacktestSettings) -> Backtest:
         """Look at one series after each bucket, up to the first fail or pass, or to its end."""
         length = len(series.buckets)
-        criterion, planned = settings.criterion, settings.planned_buckets or length
+        criterion, planned = settings.rate, settings.planned_buckets or length
         rule = RateRule.of(criterion, planned)
         errors, total = (Series(tuple((at, each[part]) for at, each in enumerate(series.buckets))) for part in (0, 1))
         window = Window(start=0, end=length, bucket=1, planned_buckets=planned)
         end = None if settings.only else _first_decided(criterion, errors, total, window)
         evidence = pair(errors, total, window)
         seen = evidence if end is None else pair(errors, total, replace(window, end=end + 1))
-        ruling = decide(rule, ((bucket.errors, bucket.requests) for bucket in seen.buckets))
+        ruling = decide(rule, _counts(seen.buckets))
         if settings.only and ruling.at is not None:
             end = seen.buckets[ruling.at].start
         elif end is not None and ruling.at is None:
@@ -109,8 +132,15 @@ class Backtest:
             errors=ruling.errors,
             requests=ruling.requests,
             interval=None if fired is FiredBy.CHANGE_DETECTOR else ruling.walk.interval,
+            then_fails_at=self._fails_later() if verdict is Verdict.PASS else None,
             reason=reason,
         )
+
+    def _fails_later(self) -> int | None:
+        """A pass ends nothing: the stage is held to its end, and what fails until then is rolled back."""
+        buckets = self.evidence.buckets
+        at = decide(self.rule, _counts(buckets)).at
+        return None if at is None else buckets[at].start
 
     def _undecided(self) -> tuple[Verdict, str]:
         """What a look at the end says of a series without a decision, in the order in which a stage is judged."""
@@ -168,6 +198,10 @@ def _walked(criterion: RateCriterion, errors: Series, total: Series, window: Win
     return None
 
 
+def _counts(buckets: Iterable[Bucket]) -> Iterator[Counts]:
+    return ((bucket.errors, bucket.requests) for bucket in buckets)
+
+
 def judge_all(lines: Iterable[NumberedLine], settings: BacktestSettings) -> Iterator[BacktestResult]:
     """Judge many lines in their order, on every core where that pays."""
     rest = iter(lines)
@@ -182,7 +216,65 @@ def judge_all(lines: Iterable[NumberedLine], settings: BacktestSettings) -> Iter
 
 
 def _judge_line(numbered: NumberedLine, settings: BacktestSettings) -> BacktestResult:
-    return Backtest.of(parse_line(numbered), settings).result
+    return judge_recorded(parse_line(numbered, settings.parts), settings)
+
+
+def judge_recorded(series: Recorded, settings: BacktestSettings) -> BacktestResult:
+    """Judge one series as a stage is judged, look by look."""
+    if isinstance(settings.criterion, CompareCriterion):
+        return _judge_comparison(series, settings, settings.criterion)
+    return Backtest.of(series, settings).result
+
+
+def _judge_comparison(series: Recorded, settings: BacktestSettings, criterion: CompareCriterion) -> BacktestResult:
+    length = len(series.buckets)
+    measured = {
+        part: Series(tuple((at, bucket[column]) for at, bucket in enumerate(series.buckets)))
+        for column, part in enumerate(PARTS)
+    }
+    whole = Window(start=0, end=length, bucket=1, planned_buckets=settings.planned_buckets or length)
+
+    def look(end: int) -> Judgement:
+        return judge_compare(criterion, measured, replace(whole, end=end))
+
+    wanted = {Verdict.FAIL} if settings.only is Only.FAIL else {Verdict.FAIL, Verdict.PASS}
+    clean = next((at for at, bucket in enumerate(series.buckets) if _has_odd_side(bucket)), length)
+    ends = chain(
+        _ends_worth_a_look(criterion, measured, replace(whole, end=clean), wanted), range(clean + 1, length + 1)
+    )
+    decided = next(((end, judged) for end in ends if (judged := look(end)).verdict in wanted), None)
+    end, judged = decided or (None, look(length))
+    later = look(length).decided_at if end is not None and judged.verdict is Verdict.PASS else None
+    return BacktestResult(
+        id=series.id,
+        verdict=judged.verdict,
+        at_bucket=None if end is None else end - 1,
+        test=judged.test,
+        errors=judged.errors or 0,
+        requests=judged.requests or 0,
+        interval=judged.interval,
+        then_fails_at=None if later is None else later - 1,
+        control_errors=judged.control_errors or 0,
+        control_requests=judged.control_requests or 0,
+        reason="" if judged.requests is not None else judged.message.removeprefix(f"{criterion.name} "),
+    )
+
+
+def _has_odd_side(bucket: Sequence[float | None]) -> bool:
+    return _may_be_odd(bucket[0], bucket[1]) or _may_be_odd(bucket[2], bucket[3])
+
+
+def _ends_worth_a_look(
+    criterion: CompareCriterion, measured: Mapping[str, Series], window: Window, wanted: AbstractSet[Verdict]
+) -> Iterator[int]:
+    """The ends at which a look may decide, where no bucket contradicts itself: one walk finds them all."""
+    errors, total, control_errors, control_total = (measured[part] for part in PARTS)
+    sides = Sides.of((errors, total), (control_errors, control_total), window)
+    walk = RatioWalk(RatioRule.of(criterion, window.planned_buckets))
+    for pair_of_buckets in sides.pairs:
+        walk.step(counts_of(pair_of_buckets))
+        if walk.fired is not None or (Verdict.PASS in wanted and walk.passing is not None):
+            yield pair_of_buckets[0].start + 1
 
 
 def _whole(number: float) -> float:

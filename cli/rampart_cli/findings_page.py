@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 from rampart.finding import FindingKind, kinds_in
-from rampart.plan import check, policy, problems, query_lint
+from rampart.plan import policy, problems, query_lint
 from rampart.rollout import refusals
 from rampart_cli import replay, strict_yaml
 from rampart_cli.datadog import wiring
 from rampart_cli.document.diagnostics import Code
+from rampart_cli.forecast import plan_warnings
 
 _HEAD = """# Findings
 
@@ -23,7 +24,7 @@ _SECTIONS = (
     ("Queries", "`rampart plan check`, `plan import --bindings` and `start`.", (query_lint,)),
     ("The policy", "`rampart plan check --policy` and `start`.", (policy,)),
     ("Refused starts and resumes", "The code is the execution's error, unless there are several.", (refusals,)),
-    ("Warnings", "`rampart plan check`: what a plan can't decide.", (check,)),
+    ("Warnings", "`rampart plan check`: what a plan can't decide.", (plan_warnings,)),
     ("Wiring", "`rampart plan check --online` and `start`: what an alert can't do.", (wiring,)),
     ("Pages", "`rampart plan import`.", (Code,)),
     ("Replays", "`rampart evaluations --replay`.", (replay,)),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rampart.plan.schema import plan_schema
+from rampart_cli.plan_schema import plan_schema
 
 _HEAD = """# The plan
 
@@ -27,6 +27,11 @@ _SECTIONS = (
     ("Plan", "The plan", "At the top of the file."),
     ("Stage", "`stages`", "A list; each stage rises above the one before."),
     ("RateSpec", "`criteria`: `kind: rate`", "Errors out of requests, judged statistically at every evaluation."),
+    (
+        "CompareSpec",
+        "`criteria`: `kind: compare`",
+        "The new path's error rate against a control's: the old path at the same time, or the week before.",
+    ),
     ("CountSpec", "`criteria`: `kind: count`", "A sum over the stage, such as dead letters."),
     ("ValueSpec", "`criteria`: `kind: value`", "A gauge or a percentile: a point that is compared, not a test."),
     ("ReportedSpec", "`criteria`: `kind: reported`", "A number that a person attests with an approval."),
@@ -51,7 +56,9 @@ _EXAMPLES = {
     "errors": '"sum:letters.errors{*}.as_count()"',
     "total": '"sum:letters.requests{*}.as_count()"',
     "query": '"sum:letters.dead{*}.as_count()"',
-    "at_most": "0",
+    "control_errors": '"sum:letters.errors{provider:old}.as_count()"',
+    "control_total": '"week_before(sum:letters.requests{*}.as_count())"',
+    "up_to": "75",
     "clump": "3",
     "environment": "staging",
     "settle": "2m",
@@ -72,17 +79,47 @@ _FILLED_IN = {"clump_source", "history"}
 """What only Rampart itself writes into a plan, when it pins it."""
 
 
+_QUERIES = """## Queries
+
+A query is a metric query of Datadog, as its metrics explorer shows it, or a search whose events are counted:
+
+```yaml
+errors: "sum:letters.requests{provider:new,status:5*}.as_count()"
+total: {logs: {search: "service:letters @provider:new", index: main}}
+query: {spans: {search: "service:letters resource_name:download status:error"}}
+```
+
+The search is in the syntax of Datadog's explorers. Errors and total of a rate must come from one source; different
+criteria may come from different ones. Logs and spans are counted as Datadog indexes them: a filter that leaves some out
+leaves them out here too, and spans are a sample unless a retention filter keeps them all. They come later than metrics:
+set `lag` to what your pipeline takes. `week_before(…)` shifts metric queries only, and `rampart datadog sync` makes no
+monitor for a criterion that counts logs or spans.
+
+A latency's bar is a rate too: requests slower than 800 ms, out of all, below 1%.
+
+```yaml
+errors: "count(v: v>0.8):trace.rack.request{service:letters}.as_count()"  # a distribution in seconds
+total: "count:trace.rack.request{service:letters}.as_count()"
+```
+```yaml
+errors: {logs: {search: "service:letters @duration:>800000000"}}  # nanoseconds
+total: {logs: {search: "service:letters @duration:*"}}
+```
+"""
+
+
 def plan_page() -> str:
     """The page, in Markdown."""
     schema = plan_schema()
     models = {"Plan": schema, **schema["$defs"]}
-    return "\n".join([_HEAD, *("\n".join(_section(models[name], title, told)) for name, title, told in _SECTIONS)])
+    sections = ("\n".join(_section(models[name], title, told)) for name, title, told in _SECTIONS)
+    return "\n".join([_HEAD, *sections, _QUERIES])
 
 
 def _section(model: Mapping[str, Any], title: str, told: str) -> Iterator[str]:
     yield from (f"## {title}", "", told, "", "| key | default | meaning | example |", "|---|---|---|---|")
     required = set(model.get("required", ()))
-    for key, said in model["properties"].items():
+    for key, said in sorted(model["properties"].items(), key=lambda each: each[0] not in required):
         if key not in _FILLED_IN and key != "kind":
             yield _row(key, said, is_required=key in required)
     yield ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rampart.rollout.caller import Caller
     from rampart.rollout.evaluation import Evaluation
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
@@ -30,6 +31,9 @@ class Records(Protocol):
         """Everything that happened, oldest first, by sort key."""
 
     def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]: ...
+
+    def caller(self, execution: str) -> Caller | None:
+        """Who started an execution by AWS's own record, where one has come."""
 
     def freeze(self) -> Freeze | None:
         """What stops every advance of the stack."""

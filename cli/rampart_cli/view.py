@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.window import Window
-from rampart.plan.model import RateSpec, ReportedSpec
+from rampart.plan.criterion import CompareSpec, RateSpec, ReportedSpec
 from rampart.rollout.commands import answer_with, commands_for
 from rampart.rollout.gate import GateKind
 from rampart.rollout.situation import situation_of
@@ -109,12 +109,14 @@ def _window_view(window: Window) -> dict[str, int]:
 
 def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
     shown = ("name", "verdict", "message", "bar", "errors", "requests", "value", "interval")
-    return {name: judgement.get(name) for name in shown}
+    of_both = ("control_errors", "control_requests", "share_seen")
+    return {name: judgement.get(name) for name in (*shown, *(n for n in of_both if judgement.get(n) is not None))}
 
 
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:
     """The criteria of the plan, and what else was judged: its monitors."""
-    verdicts, messages, waived = state.verdicts, state.evidence_in_words, state.waived
+    messages, waived = state.evidence_in_words, state.waived
+    verdicts = state.verdicts | (state.latest.told if state.latest else {})
     return [
         {
             "name": name,
@@ -122,7 +124,7 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
             "message": messages.get(name)
             or (reported_at_approval(spec.at_most) if isinstance(spec, ReportedSpec) else "not judged yet"),
             "waived": name in waived,
-            "week_before": week_in_words(spec) if isinstance(spec, RateSpec) else None,
+            "week_before": week_in_words(spec) if isinstance(spec, RateSpec | CompareSpec) else None,
         }
         for name, spec in state.plan.criteria.items()
     ] + [

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rampart.evidence.series import Measured, Series
-from rampart.plan.model import Plan, RateSpec
+from rampart.plan.criterion import CompareSpec, RateSpec
+from rampart.plan.model import Plan
 from rampart.plan.queries import query_key
 from rampart_cli.failures import InputError
 from rampart_cli.recorded import read_csv
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 _HOUR = 3600
 _FIX = (
     'Write --history "NAME=FILE.csv": NAME is a rate criterion of the plan, '
-    "and each line of FILE.csv is time,errors,total, as in 2026-03-02T10:00:00Z,3,4800."
+    "and each line of FILE.csv is time,errors,total, as in 2026-03-02T10:00:00Z,3,4800. "
+    "Of a comparison, they are its control's."
 )
 
 
@@ -28,10 +30,12 @@ def read_history(plan: Plan, given: Sequence[str]) -> dict[str, Measured]:
     history: dict[str, Measured] = {}
     for each in given:
         name, _, file = each.rpartition("=")
-        if not isinstance(plan.criteria.get(name), RateSpec):
-            raise InputError(f"{name or each!r} isn't a rate criterion of the plan", fix=_FIX)
+        spec = plan.criteria.get(name)
+        if not isinstance(spec, RateSpec | CompareSpec):
+            raise InputError(f"{name or each!r} isn't a rate criterion of the plan, nor a comparison", fix=_FIX)
         errors, total = _by_hour(read_csv(Path(file)))
-        history |= {query_key(name, "errors"): errors, query_key(name, "total"): total}
+        prefix = "control_" if isinstance(spec, CompareSpec) else ""
+        history |= {query_key(name, f"{prefix}errors"): errors, query_key(name, f"{prefix}total"): total}
     return history
 
 

@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
@@ -23,6 +23,8 @@ class MetricQuery:
     grouped: bool
     as_count: bool
     rollup: tuple[str, int] | None
+    seconds_before: int = 0
+    """How much earlier it reads than it is asked for: `week_before(…)`."""
 
     def matches(self, metric: str, tags: Mapping[str, str]) -> bool:
         """Whether a series matches: same metric, and every filter holds."""
@@ -54,7 +56,7 @@ _QUERY = re.compile(
 )
 _TOKEN = re.compile(
     rf"\s*(?:(?P<query>{re.sub(r'[?]P<[a-z]+>', '?:', _QUERY.pattern)})"
-    r"|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>[-+*/()]))"
+    r"|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>[-+*/(),]))"
 )
 _FILTER = re.compile(r"!?[\w.-]+:[^\s,{}()]+|\*")
 _SIGNS: dict[str, Callable[[float, float], float]] = {
@@ -62,6 +64,7 @@ _SIGNS: dict[str, Callable[[float, float], float]] = {
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
+    "clamp_min": max,
 }
 
 
@@ -72,6 +75,20 @@ def parse(text: str) -> Node:
     if rest:
         raise QueryError(f"Rule '{text}' could not be parsed: unexpected '{rest[0][1]}'")
     return node
+
+
+def parse_events(source: str, search: str) -> MetricQuery:
+    """Parse a search for events, which a scenario shows as a counter that is called as their source.
+
+    Only terms that must all hold: raises QueryError for alternatives and for free text.
+    """
+    filters = []
+    for term in search.split():
+        text = f"{'!' if term.startswith('-') else ''}{term.removeprefix('-').removeprefix('@')}"
+        if term != "AND" and not _FILTER.fullmatch(text):
+            raise QueryError(f"Invalid search query: this stand-in has no '{term}'")
+        filters += [text] if term != "AND" else []
+    return MetricQuery(search, "sum", source, tuple(filters or ["*"]), grouped=False, as_count=True, rollup=None)
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
@@ -141,6 +158,11 @@ def _operand(tokens: _Tokens, text: str) -> tuple[Node, _Tokens]:
         return _metric_query(word), tokens
     if kind == "number":
         return float(word), tokens
+    if kind == "name" and word in _SHIFTS and tokens and tokens[0] == ("sign", "("):
+        node, tokens = _operand(tokens, text)  # its brackets, and what is in them
+        return _shifted(node, _SHIFTS[word]), tokens
+    if word == "clamp_min" and tokens and tokens[0] == ("sign", "("):
+        return _clamped(tokens[1:], text)
     if kind == "name":
         return Variable(word), tokens
     if word != "(":
@@ -149,6 +171,23 @@ def _operand(tokens: _Tokens, text: str) -> tuple[Node, _Tokens]:
     if not tokens or tokens[0] != ("sign", ")"):
         raise QueryError(f"Error parsing query: a bracket is not closed in {text}")
     return node, tokens[1:]
+
+
+def _clamped(tokens: _Tokens, text: str) -> tuple[Node, _Tokens]:
+    node, tokens = _sum(tokens, text)
+    if [kind for kind, _ in tokens[:3]] != ["sign", "number", "sign"] or tokens[0][1] + tokens[2][1] != ",)":
+        raise QueryError(f"Error parsing query: clamp_min takes a query and a number in {text}")
+    return Arithmetic("clamp_min", node, float(tokens[1][1])), tokens[3:]
+
+
+_SHIFTS = {"hour_before": 3600, "day_before": 86_400, "week_before": 604_800}
+
+
+def _shifted(node: Node, seconds: int) -> Node:
+    """The expression with every query reading so much earlier."""
+    if isinstance(node, Arithmetic):
+        return Arithmetic(node.sign, _shifted(node.left, seconds), _shifted(node.right, seconds))
+    return replace(node, seconds_before=node.seconds_before + seconds) if isinstance(node, MetricQuery) else node
 
 
 def _metric_query(text: str) -> MetricQuery:

@@ -5,7 +5,17 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from local.datadog_standin.expression import Leaf, MetricQuery, Node, QueryError, Variable, evaluate, leaves, parse
+from local.datadog_standin.expression import (
+    Leaf,
+    MetricQuery,
+    Node,
+    QueryError,
+    Variable,
+    evaluate,
+    leaves,
+    parse,
+    parse_events,
+)
 from local.datadog_standin.scenario import Scenario, Selection, ShareSource, select
 from local.exchange import HttpAnswer, HttpRefusal, Json
 
@@ -13,6 +23,7 @@ MOST_POINTS = 1500
 _USUAL_POINTS = 300
 _WIDTHS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _RETENTION_SECONDS = 15 * 30 * 86400
+_EVENTS = ("logs", "spans")
 _VENDOR_JSON = "application/vnd.api+json"
 
 _Values = Mapping[int, float]
@@ -58,7 +69,9 @@ class MetricReader:
         self._shares_of = shares_of
 
     def _select(self, query: MetricQuery, start: int, end: int, now: float) -> Selection:
-        return select(self.scenario, query.matches, start, end, now, self._shares_of)
+        ago = query.seconds_before
+        found = select(self.scenario, query.matches, start - ago, end - ago, now, self._shares_of)
+        return found._replace(values=[(second + ago, value) for second, value in found.values]) if ago else found
 
     # --- the API ---
 
@@ -128,11 +141,26 @@ class MetricReader:
     # --- one query ---
 
     def _column(self, query: Mapping[str, Any], window: Timeframe, now: float) -> Column:
-        if query.get("data_source") != "metrics":
+        source = str(query.get("data_source"))
+        if source in _EVENTS:
+            return self._events_column(source, query, window, now)
+        if source != "metrics":
             return Column({}, None)
         node = parse(str(query.get("query", "")))
         columns = {leaf: self._leaf_column(leaf, window, now) for leaf in leaves(node) if isinstance(leaf, MetricQuery)}
         return _combine(node, columns)
+
+    def _events_column(self, source: str, query: Mapping[str, Any], window: Timeframe, now: float) -> Column:
+        compute = query.get("compute", {})
+        if compute.get("aggregation") != "count":
+            raise QueryError(f"this stand-in counts {source}, and can't compute {compute.get('aggregation')}")
+        if source != "logs" and "indexes" in query:
+            raise QueryError(f"{source} have no indexes")
+        leaf = parse_events(source, str(query.get("search", {}).get("query", "*")))
+        if {"main", "*"}.isdisjoint(query.get("indexes") or ["*"]):
+            return Column({}, None)
+        width = compute["interval"] // 1000 if compute.get("interval") else window.width
+        return self._leaf_column(leaf, window._replace(width=width), now)
 
     def _leaf_column(self, query: MetricQuery, window: Timeframe, now: float) -> Column:
         if query.grouped:

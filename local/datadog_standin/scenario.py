@@ -57,6 +57,8 @@ class PathScope(StrEnum):
     """Both paths mixed."""
     COHORT = "cohort"
     """Only requests that took the new path: none at all at 0%."""
+    OLD = "old"
+    """Only requests that took the old path: none at all at 100%."""
 
 
 class TaggedCounter(_Scripted):
@@ -78,8 +80,11 @@ class Drawn(NamedTuple):
 
     def count(self, series: TaggedCounter) -> int:
         """Count what a series counts."""
-        cohort = series.scope is PathScope.COHORT
-        requests, errors = (self.cohort_requests, self.cohort_errors) if cohort else (self.requests, self.errors)
+        requests, errors = self.requests, self.errors
+        if series.scope is PathScope.COHORT:
+            requests, errors = self.cohort_requests, self.cohort_errors
+        elif series.scope is PathScope.OLD:
+            requests, errors = requests - self.cohort_requests, errors - self.cohort_errors
         return {Counted.REQUESTS: requests, Counted.ERRORS: errors, Counted.SUCCESSES: requests - errors}[series.counts]
 
 
@@ -126,6 +131,8 @@ class Gauge(_Scripted):
         share = value_at(shares, second - propagation)
         if self.scope is PathScope.COHORT:
             return value_at(self.new, second) if share else None
+        if self.scope is PathScope.OLD:
+            return value_at(self.old, second) if share < 1 else None
         return (1 - share) * value_at(self.old, second) + share * value_at(self.new, second)
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from local.datadog_standin import DatadogStandIn, Gauge, PathScope, Points, Scenario
 from local.flipper_standin import FlipperStandIn
 from local.standin import control
+from rampart.adapters.datadog import bucketed
 from tests.contract.conftest import CLAIM_LETTERS, ERRORS, FLAG, KEYS, START, TOTAL, Clock, claim_letters
 
 LIGHTHOUSE = "vets_api.statsd.api_external_http_request_BenefitsDocuments"
@@ -214,3 +215,33 @@ def test_a_process_of_its_own_plays_a_scenario_from_a_file() -> None:
         assert answer.json() == {"valid": True}
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
+
+
+def test_both_paths_are_counted_apart_and_together_they_are_everyone(
+    datadog: DatadogStandIn, flipper: FlipperStandIn, clock: Clock
+) -> None:
+    """A tag tells the paths apart: what a comparison asks for; at 0% there is only the old one."""
+    downloads = "sum:vets_api.claim_letters.downloads{{env:eks-prod,provider:{}}}.as_count()"
+    new, old, everyone = downloads.format("lighthouse"), downloads.format("vbms"), TOTAL
+    now = int(clock.now)
+    before = [sum(counts(datadog, query, now - 300, now).values()) for query in (new, old, everyone)]
+    assert before[0] == 0
+    assert before[1] == before[2] > 0
+    flipper.set_gates(FLAG, percentage_of_actors=50)
+    clock.forward(300)
+    after = [sum(counts(datadog, query, now, now + 300).values()) for query in (new, old, everyone)]
+    assert after[0] + after[1] == after[2]
+    assert after[0] == pytest.approx(after[1], rel=0.1)
+
+
+def test_a_control_of_the_week_before_reads_what_was_then(datadog: DatadogStandIn, clock: Clock) -> None:
+    """As the adapter asks for it: the same hour a week earlier, at the times that are asked about."""
+    week, now = 7 * 86_400, int(clock.now)
+    datadog.change("download", new_error_rate=1.0, old_error_rate=1.0)
+    clock.forward(300)
+    shifted = counts(datadog, bucketed(f"week_before({ERRORS})", 100), now, now + 300, 100)
+    then = counts(datadog, bucketed(ERRORS, 100), now - week, now - week + 300, 100)
+    assert shifted == {at + week: count for at, count in then.items()}
+    assert sum(shifted.values()) < sum(counts(datadog, bucketed(ERRORS, 100), now, now + 300, 100).values()) / 10
+    both = counts(datadog, f"week_before({ERRORS} + {ERRORS})", now, now + 300, 100)
+    assert both == {at: 2 * count for at, count in shifted.items()}

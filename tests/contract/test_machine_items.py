@@ -13,7 +13,9 @@ import pytest
 from rampart.adapters.items import STANDING
 from rampart.evidence.verdict import Verdict
 from rampart.model import Model
-from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, OpenGate, Question
+from rampart.plan.model import Plan
+from rampart.rollout.caller import Caller
+from rampart.rollout.gate import Answer, DecisionKind, FirstApproval, Gate, GateKind, OpenGate, Question
 from rampart.rollout.prepare import Resume
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import Event, EventKind, RolloutState, Status
@@ -35,6 +37,7 @@ VALUES: Mapping[str, frozenset[str]] = {
     "kind": frozenset(GateKind),
     "verdict": frozenset({*Verdict, WAIVED}),
     "decision": frozenset(DecisionKind),
+    "people": frozenset({"1", "2"}),
 }
 
 
@@ -76,8 +79,8 @@ CONDITIONS = [*UPDATES, *writes("ConditionCheck", "STATE")]
 
 def test_there_is_something_to_compare() -> None:
     assert {name for name, _ in GATES} == {"rollout.Bake", "rollout.AwaitApproval", "rollout.AwaitSight"}
-    assert len(UPDATES) == 4
-    assert len(CONDITIONS) == 5
+    assert len(UPDATES) == 5
+    assert len(CONDITIONS) == 7
     assert len(EVENTS) >= 3
     assert [len(list(calls(function))) for function in ("prepare", "advance", "rollback")] == [1, 1, 2]
 
@@ -110,8 +113,10 @@ def test_a_write_knows_the_attributes_of_its_item(name: str, update: Any) -> Non
 def test_an_update_writes_a_gate_and_an_answer_as_they_are_read(name: str, update: Any) -> None:
     if update["Key"]["sk"]["S"] == "STATE":
         assert update["ExpressionAttributeValues"][":gate"]["M"].keys() == OpenGate.model_fields.keys()
-    else:
-        assert update["ExpressionAttributeValues"][":answer"]["M"].keys() == Answer.model_fields.keys()
+        return
+    written: dict[str, type[Model]] = {":answer": Answer, ":first": FirstApproval}
+    [(name, model)] = [(n, model) for n, model in written.items() if n in update["ExpressionAttributeValues"]]
+    assert update["ExpressionAttributeValues"][name]["M"].keys() == model.model_fields.keys()
 
 
 @pytest.mark.parametrize(("name", "update"), CONDITIONS)
@@ -129,9 +134,12 @@ def test_a_condition_compares_with_values_that_exist(name: str, update: Any) -> 
 
 def test_the_decision_reads_what_a_gate_holds() -> None:
     written = set.intersection(*(set(put["Item"]) for name, put in GATES if "Await" in name))
-    optional = {"lapses", "answer"}
+    optional = {"lapses", "answer", "first"}
     assert set(re.findall(r"\$gate\.(\w+)", DECISION)) <= written | optional
     assert set(re.findall(r"\$gate\.answer\.M\.(\w+)", DECISION)) <= Answer.model_fields.keys()
+    assert set(re.findall(r"\$gate\.first\.M\.(\w+)", DECISION)) <= FirstApproval.model_fields.keys()
+    assert set(re.findall(r"\$parse\(\$rollout\.plan\.S\)\.(\w+)", DECISION)) <= Plan.model_fields.keys()
+    assert set(re.findall(r"\$(?:caller|starter)\.(\w+)", DECISION)) <= Caller.model_fields.keys()
     assert set(re.findall(r"\$parse\(\$gate\.question\.S\)\.(\w+)", DECISION)) <= Question.model_fields.keys()
 
 

@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from rampart.plan.model import Plan
-from rampart.plan.schema import plan_schema, plan_schema_text
 from rampart_cli.failures import ExitCode
 from rampart_cli.main import main
+from rampart_cli.plan_schema import plan_schema, plan_schema_text
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "plan.schema.json"
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
+from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Points, Scenario
 from local.faults import Fault, FaultKind, rate_limited
 from rampart.absence import AbsenceReason
 from rampart.adapters.datadog import DatadogMetricSource, bucketed, fitted
@@ -72,6 +72,33 @@ def reasons(answers: Mapping[str, Measured]) -> set[AbsenceReason | None]:
 
 
 # What it asks, and what it makes of a good answer.
+
+
+def test_logs_and_spans_are_counted_in_the_same_request_as_metrics(datadog: DatadogStandIn, source: Source) -> None:
+    events = {"service": "letters", "provider": "new"}
+    for kind, value in (("logs", 3), ("spans", 2)):
+        point = points(kind, (10, value), (310, 1)) | {"tags": events}
+        datadog.scenario.points.append(Points.model_validate(point))
+    asked = {"a": "logs(main): service:letters @provider:new", "b": "spans: service:letters -@provider:old", "c": TOTAL}
+    answers = read(source(), asked | {"d": "logs: @provider:old", "e": "logs(archive): service:letters"})
+    assert answers["a"] == Series(((START, 3.0), (START + 300, 1.0)))
+    assert answers["b"] == Series(((START, 2.0), (START + 300, 1.0)))
+    assert answers["c"] == Series(((START, 40.0), (START + 300, 61.0)))
+    assert answers["d"] == answers["e"] == Series(())
+    (sent,) = [each for each in datadog.requests if each["path"].endswith(TIMESERIES)]
+    assert sent["body"]["data"]["attributes"]["queries"][0] == {
+        "name": "q0",
+        "data_source": "logs",
+        "search": {"query": "service:letters @provider:new"},
+        "indexes": ["main"],
+        "compute": {"aggregation": "count", "interval": 300_000},
+    }
+
+
+def test_a_search_that_datadog_refuses_is_refused_alone_at_a_start(source: Source) -> None:
+    answers = read(source(split_refused=True), {"bad": "logs: (a OR b)", "good": TOTAL})
+    assert reasons({"bad": answers["bad"]}) == {AbsenceReason.REFUSED_QUERY}
+    assert reasons({"good": answers["good"]}) == {None}
 
 
 def test_all_queries_are_one_request_and_come_back_by_their_keys(source: Source, datadog: DatadogStandIn) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import boto3
@@ -145,6 +146,30 @@ def test_a_change_of_our_own_layer_uploads_kilobytes(rampart: Path, tmp_path: Pa
     uploaded = Path(shutil.make_archive(str(tmp_path / "layer"), "zip", rampart))
     assert uploaded.stat().st_size < 625e3
     assert not list(rampart.rglob("memory*")), "the ports in memory are for tests"
+
+
+def test_our_own_layer_does_what_its_sources_do_line_by_line(rampart: Path) -> None:
+    """Its comments and docstrings are left out, and nothing else: a traceback has to show the line that failed."""
+    sources = list((ROOT / "layers/rampart/rampart").rglob("*.py"))
+    assert len(sources) > 100
+    for source in sources:
+        shipped = rampart / source.relative_to(ROOT / "layers/rampart")
+        assert "#" not in {line.strip()[:1] for line in shipped.read_text().splitlines()}
+        assert '"""' not in shipped.read_text()
+        assert instructions(shipped) == instructions(source), source
+
+
+def instructions(module: Path) -> list[tuple[object, ...]]:
+    """What each function of a module does, and on which line."""
+    found: list[tuple[object, ...]] = []
+    left = [compile(module.read_text(), "", "exec", optimize=2, dont_inherit=True)]
+    while left:
+        code = left.pop()
+        left += [each for each in code.co_consts if isinstance(each, CodeType)]
+        plain = tuple(each for each in code.co_consts if not isinstance(each, CodeType))
+        lines = [line for *_, line in code.co_lines()]
+        found.append((code.co_qualname, code.co_code, repr(plain), code.co_names, lines))
+    return found
 
 
 @pytest.mark.parametrize("layer", ["dependencies", "rampart"])

@@ -12,6 +12,7 @@ from unittest.mock import patch
 from rampart.rollout import advance as advance_module
 from rampart.rollout import climb as climb_module
 from rampart.rollout import concern as concern_module
+from rampart.rollout import permission as permission_module
 from rampart.rollout import rollback as rollback_module
 from rampart.rollout import rollback_record as record_module
 from rampart.rollout.advance import Advance, AdvanceOutcome, AdvanceResult
@@ -146,6 +147,12 @@ GUARDS = (
         [(Outside, "is_free", _always)],
         "an alert meets two approvals",
         "two answers were taken",
+    ),
+    Guard(
+        "a second approval is another person's",
+        [(Outside, "is_another", _always), (permission_module, "_too_few", _nothing)],
+        "two people approve, one of them twice",
+        "it advanced with the approval of 1",
     ),
     Guard(
         "an answer counts only where the rollout waits",

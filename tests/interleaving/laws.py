@@ -12,10 +12,8 @@ _PASSES = frozenset({EventKind.ADVANCED, EventKind.COMPLETED})
 
 def always(world: World) -> str:
     """The laws of every moment."""
-    if world.height > world.approved:
-        return f"the flag is at {world.height:g}%, and no one ever approved more than {world.approved:g}%"
-    if world.ceiling is not None and world.height > world.ceiling:
-        return f"every advance was stopped at {world.ceiling:g}%, and the flag is at {world.height:g}%"
+    if too_high := _too_high(world):
+        return too_high
     once = [event for event in world.log if event[0] in _ONCE]
     if len(once) != len(set(once)):
         return "the same thing was done and told twice"
@@ -28,11 +26,31 @@ def always(world: World) -> str:
         return "an answer was recorded, and the rollout was over"
     if any(event[0] in _PASSES and event[3] not in ("start", *world.answered) for event in world.log):
         return "it advanced without an approval"
+    if lonely := _lonely(world):
+        return lonely
     if world.turned_down is not None and world.percent > world.turned_down:
         return f"someone lowered the flag to {world.turned_down:g}%, and an advance raised it"
     state = world.state
     if state.status in DOWN and state.attempt not in world.asked | world.excused:
         return f"attempt {state.attempt} was halted, and no one asked for it"
+    return ""
+
+
+def _too_high(world: World) -> str:
+    """Where the flag is open further than anyone approved, or than it was when every advance was stopped."""
+    if world.height > world.approved:
+        return f"the flag is at {world.height:g}%, and no one ever approved more than {world.approved:g}%"
+    if world.ceiling is not None and world.height > world.ceiling:
+        return f"every advance was stopped at {world.ceiling:g}%, and the flag is at {world.height:g}%"
+    return ""
+
+
+def _lonely(world: World) -> str:
+    """Where fewer people approved an advance than the plan asks for."""
+    for event in world.log if world.state.plan.approvals > 1 else ():
+        people = {person for gate, person in world.people if gate == event[3]}
+        if event[0] is EventKind.ADVANCED and event[3] != "start" and len(people) < world.state.plan.approvals:
+            return f"it advanced with the approval of {len(people)}, and the plan asks for two people"
     return ""
 
 

@@ -30,6 +30,8 @@ from tests.interleaving.world import (
     request_of,
 )
 
+_ANOTHER = 10
+"""Decisions from this number on are another person's."""
 WRITES = frozenset({"flag.write", "store.commit", "queue.put", "gates.succeed", "gates.fail", "rollback.call"})
 TRIES = 1
 """How often anyone who calls calls again; as often as there are faults, so that one try meets none."""
@@ -265,7 +267,8 @@ class Moves:
         waiting = [each for each in world.executions if each.at == "waiting"]
         match what:
             case "approve" | "override" if gate is not None and gate.kind is GateKind.APPROVAL:
-                decision = programs.decision(gate.id, f"decision-{number}", DecisionKind(what))
+                person = "ana" if number < _ANOTHER else "ben"
+                decision = programs.decision(gate.id, f"decision-{number}", DecisionKind(what), person)
                 for after in self._start(world, ("decision", number), decision):
                     yield Step("a person", "answers {} with {}", (gate.id, what)), after
             case "resume" if world.state.status is Status.ROLLED_BACK:

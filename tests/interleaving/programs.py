@@ -14,7 +14,7 @@ from rampart.rollout.rollback import Rollback
 from rampart.rollout.tick import in_turn
 from tests.interleaving.ports import TapedClock, TapedFlags, TapedGates, TapedMetrics, TapedQueue, TapedStore
 from tests.interleaving.tape import Kept, Tape
-from tests.interleaving.world import FLAG, ROLLOUT, Execution, World, moment, request_of
+from tests.interleaving.world import FIRST_OF_TWO, FLAG, ROLLOUT, Execution, World, moment, request_of
 
 Start = tuple[Any, ...]
 """Name, program and arguments."""
@@ -84,14 +84,18 @@ def rollback(request: Kept) -> Start:
     return "rollback", program, request
 
 
-def decision(gate: str, me: str, kind: DecisionKind) -> Start:
-    """`TakeAnswer` and `Answer` of the state machine `decision`, each repeated once."""
+def decision(gate: str, me: str, kind: DecisionKind, person: str) -> Start:
+    """`TakeFirst`, `TakeAnswer` and `Answer` of the state machine `decision`, each repeated once.
+
+    `person` is who it is by AWS's record, where the plan asks for two.
+    """
 
     def program(tape: Tape) -> str:
-        for call in (("decision.take", gate, me, kind), ("gates.succeed", gate, tape.library.keep({}))):
+        for call in (("decision.take", gate, me, kind, person), ("gates.succeed", gate, tape.library.keep({}))):
             for _ in range(2):
                 try:
-                    tape.ask(*call)
+                    if tape.ask(*call) == FIRST_OF_TWO:
+                        return FIRST_OF_TWO
                 except (ConflictError, GateClosedError):
                     return "refused"
                 except (StoreError, GateError):
@@ -99,7 +103,7 @@ def decision(gate: str, me: str, kind: DecisionKind) -> Start:
                 break
         return "taken"
 
-    return "decision", program, gate, me, kind
+    return "decision", program, gate, me, kind, person
 
 
 def alert(world: World) -> RollbackRequest:

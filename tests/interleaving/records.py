@@ -74,6 +74,8 @@ WITH_STAFF = restood(ASKED, percent=0.0).changed(plan=_STAFF_FIRST, opened=(Open
 _FULLY_ON = PLAN.changed(
     stages=(PLAN.stages[0].changed(percent=100.0), Stage.model_validate({"fully_on": True, "hold": "5m"}))
 )
+ASKED_FOR_TWO = ASKED.changed(plan=PLAN.changed(approvals=2))
+"""Two people must approve what comes next."""
 AT_EVERYONE = restood(ASKED, percent=100.0).changed(plan=_FULLY_ON)
 """It is at 100%, and what comes next turns its flag on for every check."""
 ROLLED_BACK = _state(

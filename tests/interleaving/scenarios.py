@@ -16,6 +16,7 @@ from tests.interleaving.laws import always, at_the_end, said_is_so
 from tests.interleaving.moves import Moves
 from tests.interleaving.records import (
     ASKED,
+    ASKED_FOR_TWO,
     AT_EVERYONE,
     AT_LAST_STAGE,
     BAKING,
@@ -134,7 +135,7 @@ OLD_ALERT = RollbackRequest(
     cause=Cause.ALERT, reason="an alert", flags=(FLAG,), asked_at=START - timedelta(minutes=1), queued=True
 )
 PERSON, ABANDON = ("person", 1, Cause.PERSON), ("person", 2, Cause.ABANDON)
-APPROVE, SECOND_APPROVE = ("approve", 1), ("approve", 2)
+APPROVE, SECOND_APPROVE, OTHERS = ("approve", 1), ("approve", 2), ("approve", 10)
 FREEZE, THAW = ("freeze", 1), ("thaw", 1)
 
 WITHOUT_TICKS = (
@@ -143,6 +144,17 @@ WITHOUT_TICKS = (
         name="a freeze meets an advance and an alert", state=ASKED, at="advance", orders=(FREEZE, ALERT), tells=True
     ),
     Scenario(name="a freeze meets the first advance", state=STARTING, at="advance", orders=(FREEZE,), tells=True),
+    Scenario(
+        name="two people approve, one of them twice", state=ASKED_FOR_TWO, orders=(APPROVE, SECOND_APPROVE, OTHERS)
+    ),
+    Scenario(name="an alert meets the approvals of two people", state=ASKED_FOR_TWO, orders=(ALERT, APPROVE, OTHERS)),
+    Scenario(
+        name="two people approve, and an answer is lost",
+        state=ASKED_FOR_TWO,
+        orders=(APPROVE, OTHERS),
+        faults=frozenset({Fault.LOST, Fault.REFUSED}),
+        where=frozenset({"store", "gates"}),
+    ),
     Scenario(name="an alert meets an opening for staff", state=STARTING_WITH_STAFF, at="advance", orders=(ALERT,)),
     Scenario(
         name="an opening for staff that an alert meets loses an answer",

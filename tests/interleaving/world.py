@@ -24,7 +24,7 @@ from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
 from rampart.plan.stage import Member, MemberKind
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, OpenGate, Question
+from rampart.rollout.gate import Answer, DecisionKind, FirstApproval, Gate, GateKind, OpenGate, Question
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.state import EventKind, RolloutState, Status
 from rampart.rollout.waiver import LETS_ON
@@ -34,6 +34,8 @@ from tests.interleaving.tape import Call, Kept, Library, Node, Reply
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 STEP = 360
 """Seconds of one step of time: longer than an intent stands, shorter than the watch."""
+FIRST_OF_TWO = "first of two"
+"""What an approval ends with after which another person must approve."""
 BY_NAME, FULLY_ON = 0.5, 101.0
 """Heights of a flag that is open for people by name, and for every check."""
 FLAG = "letters"
@@ -158,6 +160,8 @@ class World(NamedTuple):
     """The most that anyone ever approved, as a height."""
     answered: tuple[str, ...] = ()
     """Gates whose answer was taken, once for each time."""
+    people: tuple[tuple[str, str], ...] = ()
+    """Who approved at which gate, by AWS's record."""
     unawaited: bool = False
     """Whether an answer was taken for a rollout that was over."""
     asked: frozenset[int] = frozenset()
@@ -297,8 +301,8 @@ class Outside:
             return True
         return world.gate is not None and world.gate.model.id == gate and world.gate.model.answer is not None
 
-    def _take(self, world: World, gate_id: str, me: str, kind: DecisionKind) -> tuple[World, Reply]:
-        """`TakeAnswer` of the state machine `decision`."""
+    def _take(self, world: World, gate_id: str, me: str, kind: DecisionKind, person: str) -> tuple[World, Reply]:
+        """`TakeFirst` or `TakeAnswer` of the state machine `decision`."""
         gate: Gate | None = world.gate.model if world.gate else None
         if gate is None or gate.id != gate_id or gate.kind is not GateKind.APPROVAL or gate.question is None:
             return world, Reply(error=ConflictError)
@@ -308,7 +312,16 @@ class Outside:
         allowed = gate.question.verdict in LETS_ON or kind is DecisionKind.OVERRIDE
         if lapsed or not self.is_free(gate, me) or not allowed or not self.is_awaited(world.state, gate_id):
             return world, Reply(error=ConflictError)
-        answer = Answer(decision=kind, by="ana", execution=me, at=moment(world.now))
+        if self.plan.approvals > 1:
+            if gate.first is not None and gate.first.execution == me:
+                return world, Reply(FIRST_OF_TWO)
+            if gate.first is not None and not self.is_another(gate.first, person):
+                return world, Reply(error=ConflictError)
+            if gate.first is None:
+                first = FirstApproval(by="ana", person=person, execution=me, at=moment(world.now))
+                kept = self.library.keep(gate.model_copy(update={"first": first}))
+                return world._replace(gate=kept, people=(*world.people, (gate_id, person))), Reply(FIRST_OF_TWO)
+        answer = Answer(decision=kind, by="ana", person=person, execution=me, at=moment(world.now))
         seen = [shown.limit for shown in gate.question.shown.values() if shown.verdict is Verdict.FAIL]
         waived = max([limit for limit in (world.waived, *seen) if limit is not None], default=None)
         return (
@@ -316,11 +329,16 @@ class Outside:
                 gate=self.library.keep(gate.model_copy(update={"answer": answer})),
                 approved=max(world.approved, height_at(self.plan, gate.stage + 1)),
                 answered=(*world.answered, gate_id),
+                people=(*world.people, (gate_id, person)),
                 unawaited=world.unawaited or world.state.status is not Status.LIVE,
                 waived=waived if kind is DecisionKind.OVERRIDE else world.waived,
             ),
             Reply(),
         )
+
+    def is_another(self, first: FirstApproval, person: str) -> bool:
+        """Whether a second approval is another person's."""
+        return first.person != person
 
     def is_free(self, gate: Gate, me: str) -> bool:
         """Whether a decision may answer a gate: no one else did."""

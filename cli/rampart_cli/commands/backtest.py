@@ -12,21 +12,20 @@ from typing import Annotated
 
 import typer
 
-from rampart.evidence.criteria import RateCriterion, Side
-from rampart.plan.quantities import parse_fraction
-from rampart.words import count, percent
-from rampart_cli.backtest import Backtest, BacktestResult, BacktestSettings, Only, judge_all
+from rampart.evidence.criteria import CompareCriterion, RateCriterion, Side
+from rampart.plan.quantities import parse_fraction, parse_times
+from rampart.words import count, percent, times
+from rampart_cli.backtest import Backtest, BacktestResult, BacktestSettings, Only, judge_all, judge_recorded
 from rampart_cli.console import show, table, verdict_text
 from rampart_cli.failures import InputError
 from rampart_cli.options import AsJson
 from rampart_cli.plots.canvas import refuse_other_endings
-from rampart_cli.recorded import is_csv, lines_of, parse_line, read_csv
+from rampart_cli.recorded import Recorded, is_csv, lines_of, parse_line, read_csv
 
 _BAR = re.compile(r"\s*(<|>|below|above)\s*(\S+?\s*%)\s*\Z")
 
 
 def backtest(
-    bar: Annotated[str, typer.Option("--bar", metavar="BAR", help='The bar, such as "< 1%" or "> 99%".')],
     file: Annotated[
         Path,
         typer.Option(
@@ -36,11 +35,24 @@ def backtest(
         ),
     ],
     *,
+    bar: Annotated[str | None, typer.Option("--bar", metavar="BAR", help='The bar, such as "< 1%" or "> 99%".')] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare", metavar="RATIO", help="Instead of a bar: the most times a control's rate, such as 1.5x."
+        ),
+    ] = None,
+    ignore_below: Annotated[
+        str | None,
+        typer.Option("--ignore-below", metavar="RATE", help="With --compare: the rate below which no ratio matters."),
+    ] = None,
     planned_buckets: Annotated[
         int | None,
         typer.Option("--planned-buckets", min=1, metavar="N", help="Buckets that were planned; the length if absent."),
     ] = None,
-    only: Annotated[Only | None, typer.Option("--only", help="Look for the fail side alone.")] = None,
+    only: Annotated[
+        Only | None, typer.Option("--only", help="Look for fails alone, and let no pass end it: fail.")
+    ] = None,
     clump: Annotated[float, typer.Option("--clump", min=1, metavar="N", help="Requests that one cause can spoil.")] = 1,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Draw the first series as .svg or .png.")
@@ -48,21 +60,46 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Replay recorded series through the rule: the first fail or pass of each, and at which bucket it came."""
-    settings = BacktestSettings(criterion_for(bar, clump), planned_buckets, only)
+    criterion = _criterion(bar, compare, ignore_below, clump)
+    settings = BacktestSettings(criterion, planned_buckets, only)
     if plot is not None:
+        if isinstance(criterion, CompareCriterion):
+            raise InputError("only the rate of a --bar is drawn", fix="Leave --plot out; the report draws comparisons.")
         refuse_other_endings(plot)
-    if is_csv(file):
-        series = read_csv(file)
-        _report([Backtest.of(series, settings).result], settings.criterion.bar, as_json=as_json)
-    else:
-        lines = lines_of(file)
-        first = next(lines)
-        series = parse_line(first)
-        _report(judge_all(chain([first], lines), settings), settings.criterion.bar, as_json=as_json)
-    if plot is not None:
+    first = _judge_file(file, settings, as_json=as_json)
+    if plot is not None and isinstance(criterion, RateCriterion):
         from rampart_cli.plots.series import draw_series
 
-        draw_series(plot, Backtest.of(series, settings))
+        draw_series(plot, Backtest.of(first, settings))
+
+
+def _judge_file(file: Path, settings: BacktestSettings, *, as_json: bool) -> Recorded:
+    """Judge every series of a file and say what came out; returns the first of them."""
+    if is_csv(file):
+        series = read_csv(file, settings.parts)
+        _report([judge_recorded(series, settings)], settings.criterion, as_json=as_json)
+        return series
+    lines = lines_of(file)
+    line = next(lines)
+    series = parse_line(line, settings.parts)
+    _report(judge_all(chain([line], lines), settings), settings.criterion, as_json=as_json)
+    return series
+
+
+def _criterion(
+    bar: str | None, compare: str | None, ignore_below: str | None, clump: float
+) -> RateCriterion | CompareCriterion:
+    if (bar is None) == (compare is None):
+        raise InputError("give either --bar or --compare", fix='Write --bar "< 1%", or --compare 1.5x.')
+    if bar is not None:
+        if ignore_below is not None:
+            raise InputError("--ignore-below goes with --compare only", fix="Leave it out.")
+        return criterion_for(bar, clump)
+    try:
+        floor = None if ignore_below is None else parse_fraction(ignore_below)
+        return CompareCriterion(name="ratio", ratio=parse_times(compare), floor=floor, clump=clump)
+    except ValueError as error:
+        raise InputError(str(error), fix="Write --compare 1.5x, or --compare 1.5x --ignore-below 0.2%.") from error
 
 
 def criterion_for(bar: str, clump: float) -> RateCriterion:
@@ -78,7 +115,7 @@ def criterion_for(bar: str, clump: float) -> RateCriterion:
         raise InputError(f"{bar!r} isn't a bar: {error}", fix=fix) from error
 
 
-def _report(results: Iterable[BacktestResult], bar: float, *, as_json: bool) -> None:
+def _report(results: Iterable[BacktestResult], criterion: RateCriterion | CompareCriterion, *, as_json: bool) -> None:
     if as_json:
         for result in results:
             sys.stdout.write(json.dumps(result.to_dict()) + "\n")
@@ -89,10 +126,23 @@ def _report(results: Iterable[BacktestResult], bar: float, *, as_json: bool) -> 
             verdict_text(r.verdict),
             "" if r.at_bucket is None else str(r.at_bucket),
             r.test or "",
-            f"{count(r.errors)} of {count(r.requests)}",
-            "" if r.interval is None else " to ".join(percent(limit, near=bar) for limit in r.interval),
-            r.reason,
+            _counts(r),
+            "" if r.interval is None else " to ".join(_in_words(limit, criterion) for limit in r.interval),
+            r.reason if r.then_fails_at is None else f"fails at bucket {r.then_fails_at} after all",
         )
         for r in results
     ]
     show(None, table(("id", "verdict", "at bucket", "test", "errors", "90% sure", "why"), rows), as_json=False)
+
+
+def _counts(result: BacktestResult) -> str:
+    own = f"{count(result.errors)} of {count(result.requests)}"
+    if result.control_errors is None or result.control_requests is None:
+        return own
+    return f"{own} against {count(result.control_errors)} of {count(result.control_requests)}"
+
+
+def _in_words(limit: float, criterion: RateCriterion | CompareCriterion) -> str:
+    if isinstance(criterion, CompareCriterion):
+        return times(limit, near=criterion.ratio)
+    return percent(limit, near=criterion.bar)

@@ -234,6 +234,11 @@ def _answer(stack: Stack, said: Decision, pairs: list[str] | None, terms: _Terms
         raise
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn}
     recorded = f"Recorded: {decision.by} {_said(said.kind, gate)}"
+    if (done.output or {}).get("approvals") == 1:  # of two
+        again = shlex.join(["rampart", "approve", said.rollout, "--gate", gate_id])
+        first = words(f"{recorded}, as the first of two. Another person must approve too: {again}")
+        show(shown | {"approvals": 1, "of": 2}, first, as_json=terms.as_json)
+        return
     told = words(f"{recorded}. Check status: rampart status {said.rollout}")
     if terms.limit is not None:
         say(f"{recorded}; waiting until the flag is at the next stage …", as_json=terms.as_json)

@@ -9,6 +9,7 @@ import typer
 from rampart.words import weekday_and_second
 from rampart_cli.console import show, table
 from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackName
+from rampart_cli.people import who, with_people
 from rampart_cli.view import at_percent, event_view
 
 if TYPE_CHECKING:
@@ -26,10 +27,14 @@ def events(
     """List everything that happened to a rollout, oldest first."""
     stack: Stack = ctx.obj(stack_name)
     zone = stack.state(rollout).plan.zone
-    found = list(stack.records.events(rollout).items())[-(last or 0) :]
-    rows = [(weekday_and_second(e.at, zone), str(e.attempt), at_percent(e), e.kind, e.by, e.message) for _, e in found]
+    found = dict(list(stack.records.events(rollout).items())[-(last or 0) :])
+    found = with_people(stack.records, found)
+    rows = [
+        (weekday_and_second(e.at, zone), str(e.attempt), at_percent(e), e.kind, who(e), e.message)
+        for e in found.values()
+    ]
     show(
-        [{"id": f"{rollout}/{key}", **event_view(event)} for key, event in found],
+        [{"id": f"{rollout}/{key}", **event_view(event)} for key, event in found.items()],
         table(("when", "attempt", "at", "what", "who", "in words"), rows),
         as_json=as_json,
     )

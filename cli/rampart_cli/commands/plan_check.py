@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from rampart.plan.model import RateSpec
+from rampart.plan.criterion import TestedSpec
 from rampart.plan.queries import query_findings
 from rampart.words import counted, plain
 from rampart_cli.bars import bar_text
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from rampart.finding import Finding
-    from rampart.plan.model import CriterionSpec, Plan
+    from rampart.plan.criterion import CriterionSpec
+    from rampart.plan.model import Plan
     from rampart_cli.stack import Stack
 
 History = Annotated[
@@ -59,8 +60,8 @@ def plan_check(
     as_json: AsJson = False,
 ) -> None:
     """Check a plan: every problem at once, each with its line; and what the plan cannot do."""
-    from rampart.plan.check import warnings
     from rampart.rollout.week import notes, week_problems, weeks_of, with_measured_clumps
+    from rampart_cli.forecast.plan_warnings import warnings
     from rampart_cli.week import read_history
 
     written = read_plan(plan_file)
@@ -69,7 +70,7 @@ def plan_check(
     plan = with_measured_clumps(submitted, answers)
     weeks = weeks_of(plan, answers)
     said = notes(plan, weeks)
-    problems = written.placed([*query_findings(plan), *week_problems(weeks), *_breaches(policy_file, submitted)])
+    problems = written.placed([*query_findings(plan), *week_problems(plan, weeks), *_breaches(policy_file, submitted)])
     unwired = _unwired(ctx.obj(stack_name), submitted, alert_url) if online else []
     told = written.placed([*warnings(plan), *unwired])
     criteria = list(_criteria(plan))
@@ -128,7 +129,7 @@ def _unwired(stack: Stack, plan: Plan, alert_url: str | None) -> list[Finding]:
 
 def plan_schema(*, as_json: AsJson = False) -> None:  # noqa: ARG001 - a schema is JSON with and without the option
     """Write the JSON Schema of plans, for editors and other tools."""
-    from rampart.plan.schema import plan_schema_text
+    from rampart_cli.plan_schema import plan_schema_text
 
     sys.stdout.write(plan_schema_text())
 
@@ -140,7 +141,7 @@ def _summary(problems: Sequence[Finding], told: Sequence[Finding]) -> str:
 
 def _clump(spec: CriterionSpec) -> str | None:
     """How many requests one cause can spoil, and who says so."""
-    if not isinstance(spec, RateSpec):
+    if not isinstance(spec, TestedSpec):
         return None
     if spec.clump is None:
         return "measured at the start, else 3"

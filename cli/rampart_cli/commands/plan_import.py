@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from rampart_cli.document import MAX_BYTES, Bindings, BindingsError, draft, read
-from rampart_cli.document.rendering import show_findings
+from rampart_cli.document.rendering import show_findings, traced
 from rampart_cli.failures import InputError
 
 NO_PLAN = 2
@@ -38,20 +38,24 @@ def plan_import(
             metavar="DATE", formats=["%Y-%m-%d"], help="The day that counts as today: 2026-03-04.", show_default="today"
         ),
     ] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Write what each pass made of the page to stderr.")] = False,  # noqa: FBT002 - typer makes a flag of it
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write here instead of to standard output.", dir_okay=False)
     ] = None,
 ) -> None:
     """Read a rollout plan from a Markdown page: a draft plan.yaml, and what the page lacks."""
     errors = Console(stderr=True, highlight=False)
-    with doc.open("rb") as page:
-        reading = read(page.read(MAX_BYTES + 1), today=(today or datetime.now(tz=UTC)).date())
     bound = _read(bindings) if bindings else Bindings()
+    with doc.open("rb") as page:
+        reading = read(page.read(MAX_BYTES + 1), today=(today or datetime.now(tz=UTC)).date(), team=bound.words)
     if bindings:
         # Not paid for without bindings.
         from rampart_cli.document.bound_queries import with_bound_queries
 
         reading = with_bound_queries(reading, bound)
+    if trace:
+        for line in traced(reading):
+            errors.print(line, markup=False, soft_wrap=True)
     if as_json:
         _write(json.dumps(reading.as_json(), indent=2, ensure_ascii=False) + "\n", out)
     else:

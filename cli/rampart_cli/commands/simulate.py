@@ -12,17 +12,28 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from rampart.evidence.criteria import RateCriterion
-from rampart.evidence.power import FaultOutlook, Outlook, StageTraffic, any_of, outlook
-from rampart.plan.check import is_baseline_beyond_bar, rate_criteria, stage_traffic, warnings
+from rampart.evidence.criteria import CompareCriterion, RateCriterion
+from rampart.evidence.power import StageTraffic
 from rampart.plan.model import Plan
+from rampart.plan.power import stage_traffic
 from rampart.plan.quantities import parse_traffic
 from rampart.words import chance, count, plain, rough_duration, rough_percent
 from rampart_cli.console import say, show, table, words
 from rampart_cli.failures import InputError
 from rampart_cli.findings import rendered_all
+from rampart_cli.forecast.plan_warnings import (
+    compare_criteria,
+    is_baseline_beyond_bar,
+    is_compared_at,
+    rate_criteria,
+    warnings,
+)
+from rampart_cli.forecast.rate_power import FaultOutlook, Outlook, any_of, outlook
+from rampart_cli.forecast.ratio_power import ratio_outlook
 from rampart_cli.options import AsJson, PlanFile
 from rampart_cli.plan_file import read_plan
+
+_Pair = tuple[StageTraffic, RateCriterion | CompareCriterion]
 
 
 def plan_simulate(
@@ -46,15 +57,15 @@ def plan_simulate(
     written = read_plan(plan_file)
     plan = written.plan
     rates = rate_criteria(plan)
-    if plot is not None and not rates:
+    comparisons = compare_criteria(plan)
+    if plot is not None and not (rates or comparisons):
         raise InputError("there is nothing to draw", fix=_NOTHING)
-    requests_per_hour = _traffic(plan, traffic) if rates else plan.traffic
+    requests_per_hour = _traffic(plan, traffic) if rates or comparisons else plan.traffic
     plan = plan.changed(traffic=requests_per_hour)
-    pairs = [(stage_traffic(plan, stage, requests_per_hour or 0.0), rate) for stage in plan.shares for rate in rates]
+    pairs = _pairs(plan, rates, comparisons)
     runs = runs or _affordable_runs(len(pairs))
     outlooks = _simulate(pairs, runs, seed, as_json=as_json)
-    false = any_of(each.false_rollback_chance for each in outlooks)
-    guarantee = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in outlooks))
+    false, guarantee = _false_rollbacks_of(plan, rates, outlooks)
     told = written.placed(warnings(plan))
     if plot is not None:
         _draw(plot, plan, outlooks)
@@ -76,16 +87,43 @@ def plan_simulate(
     )
 
 
-def _simulate(
-    pairs: Sequence[tuple[StageTraffic, RateCriterion]], runs: int, seed: int, *, as_json: bool
-) -> list[Outlook]:
+def _pairs(plan: Plan, rates: Sequence[RateCriterion], comparisons: Sequence[CompareCriterion]) -> list[_Pair]:
+    """Each stage with each criterion that is judged statistically there."""
+    pairs: list[_Pair] = []
+    for stage in plan.shares:
+        traffic = stage_traffic(plan, stage, plan.traffic or 0.0)
+        pairs += [(traffic, each) for each in rates]
+        pairs += [(traffic, each) for each in comparisons if is_compared_at(plan, each, stage)]
+    return pairs
+
+
+def _false_rollbacks_of(
+    plan: Plan, rates: Sequence[RateCriterion], outlooks: Sequence[Outlook]
+) -> tuple[float, float | None]:
+    """The chance of a false rollback, and what bounds it; of criteria that are only told, nothing is rolled back."""
+    binding = [each for each in outlooks if plan.criteria[each.criterion].binds]
+    bound = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in binding))
+    return any_of(each.false_rollback_chance for each in binding), bound
+
+
+def _simulate(pairs: Sequence[_Pair], runs: int, seed: int, *, as_json: bool) -> list[Outlook]:
     if len(pairs) > _FEW_PAIRS:
         say(f"simulating {count(len(pairs))} stages and rates, {runs} times each …", as_json=as_json)
     seeds = Random(seed)  # noqa: S311 - a simulation that must be repeatable, no secret
-    return [outlook(rate, stage, runs=runs, seed=seeds.getrandbits(32)) for stage, rate in pairs]
+    found = (_outlook(criterion, stage, runs, seeds.getrandbits(32)) for stage, criterion in pairs)
+    return [each for each in found if each is not None]
 
 
-_NOTHING = "The plan has no criterion of kind rate: what is counted, measured or reported is compared as it is."
+def _outlook(criterion: RateCriterion | CompareCriterion, stage: StageTraffic, runs: int, seed: int) -> Outlook | None:
+    """What a criterion can decide in a stage; None of a comparison of whose control nothing is known."""
+    if isinstance(criterion, CompareCriterion):
+        return ratio_outlook(criterion, stage, runs=runs, seed=seed)
+    return outlook(criterion, stage, runs=runs, seed=seed)
+
+
+_NOTHING = (
+    "The plan has no criterion of kind rate or compare: what is counted, measured or reported is compared as it is."
+)
 
 
 def _draw(plot: Path, plan: Plan, outlooks: Sequence[Outlook]) -> None:

@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from rampart.evidence.compare import PARTS
 from rampart.evidence.criteria import Scope
-from rampart.plan.model import CountSpec, OnFail, Plan, RateSpec, ValueSpec
+from rampart.plan.criterion import Blame, CompareSpec, CountSpec, CriterionSpec, OnFail, RateSpec, ValueSpec
+from rampart.plan.event_query import EventQuery
+from rampart.plan.model import Plan
 from rampart.words import exact_percent, plain
+from rampart_cli.bars import bar_text
 
 _ERRORS_AT_THE_BAR = 5
 """How many errors a window holds at the bar, on the plan's usual traffic: one or two can't alert."""
@@ -51,7 +55,8 @@ class Guard:
     """The query of all requests, where there is one."""
     silence_is_a_fault: bool = False
     needs_full_window: bool = False
-    rolls_back: bool = True
+    spares: str | None = None
+    """Why its alert alone rolls nothing back, as a sentence; None where it does."""
 
     @property
     def query(self) -> str:
@@ -61,11 +66,27 @@ class Guard:
 
 
 def guards_of(plan: Plan) -> Iterator[tuple[str, Guard]]:
-    """Each criterion that Datadog can guard, by name; what people report isn't in Datadog."""
+    """Each criterion that a metric monitor can guard, by name; what people report isn't in Datadog."""
     for name, spec in plan.criteria.items():
         make = _GUARDS.get(spec.kind)
-        if make is not None:
+        if make is not None and not counts_events(spec):
             yield name, make(spec, plan)
+
+
+def counts_events(spec: CriterionSpec) -> bool:
+    """Whether a criterion is counted in logs or spans, whose monitors are of another type than these."""
+    queries = (getattr(spec, part, None) for part in (*PARTS, "query"))
+    return any(EventQuery.read(query) for query in queries if isinstance(query, str))
+
+
+def _spares(spec: CriterionSpec) -> str | None:
+    if spec.on_fail is OnFail.HOLD:
+        return "This alert rolls nothing back: when the criterion fails, the plan holds the stage."
+    if spec.on_fail is OnFail.TELL:
+        return "This alert rolls nothing back: the plan only tries this criterion out."
+    if isinstance(spec, RateSpec) and spec.blame is Blame.FLAG_ONLY:
+        return "This alert alone rolls nothing back: Rampart first checks whether the old path fails too."
+    return None
 
 
 def _rate(spec: RateSpec, plan: Plan) -> Guard:
@@ -87,7 +108,7 @@ def _rate(spec: RateSpec, plan: Plan) -> Guard:
         requests=spec.total,
         # No one is in a cohort while the flag is at 0%.
         silence_is_a_fault=spec.scope is Scope.EVERYONE,
-        rolls_back=spec.on_fail is OnFail.ROLL_BACK,
+        spares=_spares(spec),
     )
 
 
@@ -96,6 +117,33 @@ def _window(plan: Plan, requests: float, scope: Scope) -> timedelta:
     share = 1.0 if scope is Scope.EVERYONE else plan.shares[0].exposure / 100
     needed = timedelta(hours=requests / (plan.traffic * share)) if plan.traffic else plan.bucket
     return next((each for each in _WINDOWS if each >= max(needed, plan.bucket)), _WINDOWS[-1])
+
+
+def _compare(spec: CompareSpec, plan: Plan) -> Guard:
+    own = f"( {_operand(spec.errors)} / {_operand(spec.total)} )"
+    control = f"( {_operand(spec.control_errors)} / {_operand(spec.control_total)} )"
+    if spec.ignore_below is not None:
+        # The own rate is above both bars where it is above so many times the greater of the control's and this.
+        control = f"clamp_min({control}, {plain(spec.ignore_below / spec.at_most)})"
+    usual = spec.baseline or (spec.history.rate if spec.history else None) or 0.0
+    wrong = max(spec.at_most * usual, spec.ignore_below or 0.0)
+    parts = {part: str(getattr(spec, part)) for part in PARTS}
+    return Guard(
+        reducer="sum",
+        expression=f"{own} / {control}",
+        window=_window(plan, _ERRORS_AT_THE_BAR / wrong if wrong else 0.0, Scope.COHORT),
+        sign=">",
+        bar=spec.at_most,
+        recovery=spec.at_most * (1 - _SLACK),
+        bar_text=bar_text(spec),
+        lines=(
+            GraphLine(
+                "times the control's error rate", "( errors / total ) / ( control_errors / control_total )", parts
+            ),
+        ),
+        requests=spec.total,
+        spares=_spares(spec),
+    )
 
 
 def _count(spec: CountSpec, plan: Plan) -> Guard:
@@ -109,7 +157,7 @@ def _count(spec: CountSpec, plan: Plan) -> Guard:
         recovery=spec.at_most * (1 - _SLACK) or None,
         bar_text=f"at most {plain(spec.at_most)}",
         lines=(GraphLine("count", "count", {"count": spec.query}),),
-        rolls_back=spec.on_fail is OnFail.ROLL_BACK,
+        spares=_spares(spec),
     )
 
 
@@ -129,7 +177,7 @@ def _value(spec: ValueSpec, _: Plan) -> Guard:
         lines=(GraphLine("value", "value", {"value": spec.query}),),
         silence_is_a_fault=True,
         needs_full_window=True,
-        rolls_back=spec.on_fail is OnFail.ROLL_BACK,
+        spares=_spares(spec),
     )
 
 
@@ -143,5 +191,10 @@ def _operand(query: str) -> str:
     return query
 
 
-_GUARDS: Mapping[str, Callable[[Any, Plan], Guard]] = {"rate": _rate, "count": _count, "value": _value}
+_GUARDS: Mapping[str, Callable[[Any, Plan], Guard]] = {
+    "rate": _rate,
+    "compare": _compare,
+    "count": _count,
+    "value": _value,
+}
 """By the criterion's kind; a kind that isn't here, as what people report, has neither a monitor nor a graph."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rampart.evidence.handles import webhooks_notified
 from rampart_cli.datadog.changes import Action, Change, FieldDifference, change_to, removal_of
 from rampart_cli.datadog.dashboard import mark_of
-from rampart_cli.datadog.guards import guards_of
+from rampart_cli.datadog.guards import counts_events, guards_of
 from rampart_cli.datadog.target import CRITERION, criterion_tags, usual_webhook
 from rampart_cli.datadog.wanted import OWNER_HEADER, TOKEN_HEADER, VERSION_HEADER, ThingKind, wanted_of
 from rampart_cli.failures import RefusedError
@@ -116,6 +116,11 @@ def _headers(webhook: Mapping[str, Any]) -> Mapping[str, Any]:
 def changes_for(plan: Plan, target: Target, found: Look) -> SyncSteps:
     """What makes Datadog hold what the plan needs; raises RefusedError where that would touch what isn't its own."""
     wanted, steps, notes = wanted_of(plan, target), list[Change](), list(_copy_notes(found))
+    notes += [
+        f"{name} counts logs or spans: its monitor is yours to make, as a log or trace analytics monitor"
+        for name, spec in plan.criteria.items()
+        if counts_events(spec)
+    ]
     there = found.webhooks.get(target.webhook)
     by_hand = there is not None and owner_of(there) != target.owner
     if there is not None and by_hand:
@@ -210,7 +215,7 @@ def guarding(plan: Plan, target: Target) -> list[str]:
     """The names of the monitors that roll back, which belong into the plan's `monitors`."""
     guards = dict(guards_of(plan))
     tags = criterion_tags(guards)
-    rolling_back = {tags[name] for name, guard in guards.items() if guard.rolls_back}
+    rolling_back = {tags[name] for name, guard in guards.items() if guard.spares is None}
     return [
         str(each.body["name"])
         for each in wanted_of(plan, target)

@@ -121,11 +121,7 @@ def _options(guard: Guard) -> dict[str, Any]:
 
 def _message(name: str, guard: Guard, plan: Plan, target: Target) -> str:
     flags = inert(", ".join(plan.flags))
-    does = (
-        f"Rampart sets {flags} to 0%: @webhook-{target.webhook}"
-        if guard.rolls_back
-        else f"Rampart holds {flags} where it is; this plan doesn't roll back for this criterion."
-    )
+    does = guard.spares or f"Rampart sets {flags} to 0%: @webhook-{target.webhook}"
     return "\n".join(
         [
             f"{inert(name)} must stay {guard.bar_text}, says the plan of {target.rollout} ({inert(plan.owner)}).",

@@ -6,7 +6,13 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rampart_cli.document.lexicon import pattern
+
+_PLACE = r"(?:branch|office|site|facility|location|region|state|district|county|city|store|school|clinic|country)"
 NO_SHARE = (
+    # a share of a part is an audience, and one of an increment is added to what was reached before
+    rf"(?!\s?(?:(?:of\s(?:the\s|our\s|all\s)?[a-z]+\s)?(?:at|in|for)\s(?:the|one|a|our|each)\s(?:[\w'-]+\s){{0,4}}{_PLACE}\b"
+    r"|of\s(?:the\s|our\s|all\s)?[a-z]+\s(?:with|who|whose|having|that)\s|at a time\b|increments?\b|steps\b))"
     r"(?!\s?(?:done|complete[d]?|finished|ready|faster|slower|smaller|larger|bigger|cheaper|fewer|less|more|higher|lower"
     r"|better|worse|coverage|test|completion|adoption|uptime|availability|success|satisfaction|conversion|utili[sz]ation"
     r"|errors?|failures?)\b)"
@@ -18,7 +24,7 @@ _RANGE = re.compile(
 )
 _INCREMENT = re.compile(
     r"(?:increments?|steps?) of\s{1,3}(\d{1,2}(?:\.\d{1,3})?)\s?%"
-    r"|(\d{1,2}(?:\.\d{1,3})?)\s?%\s{0,2}(?:increments?|steps|at a time)",
+    r"|(\d{1,2}(?:\.\d{1,3})?)\s?%\s{0,2}(?:increments?|steps|at a time|each)\b",
     re.IGNORECASE,
 )
 _OF_TIME = re.compile(
@@ -26,16 +32,7 @@ _OF_TIME = re.compile(
     r"|percent(?:age)?[ _-]of[ _-](?:the[ _-])?time",
     re.IGNORECASE,
 )
-_AUDIENCE = re.compile(
-    r"\b(employees|internal|staff|testers|beta|pilot|colleagues|developers|dogfood|volunteers|allow-?list(ed)?|invited"
-    r"|(team|group|panel|cohort)( members)?|canary (users|testers|group|list)|selected users|early access|by state"
-    r"|single (site|facility)|facilit(y|ies))\b"
-    r"|\b(veterans|users|people|members|customers|patients) (in|from) (?-i:[A-Z])"
-    r"|\b(?-i:(?!(?:All|The|More|Most|Many|Our|Other|Remaining|Every|Some|To|For|Of)\b)[A-Z][a-z]+ Veterans\b)",
-    re.IGNORECASE,
-)
-
-
+_AUDIENCE = pattern("an audience")
 _PEOPLE = r"(?:users|veterans|people|visitors|customers|members|patients|traffic|claimants|applicants|beneficiaries)"
 _BEFORE = (
     r"(?:(?:we|it is|is|to be)\s)?(?:(?:enabled?|releas(?:e|ed)|launch(?:ed)?|open(?:ed)?|roll(?:ed)? ?out"
@@ -57,14 +54,10 @@ _MOST_STEPS = 100
 class StageKind(StrEnum):
     """Whom a stage reaches."""
 
-    ACTORS = "actors"
-    """A percentage of users, the same ones each time."""
-    TIME = "time"
-    """A percentage of requests: a user sees both sides in turn."""
-    AUDIENCE = "audience"
-    """Chosen people, no percentage."""
-    UNKNOWN = "unknown"
-    """The page does not say, or says two things."""
+    ACTORS = "actors"  # a percentage of users, the same ones each time
+    TIME = "time"  # a percentage of requests: a user sees both sides in turn
+    AUDIENCE = "audience"  # chosen people, no percentage
+    UNKNOWN = "unknown"  # the page does not say, or says two things
 
 
 _SPELT = {
@@ -93,6 +86,10 @@ def with_signs(text: str) -> str:
     return _WRITTEN_OUT.sub(lambda found: f"{found['number'] or _SPELT[found['word'].casefold()]}%", text)
 
 
+_PROGRESS = re.compile(
+    r"\((?:done|finished|complete\w*)\W{1,3}\d{1,3}\s?%\)|\b\d{1,3}\s?%\s?(?:done|finished|complete[d]?)\b",
+    re.IGNORECASE,
+)
 _ASIDE = re.compile(
     r"\((?:was|were|formerly|previously|originally|instead of|rather than|not|up from|down from|changed from|before)\b"
     r"[^()]{0,80}\)"
@@ -103,7 +100,7 @@ _ASIDE = re.compile(
 
 def without_asides(text: str) -> str:
     """The text without what it says is not meant: `(was 5%)`, `not 60%`."""
-    return _ASIDE.sub(" ", text) if text.count("%") > 1 else text
+    return _ASIDE.sub(" ", _PROGRESS.sub(" ", text)) if "%" in text else text
 
 
 def percents_in(text: str) -> list[float]:
@@ -166,7 +163,7 @@ class Length:
 _WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 _LENGTH = re.compile(
     r"\b(\d{1,3}(?:\.\d)?|an?|one|two|three|four|five)(?:\s?(?:-|\u2013|to)\s?(\d{1,3}(?:\.\d)?))?[ -](?:full )?"
-    r"(business |working )?(minute|hour|day|week|month)s?\b",
+    r"(bus{1,2}iness? |working )?(minute|hour|day|week|month)s?\b",
     re.IGNORECASE,
 )
 _UNITS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}

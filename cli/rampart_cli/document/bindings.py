@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from rampart.errors import RampartError
+from rampart_cli.document.lexicon import NO_WORDS, TeamWords
 from rampart_cli.document.names import plain_name
 
 
@@ -29,6 +30,8 @@ class Bindings:
 
     synonyms: tuple[tuple[str, ...], ...] = ()
     criteria: dict[str, dict[str, Any]] = field(default_factory=dict)
+    words: TeamWords = NO_WORDS
+    """What the team calls a stage, its users, and so on."""
 
     def find(self, name: str) -> Binding | None:
         """The binding of a criterion: the one of exactly this name, else the first whose pattern fits."""

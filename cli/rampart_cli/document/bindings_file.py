@@ -7,17 +7,25 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator
 
 from rampart.model import Model
-from rampart.plan.model import CountSpec, RateSpec, ReportedSpec, ValueSpec
+from rampart.plan.criterion import CompareSpec, CountSpec, RateSpec, ReportedSpec, ValueSpec
 from rampart.plan.problems import problems_of
 from rampart_cli.document.bindings import Bindings, BindingsError
+from rampart_cli.document.lexicon import TEAM_KINDS, TeamWords
 from rampart_cli.strict_yaml import YamlError, read_yaml
 
-_SPECS: dict[str, type[Model]] = {"rate": RateSpec, "count": CountSpec, "value": ValueSpec, "reported": ReportedSpec}
+_SPECS: dict[str, type[Model]] = {
+    "rate": RateSpec,
+    "compare": CompareSpec,
+    "count": CountSpec,
+    "value": ValueSpec,
+    "reported": ReportedSpec,
+}
 
 
 class _File(Model):
     synonyms: tuple[tuple[str, ...], ...] = Field((), max_length=200)
     criteria: dict[str, dict[str, Any]] = Field(max_length=500)
+    words: dict[str, tuple[str, ...]] = Field({}, max_length=20)
 
     @field_validator("criteria")
     @classmethod
@@ -32,6 +40,14 @@ class _File(Model):
             if wrong := _wrong_value(model, spec):
                 raise ValueError(f"{pattern!r}: {wrong}")
         return criteria
+
+    @field_validator("words")
+    @classmethod
+    def _knows_each_kind(cls, words: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if unknown := words.keys() - TEAM_KINDS:
+            kinds = ", ".join(sorted(TEAM_KINDS))
+            raise ValueError(f"{', '.join(sorted(unknown))} isn't a kind of word; one of {kinds}")
+        return words
 
 
 def _wrong_value(model: type[Model], spec: dict[str, Any]) -> str | None:
@@ -61,4 +77,4 @@ def read_bindings(text: str) -> Bindings:
     except ValidationError as error:
         first = next(problems_of(error, _File))
         raise BindingsError(f"{first.where}: {first.message}") from error
-    return Bindings(file.synonyms, file.criteria)
+    return Bindings(file.synonyms, file.criteria, TeamWords(file.words))

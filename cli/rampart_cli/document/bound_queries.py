@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rampart.evidence.compare import PARTS
 from rampart.finding import Finding
-from rampart.plan.query_lint import lint_count, lint_rate, lint_value
+from rampart.plan.query_lint import lint_compare, lint_count, lint_rate, lint_value
 from rampart_cli.document.draft_criteria import criterion_entries
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ def _diagnostics(plan: PlanDocument, reading: Reading, bindings: Bindings) -> It
 
 
 def _findings(name: str, spec: dict[str, Value]) -> list[Finding]:
-    queries = {key: str(value) for key, value in spec.items() if key in {"errors", "total", "query"}}
-    if spec["kind"] == "rate":
+    queries = {key: str(value) for key, value in spec.items() if key in {*PARTS, "query"}}
+    if queries.keys() >= set(PARTS):
+        return lint_compare(name, queries)
+    if spec["kind"] in {"rate", "compare"}:
         return lint_rate(name, queries, above="above" in spec)
     if "query" not in queries:
         return []

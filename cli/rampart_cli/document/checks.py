@@ -5,57 +5,39 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from itertools import combinations, pairwise
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rampart.finding import Finding, FindingKind
 from rampart_cli.document.amounts import StageKind, increment_in, range_in, steps_of
-from rampart_cli.document.criteria import Criterion, CriterionKind
-from rampart_cli.document.date_checks import check_dates
+from rampart_cli.document.date_checks import FULL, check_dates
 from rampart_cli.document.diagnostics import Code, diagnose
-from rampart_cli.document.dilution_checks import check_dilution
-from rampart_cli.document.facts import MOST_FLAGS, almost_same, flag_of
+from rampart_cli.document.fact_checks import (
+    MOST_LINES,
+    Say,
+    check_criteria,
+    check_dilution,
+    check_phases,
+    flags,
+    misspelled,
+)
 from rampart_cli.document.labels import Asks, placeholder_in
-from rampart_cli.document.names import plain_name
-from rampart_cli.document.sections import SectionKind, after_stage_name
+from rampart_cli.document.lexicon import words
+from rampart_cli.document.section_kinds import SectionKind, after_stage_name
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from rampart_cli.document.inline import Link
     from rampart_cli.document.page import Page
     from rampart_cli.document.plan import PageStage, PlanDocument
+    from rampart_cli.document.sections import Section
     from rampart_cli.document.stage_details import Details
 
-Say = Callable[[FindingKind, int, str, str], Finding]
-
-_OTHER_ENVIRONMENT = re.compile(
-    r"(?:^|[.-])(?:staging|stage|stg|dev|development|sandbox|test|qa|review|localhost)(?:[.-]|$)"
-)
-_REPORTED = re.compile(
-    r"complaints?|support (?:tickets?|calls?|requests?|cases?)|help ?desk|(?:call|contact) cent(?:er|re)"
-    r"|feedback|qualitative|social listening|survey|satisfaction|sentiment|interview",
-    re.IGNORECASE,
-)
-_ADDRESS = re.compile(r"https?://\S{1,1000}")
-_FLAG_LIKE = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:[_-][a-z0-9]{1,40}){1,20}(?![\w/-]|\.\w)", re.IGNORECASE)
-_SWITCHES = re.compile(
-    r"\b(?:flags?|toggles?|flipper|enabl\w+|disabl\w+|activat\w+|deactivat\w+|(?:turn|switch)\w*.{1,120}\b(?:on|off))\b",
-    re.IGNORECASE,
-)
-_MOST_LINES = 10
-"""Lines that one message names."""
 _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019]t\b", re.IGNORECASE)
 _TOO_DIFFERENT = 3.0
 """Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
-
-
-def is_reported_by_people(criterion: Criterion) -> bool:
-    """Whether no metric shows the criterion, so that a person has to say it."""
-    return criterion.kind is CriterionKind.YES_NO or bool(_REPORTED.search(criterion.name))
 
 
 def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) -> list[Finding]:
@@ -66,14 +48,39 @@ def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) ->
 
     found = [
         *_missing(plan, say),
-        *_flags(plan, say),
-        *_misspelt(plan, say),
-        *_criteria(plan, say),
-        *_phases(plan, say),
+        *flags(plan, say),
+        *misspelled(plan, say),
+        *check_criteria(plan, say),
+        *check_phases(plan, say),
     ]
     found += [*_stages(plan, say), *_users(plan, details, say), *_placeholders(plan, details, say)]
-    found += check_dilution(plan, say)
+    found += [*check_dilution(plan, say), *_whole(plan, say)]
     return found + check_dates(plan, details, say, today)
+
+
+def _whole(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    """Doubts about the reading as a whole, and lists of stages that were not taken: one finding for each cause."""
+    if plan.doubts and plan.stages:
+        yield say(Code.DOUBTFUL_READING, plan.stages[0].line, "", "; ".join(plan.doubts))
+    launch = _launch(plan) if plan.stages and not any(stage.percent == FULL for stage in plan.stages) else None
+    if launch is not None:
+        yield say(
+            Code.LAUNCH_WITHOUT_SHARE, launch.line, launch.title,
+            f"{launch.title!r} gives no percentage: is it the stage of 100% after {plan.stages[-1].label}?",
+        )  # fmt: skip  # the first line says where, the others what
+    aside = [stage for stage in plan.set_aside if stage.percent is not None]
+    if aside:
+        shares = ", ".join(f"{stage.percent:g}% (line {stage.line})" for stage in aside[:MOST_LINES])
+        yield say(
+            Code.STAGES_DISAGREE, aside[0].line, "",
+            f"{shares} isn't among the stages from line {plan.stages[0].line} on, and was not used",
+        )  # fmt: skip  # the first line says where, the others what
+
+
+def _launch(plan: PlanDocument) -> Section | None:
+    """The section on going live, after the last stage that the page states."""
+    sections = (section for root in plan.roots for section in root.walk() if section.line > plan.stages[-1].line)
+    return next((s for s in sections if words("goes live").fullmatch(s.title.strip(" !:.")) and not s.is_decoy), None)
 
 
 def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -93,98 +100,6 @@ def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for fact, code, message in absent:
         if not fact:
             yield say(code, line, "", message)
-
-
-def _flags(plan: PlanDocument, say: Say) -> Iterator[Finding]:
-    for link, line in plan.links:
-        if flag_of(link) and (host := _other_host(link)):
-            yield say(Code.STAGING_FLAG_LINK, line, host, f"the link to the flag opens {host}, which is not production")
-        name = flag_of(link)
-        if name and re.fullmatch(r"[\w.:-]*_[\w.:-]*", link.text.strip()) and link.text.strip() != name:
-            yield say(
-                Code.INCONSISTENT_FLAG_NAME, line, link.text.strip(),
-                f"the link reads {link.text.strip()} and opens {name}",
-            )  # fmt: skip  # the first line says where, the others what
-    for first, second in combinations(plan.flags[:MOST_FLAGS], 2):
-        if almost_same(first.name, second.name):
-            yield say(
-                Code.INCONSISTENT_FLAG_NAME, second.line, second.name,
-                f"the flag is {second.name} here and {first.name} at line {first.line}",
-            )  # fmt: skip  # the first line says where, the others what
-
-
-def _misspelt(plan: PlanDocument, say: Say) -> Iterator[Finding]:
-    """Words that are almost a flag of the plan, where the page speaks of switching one."""
-    known = {flag.name for flag in plan.flags}
-    flags = plan.flags[:MOST_FLAGS]
-    for statement in plan.statements:
-        if statement.line.quoted or not _SWITCHES.search(statement.text):
-            continue
-        for word in dict.fromkeys([*statement.line.codes, *_FLAG_LIKE.findall(_ADDRESS.sub(" ", statement.text))]):
-            meant = next((flag for flag in flags if word not in known and _is_misspelt(word, flag.name)), None)
-            if meant is not None and statement.number != meant.line:
-                yield say(
-                    Code.INCONSISTENT_FLAG_NAME, statement.number, word,
-                    f"the flag is {word} here and {meant.name} at line {meant.line}",
-                )  # fmt: skip  # the first line says where, the others what
-
-
-def _is_misspelt(word: str, flag: str) -> bool:
-    return bool(_FLAG_LIKE.fullmatch(word)) and almost_same(word, flag)
-
-
-def _other_host(link: Link) -> str | None:
-    host = urlsplit(link.url).hostname or ""
-    return host if _OTHER_ENVIRONMENT.search(host) else None
-
-
-def _criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
-    for c in plan.distinct_criteria:
-        if is_reported_by_people(c):
-            yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured in Datadog")
-        if c.kind is CriterionKind.NUMERIC and c.op is None:
-            yield say(
-                Code.MISSING_OPERATOR, c.line, c.written, f"{c.name!r} has the number {c.value:g} and no operator"
-            )
-        if c.kind is CriterionKind.RELATIVE:
-            yield say(
-                Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} is compared with something that has no number"
-            )
-        if c.kind is CriterionKind.NAMED:
-            yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} is only a name: no bar is given")
-    by_name: dict[str, list[Criterion]] = defaultdict(list)
-    for c in plan.distinct_criteria:
-        by_name[plain_name(c.name)].append(c)
-    for first, *others in by_name.values():
-        for c in others:
-            if c.line != first.line and c.value is not None and first.value is not None:
-                yield say(
-                    Code.CONTRADICTORY_CRITERION, c.line, c.name,
-                    f"{c.name!r} is {c.op or ''} {c.value:g} here and {first.op or ''} {first.value:g} "
-                    f"at line {first.line}",
-                )  # fmt: skip  # the first line says where, the others what
-
-
-def _phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
-    """Criteria that one phase lists and another, which lists some too, does not."""
-    phases: dict[int, list[Criterion]] = defaultdict(list)
-    titles: dict[int, str] = {}
-    lines = {s.number: s.stage_section for s in plan.statements if s.is_criterion}
-    for criterion in plan.criteria:
-        section = lines.get(criterion.line)
-        if section is not None:
-            phases[section.line].append(criterion)
-            titles[section.line] = section.title
-    for (first, listed), (second, others) in combinations(sorted(phases.items())[:20], 2):
-        for here, mine, there, theirs in ((second, others, first, listed), (first, listed, second, others)):
-            names = {plain_name(c.name) for c in mine}
-            for criterion in theirs:
-                if plain_name(criterion.name) not in names:
-                    yield say(
-                        Code.CRITERION_MISSING_IN_PHASE, here, "",
-                        f"{titles[here]!r} does not look at {criterion.name!r}, "
-                        f"which {titles[there]!r} does at line {criterion.line}",
-                    )  # fmt: skip  # the first line says where, the others what
 
 
 def _stages(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -322,6 +237,6 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Fi
         message = f"{missing!r} stands for an answer that is not given yet"
         if statement.number in open_ranges and dated:
             below = dated[bisect(dated, statement.number) :] or dated[:1]
-            steps = ", ".join(map(str, below[:_MOST_LINES])) + (", …" if len(below) > _MOST_LINES else "")
+            steps = ", ".join(map(str, below[:MOST_LINES])) + (", …" if len(below) > MOST_LINES else "")
             message = f"the dates are {missing!r} here, although steps have dates (line {steps})"
         yield say(Code.PLACEHOLDER_LEFT, statement.number, missing, message)

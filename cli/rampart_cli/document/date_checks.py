@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect, bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -10,12 +11,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rampart.finding import Finding, FindingKind
+from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.dates import DateProblem, Dates, leading_date
 from rampart_cli.document.diagnostics import Code
 from rampart_cli.document.labels import Asks
-from rampart_cli.document.lines import LineKind
 from rampart_cli.document.results import Results, is_measured
-from rampart_cli.document.sections import SectionKind
+from rampart_cli.document.section_kinds import SectionKind
 
 if TYPE_CHECKING:
     from datetime import date
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _MOST_RANGES = 20
 """Ranges of one phase that its stages are held against: no page has more."""
+_YEAR = re.compile(r"(?<![\d,.#])20[2-4]\d(?![\d,%])")
 _PROBLEMS = {
     DateProblem.NO_YEAR: (Code.MISSING_YEAR, "{} has no year"),
     DateProblem.MALFORMED: (Code.MALFORMED_DATE, "{} isn't a date that can be read in one way"),
@@ -53,12 +55,22 @@ def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Findin
     written += [(calendar.dates, calendar.line) for calendar in details.calendars]
     written += [(leading_date(s.text)[0], s.number) for s in _entries(plan)]
     said: set[tuple[Dates, int | None]] = set()
+    year = _only_year(plan)
     for dates, line in written:
         if line is None or dates.problem not in _PROBLEMS or (dates, line) in said:
             continue
         said.add((dates, line))
         code, message = _PROBLEMS[dates.problem]
-        yield say(code, line, dates.text, message.format(dates.text))
+        is_meant = dates.problem is DateProblem.NO_YEAR and year is not None
+        offer = f"; {year} is the only year on the page" if is_meant else ""
+        yield say(code, line, dates.text, message.format(dates.text) + offer)
+
+
+def _only_year(plan: PlanDocument) -> str | None:
+    """The one year that the page names anywhere, results included; None where it names several or none."""
+    titles = (section.title for root in plan.roots for section in root.walk())
+    years = {year for text in (*titles, *(s.text for s in plan.statements)) for year in _YEAR.findall(text)}
+    return years.pop() if len(years) == 1 else None
 
 
 def _entries(plan: PlanDocument) -> list[Statement]:

@@ -14,14 +14,10 @@ from rampart_cli.document.labels import placeholder_in
 class DateProblem(StrEnum):
     """Why a date cannot be taken as written."""
 
-    NO_YEAR = "no year"
-    """The day and the month stand without a year."""
-    MALFORMED = "malformed"
-    """It looks like a date and is none."""
-    REVERSED = "reversed"
-    """The range ends before it begins."""
-    PLACEHOLDER = "placeholder"
-    """Someone meant to write a date here."""
+    NO_YEAR = "no year"  # the day and the month stand without a year
+    MALFORMED = "malformed"  # it looks like a date and is none
+    REVERSED = "reversed"  # the range ends before it begins
+    PLACEHOLDER = "placeholder"  # someone meant to write a date here
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +62,8 @@ _TOKEN = re.compile(
 )
 _VAGUE = re.compile(r"\b(?:sprint|iteration|quarter|q(?=[1-4]\b))\s?#?\d{1,4}\b", re.IGNORECASE)
 _UNTIL = re.compile(r"\s*(?:until|through|thru)\s*", re.IGNORECASE)
+_GAP = 2
+"""Characters between a day and its year: `3/14 2027`, `3/14, 2027`."""
 _TURN = 6
 """Months that a range's end may lie before its start, with the year written once, to be taken for the next year."""
 _WEEK = re.compile(r"\bweek (of|beginning|starting)\s{1,3}$", re.IGNORECASE)
@@ -126,6 +124,14 @@ def read_dates(text: str) -> Dates:
     if tail and tail[0].kind == "and" and not _BETWEEN.search(text[: tokens[first].start]):
         tail = []  # two days, and no range
     end, used, broken_range = _end(begin, tokens[first], tail)
+    if (
+        not used
+        and begin.year is None
+        and tail
+        and tail[0].kind == "year"
+        and tail[0].start - tokens[first].end <= _GAP
+    ):
+        begin, used = replace(begin, year=int(tail[0].text)), tail[:1]  # 3/14 2027
     last = used[-1] if used else tokens[first]
     written = text[tokens[first].start : last.end].strip()
     if broken_range or not begin.is_possible or (end is not None and not end.is_possible):
@@ -169,7 +175,9 @@ def is_day(text: str) -> bool:
     return dates.said and len(text) <= 80 and bool(_CLOCK_ONLY.fullmatch(rest))
 
 
-_BEFORE_DATE = re.compile(r"(?:\b(?:on|by|from|starting|start|begins?|beginning|week of|@)\s{0,3}|\()$", re.IGNORECASE)
+_BEFORE_DATE = re.compile(
+    r"(?:\b(?:(?:on|by|from|starting|start|begins?|beginning|week of|@)|(?:dates?|when):)\s{0,3}|\()$", re.IGNORECASE
+)
 
 
 @lru_cache(maxsize=4096)

@@ -36,6 +36,30 @@ class Code:
         why="What lies deeper, and what follows it, was not read.",
         fix="Write the plan with fewer levels of lists.",
     )
+    OTHER_LANGUAGE = _error(
+        "other_language",
+        "The page isn't in English.",
+        why="Words of another language would be read for half of what they say.",
+        fix="Give the plan in English, or write plan.yaml by hand.",
+    )
+    DOUBTFUL_READING = _warning(
+        "doubtful_reading",
+        "The stages as they were read don't make a rollout.",
+        why="The page may say it in a way that was misread, so the draft has gaps in place of the shares.",
+        fix="Check each stage of the draft against its line, and fill in its percentage.",
+    )
+    LAUNCH_WITHOUT_SHARE = _warning(
+        "launch_without_share",
+        "A section on going live gives no percentage.",
+        why="It may be the stage of 100%, or only the day on which the last stage is called done.",
+        fix="Write its percentage: `Go live: 100% of users`.",
+    )
+    STAGES_DISAGREE = _warning(
+        "stages_disagree",
+        "The page tells its stages twice, and not in the same way.",
+        why="One list is taken for the plan; what the other says is not used.",
+        fix="Keep one list of stages, or bring the other into line.",
+    )
     STAGING_FLAG_LINK = _error(
         "staging_flag_link",
         "The flag's link opens another environment than production.",

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.draft_criteria import Entry, Value, criterion_entries
-from rampart_cli.document.facts import MOST_FLAGS, almost_same, monitors_of
+from rampart_cli.document.facts import monitors_of
+from rampart_cli.document.flags import MOST_FLAGS, almost_same
 
 if TYPE_CHECKING:
     from rampart_cli.document.bindings import Bindings
     from rampart_cli.document.plan import PageStage, PlanDocument, Said
 
 GAP = "!gap"
+_MOST = 30
+"""Unused lines that a draft's head lists."""
 _HEAD = """\
 # Draft of {source}, made by `rampart plan import`. Each value names the line that states it.
 # {gap} marks what the page does not say: fill each in; the plan is refused while one is left.
@@ -31,6 +34,7 @@ def draft(plans: Sequence[PlanDocument], *, source: str, bindings: Bindings) -> 
 
 
 def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
+    yield from _unread(plan)
     slug = _slug(plan.title.value)
     yield _entry("rollout", slug, f"from the title, line {plan.title.line}", "an id such as claim-letters")
     if plan.title.value:
@@ -54,8 +58,22 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
     yield _monitors(plan)
     yield from _criteria(plan, bindings)
     yield "stages:"
+    leads = True
     for stage in plan.stages:
-        yield from _stage(stage)
+        yield from _stage(stage, doubtful=bool(plan.doubts), leads=leads)
+        leads = leads and stage.kind is StageKind.AUDIENCE
+
+
+def _unread(plan: PlanDocument) -> Iterator[str]:
+    """What a reviewer has to look at first: doubts about the whole, and the lines that nothing was taken from."""
+    yield from (f"# QUESTION: {_comment(doubt)}" for doubt in plan.doubts)
+    if plan.unused:
+        yield "# Nothing was taken from these lines of the plan:"
+        yield from (
+            f"#   line {each.line} ({', '.join(each.holds)}): {_comment(each.text)}" for each in plan.unused[:_MOST]
+        )
+        if (more := len(plan.unused) - _MOST) > 0:
+            yield f"#   and {more} more; --json lists them all"
 
 
 def _at(said: Said | None) -> str | None:
@@ -102,15 +120,21 @@ def _entry_of(entry: Entry) -> str:
     return _entry(entry.key, entry.value, entry.note, entry.note)
 
 
-def _stage(stage: PageStage) -> Iterator[str]:
+def _stage(stage: PageStage, *, doubtful: bool, leads: bool) -> Iterator[str]:
+    """A stage's entries; `leads` where no percentage comes before it, so that it may be for people by name."""
     fields: list[str] = []
     if stage.name:
         fields.append(_entry("name", stage.name, f"line {stage.line}"))
     if stage.stated:
         said = ", ".join(f"{percent:g}% at line {line}" for percent, line in stage.stated)
         fields.append(_entry("percent", None, None, f"the page says {said}"))
+    elif doubtful and stage.kind is StageKind.ACTORS and stage.percent is not None:
+        why = f"line {stage.percent_line or stage.line} says {stage.percent:g}%; is that this stage's share?"
+        fields.append(_entry("percent", None, None, why))
     elif stage.kind is StageKind.ACTORS and stage.percent is not None:
         fields.append(_entry("percent", _number(stage.percent), f"line {stage.percent_line or stage.line}"))
+    elif stage.kind is StageKind.AUDIENCE and leads:
+        fields.append(_entry("groups", None, None, _WHICH_GROUPS.format(line=stage.line)))
     else:
         fields.append(
             _entry("percent", None, None, _WHY_NO_PERCENT[stage.kind].format(line=stage.line, p=stage.percent))
@@ -122,6 +146,10 @@ def _stage(stage: PageStage) -> Iterator[str]:
         yield ("  - " if index == 0 else "    ") + text
 
 
+_WHICH_GROUPS = (
+    "line {line} names an audience and no percentage: write the groups that Flipper knows, "
+    'or actors: ["User;1"], or a percent'
+)
 _WHY_NO_PERCENT = {
     StageKind.TIME: "line {line} says {p:g}% of the time; Rampart moves a percentage of users",
     StageKind.AUDIENCE: "line {line} names an audience and no percentage",

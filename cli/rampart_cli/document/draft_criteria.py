@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rampart_cli.document.checks import is_reported_by_people
-from rampart_cli.document.criteria import Criterion, CriterionKind
+from rampart.evidence.compare import PARTS
+from rampart_cli.document.criterion import Criterion, CriterionKind
+from rampart_cli.document.fact_checks import is_reported_by_people
 from rampart_cli.document.names import plain_name
 
 if TYPE_CHECKING:
@@ -14,10 +16,16 @@ if TYPE_CHECKING:
 
     from rampart_cli.document.bindings import Binding, Bindings
 
-_QUERIES = {"rate": ("errors", "total"), "count": ("query",), "value": ("query",), "reported": ()}
+_QUERIES = {"rate": ("errors", "total"), "count": ("query",), "value": ("query",), "reported": (), "compare": PARTS}
 Value = str | int | float | bool
 """What YAML writes on one line."""
-
+_PATHS = {
+    "errors": " of what is bad on the new path: failed, too slow",
+    "total": " of everything on the new path",
+    "control_errors": " of what is bad on the old path, or week_before(...) of it",
+    "control_total": " of everything on the old path, or week_before(...) of it",
+}
+"""What the four queries of a comparison count, where a page only says that nothing gets worse."""
 _BARS = frozenset({"below", "above", "at_most"})
 
 
@@ -46,14 +54,18 @@ def _entries(same: list[Criterion], binding: Binding | None) -> list[Entry]:
             Entry("", None, f"line {criterion.line}: {criterion.name!r} has no bar, and no binding says what it means")
         ]
     if binding is None:
-        found = [Entry("kind", kind, f"line {criterion.line}")]
-        found += [Entry(key, None, f"no binding for {criterion.name!r}: a Datadog query") for key in _QUERIES[kind]]
+        found = [Entry("kind", kind, f"line {criterion.line}{_as_a_rate(criterion, kind)}")]
+        wanted = _PATHS if kind == "compare" else {}
+        found += [
+            Entry(key, None, f"no binding for {criterion.name!r}: a Datadog query{wanted.get(key, '')}")
+            for key in _QUERIES[kind]
+        ]
         if kind == "rate":
             found.append(Entry("baseline", None, "the rate without the flag; or write `scope: cohort` in its place"))
         return [*found, _bar(same, kind)]
     note = f"bindings: {binding.pattern}"
     bar = _bar(same, kind)
-    kept = _BARS if bar.value is not None or criterion.value is not None else frozenset[str]()
+    kept = _BARS if kind != "compare" and (bar.value is not None or criterion.value is not None) else frozenset[str]()
     found = [Entry(key, value, note) for key, value in binding.spec.items() if key not in kept]
     return found if any(entry.key in _BARS for entry in found) else [*found, bar]
 
@@ -62,17 +74,38 @@ def _kind(criterion: Criterion) -> str | None:
     """The kind that the page's own words say; None when they do not."""
     if is_reported_by_people(criterion):
         return "reported"
+    if criterion.kind is CriterionKind.RELATIVE:
+        return "compare"
     if criterion.kind is not CriterionKind.NUMERIC:
         return None
     return {"percent": "rate", "count": "count"}.get(criterion.unit or "", "value")
 
 
+def _as_a_rate(criterion: Criterion, kind: str) -> str:
+    """That a percentile's bar can be told as a rate's, which is tested: it is a point, and nothing says how sure."""
+    percentile = _PERCENTILE.search(criterion.text)
+    if kind != "value" or percentile is None or criterion.op not in {"<", "<="}:
+        return ""
+    slower = f"{criterion.value:g} {criterion.measure}".strip()
+    share = 100 - float(percentile[1])
+    return f"; better as a rate, which is tested: more than {slower} in less than {share:g}% of requests"
+
+
+_PERCENTILE = re.compile(r"\bp\s?(\d{2}(?:\.\d)?)\b", re.IGNORECASE)
+
+
 def _bar(same: list[Criterion], kind: str) -> Entry:
     criterion = same[0]
-    key = "at_most" if kind in {"count", "reported"} else "below"
+    key = "at_most" if kind in {"count", "reported", "compare"} else "below"
     if len(same) > 1:
         lines = ", ".join(str(other.line) for other in same)
         return Entry(key, None, f"the page gives several bars (lines {lines}), and a criterion has one")
+    if kind == "compare":
+        return Entry(
+            key,
+            None,
+            f"how many times the old path's rate may it be, such as 1.5x? line {criterion.line} says: {criterion.text}",
+        )
     if criterion.value is None:
         return Entry(key, None, f"line {criterion.line} gives no number")
     if criterion.op is None:

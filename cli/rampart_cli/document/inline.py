@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 
 MAX_NESTING = 100
 """Levels of lists and quotes that are followed; each list takes two."""
-
 _MARKED = re.compile(r"[*_`\[\]<>!~\\&]")
 _LONGEST, _MOST_BRACKETS = 4000, 100
 """What is parsed together: the time for brackets that never close grows with the square of their number."""
 _ATTRIBUTE = re.compile(r"""\bhref\s{0,9}=\s{0,9}["']?([^\s"'>]{1,2000})""", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-z]{1,10})\b", re.IGNORECASE)
+_ONE_TILDE = re.compile(r"(?<![\w~\\])~(?=[^\s~])([^~\n]{1,80}(?<=\S))~(?![\w~])")
+"""`~4/2/27 - 4/6/27~`: GitHub strikes what stands between single tildes too."""
 STRUCK = frozenset({"s", "del", "strike"})
-
-
 References: TypeAlias = dict[str, Any]
 """What `[name]: address` lines define, by name."""
 
@@ -73,6 +72,7 @@ def visible_lines(content: str, references: References | None = None) -> list[Vi
 
     `references` are the page's addresses by name, as the parser of blocks collects them: `[flag][f]`.
     """
+    content = _ONE_TILDE.sub(r"~~\1~~", content) if content.count("~") > 1 else content
     if _is_plain(content):
         return [_plain(number, line) for number, line in enumerate(content.split("\n"))]
     if _is_bounded(content):

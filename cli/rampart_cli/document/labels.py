@@ -7,91 +7,38 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from rampart_cli.document.lexicon import ordered, pattern
+
 _LABEL_LENGTH = 300
 
 
 class Asks(StrEnum):
     """What a label asks for."""
 
-    ACTUAL = "actual"
-    """When it really happened."""
-    PERCENT = "percent"
-    """The stage's percentage."""
-    RESULTS = "results"
-    """What was measured."""
-    USERS = "users"
-    """How many people are expected."""
-    CRITERIA = "criteria"
-    """What is looked at before an advance."""
-    DATES = "dates"
-    """When the stage or the phase runs, or how long."""
-    DASHBOARD = "dashboard"
-    """Where the metrics are seen."""
-    MONITOR = "monitor"
-    """Which alert guards the rollout."""
-    WATCHERS = "watchers"
-    """Who looks at the dashboards."""
-    ROLLBACK = "rollback"
-    """How to go back."""
-    TIMEZONE = "timezone"
-    """The time zone of the dates."""
-    OWNER = "owner"
-    """Who answers for the rollout."""
-    WINDOW = "window"
-    """How much data is looked at, or how long."""
-    FLAG = "flag"
-    """The name of the flag."""
-    TITLE = "title"
-    """The plan's title."""
-    OTHER = "other"
-    """Anything else that the template asks."""
+    ACTUAL = "actual"  # when it really happened
+    PERCENT = "percent"  # the stage's percentage
+    RESULTS = "results"  # what was measured
+    USERS = "users"  # how many people are expected
+    CRITERIA = "criteria"  # what is looked at before an advance
+    DATES = "dates"  # when the stage or the phase runs, or how long
+    DASHBOARD = "dashboard"  # where the metrics are seen
+    MONITOR = "monitor"  # which alert guards the rollout
+    WATCHERS = "watchers"  # who looks at the dashboards
+    ROLLBACK = "rollback"  # how to go back
+    TIMEZONE = "timezone"  # the time zone of the dates
+    OWNER = "owner"  # who answers for the rollout
+    WINDOW = "window"  # how much data is looked at, or how long
+    FLAG = "flag"  # the name of the flag
+    TITLE = "title"  # the plan's title
+    AUDIENCE = "audience"  # whom the stage reaches: a share, or chosen people
+    STEPS = "steps"  # the list of the stages
+    OTHER = "other"  # anything else that the template asks
 
 
-_GO = "(pass|advance|proceed|continue|move on|go on|go|expand)"
-_STOP = "(abort|stop|halt|pause|revert)"
-_ASKS = [
-    (Asks.ACTUAL, r"\bactual\b"),
-    (Asks.RESULTS, r"^(\w+ ){0,3}results?$|metrics at this stage|^number of unique|number of bugs"),
-    (Asks.PERCENT, r"^percent(age)?s?( of)? ?(users|traffic|people|visitors|requests|actors)?( \(.*)?$"),
-    (
-        Asks.PERCENT,
-        r"^(rollout|exposure|traffic|ramp|launch|target)( %| percent(age)?)?$|^percent(age)? of \w+ (and|\()",
-    ),
-    (Asks.PERCENT, r"^flag( %| percent(age)?)$"),
-    (Asks.USERS, r"number of users|expected users|users expected|^users$|how many users|target users"),
-    (Asks.WATCHERS, r"who is monitoring"),
-    (Asks.DASHBOARD, r"dashboard"),
-    (
-        Asks.CRITERIA,
-        r"criteria|criterion|what metrics|^success metrics|^kpis?$|guardrails?|^metrics$|^(pass|advance) (if|when)",
-    ),
-    (Asks.CRITERIA, rf"^({_GO}|{_STOP})( the \w+)?( only)? (if|when|once)$"),
-    (
-        Asks.CRITERIA,
-        r"^before (moving on|advancing|proceeding|continuing|going on|each (advance|stage)|the next stage)$",
-    ),
-    (Asks.CRITERIA, rf"^(before we {_GO}|when (do|will|can|should) (we|you) ({_GO}|{_STOP}))$"),
-    (
-        Asks.DATES,
-        r"date range|test duration|^dates?$|^when$|desired date|planned date|(start|launch|end) date",
-    ),
-    (Asks.DATES, r"^((desired|planned|expected|target) )?(start|end)s?$"),
-    (Asks.DATES, r"^(planned|scheduled)( (start|launch|for|on))?$"),
-    (Asks.DATES, r"length of time|^duration|time ?frame|^hold|^bake"),
-    (Asks.MONITOR, r"^(datadog )?(monitors?|alerts?)( ids?| links?)?$"),
-    (Asks.ROLLBACK, r"\broll[- ]?back|\bback[- ]?out"),
-    (Asks.TIMEZONE, r"time ?zone|^tz$"),
-    (Asks.OWNER, r"^(\w+ ){0,2}(owners?|owned by|dri|responsible|lead|team|points? of contact|pocs?)$|^who owns\b"),
-    (Asks.WINDOW, r"\bwindow\b|(minimum|least) (number of )?(sample|request)|sample size|evaluation (time|period)"),
-    (Asks.FLAG, r"^(\w+ ){0,2}(flags?|toggles?|flippers?)( names?)?$|^feature (flag|toggle|flipper)"),
-    (Asks.TITLE, r"^title$"),
-]
-_COMPILED = [(asks, re.compile(pattern)) for asks, pattern in _ASKS]
+_COMPILED = [(Asks(asks), pattern) for asks, pattern in ordered("asks")]
 _PERCENTAGE = re.compile(r"~?\d{1,3}(?:\.\d{1,3})?\s?%")
 _DAY = re.compile(r"\d[/-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d", re.IGNORECASE)
 _QUESTION = re.compile(r"^(how|what|who|when|which|was|were|any|if yes|types of|links? to|do|does|is|are)\b")
-
-
 _DASHES = (" \u2013 ", " \u2014 ", " - ")
 _DASHED = frozenset({Asks.OWNER, Asks.TIMEZONE, Asks.FLAG})
 _PLAIN_LABEL = re.compile(
@@ -120,7 +67,7 @@ def read_field(text: str) -> Field | None:
 
 def _by_its_answer(asks: Asks, value: str) -> Asks:
     """`Flag` and `Launch` ask for what the answer is: a name or a percentage, a percentage or a day."""
-    if asks is Asks.FLAG and _PERCENTAGE.match(value):
+    if asks in {Asks.FLAG, Asks.AUDIENCE} and _PERCENTAGE.match(value):
         return Asks.PERCENT
     if asks is Asks.PERCENT and "%" not in value and _DAY.search(value):
         return Asks.DATES
@@ -140,6 +87,11 @@ def what_is_asked(label: str) -> Asks:
     words = " ".join(label[:_LABEL_LENGTH].casefold().split())
     asked = next((asks for asks, pattern in _COMPILED if pattern.search(words)), None)
     return asked or Asks.OTHER
+
+
+def ends_open(text: str) -> bool:
+    """Whether a sentence ends where a condition is to follow: `We revert if`."""
+    return text.rstrip(" :").casefold().endswith((" if", " when", " whenever", " once", " while"))
 
 
 def is_question(text: str) -> bool:
@@ -167,14 +119,7 @@ def _is_clock_or_address(text: str, index: int) -> bool:
     return (before.isdigit() and after[:1].isdigit()) or after == "//"
 
 
-_PLACEHOLDER = re.compile(
-    r"\[[^\]]{0,20}(fill|pick|insert|enter|your|link|name|date|number|tbd)[^\]]{0,60}\]|\bfill[_ ]in\b|\btb[dac]\b"
-    r"|\bto[- ]be[- ](?:decided|determined|defined|announced|confirmed|named)\b"
-    r"|\b(mm|xx|m|x)/(dd|xx|d|x)(/(yyyy|yy|xxxx|xx|\d{2,4}))?\b|\blorem ipsum\b|\bxx+\b|<[a-z _-]{2,30}>"
-    r"|(?-i:\bTODO\b)|(?<![\w)])\?{2,9}|(?<![\w.])(?:[xn?]|_{2,9})\s?%|(?<!\w)_{2,20}(?!\w)"
-    r"|@?\byour[_-](?:team|flag|toggle|feature|name|product|metric|dashboard|monitor|time)\w{0,40}",
-    re.IGNORECASE,
-)
+_PLACEHOLDER = pattern("a placeholder")
 _BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
 _UNANSWERED = _BLANKS - {"n/a"}
 _BRACKETED = re.compile(r"\[[^\[\]]{0,400}\]")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from rampart_cli.document.amounts import with_signs
-from rampart_cli.document.inline import MAX_NESTING, Link, References, VisibleLine, parser, visible_lines
+from rampart_cli.document.blocks import Line, LineKind, Lines
+from rampart_cli.document.inline import MAX_NESTING, References, VisibleLine, parser, visible_lines
+from rampart_cli.document.labels import Asks, what_is_asked
+from rampart_cli.document.lexicon import NO_WORDS, TeamWords
 from rampart_cli.document.markup import MarkupLine, markup_lines
 
 if TYPE_CHECKING:
@@ -18,89 +19,28 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 2000
 """Characters of one visible line that are looked at: what a person writes on a line of a plan is shorter."""
-
 STRONG_LEVEL = 7
 """The level of a bold line, or of a fold's summary, that serves as a heading: below every real heading."""
-
 _FLOOR = re.compile(r"[\s>]*(?:[-*+]|\d{1,9}[.)])\s{1,9}(?:\[[ xX]?\]\s{1,9})?(>\s?=?)\s?(?=[\d.])")
 """`- > 95%`: CommonMark takes the sign for a quote, and a person means a bar."""
-_BULLET = re.compile(r"\s*[•·▪◦‣●○\u2013\u2014]\s*(?=\S)")
+_BULLET = re.compile(r"\s*(?:[•·▪◦‣●○\u2013\u2014]\s*|o\t\s*)(?=\S)")
 _BOX = re.compile(r"\s{0,9}\[([ xX]?)\]\s{0,9}")
 _HEADING_MARK = re.compile(r"\s{0,9}(#{1,6})\s{0,9}(?=[^#\s])")
-
-
+_ITEM_MARK = re.compile(r"\s{0,9}(?:[-*+]|\d{1,3}[.)])\s{1,9}")
+_SHARE_LINE = re.compile(rf"(?:{_ITEM_MARK.pattern})?[^{{}}=;\"]{{0,40}}?\d{{1,3}}\s?%[^{{}}=;\"]{{0,80}}$")
 _SHOW_NOTHING = frozenset({"paragraph_open", "paragraph_close", "bullet_list_close", "ordered_list_close"})
 """Tokens that tell nothing which the inline token or the list item next to them does not tell."""
+_ANSWERED = ("label", "answer")
 
 
-class LineKind(StrEnum):
-    """What a visible line is on the page."""
-
-    HEADING = "heading"
-    """A heading, real or made of a bold line."""
-    ITEM = "item"
-    """An item of a list, in Markdown, HTML or pasted from a word processor."""
-    TEXT = "text"
-    """A line of a paragraph."""
-    ROW = "row"
-    """A row of a table's body."""
-    FRONT = "front"
-    """A line of the front matter, `key: value`."""
-    FOLD = "fold"
-    """The summary of a `<details>`; a heading when it says what stands within."""
-    FOLD_END = "fold end"
-    """The end of a `<details>`: it shows nothing."""
-
-
-@dataclass(slots=True, eq=False)
-class Line:
-    """One visible line of the page; `line` is one-based."""
-
-    kind: LineKind
-    line: int
-    text: str
-    level: int = 0
-    """1 to 7 of a heading, 0 of anything else."""
-    parent: Line | None = None
-    """The list item that this line stands within."""
-    links: list[Link] = field(default_factory=list)
-    codes: list[str] = field(default_factory=list)
-    checked: bool | None = None
-    """Whether the task box is ticked; None without a box."""
-    quoted: bool = False
-    header: tuple[str, ...] = ()
-    """The head of the table that a row belongs to."""
-    cells: tuple[str, ...] = ()
-    past: int = 0
-    """The line after a heading: a heading that is underlined takes two."""
-    has_items: bool = False
-    """Whether list items stand within this one."""
-
-    @property
-    def ancestors(self) -> list[Line]:
-        """The list items around this line, the nearest first."""
-        found, parent = [], self.parent
-        while parent is not None:
-            found.append(parent)
-            parent = parent.parent
-        return found
-
-
-@dataclass(slots=True)
-class Lines:
-    """The visible lines of a page, and the line at which it nests too deeply to be followed, if it does."""
-
-    lines: list[Line]
-    too_deep: int | None = None
-
-
-def read_lines(page: Page) -> Lines:
-    """Parse the page as CommonMark with tables, struck text, front matter and raw HTML."""
-    return _Walk(page).run()
+def read_lines(page: Page, team: TeamWords = NO_WORDS) -> Lines:
+    """Parse the page as CommonMark with tables, struck text, front matter and raw HTML, in words that are known."""
+    return _Walk(page, team).run()
 
 
 class _Walk:
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, team: TeamWords) -> None:
+        self._team = team
         text = "\n".join(page.lines)
         self._raw = page.lines
         defined: dict[str, Any] = {}
@@ -133,8 +73,8 @@ class _Walk:
                     self._row()
                 case "html_block":
                     self._markup(first, markup_lines(token.content))
-                case "front_matter":
-                    self._front(first, token.content)
+                case "fence" | "front_matter":
+                    self._verbatim(first, token)
         return Lines(self._found, self._deepest)
 
     def _nest(self, token: Token) -> None:
@@ -160,11 +100,14 @@ class _Walk:
 
     def _add(self, line: Line) -> None:
         line.quoted = self._quotes > 0 and not line.text.startswith(">")
-        line.text = with_signs(line.text[:LONGEST_TEXT].strip())
-        line.cells = tuple(map(with_signs, line.cells))
+        line.text = self._plain(line.text[:LONGEST_TEXT].strip())
+        line.cells, line.header = tuple(map(self._plain, line.cells)), tuple(map(self._team.plain, line.header))
         line.past = line.past or line.line + 1
         if line.text or line.cells or line.kind is LineKind.FOLD_END:
             self._found.append(line)
+
+    def _plain(self, text: str) -> str:
+        return with_signs(self._team.plain(text))
 
     def _paragraph(self, first: int, entries: list[VisibleLine]) -> None:
         if self._heading:
@@ -205,7 +148,9 @@ class _Walk:
         cells = tuple(cell.text.strip()[:LONGEST_TEXT] for cell in self._cells)
         if not self._head:
             self._head = cells or ("",)
-            return
+            if not self._is_answer():
+                return
+            self._head = ("", "")
         links = [link for cell in self._cells for link in cell.links]
         codes = [code for cell in self._cells for code in cell.codes]
         self._add(
@@ -222,6 +167,11 @@ class _Walk:
                 cells=cells,
             )
         )
+
+    def _is_answer(self) -> bool:
+        """Whether a table's head is a label with its answer, as its rows are: `| Feature flag | `name` |`."""
+        is_pair = len(self._cells) == len(_ANSWERED) and bool(self._cells[1].codes)
+        return is_pair and what_is_asked(self._cells[0].text.strip()) is Asks.FLAG
 
     def _markup(self, first: int, entries: list[MarkupLine]) -> None:
         head: tuple[str, ...] = ()
@@ -240,6 +190,27 @@ class _Walk:
                 line.kind = LineKind.ITEM
             elif (entry.is_fold or entry.ends_fold) and not self._items and not self._quotes:
                 line.kind, line.level = LineKind.FOLD if entry.is_fold else LineKind.FOLD_END, STRONG_LEVEL
+            if box := _BOX.match(line.text):
+                line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
+            self._add(line)
+
+    def _verbatim(self, first: int, token: Token) -> None:
+        if token.type == "fence":
+            self._fence(first, token.info, token.content)
+        else:
+            self._front(first, token.content)
+
+    def _fence(self, first: int, info: str, content: str) -> None:
+        """A list of tasks, or of nothing but shares, between fences; any other code shows nothing."""
+        texts = content.split("\n")
+        if "tasklist" not in info and not (
+            info in {"", "text"} and all(map(_SHARE_LINE.match, filter(str.strip, texts)))
+        ):
+            return
+        for number, text in enumerate(texts, start=1):
+            line = Line(LineKind.ITEM, first + number, _ITEM_MARK.sub("", text).strip())
+            if mark := _HEADING_MARK.match(text):
+                line.kind, line.level, line.text = LineKind.HEADING, STRONG_LEVEL, text[mark.end() :].strip()
             if box := _BOX.match(line.text):
                 line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
             self._add(line)

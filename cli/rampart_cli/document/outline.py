@@ -8,12 +8,12 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.labels import Asks
-from rampart_cli.document.lines import LineKind
-from rampart_cli.document.marks import without_marked
+from rampart_cli.document.page import without_marked
 from rampart_cli.document.reading import read
 from rampart_cli.document.results import Results
-from rampart_cli.document.sections import DECOYS, SectionKind
+from rampart_cli.document.section_kinds import DECOYS, SectionKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,12 +37,9 @@ _ROW_BEGINS = re.compile(r"[ >]*\|")
 class Part(StrEnum):
     """Which of the actual days a place asks for."""
 
-    RANGE = "range"
-    """From the first to the last."""
-    FIRST = "first"
-    """The day on which the stage began."""
-    LAST = "last"
-    """The day on which it ended."""
+    RANGE = "range"  # from the first to the last
+    FIRST = "first"  # the day on which the stage began
+    LAST = "last"  # the day on which it ended
 
 
 @dataclass(frozen=True, slots=True)

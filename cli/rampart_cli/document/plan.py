@@ -11,7 +11,7 @@ from rampart_cli.document.dates import NOTHING, Dates
 if TYPE_CHECKING:
     from datetime import date
 
-    from rampart_cli.document.criteria import Criterion
+    from rampart_cli.document.criterion import Criterion
     from rampart_cli.document.inline import Link
     from rampart_cli.document.sections import Section
     from rampart_cli.document.statements import Statement
@@ -62,14 +62,17 @@ class PageStage:
             part for part in (self.letter, f"({percent})" if self.letter and percent else percent) if part
         ) or (self.name or f"the stage at line {self.line}")
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, *, doubtful: bool) -> dict[str, Any]:
+        """The published form; of a doubtful plan the share is told as `said`, and not as `percent`."""
+        doubted = {"said": self.percent} if doubtful and self.percent is not None else {}
         return {
-            "percent": self.percent,
+            "percent": self.percent if not doubted else None,
             "kind": self.kind.value,
             "users": list(self.users) if self.users else None,
             "start": self.start.isoformat() if self.start else None,
             "end": self.end.isoformat() if self.end else None,
             "line": self.line,
+            **doubted,
         }
 
 
@@ -79,6 +82,19 @@ class Said:
 
     value: str
     line: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedLine:
+    """A planned line with something in it that no value was taken from; `line` is one-based."""
+
+    line: int
+    text: str
+    holds: tuple[str, ...]
+    """What stands there: `share`, `bar`, `day`, `flag`."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"line": self.line, "text": self.text, "holds": list(self.holds)}
 
 
 @dataclass(slots=True)
@@ -97,6 +113,10 @@ class PlanDocument:
     statements: list[Statement]
     roots: list[Section]
     stages: list[PageStage] = field(default_factory=list)
+    set_aside: list[PageStage] = field(default_factory=list)
+    """What speaks of a stage and does not fit the list of stages."""
+    candidates: list[PageStage] = field(default_factory=list)
+    """Everything that might be a stage, before the list was chosen."""
     flags: list[FlagName] = field(default_factory=list)
     criteria: list[Criterion] = field(default_factory=list)
     """Every statement of a criterion, repeated ones too."""
@@ -107,6 +127,12 @@ class PlanDocument:
     window: Said | None = None
     dashboard: Said | None = None
     monitor: Said | None = None
+    doubts: list[str] = field(default_factory=list)
+    """Why the shares of this plan may have been misread, each as a sentence; a doubtful share is written as a gap."""
+    unused: list[UnusedLine] = field(default_factory=list)
+    """Planned lines from which no value was taken."""
+    of_interest: int = 0
+    """Planned lines that hold a share, a bar, a day or a flag, used or not."""
     business_days: Said | None = None
     """Where the page counts in business days."""
 
@@ -122,7 +148,7 @@ class PlanDocument:
         return {
             "title": self.title.value,
             "flags": [flag.name for flag in self.flags],
-            "stages": [stage.as_json() for stage in self.stages],
+            "stages": [stage.as_json(doubtful=bool(self.doubts)) for stage in self.stages],
             "criteria": [
                 {"name": c.name, "op": c.op, "value": c.value, "unit": c.unit, "kind": c.kind.value, "line": c.line}
                 for c in self.distinct_criteria

@@ -1,4 +1,4 @@
-"""What was found on a page, for people."""
+"""What was found on a page, and what each pass made of it, for people."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from rampart.finding import Severity
 from rampart_cli.findings import Source, rendered, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
+    from rampart_cli.document.plan import PageStage, PlanDocument
     from rampart_cli.document.reading import Reading
 
 MOST_SHOWN = 200
@@ -33,4 +36,47 @@ def show_findings(reading: Reading, *, source: str, console: Console) -> None:
     plans = len(reading.plans)
     stages = sum(len(plan.stages) for plan in reading.plans)
     summary = f"{shown(source)}: {plans} plan{'' if plans == 1 else 's'}, {stages} stages; "
+    if lines_of_interest := sum(plan.of_interest for plan in reading.plans):
+        used = lines_of_interest - sum(len(plan.unused) for plan in reading.plans)
+        summary += f"read {used} of {lines_of_interest} lines with a share, bar, day, or flag; "
     console.print(Text(summary + (", ".join(counts) or "no findings")), soft_wrap=True)
+
+
+_WIDTH = 100
+
+
+def traced(reading: Reading) -> Iterator[str]:
+    """One line for each thing that a pass gave to the next, under the name of the pass."""
+    yield "lines"
+    for line in reading.lines:
+        yield f"  {line.line:>4}  {line.kind.value:<8} {shown(line.text)[:_WIDTH]}"
+    for plan in reading.plans:
+        yield from _plan(plan)
+
+
+def _plan(plan: PlanDocument) -> Iterator[str]:
+    yield "statements"
+    for statement in plan.statements:
+        asks = statement.asks.value if statement.asks else "-"
+        role = "told" if statement.is_decoy else "criterion" if statement.is_criterion else "planned"
+        yield f"  {statement.number:>4}  {role:<9} {asks:<9} under {statement.section.kind.value}"
+    yield from _stages("candidates", plan.candidates)
+    yield from _stages("skeleton", plan.stages)
+    yield from _stages("set aside", plan.set_aside)
+    yield "plan"
+    yield from (f"  {flag.line:>4}  flag {shown(flag.name)}" for flag in plan.flags)
+    for each in plan.distinct_criteria:
+        value = "" if each.value is None else f"{each.op or '?'} {each.value:g}"
+        yield f"  {each.line:>4}  criterion {shown(each.name)} {value}".rstrip()
+    yield from (f"        doubt: {doubt}" for doubt in plan.doubts)
+    yield from (f"  {line.line:>4}  unused ({', '.join(line.holds)})" for line in plan.unused)
+
+
+def _stages(name: str, stages: list[PageStage]) -> Iterator[str]:
+    yield name
+    for stage in stages:
+        share = "?" if stage.percent is None else f"{stage.percent:g}%"
+        source = "heading" if stage.source is None else stage.source.line.kind.value
+        day = f" {stage.start}" if stage.start else ""
+        held = f" held {shown(stage.hold.text)}" if stage.hold else ""
+        yield f"  {stage.line:>4}  {share:<6} {source:<8} {stage.kind.value}{day}{held}"

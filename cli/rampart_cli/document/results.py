@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.labels import Asks, answer, is_question, placeholder_in
-from rampart_cli.document.sections import Section, SectionKind
+from rampart_cli.document.section_kinds import SectionKind
+from rampart_cli.document.sections import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

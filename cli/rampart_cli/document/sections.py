@@ -4,143 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rampart_cli.document.dates import leading_date
-from rampart_cli.document.lines import Line, LineKind
+from rampart_cli.document.amounts import percents_in
+from rampart_cli.document.bars import Sense, asks_outright, is_bar, sense_of
+from rampart_cli.document.blocks import Line, LineKind
+from rampart_cli.document.labels import Asks, ends_open, what_is_asked
+from rampart_cli.document.lines import STRONG_LEVEL
+from rampart_cli.document.section_kinds import DECOYS, SectionKind, kind_of, stage_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-
-class SectionKind(StrEnum):
-    """How the lines of a section are to be read."""
-
-    AFTER = "after"
-    """What is looked at after the launch: no stage, no bar."""
-    RESULTS = "results"
-    """What was measured: no number in it is a plan."""
-    TESTING = "testing"
-    """Moderated testing with chosen people: no stage of the rollout."""
-    ROLLBACK = "rollback"
-    """How to go back."""
-    GUIDE = "guide"
-    """The template talking to the author, questions, contents: no plan."""
-    STAGE = "stage"
-    """A stage, or a phase that holds stages."""
-    TIMELINE = "timeline"
-    """Dated steps."""
-    CRITERIA = "criteria"
-    """What is looked at before an advance."""
-    OTHER = "other"
-    """Anything else."""
-
-
-DECOYS = frozenset(
-    {SectionKind.AFTER, SectionKind.RESULTS, SectionKind.TESTING, SectionKind.ROLLBACK, SectionKind.GUIDE}
-)
-"""Sections whose numbers never become a stage or a bar."""
-
-_STAGE_NAME = (
-    r"(stage|phase|step|wave|ramp|ring|round|tier|day|week)(?:[\s#-]{1,3}(?:[a-z]|[ivx]{1,5})|[\s#-]{0,3}\d{1,3})\b"
-)
-_ORNAMENT = r"[^\w~(\[\"'`<>%]{0,8}"
-_STAGE_TITLE = re.compile(rf"{_ORNAMENT}(?P<counted>{_STAGE_NAME})(?:\s(?:of|/)\s\d{{1,2}}\b)?", re.IGNORECASE)
-_GOES_TO = (
-    r"(?:(?:initial|first|second|third|fourth|next|full|final|limited|soft|partial|gradual|wide|wider|broad|broader)\s)?"
-    r"(?:roll-?out|roll out|launch|release|expansion|expand|ramp(?:[ -]up)?|increase|deploy(?:ment)?|go live|enable)"
-    r"(?: (?:to|at|for|with))?\s?[:(\u2013\u2014=-]?\s?~?\d{1,3}(?:\.\d+)?\s?(?:%|percent\b)"
-    r"(?=\s?(?:$|[^\w\s]|(?:of|to|for|on|users|people|traffic|veterans|everyone)\b))"
-)
-"""`Rollout to 10%`, `Expansion (25%)`: a heading that says what is done and to how many."""
-
-_REACHES = (
-    r"(?:alpha|beta|pilot|early (?:adopters?|access)|(?:general|limited|full) availability|ga|everyone|all users"
-    r"|public)\b(?: (?:users|testers|group|launch|release|rollout))?\s?[:(\u2013\u2014-]\s?~?\d{1,3}(?:\.\d+)?\s?%"
-)
-"""`Pilot: 5%`, `General availability (100%)`: a heading that names who is reached, and how many that is."""
-_NAMED_STAGE = r"(?:stage|phase|step|wave|ring|round|tier)\s[\w-]{2,20}\s?[:(\u2013\u2014-]\s?~?\d{1,3}(?:\.\d+)?\s?%"
-"""`Stage Alpha - 5%`: a stage with a name in the place of its letter."""
-
-_NOT_BUILT = (
-    r"(?!\s(?:page|list|screen|view|widget|form|table|card|tab|export|search|chat|forum|comment|content|message)s?\b)"
-)
-"""A word before these names something that is launched: a results page, moderated chat."""
-_BACK = r"(roll(ing)?[- ]?back|back[- ]?out|abort|stop|halt|kill)"
-_KINDS = [
-    (
-        SectionKind.AFTER,
-        r"post[- ]?launch|after (the )?launch|\b(\d+|one)[- ](week|month|day)s?[- ](results?|review|check)",
-    ),
-    (SectionKind.RESULTS, rf"^results?\b{_NOT_BUILT}|\bresults?(\s*\([^)]*\))?$|\bresults?\s?[:-]"),
-    (SectionKind.RESULTS, r"\bresults? (so far|to date|of|for|at|from|after)\b"),
-    (SectionKind.RESULTS, r"^actuals?\b|\b(outcomes?|findings|learnings|actuals)$|what happened"),
-    (SectionKind.TESTING, r"^(qa|tests?|testing)( plan| strategy)?$"),
-    (SectionKind.TESTING, rf"\buat\b|user acceptance|\bmoderated\b{_NOT_BUILT}|usability (test|research)"),
-    (SectionKind.CRITERIA, rf"\b{_BACK}( \w+)? (criteri(a|on)|triggers?|thresholds?|conditions?)$"),
-    (SectionKind.CRITERIA, rf"^{_BACK} (the rollout )?(if|when|on)$"),
-    (SectionKind.CRITERIA, rf"^when (to|do we|will we|we|should we) {_BACK}$"),
-    (SectionKind.ROLLBACK, r"\broll(ing)?[- ]?back|\bback(ing)?[- ]?out|kill[- ]?switch|\bgoes wrong"),
-    (SectionKind.GUIDE, r"do i need|how to use|when to use|contents|exceptions|\bquestions$|\bexamples?\b|template"),
-    (SectionKind.GUIDE, rf"references?$|appendix|glossary|\bfaqs?\b{_NOT_BUILT}|history|changelog"),
-    (SectionKind.GUIDE, r"^(rejected )?(alternatives|options)( (we )?(considered|rejected|discussed))?$|lessons"),
-    (
-        SectionKind.GUIDE,
-        r"^(the )?(previous|last|earlier|past|former|old) (roll-?out|launch|release|attempt|plan|year)s?\b",
-    ),
-    (SectionKind.GUIDE, r"\b(sprint|capacity|staffing|budget) plan"),
-    (SectionKind.STAGE, rf"^{_STAGE_NAME}|\bcanary\b|^~?\d{{1,3}}(\.\d+)?\s?%|^{_GOES_TO}|^{_REACHES}|^{_NAMED_STAGE}"),
-    (SectionKind.TIMELINE, r"time ?line|schedule|calendar|key dates|milestones"),
-    (
-        SectionKind.CRITERIA,
-        r"criteria|criterion|data\s?dog|\bkpis?\b|\bmetrics?\b|guardrails?|analytics|grafana|medallia",
-    ),
-    (
-        SectionKind.CRITERIA,
-        r"^((success|rollout|advance|error) )?(thresholds?|gates?)$|^what (good|success) looks like",
-    ),
-    (SectionKind.CRITERIA, r"^(advance|proceed|continue|move on|go on) (when|if|only)\b"),
-]
 _NO_TITLE = frozenset({SectionKind.STAGE, SectionKind.TIMELINE, SectionKind.RESULTS, SectionKind.AFTER})
-_COMPILED = [(kind, re.compile(pattern)) for kind, pattern in _KINDS]
-_LEADING = re.compile(rf"{_ORNAMENT}(?:\d{{1,2}}(?:[.)]\s|\s?\u20e3\s?))?")
-_SHARE = re.compile(r"~?\d{1,3}(?:\.\d+)?\s?%")
-
-
-@dataclass(frozen=True, slots=True)
-class StageName:
-    """How a page counts a stage: `Stage B`, the word `stage`, and what follows the name."""
-
-    counted: str
-    word: str
-    rest: str
-
-
-@lru_cache(maxsize=4096)
-def stage_name(text: str) -> StageName | None:
-    """The name that a text begins with: `Phase II`, `Step 3 of 4`; None when it begins otherwise."""
-    found = _STAGE_TITLE.match(text)
-    if found is None:
-        return None
-    return StageName(" ".join(found["counted"].split()), found[2].casefold(), text[found.end() :])
-
-
-def after_stage_name(text: str) -> str:
-    """What a heading says besides counting: ` - 10%` of `Stage 1 - 10%`, which isn't a range from 1 to 10."""
-    name = stage_name(text)
-    return name.rest if name else text
-
-
-@lru_cache(maxsize=4096)
-def kind_of(title: str) -> SectionKind:
-    """The kind that a heading's words give to its section."""
-    words = _LEADING.sub("", " ".join(title[:200].casefold().split()), count=1).strip(" :.!-\u2013\u2014*_")
-    kind = next((kind for kind, pattern in _COMPILED if pattern.search(words)), SectionKind.OTHER)
-    # `3/1/2027 - 3/3/2027: 10% of users`
-    return SectionKind.STAGE if kind is SectionKind.OTHER and _SHARE.match(leading_date(title)[1]) else kind
 
 
 @dataclass(slots=True, eq=False)
@@ -174,6 +51,13 @@ class Section:
             found.append(parent)
             parent = parent.parent
         return found
+
+    @property
+    def is_title(self) -> bool:
+        """Whether the heading is that of the page: it tells what is launched, and nothing of what stands below."""
+        return self.level == 1 or (
+            self.parent is not None and self.parent.level == 0 and len(self.parent.children) == 1
+        )
 
     @property
     def is_decoy(self) -> bool:
@@ -212,7 +96,7 @@ def build_tree(lines: Sequence[Line], past: int) -> Section:
             continue
         is_fold = line.kind is LineKind.FOLD
         if is_fold:
-            is_told = id(line) in closed and kind_of(line.text) is not SectionKind.OTHER
+            is_told = id(line) in closed and (kind_of(line.text) is not SectionKind.OTHER or _names_flag(line.text))
             line.kind = LineKind.HEADING if is_told and len(folds) < _MOST_FOLDS else LineKind.TEXT
         if line.kind is not LineKind.HEADING:
             folds += [None] if id(line) in closed else []
@@ -221,13 +105,49 @@ def build_tree(lines: Sequence[Line], past: int) -> Section:
         # A fold stands below all that is open where it begins, and whatever is headed within it stands below the fold.
         while not is_fold and here.level >= line.level and here.parent is not None and id(here) not in opened:
             here.past, here = line.line, here.parent
+        if here.kind is SectionKind.ROLLBACK and here.parent is not None and _skips(here.level, line.level):
+            here.past, here = line.line, here.parent
         section = Section(line, line.level, kind_of(line.text), here, past=past)
         here.children.append(section)
         here = section
         if is_fold:
             folds.append(section)
             opened.add(id(section))
+    _tell_kinds(root)
     return root
+
+
+def _tell_kinds(root: Section) -> None:
+    """Let what stands in a section say what it is, where its title alone does not."""
+    _tell_stages(root)
+    for section in root.walk():
+        is_open = section.kind is SectionKind.OTHER and not section.is_title
+        asks = (
+            sense_of(section.title) is Sense.STOP
+            or asks_outright(section.title)
+            or (ends_open(section.title) and what_is_asked(section.title.strip(" :")) is Asks.CRITERIA)
+        )
+        if is_open and asks and any(is_bar(line.text) for line in section.lines):
+            section.kind = SectionKind.CRITERIA
+
+
+def _tell_stages(root: Section) -> None:
+    """Make stages of sections side by side whose titles name ever larger shares: `Public beta, 10% (February 1)`."""
+    for parent in root.walk():
+        shares = [(child, said) for child in parent.children if len(said := percents_in(child.title)) == 1]
+        shares = [(child, said) for child, said in shares if child.kind in {SectionKind.OTHER, SectionKind.STAGE}]
+        if len(shares) > 1 and all(one < two for (_, one), (_, two) in pairwise(shares)):
+            for child, _ in shares:
+                child.kind = SectionKind.STAGE
+
+
+def _skips(level: int, below: int) -> bool:
+    """Whether a heading is so far below another that its level says nothing of what it belongs to."""
+    return level + 1 < below < STRONG_LEVEL
+
+
+def _names_flag(title: str) -> bool:
+    return what_is_asked(title.strip(" :")) is Asks.FLAG
 
 
 def _closed_folds(lines: Sequence[Line]) -> set[int]:

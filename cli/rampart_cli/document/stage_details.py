@@ -7,11 +7,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from rampart_cli.document.amounts import Length, length_in
+from rampart_cli.document.amounts import Length, increment_in, length_in, percents_in
+from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.crowds import is_range, users_in
 from rampart_cli.document.dates import NOTHING, DateProblem, Dates, between, is_day, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
-from rampart_cli.document.sections import Section, SectionKind
+from rampart_cli.document.section_kinds import SectionKind
+from rampart_cli.document.sections import Section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +71,9 @@ class Details:
     """The groups of stages (by id) that all know how long they are held."""
 
 
+_MOST_STAGES = 100
+"""Stages of one section among which a label's own is looked for; no page has more."""
+_MIGHT = re.compile(r"^(?:if|unless|when|should)\b|,\s(?:if|unless)\b", re.IGNORECASE)
 _IS_END = re.compile(r"(?:(?:desired|planned|expected|target) )?(?:end|finish)", re.IGNORECASE)
 _WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
 
@@ -77,6 +82,7 @@ def give_details(stages: Sequence[PageStage], statements: Sequence[Statement], r
     """Give each stage the dates, the length and the users that its section states."""
     details = Details([], [])
     by_section = _by_section(stages)
+    known = {stage.hold_line for stage in stages if stage.hold is not None}
     for statement in statements:
         if not statement.is_plan:
             continue
@@ -87,10 +93,22 @@ def give_details(stages: Sequence[PageStage], statements: Sequence[Statement], r
             _give_dates(leading_date(statement.text)[0], statement.number, reached, details)
         elif statement.asks is Asks.USERS:
             _count(statement, reached, stages, details)
-        elif reached and _WAITS.search(statement.text) and (length := length_in(statement.text)):
+        elif (
+            reached
+            and statement.number not in known
+            and _tells_hold(statement.text)
+            and statement.line.kind is not LineKind.ROW
+            and _WAITS.search(statement.text)
+            and (length := length_in(statement.text))
+        ):
             _hold(reached, length, statement.number, details)
     _dates_in_headings(stages, roots, details)
     return details
+
+
+def _tells_hold(text: str) -> bool:
+    """Whether a line may say how long each stage is held: one about a share or about what might happen does not."""
+    return bool(increment_in(text) or not percents_in(text)) and not _MIGHT.search(text)
 
 
 def _by_section(stages: Sequence[PageStage]) -> dict[int, tuple[PageStage, ...]]:
@@ -111,10 +129,22 @@ def _reached(statement: Statement, stages: dict[int, tuple[PageStage, ...]]) -> 
         return found
     for section in (statement.section, *statement.section.ancestors):
         if found := stages.get(id(section)):
+            found = _nearest(statement, found)
             return found if section.kind is SectionKind.STAGE or section is statement.section else ()
         if section.kind is SectionKind.STAGE:
             return ()
     return ()
+
+
+def _nearest(statement: Statement, stages: tuple[PageStage, ...]) -> tuple[PageStage, ...]:
+    """The stage that a label stands below, where another follows it; all where it stands above or below them all."""
+    if statement.asks is None or len(stages) > _MOST_STAGES:
+        return stages
+    stated = [stage for stage in stages if stage.source is not None and stage.source.line.parent is None]
+    before = [stage for stage in stated if stage.line < statement.number]
+    if len(stated) < len(stages) or not before or len(before) == len(stages):
+        return stages
+    return (before[-1],)
 
 
 def _date(statement: Statement, reached: tuple[PageStage, ...], details: Details) -> None:

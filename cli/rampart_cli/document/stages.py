@@ -12,6 +12,7 @@ from rampart_cli.document.amounts import (
     StageKind,
     increment_in,
     is_of_time,
+    length_in,
     names_audience,
     percents_in,
     range_in,
@@ -19,11 +20,14 @@ from rampart_cli.document.amounts import (
     steps_of,
 )
 from rampart_cli.document.crowds import people_in, users_beside
+from rampart_cli.document.dates import date_said
 from rampart_cli.document.labels import Asks, answer
+from rampart_cli.document.lexicon import pattern
 from rampart_cli.document.plan import PageStage
-from rampart_cli.document.sections import Section, SectionKind, after_stage_name, stage_name
-from rampart_cli.document.stage_details import add_details
-from rampart_cli.document.step_lines import read_steps
+from rampart_cli.document.section_kinds import SectionKind, after_stage_name, stage_name
+from rampart_cli.document.sections import Section
+from rampart_cli.document.skeleton import Skeleton, added_up, skeleton_of
+from rampart_cli.document.step_lines import read_steps, rising_lists
 from rampart_cli.document.steps import steps_in
 
 if TYPE_CHECKING:
@@ -32,15 +36,16 @@ if TYPE_CHECKING:
     from rampart_cli.document.statements import Statement
 
 _CONTAINERS = frozenset({"phase", "step", "day", "week"})
-_WORK = re.compile(
-    r"(?:design|build|develop|discover|research|plan|prepar|test|qa\b|implement|migrat|review|clean|document|train)",
-    re.IGNORECASE,
-)
+_WORK = pattern("work")
 """What a phase of a project does that moves no flag."""
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 _JOINT = re.compile(r"\s{0,3}(?:→|-{1,2}>|=>|>|,(?=\s)|\b(?:and|then)\b)\s{0,3}")
 _BARE_SERIES = re.compile(rf"{_BARE.pattern}(?:{_JOINT.pattern}{_BARE.pattern}){{1,20}}")
 _PERCENTAGE = re.compile(r"%|percent", re.IGNORECASE)
+_HEADED_HOLD = re.compile(
+    r"%[^%]{0,30}?(?:\bfor\b|,|\()\s?(?=\d{1,3}\s?(?:business |working )?(?:hour|day|week)s?\b)", re.IGNORECASE
+)
+"""`5% for 1 day`."""
 _REST = re.compile(r"^[\s:\u2013\u2014.-]+|[\s:\u2013\u2014.-]+$")
 
 
@@ -73,8 +78,11 @@ class _Frame:
         return rest if rest and "%" not in rest and "percent" not in rest else None
 
 
-def read_stages(roots: Sequence[Section], statements: Sequence[Statement]) -> list[PageStage]:
-    """Every stage in the order of the page."""
+def read_stages(roots: Sequence[Section], statements: Sequence[Statement]) -> Skeleton:
+    """The one list of stages of a page, in its order, and what else speaks of stages."""
+    listed = rising_lists(s for s in statements if s.is_criterion and not (s.is_decoy or s.line.quoted))
+    for statement in statements:
+        statement.is_criterion = statement.is_criterion and id(statement) not in listed
     planned = [statement for statement in statements if statement.is_plan]
     frames = _frames(roots, planned)
     told = _Told.by(frames)
@@ -86,7 +94,8 @@ def read_stages(roots: Sequence[Section], statements: Sequence[Statement]) -> li
     # Under a stage's heading, "then move to 50%" is talk; with a day or a box to tick it is a step.
     known = {id(stage) for stage in by_heading}
     by_line += [step for frame in frames for step in frame.steps if id(step) not in known and _is_scheduled(step)]
-    return _merge(by_heading, by_line)
+    added_up([*by_heading, *by_line], planned)
+    return skeleton_of(by_heading, by_line)
 
 
 def _is_scheduled(step: PageStage) -> bool:
@@ -161,6 +170,8 @@ def _stages_of(frame: _Frame, told: _Told) -> list[PageStage]:
     if range_in(frame.says) or len(frame.percents) > 1:
         return _of_range(frame)
     labels = [label for label in frame.labels if _value(label)]
+    if len(frame.percents) == 1 and _is_before(frame):
+        return [_of_one(frame, [], told.percents)]
     if len({id(label.section) for label in labels}) > 1 or _is_container(frame):
         return [_from_label(label) for label in labels]
     if frame.percents or labels:
@@ -207,6 +218,8 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> PageS
         stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
     if len(frame.steps) == 1:
         stage.dates, stage.dates_line = frame.steps[0].dates, frame.steps[0].dates_line
+    if (held := _HEADED_HOLD.search(frame.says)) and (length := length_in(frame.says[held.end() :])):
+        stage.hold, stage.hold_line = length, frame.section.line
     for label in labels:
         stage.users, stage.users_line = users_beside(answer(label.field.value) if label.field else ""), label.number
     stage.users = stage.users or users_beside(frame.says)
@@ -241,9 +254,22 @@ def _from_label(label: Statement) -> PageStage:
         percent_line=label.number,
         users=users_beside(value),
         users_line=label.number,
+        dates=date_said(value),
+        dates_line=label.number if date_said(value).said else None,
         section=label.section,
         source=label,
     )
+
+
+def _is_before(frame: _Frame) -> bool:
+    """Whether stages that stand below a stage's heading go on from its share, so that their level is a slip."""
+    below = [
+        p
+        for child in frame.section.walk()
+        if child is not frame.section and child.kind is SectionKind.STAGE
+        for p in percents_in(after_stage_name(child.title))
+    ]
+    return bool(below) and min(below) > frame.percents[0] and not frame.labels
 
 
 def _is_container(frame: _Frame) -> bool:
@@ -260,72 +286,11 @@ def _without_percent(frame: _Frame, told: _Told) -> list[PageStage]:
     is_named = names_audience(frame.says) and not _WORK.search(frame.says)
     if frame.word in _CONTAINERS and not is_named and (frame.word not in told.telling or told.words - _CONTAINERS):
         return []
-    if frame.word in _CONTAINERS and _WORK.match(_REST.sub("", frame.says)):
+    if frame.word in _CONTAINERS and (
+        _WORK.match(_REST.sub("", frame.says)) or (frame.word == "step" and not frame.own)
+    ):
         return []
     spoken = [frame.section.title, *(label.field.value for label in frame.labels if label.field)]
     kind = StageKind.AUDIENCE if any(map(names_audience, spoken)) else StageKind.UNKNOWN
     users = people_in(frame.says)
     return [PageStage(None, kind, frame.section.line, frame.name, frame.letter, users=users, section=frame.section)]
-
-
-def _merge(by_heading: list[PageStage], by_line: list[PageStage]) -> list[PageStage]:
-    """One stage for each percentage that is said several times: in a heading, a table and a timeline."""
-    found = list(by_heading)
-    known: dict[float, dict[tuple[int, str], PageStage]] = {}
-    for stage in by_heading:
-        _remember(stage, known)
-    for stage in by_line:
-        if (named := _of_letter(stage, by_heading)) is not None:
-            if named.percent is None:
-                named.percent, named.kind, named.percent_line = stage.percent, stage.kind, stage.line
-                add_details(named, stage)
-                _remember(named, known)
-            else:
-                _contradict(named, stage)
-            continue
-        if stage.kind is StageKind.AUDIENCE and (chosen := _audiences(by_heading)):
-            meant = [s for s in chosen if stage.letter and s.letter == stage.letter] or chosen
-            if len(meant) == 1:
-                add_details(meant[0], stage)
-            continue
-        # The same list saying it twice isn't a repetition but a mistake, which is for the reader to see.
-        places = known.get(stage.percent, {}) if stage.percent is not None else {}
-        same = next((other for place, other in places.items() if place != _place(stage)), None)
-        if same is None:
-            found.append(stage)
-            _remember(stage, known)
-        else:
-            add_details(same, stage)
-    return sorted(found, key=lambda stage: stage.line)
-
-
-def _audiences(stages: list[PageStage]) -> list[PageStage]:
-    return [stage for stage in stages if stage.kind is StageKind.AUDIENCE]
-
-
-def _of_letter(step: PageStage, by_heading: list[PageStage]) -> PageStage | None:
-    """The only heading's stage that a step names by its letter, and whose percentage it does not repeat."""
-    if step.letter is None or step.percent is None:
-        return None
-    letter = step.letter.casefold()
-    same = [s for s in by_heading if s.letter and s.letter.casefold() == letter and s.source is None]
-    if len(same) != 1 or same[0].stated or same[0].percent == step.percent or same[0].kind is StageKind.AUDIENCE:
-        return None
-    return same[0]
-
-
-def _contradict(stage: PageStage, step: PageStage) -> None:
-    said = [(percent, line) for percent, line in ((stage.percent, stage.line), (step.percent, step.line)) if percent]
-    stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
-    add_details(stage, step)
-
-
-def _remember(stage: PageStage, known: dict[float, dict[tuple[int, str], PageStage]]) -> None:
-    for percent in [stage.percent, *(percent for percent, _ in stage.stated)]:
-        if percent is not None:
-            known.setdefault(percent, {}).setdefault(_place(stage), stage)
-
-
-def _place(stage: PageStage) -> tuple[int, str]:
-    """The list, the table or the prose of a section that states the stage; nowhere for a heading."""
-    return (id(stage.source.section), stage.source.line.kind) if stage.source is not None else (0, "")

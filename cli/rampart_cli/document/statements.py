@@ -9,10 +9,12 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import PERCENT
-from rampart_cli.document.criteria import is_bar
-from rampart_cli.document.labels import Asks, Field, read_field, what_is_asked
-from rampart_cli.document.lines import Line, LineKind
-from rampart_cli.document.sections import Section, SectionKind
+from rampart_cli.document.bars import is_bar
+from rampart_cli.document.blocks import Line, LineKind
+from rampart_cli.document.labels import Asks, Field, ends_open, read_field, what_is_asked
+from rampart_cli.document.lexicon import alternatives, pattern
+from rampart_cli.document.section_kinds import SectionKind
+from rampart_cli.document.sections import Section
 from rampart_cli.document.tables import has_stage_columns
 
 if TYPE_CHECKING:
@@ -117,11 +119,9 @@ class _StatementReader:
         )
 
 
-_STAGE_COLUMN = re.compile(r"^(stage|phase|step|wave|percent|%|rollout|traffic|exposure)", re.IGNORECASE)
-_JUDGE_COLUMN = re.compile(
-    r"criteri|^go (if|when)$|^(advance|proceed|continue|move on|go on|guardrails?)\b", re.IGNORECASE
-)
-_METRIC_COLUMN = re.compile(r"metric|\bkpi|threshold|^(target|limit|bar)s?$", re.IGNORECASE)
+_STAGE_COLUMN = pattern("column: stage first")
+_JUDGE_COLUMN = pattern("column: judged by")
+_METRIC_COLUMN = pattern("column: metrics")
 
 
 @lru_cache(maxsize=4096)
@@ -134,9 +134,9 @@ def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
 
 
-_STAGE_NAME = re.compile(r"^(stage|phase|step|wave)s?( name)?$", re.IGNORECASE)
+_STAGE_NAME = re.compile(rf"^{alternatives('stage')}s?( name)?$", re.IGNORECASE)
 _TARGET = re.compile(r"^target$", re.IGNORECASE)
-_BARS = re.compile(r"threshold|metric|criteri|\bkpi|guardrail|^(target|limit|bar|success)s?$", re.IGNORECASE)
+_BARS = pattern("column: bars")
 
 
 @lru_cache(maxsize=4096)
@@ -147,11 +147,24 @@ def has_bars(header: tuple[str, ...]) -> bool:
 
 
 _NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)
+_SPEAKS_OF_CRITERIA = re.compile(
+    r"(?:the |our )?(?:success|advance|rollout|launch|exit|go) criteria\b[^:<>%?]{0,80}", re.IGNORECASE
+)
+
+
+_SHORT_LABEL = 100
 
 
 def _over_list(line: Line, following: Line | None) -> Field | None:
     """`Success criteria` without a colon, right above a list: it asks as one with a colon does."""
-    if not _NAMES_CRITERIA.fullmatch(line.text) or what_is_asked(line.text) is not Asks.CRITERIA:
+    is_short = len(line.text) < _SHORT_LABEL and not is_bar(line.text)
+    if not (
+        _NAMES_CRITERIA.fullmatch(line.text)
+        or (is_short and ends_open(line.text))
+        or (line.has_items and _SPEAKS_OF_CRITERIA.fullmatch(line.text))
+    ):
+        return None
+    if what_is_asked(line.text) is not Asks.CRITERIA:
         return None
     is_above = line.has_items or (
         line.kind is LineKind.TEXT and following is not None and following.kind is LineKind.ITEM

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from rampart_cli.document.amounts import NO_SHARE, PERCENT, percents_in, range_in, without_asides
+from rampart_cli.document.lexicon import alternatives, pattern
 
 _N = rf"~?\d{{1,3}}(?:\.\d{{1,3}})?\s?(?:%|percent\b){NO_SHARE}"
 REACHED = (
@@ -22,7 +23,7 @@ _TELL = (
     r"(?!\s(?:moved|given|enabled|routed|switched|sent|on the new|in the (?:rollout|cohort|new)))"
 )
 _LEADS = re.compile(
-    r"^(?:(?:stage|step|phase|wave|ramp|ring|round|tier|day|week|group)\s{0,3}#?\w{1,5}\b[^%:]{0,40}:?[^%:]{0,30}?"
+    rf"^(?:(?:{alternatives('stage')}|day|week|group)\s{{0,3}}#?\w{{1,5}}\b[^%:]{{0,40}}:?[^%:]{{0,30}}?"
     r"|canary\b[^%]{0,20}?"
     r"|(?:first|second|third|fourth|next|then|after that|last|lastly|finally|initially)[:,]?\s(?:with |at |to )?)"
     rf"\(?{_N}",
@@ -31,6 +32,7 @@ _LEADS = re.compile(
 _IS = re.compile(
     rf"^{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
     rf"|of\s(?:[\w/-]+\s){{0,3}}?{REACHED}(?!\s{_TELL})"
+    r"|of\s(?:our\s|the\s)?[a-z]+\swill\s(?:see|get|have|receive|be)\b"
     r"|(?:on|by|for|to|at|after|in|rollout|users|traffic|veterans|everyone|starting|canary|then|and)\b"
     r"|(?:\d{1,2}|an?|one|two|three|four|five)\s(?:business |working |full )?(?:hour|day|week|month)s?\s"
     r"(?:later|after)\b)",
@@ -39,34 +41,41 @@ _IS = re.compile(
 _COUNTS = re.compile(rf"^~?\d[\d,.]{{0,9}}\s?k?\s(?:\w+\s)?{REACHED}\s{{0,2}}[(=,]\s?{_N}", re.IGNORECASE)
 """`500 users (1%)`."""
 _GOES = re.compile(
-    r"\b(?:rolling out|(?:increase|ramp|expand|launch|move|release|enable|open|set|raise|bump|dial|scale|proceed"
-    r"|advance|deploy|widen|grow)s?|switch(?:es)?|go(?:es)?|roll(?:ed|s)?[ -]?out|turn(?: it| the flag)? on)\b"
-    rf"[^%.;]{{0,80}}?\b(?:to|at|for)\s{{1,3}}{_N}",
+    r"\b(?:rolling out|(?:begin|start|increase|ramp|expand|launch|move|release|enable|open|set|raise|bump|dial|scale"
+    r"|proceed|advance|deploy|widen|grow)s?|switch(?:es)?|go(?:es)?|roll(?:ed|s)?[ -]?out|turn(?: it| the flag)? on)\b"
+    rf"[^%.;]{{0,80}}?\b(?:to|at|for|with)\s{{1,3}}{_N}",
     re.IGNORECASE,
 )
-_NAMED = re.compile(rf"[\w ]{{2,30}}\s?[:(\u2013\u2014-]\s?{_N}\)?\s?(?:$|[,:(\u2013\u2014-])")
+_ROUTES = re.compile(
+    rf"^(?:we\s|then\s|next,?\s)?(?:will\s)?(?:route|send|shift|direct|divert|point|move|switch)s?\s{_N}\s(?:of\s[^%.;:]{{2,60}}?\s)?"
+    r"(?:to|through|onto|over to|via|into)\b",
+    re.IGNORECASE,
+)
+"""`Send 15% of orders through the new form`."""
+_IN_BRACKETS = re.compile(
+    rf"\b(?:rais|increase?|ramp|expand|roll|step|bump|dial)\w*\b[^%(]{{0,60}}\((?P<series>{_N}(?:\s?[,→>;]\s?{_N}){{1,20}})\)",
+    re.IGNORECASE,
+)
+"""`the crew steps it up (5%, 20%, 100%)`."""
+_SOME = r"(?:\sof\s(?:the\s|our\s|all\s)?[a-z]+s)"
+_NAMED = re.compile(rf"[\w ]{{2,30}}\s?[:(\u2013\u2014-]\s?{_N}{_SOME}?\)?\s?(?:$|[,:(\u2013\u2014-])")
+_OF_SOME = re.compile(rf"{_N}{_SOME}\.?")
+"""`10% of writes`: in a list that rises to everyone, whatever there is all of."""
 _FROM = re.compile(rf"^((?:increase|move|raise|bump|go|advance)\b[^%]{{0,40}}?)\bfrom {_N} (?=to {_N}$)", re.IGNORECASE)
 _CONDITION = re.compile(
     rf"^(?:if|when|once|after|provided|as long as)\b[^%:]{{0,80}}?[:,]\s{{0,3}}(?:then\s)?(?={_N})", re.IGNORECASE
 )
-_TALK = re.compile(
-    r"recommend|\bhop(?:e|ing)\b|\bgoals?\b|\baim(?:s|ing)?\b"
-    r"|at most|no more than|(?<!ramp )(?<!ramps )(?<!step )(?<!scale )(?<!go )(?<!move )(?<!bump )up to\b"
-    r"|\bexample|e\.g\.|for instance|%\s{0,2}(?:of )?(?:errors?|fail)"
-    r"|\berrors?(?: rates?)?\s{0,2}(?:of|at|is|:)?\s{0,2}~?[\d.]{1,6}\s?%"
-    r"|\b(?:we|they|it|team)\s(?:\w+ly\s)?(?:rolled|launched|increased|moved|raised|expanded|opened|enabled|deployed)\b"
-    r"|\b(?:might|could|would|may)\s(?:\w+\s)?(?:go|increase|ramp|expand|move|raise|launch|release|roll|turn|enable|open)\b"
-    r"|\b(?:got|gave|showed|saw|had|were|was|went|reached)\b"
-    r"|\blast (?:year|month|week|quarter|spring|summer|autumn|fall|winter|time)\b(?! of\b)"
-    r"|roll(?:ed|ing)?[ -]?back|decrease|reduce|lower\b|back to",
+_TALK = pattern("only talk")
+_ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
+_OF = rf"(?:\s(?:of\s)?(?:[\w/-]+\s){{0,3}}?{REACHED})?(?:\sfirst)?(?:\sfor (?:another )?\w+ (?:hour|day|week)s?)?"
+_SERIES = re.compile(
+    rf"{_N}(?:{_OF}\s{{0,2}}(?:→|,|;|\band\b|\bthen\b|\bto\b)+"
+    rf"\s{{0,2}}(?:(?:and|then|finally|for|to)\s){{0,3}}{_N}){{1,20}}",
     re.IGNORECASE,
 )
-_ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
-_SERIES = re.compile(
-    rf"{_N}(?:\s{{0,2}}(?:→|,|;|\band\b|\bthen\b|\bto\b)+\s{{0,2}}(?:(?:and|then|to)\s)?{_N}){{1,20}}", re.IGNORECASE
-)
 _LEAD_IN = re.compile(
-    r"^(?:(?:the |our )?(?:stages|steps|phases|ramp|ramp-up|schedule|rollout(?: stages)?|percentages|increments|plan)"
+    rf"^(?:[^%:]{{0,60}}\b{alternatives('stage')}s\s?:"
+    r"|(?:the |our )?(?:stages|steps|phases|ramp|ramp-up|schedule|rollout(?: stages)?|percentages|increments|plan)"
     r"(?: are| is| goes)?\s?:?|(?:we|it|the (?:flag|rollout|feature|toggle)) (?:will |shall )?(?:then )?"
     r"(?:go(?:es)?|ramps?(?: up)?|rolls?(?: it)? out|moves?|steps?|proceeds?)(?: from| to| through| up| in)*)\s*$",
     re.IGNORECASE,
@@ -74,7 +83,8 @@ _LEAD_IN = re.compile(
 _BAR = re.compile(
     r"(?:[<>≤≥]=?|\b(?:below|under|above|less than|more than|fewer than)\b)\s{0,3}%?\s?[\d.]{1,6}\s?%?", re.IGNORECASE
 )
-_CLAUSE = re.compile(r"[;.](?=\s|$)")
+FULL = 100
+_CLAUSE = re.compile(r"[;.](?=\s|$)|,\s(?=(?:and\s)?then\s[a-z]+\s)", re.IGNORECASE)
 _JOINTS = re.compile(r"\b(?:then|and|to|of users|users)\b|[-\u2013\u2014→>=,/|\s]", re.IGNORECASE)
 
 
@@ -85,25 +95,44 @@ def without_bars(text: str) -> str:
 
 def is_series(text: str) -> bool:
     """Whether a line names all steps in a row: `1% → 10% → 100%`, `Stages: 5%, 25% and 100%`."""
-    series = _SERIES.search(without_bars(text)) if "%" in text else None
-    return series is not None and bool(_LEAD_IN.match(text[: series.start()]))
+    shown = without_bars(text)
+    series = _SERIES.search(shown) if "%" in text else None
+    return series is not None and (bool(_LEAD_IN.match(shown[: series.start()])) or _climbs(series[0], shown))
+
+
+def _climbs(series: str, sentence: str) -> bool:
+    """Whether arrows, or a sentence that moves the flag, lead from step to step up to everyone."""
+    shares = percents_in(series)
+    is_told = "→" in series or " then " in series or bool(_GOES.search(sentence))
+    return is_told and shares[-1:] == [FULL] and all(one < two for one, two in pairwise(shares))
 
 
 def moves_on(text: str) -> bool:
     """Whether a paragraph moves the flag several times, each time further: "we turn it on for 5% … then go to 50%"."""
-    moves = [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
+    moves = _moves(text)
     return len(moves) > 1 and all(before < after for before, after in pairwise(moves))
+
+
+def moves_to_all(text: str) -> bool:
+    """Whether it does so up to everyone: then it is a rollout, wherever it stands."""
+    steps = steps_in(text)
+    rises = steps[-1:] == (FULL,) and all(before < after for before, after in pairwise(steps))
+    return rises and len(steps) > 1 and (moves_on(text) or is_series(text))
+
+
+def _moves(text: str) -> list[float]:
+    return [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
 
 
 def names_step(text: str) -> bool:
     """Whether a line gives a name and a percentage: `Small: 10%, 4/8/2027`; what it means its neighbors tell."""
     shown = without_bars(text)
-    return bool(_NAMED.match(shown)) and not _TALK.search(shown)
+    return bool(_NAMED.match(shown) or _OF_SOME.fullmatch(shown)) and not _TALK.search(shown)
 
 
 def goes_to(text: str) -> bool:
     """Whether a sentence moves the flag: "we increase to 10% of users"."""
-    return bool(_GOES.search(text))
+    return bool(_GOES.search(text) or _ROUTES.search(text))
 
 
 @lru_cache(maxsize=4096)
@@ -127,11 +156,15 @@ def _steps_of(clause: str) -> list[float]:
         return []
     if not _JOINTS.sub("", PERCENT.sub("", clause)):
         return percents  # 1% → 25% → 100%
+    if bracketed := _IN_BRACKETS.search(clause):
+        return percents_in(bracketed["series"])
     if (series := _SERIES.search(clause)) and (
-        _LEAD_IN.match(clause[: series.start()]) or (series.start() == 0 and "→" in series[0])
+        _LEAD_IN.match(clause[: series.start()])
+        or (series.start() == 0 and ("→" in series[0] or " then " in series[0]))
+        or _climbs(series[0], clause)
     ):
         return percents_in(series[0])
-    for pattern in (_LEADS, _IS, _COUNTS, _GOES):
-        if found := pattern.search(clause):
+    for step in (_LEADS, _IS, _COUNTS, _ROUTES, _GOES):
+        if found := step.search(clause):
             return percents_in(found[0])[-1:]
     return []

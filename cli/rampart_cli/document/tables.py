@@ -9,22 +9,26 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import length_in, percents_in
-from rampart_cli.document.criteria import is_bar, is_bar_only
+from rampart_cli.document.bars import is_bar, is_bar_only
+from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.dates import is_day
 from rampart_cli.document.labels import Asks, what_is_asked
-from rampart_cli.document.lines import Line, LineKind
-from rampart_cli.document.sections import stage_name
+from rampart_cli.document.lexicon import pattern, words
+from rampart_cli.document.section_kinds import stage_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_SHARES = re.compile(r"%|percent|share|roll-?out|traffic|exposure|reach|who|audience|users|people", re.IGNORECASE)
+_SHARES = pattern("row: shares")
 """What names a row of the shares that the stages reach."""
-_COMPARES = re.compile(r"\b(?:year|month|before|after|now|current|actual|results?|total|sum)\b", re.IGNORECASE)
+_COMPARES = pattern("column: compared")
 """Heads of columns that aren't steps of one rollout."""
 _MOST_FACTS = 20
 """Rows of a table that tells of stages in columns."""
-_METRICS = re.compile(r"metric|criteri|\bkpi|guardrail|threshold", re.IGNORECASE)
+_TELLS_STAGE = pattern("column: tells stages")
+_SHARE_ONLY = re.compile(r"~?(\d{1,3}(?:\.\d{1,3})?)\s?%(?:\s(?:of )?(?:users|traffic|requests))?")
+FULL = 100
+_METRICS = pattern("column: measures")
 
 
 def upright(lines: Iterable[Line]) -> Iterator[Line]:
@@ -34,6 +38,10 @@ def upright(lines: Iterable[Line]) -> Iterator[Line]:
     """
     for header, group in groupby(lines, key=_head):
         rows = list(group)
+        if header:
+            column = _rising_column(header, rows)
+            for row in rows:
+                row.shares_in = column
         if not has_stage_columns(header):
             yield from _turned(header, rows, rows[0]) if _names_stages(header, rows) else rows
             continue
@@ -53,6 +61,20 @@ def _head(line: Line) -> tuple[str, ...]:
 def has_stage_columns(header: tuple[str, ...]) -> bool:
     """Whether every column but the first is headed by a stage."""
     return len(header) > 2 and all(stage_name(head) is not None for head in header[1:])
+
+
+def _rising_column(header: tuple[str, ...], rows: Sequence[Line]) -> int | None:
+    """The column of nothing but shares that rise furthest, next to names of stages or days; None without one."""
+    if not any(map(_TELLS_STAGE.search, header)):
+        return None
+    found: list[tuple[float, int]] = []
+    for column, head in enumerate(header):
+        shares = [_SHARE_ONLY.fullmatch(row.cells[column]) for row in rows if column < len(row.cells)]
+        said = [float(share[1]) for share in shares if share is not None]
+        rises = len(said) > 1 and len(said) == len(rows) and all(one < two for one, two in pairwise(said))
+        if rises and said[-1] <= FULL and not words("no share").search(head):
+            found.append((said[-1], -column))
+    return -max(found)[1] if found else None
 
 
 def _names_stages(header: tuple[str, ...], rows: Sequence[Line]) -> bool:

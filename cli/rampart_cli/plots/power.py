@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rampart.evidence.power import Outlook
 from rampart.words import chance, count, plain
+from rampart_cli.forecast.rate_power import Outlook
 from rampart_cli.plots.canvas import canvas, caption, save
 
 _THICK = 0.26

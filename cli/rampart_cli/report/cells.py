@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rampart.evidence.judgement import Kind
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.state import EventKind
-from rampart.words import count, in_words, moment, percent, plain
+from rampart.words import count, in_words, moment, percent, plain, rough_percent, times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,14 +66,28 @@ def number(judgement: Mapping[str, Any], value: float | None) -> str:
         return NONE
     if judgement["kind"] == Kind.MONITOR:
         return moment(int(value))
-    return percent(value, near=judgement["bar"]) if judgement["kind"] == "rate" else plain(round(value, 6))
+    if judgement["kind"] == Kind.COMPARE:
+        return times(value, near=judgement["bar"])
+    return percent(value, near=judgement["bar"]) if judgement["kind"] == Kind.RATE else plain(round(value, 6))
 
 
 def counts(judgement: Mapping[str, Any]) -> str:
-    """What a rate was made of: `12 of 5,831`; empty for what isn't a rate."""
-    if judgement.get("requests") is None or judgement.get("errors") is None:
+    """What a rate was made of: `12 of 5,831`, and its control's where it has one; empty for what isn't a rate."""
+    if not judgement.get("requests") or judgement.get("errors") is None:
         return ""
-    return f"{count(judgement['errors'])} of {count(judgement['requests'])}"
+    if judgement["kind"] != Kind.COMPARE:
+        return f"{count(judgement['errors'])} of {count(judgement['requests'])}"
+    own, control = rates(judgement)
+    counted = (
+        f"{count(judgement[f'{side}errors'])} of {count(judgement[f'{side}requests'])}" for side in ("", "control_")
+    )
+    return " against ".join(f"{rough_percent(rate)} ({of})" for rate, of in zip((own, control), counted, strict=True))
+
+
+def rates(judgement: Mapping[str, Any]) -> tuple[float, float]:
+    """The rates of the flag's own path and of its control in a comparison that was judged, fractions."""
+    own, control = (judgement[f"{side}errors"] / judgement[f"{side}requests"] for side in ("", "control_"))
+    return own, control
 
 
 def interval(judgement: Mapping[str, Any]) -> str:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from rampart.words import AXIS_TIMES, percentage, plain
+from rampart.words import AXIS_TIMES, percentage, plain, times
 from rampart_cli.plots.canvas import canvas
+from rampart_cli.report import cells
 from rampart_cli.report.svg import COLORS, inline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from matplotlib.axes import Axes
@@ -102,7 +103,7 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
     looks = [look for look in history.looks_at(name) if look.judgement.get("value") is not None]
     if not looks:
         return None
-    scale, written = (100.0, percentage) if looks[0].judgement["kind"] == "rate" else (1.0, plain)
+    scale, written = _UNITS.get(looks[0].judgement["kind"], (1.0, plain))
     bar = looks[0].judgement["bar"] * scale
 
     def draw(size: Size) -> str:
@@ -117,6 +118,34 @@ def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) 
         axes.set_ylim(*_range(bar, [look.judgement["value"] * scale for look in looks]))
         axes.yaxis.set_major_formatter(lambda value, _: written(value))
         return inline(figure, name=f"criterion-{number}-{size.name}", label=label)
+
+    return Picture(*map(draw, SIZES))
+
+
+_UNITS: dict[str, tuple[float, Callable[[float], str]]] = {"rate": (100.0, percentage), "compare": (1.0, times)}
+"""By the kind of a criterion, what its numbers are drawn as."""
+
+
+def draw_rates(history: RolloutHistory, name: str, number: int, label: str) -> Picture | None:
+    """Both rates of a comparison at each look, the new path's and its control's; None where nothing was compared."""
+    looks = [look for look in history.looks_at(name) if look.judgement.get("control_requests")]
+    if not looks:
+        return None
+
+    def draw(size: Size) -> str:
+        figure, axes = _canvas(history, size, height=2.4)
+        visits = [_thinned(mine) for visit in history.visits if (mine := [k for k in looks if k.visit is visit])]
+        for mine in visits:
+            both = [cells.rates(look.judgement) for look in mine]
+            for side, color in enumerate((COLORS["accent"], COLORS["muted"])):
+                axes.plot([_days(look.at) for look in mine], [100 * rates[side] for rates in both], color=color, lw=2)
+        newest = cells.rates(looks[-1].judgement)
+        for side, (what, color) in enumerate((("new path", COLORS["accent"]), ("control", COLORS["muted"]))):
+            at = (_days(looks[-1].at), 100 * newest[side])
+            axes.annotate(what, at, xytext=(-4, 6), textcoords="offset points", ha="right", fontsize=9, color=color)
+        axes.set_ylim(*_range(0.0, [100 * rate for look in looks for rate in cells.rates(look.judgement)]))
+        axes.yaxis.set_major_formatter(lambda value, _: percentage(value))
+        return inline(figure, name=f"rates-{number}-{size.name}", label=label)
 
     return Picture(*map(draw, SIZES))
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 from rampart.words import listed, percentage
 from rampart_cli.document import Page, PlanOutline, Reading, Span, StageOutline, outline, read
 from rampart_cli.document.labels import placeholder_in
-from rampart_cli.document.marks import marks_in
 from rampart_cli.document.outline import AnswerPlace, Part
+from rampart_cli.document.page import marks_in
 from rampart_cli.failures import InputError
 from rampart_cli.report.results import ELSEWHERE, ActualDays, actual_days, is_ours, results_of
 

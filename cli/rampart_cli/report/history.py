@@ -11,6 +11,7 @@ from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import DecisionKind
 from rampart.rollout.state import CLOSED, EVERY_ROLLOUT, EventKind, Status
 from rampart.rollout.waiver import WAIVED
+from rampart_cli.people import with_people
 from rampart_cli.report.cells import is_act
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def gather(records: Records, state: RolloutState) -> RolloutHistory:
     """Read everything that is kept of a rollout; raises StoreError."""
     return RolloutHistory(
         state=state,
-        events=tuple(records.events(state.rollout).values()),
+        events=tuple(with_people(records, records.events(state.rollout)).values()),
         evaluations=tuple(records.evaluations(state.rollout)),
         submitted=records.plan_document(state.rollout, state.plan_hash),
         freezes=tuple(_during(state, records.events(EVERY_ROLLOUT).values())),

@@ -13,8 +13,9 @@ from rampart.evidence.window import Window
 from rampart.rollout.state import EventKind
 from rampart.words import count, counted, in_words, length, percentage, plain, plural, second, status_in_words
 from rampart_cli.bars import bar_text
+from rampart_cli.people import who
 from rampart_cli.report import cells
-from rampart_cli.report.charts import draw_criterion, draw_staircase
+from rampart_cli.report.charts import draw_criterion, draw_rates, draw_staircase
 from rampart_cli.view import at_percent
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _act(history: RolloutHistory, number: int, event: Event) -> dict[str, Any]:
     return {
         "number": number,
         "when": second(event.at, history.plan.zone),
-        "who": event.by,
+        "who": who(event),
         "did": cells.act(event),
         "down": event in history.rollbacks,
         "at": "" if event.stage is None else history.plan.stages[event.stage].label,
@@ -130,7 +131,8 @@ def _criteria(history: RolloutHistory) -> Iterable[dict[str, Any]]:
             "kind": spec.kind,
             "rows": rows,
             "picture": draw_criterion(history, name, number, f"{name}, which must stay {bar}. {said}."),
-            "has_interval": spec.kind == "rate",
+            "has_interval": spec.kind in {"rate", "compare"},
+            "rates": draw_rates(history, name, number, f"The rates behind {name}.") if spec.kind == "compare" else None,
         }
 
 
@@ -207,6 +209,6 @@ def _event(history: RolloutHistory, event: Event) -> dict[str, str]:
         "attempt": str(event.attempt),
         "percent": at_percent(event),
         "kind": in_words(event.kind),
-        "who": event.by,
+        "who": who(event),
         "message": event.message,
     }

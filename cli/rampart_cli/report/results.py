@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rampart.rollout.state import EventKind
 from rampart.words import day, in_words, plain, second
+from rampart_cli.people import who
 from rampart_cli.report import cells
 from rampart_cli.report.history import Ending
 
@@ -69,7 +70,7 @@ def _visit(history: RolloutHistory, visit: Visit) -> Iterator[str]:
         last = second(visit.looks[-1].at, zone)
         yield f"  - judged {'once, on' if len(visit.looks) == 1 else f'{len(visit.looks)} times, last on'} {last}"
     for event in visit.decisions:
-        yield f"  - {escape(event.by)} {cells.act(event)} on {second(event.at, zone)}{_because(cells.why(event))}"
+        yield f"  - {escape(who(event))} {cells.act(event)} on {second(event.at, zone)}{_because(cells.why(event))}"
     yield from _ending(history, visit)
 
 

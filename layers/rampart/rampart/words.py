@@ -76,6 +76,22 @@ def chance(value: float) -> str:
     return "> 99%" if 0.99 < value < 1 else whole_percent(value)
 
 
+def times(ratio: float, *, near: float | None = None) -> str:
+    """How many times as much: `1.5x`; never rounded onto a bar that it is `near`."""
+    if near is None:
+        return f"{plain(ratio)}x"
+    if ratio >= _MANY_TIMES:
+        return f"{count(_MANY_TIMES)}x or more"
+    digits = 3
+    while float(f"{ratio:.{digits}g}") == near and ratio != near and digits < 12:
+        digits += 1
+    return f"{plain(float(f'{ratio:.{digits}g}'))}x"
+
+
+_MANY_TIMES = 1000.0
+"""Beyond it no one asks how many."""
+
+
 # Moments.
 
 

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
+from local.datadog_standin.expression import Leaf, MetricQuery, evaluate
+from local.datadog_standin.monitors import parse_monitor_query
 from rampart.evidence.handles import webhooks_notified
 from rampart.plan.model import Plan
 from rampart.rollout.state import Status
 from rampart_cli.datadog import guards
 from rampart_cli.datadog.account import page_of
 from rampart_cli.datadog.guards import guards_of
+from rampart_cli.datadog.sync import guarding
 from rampart_cli.datadog.target import Target, criterion_tags
 from rampart_cli.datadog.wanted import ThingKind, wanted_of
 from rampart_cli.failures import RefusedError, UnreachableError
@@ -26,7 +29,7 @@ EVERYONE = RATE | {"scope": "everyone", "baseline": "0.3%"}
 
 
 def plan_with(criterion: dict[str, Any], **changes: Any) -> Plan:
-    measured = RATE if criterion["kind"] == "reported" else criterion
+    measured = RATE if criterion["kind"] == "reported" or criterion.get("on_fail") == "tell" else criterion
     return Plan.model_validate(PLAN | {"criteria": {"it": criterion, "measured": measured}} | changes)
 
 
@@ -66,6 +69,44 @@ def test_a_monitor_compares_as_the_plan_does(criterion: dict[str, Any], query: s
     guard = guard_of({k: v for k, v in criterion.items() if v is not None})
     assert guard.query == query
     assert guard.recovery == (None if recovery is None else pytest.approx(recovery))
+
+
+COMPARED = {
+    "kind": "compare",
+    "errors": "sum:e{p:new}.as_count()",
+    "total": "sum:r{p:new}.as_count()",
+    "control_errors": "sum:e{p:old}.as_count()",
+    "control_total": "sum:r{p:old}.as_count()",
+    "at_most": "2x",
+    "baseline": "1%",
+}
+
+
+def test_a_comparison_is_guarded_by_the_ratio_of_both_rates() -> None:
+    guard = guard_of(COMPARED)
+    own = "( sum:e{p:new}.as_count() / sum:r{p:new}.as_count() )"
+    control = "( sum:e{p:old}.as_count() / sum:r{p:old}.as_count() )"
+    assert guard.query == f"sum(last_1440m):{own} / {control} > 2"  # five errors of 2% on 1% of 400 requests an hour
+    assert guard.recovery == pytest.approx(1.8)
+    assert guard.bar_text == "at most 2x the control's rate"
+    assert not guard.silence_is_a_fault
+    floored = guard_of(COMPARED | {"ignore_below": "0.5%"})
+    assert floored.query == f"sum(last_1440m):{own} / clamp_min({control}, 0.0025) > 2"
+
+
+@pytest.mark.parametrize(("own", "control", "alerts"), [(0.03, 0.01, True), (0.004, 0.001, False), (0.01, 0.01, False)])
+def test_a_comparison_alerts_where_the_rate_is_above_both_of_its_bars(own: float, control: float, alerts: bool) -> None:
+    """A ratio of four doesn't matter at 0.4%, where the plan ignores what is below 0.5%."""
+    monitor = parse_monitor_query(guard_of(COMPARED | {"ignore_below": "0.5%"}).query)
+    counts = {"e{p:new}": 1e5 * own, "r{p:new}": 1e5, "e{p:old}": 1e6 * control, "r{p:old}": 1e6}
+
+    def value_of(leaf: Leaf) -> float:
+        assert isinstance(leaf, MetricQuery)
+        return counts[leaf.text.removeprefix("sum:").removesuffix(".as_count()")]
+
+    value = evaluate(monitor.node, value_of)
+    assert value is not None
+    assert monitor.beyond(value, monitor.bar) is alerts
 
 
 @pytest.mark.parametrize(
@@ -115,6 +156,29 @@ def test_a_criterion_that_only_holds_calls_no_webhook() -> None:
     holding = plan_with(EVERYONE | {"on_fail": "hold"})
     assert [bool(webhooks_notified(each)) for each in messages(holding)] == [False, False]
     assert all(webhooks_notified(each) == ("webhook-rampart-letters",) for each in messages(plan_with(EVERYONE)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"on_fail": "tell"}, "only tries this criterion out"),
+        (
+            {
+                "blame": "flag_only",
+                "control_errors": "sum:e{p:old}.as_count()",
+                "control_total": "sum:r{p:old}.as_count()",
+            },
+            "first checks whether the old path fails too",
+        ),
+    ],
+)
+def test_an_alert_does_not_anticipate_what_the_plan_leaves_to_the_evidence(changes: dict[str, Any], says: str) -> None:
+    """Its webhook would take down what is only tried out, or a flag that an outage of both paths isn't the fault of."""
+    plan = plan_with(RATE | changes)
+    message, *_ = messages(plan)
+    assert webhooks_notified(message) == ()
+    assert says in message
+    assert not [name for name in guarding(plan, target(plan)) if name.endswith(": it")]
 
 
 @pytest.mark.parametrize("name", ["@all", "{{/is_alert}}@pagerduty", "a {{#is_match}}"])

@@ -79,6 +79,14 @@ def test_a_refused_decision_is_a_panel_on_stderr_for_people(waiting: Terminal) -
     assert "The question lapsed [at noon]." in err
 
 
+def test_the_first_of_two_approvals_names_what_the_other_person_runs(waiting: Terminal) -> None:
+    waiting.decisions_end(output={"accepted": True, "approvals": 1, "of": 2})
+    code, out, _ = waiting.run("approve", "letters", "--gate", "a1-s0-1", "--yes", "--by", "Ann")
+    assert code == 0
+    assert "as the first of two. Another person must approve too:" in " ".join(out.split())
+    assert "rampart approve letters --gate a1-s0-1" in " ".join(out.split())
+
+
 def test_an_override_and_approve_with_override_say_the_same(waiting: Terminal) -> None:
     waiting.run("override", "letters", "--gate", "g", "--note", "known fault", "--by", "Ada")
     waiting.run("approve", "letters", "--override", "--gate", "g", "--note", "known fault", "--by", "Ada")

@@ -10,9 +10,11 @@ import pytest
 from rampart.evidence import RULE_VERSION
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
+from rampart.rollout.caller import Caller
 from rampart.rollout.evaluate import judge_all
 from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.state import EventKind
+from rampart_cli.people import who, with_people
 
 from .conftest import NOON, Terminal, event, live
 
@@ -63,6 +65,25 @@ def test_events_are_listed_oldest_first_and_the_newest_can_be_asked_for(terminal
     assert [(each["kind"], each["message"]) for each in shown] == [("started", "starts"), ("advanced", "at 1%")]
     assert [each["message"] for each in terminal.run_json("events", "letters", "--last", "1")[1]] == ["at 1%"]
     assert "at 1%" in terminal.run("events", "letters")[1]
+
+
+@pytest.mark.parametrize(
+    ("person", "shown"),
+    [
+        ("robin.vale@agency.gov", "Robin Vale (AWS: robin.vale@agency.gov)"),
+        ("ana@agency.gov", "Robin Vale (but AWS recorded ana@agency.gov)"),
+        (None, "Robin Vale (but AWS recorded arn:role/approvers)"),
+    ],
+)
+def test_who_typed_a_name_stands_beside_whom_aws_recorded(terminal: Terminal, person: str | None, shown: str) -> None:
+    terminal.records.states["letters"] = live()
+    told = event(EventKind.DECIDED, "Robin Vale approves", by="Robin Vale", details={"execution": "arn:d-1"})
+    terminal.records.told.append(told)
+    caller = Caller(execution="arn:d-1", arn="arn:role/approvers", person=person, at=NOON)
+    assert terminal.run_json("events", "letters")[1][0]["details"] == {"execution": "arn:d-1"}
+    terminal.records.callers["arn:d-1"] = caller
+    assert terminal.run_json("events", "letters")[1][0]["details"]["person"] == (person or caller.arn)
+    assert shown in [who(each) for each in with_people(terminal.records, {"": told}).values()]
 
 
 def test_evaluations_are_listed_oldest_first_with_their_numbers(judged: Terminal) -> None:

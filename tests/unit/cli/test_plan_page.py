@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from rampart.plan.model import Plan
-from rampart.plan.schema import plan_schema
 from rampart_cli.plan_page import plan_page
+from rampart_cli.plan_schema import plan_schema
 
 ROOT = Path(__file__).parents[3]
 

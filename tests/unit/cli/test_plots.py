@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rampart.evidence.power import FaultOutlook, Outlook
 from rampart_cli.failures import ExitCode
+from rampart_cli.forecast.rate_power import FaultOutlook, Outlook
 from rampart_cli.main import main
 from rampart_cli.plots.power import draw_power
 

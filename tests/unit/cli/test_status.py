@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from rampart.evidence.verdict import Verdict
-from rampart.plan.model import RateHistory
+from rampart.plan.criterion import RateHistory
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.remains import Remains
 from rampart.rollout.state import EventKind, Intent, Status

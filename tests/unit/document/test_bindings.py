@@ -48,7 +48,7 @@ def test_a_name_is_matched_whatever_its_spelling(bindings: Bindings, name: str, 
     ("text", "says"),
     [
         ("criteria: [", "valid YAML"),
-        ("criteria: {a: {kind: ratio}}", "'a' needs a kind: one of rate, count, value, reported"),
+        ("criteria: {a: {kind: ratio}}", "'a' needs a kind: one of rate, compare, count, value, reported"),
         ("criteria: {a: {kind: rate, errros: x}}", "'a' has keys that no rate has: errros"),
         ("criterion: {}", "criteria"),
         ("- a", "the file"),

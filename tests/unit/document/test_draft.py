@@ -10,7 +10,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rampart.evidence.compare import PARTS
 from rampart_cli.document import Bindings, Reading, draft, read
+from rampart_cli.document.bindings_file import read_bindings
 from rampart_cli.document.draft import scalar
 
 from .conftest import Read
@@ -63,12 +65,18 @@ def test_what_the_page_does_not_say_is_a_gap(page: Callable[[str], bytes], today
     [
         ("## Stage A: 25%\n- Percentage of users: 10%", "the page says 25% at line 2, 10% at line 3"),
         ("## Stage A: 40% of the time", "line 2 says 40% of the time; Rampart moves a percentage of users"),
-        ("## Stage A: internal staff", "line 2 names an audience and no percentage"),
+        ("## Stage A: 25%\n## Stage B: internal staff", "line 3 names an audience and no percentage"),
         ("## Stage A: some", "line 2 does not say which percentage"),
     ],
 )
 def test_a_stage_whose_percentage_is_not_clear_is_a_gap(stage: str, why: str, reading: Read) -> None:
     assert f"percent: !gap  # GAP: {why}\n" in _draft(reading(f"# Plan\n{stage}\n"))
+
+
+def test_an_audience_before_the_first_percentage_is_a_stage_for_people_by_name(reading: Read) -> None:
+    drafted = _draft(reading("# Plan\n## Stage A: internal staff\n## Stage B: 25%\n"))
+    assert "groups: !gap  # GAP: line 2 names an audience and no percentage: write the groups" in drafted
+    assert drafted.count("groups: !gap") == 1
 
 
 @pytest.mark.parametrize(
@@ -126,3 +134,35 @@ def test_any_text_of_a_page_is_the_same_text_in_the_draft(text: str) -> None:
 
     assert "\n" not in line
     assert yaml.safe_load(f"key: {line}  # comment")["key"] == text
+
+
+@pytest.mark.parametrize("said", ["Error rate not worse than before", "Load time consistent with the previous page"])
+def test_a_bar_that_compares_is_drafted_as_a_comparison(said: str, today: date) -> None:
+    """What is bad must be counted on both paths; how many times as bad it may be is for people to say."""
+    page = f"# Letters\n\nFeature flag: `letters`\n\n### Canary: 1%\n\n### Success criteria\n\n- {said}\n"
+    text = _draft(read(page.encode(), today=today))
+    [(name, drafted)] = yaml.load(text, Loader=_GapLoader)["criteria"].items()
+    assert name == said
+    assert drafted == {"kind": "compare", **dict.fromkeys([*PARTS, "at_most"], "!gap")}
+    assert f"how many times the old path's rate may it be, such as 1.5x? line 9 says: {said}" in text
+
+
+def test_a_binding_says_what_is_compared_and_how_far(today: date) -> None:
+    page = "# Letters\n\n### Canary: 1%\n\n### Success criteria\n\n- Error rate not worse than before\n"
+    bindings = read_bindings(
+        "criteria:\n  error rate*:\n"
+        "    {kind: compare, errors: a, total: b, control_errors: c, control_total: d, at_most: 2x}"
+    )
+    text = draft(read(page.encode(), today=today).plans, source="page.md", bindings=bindings)
+    [drafted] = yaml.load(text, Loader=_GapLoader)["criteria"].values()
+    assert drafted == {"kind": "compare", **dict(zip(PARTS, "abcd", strict=True)), "at_most": "2x"}
+
+
+def test_a_percentiles_bar_is_drafted_with_the_rate_that_it_is(today: date) -> None:
+    """A percentile is a point; the share of requests beyond its bar is tested."""
+    page = "# Letters\n\n### Canary: 1%\n\n### Success criteria\n\n- p95 latency: < 800 ms\n- Queue depth: < 1500\n"
+    text = _draft(read(page.encode(), today=today))
+    assert (
+        "kind: value  # line 7; better as a rate, which is tested: more than 800 ms in less than 5% of requests" in text
+    )
+    assert text.count("better as a rate") == 1

@@ -28,7 +28,7 @@ def test_json_has_the_published_shape() -> None:
     document = json.loads(result.stdout)
     [plan] = document["plans"]
     assert result.exit_code == 0
-    assert set(document) == {"plans", "diagnostics"}
+    assert set(document) == {"plans", "diagnostics", "doubts", "unused"}
     assert set(plan) == {"title", "flags", "stages", "criteria", "owner", "timezone", "links"}
     assert set(plan["stages"][0]) == {"percent", "kind", "users", "start", "end", "line"}
     assert set(plan["criteria"][0]) == {"name", "op", "value", "unit", "kind", "line"}

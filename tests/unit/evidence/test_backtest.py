@@ -14,14 +14,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from rampart.evidence.compare import PARTS
+from rampart.evidence.criteria import CompareCriterion
 from rampart.evidence.judge import judge
 from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
-from rampart_cli.backtest import Backtest, BacktestSettings
+from rampart_cli.backtest import Backtest, BacktestSettings, judge_recorded
 from rampart_cli.commands.backtest import backtest, criterion_for
 from rampart_cli.failures import InputError
-from rampart_cli.recorded import Recorded
+from rampart_cli.recorded import Recorded, read_csv
 
 Run = Callable[..., list[dict[str, Any]]]
 Buckets = list[list[float | None]]
@@ -41,7 +43,8 @@ def run(tmp_path: Path) -> Run:
         file.write_text("".join(json.dumps({"id": k, "buckets": v}) + "\n" for k, v in series.items()))
         app = typer.Typer()
         app.command()(backtest)
-        result = CliRunner().invoke(app, ["--bar", bar, "--buckets", str(file), "--json", *options])
+        bars = ["--bar", bar] if bar else []
+        result = CliRunner().invoke(app, [*bars, "--buckets", str(file), "--json", *options])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert result.exit_code == 0, result.output
@@ -190,3 +193,83 @@ def test_a_bar_without_sign_or_sense_is_refused_with_an_example(bar: str) -> Non
     with pytest.raises(InputError) as refused:
         criterion_for(bar, 1)
     assert '"< 1%"' in str(refused.value.fix)
+
+
+SAME = [[1, 50, 1, 50], [0, 50, 1, 50]] * 40
+WORSE = [[9, 50, 1, 50]] * 10
+
+
+def test_a_comparison_is_replayed_as_a_stage_would_be_judged(run: Run) -> None:
+    series = {"same": SAME, "worse": WORSE, "late": SAME + WORSE, "alone": [[1, 50, 0, 0]] * 9, "open": SAME[:2]}
+    same, worse, late, alone, open_ = run(series, "--compare", "1.5x", bar="")
+    assert same["verdict"] == "pass"
+    assert "then_fails_at" not in same
+    assert worse["verdict"] == "fail"
+    assert (worse["at_bucket"], worse["errors"], worse["control_errors"]) == (1, 18, 2)
+    assert (late["verdict"], late["at_bucket"]) == ("pass", same["at_bucket"])
+    assert 80 <= late["then_fails_at"] < 86
+    assert (alone["verdict"], alone["at_bucket"], alone["interval"]) == ("no_data", None, None)
+    assert open_["verdict"] == "inconclusive"
+
+
+def test_only_fail_looks_past_every_pass(run: Run) -> None:
+    (late,) = run({"late": SAME + WORSE}, "--compare", "1.5x", "--only", "fail", bar="")
+    assert (late["verdict"], late["at_bucket"]) == ("fail", late["at_bucket"])
+    assert 80 <= late["at_bucket"] < 86
+
+
+@given(
+    st.lists(st.tuples(*[st.one_of(st.integers(0, 6), st.sampled_from([None, NAN, -1.0]))] * 4), max_size=25),
+    st.sampled_from([0.5, 1.5]),
+)
+def test_a_comparison_is_decided_where_a_look_first_decides(buckets: list[Any], ratio: float) -> None:
+    """The walk that finds the place at once, against looks after each bucket."""
+    criterion = CompareCriterion(name="ratio", ratio=ratio, clump=1)
+    found = judge_recorded(Recorded("a", buckets), BacktestSettings(criterion))
+    measured = {
+        part: Series(tuple((at, bucket[column]) for at, bucket in enumerate(buckets)))
+        for column, part in enumerate(PARTS)
+    }
+    for end in range(1, len(buckets) + 1):
+        window = Window(start=0, end=end, bucket=1, planned_buckets=len(buckets))
+        verdict = judge(criterion, measured=measured, window=window).verdict
+        if verdict in {Verdict.FAIL, Verdict.PASS}:
+            assert (found.verdict, found.at_bucket) == (verdict, end - 1)
+            return
+    assert found.at_bucket is None
+
+
+def test_a_rate_that_passes_and_fails_later_says_so(run: Run) -> None:
+    (late,) = run({"late": LATE})
+    assert late["verdict"] == "pass"
+    assert late["then_fails_at"] > 1000
+    (healthy,) = run({"healthy": HEALTHY})
+    assert "then_fails_at" not in healthy
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--compare", "1.5"], "isn't a ratio; write how many times the control's rate: 1.5x"),
+        (["--compare", "0x"], "doesn't lie between 0x, exclusive, and 100x"),
+        (["--compare", "2x", "--ignore-below", "2"], "isn't a percentage"),
+        (["--compare", "2x", "--bar", "< 1%"], "give either --bar or --compare"),
+        ([], "give either --bar or --compare"),
+        (["--bar", "< 1%", "--ignore-below", "1%"], "--ignore-below goes with --compare only"),
+        (["--compare", "2x", "--plot", "a.svg"], "only the rate of a --bar is drawn"),
+    ],
+)
+def test_options_that_say_too_much_or_too_little_are_refused(tmp_path: Path, options: list[str], told: str) -> None:
+    file = tmp_path / "series.jsonl"
+    file.write_text('{"id": 1, "buckets": [[0, 10, 0, 10]]}\n')
+    app = typer.Typer()
+    app.command()(backtest)
+    result = CliRunner().invoke(app, ["--buckets", str(file), *options])
+    assert isinstance(result.exception, InputError)
+    assert told.replace("isn't a percentage", "is not a percentage") in str(result.exception)
+
+
+def test_a_csv_of_a_comparison_names_its_columns_as_a_plan_does(tmp_path: Path) -> None:
+    file = tmp_path / "series.csv"
+    file.write_text("control_total,time,errors,total,control_errors\n90,2026-03-02T00:00:00Z,1,10,2\n")
+    assert read_csv(file, PARTS).buckets == [(1, 10, 2, 90)]

@@ -74,14 +74,17 @@ def test_an_impossible_count_is_an_error_unless_the_others_fail_anyhow(bad: floa
 def test_one_blip_is_no_fail() -> None:
     judgement = look(LATENCY, [1.0, 1.0, 9.9, 1.0, 1.0, 1.0])
     assert judgement.verdict is Verdict.PASS
-    assert judgement.message == "p95 latency 1 is below 1.5"
+    assert judgement.message == "p95 latency 1 is below 1.5 (a point, not a test)"
 
 
 def test_a_value_that_is_wrong_for_long_enough_fails_and_stays_failed() -> None:
     assert look(LATENCY, [1.0, 2.0, 2.0]).verdict is Verdict.INCONCLUSIVE
     failed = look(LATENCY, [1.0, 2.0, 2.0, 2.0])
     assert failed.verdict is Verdict.FAIL
-    assert failed.message == "p95 latency 2 is not below 1.5, since 1970-01-01 00:05 UTC (15 minutes or more)"
+    assert (
+        failed.message
+        == "p95 latency 2 is not below 1.5, since 1970-01-01 00:05 UTC (15 minutes or more; a point, not a test)"
+    )
     assert look(LATENCY, [1.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0]).verdict is Verdict.FAIL
 
 
@@ -98,7 +101,8 @@ def test_the_bar_itself_is_on_the_wrong_side() -> None:
 def test_a_floor_is_the_mirror_image() -> None:
     floor = ValueCriterion(name="throughput", bar=10, side=Side.ABOVE, hold_for=timedelta(minutes=10))
     assert (
-        look(floor, [9, 9]).message == "throughput 9 is not above 10, since 1970-01-01 00:00 UTC (10 minutes or more)"
+        look(floor, [9, 9]).message
+        == "throughput 9 is not above 10, since 1970-01-01 00:00 UTC (10 minutes or more; a point, not a test)"
     )
     assert look(floor, [11, 11]).verdict is Verdict.PASS
 

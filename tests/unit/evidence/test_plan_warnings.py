@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from rampart.finding import Finding, FindingKind
-from rampart.plan.check import warnings
 from rampart.plan.model import Plan
+from rampart_cli.forecast.plan_warnings import warnings
 
 
 def plan_with(*, stages: list[dict[str, Any]], traffic: str | None = "400/hour", **criterion: Any) -> Plan:

@@ -11,18 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rampart.evidence.criteria import RateCriterion, Scope, Side
-from rampart.evidence.power import (
-    StageTraffic,
-    any_of,
-    healthy_rate,
-    limit_without_errors,
-    multiple_of_bar,
-    outlook,
-    pass_chance,
-    rollbacks,
-)
+from rampart.evidence.power import StageTraffic, healthy_rate, multiple_of_bar
 from rampart.evidence.rule import RateRule, Walk
 from rampart.evidence.window import Window
+from rampart_cli.forecast.rate_power import any_of, limit_without_errors, outlook, pass_chance, rollbacks
 
 DAY = 86_400
 INDEX = RateCriterion(name="index error rate", bar=0.01, side=Side.BELOW, clump=1, baseline=0.003)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rampart.evidence.criteria import RateCriterion, Side
-from rampart.evidence.power import fail_chance, rollbacks
+from rampart.evidence.power import fail_chance
 from rampart.evidence.rule import RateRule
+from rampart_cli.forecast.rate_power import rollbacks
 
 
 def rule(bar: float, clump: float, buckets: int, *, above: bool = False) -> RateRule:

@@ -222,3 +222,28 @@ def test_the_interval_narrows_with_more_requests() -> None:
 def test_numbers_that_make_no_rule_are_refused_by_name(numbers: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="download errors"):
         RateCriterion(name="download errors", side=Side.BELOW, **numbers)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_rate_over_everyone_says_between_which_rates_the_new_paths_own_lies(judge_rate: JudgeRate) -> None:
+    """From the share and the baseline, which is only as sure as the week that it was measured in."""
+    stage, everyone = ([5, 6] * 48, [400] * 96), {"bar": 0.08, "scope": Scope.EVERYONE, "baseline": 0.01}
+    exact = judge_rate(*stage, **everyone, share=0.25)
+    assert exact.new_path_interval is not None
+    assert exact.interval is not None
+    low, high = exact.new_path_interval
+    assert low == pytest.approx((exact.interval[0] - 0.75 * 0.01) / 0.25)
+    assert high == exact.new_path_limit == pytest.approx((exact.interval[1] - 0.75 * 0.01) / 0.25)
+    assert "with the flag at 25% the new path alone may fail between 1.1% and 4.1%" in exact.message
+    measured = judge_rate(*stage, **everyone, share=0.25, week=(1000, 100_000))
+    assert measured.new_path_interval is not None
+    assert measured.new_path_interval[0] < low
+    assert measured.new_path_interval[1] > high
+    assert measured.verdict is exact.verdict
+
+
+def test_a_floor_over_everyone_says_the_least_that_the_new_path_may_reach(judge_rate: JudgeRate) -> None:
+    judgement = judge_rate(
+        [398, 399] * 48, [400] * 96, bar=0.95, side=Side.ABOVE, scope=Scope.EVERYONE, baseline=0.999, share=0.5
+    )
+    assert judgement.new_path_interval is not None
+    assert judgement.new_path_limit == judgement.new_path_interval[0]

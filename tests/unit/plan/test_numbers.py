@@ -66,6 +66,8 @@ WHOLE: dict[str, Any] = {
         "reported": {"kind": "reported", "at_most": 0},
     },
     "finish": "leave",
+    "approvals": 1,
+    "not_by": "starter",
     "stages": [
         {"name": "Canary", "percent": 1, "users": 50, "hold": "4d", "approval": "required"},
     ],
@@ -104,6 +106,7 @@ def problems(document: object) -> list[Finding]:
 EVERYWHERE = [*ways(WHOLE), *(("criteria", "rate", level) for level in LEVELS)]
 NUMBERS: list[Way] = [
     ("monitors", 0),
+    ("approvals",),
     ("criteria", "rate", "clump"),
     ("criteria", "rate", "alpha_fail"),
     ("criteria", "rate", "alpha_pass"),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from rampart.plan.model import OnAlerting, OnFail, OnFall, OnRise, Plan, RateSpec, WhenBlind
+from rampart.plan.criterion import OnFail, RateSpec
+from rampart.plan.model import OnAlerting, OnFall, OnRise, Plan, WhenBlind
 from rampart.plan.problems import problems_of as found_in
 from rampart.plan.stage import Approval
 

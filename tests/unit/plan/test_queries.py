@@ -7,7 +7,8 @@ from typing import Any
 from rampart.evidence.criteria import CountCriterion, RateCriterion, ReportedCriterion, Scope, Side, ValueCriterion
 from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.series import Series
-from rampart.plan.model import Plan, RateSpec
+from rampart.plan.criterion import RateSpec
+from rampart.plan.model import Plan
 from rampart.plan.queries import criteria_of, criterion_of, measured_for, queries_of
 
 Make = Callable[..., dict[str, Any]]

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from rampart.evidence.series import Series
 from rampart.evidence.window import Window
 from rampart.plan.model import Plan
 from rampart.rollout.freeze import Freeze
@@ -201,6 +202,27 @@ def test_a_stage_without_evidence_has_a_page_too() -> None:
     told.close(Status.LIVE)
     page = render(gather(told.records, told.records.states["letters"]))
     assert "no data" in page
+
+
+def test_a_comparison_shows_its_ratio_over_time_and_the_rates_behind_it() -> None:
+    name, parts = "next to the old path", ("errors", "total", "control_errors", "control_total")
+    queries = {part: f"sum:{part}{{*}}.as_count()" for part in parts}
+    compare = {"kind": "compare", "at_most": "1.5x", "baseline": "1%", "clump": 1, **queries}
+    told = Story(plan=Plan.model_validate(PLAN | {"criteria": {name: compare}}))
+    told.tell(EventKind.STARTED, "starts", by="letters-team")
+    told.advance(1)
+    began = told.at
+    points: dict[str, list[tuple[int, float]]] = {}
+    for hour in range(1, 25):
+        told.at = began + timedelta(hours=hour)
+        for part, value in zip(parts, (1.0, 100.0, 3.0, 300.0), strict=True):
+            points.setdefault(f"{name}/{part}", []).append((int(began.timestamp()) + (hour - 1) * 3600, value))
+        told._look(began, {key: Series(tuple(each)) for key, each in points.items()}, hour, 24)
+    page = render(gather(told.records, told.close(Status.LIVE)))
+    assert "at most 1.5x the control" in page
+    assert "1% (24 of 2,400) against 1% (72 of 7,200)" in page
+    assert "The rates behind it, since each stage began." in page
+    assert "rates-1-wide" in page
 
 
 def test_a_freeze_that_held_the_rollout_up_is_told() -> None:

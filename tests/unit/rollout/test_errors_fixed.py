@@ -11,7 +11,7 @@ from rampart.evidence.judge import judge
 from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
-from rampart.plan.model import RateSpec
+from rampart.plan.criterion import RateSpec
 from tests.unit.rollout.world import ERRORS, START, Script, World, errors_of, steady
 
 HOUR = 3600

@@ -16,12 +16,12 @@ from rampart.evidence import RULE_VERSION
 from rampart.evidence.series import Series, to_stored
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
-from rampart.plan.check import warnings
 from rampart.plan.model import Plan
 from rampart.plan.window import judged_window, planned_window
 from rampart.rollout.evaluate import judge_all
 from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.request import Cause
+from rampart_cli.forecast.plan_warnings import warnings
 from rampart_cli.replay import replay
 from rampart_cli.view import evaluation_view
 from tests.unit.rollout.world import ERRORS, PLAN, START, Script, World, steady

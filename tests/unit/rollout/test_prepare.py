@@ -8,7 +8,8 @@ import pytest
 from rampart.absence import AbsenceReason
 from rampart.errors import FlagCredentialsError, FlagStoreError, MonitorsUnreadableError, StoreError
 from rampart.evidence.series import Series, Unavailable
-from rampart.plan.model import Plan, RateSpec
+from rampart.plan.criterion import RateSpec
+from rampart.plan.model import Plan
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.state import Claim, EventKind, Status
 from tests.doubles import Moment

@@ -15,6 +15,7 @@ from rampart.adapters.datadog_api import DatadogApi, QueryBudget, UnansweredErro
 from rampart.adapters.datadog_monitors import readings_of
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.numbers import finite, shown
+from rampart.plan.event_query import EventQuery
 from rampart.words import count, duration, plain
 
 if TYPE_CHECKING:
@@ -109,10 +110,7 @@ class DatadogMetricSource:
 def _timeseries(client: ApiClient, queries: Sequence[str], window: AskedRange) -> object:
     from datadog_api_client.v2.api.metrics_api import MetricsApi
 
-    asked = [
-        {"data_source": "metrics", "name": f"q{index}", "query": fitted(bucketed(query, window.bucket), window.bucket)}
-        for index, query in enumerate(queries)
-    ]
+    asked = [{"name": f"q{index}"} | _asked(query, window.bucket) for index, query in enumerate(queries)]
     attributes = {
         "from": window.start * 1000,
         "to": window.end * 1000,
@@ -123,6 +121,16 @@ def _timeseries(client: ApiClient, queries: Sequence[str], window: AskedRange) -
     body = {"data": {"type": "timeseries_request", "attributes": attributes}}
     api = MetricsApi(client)  # type: ignore[no-untyped-call]  # its constructors are untyped
     return api.query_timeseries_data(body=cast("Any", body))  # plain dicts are accepted and checked
+
+
+def _asked(query: str, bucket: int) -> dict[str, Any]:
+    """One query as a v2 timeseries request has it: of metrics, or of events that are counted."""
+    events = EventQuery.read(query)
+    if events is None:
+        return {"data_source": "metrics", "query": fitted(bucketed(query, bucket), bucket)}
+    counted = {"aggregation": "count", "interval": bucket * 1000}
+    only = {"indexes": [events.index]} if events.index else {}
+    return {"data_source": events.source.value, "search": {"query": events.search}, "compute": counted} | only
 
 
 def bucketed(query: str, bucket: int) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
 
+    from rampart.rollout.caller import Caller
     from rampart.rollout.evaluation import Evaluation
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
@@ -208,6 +209,24 @@ class DynamoRolloutStore:
         writes = Writes(self._table)
         writes.put(items.event_attributes(event, f"{0:06d}.0"), "its event is stored already")
         self._write(event.rollout, writes)
+
+    # Who started what.
+
+    def caller(self, execution: str) -> Caller | None:
+        """Who started an execution by AWS's own record, where one has come."""
+        found = self._get(items.caller_key(execution))
+        with _understanding(f"the caller of {execution}"):
+            return None if found is None else items.caller_from(found)
+
+    def keep(self, caller: Caller) -> bool:
+        """Keep who started an execution; whether it is news: the first word stands."""
+        writes = Writes(self._table)
+        writes.put(items.caller_attributes(caller, self._retention), "its caller is known already")
+        try:
+            self._write(caller.execution, writes)
+        except ConflictError:
+            return False
+        return True
 
     # The freeze.
 

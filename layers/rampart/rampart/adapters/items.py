@@ -9,6 +9,7 @@
 | event | `ROLLOUT#id` / `EVENT#time#n` | `details`: JSON text; `telling_CHANNEL`, `told_CHANNEL`. Machines write too |
 | claim | `FLAG#name` / `CLAIM` | |
 | freeze | `ROLLOUT#all rollouts` / `FREEZE` | its events are in the same partition |
+| caller | `CALLER#execution` / `CALLER` | written by `witness` alone; `expires` |
 
 An evaluation that `builds_on` another, by its sort key, holds only what its evidence has beyond that one's.
 
@@ -41,6 +42,7 @@ from rampart.evidence.series import Unavailable, to_stored
 from rampart.model import Model
 from rampart.numbers import finite
 from rampart.plan.model import Plan
+from rampart.rollout.caller import Caller
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.evaluation import Evaluation
 from rampart.rollout.freeze import Freeze
@@ -133,6 +135,20 @@ def _drift_in_words(text: str) -> Drift:
         unread = text.partition(": ")[2].removesuffix(" cannot be read")
         return Drift(side=DriftSide.UNREAD, flag=unread, record=0)
     return Drift.model_validate({"reads": None, **found.groupdict(), "since": None})
+
+
+def caller_key(execution: str) -> dict[str, str]:
+    return {"pk": f"CALLER#{execution}", "sk": "CALLER"}
+
+
+def caller_attributes(caller: Caller, kept: timedelta) -> Attributes:
+    """A caller's attributes; it is needed for as long as its rollout can run, and in its report."""
+    expires = int((caller.at + kept).timestamp())
+    return _fields(caller) | caller_key(caller.execution) | {"expires": expires, "schema_version": SCHEMA_VERSION}
+
+
+def caller_from(attributes: Mapping[str, Any]) -> Caller:
+    return Caller.model_validate(_known(Caller, attributes))
 
 
 FREEZE = rollout_key(EVERY_ROLLOUT, "FREEZE")

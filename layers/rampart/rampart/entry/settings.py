@@ -43,6 +43,8 @@ class CalendarSettings(Settings):
 
 
 class PrepareSettings(TableSettings, FlagSettings, DatadogSettings, CalendarSettings):
+    prove_identity: str = "none"
+    """Where the stack is told who starts executions: `none` or `cloudtrail`."""
     policy_uri: str = ""
     """Where the organization's policy is, `s3://bucket/key`; empty for none."""
 

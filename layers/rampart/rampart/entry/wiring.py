@@ -80,6 +80,7 @@ class Wiring:
             metrics=self._metrics(settings, patience_seconds=20, split_refused=True),
             calendars=_calendars(settings),
             policy=_policy(settings.policy_uri),
+            proves_identity=settings.prove_identity == "cloudtrail",
             clock=self.clock,
         )
 
@@ -132,6 +133,11 @@ class Wiring:
             queue=self.queue,
             clock=self.clock,
         )
+
+    @cached_property
+    def callers(self) -> DynamoRolloutStore:
+        """Where `witness` keeps who started what."""
+        return _table()
 
     @cached_property
     def notify(self) -> Notify:

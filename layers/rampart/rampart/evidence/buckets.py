@@ -107,7 +107,10 @@ def is_number(value: object) -> bool:
 
 def judged_points(series: Series, window: Window) -> Iterator[tuple[int, float]]:
     """The points of whole buckets inside the window that say something, sound or not."""
-    return ((start, value) for start, value in series.points if value is not None and window.holds(start))
+    if window.coarse:
+        return ((start, value) for start, value in series.points if value is not None and window.holds(start))
+    first, last = window.start, window.end - window.bucket  # the same, without a call for each of thousands of points
+    return ((start, value) for start, value in series.points if value is not None and first <= start <= last)
 
 
 def pair(errors: Series, total: Series, window: Window) -> Judgeable:
@@ -135,8 +138,8 @@ def joined(
     counts: dict[int, Counts] = {}
     odd: dict[int, OddBucket] = {}
     for start in sorted(spoiled.keys() | asked.keys()):
-        bad, requests = spoiled.get(start, 0), asked.get(start, 0)
-        wrong = _no_count(bad, requests)
+        bad, requests = spoiled.get(start, 0.0), asked.get(start, 0.0)
+        wrong = None if _are_counts(bad, requests) else _no_count(bad, requests)
         if wrong is not None:
             odd[start] = OddBucket(start, wrong)
         else:
@@ -148,6 +151,12 @@ def joined(
             odd[start] = OddBucket(start, told)
     sound = (Bucket(at, *each) for at, each in counts.items() if at not in odd and each[1] > 0)
     return Judgeable(tuple(sound), tuple(odd[start] for start in sorted(odd)))
+
+
+def _are_counts(errors: float, requests: float) -> bool:
+    """Whether two numbers are plainly counts, which nearly all are: asked first, since a stage has thousands."""
+    are_floats = type(errors) is float and type(requests) is float
+    return are_floats and 0 <= errors <= LARGEST_COUNT and 0 <= requests <= LARGEST_COUNT
 
 
 def _no_count(errors: float, requests: float) -> str | None:

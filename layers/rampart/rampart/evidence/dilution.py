@@ -22,6 +22,19 @@ def undiluted(limit: float, *, baseline: float, share: float) -> float | None:
     return None if new < -_ROUNDING else min(1.0, max(0.0, new))
 
 
+def undiluted_interval(
+    limits: tuple[float, float], *, baseline: tuple[float, float], share: float
+) -> tuple[float, float] | None:
+    """Between which rates the new path's lies, where the rate over everyone and the baseline lie between theirs.
+
+    None where even the highest would be below 0: then the baseline isn't what everyone else has.
+    """
+    worst = undiluted(limits[1], baseline=baseline[0], share=share)
+    if worst is None:
+        return None
+    return undiluted(limits[0], baseline=baseline[1], share=share) or 0.0, worst
+
+
 def least_share(bar: float, *, baseline: float, fails_high: bool) -> float:
     """The share from which on a wholly broken path carries the rate over everyone beyond the bar.
 

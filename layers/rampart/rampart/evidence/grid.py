@@ -29,8 +29,16 @@ DEFAULT_CLUMP = 3.0
 LARGEST_EXPONENT = 700.0
 """Evidence beyond e^700 is cut off there, just inside a float; thresholds lie far below."""
 
+LARGEST_BET = 1e100
+"""What a bet of the change detector counts at most: beyond its alarm it only has to stay a number."""
+
 Coefficients = tuple[tuple[float, float, float], ...]
 """For each alternative: weight, evidence for each error, and evidence against for each request (natural logarithms)."""
+
+
+HIGHER = tuple((weight, math.log(ratio), ratio - 1) for ratio, weight in ALTERNATIVES)
+LOWER = tuple((weight, math.log(1 / ratio), 1 / ratio - 1) for ratio, weight in ALTERNATIVES)
+"""Of each alternative, weight, logarithm, and by how much its odds exceed the bar's: logarithms cost most of a walk."""
 
 
 def coefficients(bar: float, *, higher: bool) -> Coefficients:
@@ -38,6 +46,6 @@ def coefficients(bar: float, *, higher: bool) -> Coefficients:
 
     With odds ratio r, the likelihood ratio of the rate r·b/(1-b+r·b) to the bar b is r^errors / (1+(r-1)b)^requests.
     """
-    ratios = ((ratio if higher else 1 / ratio, weight) for ratio, weight in ALTERNATIVES)
     # Only the mirrored side at a bar of 100% could come near log1p(-1), and r is at most ten: 1/r - 1 >= -0.9.
-    return tuple((weight, math.log(ratio), math.log1p((ratio - 1) * bar)) for ratio, weight in ratios)
+    side = HIGHER if higher else LOWER
+    return tuple([(weight, log_ratio, math.log1p(excess * bar)) for weight, log_ratio, excess in side])

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, ReportedCriterion, ValueCriterion
+from rampart.evidence.blame import blamed
+from rampart.evidence.compare import judge_compare
+from rampart.evidence.criteria import (
+    CompareCriterion,
+    CountCriterion,
+    Criterion,
+    RateCriterion,
+    ReportedCriterion,
+    ValueCriterion,
+)
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.limits import judge_count, judge_reported, judge_value
 from rampart.evidence.rate import judge_rate
@@ -24,14 +33,18 @@ def judge(
 ) -> Judgement:
     """Judge one criterion by what was measured in a window.
 
-    `measured` holds `errors` and `total` for a rate, `value` for a count or a value, nothing for what people report.
+    `measured` holds `errors` and `total` for a rate, for a compare `control_errors` and `control_total` too, `value`
+    for a count or a value, nothing for what people report.
     `share` is the flag's share of requests, a fraction. Everything is computed again from the window's buckets, so that
     late data, missed looks and restarts leave no trace, and stored evidence gives the stored judgement again.
     """
     match criterion:
         case RateCriterion():
             errors, total = measured.get("errors", _NOTHING_ANSWERED), measured.get("total", _NOTHING_ANSWERED)
-            return judge_rate(criterion, errors, total, window, share)
+            judged = judge_rate(criterion, errors, total, window, share)
+            return blamed(criterion, judged, measured, window, share) if criterion.flag_only else judged
+        case CompareCriterion():
+            return judge_compare(criterion, measured, window, share)
         case CountCriterion():
             return judge_count(criterion, measured.get("value", _NOTHING_ANSWERED), window)
         case ValueCriterion():

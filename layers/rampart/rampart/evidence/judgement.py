@@ -14,6 +14,8 @@ class Kind(StrEnum):
 
     RATE = "rate"
     """Errors out of requests."""
+    COMPARE = "compare"
+    """The rate of the flag's own path against a control's."""
     COUNT = "count"
     """A sum over the stage."""
     VALUE = "value"
@@ -43,17 +45,23 @@ class Judgement:
     message: str
     """One sentence for people, with both numbers."""
     bar: float
-    """A fraction for a rate, otherwise in the metric's own unit."""
+    """A fraction for a rate, a ratio where two are compared, otherwise in the metric's own unit."""
     test: FiredBy | None = None
     left_out: int = 0
     """Buckets that contradict themselves and were not judged."""
     errors: float | None = None
     """What was judged: of the whole stage, or up to its failing, or since the change."""
     requests: float | None = None
+    control_errors: float | None = None
+    """Where two paths are compared, the control's counts over the same buckets."""
+    control_requests: float | None = None
     value: float | None = None
-    """The observed rate as a fraction, the sum, the newest value, or the reported number."""
+    """The observed rate as a fraction, the ratio of two, the sum, the newest value, or the reported number."""
     interval: tuple[float, float] | None = None
-    """Fractions; anytime-valid. None where the change detector fired: it judges a stretch that it chose itself."""
+    """Of a rate, or of a ratio; anytime-valid.
+
+    None where the change detector fired: it judges a stretch that it chose itself.
+    """
     requests_needed: float | None = None
     """About how many more requests decide, if the rate stays; None where decided or too close to the bar to say."""
     since: int | None = None
@@ -64,9 +72,14 @@ class Judgement:
     clump_source: str | None = None
     new_path_limit: float | None = None
     """For a rate over everyone: the worst rate of the flag's own requests that the interval leaves possible."""
+    new_path_interval: tuple[float, float] | None = None
+    """The same, and the best: from the share, and from a baseline that is only as sure as its week. Never judged."""
+    share_seen: float | None = None
+    """Where both paths are counted at the same time: the new path's share of them, a fraction."""
 
     def to_dict(self) -> dict[str, Any]:
         """The judgement as plain JSON values."""
         plain = asdict(self)
-        plain["interval"] = None if self.interval is None else list(self.interval)
+        for name in ("interval", "new_path_interval"):
+            plain[name] = None if plain[name] is None else list(plain[name])
         return plain

@@ -106,10 +106,10 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
     bar, long = plain(criterion.bar), duration(patience)
     for stretch in stretches:
         if criterion.is_wrong(stretch[0][1]) and _length(stretch, window) >= patience:
-            value = stretch[-1][1]
+            value, since = stretch[-1][1], moment(stretch[0][0])
             return say(
                 Verdict.FAIL,
-                f"{plain(value)} is not {side} {bar}, since {moment(stretch[0][0])} ({long} or more)",
+                f"{plain(value)} is not {side} {bar}, since {since} ({long} or more; a point, not a test)",
                 value,
             )
     if (fault := found.distrust) is not None:
@@ -125,7 +125,7 @@ def judge_value(criterion: ValueCriterion, measured: Measured, window: Window) -
     elif _length(newest, window) < patience:
         told = f"{plain(value)} is {side} {bar}, but not yet for {long}"
     else:
-        return say(Verdict.PASS, f"{plain(value)} is {side} {bar}", value)
+        return say(Verdict.PASS, f"{plain(value)} is {side} {bar} (a point, not a test)", value)
     return say(Verdict.INCONCLUSIVE, told, value)
 
 

@@ -1,4 +1,4 @@
-"""Tails of the Poisson distribution."""
+"""The Poisson distribution: its tails."""
 
 from __future__ import annotations
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from rampart.evidence.buckets import Judgeable, absence, distrusted, pair
 from rampart.evidence.criteria import Scope
-from rampart.evidence.dilution import undiluted
+from rampart.evidence.dilution import undiluted_interval
+from rampart.evidence.interval import interval
 from rampart.evidence.judgement import FiredBy, Judgement, Kind
 from rampart.evidence.rule import RateRule, Ruling, decide, requests_to_decide
 from rampart.evidence.series import Measured, Series
-from rampart.evidence.silence import Silence, errors_stopped, requests_stopped
+from rampart.evidence.silence import errors_missing, requests_missing
 from rampart.evidence.verdict import Verdict
 from rampart.words import count, moment, percent, percentage, rough_percent
 
@@ -45,24 +46,8 @@ def _why_unjudged(criterion: RateCriterion, evidence: Judgeable, window: Window)
     buckets = evidence.buckets
     if evidence.fault is not None:
         return Verdict.ERROR, distrusted(evidence.odd, len(buckets) + len(evidence.odd))
-    if not buckets:
-        return Verdict.NO_DATA, "has no requests to judge yet"
-    if (quiet := requests_stopped(buckets, window)) is not None:
-        expected = f"where about {count(round(quiet.expected))} were to be expected"
-        return Verdict.NO_DATA, f"has had no requests since {moment(quiet.since)}, {expected}"
-    if (silent := errors_stopped(criterion, buckets, window)) is not None:
-        return Verdict.NO_DATA, _silent(criterion, silent, window)
-    return None
-
-
-def _silent(criterion: RateCriterion, silent: Silence, window: Window) -> str:
-    what = "errors" if criterion.fails_high else "failures"
-    missing = f"0 where about {count(round(silent.expected))} were expected"
-    if silent.since == window.start:
-        usual = percent(criterion.usually_wrong, near=criterion.bar)
-        return f"has had no {what} at all: {missing}, at the usual {usual}; does the query find them, or is it fixed?"
-    since = moment(silent.since)
-    return f"has had no {what} since {since}: {what} stopped: {missing}; was a tag renamed, or is it fixed?"
+    missing = requests_missing(buckets, window) or errors_missing(criterion, buckets, window)
+    return None if missing is None else (Verdict.NO_DATA, missing)
 
 
 def _unjudged(criterion: RateCriterion, verdict: Verdict, told: str) -> Judgement:
@@ -104,7 +89,7 @@ def _undecided_or_passed(criterion: RateCriterion, ruling: Ruling, share: float)
     limits = ruling.walk.interval
     passed = ruling.walk.passes
     needed = None if passed else requests_to_decide(ruling.walk)
-    limit, diluted = _of_new_path(criterion, limits, share)
+    possible, diluted = _of_new_path(criterion, limits, share)
     told = (_passing(criterion) if passed else _pending(criterion, needed)) + diluted
     return Judgement(
         name=criterion.name,
@@ -120,7 +105,8 @@ def _undecided_or_passed(criterion: RateCriterion, ruling: Ruling, share: float)
         requests_needed=needed,
         clump=criterion.clump,
         clump_source=criterion.clump_source,
-        new_path_limit=limit,
+        new_path_limit=None if possible is None else possible[criterion.fails_high],
+        new_path_interval=possible,
     )
 
 
@@ -146,20 +132,33 @@ def _pending(criterion: RateCriterion, needed: float | None) -> str:
     return f"is not decided against {bar}: about {count(math.ceil(needed))} more requests would decide, at this rate"
 
 
-def _of_new_path(criterion: RateCriterion, limits: tuple[float, float], share: float) -> tuple[float | None, str]:
-    """What a rate over everyone tells of the new path alone: its limit, and that in words."""
+def _of_new_path(
+    criterion: RateCriterion, limits: tuple[float, float], share: float
+) -> tuple[tuple[float, float] | None, str]:
+    """What a rate over everyone tells of the new path alone: between which rates its own lies, and that in words."""
     # Of people by name no one knows which share of the requests is theirs.
     if criterion.scope is not Scope.EVERYONE or not 0 < share < 1 or criterion.baseline is None:
         return None, ""
-    limit = undiluted(limits[1] if criterion.fails_high else limits[0], baseline=criterion.baseline, share=share)
-    if limit is None:
+    found = undiluted_interval(limits, baseline=_baseline_limits(criterion), share=share)
+    if found is None:
         baseline = percent(criterion.baseline, near=criterion.bar)
         return None, (
             f"; over everyone's requests, which are below the plan's baseline of {baseline}: "
             "nothing can be said of the new path alone"
         )
-    worst = percent(limit, near=criterion.bar)
-    most = "fail up to" if criterion.fails_high else "reach only"
+    best, worst = (percent(each, near=criterion.bar) for each in found)
     flag_at = percentage(share * 100)
-    told = f"; over everyone's requests, so with the flag at {flag_at} the new path alone may {most} {worst}"
-    return limit, told
+    told = f"; over everyone's requests, so with the flag at {flag_at} the new path alone may"
+    if criterion.fails_high:
+        return found, f"{told} fail up to {worst}" if found[0] <= 0 else f"{told} fail between {best} and {worst}"
+    return found, f"{told} reach only {best}" if found[1] >= 1 else f"{told} reach between {best} and {worst}"
+
+
+def _baseline_limits(criterion: RateCriterion) -> tuple[float, float]:
+    """Between which rates the baseline lies: as sure as the week before the start; without one, as the plan has it."""
+    baseline = criterion.baseline or 0.0
+    if criterion.week is None:
+        return baseline, baseline
+    errors, requests = (part / criterion.clump for part in criterion.week)
+    low, high = (criterion.alpha_fail, criterion.alpha_pass)
+    return interval(errors, requests, around=criterion.bar, alpha_low=low, alpha_high=high)

@@ -1,7 +1,8 @@
 """The rule for rates: a cumulative mixture and a change detector, on errors and requests bucket by bucket.
 
 It remembers nothing between looks. A `Walk` goes through the buckets of a stage from the first one on; the same buckets
-lead to the same place, in one go or step by step.
+lead to the same place, in one go or step by step. The bar may change from bucket to bucket, as it does where the errors
+of two paths are held against each other (`ratio`); a rate keeps one bar.
 """
 
 from __future__ import annotations
@@ -9,16 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import exp
+from math import exp, log
+from operator import add, mul
 from typing import TYPE_CHECKING
 
-from rampart.evidence.grid import BUCKET_CAP, LARGEST_EXPONENT, LEAST_ERRORS, Coefficients, coefficients
+from rampart.evidence.grid import (
+    ALTERNATIVES,
+    BUCKET_CAP,
+    LARGEST_BET,
+    LARGEST_EXPONENT,
+    LEAST_ERRORS,
+    Coefficients,
+    coefficients,
+)
 from rampart.evidence.interval import interval
 from rampart.evidence.judgement import FiredBy
-from rampart.evidence.mixture import evidence
+from rampart.evidence.mixture import evidence, exponents, exponents_at
 
 if TYPE_CHECKING:
     from rampart.evidence.criteria import RateCriterion
+
+_NO_BETS = (0.0,) * len(ALTERNATIVES)
+_WEIGHTS = tuple(weight for _, weight in ALTERNATIVES)
 
 Counts = tuple[float, float]
 """Errors and requests of one bucket."""
@@ -63,13 +76,21 @@ class RateRule:
         """The share of requests that is rarer at the bar: errors, or successes where the bar lies above one half."""
         return min(self.bar, 1 - self.bar)
 
-    def tempered(self, errors: float, requests: float) -> Counts:
+    @cached_property
+    def needed(self) -> float:
+        """The logarithm that the evidence must reach to fail."""
+        return -log(self.alpha_fail)
+
+    def tempered(self, errors: float, requests: float, bar: float | None = None) -> Counts:
         """A bucket's counts as they weigh: divided by the clump, or by more where the bucket is too heavy.
+
+        `bar` is the bucket's own, where it has one.
 
         Dividing whole clumps of up to that many requests, however dependent, leaves every guarantee as it is: the
         likelihood ratio of a clump's mean is at most the mean of its likelihood ratios, by convexity.
         """
-        divisor = max(self.clump, requests * self.expected_share / BUCKET_CAP)
+        rarer = self.expected_share if bar is None else min(bar, 1 - bar)
+        divisor = max(self.clump, requests * rarer / BUCKET_CAP)
         return errors / divisor, requests / divisor
 
     def mirrored(self) -> RateRule:
@@ -95,44 +116,91 @@ class Walk:
     fired: FiredBy | None = None
     weighed_errors: float = 0.0
     weighed_requests: float = 0.0
+    """Of the buckets that keep the rule's own bar."""
     bets: list[float] = field(default_factory=list)
     """What the change detector's bets are worth by now, for each alternative."""
+    alarmed: bool = False
+    """Whether the change detector is at its alarm now."""
+    _failed_before: list[float] = field(default_factory=list)
+    _passed_before: list[float] = field(default_factory=list)
 
     def step(self, errors: float, requests: float) -> FiredBy | None:
         """Take in one more bucket; returns the test by which the stage fails, if it does. Empty buckets say nothing."""
         if self.fired is not None or requests <= 0:
             return self.fired
+        self.take(errors, requests)
         rule = self.rule
-        light_errors, light_requests = rule.tempered(errors, requests)
-        self.errors += errors
-        self.requests += requests
-        self.weighed_errors += light_errors
-        self.weighed_requests += light_requests
-        alarm = self._detect(light_errors, light_requests)
         if rule.wrong(self.errors, self.requests) < LEAST_ERRORS:
             return None
         went_wrong = rule.wrong(errors, requests) > 0  # where nothing did, the mixture only falls
-        if went_wrong and evidence(self.weighed_errors, self.weighed_requests, rule.failing) * rule.alpha_fail >= 1:
+        if went_wrong and self.rejects:
             self.fired = FiredBy.MIXTURE
-        elif alarm:
+        elif self.alarmed:
             self.fired = FiredBy.CHANGE_DETECTOR
         return self.fired
 
-    def _detect(self, errors: float, requests: float) -> bool:
+    def take(self, errors: float, requests: float, bar: float | None = None) -> Counts:
+        """Count one more bucket, with a bar of its own where it has one, whatever it does to the verdict.
+
+        Returns its counts as they weigh.
+        """
+        rule = self.rule
+        light_errors, light_requests = rule.tempered(errors, requests, bar)
+        self.errors += errors
+        self.requests += requests
+        if bar is None:
+            self.weighed_errors += light_errors
+            self.weighed_requests += light_requests
+            self._detect(exponents(light_errors, light_requests, rule.failing))
+            return light_errors, light_requests
+        against = exponents_at(bar, light_errors, light_requests, higher=rule.fails_high)
+        proving = exponents_at(bar, light_errors, light_requests, higher=not rule.fails_high)
+        self._failed_before = list(map(add, self._failed_before, against)) if self._failed_before else against
+        self._passed_before = list(map(add, self._passed_before, proving)) if self._passed_before else proving
+        self._detect(against)
+        return light_errors, light_requests
+
+    @property
+    def evidence(self) -> float:
+        """The mixture against the stage."""
+        return evidence(self.weighed_errors, self.weighed_requests, self.rule.failing, self._failed_before)
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the mixture says now that the stage is on the wrong side of its bar.
+
+        A mixture is at most as large as its largest part, which spares most looks the rest.
+        """
+        if self._failed_before and not self.weighed_requests and max(self._failed_before) < self.rule.needed:
+            return False
+        return self.evidence * self.rule.alpha_fail >= 1
+
+    @property
+    def proof(self) -> float:
+        """The mirrored mixture, for the stage."""
+        return evidence(self.weighed_errors, self.weighed_requests, self.rule.passing, self._passed_before)
+
+    def exponents(self, *, failing: bool) -> list[float]:
+        """The logarithms of the likelihood ratios that either side is mixed of."""
+        side, before = (self.rule.failing, self._failed_before) if failing else (self.rule.passing, self._passed_before)
+        own = exponents(self.weighed_errors, self.weighed_requests, side)
+        return list(map(add, own, before)) if before else own
+
+    def _detect(self, ratios: Sequence[float]) -> None:
         """One step of the Shiryaev-Roberts e-detector: bets on a change are opened at every bucket and never closed.
 
         R <- (1 + R) * likelihood ratio, for each alternative. Before a change R minus the number of buckets is a
         supermartingale, so R reaches `alarm` within t buckets with a chance of at most t / alarm (Doob). Source:
-        Shiryaev (1963), Roberts (1966); e-detectors in Shin, Ramdas and Rinaldo (2022).
+        Shiryaev (1963), Roberts (1966); e-detectors in Shin, Ramdas and Rinaldo (2022). `ratios` are logarithms.
         """
-        bets = self.bets or [0.0] * len(self.rule.failing)
-        total = 0.0
-        for index, (weight, each_error, each_request) in enumerate(self.rule.failing):
-            exponent = errors * each_error - requests * each_request
-            bets[index] = (1.0 + bets[index]) * exp(min(LARGEST_EXPONENT, exponent))
-            total += weight * bets[index]
-        self.bets = bets
-        return total >= self.rule.alarm
+        before = self.bets or _NO_BETS
+        try:
+            bets = [(1.0 + bet) * exp(ratio) for bet, ratio in zip(before, ratios, strict=True)]
+        except OverflowError:
+            bets = [(1.0 + bet) * exp(min(LARGEST_EXPONENT, ratio)) for bet, ratio in zip(before, ratios, strict=True)]
+        total = sum(map(mul, _WEIGHTS, bets))
+        self.bets = bets if total < LARGEST_BET else [min(LARGEST_BET, bet) for bet in bets]
+        self.alarmed = total >= self.rule.alarm
 
     def skip(self, buckets: int, requests: float) -> None:
         """Take in some buckets of so many requests and no error each: as stepping through them, without their price.
@@ -155,9 +223,7 @@ class Walk:
     @property
     def passes(self) -> bool:
         """Whether the right side of the bar is proven now, and nothing failed."""
-        rule = self.rule
-        proven = evidence(self.weighed_errors, self.weighed_requests, rule.passing) * rule.alpha_pass >= 1
-        return proven and self.fired is None
+        return self.fired is None and self.proof * self.rule.alpha_pass >= 1
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -14,9 +14,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rampart.evidence.buckets import Bucket
+from rampart.words import count, moment, percent
 
 if TYPE_CHECKING:
-    from rampart.evidence.criteria import RateCriterion
+    from rampart.evidence.criteria import ErrorPace, RateCriterion
     from rampart.evidence.window import Window
 
 SILENCE_EXPECTS = 10.0
@@ -54,7 +55,37 @@ def requests_stopped(buckets: Sequence[Bucket], window: Window) -> Silence | Non
     return Silence(stopped, expected)
 
 
-def errors_stopped(criterion: RateCriterion, buckets: Sequence[Bucket], window: Window) -> Silence | None:
+def requests_missing(
+    buckets: Sequence[Bucket], window: Window, *, where: str = "", never: str = "has no requests to judge yet"
+) -> str | None:
+    """That there are no requests, or none any more, in words; None while they come."""
+    if not buckets:
+        return never
+    quiet = requests_stopped(buckets, window)
+    if quiet is None:
+        return None
+    expected = f"where about {count(round(quiet.expected))} were to be expected"
+    return f"has had no requests{where} since {moment(quiet.since)}, {expected}"
+
+
+def errors_missing(
+    criterion: RateCriterion | ErrorPace, buckets: Sequence[Bucket], window: Window, *, where: str = ""
+) -> str | None:
+    """That errors stay away while requests go on, in words; None while they come as usual."""
+    silent = errors_stopped(criterion, buckets, window) if buckets else None
+    if silent is None:
+        return None
+    what = "errors" if criterion.fails_high else "failures"
+    missing = f"0 where about {count(round(silent.expected))} were expected"
+    if silent.since == window.start:
+        usual = percent(criterion.usually_wrong, near=criterion.usually_wrong)
+        told = f"at all: {missing}, at the usual {usual}; does the query find them, or is it fixed?"
+    else:
+        told = f"since {moment(silent.since)}: {what} stopped: {missing}; was a tag renamed, or is it fixed?"
+    return f"has had no {what}{where} {told}"
+
+
+def errors_stopped(criterion: RateCriterion | ErrorPace, buckets: Sequence[Bucket], window: Window) -> Silence | None:
     """Since when errors stay away while requests go on; for a floor, what speaks against the stage.
 
     They are held to the stage's own pace, and where it has none yet to the usual rate, where one is known. None at all

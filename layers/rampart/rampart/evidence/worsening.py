@@ -12,7 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from rampart.evidence.buckets import is_number, judged_points
-from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, ReportedCriterion, ValueCriterion
+from rampart.evidence.criteria import (
+    MOST_TIMES,
+    CompareCriterion,
+    CountCriterion,
+    Criterion,
+    RateCriterion,
+    ReportedCriterion,
+    ValueCriterion,
+)
 from rampart.evidence.judge import judge
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Measured, Series
@@ -105,6 +113,8 @@ def _beyond(criterion: Criterion, limit: float) -> Criterion | None:
     match criterion:
         case RateCriterion():
             return replace(criterion, bar=limit) if 0 < limit < 1 else None
+        case CompareCriterion():
+            return replace(criterion, ratio=limit) if 0 < limit <= MOST_TIMES else None
         case CountCriterion():
             return replace(criterion, at_most=limit)
         case ValueCriterion() | ReportedCriterion():

@@ -8,18 +8,18 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from rampart.evidence.criteria import Scope
+from rampart.evidence.criteria import Counts
 from rampart.model import Model
-from rampart.numbers import shown
 from rampart.plan.calendar import Calendar
 from rampart.plan.closed import count_days
+from rampart.plan.criterion import ALPHA, DETECTOR, Blame, CompareSpec, CriterionSpec, ReportedSpec, TestedSpec
 from rampart.plan.durations import Duration
-from rampart.plan.quantities import Chance, Fraction, Traffic
+from rampart.plan.quantities import Chance, Traffic
 from rampart.plan.rules import Problem, all_or_raise
 from rampart.plan.stage import FULLY_ON, LONGEST_PLAN, Stage, climbable, total_hold
 from rampart.words import count
@@ -30,15 +30,6 @@ LAPSE_EVENTS = 20
 _MOST_LAPSE_EVENTS = 20_000
 """Of the 25,000 after which Step Functions ends an execution; the others are for stages, retries and sight lost."""
 _LONGEST_LOOK = timedelta(days=1)  # silence is noticed after three looks
-
-
-class OnFail(StrEnum):
-    """What a failing criterion does."""
-
-    ROLL_BACK = "roll_back"
-    """The flag goes to 0% at once."""
-    HOLD = "hold"
-    """The stage is held, and only an override goes on."""
 
 
 class WhenBlind(StrEnum):
@@ -86,121 +77,18 @@ class Finish(StrEnum):
     """A last stage opens the boolean gate, so that they are on for every check; a day where no stage says so."""
 
 
+class NotBy(StrEnum):
+    """Who may not approve an advance."""
+
+    STARTER = "starter"
+    """The person who started the attempt."""
+
+
 class OnDrift(Model):
     """What happens when the flag is not where Rampart left it."""
 
     above: OnRise = Field(OnRise.ROLL_BACK, description="when someone raised the flag above Rampart's record")
     below: OnFall = Field(OnFall.HOLD, description="when someone lowered the flag below Rampart's record")
-
-
-class _CriterionSpec(Model):
-    on_fail: OnFail = Field(OnFail.ROLL_BACK, description="what a fail does: set the flag to 0%, or hold the stage")
-
-
-def _bar_problems(below: float | None, above: float | None) -> Iterator[Problem]:
-    if (below is None) == (above is None):
-        yield (), "give one bar: either below or above"
-
-
-_ALPHA = 0.05
-_DETECTOR = 100.0
-
-
-class HistoryHour(Model):
-    """Counts of one hour that was left out; `start` in epoch seconds."""
-
-    start: int
-    errors: float
-    requests: float
-
-
-class RateHistory(Model):
-    """What the week before the start showed of a rate; the counts are those of the hours that were not left out."""
-
-    errors: float = Field(description="errors in the hours that count")
-    requests: float = Field(description="requests in the hours that count")
-    hours: int = Field(description="how many hours count")
-    left_out: tuple[HistoryHour, ...] = Field((), description="outages, which count neither here nor for the clump")
-
-    @property
-    def rate(self) -> float | None:
-        """Errors out of requests, a fraction; None without requests."""
-        return self.errors / self.requests if self.requests > 0 else None
-
-
-class RateSpec(_CriterionSpec):
-    """Errors out of requests, judged statistically."""
-
-    kind: Literal["rate"]
-    errors: str = Field(min_length=1, description="Datadog query that counts the errors")
-    total: str = Field(min_length=1, description="Datadog query that counts all requests")
-    below: Fraction | None = Field(None, description="the bar that the rate must stay below; give below or above")
-    above: Fraction | None = Field(None, description="the bar that the rate must stay above, for successes")
-    scope: Scope = Field(Scope.EVERYONE, description="whose requests the queries count: everyone's, or the flag's own")
-    baseline: Fraction | None = Field(None, description="the rate without the flag; needed when scope is everyone")
-    clump: float | None = Field(
-        None, ge=1, le=1000, description="requests that one cause can spoil; measured if absent"
-    )
-    clump_source: str | None = Field(None, description="where the clump comes from; filled in at the start")
-    history: RateHistory | None = Field(None, description="what the week before showed; filled in at the start")
-    alpha_fail: Chance = Field(_ALPHA, description="chance of a false rollback, for a stage")
-    alpha_pass: Chance = Field(_ALPHA, description="chance of a false pass, for a stage")
-    detector: float = Field(_DETECTOR, ge=1, le=1e6, description="the change detector's run length, in planned stages")
-
-    @model_validator(mode="after")
-    def _can_be_judged(self) -> Self:
-        all_or_raise("rate", self._problems())
-        return self
-
-    def _problems(self) -> Iterator[Problem]:
-        yield from _bar_problems(self.below, self.above)
-        for side in ("below", "above"):
-            bar = getattr(self, side)
-            if bar is not None and not 0 < bar < 1:
-                yield (side,), "a rate's bar lies between 0% and 100%, exclusive"
-        if self.scope is Scope.EVERYONE and self.baseline is None:
-            yield ("baseline",), "scope: everyone needs a baseline, the rate without the flag; or use scope: cohort"
-
-
-class CountSpec(_CriterionSpec):
-    """A sum over the stage."""
-
-    kind: Literal["count"]
-    query: str = Field(min_length=1, description="Datadog query that counts")
-    at_most: FiniteFloat = Field(ge=0, description="the most that the whole stage may count")
-
-
-class ValueSpec(_CriterionSpec):
-    """A gauge or a percentile that must stay on one side of its bar."""
-
-    kind: Literal["value"]
-    query: str = Field(min_length=1, description="Datadog query of a gauge or percentile")
-    below: FiniteFloat | None = Field(None, description="the bar, in the metric's own unit; give below or above")
-    above: FiniteFloat | None = Field(None, description="the bar that it must stay above, in the metric's own unit")
-    for_: Duration = Field(timedelta(minutes=15), alias="for", description="how long it must be wrong to fail")
-
-    @model_validator(mode="after")
-    def _can_be_judged(self) -> Self:
-        all_or_raise("value", _bar_problems(self.below, self.above))
-        return self
-
-
-class ReportedSpec(_CriterionSpec):
-    """A number that a person attests when approving."""
-
-    kind: Literal["reported"]
-    at_most: FiniteFloat = Field(ge=0, description="the most that may be reported at an approval")
-
-
-def _kind_as_text(spec: object) -> object:
-    # pydantic writes a kind that it doesn't know into its error, however deep that nests.
-    is_odd = isinstance(spec, Mapping) and "kind" in spec and not isinstance(spec["kind"], str)
-    return {**spec, "kind": shown(spec["kind"])} if isinstance(spec, Mapping) and is_odd else spec
-
-
-CriterionSpec = Annotated[
-    RateSpec | CountSpec | ValueSpec | ReportedSpec, Field(discriminator="kind"), BeforeValidator(_kind_as_text)
-]
 
 
 def _known_zone(name: str) -> str:
@@ -220,6 +108,8 @@ def _distinct(flags: tuple[str, ...]) -> tuple[str, ...]:
 def _one_measured(criteria: dict[str, CriterionSpec]) -> dict[str, CriterionSpec]:
     if all(isinstance(spec, ReportedSpec) for spec in criteria.values()):
         raise ValueError("every criterion is reported by people; at least one must be measured")
+    if all(isinstance(spec, ReportedSpec) or not spec.binds for spec in criteria.values()):
+        raise ValueError("no measured criterion decides anything (on_fail: tell); at least one must")
     return criteria
 
 
@@ -252,9 +142,18 @@ def _often_enough(look_every: timedelta) -> timedelta:
 
 def _level_problems(criteria: Mapping[str, CriterionSpec]) -> Iterator[Problem]:
     for name, spec in criteria.items():
-        if isinstance(spec, RateSpec) and (spec.alpha_fail, spec.detector) != (_ALPHA, _DETECTOR):
+        if isinstance(spec, TestedSpec) and (spec.alpha_fail, spec.detector) != (ALPHA, DETECTOR):
             told = "alpha_rollout sets alpha_fail and detector of every criterion; take either it or these away"
             yield ("criteria", name), told
+
+
+def _unmeasured_problems(criteria: Mapping[str, CriterionSpec], stages: Sequence[Stage]) -> Iterator[Problem]:
+    measured = [spec for spec in criteria.values() if spec.binds and not isinstance(spec, ReportedSpec)]
+    for index, stage in enumerate(stages):
+        share = stage.exposure / 100
+        if all(isinstance(spec, CompareSpec) and not spec.is_judged_at(share) for spec in measured):
+            told = f"no criterion is measured at {stage.label}: every one ends before it (up_to)"
+            yield ("stages", index, "percent"), told
 
 
 ROLLOUT_FORM = r"^[a-z0-9][a-z0-9\-]{1,62}$"
@@ -266,8 +165,16 @@ WebhookName = Annotated[str, Field(pattern=WEBHOOK_FORM, max_length=200)]
 CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-_LATER = ("alpha_rollout", "finish", "on_alerting", "webhook")
+_LATER = ("alpha_rollout", "approvals", "finish", "not_by", "on_alerting", "webhook")
 """What plans could not say from the beginning."""
+_LATER_OF_CRITERIA: tuple[tuple[str, str | None], ...] = (
+    ("history", None),
+    ("blame", Blame.ALWAYS),
+    ("control_errors", None),
+    ("control_total", None),
+    ("counts", Counts.REQUESTS),
+)
+"""The same of criteria, with what leaves each unused."""
 
 
 class Plan(Model):
@@ -295,10 +202,12 @@ class Plan(Model):
     bucket: Duration = Field(timedelta(minutes=5), description="width of a judged bucket")
     watch: Duration = Field(timedelta(minutes=15), description="how long a rolled-back flag is kept at 0%")
     approval_lapses: Duration = Field(timedelta(hours=24), description="how long a question to people stands")
+    approvals: int = Field(1, ge=1, le=2, description="how many people approve each advance; two are proven to be two")
+    not_by: NotBy | None = Field(None, description="who may not approve: the person who started the attempt")
     when_blind: WhenBlind = Field(WhenBlind.HOLD, description="what happens when evaluations stop")
     on_drift: OnDrift = Field(OnDrift(), description="what happens when someone else changes the flag")
     alpha_rollout: Chance | None = Field(
-        None, description="chance of a false rollback of an attempt, shared by all its stages and rate criteria"
+        None, description="chance of a false rollback of an attempt, shared by all its stages, rates and comparisons"
     )
     monitors: tuple[int, ...] = Field((), description="ids of the Datadog monitors that guard this rollout")
     on_alerting: OnAlerting = Field(OnAlerting.ROLL_BACK, description="what happens when a monitor alerts")
@@ -339,16 +248,26 @@ class Plan(Model):
             all_or_raise("plan", _level_problems(self.criteria))
         return self
 
+    @model_validator(mode="after")
+    def _measures_in_every_stage(self) -> Self:
+        all_or_raise("plan", _unmeasured_problems(self.criteria, self.stages))
+        return self
+
     @property
     def alpha_share(self) -> float | None:
-        """What of `alpha_rollout` falls to one rate criterion in one stage; None where each has levels of its own."""
-        rates = sum(isinstance(spec, RateSpec) for spec in self.criteria.values())
+        """What of `alpha_rollout` falls to one rate or comparison of one stage; None where each has its own levels."""
+        rates = sum(isinstance(spec, TestedSpec) and spec.binds for spec in self.criteria.values())
         return None if self.alpha_rollout is None or not rates else self.alpha_rollout / (rates * len(self.stages))
 
     @property
     def shares(self) -> tuple[Stage, ...]:
         """The stages whose share of the requests is known: all but those for people by name."""
         return tuple(stage for stage in self.stages if not stage.members)
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether it asks for who people are, beyond what they type."""
+        return self.approvals > 1 or self.not_by is not None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -368,7 +287,8 @@ class Plan(Model):
                 if not stage[way]:
                     del stage[way]
         for criterion in document["criteria"].values():
-            if criterion.get("history", ...) is None:
-                del criterion["history"]
+            for name, default in _LATER_OF_CRITERIA:
+                if criterion.get(name, ...) == default:
+                    del criterion[name]
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

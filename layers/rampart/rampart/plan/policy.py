@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 from rampart.finding import Finding, FindingKind
 from rampart.model import Model
 from rampart.plan.calendar import AdvanceOn, Between, Holidays
+from rampart.plan.criterion import CriterionSpec, OnFail, RateSpec
 from rampart.plan.durations import Hold
-from rampart.plan.model import CriterionSpec, OnFail, Plan, RateSpec
+from rampart.plan.model import Plan
 from rampart.plan.quantities import Fraction, Percent
 from rampart.plan.stage import Approval
 from rampart.words import counted, percentage
@@ -170,7 +171,7 @@ def _persons(rule: PolicyRule, plan: Plan) -> _Breaches:
                 f"stages.{index}.approval",
                 f"{stage.label} begins without approval, and {_people(wanted)} must give it",
             )
-    there = int(plan.model_dump().get("approvals", 1))
+    there = plan.approvals
     if there < wanted:
         yield "approvals", f"{_people(there)} approves each advance, and {_people(wanted)} must"
 

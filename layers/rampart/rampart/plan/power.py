@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from rampart.evidence.criteria import RateCriterion, Scope
 from rampart.evidence.dilution import diluted
-from rampart.evidence.power import MULTIPLES, fail_chance, healthy_rate, multiple_of_bar
+from rampart.evidence.power import MULTIPLES, StageTraffic, fail_chance, healthy_rate, multiple_of_bar
 from rampart.evidence.rule import RateRule
-from rampart.plan.check import stage_traffic
 from rampart.plan.model import Plan
 from rampart.plan.stage import Stage
+from rampart.plan.window import planned_window
 from rampart.words import count, whole_percent
 
 _SURE = 0.8
@@ -49,6 +49,11 @@ class PowerLeft:
     @property
     def _percent(self) -> str:
         return whole_percent(min(0.99, self.chance))
+
+
+def stage_traffic(plan: Plan, stage: Stage, requests_per_hour: float) -> StageTraffic:
+    """A stage as the statistics see it."""
+    return StageTraffic(stage.label, stage.exposure, requests_per_hour, planned_window(plan, stage))
 
 
 def power_left(plan: Plan, criterion: RateCriterion, requests_per_hour: float) -> PowerLeft:

@@ -9,10 +9,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from rampart.evidence.criteria import MOST_TIMES
 from rampart.plan.durations import parse_duration
-from rampart.words import exact_percent
+from rampart.words import exact_percent, times
 
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%\Z")
+_TIMES = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*x\Z")
 _TRAFFIC = re.compile(
     r"([0-9]{1,16}(?:\.[0-9]{1,25})?)\s*(?:requests?\s*)?(?:/|per|an?)\s*(second|minute|hour|day|s|m|h|d)\Z"
 )
@@ -30,6 +32,20 @@ def parse_fraction(value: object) -> float:
     if fraction > 1:
         raise ValueError(f"{value!r} is more than 100%")
     return fraction
+
+
+def parse_times(value: object) -> float:
+    """Read `1.5x` as 1.5.
+
+    Raises ValueError for a bare number, which could mean a rate as well.
+    """
+    match = _TIMES.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} isn't a ratio; write how many times the control's rate: 1.5x")
+    ratio = float(match[1])
+    if not 0 < ratio <= MOST_TIMES:
+        raise ValueError(f"{value!r} doesn't lie between 0x, exclusive, and {MOST_TIMES}x")
+    return ratio
 
 
 def parse_traffic(value: object) -> float:
@@ -74,6 +90,13 @@ Fraction = Annotated[
     PlainSerializer(exact_percent, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["1%", "0.3%"]}),
 ]
+Times = Annotated[
+    float,
+    BeforeValidator(parse_times),
+    PlainSerializer(times, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["1.5x", "2x"]}),
+]
+"""How many times another rate."""
 Chance = Annotated[
     float,
     BeforeValidator(lambda value: parse_fraction(value) if isinstance(value, str) else value),

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from rampart.evidence.criteria import CountCriterion, Criterion, RateCriterion, ReportedCriterion, Side, ValueCriterion
+from rampart.evidence.compare import PARTS
+from rampart.evidence.criteria import (
+    CompareCriterion,
+    CountCriterion,
+    Criterion,
+    RateCriterion,
+    ReportedCriterion,
+    Side,
+    ValueCriterion,
+)
 from rampart.evidence.grid import DEFAULT_CLUMP
 from rampart.evidence.series import Measured
 from rampart.finding import Finding
-from rampart.plan.model import CountSpec, CriterionSpec, Plan, RateSpec, ReportedSpec, ValueSpec
-from rampart.plan.query_lint import lint_count, lint_rate, lint_value
+from rampart.plan.criterion import Blame, CompareSpec, CountSpec, CriterionSpec, RateSpec, ReportedSpec, ValueSpec
+from rampart.plan.model import Plan
+from rampart.plan.query_lint import lint_compare, lint_count, lint_rate, lint_value
 
 
 def query_key(name: str, part: str) -> str:
@@ -24,6 +34,11 @@ def queries_of(plan: Plan) -> dict[str, str]:
     for name, spec in plan.criteria.items():
         if isinstance(spec, RateSpec):
             queries |= {query_key(name, "errors"): spec.errors, query_key(name, "total"): spec.total}
+            if spec.control_errors is not None and spec.control_total is not None:
+                queries[query_key(name, "control_errors")] = spec.control_errors
+                queries[query_key(name, "control_total")] = spec.control_total
+        elif isinstance(spec, CompareSpec):
+            queries |= {query_key(name, part): getattr(spec, part) for part in PARTS}
         elif isinstance(spec, CountSpec | ValueSpec):
             queries[query_key(name, "value")] = spec.query
     return queries
@@ -39,8 +54,13 @@ def query_findings(plan: Plan) -> list[Finding]:
     for name, spec in plan.criteria.items():
         match spec:
             case RateSpec():
-                queries = {"errors": spec.errors, "total": spec.total}
-                findings += lint_rate(name, queries, above=spec.above is not None, bucket=plan.bucket)
+                queries = {part: query for part in PARTS if (query := getattr(spec, part)) is not None}
+                if spec.control_total is not None:
+                    findings += lint_compare(name, queries, bucket=plan.bucket)
+                else:
+                    findings += lint_rate(name, queries, above=spec.above is not None, bucket=plan.bucket)
+            case CompareSpec():
+                findings += lint_compare(name, {part: getattr(spec, part) for part in PARTS}, bucket=plan.bucket)
             case CountSpec():
                 findings += lint_count(name, spec.query, bucket=plan.bucket)
             case ValueSpec():
@@ -66,7 +86,9 @@ def criteria_of(plan: Plan) -> dict[str, Criterion]:
         return criteria
     fail, detector = _OF_MIXTURE * share, 1 / ((1 - _OF_MIXTURE) * share)
     return {
-        name: replace(each, alpha_fail=fail, detector=detector) if isinstance(each, RateCriterion) else each
+        name: replace(each, alpha_fail=fail, detector=detector)
+        if isinstance(each, RateCriterion | CompareCriterion)
+        else each
         for name, each in criteria.items()
     }
 
@@ -85,6 +107,24 @@ def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
                 scope=spec.scope,
                 baseline=spec.baseline,
                 usual=spec.history.rate if spec.history is not None else None,
+                week=_week_counts(spec),
+                flag_only=spec.blame is Blame.FLAG_ONLY,
+                counts=spec.counts,
+                alpha_fail=spec.alpha_fail,
+                alpha_pass=spec.alpha_pass,
+                detector=spec.detector,
+            )
+        case CompareSpec():
+            return CompareCriterion(
+                name=name,
+                ratio=spec.at_most,
+                floor=spec.ignore_below,
+                clump=spec.clump if spec.clump is not None else DEFAULT_CLUMP,
+                clump_source=spec.clump_source or ("default" if spec.clump is None else "declared"),
+                baseline=spec.baseline,
+                usual=spec.history.rate if spec.history is not None else None,
+                is_concurrent=spec.is_concurrent,
+                counts=spec.counts,
                 alpha_fail=spec.alpha_fail,
                 alpha_pass=spec.alpha_pass,
                 detector=spec.detector,
@@ -96,6 +136,11 @@ def criterion_of(name: str, spec: CriterionSpec) -> Criterion:
             return ValueCriterion(name=name, bar=bar, side=side, hold_for=spec.for_)
         case ReportedSpec():
             return ReportedCriterion(name=name, at_most=spec.at_most)
+
+
+def _week_counts(spec: RateSpec) -> tuple[float, float] | None:
+    kept = spec.history
+    return (kept.errors, kept.requests) if kept is not None and kept.requests > 0 else None
 
 
 def one_side(spec: RateSpec | ValueSpec) -> tuple[Side, float]:

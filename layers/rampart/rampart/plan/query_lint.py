@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Self
 
 from rampart.finding import Finding, FindingKind
+from rampart.plan.event_query import EventQuery
 from rampart.plan.metric_query import Node, parse, write
 from rampart.plan.query_pairs import Pair
 from rampart.plan.query_units import Flaw, counting, flaws, groups_in, ungrouped
@@ -40,6 +42,69 @@ def _found(kind: FindingKind, criterion: str, part: str, query: str, what: str, 
     return kind.at(f"criteria.{criterion}.{part}", f"`{shown}`: {what}", fix)
 
 
+SAME_PATH = FindingKind(
+    "ControlIsTheSamePath",
+    "A comparison counts the same requests on both sides.",
+    "Add the tag that tells the old path's requests from the new one's",
+    "The ratio of a path to itself is always one, whatever the flag does.",
+)
+
+
+DIFFERENT_SOURCES = FindingKind(
+    "QuerySourcesDiffer",
+    "Errors and total are counted in different sources.",
+    "Count both in one source",
+    "Logs, spans and metrics lose and delay different requests, so dividing one by another gives no share of requests.",
+)
+WEEK_OF_EVENTS = FindingKind(
+    "EventsHaveNoWeekBefore",
+    "week_before(...) is asked of events.",
+    "Compare with the old path at the same time, or count the week before by a metric",
+    "Datadog shifts metric queries only.",
+)
+
+
+def lint_compare(criterion: str, queries: Mapping[str, str], *, bucket: timedelta = _BUCKET) -> list[Finding]:
+    """Find what is wrong with the queries of a `compare`: each path's as a rate's, and that they are two paths.
+
+    The control's may be `week_before(...)` of queries; what is inside is read.
+    """
+    own = {part: queries[part] for part in ("errors", "total")}
+    control = {part: unshifted(queries[f"control_{part}"]) for part in ("errors", "total")}
+    found = lint_rate(criterion, own, bucket=bucket)
+    for each in lint_rate(criterion, control, bucket=bucket):
+        where, _, part = each.where.rpartition(".")
+        found.append(replace(each, where=f"{where}.control_{part}"))
+    is_shifted = control["total"] != queries["control_total"]
+    found += [
+        WEEK_OF_EVENTS.at(f"criteria.{criterion}.control_{part}", f"`{query}` are events, of which Datadog shifts none")
+        for part, query in control.items()
+        if is_shifted and EventQuery.read(query) is not None
+    ]
+    if not is_shifted and _is_same(own["total"], control["total"]):
+        where = f"criteria.{criterion}.control_total"
+        found.append(SAME_PATH.at(where, f"`{queries['control_total']}` counts what total counts already"))
+    return found
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two queries plainly count the same."""
+    events = [EventQuery.read(each) for each in (one, other)]
+    if events[0] is not None and events[1] is not None:
+        return events[0].counts_the_same(events[1])
+    nodes = [parse(each) for each in (one, other)]
+    return None not in nodes and nodes[0] == nodes[1]
+
+
+_WEEK_BEFORE = re.compile(r"\s*week_before\((.*)\)\s*\Z", re.DOTALL)
+
+
+def unshifted(query: str) -> str:
+    """The query inside of `week_before(...)`; a query without it as it is."""
+    match = _WEEK_BEFORE.match(query)
+    return match[1].strip() if match else query
+
+
 def lint_rate(
     criterion: str, queries: Mapping[str, str], *, above: bool = False, bucket: timedelta = _BUCKET
 ) -> list[Finding]:
@@ -48,6 +113,9 @@ def lint_rate(
     `bucket` is the width of a judged bucket. A query that isn't a metric query is left to Datadog, which refuses it at
     the start.
     """
+    events = {part: EventQuery.read(queries[part]) for part in ("errors", "total") if part in queries}
+    if any(events.values()):
+        return list(_faults_of_events(criterion, queries, events, above=above))
     parts = [_Part.read(part, queries[part]) for part in ("errors", "total") if part in queries]
     known = [part for part in parts if part is not None]
     rate = _Rate({part.name: part for part in known}, "succeeded" if above else "failed", bucket)
@@ -57,6 +125,32 @@ def lint_rate(
         for part in known
         for fault, what in rate.faults_of(part)
     ]
+
+
+def _faults_of_events(
+    criterion: str, queries: Mapping[str, str], events: Mapping[str, EventQuery | None], *, above: bool
+) -> Iterator[Finding]:
+    """What is wrong with errors and total where at least one of them counts events."""
+    if len(events) < 2:
+        return
+    errors, total = events["errors"], events["total"]
+    if errors is None or total is None or (errors.source, errors.index) != (total.source, total.index):
+        where = [
+            f"{each.source}{f' of {each.index}' if each.index else ''}" if each else "a metric"
+            for each in (errors, total)
+        ]
+        told = f"errors counts {where[0]} and total {where[1]}, which come late and get lost in different ways"
+        yield DIFFERENT_SOURCES.at(f"criteria.{criterion}.errors", told)
+    elif errors.counts_the_same(total):
+        outcome = "status:ok" if above else "status:error"
+        told = "errors and total count the same events, so the rate would always read 100%"
+        fixed = str(replace(errors, search=f"{errors.search} {outcome}"))
+        yield _found(SAME, criterion, "errors", queries["errors"], told, fixed)
+    elif foreign := errors.missing_of(total):
+        asked = ", ".join(f"`{each}`" for each in foreign)
+        told = f"total asks for {asked} and errors doesn't: it counts events that total leaves out"
+        fixed = str(replace(errors, search=" ".join([*foreign, errors.search])))
+        yield _found(DIFFERENT_FILTERS, criterion, "errors", queries["errors"], told, fixed)
 
 
 def lint_count(criterion: str, query: str, *, bucket: timedelta = _BUCKET) -> list[Finding]:

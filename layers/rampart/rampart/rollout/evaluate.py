@@ -14,13 +14,14 @@ from rampart.evidence.judgement import Judgement
 from rampart.evidence.series import Measured, Series, Unavailable, to_stored
 from rampart.evidence.verdict import Verdict, worst
 from rampart.evidence.window import Window
-from rampart.plan.model import OnAlerting, OnFail, Plan
+from rampart.plan.criterion import CompareSpec, CriterionSpec, OnFail
+from rampart.plan.model import OnAlerting, Plan
 from rampart.plan.queries import criteria_of, measured_for, queries_of
 from rampart.plan.window import judged_window
 from rampart.rollout.audience import is_up, raised_again
 from rampart.rollout.drift import Drift, cause_of
 from rampart.rollout.evaluation import Evaluation
-from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to
+from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to, tried_out
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind, OpenGate
 from rampart.rollout.guards import judge_monitors
@@ -163,7 +164,8 @@ class Evaluate:
         monitors = judge_monitors(self.metrics, state.plan, now, since=standing.started)
         judgements = [*judge_all(state.plan, answers, window, share=state.percent / 100), *monitors]
         by_now = as_bad_as_they_became(state, judgements, answers, window)
-        verdict = worst(j.verdict for j in judgements)
+        binding = [j for j in judgements if _binds(state.plan, j.name)]
+        verdict = worst(j.verdict for j in binding)
         evaluation = Evaluation(
             id=timestamp(now),
             at=now,
@@ -182,10 +184,13 @@ class Evaluate:
             id=evaluation.id,
             at=now,
             verdict=verdict,
-            verdicts={j.name: j.verdict for j in judgements},
+            verdicts={j.name: j.verdict for j in binding},
             messages={j.name: j.message for j in by_now},
-            fails={j.name: shown_to(state, j) for j in by_now if j.verdict is Verdict.FAIL},
-            asked=_was_asked(answers.values(), monitors),
+            fails={
+                j.name: shown_to(state, j) for j in by_now if j.verdict is Verdict.FAIL and _binds(state.plan, j.name)
+            },
+            told={j.name: j.verdict for j in judgements if j not in binding},
+            asked=_was_asked(_binding_answers(state.plan, answers), monitors),
         )
         after = state.moved(
             now, standing=standing.changed(latest=latest), drift=sight.drift, unread_since=sight.unread_since
@@ -193,6 +198,8 @@ class Evaluate:
         events = list(told)
         if (news := news_of(state, after)) is not None:
             events.append(after.event(now, EventKind.VERDICT_CHANGED, news, evaluation=latest.id))
+        if (tried := tried_out(state, after)) is not None:
+            events.append(after.event(now, EventKind.TRIED_OUT, tried, evaluation=latest.id))
         if _sight_is_back(after) and not _sight_is_back(state):
             events.append(after.event(now, EventKind.SIGHTED, "evaluations are back", evaluation=latest.id))
         self.store.commit(state, after, events=events, evaluation=evaluation)
@@ -308,8 +315,13 @@ def judge_all(plan: Plan, answers: Mapping[str, Measured], window: Window, *, sh
     return [
         judge(criterion, measured=measured_for(name, answers), window=window, share=share)
         for name, criterion in criteria_of(plan).items()
-        if not isinstance(criterion, ReportedCriterion)
+        if not isinstance(criterion, ReportedCriterion) and _is_judged(plan.criteria[name], share)
     ]
+
+
+def _is_judged(spec: CriterionSpec, share: float) -> bool:
+    """Whether a criterion is judged in a stage: a comparison may end where no one takes the old path any more."""
+    return not isinstance(spec, CompareSpec) or spec.is_judged_at(share)
 
 
 def sees(state: RolloutState, now: datetime) -> bool:
@@ -348,6 +360,17 @@ def _fails_hard(state: RolloutState) -> tuple[str, ...]:
         for name, verdict in state.verdicts.items()
         if verdict is Verdict.FAIL and name not in waived and _rolls_back(state.plan, name)
     )
+
+
+def _binds(plan: Plan, name: str) -> bool:
+    """Whether a criterion or a monitor can move or hold anything."""
+    spec = plan.criteria.get(name)
+    return spec is None or spec.binds
+
+
+def _binding_answers(plan: Plan, answers: Mapping[str, Measured]) -> list[Measured]:
+    """The answers to what decides: a criterion that is only told makes no one blind."""
+    return [answer for key, answer in answers.items() if _binds(plan, key.rpartition("/")[0])]
 
 
 def _rolls_back(plan: Plan, name: str) -> bool:

@@ -9,10 +9,11 @@ from rampart.evidence.series import Measured
 from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 from rampart.evidence.worsening import at_its_worst
-from rampart.plan.model import OnFail
+from rampart.plan.criterion import OnFail
 from rampart.plan.queries import criteria_of, measured_for
 from rampart.rollout.state import RolloutState
 from rampart.rollout.waiver import WAIVED, Shown, shown_of
+from rampart.words import in_words
 
 _TOLD = frozenset({Verdict.FAIL, Verdict.ERROR, Verdict.NO_DATA})
 
@@ -63,3 +64,19 @@ def news_of(before: RolloutState, after: RolloutState) -> str | None:
     telling = turned | {name for name, each in said.items() if each == verdict}
     told = "; ".join(message for name, message in after.evidence_in_words.items() if name in telling)
     return told if verdict == WAIVED else f"{verdict}: {told}"
+
+
+def tried_out(before: RolloutState, after: RolloutState) -> str | None:
+    """What people must hear of the criteria that are only tried out; None where none of them went wrong or silent.
+
+    A stage that has only begun is silent, and no one needs to hear of that.
+    """
+    old, new = before.latest, after.latest
+    known = old.told if old is not None else {}
+    told = new.told if new is not None else {}
+    bad = {name for name, verdict in told.items() if verdict in _TOLD and known.get(name) is not verdict}
+    turned = [name for name in told if name in bad and (name in known or told[name] is not Verdict.NO_DATA)]
+    if not turned or new is None:
+        return None
+    said = "; ".join(f"{in_words(told[name])}: {new.messages.get(name, name)}" for name in turned)
+    return f"only tried out (on_fail: tell), so nothing moves: {said}"

@@ -52,8 +52,19 @@ class Answer(Model):
 
     decision: DecisionKind
     by: str
+    person: str = ""
+    """Who it was by AWS's own record; empty where the plan doesn't ask."""
     note: str = ""
     reported: dict[str, float] = Field(default_factory=dict)
+    execution: str
+    at: datetime
+
+
+class FirstApproval(Model):
+    """What the first of two people said."""
+
+    by: str
+    person: str
     execution: str
     at: datetime
 
@@ -83,4 +94,6 @@ class Gate(Model):
     opened: datetime
     lapses: datetime | None = None
     question: Question | None = None
+    first: FirstApproval | None = None
+    """The first of two approvals, where the plan asks for two."""
     answer: Answer | None = None

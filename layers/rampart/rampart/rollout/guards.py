@@ -11,7 +11,8 @@ from rampart.evidence.criteria import Scope
 from rampart.evidence.judgement import Judgement
 from rampart.evidence.monitor import MonitorReading, MonitorTrouble, gaps_of, judge_monitor, unreadable_monitor
 from rampart.finding import Finding, FindingKind
-from rampart.plan.model import Plan, RateSpec
+from rampart.plan.criterion import CompareSpec, RateSpec
+from rampart.plan.model import Plan
 from rampart.rollout import refusals
 from rampart.rollout.ports import MonitorSource
 
@@ -72,5 +73,8 @@ def _may_lack_data(plan: Plan, reading: MonitorReading) -> bool:
 
     Unless its owners say that missing data is a fault.
     """
-    has_cohort = any(isinstance(spec, RateSpec) and spec.scope is Scope.COHORT for spec in plan.criteria.values())
+    has_cohort = any(
+        isinstance(spec, CompareSpec) or (isinstance(spec, RateSpec) and spec.scope is Scope.COHORT)
+        for spec in plan.criteria.values()
+    )
     return has_cohort and not reading.notify_no_data

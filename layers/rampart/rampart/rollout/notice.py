@@ -125,6 +125,7 @@ _SUBJECTS = {
     EventKind.STARTED: "Started",
     EventKind.ADVANCED: "Advanced to {at}",
     EventKind.VERDICT_CHANGED: "Evidence changed at {at}",
+    EventKind.TRIED_OUT: "Tried-out evidence changed at {at}",
     EventKind.HELD: "HELD at {at}",
     EventKind.DRIFTED: "CHANGED OUTSIDE RAMPART at {at}",
     EventKind.RESTORED: "Restored to {at}",

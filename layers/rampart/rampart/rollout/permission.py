@@ -55,12 +55,22 @@ def _answered(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override,
     """The overrides after a person's answer, or why it is none that advances."""
     if gate.answer is None or gate.answer.decision not in (DecisionKind.APPROVE, DecisionKind.OVERRIDE):
         return Refusal("no one approved at this gate")
+    if too_few := _too_few(state, gate):
+        return Refusal(too_few)
     if not is_hold_over(state, now + CLOCK_SKEW):  # the clock of whatever asked was ahead
         return Refusal("the hold is not over")
     if gate.answer.decision is DecisionKind.OVERRIDE:
         return (*state.overrides, override_of(state, gate, gate.answer))
     unreported = missing_reports(state, gate.answer)
     return state.overrides if unreported is None else Refusal(unreported)
+
+
+def _too_few(state: RolloutState, gate: Gate) -> str | None:
+    """Why an answer isn't that of as many people as the plan asks for; None where it is."""
+    if state.plan.approvals == 1 or gate.answer is None:
+        return None
+    people = {gate.answer.person, gate.first.person if gate.first else ""} - {""}
+    return None if len(people) == state.plan.approvals else "two people must approve, and one did"
 
 
 def _unasked(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, ...] | Refusal:
@@ -74,6 +84,8 @@ def _blindly(state: RolloutState, gate: Gate, now: datetime) -> tuple[Override, 
     """The overrides of a person who goes on although nothing can be judged: they cover that, and never a fail."""
     if gate.answer is None or gate.answer.decision is not DecisionKind.OVERRIDE:
         return Refusal("only an override goes on while nothing can be judged")
+    if too_few := _too_few(state, gate):
+        return Refusal(too_few)
     if not is_hold_over(state, now):
         return Refusal("the hold is not over")
     overrides = (*state.overrides, override_of(state, gate, gate.answer))
@@ -133,7 +145,8 @@ def override_of(state: RolloutState, gate: Gate, answer: Answer) -> Override:
 
 def _shown_at(state: RolloutState, gate: Gate) -> dict[str, Shown]:
     if gate.kind is GateKind.BLIND:
-        measured = state.plan.criteria.keys() - state.reported_criteria.keys()
+        binding = {name for name, spec in state.plan.criteria.items() if spec.binds}
+        measured = binding - state.reported_criteria.keys()
         monitors = {name_of(monitor) for monitor in state.plan.monitors}
         return dict.fromkeys(sorted(measured | monitors | state.verdicts.keys()), _UNJUDGED)
     question = gate.question

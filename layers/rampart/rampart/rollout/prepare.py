@@ -23,7 +23,8 @@ from rampart.evidence.criteria import Scope
 from rampart.evidence.series import Measured, Unavailable
 from rampart.finding import Finding, FindingKind
 from rampart.model import Model
-from rampart.plan.model import Plan, RateSpec, ValueSpec, WhenBlind
+from rampart.plan.criterion import CompareSpec, RateSpec, ValueSpec
+from rampart.plan.model import Plan, WhenBlind
 from rampart.plan.policy import Policy
 from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_findings
@@ -107,6 +108,8 @@ class Prepare:
     flags: FlagStore
     metrics: MetricSource
     calendars: ChangeCalendars = NO_CALENDARS
+    proves_identity: bool = False
+    """Whether the stack is told by AWS who starts executions."""
     policy: PolicySource | None = None
     """None where the organization has no policy."""
     clock: Clock
@@ -143,13 +146,15 @@ class Prepare:
         # Where a flag is another rollout's, or this very one is live, "set it to 0% first" would take that one down.
         ours = not claims and (existing is None or existing.status in CLOSED)
         problems += [*claims, *self._flag_problems(plan, must_be_off=ours)]
+        if plan.needs_identity and not self.proves_identity:
+            problems.append(refusals.IDENTITY_UNPROVEN.at("approvals" if plan.approvals > 1 else "not_by", ""))
         policy = self._policy()
         problems += [policy] if isinstance(policy, Finding) else policy.findings(plan) if policy else []
         history = self._history(plan, now)
         problems += [*_query_problems(plan, history), *query_findings(plan), *self._monitor_problems(plan, now)]
         pinned = with_measured_clumps(plan, history)
         weeks = weeks_of(pinned, history)
-        problems += week_problems(weeks)
+        problems += week_problems(pinned, weeks)
         if problems:
             return Refused(tuple(problems))
         state = RolloutState(
@@ -158,6 +163,7 @@ class Prepare:
             plan=pinned,
             plan_hash=plan.digest,
             execution=execution,
+            begun_by=execution,
             started=now,
             attempt_started=now,
             updated=now,
@@ -204,6 +210,7 @@ class Prepare:
             attempt=before.attempt + 1,
             attempt_started=now,
             execution=execution,
+            begun_by=wish.decision,
             target=wish.stage,
             standing=None,
             intent=None,
@@ -332,6 +339,8 @@ def _must_find_something(plan: Plan, name: str, part: str) -> bool:
     if isinstance(spec, RateSpec):
         # A healthy service may have no error series, and a cohort has no requests while the flag is at 0%.
         return part == "total" and spec.scope is Scope.EVERYONE
+    if isinstance(spec, CompareSpec):
+        return part == "control_total"
     return isinstance(spec, ValueSpec)
 
 

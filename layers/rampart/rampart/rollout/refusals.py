@@ -27,6 +27,11 @@ POLICY_UNREADABLE = FindingKind(
     "The organization's policy can't be read, or isn't one.",
     "Fix the file that the stack's parameter PolicyUri names, or the permission to read it",
 )
+IDENTITY_UNPROVEN = FindingKind(
+    "IdentityUnproven",
+    "The plan wants approvals by proven people, and this stack isn't told who they are.",
+    "Deploy the stack with ProveIdentity=cloudtrail and a trail for management events, or take that out of the plan",
+)
 BUSY = FindingKind("Busy", "Someone else held a flag at that moment.", "Start again")
 FLAG_CLAIMED = FindingKind(
     "FlagClaimed", "A flag belongs to another rollout.", "Complete or abandon that rollout first"

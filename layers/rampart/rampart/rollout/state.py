@@ -10,7 +10,8 @@ from pydantic import Field
 
 from rampart.evidence.verdict import Verdict, worst
 from rampart.model import Model
-from rampart.plan.model import Plan, ReportedSpec
+from rampart.plan.criterion import ReportedSpec
+from rampart.plan.model import Plan
 from rampart.rollout.audience import Opening
 from rampart.rollout.drift import Drift
 from rampart.rollout.gate import OpenGate
@@ -80,6 +81,8 @@ class Latest(Model):
     messages: dict[str, str] = Field(default_factory=dict)
     fails: dict[str, Shown] = Field(default_factory=dict)
     """How badly each criterion fails that does."""
+    told: dict[str, Verdict] = Field(default_factory=dict)
+    """What is said of criteria that are only told: they stand in no verdict, and need no one's permission."""
     asked: bool = True
     """Whether every question to the metric source was answered, however little the answers say."""
 
@@ -103,6 +106,8 @@ class EventKind(StrEnum):
     """The flags were read at a stage's percentage."""
     VERDICT_CHANGED = "verdict_changed"
     """An evaluation ended otherwise than the one before."""
+    TRIED_OUT = "tried_out"
+    """A criterion that is only tried out went wrong or silent; nothing moves or waits for it."""
     ASKED = "asked"
     """A person is asked before the next advance."""
     DECIDED = "decided"
@@ -175,6 +180,7 @@ class Changes(TypedDict, total=False):
 
     status: Status
     execution: str
+    begun_by: str
     attempt: int
     target: int
     standing: Standing | None
@@ -206,6 +212,8 @@ class RolloutState(Model):
     plan: Plan
     plan_hash: str
     execution: str
+    begun_by: str = ""
+    """The execution that a person started to begin this attempt: AWS records who it was."""
     attempt: int = 1
     epoch: int = 1
     target: int = 0

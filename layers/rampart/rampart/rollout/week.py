@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rampart.evidence.clump import measure_clump
-from rampart.evidence.criteria import RateCriterion, Scope
+from rampart.evidence.criteria import CompareCriterion, RateCriterion, Scope, Side
 from rampart.evidence.history import Week, WeekTrouble, judge_week, outcome_of
 from rampart.evidence.hours import told
 from rampart.evidence.series import Measured, Series
 from rampart.finding import Finding, FindingKind
-from rampart.plan.model import HistoryHour, Plan, RateHistory, RateSpec
+from rampart.plan.criterion import CompareSpec, HistoryHour, RateHistory, RateSpec, TestedSpec
+from rampart.plan.model import Plan
 from rampart.plan.power import PowerLeft, power_left
-from rampart.plan.queries import criteria_of, one_side, query_key
+from rampart.plan.queries import criteria_of, query_key
 from rampart.rollout import refusals
 from rampart.words import count, moment, percent
 
@@ -30,32 +31,33 @@ _REFUSALS: Mapping[WeekTrouble, tuple[FindingKind, str]] = {
 def with_measured_clumps(plan: Plan, history: Mapping[str, Measured]) -> Plan:
     """The plan with what the week before shows: each rate's clump (declared, else measured, else 3) and counts.
 
-    A cohort has no counts before the flag is on, so its history stays None.
+    Of a comparison it is the control that has a week before; the new path has had no requests yet. A cohort
+    has no counts before the flag is on, so its history stays None.
     """
     criteria = dict(plan.criteria)
-    for name, criterion in _rates(plan).items():
-        spec, answers = criteria[name], _answers(name, history)
-        if answers is None or not isinstance(spec, RateSpec):
+    for name, criterion in _in_the_week(plan).items():
+        spec, answers = criteria[name], _answers(plan, name, history)
+        if answers is None or not isinstance(spec, TestedSpec):
             continue
         changes: dict[str, object] = {}
         if spec.clump is None:
             measured = measure_clump(*answers, counts=outcome_of(criterion))
             changes |= {"clump": measured.clump, "clump_source": measured.source}
-        if spec.scope is Scope.EVERYONE:
+        if criterion.scope is Scope.EVERYONE:
             changes["history"] = _pinned(judge_week(criterion, *answers))
         criteria[name] = spec.changed(**changes)
     return plan.changed(criteria=criteria)
 
 
 def weeks_of(pinned: Plan, history: Mapping[str, Measured]) -> dict[str, Week]:
-    """How the week before is judged, for each rate over everyone's requests; the clumps must be pinned.
+    """How the week before is judged, for each rate over everyone's requests and each control; clumps must be pinned.
 
     A total that found nothing at all is a problem of its own, and no week.
     """
     bucket = max(1, int(pinned.bucket.total_seconds()))
     weeks = {}
-    for name, criterion in _rates(pinned).items():
-        answers = _answers(name, history)
+    for name, criterion in _in_the_week(pinned).items():
+        answers = _answers(pinned, name, history)
         if criterion.scope is not Scope.EVERYONE or answers is None:
             continue
         if any(value is not None for _, value in answers[1].points):
@@ -63,22 +65,28 @@ def weeks_of(pinned: Plan, history: Mapping[str, Measured]) -> dict[str, Week]:
     return weeks
 
 
-def week_in_words(spec: RateSpec) -> str | None:
-    """What the week before the start showed of a rate, with the plan's baseline; None where nothing was kept."""
-    kept, (_, bar) = spec.history, one_side(spec)
+def week_in_words(spec: RateSpec | CompareSpec) -> str | None:
+    """What the week before showed of a rate or a control, with the plan's baseline; None where nothing was kept."""
+    kept = spec.history
     if kept is None or not kept.requests:
         return None
+    if isinstance(spec, CompareSpec):
+        bar = _near(spec)
+    else:
+        bar = (spec.below if spec.below is not None else spec.above) or 0.5
     rate = percent(kept.errors / kept.requests, near=bar)
     says = "" if spec.baseline is None else f"; the plan says {percent(spec.baseline, near=bar)}"
     return f"{rate} in the week before ({count(kept.errors)} of {count(kept.requests)}){says}"
 
 
-def week_problems(weeks: Mapping[str, Week]) -> Iterator[Finding]:
+def week_problems(plan: Plan, weeks: Mapping[str, Week]) -> Iterator[Finding]:
     """Every criterion whose week forbids the start."""
+    controls = {name for name, spec in plan.criteria.items() if isinstance(spec, CompareSpec)}
     for name, week in weeks.items():
         if week.flaw is not None:
             kind, part = _REFUSALS[week.flaw.trouble]
-            yield kind.at(f"criteria.{name}{part}", week.flaw.what)
+            where = part.replace(".", ".control_") if name in controls else part
+            yield kind.at(f"criteria.{name}{where}", week.flaw.what)
 
 
 def power_of(pinned: Plan, weeks: Mapping[str, Week]) -> list[PowerLeft]:
@@ -94,13 +102,14 @@ def power_of(pinned: Plan, weeks: Mapping[str, Week]) -> list[PowerLeft]:
 
 def notes(pinned: Plan, weeks: Mapping[str, Week]) -> list[str]:
     """What people should read at the start: surprising rates, hours that were left out, and the power that is left."""
-    said = []
-    for name, criterion in _rates(pinned).items():
+    said = [f"{name} is only told (on_fail: tell)" for name, spec in pinned.criteria.items() if not spec.binds]
+    for name, criterion in _in_the_week(pinned).items():
         week, spec = weeks.get(name), pinned.criteria[name]
-        if week is None or not isinstance(spec, RateSpec):
+        if week is None or not isinstance(spec, RateSpec | CompareSpec):
             continue
         if _is_surprising(criterion, week):
-            said.append(f"{name} was {week_in_words(spec)}")
+            whose = ": the control" if isinstance(spec, CompareSpec) else ""
+            said.append(f"{name}{whose} was {week_in_words(spec)}")
         if week.fixed_since is not None:
             what = "errors" if criterion.fails_high else "failures"
             when = moment(week.fixed_since)
@@ -127,8 +136,37 @@ def _rates(plan: Plan) -> dict[str, RateCriterion]:
     return {name: each for name, each in criteria_of(plan).items() if isinstance(each, RateCriterion)}
 
 
-def _answers(name: str, history: Mapping[str, Measured]) -> tuple[Series, Series] | None:
-    errors, total = history.get(query_key(name, "errors")), history.get(query_key(name, "total"))
+def _in_the_week(plan: Plan) -> dict[str, RateCriterion]:
+    """What the week before says something of: the rates, and the rate of each control, without a bar."""
+    return _rates(plan) | {
+        name: RateCriterion(
+            name=name,
+            bar=_NO_BAR,
+            side=Side.BELOW,
+            clump=each.clump,
+            clump_source=each.clump_source,
+            scope=Scope.EVERYONE,
+            baseline=each.baseline,
+        )
+        for name, each in criteria_of(plan).items()
+        if isinstance(each, CompareCriterion)
+    }
+
+
+_NO_BAR = 0.999
+"""A rate that no control has: only what is absurd in a week refuses a start then."""
+
+
+def _near(spec: CompareSpec) -> float:
+    """The rate that a control's is written as fine as."""
+    kept = spec.history
+    rate = spec.baseline or (kept.rate if kept is not None else None) or 0.01
+    return min(0.5, spec.at_most * rate)
+
+
+def _answers(plan: Plan, name: str, history: Mapping[str, Measured]) -> tuple[Series, Series] | None:
+    prefix = "control_" if isinstance(plan.criteria[name], CompareSpec) else ""
+    errors, total = (history.get(query_key(name, f"{prefix}{part}")) for part in ("errors", "total"))
     return (errors, total) if isinstance(errors, Series) and isinstance(total, Series) else None
 
 

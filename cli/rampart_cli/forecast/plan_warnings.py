@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rampart.evidence.criteria import RateCriterion, Scope
+from rampart.evidence.criteria import CompareCriterion, RateCriterion, Scope
 from rampart.evidence.dilution import diluted, least_share, undiluted
-from rampart.evidence.power import StageTraffic, healthy_rate, limit_without_errors, pass_chance
+from rampart.evidence.power import StageTraffic, healthy_rate
+from rampart.evidence.ratio import RatioRule
 from rampart.evidence.rule import RateRule
 from rampart.finding import Finding, FindingKind, Severity
+from rampart.plan.criterion import CompareSpec, ValueSpec
+from rampart.plan.event_query import EventQuery, EventSource
 from rampart.plan.model import Plan
-from rampart.plan.queries import criteria_of
+from rampart.plan.power import stage_traffic
+from rampart.plan.queries import criteria_of, queries_of
 from rampart.plan.stage import Stage
 from rampart.plan.window import planned_window
 from rampart.words import chance, count, percent, percentage, short_duration
+from rampart_cli.forecast.rate_power import limit_without_errors, pass_chance
+from rampart_cli.forecast.ratio_power import Streams, hold_factor, pass_chance_of
 
 _LIKELY = 0.5
 """A healthy flag should pass at least this often, or people are asked about noughts."""
@@ -58,22 +65,55 @@ CANNOT_PROVE = _warning("cannot_prove", "A stage has too few requests to prove i
 CANNOT_DECIDE = _warning("cannot_decide", "A healthy flag seldom passes in a stage this small.", _LONGER)
 
 
+PERCENTILE_IS_A_POINT = FindingKind(
+    "percentile_is_a_point",
+    "A percentile is compared as it is: nothing says how sure it is.",
+    "Count the requests that are slower, and judge their rate: count(v: v>0.8):… of all, below 1%",
+    "A p99 below 800 ms is the same as less than 1% of requests slower than 800 ms, and a rate is tested.",
+    Severity.NOTE,
+)
+SPANS_ARE_A_SAMPLE = FindingKind(
+    "spans_are_a_sample",
+    "Spans are counted, of which Datadog keeps those that a retention filter keeps: often more of the errors.",
+    "Add a retention filter that keeps all of the service's spans, or count by trace.* metrics, which see them all",
+    "If errors are kept more often than other spans, the rate reads higher than it is.",
+    Severity.NOTE,
+)
+NO_CONTROL_LEFT = _warning(
+    "no_control_left",
+    "At 100% no one takes the old path, so there is nothing to compare with.",
+    "End it before (up_to: 75) and judge the last stage by a rate, or compare with week_before(...)",
+)
+CONTROL_RATE_UNKNOWN = _warning(
+    "control_rate_unknown",
+    "Without the control's rate, nothing can be said about what a comparison can decide.",
+    "Say how often the old path fails: baseline: 0.3%",
+)
+
+
 def warnings(plan: Plan) -> list[Finding]:
     """Every stage and rate criterion that cannot decide or tell."""
     return list(_warnings(plan))
 
 
 def _warnings(plan: Plan) -> Iterator[Finding]:
+    yield from _percentiles(plan)
+    for key, query in queries_of(plan).items():
+        events = EventQuery.read(query)
+        if events is not None and events.source is EventSource.SPANS:
+            name, _, part = key.rpartition("/")
+            told = f"{part} counts spans, of which Datadog keeps a sample unless a retention filter keeps them all"
+            yield SPANS_ARE_A_SAMPLE.at(f"criteria.{name}.{part}", told)
     rates = rate_criteria(plan)
     beyond = {criterion.name for criterion in rates if is_baseline_beyond_bar(criterion)}
-    for criterion in rates:
-        if criterion.name in beyond:
-            told = (
-                f"the baseline of {_rate(criterion.baseline or 0.0, criterion)} is not {_bar(criterion)}: "
-                f"{criterion.name} fails without the flag too"
-            )
-            yield BASELINE_BEYOND_BAR.at(f"criteria.{criterion.name}.baseline", told)
-    if rates and plan.traffic is None:
+    yield from (_beyond(criterion) for criterion in rates if criterion.name in beyond)
+    comparisons = compare_criteria(plan)
+    yield from (
+        CONTROL_RATE_UNKNOWN.at(f"criteria.{each.name}.baseline")
+        for each in comparisons
+        if each.usual is None and each.baseline is None
+    )
+    if (rates or comparisons) and plan.traffic is None:
         yield NO_TRAFFIC.at("traffic")
     for index, stage in enumerate(plan.stages):
         yield from _too_wide(plan, stage, f"stages.{index}")
@@ -87,6 +127,28 @@ def _warnings(plan: Plan) -> Iterator[Finding]:
             yield from _dilution(stage, criterion, path)
             if plan.traffic is not None:
                 yield from _power(stage_traffic(plan, stage, plan.traffic), criterion, path)
+
+        for each in comparisons:
+            yield from _comparison(plan, stage, each, f"stages.{index} / criteria.{each.name}")
+
+
+_PERCENTILE = re.compile(r"\bp\d{2}(?:\.\d+)?\s*:", re.IGNORECASE)
+
+
+def _percentiles(plan: Plan) -> Iterator[Finding]:
+    for name, spec in plan.criteria.items():
+        if isinstance(spec, ValueSpec) and (found := _PERCENTILE.search(spec.query)) is not None:
+            what = found[0].rstrip(" :").lower()
+            told = f"{name} judges {what}, a point that is compared as it is: nothing says how sure it is"
+            yield PERCENTILE_IS_A_POINT.at(f"criteria.{name}.query", told)
+
+
+def _beyond(criterion: RateCriterion) -> Finding:
+    told = (
+        f"the baseline of {_rate(criterion.baseline or 0.0, criterion)} is not {_bar(criterion)}: "
+        f"{criterion.name} fails without the flag too"
+    )
+    return BASELINE_BEYOND_BAR.at(f"criteria.{criterion.name}.baseline", told)
 
 
 def _unseen(stage: Stage, criterion: RateCriterion, path: str) -> Iterator[Finding]:
@@ -108,9 +170,45 @@ def rate_criteria(plan: Plan) -> list[RateCriterion]:
     return [criterion for criterion in criteria_of(plan).values() if isinstance(criterion, RateCriterion)]
 
 
-def stage_traffic(plan: Plan, stage: Stage, requests_per_hour: float) -> StageTraffic:
-    """A stage as the statistics see it."""
-    return StageTraffic(stage.label, stage.exposure, requests_per_hour, planned_window(plan, stage))
+def compare_criteria(plan: Plan) -> list[CompareCriterion]:
+    """The plan's criteria that hold the new path against a control."""
+    return [criterion for criterion in criteria_of(plan).values() if isinstance(criterion, CompareCriterion)]
+
+
+def is_compared_at(plan: Plan, criterion: CompareCriterion, stage: Stage) -> bool:
+    """Whether a comparison is judged at a stage."""
+    spec = plan.criteria[criterion.name]
+    return isinstance(spec, CompareSpec) and spec.is_judged_at(stage.exposure / 100)
+
+
+def _comparison(plan: Plan, stage: Stage, criterion: CompareCriterion, path: str) -> Iterator[Finding]:
+    """Whether a stage has a control at all, and requests enough for a healthy flag to pass; else how long it takes."""
+    if stage.members or not is_compared_at(plan, criterion, stage):
+        return  # of people by name no one knows which share of the requests is theirs
+    if stage.exposure >= _EVERYONE and criterion.is_concurrent:
+        told = f"at {stage.label} no one takes the old path any more: {criterion.name} will have no data there"
+        yield NO_CONTROL_LEFT.at(path, told)
+        return
+    traffic = stage_traffic(plan, stage, plan.traffic or 0.0)
+    streams = Streams.of(criterion, traffic)
+    if streams is None or traffic.window.buckets < _LEAST_BUCKETS:
+        return
+    rule = RatioRule.of(criterion, traffic.window.planned_buckets)
+    passes = pass_chance_of(rule, streams)
+    if passes >= _LIKELY:
+        return
+    factor = hold_factor(rule, streams, likely=_LIKELY)
+    enough = f"a hold {count(round(factor, 1))} times as long" if factor else "no hold that anyone would wait for"
+    own, control = count(round(streams.own)), count(round(streams.control))
+    told = (
+        f"with {own} requests on the new path in {stage.label} and {control} on the control, a flag that is as good as "
+        f"the old path passes {criterion.name} with a chance of {chance(passes)} only; {enough} makes it "
+        f"{chance(_LIKELY)}"
+    )
+    yield CANNOT_DECIDE.at(path, told, _LONGER)
+
+
+_EVERYONE = 100.0
 
 
 def _too_wide(plan: Plan, stage: Stage, path: str) -> Iterator[Finding]:

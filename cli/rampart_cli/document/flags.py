@@ -1,0 +1,207 @@
+"""The flags that a page names, in links, labels, tables, and sentences."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from rampart_cli.document.blocks import LineKind
+from rampart_cli.document.inline import Link
+from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, read_field, what_is_asked
+from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.plan import FlagName, PlanDocument
+from rampart_cli.document.sections import Section
+
+if TYPE_CHECKING:
+    from rampart_cli.document.blocks import Line
+    from rampart_cli.document.statements import Statement
+
+MOST_FLAGS = 20
+"""Flags that are compared with each other, as many as a plan may hold."""
+ADDRESS = re.compile(r"https?://[^\s<>()\[\]\"']{3,1000}")
+_FLAG_PATH = re.compile(r"/flipper/features/([A-Za-z0-9_.:-]{1,200})/?$")
+_FLAG_WORD = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:_[a-z0-9]{1,40}){1,20}(?![\w/]|\.\w)", re.IGNORECASE)
+_KEBAB_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9]{0,60}(?:-[A-Za-z0-9]{1,60}){1,20}")
+_DOTTED_FLAG = re.compile(r"[A-Za-z]\w{0,60}(?:\.\w{1,60}){1,10}")
+_FOR_WHOM = re.compile(r"^[A-Za-z]{2,20}:\s{1,3}")
+"""`Web: name`, in a cell of flags."""
+_BESIDE = re.compile(r"\s\|\s|;\s|\s[\u00b7\u2022]\s")
+_CAMEL_FLAG = re.compile(r"[a-z][a-z0-9]{1,40}(?:[A-Z][a-z0-9]{0,40}){1,10}")
+_PARTS = r"[a-z0-9]{1,40}"
+_CALLED = re.compile(
+    rf"\b(?i:flag|toggle)\s([a-z]{_PARTS}(?:[-_.]{_PARTS}){{1,20}})(?=\s(?:at|to|for|on|is|goes)\b)"
+    rf"|\b(?i:flag|toggle|switch):?\s[\"\u201c']?([a-z]{_PARTS}(?:[_.]{_PARTS}){{1,20}})(?=[\"\u201d')]|\s|$|[.,;]\s|[.,;]$)"
+    rf"|(?<![\w./-])([a-z]{_PARTS}(?:_{_PARTS}){{1,20}})\s(?:is|will be|gets|goes)\s"
+    r"(?:enabled|turned on|switched on|set|to)\b"
+)
+"""`the flag pier-fees at 10%`, `pier_fees is enabled for 5%`."""
+_FACTS = frozenset({Asks.OWNER, Asks.TIMEZONE, Asks.FLAG, Asks.DASHBOARD, Asks.MONITOR})
+_CODE_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{2,199}")
+_FLAG_COLUMN = pattern("column: flag")
+_FLAG_TITLE = re.compile(r"\b(feature )?(flag|toggle|flipper)s?( names?| details?)?$", re.IGNORECASE)
+_SPEAKS_OF_FLAG = re.compile(r"\b(flag|toggle|flipper)s?\b", re.IGNORECASE)
+
+
+def fields_of(statement: Statement) -> list[Field]:
+    """The label of a line with its answer; several where the line holds several: `Owner: … | Time zone: …`."""
+    if statement.line.kind is LineKind.ROW:
+        row = _of_row(statement.line.cells)
+        return [row] if row else _of_columns(statement.line)
+    parts = [read_field(part) for part in _BESIDE.split(statement.text)]
+    fields = [part for part in parts if part is not None and part.asks is not Asks.OTHER and part.value]
+    if len(fields) > 1 and len(fields) == len(parts):
+        return fields
+    return [statement.field] if statement.field else []
+
+
+def _of_columns(line: Line) -> list[Field]:
+    """A row below heads that each ask for a fact of the whole plan: `| Owner | Time zone | Flag |`."""
+    asked = [what_is_asked(head) for head in line.header]
+    if not set(asked) <= _FACTS:
+        return []
+    return [Field(*column) for column in zip(line.header, line.cells, asked, strict=False)]
+
+
+def _of_row(cells: tuple[str, ...]) -> Field | None:
+    """A row of two cells is a label with its answer: `| Owner | claims-team |`."""
+    return Field(cells[0], cells[1], what_is_asked(cells[0])) if len(cells) == 2 else None
+
+
+def flag_of(link: Link) -> str | None:
+    """The flag that a link to the flag store's page opens."""
+    found = _FLAG_PATH.search(unquote(path_of(link)))
+    return found[1] if found else None
+
+
+def path_of(link: Link) -> str:
+    try:
+        return urlsplit(link.url).path
+    except ValueError:
+        return ""  # no address at all, such as http://[
+
+
+def flags_in(plan: PlanDocument) -> list[FlagName]:
+    found = [FlagName(name, line) for link, line in plan.links if (name := flag_of(link))]
+    asked = False
+    for statement in plan.statements:
+        if statement.line.quoted or statement.is_decoy:
+            continue
+        # "Feature flags:" may be a line of its own, with a list below it.
+        is_listed = asked and (statement.line.kind is LineKind.ITEM or _only_name(statement.text) is not None)
+        asked = is_listed or (statement.asks is Asks.FLAG and not _value_of(statement))
+        found += [FlagName(name, statement.number) for name in _named(statement, is_listed=is_listed)]
+    headings = [s.heading for root in plan.roots for s in root.walk() if s.heading and not s.is_decoy]
+    found += [FlagName(name, line.line) for line in headings for name in _in_heading(line)]
+    return sorted(found, key=lambda flag: flag.line)
+
+
+def _value_of(statement: Statement) -> str:
+    return statement.field.value if statement.field else ""
+
+
+def _in_heading(line: Line) -> list[str]:
+    """`## Feature flag: name`."""
+    field = read_field(line.text)
+    return _names_in(field.value, line.codes) if field is not None and field.asks is Asks.FLAG else _called(line.text)
+
+
+def _called(text: str) -> list[str]:
+    """The names that a sentence itself calls flags, or says are enabled."""
+    found = [next(filter(None, names)) for names in _CALLED.findall(text)]
+    return [name for name in found if placeholder_in(name) is None]
+
+
+def _names_in(words: str, codes: list[str]) -> list[str]:
+    """The names in an answer that is meant to hold some; a single word of code letters is one too."""
+    shown = answer(words)
+    if found := [code for code in codes if _CODE_FLAG.fullmatch(code) and placeholder_in(code) is None]:
+        return found
+    if _KEBAB_FLAG.fullmatch(shown) or _DOTTED_FLAG.fullmatch(shown) or _CAMEL_FLAG.fullmatch(shown):
+        return [shown]
+    return [name for name in _FLAG_WORD.findall(ADDRESS.sub(" ", shown)) if placeholder_in(name) is None]
+
+
+def _named(statement: Statement, *, is_listed: bool) -> list[str]:
+    line = statement.line
+    if line.kind is LineKind.ROW and not any(field.asks is Asks.FLAG for field in fields_of(statement)):
+        columns = [cell for head, cell in zip(line.header, line.cells, strict=False) if _FLAG_COLUMN.search(head)]
+        about = any(_SPEAKS_OF_FLAG.search(head) for head in line.header) or _is_flag_section(statement.section)
+        return [name for cell in columns[:1] if about and (name := _only_name(cell))]
+    if values := [field.value for field in fields_of(statement) if field.asks is Asks.FLAG]:
+        return _names_in(" ".join(values), line.codes)
+    if is_listed or _stands_under_flags(statement):
+        return _names_in(line.text, line.codes)
+    if _is_flag_section(statement.section) and (name := _only_name(line.text)) and not name.isalpha():
+        return [name]
+    if called := _called(line.text):
+        return called
+    if _SPEAKS_OF_FLAG.search(line.text):
+        return [code for code in line.codes if _FLAG_WORD.fullmatch(code) or _is_called_flag(code, line.text)]
+    return []
+
+
+def flags_spoken_of(statement: Statement) -> list[str]:
+    """The names in a line that speaks of a flag, whether or not one of them was taken for the plan's."""
+    if not _SPEAKS_OF_FLAG.search(statement.text) or statement.line.quoted:
+        return []
+    return [name for name in (*statement.line.codes, *_FLAG_WORD.findall(statement.text)) if _FLAG_WORD.fullmatch(name)]
+
+
+def _is_called_flag(code: str, text: str) -> bool:
+    """Whether the word right before a name in code letters says that it is one: "the flag `pier-fees`"."""
+    before = text.partition(code)[0].rstrip().casefold()
+    return bool(_KEBAB_FLAG.fullmatch(code)) and before.endswith(("flag", "toggle"))
+
+
+def _stands_under_flags(statement: Statement) -> bool:
+    above = [item.text.rstrip(" :") for item in statement.line.ancestors]
+    return any(what_is_asked(text) is Asks.FLAG for text in above) or (
+        _is_flag_section(statement.section) and statement.line.kind is LineKind.ITEM
+    )
+
+
+def _is_flag_section(section: Section) -> bool:
+    return _is_flag_title(section.title)
+
+
+@lru_cache(maxsize=4096)
+def _is_flag_title(title: str) -> bool:
+    return bool(_FLAG_TITLE.search(title))
+
+
+def _only_name(cell: str) -> str | None:
+    name = _FOR_WHOM.sub("", cell.strip(" `*"))
+    return name if _CODE_FLAG.fullmatch(name) and placeholder_in(name) is None else None
+
+
+def _spelling(name: str) -> str:
+    """A flag's name without what people vary: case, hyphens, underscores."""
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+def almost_same(first: str, second: str) -> bool:
+    """One letter apart, two letters swapped, or the same but for case, hyphens and underscores.
+
+    `_1` and `_2` are two flags.
+    """
+    one, two = _spelling(first), _spelling(second)
+    if one == two:
+        return True
+    short, long = sorted((one, two), key=len)
+    if len(short) < 8 or len(long) - len(short) > 1:
+        return False
+    at = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    if any(word[at : at + 1].isdigit() for word in (short, long)):
+        return False
+    if len(short) == len(long) and short[at : at + 2] == long[at : at + 2][::-1]:
+        return short[at + 2 :] == long[at + 2 :]  # two letters changed places
+    return short[at:] == long[at + 1 :] or short[at + 1 :] == long[at + 1 :]
+
+
+def first_of_each(flags: list[FlagName]) -> list[FlagName]:
+    first: dict[str, FlagName] = {}
+    for flag in flags:
+        first.setdefault(flag.name, flag)
+    return list(first.values())

@@ -1,0 +1,109 @@
+"""The words that tell what something on a page is, kept as data in `lexicon.toml`, and whether they are English."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FILE = Path(__file__).with_name("lexicon.toml")
+
+
+_PART = re.compile(r"\{([a-z ]+)\}")
+
+
+@cache
+def _file() -> dict[str, Any]:
+    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+
+
+@cache
+def alternatives(kind: str) -> str:
+    """The words of one kind as a part of a pattern."""
+    return "(?:" + "|".join(_file()[kind]) + ")"
+
+
+@cache
+def words(kind: str) -> re.Pattern[str]:
+    """A pattern that finds any word of one kind, as whole words and in any case."""
+    return re.compile(rf"(?<!\w){alternatives(kind)}(?!\w)", re.IGNORECASE)
+
+
+@cache
+def part(name: str) -> str:
+    """A named part of the patterns, with the parts and the kinds of words that it names itself put in."""
+    parts: dict[str, str] = _file()["parts"]
+    return _PART.sub(lambda found: part(found[1]), parts[name]) if name in parts else alternatives(name)
+
+
+def pattern(name: str) -> re.Pattern[str]:
+    """A pattern that finds any of the alternatives listed under a name, in any case."""
+    return re.compile(_PART.sub(lambda found: part(found[1]), "|".join(_file()["patterns"][name])), re.IGNORECASE)
+
+
+def ordered(kind: str) -> list[tuple[str, re.Pattern[str]]]:
+    """What each pattern of one kind tells, in the order in which they are tried."""
+    return [(tells, re.compile(_PART.sub(lambda found: part(found[1]), each))) for tells, each in _file()[kind]]
+
+
+@dataclass(frozen=True)
+class TeamWords:
+    """A team's own words, each read as the first word of the kind that it belongs to: `batch 2` as `stage 2`."""
+
+    by_kind: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def plain(self, text: str) -> str:
+        """The text in words that the reader knows."""
+        return (
+            self._pattern.sub(lambda found: self._known[found[1].casefold()] + found[2], text) if self.by_kind else text
+        )
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        return {word.casefold(): _STANDS_FOR[kind] for kind, words in self.by_kind.items() for word in words}
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        longest_first = sorted(self._known, key=len, reverse=True)
+        return re.compile(rf"\b({'|'.join(map(re.escape, longest_first))})(s?)\b", re.IGNORECASE)
+
+
+_STANDS_FOR = {
+    "stage": "stage", "users": "user", "audience": "tester", "flag": "flag", "stops": "halt", "goes on": "advance",
+    "placeholder": "TBD",
+}  # fmt: skip  # a table, many to a line
+TEAM_KINDS = frozenset(_STANDS_FOR)
+"""The kinds of words that a team may add to."""
+NO_WORDS = TeamWords()
+
+
+@cache
+def languages() -> dict[str, frozenset[str]]:
+    """Small words of each language that a page is told by."""
+    return {name: frozenset(small.split()) for name, small in _file()["languages"].items()}
+
+
+_WORD = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile(r"[a-z\u00e0-\u024f]")
+_LEAST = 4
+"""Small words of a language below which a page is too short to tell."""
+_TIMES = 2
+"""How many times the English small words those of another language must be."""
+
+
+def foreign_language(lines: Iterable[str]) -> str | None:
+    """The language of a page that isn't English; None for an English page, and for one too short to tell."""
+    counted = Counter(word for line in lines for word in _WORD.findall(line.casefold()))
+    found = {name: sum(counted[word] for word in small) for name, small in languages().items()}
+    english = found.pop("English")
+    if 2 * sum(number for word, number in counted.items() if not _LATIN.search(word)) > counted.total():
+        return "another script"
+    name, most = max(found.items(), key=lambda each: each[1])
+    return name if most >= _LEAST and most > _TIMES * english else None
