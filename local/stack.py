@@ -174,6 +174,15 @@ def _parameters(flipper: FlipperStandIn, datadog: DatadogStandIn, calendars: Cal
     return {"FlipperUrl": flipper.api, "DatadogUrl": datadog.url, **asked, **rates}
 
 
+def bound_queue(ministack: MiniStack, function: str) -> None:
+    """Tell MiniStack the queue's concurrency as a number: it keeps a parameter's text, and then polls no queue."""
+    functions = ministack.client("lambda")
+    for mapping in functions.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+        if scaling := mapping.get("ScalingConfig"):
+            most = int(scaling["MaximumConcurrency"])
+            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
+
+
 def put_policy(ministack: MiniStack, policy: str) -> None:
     """Write the organization's policy, which a start reads each time."""
     s3 = ministack.client("s3")
@@ -219,4 +228,5 @@ def running_stack(
             vault.create_secret(Name=name, SecretString=json.dumps(value))
         put_policy(ministack, POLICY)
         outputs = deploy(ministack, stack_name=STACK_NAME, parameters=_parameters(flipper, datadog, calendars))
+        bound_queue(ministack, outputs["RollbackFunction"])
         yield LocalStack(ministack, flipper, datadog, calendars, outputs, alert_token)

@@ -133,7 +133,8 @@ def test_there_is_no_other_door(asked: Rollout, stack: LocalStack, sender: Sende
 @pytest.fixture
 def few_at_once(stack: LocalStack) -> Iterator[None]:
     """Let no more than a few runs of `rollback` go side by side; the rest is throttled, as it would be on AWS."""
-    functions, name = stack.ministack.client("lambda"), stack.outputs["RollbackFunction"]
+    functions = stack.ministack.client("lambda")
+    name = stack.outputs["RollbackFunction"].removesuffix(":live")  # concurrency is the function's, not the alias's
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=AT_ONCE)
     yield
     functions.delete_function_concurrency(FunctionName=name)
