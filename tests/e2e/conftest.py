@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.claim_letters import compressed, scenario
 from local.ministack import ROOT
@@ -31,7 +31,7 @@ def stack() -> Iterator[LocalStack]:
 def _tick(stack: LocalStack, ended: threading.Event) -> None:
     """Evaluate every second; what goes wrong shows in the tests, which wait for what a tick does."""
     while not ended.wait(1.0):
-        with suppress(RuntimeError, OSError, BotoCoreError):
+        with suppress(RuntimeError, OSError, BotoCoreError, ClientError):  # throttled, too
             stack.evaluate()
 
 
@@ -58,7 +58,7 @@ def new_rollout(stack: LocalStack) -> Iterator[Callable[..., Rollout]]:
     yield make
     for rollout in made:
         ending = {"cause": "abandon", "rollout": rollout.name, "by": "the test", "reason": "the test is over"}
-        with suppress(RuntimeError, OSError, BotoCoreError):
+        with suppress(RuntimeError, OSError, BotoCoreError, ClientError):  # throttled, too
             stack.invoke("RollbackFunction", ending)
 
 

@@ -130,17 +130,6 @@ def test_there_is_no_other_door(asked: Rollout, stack: LocalStack, sender: Sende
     assert untouched(asked) == before
 
 
-@pytest.fixture
-def few_at_once(stack: LocalStack) -> Iterator[None]:
-    """Let no more than a few runs of `rollback` go side by side; the rest is throttled, as it would be on AWS."""
-    functions = stack.ministack.client("lambda")
-    name = stack.outputs["RollbackFunction"].removesuffix(":live")  # concurrency is the function's, not the alias's
-    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=AT_ONCE)
-    yield
-    functions.delete_function_concurrency(FunctionName=name)
-
-
-@pytest.mark.usefixtures("few_at_once")
 def test_a_thousand_copies_of_an_alert_make_one_rollback_and_one_notice(
     asked: Rollout, stack: LocalStack, sender: Sender, notices: Callable[[], list[dict[str, Any]]]
 ) -> None:
