@@ -108,7 +108,8 @@ def test_what_lambda_gave_up_is_shown_in_words_and_done_again_by_hand(
         asked_at=state.updated,
     )
 
-    functions, name = stack.ministack.client("lambda"), stack.outputs["RollbackFunction"]
+    functions, alias = stack.ministack.client("lambda"), stack.outputs["RollbackFunction"]
+    name = alias.removesuffix(":live")
     # The local CloudFormation leaves out what becomes of failed calls; the template says it. One try shows it all.
     functions.update_function_configuration(FunctionName=name, DeadLetterConfig={"TargetArn": dead_letters_arn(stack)})
     functions.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
