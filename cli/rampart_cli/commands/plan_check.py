@@ -72,10 +72,7 @@ def plan_check(
     problems = written.placed([*query_findings(plan), *week_problems(weeks), *_breaches(policy_file, submitted)])
     unwired = _unwired(ctx.obj(stack_name), submitted, alert_url) if online else []
     told = written.placed([*warnings(plan), *unwired])
-    criteria = [
-        {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
-        for name, spec in plan.criteria.items()
-    ]
+    criteria = list(_criteria(plan))
     title = f"{plan.title} ({plan.rollout})" if plan.title else plan.rollout
     document = {
         "valid": not problems,
@@ -99,6 +96,11 @@ def plan_check(
     )
     if problems:
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _criteria(plan: Plan) -> Iterator[dict[str, Any]]:
+    for name, spec in plan.criteria.items():
+        yield {"name": name, "kind": spec.kind, "bar": bar_text(spec), "clump": _clump(spec)}
 
 
 def _overview(plan: Plan, criteria: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
