@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -70,6 +70,13 @@ def _raised_unread(self: Any, state: RolloutState, intent: Intent) -> Any:
     for flag in state.plan.flags:
         self.flags.set_percentage(flag, intent.percent)
     return self._commit(state, intent)
+
+
+def _climbed_unseen(flags: FlagStore, state: RolloutState, intent: Intent, now: datetime) -> None:
+    """An advance that looks at no flag before it writes, and reads back what it wrote all the same."""
+    for flag in state.plan.flags:
+        flags.set_percentage(flag, intent.percent)
+        climb_module._confirm(flags.read(flag), intent.percent)
 
 
 def _halted_and_left(self: Advance, state: RolloutState | None, attempt: int, *_: object, **__: object) -> Any:
@@ -251,7 +258,7 @@ GUARDS = (
     ),
     Guard(
         "an advance reads the flag before it writes",
-        [(climb_module, "look_at_all", lambda *_: ())],
+        [(advance_module, "climb", _climbed_unseen)],
         "someone lowers the flag before an approval is acted on",
         "an advance raised it",
     ),
