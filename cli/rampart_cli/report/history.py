@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 class Ending(StrEnum):
+    """How a visit to a stage ended."""
+
     ADVANCED = "advanced"
     """The next stage began."""
     ROLLED_BACK = "rolled_back"
@@ -87,6 +89,8 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class CriterionEvaluation:
+    """One evaluation of one criterion."""
+
     at: datetime
     visit: Visit
     judgement: Mapping[str, Any]
