@@ -25,7 +25,10 @@ def nothing(_call: str, _moment: Moment) -> None:
 
 
 @contextmanager
-def around(on_call: OnCall, call: str) -> Iterator[None]:
+def around(on_call: OnCall, call: str, failure: Exception | None = None) -> Iterator[None]:
+    """A call with its hook; raises the failure that the double was told to raise."""
     on_call(call, Moment.BEFORE)
+    if failure is not None:
+        raise failure
     yield
     on_call(call, Moment.AFTER)

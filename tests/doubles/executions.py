@@ -60,9 +60,7 @@ class MemoryGates:
 
     @contextmanager
     def _call(self, name: str, token: str | None = None) -> Iterator[None]:
-        with around(self.on_call, name):
-            if self.failure is not None:
-                raise self.failure
+        with around(self.on_call, name, self.failure):
             if token is not None and token not in self.waiting:
                 raise GateClosedError("no one waits at that gate any more")
             yield
@@ -78,14 +76,10 @@ class MemoryRollbackQueue:
     on_call: OnCall = nothing
 
     def put(self, request: RollbackRequest, delay: timedelta) -> None:
-        with around(self.on_call, "queue.put"):
-            if self.failure is not None:
-                raise self.failure
+        with around(self.on_call, "queue.put", self.failure):
             self.waiting.append((request, delay))
 
     def call(self, request: RollbackRequest) -> None:
         """Keep a request that is wanted at once: the queue stands for the caller of `rollback` too."""
-        with around(self.on_call, "rollback.call"):
-            if self.failure is not None:
-                raise self.failure
+        with around(self.on_call, "rollback.call", self.failure):
             self.called.append(request)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from rampart.errors import FlagStoreError, UnknownFlagError
@@ -53,9 +52,5 @@ class MemoryFlagStore:
             self.flags[reading.flag] = reading
             self.history.append(reading)
 
-    @contextmanager
-    def _call(self, name: str) -> Iterator[None]:
-        with around(self.on_call, name):
-            if self.failure is not None:
-                raise self.failure
-            yield
+    def _call(self, name: str) -> AbstractContextManager[None]:
+        return around(self.on_call, name, self.failure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,12 +164,8 @@ class MemoryRolloutStore:
         gate = self.gates.get(rollout)
         return gate is not None and gate.id == gate_id and gate.answer is not None
 
-    @contextmanager
-    def _call(self, name: str) -> Iterator[None]:
-        with around(self.on_call, name):
-            if self.failure is not None:
-                raise self.failure
-            yield
+    def _call(self, name: str) -> AbstractContextManager[None]:
+        return around(self.on_call, name, self.failure)
 
 
 def changes(before: RolloutState, after: RolloutState) -> dict[str, Any]:

@@ -40,9 +40,7 @@ class MemoryCalendars:
 
     def closed(self) -> Closure | None:
         """Why no change may be made now."""
-        with around(self.on_call, "calendars.closed"):
-            if self.failure is not None:
-                raise self.failure
+        with around(self.on_call, "calendars.closed", self.failure):
             return self.closure
 
 
