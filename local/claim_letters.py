@@ -16,6 +16,8 @@ _SECONDS = {"hold": "7s", "settle": "1s", "lag": "3s", "look_every": "1s", "buck
 _PER_SECOND = 4000
 _HISTORY_SECONDS = 30
 """A start reads whole hours; this much of the last one has data."""
+_REPEATS_SECONDS = 120
+"""A run that sees the hour change reads thousands of seconds at once, and must not wait until all are drawn."""
 
 
 def compressed(plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,4 +44,5 @@ def scenario() -> Scenario:
         traffic["per_second"] = _PER_SECOND
     index = document["traffic"][0]
     index |= {"old_error_rate": HEALTHY_INDEX, "new_error_rate": HEALTHY_INDEX}
-    return Scenario.model_validate({**document, "begins": int(time.time()) // 3600 * 3600 - _HISTORY_SECONDS})
+    begins = int(time.time()) // 3600 * 3600 - _HISTORY_SECONDS
+    return Scenario.model_validate({**document, "begins": begins, "repeats": _REPEATS_SECONDS})

@@ -69,6 +69,8 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
+    """What became of a message."""
+
     letter: Letter
     done: bool
     told: str
@@ -104,6 +106,7 @@ class DeadLetters:
         return list(letters.values())
 
     def put_back(self, letters: Sequence[Letter]) -> None:
+        """Let others see messages again at once."""
         for letter in letters:
             self.sqs.change_message_visibility(
                 QueueUrl=self.queue_url, ReceiptHandle=letter.receipt, VisibilityTimeout=0

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
+    """How a command ends."""
+
     OK = 0
     """It was done."""
     REFUSED = 1

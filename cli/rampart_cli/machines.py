@@ -86,6 +86,7 @@ class StepFunctionsMachines:
         return Execution(arn, answer["status"], answer.get("error", ""), answer.get("cause", ""), output)
 
     def refusals(self, arn: str) -> list[Finding]:
+        """Why a start was refused, from the execution's own history."""
         for page in self.client.get_paginator("get_execution_history").paginate(executionArn=arn):
             for event in page["events"]:
                 left = event.get("stateExitedEventDetails", {})

@@ -102,12 +102,12 @@ class Traffic(_Scripted):
     flip_burst_error_rate: float = 0.0
     series: list[TaggedCounter]
 
-    def at(self, second: int, seed: int, shares: Shares, propagation: float) -> Drawn:
-        """Draw what happens in a second."""
+    def at(self, second: int, luck: str, shares: Shares, propagation: float) -> Drawn:
+        """Draw what happens in a second; the same `luck` draws the same requests."""
         since = value_at([(at, at) for at, _ in shares], second - propagation, before=-math.inf)
         burst = self.flip_burst_error_rate if second - propagation - since < self.flip_burst_seconds else 0.0
         return _draw(
-            f"{seed}/{self.name}/{second}",
+            luck,
             value_at(self.per_second, second),
             value_at(shares, second - propagation),
             max(burst, value_at(self.old_error_rate, second)),
@@ -155,11 +155,17 @@ class Scenario(_Scripted):
     """Whether seconds within the lag show a growing part of their counts (True) or nothing (False)."""
     begins: int = 0
     """Epoch second of the first data: drawing days of history request by request takes a while."""
+    repeats: int | None = None
+    """Seconds after which the same requests come again, with the rates of their own time: hours are drawn once."""
     propagation: float = 0.0
     """Seconds after which a change of the flag reaches the hosts."""
     traffic: list[Traffic] = []
     gauges: list[Gauge] = []
     points: list[Points] = []
+
+    def luck(self, traffic: str, second: int) -> str:
+        """What a second's requests are drawn from."""
+        return f"{self.seed}/{traffic}/{second % self.repeats if self.repeats else second}"
 
     def change(self, name: str, at: float, **values: float) -> None:
         """Give a schedule of the traffic or gauge with this name new values from `at` on.
@@ -216,7 +222,7 @@ def _counted(
         age = now - (second + 1)  # a second is over when the next one starts
         if age < scenario.lag and not scenario.partial:
             return
-        drawn = traffic.at(second, scenario.seed, shares, scenario.propagation)
+        drawn = traffic.at(second, scenario.luck(traffic.name, second), shares, scenario.propagation)
         count = sum(drawn.count(entry) for entry in series)
         if age < scenario.lag:
             count = math.floor(count * age / scenario.lag)

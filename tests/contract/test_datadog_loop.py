@@ -87,6 +87,15 @@ def test_the_other_seed_is_another_world(clock: Clock) -> None:
     assert worlds[0] == worlds[1] != worlds[2]
 
 
+def test_the_same_requests_come_again_with_the_rates_of_their_own_time(clock: Clock) -> None:
+    with DatadogStandIn(claim_letters(repeats=60), tick_seconds=0, clock=clock) as datadog:
+        before, after = (counts(datadog, TOTAL, at, at + 60) for at in (START - 120, START - 60))
+        assert {at + 60: count for at, count in before.items()} == after
+        datadog.change("download", at=START - 60, old_error_rate=0.5)
+        failed = [sum(counts(datadog, ERRORS, at, at + 60).values()) for at in (START - 120, START - 60)]
+        assert failed[1] > 10 * failed[0]
+
+
 @pytest.mark.parametrize("partial", [False, True])
 def test_the_newest_seconds_are_missing_or_grow_within_the_lag(
     datadog: DatadogStandIn, clock: Clock, partial: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -37,6 +37,17 @@ def bus_events(stack: LocalStack) -> Callable[[], list[str]]:
         return list(told.values())
 
     return all_so_far
+
+
+def leaks(seen: Mapping[str, Sequence[tuple[str, str]]], secrets: Mapping[str, str]) -> set[tuple[str, str, str]]:
+    """Where which secret stands."""
+    return {
+        (place, where, name)
+        for place, texts in seen.items()
+        for where, text in texts
+        for name, secret in secrets.items()
+        if secret in text
+    }
 
 
 def test_nothing_that_was_written_holds_a_token_or_a_key(
@@ -75,14 +86,7 @@ def test_nothing_that_was_written_holds_a_token_or_a_key(
         "the stack": settings(stack),
     }
     seen = {place: list(texts) for place, texts in wrote.items()}
-    leaks = {
-        (place, where, name)
-        for place, texts in seen.items()
-        for where, text in texts
-        for name, secret in secrets_of(stack).items()
-        if secret in text
-    }
-    assert leaks == set()
+    assert leaks(seen, secrets_of(stack)) == set()
     asked = [text for _, text in seen["the logs"] if '"asked"' in text and f'"{rollout.flag}"' in text]
     assert asked, "what was asked of `rollback` is in its log, as it would be in its queue"
     empty = {place for place, texts in seen.items() if not texts}

@@ -24,9 +24,10 @@ from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback
 from rampart.rollout.state import Intent, RolloutState, Status
 from rampart.rollout.waiver import Shown
+from tests.interleaving.outside import Outside
 from tests.interleaving.ports import TapedStore
 from tests.interleaving.tape import Kept
-from tests.interleaving.world import Outside, World
+from tests.interleaving.world import World
 
 Change = tuple[object, str, object]
 """What is changed, in whom, into what."""

@@ -11,15 +11,14 @@ from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.state import CLOSED, Status
 from tests.interleaving import programs
+from tests.interleaving.outside import ERRORS, Outside
 from tests.interleaving.tape import Call, Library, Node, Reply
 from tests.interleaving.world import (
-    ERRORS,
     STEP,
     Execution,
     Fault,
     FlagWrite,
     LateWrite,
-    Outside,
     Run,
     World,
     end,

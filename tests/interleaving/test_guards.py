@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.interleaving.guards import GUARDS, Guard
-from tests.interleaving.scenarios import WITH_TICKS, WITHOUT_TICKS, Scenario, run
+from tests.interleaving.scenario import Scenario, run
+from tests.interleaving.scenarios import WITH_TICKS, WITHOUT_TICKS
 
 SCENARIOS = {scenario.name: scenario for scenario in (*WITHOUT_TICKS, *WITH_TICKS)}
 NECESSARY = [guard for guard in GUARDS if guard.found_by is not None]

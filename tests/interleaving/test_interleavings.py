@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from tests.interleaving.scenarios import WITH_TICKS, WITHOUT_TICKS, Scenario, explored
+from tests.interleaving.scenario import Scenario, explored
+from tests.interleaving.scenarios import WITH_TICKS, WITHOUT_TICKS
 
 DEEP = "RAMPART_DEEP" in os.environ
 """Whether the large scenarios are explored too: millions of states, some gigabytes and many minutes."""

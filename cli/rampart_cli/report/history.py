@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 class Ending(StrEnum):
+    """How a visit to a stage ended."""
+
     ADVANCED = "advanced"
     """The next stage began."""
     ROLLED_BACK = "rolled_back"
@@ -88,6 +90,8 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class CriterionEvaluation:
+    """One evaluation of one criterion."""
+
     at: datetime
     visit: Visit
     judgement: Mapping[str, Any]

@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
 from datetime import timedelta
 from itertools import permutations
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rampart.finding import Finding, FindingKind
-from rampart.plan import query_lint
-from rampart.plan.metric_query import metrics_in, parse, write
-from rampart.plan.model import Plan
-from rampart.plan.queries import query_findings
 from rampart.plan.query_lint import GROUPED, NOT_A_COUNT, RATIO, SAME, lint_count, lint_rate, lint_value
-
-ROOT = Path(__file__).parents[3]
-BAD, ALL = "sum:x{env:prod,status:5*}", "sum:x{env:prod}"
-ERRORS, TOTAL = f"{BAD}.as_count()", f"{ALL}.as_count()"
-UNITS, FILTERS = query_lint.DIFFERENT_UNITS, query_lint.DIFFERENT_FILTERS
-
-
-def part(finding: Finding) -> str:
-    return finding.where.rpartition(".")[2]
-
-
-def written(finding: Finding) -> str:
-    """The query that a finding says to write."""
-    return finding.fix.partition("`")[2].rpartition("`")[0]
-
-
-def query_of(finding: Finding) -> str:
-    return finding.message.partition("`: ")[0].removeprefix("`")
-
-
-def rate(errors: str, total: str, **options: Any) -> list[Finding]:
-    return lint_rate("error rate", {"errors": errors, "total": total}, **options)
-
-
-def said(findings: list[Finding]) -> list[tuple[str, FindingKind]]:
-    return [(part(finding), finding.kind) for finding in findings]
-
-
-def fixed(errors: str, total: str, **options: Any) -> tuple[str, str]:
-    """The pair with what each finding says to write."""
-    pair = {"errors": errors, "total": total} | {part(f): written(f) for f in rate(errors, total, **options)}
-    return pair["errors"], pair["total"]
-
+from tests.unit.plan.linting import (
+    ALL,
+    BAD,
+    ERRORS,
+    FILTERS,
+    TOTAL,
+    UNITS,
+    fixed,
+    part,
+    rate,
+    said,
+    written,
+)
 
 GOOD = [
     (ERRORS, TOTAL),
@@ -382,122 +349,8 @@ def test_every_query_of_a_sum_must_ask_for_what_total_asks_for() -> None:
     assert said(rate("sum:x{env:eu,status:5*}.as_count()", both)) == [("errors", FILTERS)]
 
 
-TAGS = ["env:prod", "env:stag", "service:web", "service:w*", "!region:us", "status:5*", "status:200", "$env", "prod"]
-METRICS = ["x", "letters.errors", "letters.requests", "trace.rack.errors", "trace.rack.hits", "other"]
-scopes = st.lists(st.sampled_from(TAGS), max_size=3).flatmap(
-    lambda tags: st.sampled_from([",".join(tags) or "*", " AND ".join(tags).replace("!", "NOT ") or "*"])
-)
-atoms = st.builds(
-    lambda aggregator, metric, scope, by, after: f"{aggregator}{metric}{{{scope}}}{by}{after}",
-    st.sampled_from(["sum:", "count:", "avg:", "p95:", ""]),
-    st.sampled_from(METRICS),
-    scopes,
-    st.sampled_from(["", "", " by {host}"]),
-    st.sampled_from(
-        [".as_count()", ".as_count()", "", ".as_rate()", ".rollup(sum, 60)", ".rollup(avg)", ".fill(last)"]
-    ),
-)
-FORMS = [
-    "default_zero({0})", "per_second({0})", "({0})", "sum({0})", "max({0})", "week_before({0})", "top({0}, 3, 'max')",
-    "{0} + {1}", "{0} - {1}", "{0} / {1}", "100 * {0}", "{0} * {1}", "0 * {0} + {1}", "1 - {0} / {1}", "-{0}",
-    "{0} / 60",
-]  # fmt: skip  # a table, many to a line
-queries = st.recursive(
-    atoms,
-    lambda inner: st.builds(
-        lambda form, one, two: form.format(one, two), st.sampled_from(FORMS), inner, inner.map(lambda q: f"({q})")
-    ),
-    max_leaves=4,
-)
-
-
-@given(errors=queries, total=queries, above=st.booleans())
-def test_what_the_findings_say_to_write_hears_nothing(errors: str, total: str, above: bool) -> None:
-    once = fixed(errors, total, above=above)
-    assert rate(*once, above=above) == []
-    assert fixed(*once, above=above) == once
-
-
-@given(errors=queries, total=queries)
-def test_each_part_is_written_in_one_way_whatever_is_found(errors: str, total: str) -> None:
-    findings = rate(errors, total)
-    assert len({(part(f), written(f)) for f in findings}) == len({part(f) for f in findings})
-    assert all(written(f) != query_of(f) for f in findings)
-    assert len({(part(f), f.kind) for f in findings}) == len(findings)
-
-
-@given(query=queries)
-def test_what_is_said_of_a_count_and_of_a_value_hears_nothing(query: str) -> None:
-    for lint in (lint_count, lint_value):
-        for finding in lint("c", query):
-            assert lint("c", written(finding)) == []
-
-
-@given(query=queries)
-def test_a_query_is_written_as_it_was_read(query: str) -> None:
-    node = parse(query)
-    assert node is not None
-    assert parse(write(node)) == node
-    assert len(list(metrics_in(node))) == len(re.findall(r"[\w.]+\{(?!host)", query))
-
-
-@given(text=st.text(alphabet="sumavg:x{}()., *+-/by1'as_count", max_size=60))
-def test_any_text_is_read_or_left_alone(text: str) -> None:
-    rate(text, TOTAL)
-    lint_count("c", text)
-    lint_value("c", text)
-
-
-@pytest.mark.parametrize("text", ["(" * 3900, "abs(" * 900 + "sum:x{*}", "sum:x{*}" + "+sum:x{*}" * 400, "a" * 300_000])
-def test_long_and_deep_text_is_handled(text: str) -> None:
-    rate(text, text)
-
-
 @pytest.mark.parametrize("order", list(permutations(["env:prod", "action:show", "status:5*"])))
 def test_the_order_of_tags_never_matters(order: tuple[str, ...]) -> None:
     errors = f"sum:x{{{','.join(order)}}}.as_count()"
     assert rate(errors, "sum:x{action:show,env:prod}.as_count()") == []
     assert said(rate(errors, "sum:x{action:show,env:eu}.as_count()")) == [("errors", FILTERS)]
-
-
-# The plan.
-
-Make = Callable[..., dict[str, Any]]
-
-
-def test_a_plan_is_told_of_every_query_with_its_path_even_without_traffic(document: Make) -> None:
-    common = {"kind": "rate", "below": "1%", "scope": "cohort"}
-    criteria = {
-        "units": {**common, "errors": BAD, "total": TOTAL},
-        "good": {**common, "errors": ERRORS, "total": TOTAL},
-        "floor": {**common, "errors": TOTAL, "total": TOTAL, "below": None, "above": "99%"},
-        "lost": {"kind": "count", "query": "sum:lost{*}", "at_most": 3},
-        "slow": {"kind": "value", "query": "p95:latency{*} by {host}", "below": 2},
-        "complaints": {"kind": "reported", "at_most": 0},
-    }
-    plan = Plan.model_validate(document(criteria=criteria, bucket="1m"))
-    found = query_findings(plan)
-    assert [(each.kind, each.where) for each in found] == [
-        (UNITS, "criteria.units.errors"),
-        (SAME, "criteria.floor.errors"),
-        (NOT_A_COUNT, "criteria.lost.query"),
-        (GROUPED, "criteria.slow.query"),
-    ]
-    assert f"`{ERRORS}`" in found[0].fix
-    assert "in buckets of 1m" in found[0].message
-    assert "status:2*" in found[1].fix
-
-
-OWN = ["events/claim-letters.yaml", "events/rollout-start.json", "events/bindings.yaml"]
-
-
-@pytest.mark.parametrize("name", OWN)
-def test_no_query_that_we_ship_hears_anything(name: str) -> None:
-    text = (ROOT / name).read_text()
-    loaded: dict[str, Any] = json.loads(text) if name.endswith("json") else yaml.safe_load(text)
-    rates = [spec for spec in loaded["criteria"].values() if spec["kind"] == "rate"]
-    assert rates
-    for spec in rates:
-        assert rate(spec["errors"], spec["total"]) == []
-    if "rollout" in loaded:
-        assert query_findings(Plan.model_validate(loaded)) == []
