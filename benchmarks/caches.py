@@ -23,11 +23,12 @@ from rampart.errors import FlagStoreError, RollbackUndoneError
 from rampart.evidence.series import Measured, Series
 from rampart.rollout.advance import Advance, AdvanceOutcome
 from rampart.rollout.evaluate import Evaluate
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, Question
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback
-from rampart.rollout.state import EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 from tests.doubles import (
     FixedClock,
     FixedSecret,

@@ -30,7 +30,8 @@ from local.muted_guard import REFUSED, refuse_a_muted_guard
 from local.stack import LocalStack, running_stack
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.evaluation import Evaluation
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.event import EventKind
+from rampart.rollout.state import Status
 
 PAGE = ROOT / "events" / "claim-letters.md"
 BINDINGS = ROOT / "events" / "bindings.yaml"

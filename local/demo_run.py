@@ -13,8 +13,9 @@ from rich.markup import escape
 from local.stack import LocalStack
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import GateKind
-from rampart.rollout.state import DOWN, Event, EventKind, RolloutState, Status
+from rampart.rollout.state import DOWN, RolloutState, Status
 
 COMPLAINTS = "Call center complaints"
 _PATIENCE = 90.0

@@ -9,12 +9,12 @@ from pathlib import Path
 from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.cleanup import LookAfter
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind
 from rampart.rollout.notice import Notice, notice_of
 from rampart.rollout.request import Cause
-from rampart.rollout.state import Event, EventKind
 from rampart.words import timestamp
 from tests.unit.rollout.world import COMPLAINTS, ERRORS, EXECUTION, FLAG, PLAN, World
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.event import EventKind
+from rampart.rollout.state import Status
 from rampart.words import duration, status_in_words
 from rampart_cli.failures import RefusedError, UnreachableError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rampart.rollout.state import Event
+    from rampart.rollout.event import Event
     from rampart_cli.records import Records
 
 _STARTED_BY_A_PERSON = {"started": "execution", "resumed": "decision", "decided": "execution"}

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
 
     from rampart.rollout.caller import Caller
     from rampart.rollout.evaluation import Evaluation
+    from rampart.rollout.event import Event
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
-    from rampart.rollout.state import Event, RolloutState, Status
+    from rampart.rollout.state import RolloutState, Status
 
 
 class Records(Protocol):

@@ -46,7 +46,7 @@ class Stack:
 
     def state(self, rollout: str) -> RolloutState:
         """The record of a rollout; raises RefusedError when there is none."""
-        from rampart.rollout.state import EventKind  # with the plan's model, 150 ms that `--help` need not pay
+        from rampart.rollout.event import EventKind  # with the plan's model, 150 ms that `--help` need not pay
 
         state = self.records.state(rollout)
         if state is not None:

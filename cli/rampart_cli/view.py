@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rampart.rollout.evaluation import Evaluation
+    from rampart.rollout.event import Event
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
     from rampart.rollout.situation import Situation
-    from rampart.rollout.state import Event, RolloutState
+    from rampart.rollout.state import RolloutState
 
 LAST_EVENTS = 8
 

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from rampart.rollout.event import Event
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
-    from rampart.rollout.state import Event, RolloutState
+    from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
 _NEWEST = 6

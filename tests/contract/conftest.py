@@ -9,10 +9,12 @@ from typing import Any, Protocol
 
 import pytest
 import yaml
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # cfn-lint ships no types
 
 import local.datadog_standin
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Scenario
 from local.flipper_standin import FlipperStandIn
+from tests.contract.template import ROOT
 
 KEYS = {"DD-API-KEY": API_KEY, "DD-APPLICATION-KEY": APP_KEY}
 FLAG = "cst_claim_letters_use_lighthouse_api_provider"
@@ -42,6 +44,12 @@ class WaitUntil(Protocol):
 
 def claim_letters(**changes: object) -> Scenario:
     return Scenario.model_validate(yaml.safe_load(CLAIM_LETTERS.read_text()) | changes)
+
+
+@pytest.fixture(scope="session")
+def template() -> dict[str, Any]:
+    loaded: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
+    return loaded
 
 
 @pytest.fixture

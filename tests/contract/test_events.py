@@ -18,10 +18,10 @@ from rampart.alert.payload import read_alert
 from rampart.entry.trigger import Trigger, request_of_execution, request_of_message, trigger_of
 from rampart.plan.model import Plan
 from rampart.rollout.caller import caller_of
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import DecisionKind
 from rampart.rollout.prepare import Resume
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import EventKind
 from rampart_cli.datadog.wanted import alert_payload
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -15,10 +15,11 @@ from rampart.evidence.verdict import Verdict
 from rampart.model import Model
 from rampart.plan.model import Plan
 from rampart.rollout.caller import Caller
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import Answer, DecisionKind, FirstApproval, Gate, GateKind, OpenGate, Question
 from rampart.rollout.prepare import Resume
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import Event, EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 from rampart.rollout.waiver import WAIVED
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"

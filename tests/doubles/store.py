@@ -10,9 +10,10 @@ from typing import Any
 from rampart.errors import ConflictError, FrozenError, StoreError
 from rampart.rollout.caller import Caller
 from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.event import Event
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Answer, Gate, OpenGate
-from rampart.rollout.state import Claim, Event, RolloutState, Status
+from rampart.rollout.state import Claim, RolloutState, Status
 from tests.doubles.calls import OnCall, around, nothing
 
 

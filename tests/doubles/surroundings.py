@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rampart.errors import CalendarsUnreadableError
+from rampart.rollout.event import Event
 from rampart.rollout.freeze import Closure
 from rampart.rollout.notice import Notice
-from rampart.rollout.state import Event
 from tests.doubles.calls import OnCall, around, nothing
 
 

@@ -14,8 +14,9 @@ import requests
 from local.ministack import ROOT
 from local.stack import LocalStack
 from rampart.adapters.dynamodb import DynamoRolloutStore
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import GateKind
-from rampart.rollout.state import EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 
 PATIENCE = 180.0
 """Seconds that anything may take on a busy machine before a test gives up."""

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import requests
 
 from local.stack import LocalStack
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import GateKind
-from rampart.rollout.state import EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 from tests.e2e.rollouts import Rollout
 
 NewRollout = Callable[..., Rollout]

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.stack import LocalStack
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.event import EventKind
+from rampart.rollout.state import Status
 from tests.e2e.hostile import Attack, Attacker
 from tests.e2e.rollouts import SENT_AGAIN, Rollout, eventually
 

@@ -11,9 +11,10 @@ import pytest
 from local.faults import Fault, FaultKind
 from local.stack import LocalStack
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from rampart_cli.dead_letters import DeadLetters, Letter, LetterKind, letter_of
 from tests.e2e.rollouts import Rollout, eventually
 

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local.stack import LocalStack, monitor
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import GateKind
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.e2e.rollouts import Rollout, eventually
 
 NewRollout = Callable[..., Rollout]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from local.stack import LocalStack
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.event import EventKind
+from rampart.rollout.state import Status
 from tests.e2e.rollouts import Rollout, eventually
 
 Written = Iterator[tuple[str, str]]

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from local.stack import LocalStack
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.event import EventKind
+from rampart.rollout.state import Status
 from tests.e2e.rollouts import Rollout
 
 

@@ -30,6 +30,7 @@ from rampart.errors import RampartError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.freeze import ChangeCalendars
 from rampart.rollout.gate import GateKind
 from rampart.rollout.notify import LEASE, Notify
@@ -44,7 +45,6 @@ from rampart.rollout.ports import (
 )
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.rollback import Rollback
-from rampart.rollout.state import Event, EventKind
 from tests.doubles import FixedSecret, MemoryAnnouncer
 from tests.faults.outside import HASTE_SECONDS, PATIENCE_SECONDS, SECRET, Outside, client_of, failing
 from tests.table import create_table

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.flipper_standin import FlipperStandIn
-from rampart.rollout.state import EventKind
+from rampart.rollout.event import EventKind
 from tests.faults.cells import FUNCTIONS, Result, Scene, play
 from tests.faults.outside import FAULTS, Outside
 from tests.faults.table import PAGE, rows, stage

@@ -22,8 +22,9 @@ from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
 from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import Answer, Gate, Question
-from rampart.rollout.state import Event, EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 from rampart.words import timestamp
 from tests.records import record
 from tests.table import create_table

@@ -28,8 +28,9 @@ from local.flipper_standin import FlipperStandIn
 from rampart.adapters import dynamodb, items
 from rampart.entry.wiring import Wiring
 from rampart.plan.model import Plan
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import OpenGate
-from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
+from rampart.rollout.state import Latest, RolloutState, Status
 from rampart.words import timestamp
 from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Template
 from tests.records import record

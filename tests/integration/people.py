@@ -24,8 +24,8 @@ from moto import mock_aws
 
 from rampart.adapters import items
 from rampart.adapters.dynamodb import DynamoRolloutStore
+from rampart.rollout.event import EventKind
 from rampart.rollout.freeze import Freeze
-from rampart.rollout.state import EventKind
 from rampart_cli.main import main
 from rampart_cli.stack import connect
 from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Template

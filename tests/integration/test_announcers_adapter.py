@@ -15,8 +15,8 @@ from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn
 from local.faults import Fault, FaultKind
 from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer, subject_of
 from rampart.errors import AnnouncementError
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.notice import Level, Notice, notice_of
-from rampart.rollout.state import Event, EventKind
 from tests.doubles import FixedSecret
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import ConflictError, StoreError
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.notify import Turn
-from rampart.rollout.state import Event, EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

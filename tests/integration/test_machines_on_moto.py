@@ -27,8 +27,8 @@ import pytest
 from moto import mock_aws
 
 from rampart.adapters import items
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import GateKind
-from rampart.rollout.state import EventKind
 from tests.table import create_table
 
 DEFINITION = Path(__file__).parents[2] / "functions" / "rollout.asl.json"

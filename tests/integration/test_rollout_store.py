@@ -13,10 +13,11 @@ from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Answer, Gate, GateKind, OpenGate
 from rampart.rollout.ports import RolloutStore
-from rampart.rollout.state import Claim, Event, EventKind, Intent, Latest, RolloutState, Status
+from rampart.rollout.state import Claim, Intent, Latest, RolloutState, Status
 from tests.doubles import MemoryRolloutStore
 from tests.records import standing
 

@@ -20,9 +20,10 @@ from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.errors import StoreError
 from rampart.plan.calendar import AdvanceOn
 from rampart.plan.model import Plan, WhenBlind
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, OpenGate, Question
 from rampart.rollout.notify import Turn
-from rampart.rollout.state import SCHEMA_VERSION, Claim, Event, EventKind, Intent, RolloutState, Status
+from rampart.rollout.state import SCHEMA_VERSION, Claim, Intent, RolloutState, Status
 from rampart.rollout.waiver import Override
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import DOWN, EventKind, Status
+from rampart.rollout.event import EventKind
+from rampart.rollout.state import DOWN, Status
 from tests.interleaving.world import World
 
 _ONCE = frozenset({EventKind.ADVANCED, EventKind.COMPLETED, EventKind.ROLLED_BACK, EventKind.ABANDONED})

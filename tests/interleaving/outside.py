@@ -18,8 +18,9 @@ from rampart.errors import (
 )
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import Answer, DecisionKind, FirstApproval, Gate, GateKind, OpenGate, Question
-from rampart.rollout.state import EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 from rampart.rollout.waiver import LETS_ON
 from tests.doubles import changes
 from tests.interleaving.tape import Call, Kept, Library, Reply

@@ -11,11 +11,12 @@ from rampart.evidence.monitor import MonitorReading
 from rampart.evidence.series import Measured, Series
 from rampart.plan.stage import Member
 from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.event import Event
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Claim, Event, RolloutState, Status
+from rampart.rollout.state import Claim, RolloutState, Status
 from tests.interleaving.tape import Tape
 from tests.interleaving.world import START, Switch
 

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, Question
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 from tests.interleaving.explorer import Explored, explore
 from tests.interleaving.laws import always, at_the_end, said_is_so
 from tests.interleaving.moves import Moves

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from rampart.errors import ConflictError
+from rampart.rollout.event import EventKind
 from rampart.rollout.freeze import Freeze
-from rampart.rollout.state import EventKind
 from rampart.words import timestamp
 from rampart_cli.console import show, words
 from rampart_cli.decisions import who_decides

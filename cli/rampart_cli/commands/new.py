@@ -76,7 +76,10 @@ def plan_new(
         "--below": below,
         "--finish": finish,
     }
-    text = _with_suggested_stages(_answers(given, may_ask=sys.stdin.isatty() and not as_json))
+    _put(_with_suggested_stages(_answers(given, may_ask=sys.stdin.isatty() and not as_json)), out, as_json=as_json)
+
+
+def _put(text: str, out: Path | None, *, as_json: bool) -> None:
     if out is not None:
         out.write_text(text, encoding="utf-8")
         say(f"{out} is written. Next: rampart plan check {out}", as_json=as_json)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.judgement import Kind
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import EventKind
+from rampart.rollout.event import EventKind
 from rampart.words import count, in_words, moment, percent, plain, rough_percent, times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rampart.rollout.state import Event
+    from rampart.rollout.event import Event
 
 NONE = "-"
 """Stands where there is no value."""

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EVERY_ROLLOUT, EventKind
 from rampart.rollout.gate import DecisionKind
-from rampart.rollout.state import CLOSED, EVERY_ROLLOUT, EventKind, Status
+from rampart.rollout.state import CLOSED, Status
 from rampart.rollout.waiver import WAIVED
 from rampart_cli.people import with_people
 from rampart_cli.report.cells import is_act
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from rampart.plan.model import Plan
     from rampart.rollout.evaluation import Evaluation
-    from rampart.rollout.state import Event, RolloutState
+    from rampart.rollout.event import Event
+    from rampart.rollout.state import RolloutState
     from rampart_cli.records import Records
 
 

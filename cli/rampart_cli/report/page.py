@@ -20,7 +20,7 @@ from rampart_cli.view import at_percent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rampart.rollout.state import Event
+    from rampart.rollout.event import Event
     from rampart_cli.report.history import RolloutHistory, Visit
 
 _HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rampart.rollout.state import EventKind
+from rampart.rollout.event import EventKind
 from rampart.words import day, in_words, plain, second
 from rampart_cli.people import who
 from rampart_cli.report import cells

@@ -12,8 +12,9 @@ import pytest
 
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.adapters.items import event_of_image
+from rampart.rollout.event import EventKind
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from rampart_cli.dead_letters import DeadLetters, LetterKind, Redriven
 from tests.integration.on_moto.conftest import run
 from tests.unit.cli.conftest import NOON, event, live

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from rampart.adapters.dynamodb import DynamoRolloutStore
-from rampart.rollout.state import EventKind
+from rampart.rollout.event import EventKind
 from rampart_cli.failures import InputError, UnreachableError
 from rampart_cli.main import main
 from rampart_cli.stack import connect

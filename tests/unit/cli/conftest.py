@@ -16,8 +16,9 @@ from rampart.errors import SecretUnavailableError
 from rampart.evidence.verdict import Verdict
 from rampart.finding import Finding
 from rampart.plan.model import Plan
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import Gate, GateKind, OpenGate, Question
-from rampart.rollout.state import Event, EventKind, Latest, RolloutState, Status
+from rampart.rollout.state import Latest, RolloutState, Status
 from rampart_cli.datadog.account import Body
 from rampart_cli.datadog.connection import Connection
 from rampart_cli.datadog.wanted import ThingKind

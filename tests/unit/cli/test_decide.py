@@ -10,8 +10,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import Answer, DecisionKind
-from rampart.rollout.state import EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 from rampart_cli.decisions import parse_reported
 from rampart_cli.failures import UnreachableError
 

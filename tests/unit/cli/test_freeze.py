@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rampart.rollout.state import EventKind
+from rampart.rollout.event import EventKind
 
 from .conftest import Terminal, live
 

@@ -13,7 +13,7 @@ from rampart.evidence.window import Window
 from rampart.rollout.caller import Caller
 from rampart.rollout.evaluate import judge_all
 from rampart.rollout.evaluation import Evaluation
-from rampart.rollout.state import EventKind
+from rampart.rollout.event import EventKind
 from rampart_cli.people import who, with_people
 
 from .conftest import NOON, Terminal, event, live

@@ -11,8 +11,9 @@ import pytest
 from rampart.evidence.verdict import Verdict
 from rampart.plan.criterion import RateHistory
 from rampart.rollout.drift import Drift, DriftSide
+from rampart.rollout.event import EventKind
 from rampart.rollout.remains import Remains
-from rampart.rollout.state import EventKind, Intent, Status
+from rampart.rollout.state import Intent, Status
 from tests.records import restood
 
 from .conftest import NOON, Terminal, asked, event, live

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.event import EventKind
+from rampart.rollout.state import Status
 from rampart.words import plain
 from rampart_cli.watching import Seen, bar_of_stages, chart, screen
 

@@ -18,9 +18,10 @@ from functions.rollback import app
 from rampart.entry.settings import RollbackSettings
 from rampart.entry.wiring import Wiring
 from rampart.errors import StoreError
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.unit.functions.calls import call
 from tests.unit.rollout.world import FLAG, ROLLOUT, World
 

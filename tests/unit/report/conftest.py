@@ -17,7 +17,8 @@ from rampart.evidence.window import Window
 from rampart.plan.model import Plan
 from rampart.rollout.evaluate import judge_all
 from rampart.rollout.evaluation import Evaluation
-from rampart.rollout.state import Event, EventKind, RolloutState, Status
+from rampart.rollout.event import Event, EventKind
+from rampart.rollout.state import RolloutState, Status
 from tests.doubles import MemoryRolloutStore
 from tests.records import record
 

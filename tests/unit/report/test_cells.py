@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rampart.evidence.monitor import MonitorReading, judge_monitor
-from rampart.rollout.state import Event, EventKind
+from rampart.rollout.event import Event, EventKind
 from rampart_cli.report import cells
 
 

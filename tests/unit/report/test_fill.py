@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.event import EventKind
+from rampart.rollout.state import Status
 from rampart_cli.failures import InputError
 from rampart_cli.report.fill import fill
 from rampart_cli.report.history import RolloutHistory, gather

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import Event, EventKind, Latest, Status
+from rampart.rollout.event import Event, EventKind
+from rampart.rollout.state import Latest, Status
 from rampart.rollout.waiver import Override, Shown
 from rampart_cli.report.history import Ending, RolloutHistory, gather
 from tests.records import restood

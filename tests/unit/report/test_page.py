@@ -12,8 +12,9 @@ import pytest
 from rampart.evidence.series import Series
 from rampart.evidence.window import Window
 from rampart.plan.model import Plan
+from rampart.rollout.event import EventKind
 from rampart.rollout.freeze import Freeze
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from rampart_cli.report.charts import draw_criterion
 from rampart_cli.report.history import gather
 from rampart_cli.report.page import render

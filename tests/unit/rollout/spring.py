@@ -13,9 +13,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rampart.evidence.series import Measured, Series
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import Answer, DecisionKind, Question
 from rampart.rollout.request import Cause
-from rampart.rollout.state import Event, EventKind, Status
+from rampart.rollout.state import Status
 from tests.doubles import FixedClock, MemoryFlagStore
 from tests.unit.rollout.world import ERRORS, EXECUTION, OFFICE_HOURS, ROLLOUT, World
 

@@ -7,9 +7,10 @@ import pytest
 
 from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError, StoreError
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import GateKind
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import ERRORS, FLAG, OFFICE_HOURS, PLAN, ROLLOUT, CrashError, World, crash, ignore
 

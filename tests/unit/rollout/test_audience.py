@@ -10,10 +10,11 @@ from rampart.errors import FlagStoreError
 from rampart.evidence.verdict import Verdict
 from rampart.plan.stage import Member, MemberKind
 from rampart.rollout.audience import Opening
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.situation import situation_of
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import FLAG, PLAN, World
 

@@ -6,7 +6,7 @@ import pytest
 
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.evaluate import sees
-from rampart.rollout.state import EventKind
+from rampart.rollout.event import EventKind
 from tests.doubles import Moment
 from tests.unit.rollout.world import (
     COMPLAINTS,

@@ -4,9 +4,10 @@ import pytest
 
 from rampart.errors import GateError
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.unit.rollout.world import (
     EXECUTION,
     PLAN,

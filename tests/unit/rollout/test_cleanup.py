@@ -8,10 +8,11 @@ import pytest
 
 from rampart.errors import FlagStoreError
 from rampart.rollout.cleanup import LookAfter
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.remains import CLEANUP_STEPS
 from rampart.rollout.situation import situation_of
-from rampart.rollout.state import Claim, EventKind
+from rampart.rollout.state import Claim
 from tests.unit.rollout.world import FLAG, PLAN, ROLLOUT, World
 
 LAST = len(PLAN["stages"])

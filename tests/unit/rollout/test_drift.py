@@ -6,9 +6,9 @@ import pytest
 
 from rampart.errors import FlagStoreError
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind
 from tests.doubles import Moment
 from tests.unit.rollout.world import (
     FLAG,

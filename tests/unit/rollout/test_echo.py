@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from rampart.errors import FlagUnconfirmedError
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.unit.rollout.world import FLAG, PLAN, ROLLOUT, World
 
 

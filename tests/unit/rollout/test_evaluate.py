@@ -14,10 +14,11 @@ from rampart.evidence.verdict import Verdict
 from rampart.evidence.window import Window
 from rampart.plan.model import Plan
 from rampart.rollout.evaluate import judge_all, window_of
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, RolloutState, Standing, Status
+from rampart.rollout.state import RolloutState, Standing, Status
 from tests.doubles import Moment
 from tests.records import record
 from tests.unit.rollout.world import (

@@ -8,9 +8,10 @@ import pytest
 
 from rampart.errors import CalendarsUnreadableError
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.freeze import Closure, Freeze
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import START, CrashError, World, assert_ready, crash, errors_of
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rampart.evidence.monitor import MonitorReading, MonitorSilence
-from rampart.rollout.state import EventKind
+from rampart.rollout.event import EventKind
 from tests.unit.rollout.world import START, World, assert_ready, errors_of, steady
 
 LETTERS = ("webhook-rampart-letters",)

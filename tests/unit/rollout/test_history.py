@@ -9,8 +9,8 @@ import pytest
 
 from rampart.errors import ConflictError
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import DecisionKind
-from rampart.rollout.state import Event, EventKind
 from tests.unit.rollout.spring import (
     ANOTHERS,
     FLAGS,

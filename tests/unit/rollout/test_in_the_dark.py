@@ -11,9 +11,10 @@ from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.series import Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.evaluate import sees
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Latest, Status
+from rampart.rollout.state import Latest, Status
 from tests.records import restood
 from tests.unit.rollout.world import ERRORS, EXECUTION, ROLLOUT, World, steady
 

@@ -10,7 +10,8 @@ import pytest
 
 from rampart.errors import FlagUnconfirmedError
 from rampart.evidence.verdict import Verdict
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.event import EventKind
+from rampart.rollout.state import Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import PLAN, World, ignore
 

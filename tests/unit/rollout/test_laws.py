@@ -12,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from rampart.errors import FlagStoreError, GateError, QueueError, RampartError, StoreError
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import DOWN, EventKind, Status
+from rampart.rollout.state import DOWN, Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import EXECUTION, FLAG, PLAN, ROLLOUT, CrashError, World
 

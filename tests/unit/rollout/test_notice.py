@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from rampart.rollout.event import EVERY_ROLLOUT, EventKind
 from rampart.rollout.notice import Level, console_link, notice_of
-from rampart.rollout.state import EVERY_ROLLOUT, EventKind
 from tests import notices
 from tests.unit.rollout.world import FLAG, ROLLOUT, World
 

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rampart.errors import AnnouncementError, StoreError
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import Gate
 from rampart.rollout.notice import Notice
 from rampart.rollout.notify import LEASE, WAIT, Notify, Turn
-from rampart.rollout.state import Event, EventKind, RolloutState
+from rampart.rollout.state import RolloutState
 from tests.doubles import FixedClock, MemoryAnnouncer
 
 NOW = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)

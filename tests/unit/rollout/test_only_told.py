@@ -11,7 +11,7 @@ from rampart.absence import AbsenceReason
 from rampart.evidence.series import Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
-from rampart.rollout.state import EventKind
+from rampart.rollout.event import EventKind
 from rampart.rollout.week import notes
 from rampart_cli.view import status_view
 from tests.unit.rollout.world import COMPLAINTS, ERRORS, PLAN, World

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.unit.rollout.world import FLAG, PLAN, World
 
 OPENED = pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.rollback import RollbackOutcome
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import FLAG, World, ignore
 

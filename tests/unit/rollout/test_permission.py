@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind
 from tests.doubles import Moment
 from tests.unit.rollout.world import COMPLAINTS, ERRORS, FLAG, OFFICE_HOURS, PLAN, ROLLOUT, World
 

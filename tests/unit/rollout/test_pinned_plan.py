@@ -10,8 +10,9 @@ import pytest
 
 from rampart.evidence.verdict import Verdict
 from rampart.plan.model import Plan
+from rampart.rollout.event import EventKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import ERRORS, EXECUTION, PLAN, ROLLOUT, World
 

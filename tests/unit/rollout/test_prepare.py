@@ -10,8 +10,9 @@ from rampart.errors import FlagCredentialsError, FlagStoreError, MonitorsUnreada
 from rampart.evidence.series import Series, Unavailable
 from rampart.plan.criterion import RateSpec
 from rampart.plan.model import Plan
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
-from rampart.rollout.state import Claim, EventKind, Status
+from rampart.rollout.state import Claim, Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import (
     ERRORS,

@@ -11,9 +11,10 @@ from rampart.errors import MonitorsUnreadableError
 from rampart.evidence.monitor import MonitorReading, MonitorSilence
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import EXECUTION, PLAN, ROLLOUT, CrashError, World, crash
 

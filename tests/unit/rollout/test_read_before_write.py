@@ -11,10 +11,11 @@ import pytest
 
 import rampart
 from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import lower_one
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.doubles import MemoryFlagStore, Moment
 from tests.unit.rollout.world import FLAG, PLAN, ROLLOUT, CrashError, World, crash
 

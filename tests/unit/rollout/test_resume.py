@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import FLAG, PLAN, ROLLOUT, World, assert_ready, errors_of
 

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from rampart.errors import FlagStoreError, RollbackUndoneError
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import FLAG_FIRST, Cause
 from rampart.rollout.rollback import RollbackOutcome
-from rampart.rollout.state import Claim, EventKind, Status
+from rampart.rollout.state import Claim, Status
 from tests.unit.rollout.world import FLAG, PLAN, ROLLOUT, World
 
 CAUSES = [cause for cause in Cause if cause is not Cause.RESTORE]

@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 
 from rampart.errors import FlagStoreError, GateError, QueueError, RollbackUndoneError, StoreError
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import GateKind
 from rampart.rollout.request import Cause
 from rampart.rollout.rollback import RollbackOutcome
 from rampart.rollout.situation import situation_of
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.doubles import Moment
 from tests.unit.rollout.world import EXECUTION, FLAG, ROLLOUT, CrashError, World
 

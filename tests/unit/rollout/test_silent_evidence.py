@@ -10,8 +10,9 @@ import pytest
 
 from rampart.evidence.series import Series
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import DecisionKind
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.unit.rollout.world import ERRORS, START, Script, World, steady
 
 RATE = {"kind": "rate", "errors": "e", "total": "t", "below": "1%", "scope": "cohort"}

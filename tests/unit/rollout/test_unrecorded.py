@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError, UnrecordedError
+from rampart.rollout.event import EVERY_ROLLOUT, EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
 from rampart.rollout.rollback import RollbackOutcome
-from rampart.rollout.state import EVERY_ROLLOUT, EventKind, Status
+from rampart.rollout.state import Status
 from tests.unit.rollout.world import FLAG, World
 
 OTHER = "search_api"

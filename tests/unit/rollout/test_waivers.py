@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from rampart.evidence.series import Measured, Series
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import DecisionKind
 from rampart.rollout.request import Cause
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from rampart.rollout.waiver import BY_NAME, Override, Shown
 from tests.unit.rollout.world import COMPLAINTS, ERRORS, PLAN, ROLLOUT, World, steady
 

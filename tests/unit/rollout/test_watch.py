@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from rampart.errors import FlagStoreError
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause
-from rampart.rollout.state import Claim, EventKind, Status
+from rampart.rollout.state import Claim, Status
 from tests.unit.rollout.world import (
     FLAG,
     PLAN,

@@ -11,7 +11,7 @@ from rampart.absence import AbsenceReason
 from rampart.evidence.series import Series, Unavailable
 from rampart.plan.criterion import RateHistory, RateSpec
 from rampart.plan.model import Plan
-from rampart.rollout.state import Event, EventKind
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.week import week_in_words
 from tests.unit.rollout.world import ERRORS, PLAN, Script, World, errors_of, steady
 

@@ -10,8 +10,9 @@ import pytest
 from rampart.absence import AbsenceReason
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.verdict import Verdict
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import DecisionKind
-from rampart.rollout.state import EventKind, Status
+from rampart.rollout.state import Status
 from tests.unit.rollout.world import ERRORS, PLAN, World
 
 RATE = PLAN["criteria"][ERRORS]

@@ -12,11 +12,12 @@ from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.advance import Advance
 from rampart.rollout.evaluate import Evaluate, EvaluateResult
+from rampart.rollout.event import EventKind
 from rampart.rollout.gate import Answer, DecisionKind, Gate, GateKind, Question
 from rampart.rollout.prepare import Prepare
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.rollback import Rollback, RollbackResult
-from rampart.rollout.state import EventKind, RolloutState, Standing, Status
+from rampart.rollout.state import RolloutState, Standing, Status
 from tests.doubles import (
     FixedClock,
     MemoryCalendars,

@@ -10,8 +10,8 @@ from botocore.parsers import ResponseParserError
 
 from rampart.adapters.datadog_api import DatadogApi, UnansweredError
 from rampart.errors import AnnouncementError
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.notice import Level, Notice
-from rampart.rollout.state import Event, EventKind
 
 if TYPE_CHECKING:
     from datadog_api_client import ApiClient

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING
 
 from rampart.adapters import items
 from rampart.adapters.deadline import within
+from rampart.adapters.dynamodb_table import RefusedUpdateError, RefusedWriteError, Table, understanding
 from rampart.adapters.dynamodb_writes import FROZEN, Writes
 from rampart.errors import ConflictError, FrozenError, StoreError
 from rampart.rollout.notify import Turn
@@ -22,13 +21,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
 
     from rampart.rollout.caller import Caller
     from rampart.rollout.evaluation import Evaluation
+    from rampart.rollout.event import Event
     from rampart.rollout.freeze import Freeze
     from rampart.rollout.gate import Gate
-    from rampart.rollout.state import Event, RolloutState, Status
+    from rampart.rollout.state import RolloutState, Status
 
 _log = logging.getLogger(__name__)
 
@@ -38,9 +37,7 @@ _IMPATIENCE = 0.2
 _PATIENCE = 2.0
 """Seconds for which the claims are asked for again before the table counts as down, of the 14 that an alert has; and
 those that opening the connection may take."""
-_MOST_KEYS = 100  # of one BatchGetItem
-_PAUSES = (0.03, 0.1, 0.3)
-"""Seconds before a write is tried again that met another transaction; those last milliseconds."""
+_PAUSE = 0.03  # seconds before such a look is repeated
 
 
 class DynamoRolloutStore:
@@ -56,8 +53,7 @@ class DynamoRolloutStore:
         patience: timedelta = timedelta(0),
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._table = table_name
-        self._client = client
+        self._table = Table(table_name, client, pause=pause)
         self._retention = retention
         self._claims_within = claims_within
         self._patience = patience
@@ -93,7 +89,7 @@ class DynamoRolloutStore:
         return self._indexed(status)
 
     def _indexed(self, watched: str) -> Sequence[str]:
-        found = self._query(
+        found = self._table.query(
             {
                 "IndexName": WATCHED_INDEX,
                 "KeyConditionExpression": "#watched = :watched",
@@ -105,14 +101,14 @@ class DynamoRolloutStore:
 
     def state(self, rollout: str) -> RolloutState | None:
         """The record, read consistently."""
-        found = self._get(items.rollout_key(rollout, "STATE"))
-        with _understanding(f"the record of {rollout}"):
+        found = self._table.get(items.rollout_key(rollout, "STATE"))
+        with understanding(f"the record of {rollout}"):
             return None if found is None else items.state_from(found)
 
     def gate(self, rollout: str) -> Gate | None:
         """The newest gate with its answer, read consistently."""
-        found = self._get(items.rollout_key(rollout, "GATE"))
-        with _understanding(f"the gate of {rollout}"):
+        found = self._table.get(items.rollout_key(rollout, "GATE"))
+        with understanding(f"the gate of {rollout}"):
             return None if found is None else items.gate_from(found)
 
     def claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
@@ -128,33 +124,27 @@ class DynamoRolloutStore:
             try:
                 return within(seconds, lambda: self._claims(flags))
             except (TimeoutError, StoreError) as error:
-                seconds = ends - time.monotonic() - _PAUSES[0]
+                seconds = ends - time.monotonic() - _PAUSE
                 if seconds <= 0:
                     raise StoreError(
                         f"the table did not say who holds {', '.join(flags)}: {error or 'no answer'}"
                     ) from error
-                self._pause(_PAUSES[0])
+                self._pause(_PAUSE)
 
     def _claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
-        keys = [items.to_item(items.claim_key(flag)) for flag in dict.fromkeys(flags)]
+        keys = [items.claim_key(flag) for flag in dict.fromkeys(flags)]
         claims: dict[str, Claim] = {}
-        for first in range(0, len(keys), _MOST_KEYS):
-            with _asking("read the claims"):
-                wanted: KeysAndAttributesTypeDef = {"Keys": keys[first : first + _MOST_KEYS], "ConsistentRead": True}
-                answer = self._client.batch_get_item(RequestItems={self._table: wanted})
-            if answer.get("UnprocessedKeys"):
-                raise StoreError("the table is throttled: it left claims unread")
-            for item in _understood(answer, "Responses").get(self._table, []):
-                with _understanding("a claim"):
-                    claim = items.claim_from(items.to_attributes(item))
-                claims[claim.flag] = claim
+        for item in self._table.get_many(keys, "claims"):
+            with understanding("a claim"):
+                claim = items.claim_from(item)
+            claims[claim.flag] = claim
         return claims
 
     # What use cases write.
 
     def open(self, state: RolloutState, submitted: str, events: Sequence[Event]) -> None:
         """Begin a rollout: record, plan, events and the claims of all its flags, or nothing; raises ConflictError."""
-        writes = Writes(self._table)
+        writes = Writes(self._table.name)
         record = items.rollout_key(state.rollout, "STATE") | items.state_attributes(state)
         writes.put(record, f"there is a rollout {state.rollout!r} already")
         writes.put(items.plan_attributes(state, submitted), "its plan is stored already")
@@ -182,7 +172,7 @@ class DynamoRolloutStore:
         """
         if after.epoch != before.epoch + 1:
             raise ValueError(f"{before.rollout}: epoch {after.epoch} does not follow {before.epoch}")
-        writes = Writes(self._table)
+        writes = Writes(self._table.name)
         writes.update_record(before, after)
         writes.put_events(after, events)
         dropped: tuple[str, ...] = ()
@@ -206,7 +196,7 @@ class DynamoRolloutStore:
 
     def note(self, event: Event) -> None:
         """Keep an event that changes no record."""
-        writes = Writes(self._table)
+        writes = Writes(self._table.name)
         writes.put(items.event_attributes(event, f"{0:06d}.0"), "its event is stored already")
         self._write(event.rollout, writes)
 
@@ -214,13 +204,13 @@ class DynamoRolloutStore:
 
     def caller(self, execution: str) -> Caller | None:
         """Who started an execution by AWS's own record, where one has come."""
-        found = self._get(items.caller_key(execution))
-        with _understanding(f"the caller of {execution}"):
+        found = self._table.get(items.caller_key(execution))
+        with understanding(f"the caller of {execution}"):
             return None if found is None else items.caller_from(found)
 
     def keep(self, caller: Caller) -> bool:
         """Keep who started an execution; whether it is news: the first word stands."""
-        writes = Writes(self._table)
+        writes = Writes(self._table.name)
         writes.put(items.caller_attributes(caller, self._retention), "its caller is known already")
         try:
             self._write(caller.execution, writes)
@@ -232,53 +222,43 @@ class DynamoRolloutStore:
 
     def freeze(self) -> Freeze | None:
         """What stops every advance, read consistently."""
-        found = self._get(items.FREEZE)
-        with _understanding("the freeze"):
+        found = self._table.get(items.FREEZE)
+        with understanding("the freeze"):
             return None if found is None else items.freeze_from(found)
 
     def put_freeze(self, freeze: Freeze, event: Event) -> None:
         """Stop every advance, and tell of it; raises ConflictError where a freeze stands already."""
-        writes = Writes(self._table)
+        writes = Writes(self._table.name)
         writes.put(items.freeze_attributes(freeze), "a freeze stands already")
         writes.put(items.event_attributes(event, "freeze"), "its event is stored already")
         self._write(event.rollout, writes)
 
     def lift_freeze(self, freeze: Freeze, event: Event) -> None:
         """Let rollouts advance again, and tell of it; raises ConflictError where this freeze doesn't stand."""
-        writes = Writes(self._table)
+        writes = Writes(self._table.name)
         writes.lift(freeze)
         writes.put(items.event_attributes(event, "thaw"), "its event is stored already")
         self._write(event.rollout, writes)
 
     def _write(self, rollout: str, writes: Writes) -> None:
-        for pause in (*_PAUSES, None):
-            try:
-                with _asking(f"write {rollout}"):
-                    self._client.transact_write_items(TransactItems=writes.operations)
-            except _CanceledError as canceled:
-                refused = [why for why, code in zip(writes.refusals, canceled.codes, strict=False) if code == _REFUSED]
-                if FROZEN in refused:
-                    raise FrozenError(str(self.freeze() or FROZEN)) from canceled
-                if refused:
-                    raise ConflictError(f"{rollout}: {'; '.join(refused)}") from canceled
-                if _BUSY not in canceled.codes:
-                    raise StoreError(f"{rollout}: the table refused the write: {canceled}") from canceled
-                if pause is None:
-                    raise ConflictError(f"{rollout}: others kept writing at the same moment") from canceled
-                self._pause(pause)
-            else:
-                return
+        try:
+            self._table.transact(rollout, writes.operations)
+        except RefusedWriteError as refused:
+            why = [writes.refusals[index] for index in refused.indexes]
+            if FROZEN in why:
+                raise FrozenError(str(self.freeze() or FROZEN)) from refused
+            raise ConflictError(f"{rollout}: {'; '.join(why)}") from refused
 
     # What `notify` and the command line need.
 
     def events(self, rollout: str) -> Mapping[str, Event]:
         """Everything that happened, oldest first, by sort key."""
-        with _understanding(f"an event of {rollout}"):
+        with understanding(f"an event of {rollout}"):
             return {each["sk"]: items.event_from(each) for each in self._items_of(rollout, "EVENT#")}
 
     def event(self, rollout: str, sort_key: str) -> Event | None:
-        found = self._get(items.rollout_key(rollout, sort_key))
-        with _understanding(f"an event of {rollout}"):
+        found = self._table.get(items.rollout_key(rollout, sort_key))
+        with understanding(f"an event of {rollout}"):
             return None if found is None else items.event_from(found)
 
     def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]:
@@ -286,17 +266,17 @@ class DynamoRolloutStore:
         base: tuple[str, items.Attributes | None] = ("", None)
         for each in self._items_of(rollout, "EVALUATION#", newest_first=newest_first):
             if "builds_on" in each and each["builds_on"] != base[0]:
-                base = each["builds_on"], self._get(items.rollout_key(rollout, each["builds_on"]))
+                base = each["builds_on"], self._table.get(items.rollout_key(rollout, each["builds_on"]))
             if "builds_on" in each and base[1] is None:
                 continue  # what it builds on has expired, and so has this one
-            with _understanding(f"an evaluation of {rollout}"):
+            with understanding(f"an evaluation of {rollout}"):
                 evidence = items.evaluation_from(base[1]).evidence if base[1] and "builds_on" in each else None
                 evaluation = items.evaluation_from(each, evidence)
             yield evaluation
 
     def plan_document(self, rollout: str, plan_hash: str) -> str | None:
         """The plan as it was submitted, JSON."""
-        found = self._get(items.rollout_key(rollout, f"PLAN#{plan_hash}"))
+        found = self._table.get(items.rollout_key(rollout, f"PLAN#{plan_hash}"))
         return None if found is None else str(found["document"])
 
     def claim_telling(self, rollout: str, sort_key: str, channel: str, now: datetime, *, lapsed: datetime) -> Turn:
@@ -304,130 +284,44 @@ class DynamoRolloutStore:
         # A claim of this very moment is our own: the client tries again when the first answer was lost.
         free = "(attribute_not_exists(#telling) OR #telling <= :lapsed OR #telling = :now)"
         try:
-            self._mark(
-                rollout,
-                sort_key,
+            self._table.update(
+                items.rollout_key(rollout, sort_key),
                 {"#told": f"told_{channel}", "#telling": f"telling_{channel}"},
                 "SET #telling = :now",
                 f"attribute_exists(pk) AND attribute_not_exists(#told) AND {free}",
                 {":now": now, ":lapsed": lapsed},
             )
-        except _RefusedError as refused:
+        except RefusedUpdateError as refused:
             return Turn.NOBODYS if not refused.item or f"told_{channel}" in refused.item else Turn.OTHERS
         return Turn.OURS
 
     def release_telling(self, rollout: str, sort_key: str, channel: str, claimed: datetime) -> None:
         """Give the claim of that time back; someone else's is left alone."""
         names = {"#telling": f"telling_{channel}"}
-        with suppress(_RefusedError):
-            self._mark(rollout, sort_key, names, "REMOVE #telling", "#telling = :claimed", {":claimed": claimed})
+        with suppress(RefusedUpdateError):
+            self._table.update(
+                items.rollout_key(rollout, sort_key),
+                names,
+                "REMOVE #telling",
+                "#telling = :claimed",
+                {":claimed": claimed},
+            )
 
     def mark_told(self, rollout: str, sort_key: str, channel: str, now: datetime) -> None:
         """Mark an event as told, whichever run holds the claim now; an event that is not there stays so."""
         names = {"#told": f"told_{channel}", "#telling": f"telling_{channel}"}
-        with suppress(_RefusedError):
+        with suppress(RefusedUpdateError):
             update = "SET #told = :now REMOVE #telling"
-            self._mark(rollout, sort_key, names, update, "attribute_exists(pk)", {":now": now})
-
-    def _mark(
-        self,
-        rollout: str,
-        sort_key: str,
-        names: Mapping[str, str],
-        update: str,
-        condition: str,
-        values: Mapping[str, Any],
-    ) -> None:
-        with _asking("mark an event"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=items.to_item(items.rollout_key(rollout, sort_key)),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=items.to_item(values),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            self._table.update(
+                items.rollout_key(rollout, sort_key), names, update, "attribute_exists(pk)", {":now": now}
             )
-
-    # Asking the table.
-
-    def _get(self, key: Mapping[str, str]) -> items.Attributes | None:
-        with _asking(f"read {key['pk']}"):
-            # The capacity is asked for because an absent item leaves nothing else in an answer that was understood.
-            answer = self._client.get_item(
-                TableName=self._table, Key=items.to_item(key), ConsistentRead=True, ReturnConsumedCapacity="TOTAL"
-            )
-        _understood(answer, "ConsumedCapacity")
-        return items.to_attributes(answer["Item"]) if "Item" in answer else None
 
     def _items_of(self, rollout: str, prefix: str, *, newest_first: bool = False) -> Iterator[items.Attributes]:
         partition = items.rollout_key(rollout, prefix)
-        return self._query(
+        return self._table.query(
             {
                 "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
                 "ExpressionAttributeValues": items.to_item({":pk": partition["pk"], ":prefix": prefix}),
                 "ScanIndexForward": not newest_first,
             }
         )
-
-    def _query(self, query: Mapping[str, Any]) -> Iterator[items.Attributes]:
-        with _asking("query the table"):
-            for page in self._client.get_paginator("query").paginate(TableName=self._table, **query):
-                yield from map(items.to_attributes, _understood(page, "Items"))
-
-
-_REFUSED = "ConditionalCheckFailed"
-_BUSY = "TransactionConflict"
-
-
-class _CanceledError(StoreError):
-    """A transaction was canceled; `codes` says why, one for each operation."""
-
-    def __init__(self, codes: Sequence[str]) -> None:
-        super().__init__(", ".join(sorted({code for code in codes if code != "None"})))
-        self.codes = codes
-
-
-class _RefusedError(StoreError):
-    """The condition of a single write did not hold; `item` is what was there instead, empty for nothing."""
-
-    def __init__(self, message: str, item: Mapping[str, Any]) -> None:
-        super().__init__(message)
-        self.item = item
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    """Turn what botocore raises into StoreErrors."""
-    try:
-        yield
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code == "TransactionCanceledException":
-            reasons: Any = error.response.get("CancellationReasons", [])
-            raise _CanceledError([reason.get("Code", "None") for reason in reasons]) from error
-        if code == "ConditionalCheckFailedException":
-            there: Any = error.response.get("Item", {})
-            raise _RefusedError(f"could not {what}", there) from error
-        raise StoreError(f"could not {what}: the table answered {code}") from error
-    except BotoCoreError as error:
-        raise StoreError(f"could not {what}: {error}") from error
-
-
-def _understood(answer: Mapping[str, Any], part: str) -> Any:  # noqa: ANN401  parts are plain JSON of many forms
-    """The part that every answer has; botocore takes a body that isn't JSON, or none, for an answer without any part.
-
-    Raises StoreError: what was garbled on its way must not be taken for an empty table.
-    """
-    if part not in answer:
-        raise StoreError(f"the table's answer cannot be understood: it has no {part}")
-    return answer[part]
-
-
-@contextmanager
-def _understanding(what: str) -> Iterator[None]:
-    """Turn an item that cannot be understood into a StoreError."""
-    try:
-        yield
-    except (ValueError, KeyError) as error:
-        raise StoreError(f"{what} cannot be understood; was it written by a later version of Rampart?") from error

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+    from rampart.rollout.event import Event
     from rampart.rollout.freeze import Freeze
-    from rampart.rollout.state import Event, RolloutState
+    from rampart.rollout.state import RolloutState
 
 _NEW = "attribute_not_exists(pk)"
 FROZEN = "every advance is frozen"

@@ -45,9 +45,10 @@ from rampart.plan.model import Plan
 from rampart.rollout.caller import Caller
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.event import EVERY_ROLLOUT, Event
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate, Question
-from rampart.rollout.state import EVERY_ROLLOUT, SCHEMA_VERSION, Claim, Event, RolloutState, Standing
+from rampart.rollout.state import SCHEMA_VERSION, Claim, RolloutState, Standing
 from rampart.words import timestamp
 
 Attributes = dict[str, Any]

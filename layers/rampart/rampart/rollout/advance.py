@@ -14,6 +14,7 @@ from rampart.evidence.verdict import Verdict
 from rampart.rollout.audience import missing, wanted_at
 from rampart.rollout.climb import climb, step_down
 from rampart.rollout.drift import Drift
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.gate import Gate, GateKind
 from rampart.rollout.guards import NOBODY_TO_ASK, judge_monitors
@@ -21,7 +22,7 @@ from rampart.rollout.lower import USUAL_TRIES, for_each, look, look_at_all, lowe
 from rampart.rollout.permission import Refusal, has_turned, is_waived, permit
 from rampart.rollout.ports import Clock, FlagStore, MonitorSource, RolloutStore
 from rampart.rollout.sight import astray
-from rampart.rollout.state import CLOSED, Event, EventKind, Intent, RolloutState, Standing, Status, Stop
+from rampart.rollout.state import CLOSED, Intent, RolloutState, Standing, Status, Stop
 from rampart.rollout.waiver import Override
 
 _START = "start"

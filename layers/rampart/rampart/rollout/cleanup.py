@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from rampart.errors import ConflictError, FlagStoreError
 from rampart.rollout.audience import reads
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import for_each, look
 from rampart.rollout.ports import Clock, FlagStore, RolloutStore
 from rampart.rollout.remains import Remains
-from rampart.rollout.state import Event, EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 from rampart.words import day
 
 TOLD_EVERY = timedelta(days=30)

@@ -23,6 +23,7 @@ from rampart.plan.window import judged_window
 from rampart.rollout.audience import is_up, raised_again
 from rampart.rollout.drift import Drift, cause_of
 from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.findings import as_bad_as_they_became, news_of, shown_to, tried_out
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import GateKind, OpenGate
@@ -34,7 +35,7 @@ from rampart.rollout.question import SIGHTED, answer_of, may_ask
 from rampart.rollout.remind import may_be_forgotten, reminder, still_undone, undone
 from rampart.rollout.request import Cause, RollbackRequest
 from rampart.rollout.sight import Sight, is_echo, sight_of
-from rampart.rollout.state import DOWN, Event, EventKind, Latest, RolloutState, Standing, Status
+from rampart.rollout.state import DOWN, Latest, RolloutState, Standing, Status
 from rampart.words import timestamp
 
 _NO_OTHER_LOOK: Mapping[str, EarlierLook] = MappingProxyType({})

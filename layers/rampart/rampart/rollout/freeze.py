@@ -12,7 +12,8 @@ from typing import Protocol
 
 from rampart.errors import CalendarsUnreadableError
 from rampart.model import Model
-from rampart.rollout.state import EVERY_ROLLOUT, Event, EventKind, Stop
+from rampart.rollout.event import EVERY_ROLLOUT, Event, EventKind
+from rampart.rollout.state import Stop
 from rampart.words import moment, second
 
 _ASKED_AGAIN = timedelta(hours=8)

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from rampart.rollout.commands import commands_for
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import Gate
 from rampart.rollout.situation import Act, Phase, Situation, Urgency, situation_of
-from rampart.rollout.state import Event, EventKind, RolloutState
+from rampart.rollout.state import RolloutState
 from rampart.words import in_words, percentage, second
 
 

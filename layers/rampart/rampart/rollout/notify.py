@@ -10,10 +10,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from rampart.errors import AnnouncementError, StoreError
+from rampart.rollout.event import Event
 from rampart.rollout.gate import Gate
 from rampart.rollout.notice import Notice, notice_of
 from rampart.rollout.ports import Announcer, Clock
-from rampart.rollout.state import Event, RolloutState
+from rampart.rollout.state import RolloutState
 
 LEASE = timedelta(seconds=45)
 """How long a claim to tell keeps others away; longer than the function may run, so who holds it longer is dead."""

@@ -11,12 +11,13 @@ from rampart.evidence.series import Measured
 from rampart.plan.policy import Policy
 from rampart.plan.stage import Member
 from rampart.rollout.evaluation import Evaluation
+from rampart.rollout.event import Event
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.gate import Gate
 from rampart.rollout.notice import Notice
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import Claim, Event, RolloutState, Status
+from rampart.rollout.state import Claim, RolloutState, Status
 
 
 class Clock(Protocol):

@@ -29,11 +29,12 @@ from rampart.plan.policy import Policy
 from rampart.plan.problems import problems_of
 from rampart.plan.queries import queries_of, query_findings
 from rampart.rollout import refusals
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.guards import monitor_problems
 from rampart.rollout.ports import Clock, FlagStore, MetricSource, PolicySource, RolloutStore
 from rampart.rollout.refused import refused_event, rollout_named_in
-from rampart.rollout.state import CLOSED, Event, EventKind, RolloutState, Status
+from rampart.rollout.state import CLOSED, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
 from rampart.words import day, moment, percentage
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from rampart.finding import Finding
 from rampart.plan.model import ROLLOUT_FORM
-from rampart.rollout.state import Event, EventKind, RolloutState
+from rampart.rollout.event import Event, EventKind
+from rampart.rollout.state import RolloutState
 
 _MOST_WORDS = 2000
 """Characters of the message; the event keeps every problem."""

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from rampart.errors import FlagStoreError
 from rampart.rollout.audience import Opening, is_up, reads
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.gate import Gate, OpenGate
-from rampart.rollout.state import Event, EventKind, RolloutState
+from rampart.rollout.state import RolloutState
 from rampart.words import length
 
 UNDONE_EVERY = timedelta(minutes=5)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from rampart.errors import ConflictError, FlagStoreError, FlagUnconfirmedError
 from rampart.rollout.audience import Opening
+from rampart.rollout.event import EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.lower import close_openings, look, lower, lower_to
 from rampart.rollout.ports import Clock, FlagStore, RolloutStore
-from rampart.rollout.state import EventKind, RolloutState, Status
+from rampart.rollout.state import RolloutState, Status
 from rampart.words import percentage
 
 

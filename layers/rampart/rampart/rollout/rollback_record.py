@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rampart.rollout.event import Event, EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.request import Cause, RollbackRequest
-from rampart.rollout.state import CLOSED, INTENT_EXPIRES, Event, EventKind, RolloutState, Status
+from rampart.rollout.state import CLOSED, INTENT_EXPIRES, RolloutState, Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 from rampart.errors import ConflictError, FlagStoreError, RollbackUndoneError, StoreError
+from rampart.rollout.event import EVERY_ROLLOUT, Event, EventKind
 from rampart.rollout.lower import for_each, look
 from rampart.rollout.ports import FlagStore, RolloutStore
 from rampart.rollout.request import RollbackRequest
-from rampart.rollout.state import EVERY_ROLLOUT, Event, EventKind
 from rampart.words import second
 
 
