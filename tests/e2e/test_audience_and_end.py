@@ -52,7 +52,7 @@ def authorized(stack: LocalStack) -> dict[str, str]:
 
 
 def test_a_team_is_let_in_then_everyone_then_every_check(new_rollout: NewRollout, stack: LocalStack) -> None:
-    rollout = new_rollout(stages=STAGES)
+    rollout = new_rollout(stages=STAGES, watch="5s")
     stack.flipper.set_gates(rollout.flag, actors=["User;9"])
     rollout.start()
     rollout.until("the team", lambda state: state.stage == 0 and state.gate is not None)

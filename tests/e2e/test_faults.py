@@ -96,12 +96,13 @@ def test_a_rollback_that_only_the_queue_remembers_is_done(new_rollout: NewRollou
 def test_what_lambda_gave_up_is_shown_in_words_and_done_again_by_hand(
     new_rollout: NewRollout, stack: LocalStack
 ) -> None:
+    """What comes again anyway is not kept; a call that someone made by hand comes once."""
     rollout = new_rollout()
     execution = rollout.start()
     state = rollout.at(1)
     flipper_refuses(rollout)
     request = RollbackRequest(
-        cause=Cause.EVIDENCE,
+        cause=Cause.PERSON,
         reason="too many errors",
         rollout=rollout.name,
         attempt=1,
@@ -116,7 +117,7 @@ def test_what_lambda_gave_up_is_shown_in_words_and_done_again_by_hand(
     functions.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
     functions.invoke(FunctionName=name, InvocationType="Event", Payload=request.model_dump_json())
 
-    about = f"roll back {rollout.name} (evidence): too many errors"
+    about = f"roll back {rollout.name} (person): too many errors"
 
     def ours() -> list[Letter]:
         """Ticks call for the halted rollout too, and are given up like this one."""

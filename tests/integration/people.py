@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from io import BytesIO, StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +28,8 @@ from rampart.adapters import items
 from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.rollout.event import EventKind
 from rampart.rollout.freeze import Freeze
+from rampart_cli.doctor.installation import FUNCTIONS, AwsInstallation
+from rampart_cli.failures import ExitCode
 from rampart_cli.main import main
 from rampart_cli.stack import connect
 from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Template
@@ -54,6 +58,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "abandon": ("abandon", "letters", "--yes", *DECIDE),
     "dead-letters list": ("dead-letters", "list"),
     "dead-letters redrive": ("dead-letters", "redrive"),
+    "alerts": ("alerts",),
+    "doctor": ("doctor",),
 }
 """Every command that asks AWS; `watch` asks what `status` does, and `datadog` needs the token besides."""
 
@@ -64,7 +70,8 @@ class Said:
 
     ended: int
     needed: frozenset[Permission]
-    refused: bool
+    refused: frozenset[str]
+    """Actions."""
 
 
 class Recorder(Guard):
@@ -73,14 +80,14 @@ class Recorder(Guard):
     def __init__(self, template: Template, allowed: list[Permission]) -> None:
         super().__init__(template, allowed)
         self.wanted: set[Permission] = set()
-        self.refused = False
+        self.refused: set[str] = set()
 
     def __call__(self, params: Mapping[str, Any], model: Any, **also: object) -> None:
         self.wanted |= set(self.needs_of(params, model))
         try:
             super().__call__(params, model, **also)
         except ClientError:
-            self.refused = True
+            self.refused |= {each.action for each in self.needs_of(params, model)}
             raise
 
 
@@ -96,7 +103,7 @@ def run(command: str, policy: str | None) -> Said:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as told:
             ended = main(arguments, connect=lambda name: connect(name, session))
     assert not recorder.unknown, (recorder.unknown, told.getvalue())
-    return Said(ended, frozenset(recorder.wanted), recorder.refused)
+    return Said(ended, frozenset(recorder.wanted), frozenset(recorder.refused))
 
 
 @contextmanager
@@ -131,7 +138,33 @@ def _aws(template: Template, command: str) -> Iterator[Any]:
         events.register(
             "before-call.lambda.Invoke", lambda **_: _answer({"Payload": BytesIO(b'{"outcome": "rolled_back"}')})
         )
-        yield session
+        if command in ("alerts", "doctor"):
+            for call, answer in _installation(template).items():
+                events.register(f"before-call.{call}", lambda answer=answer, **_: _answer(answer))
+        with patch.object(AwsInstallation, "post", lambda _, token, __: 401 if token is None else 200):
+            yield session
+
+
+def _installation(template: Template) -> dict[str, dict[str, Any]]:
+    """What AWS says of an installation in which all is well, by call."""
+    resources = {name: name for name in template.resources}
+    resources |= {f"{name}FunctionAliaslive": template.resolve({"Ref": f"{name}Function.Alias"}) for name in FUNCTIONS}
+    resources |= {name: template.resolve({"Ref": name}) for name in ("DeadLetters", "RollbackQueue")}
+    resources["EvaluateFunctionEveryMinute"] = "EvaluateFunctionEveryMinute"
+    summaries = [{"LogicalResourceId": name, "PhysicalResourceId": id_} for name, id_ in resources.items()]
+    subscriber = {"Protocol": "email", "Endpoint": "on-call@example.gov", "SubscriptionArn": "arn:aws:sns:one"}
+    return {
+        "cloudformation.ListStackResources": {"StackResourceSummaries": summaries},
+        "lambda.GetFunctionConfiguration": {"State": "Active", "LastUpdateStatus": "Successful"},
+        "cloudwatch.GetMetricStatistics": {"Datapoints": [{"Sum": 1.0}]},  # an error, so that logs are read, too
+        "cloudwatch.DescribeAlarms": {"MetricAlarms": [{"AlarmName": "one", "StateValue": "OK"}]},
+        "events.DescribeRule": {"State": "ENABLED"},
+        "logs.FilterLogEvents": {"events": []},
+        "sns.ListSubscriptionsByTopic": {"Subscriptions": [subscriber]},
+        "sqs.GetQueueAttributes": {"Attributes": {}},
+        "secretsmanager.GetSecretValue": {"SecretString": '{"token": "a token of the alert endpoint"}'},
+        "sts.GetCallerIdentity": {"ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(datetime.now(UTC))}}},
+    }
 
 
 _ENDED = {"status": "SUCCEEDED", "output": json.dumps({"outcome": "rolled_back", "accepted": True})}
@@ -149,6 +182,7 @@ def _outputs(template: Template, letters: str) -> dict[str, str]:
     return {
         "TableName": "Table",
         "DeadLettersUrl": letters,
+        "TopicArn": template.arn("Topic"),
         "RolloutMachine": template.arn("RolloutMachine"),
         "DecisionMachine": template.arn("DecisionMachine"),
         "RollbackFunction": template.resolve({"Ref": "RollbackFunction.Alias"}),
@@ -175,9 +209,16 @@ def table() -> Iterator[str]:
     yield "| command | approvers | operators | permissions |"
     yield "|---|---|---|---|"
     for command in COMMANDS:
-        may = ["no" if run(command, policy).refused else "yes" for policy in POLICIES]
+        may = [_may(run(command, policy)) for policy in POLICIES]
         actions = sorted({each.action for each in run(command, None).needed})
         yield f"| `rampart {command}` | {' | '.join(may)} | {', '.join(f'`{action}`' for action in actions)} |"
+
+
+def _may(said: Said) -> str:
+    if not said.refused:
+        return "yes"
+    without = ", ".join(f"`{action}`" for action in sorted(said.refused))
+    return "no" if said.ended == ExitCode.UNREACHABLE else f"all but what needs {without}"
 
 
 def page(written: str, rows: Callable[[], Iterator[str]] = table) -> str:

@@ -205,6 +205,10 @@ def _function(call: Mapping[str, Any]) -> str:
     return name if name.startswith("arn:") else f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
 
 
+def _schedule(template: Template) -> str:
+    return template.resolve({"Fn::GetAtt": ["EvaluateFunctionEveryMinute", "Arn"]})
+
+
 def _one(action: str, resource: Callable[[Mapping[str, Any]], str]) -> Needs:
     return lambda _, call: iter([Permission(action, resource(call))])
 
@@ -236,7 +240,19 @@ NEEDS: dict[tuple[str, str], Needs] = {
             else f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{call['StackName']}/*"
         ),
     ),
+    ("cloudformation", "ListStackResources"): _one(
+        "cloudformation:ListStackResources",
+        lambda call: f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{call['StackName']}/*",
+    ),
     ("sts", "GetCallerIdentity"): lambda *_: iter(()),  # needs no permission
+    # These know no resource.
+    ("cloudwatch", "DescribeAlarms"): _one("cloudwatch:DescribeAlarms", lambda _: "*"),
+    ("cloudwatch", "GetMetricStatistics"): _one("cloudwatch:GetMetricStatistics", lambda _: "*"),
+    ("events", "DescribeRule"): lambda template, _: iter([Permission("events:DescribeRule", _schedule(template))]),
+    ("sns", "ListSubscriptionsByTopic"): _one("sns:ListSubscriptionsByTopic", lambda call: call["TopicArn"]),
+    ("logs", "FilterLogEvents"): _one(
+        "logs:FilterLogEvents", lambda call: f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{call['logGroupName']}:*"
+    ),
     ("stepfunctions", "GetExecutionHistory"): _one("states:GetExecutionHistory", lambda call: call["executionArn"]),
     **{
         ("sqs", name): _one(
@@ -247,6 +263,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
     ("stepfunctions", "DescribeExecution"): _one("states:DescribeExecution", lambda call: call["executionArn"]),
     ("stepfunctions", "StartExecution"): _one("states:StartExecution", lambda call: call["stateMachineArn"]),
     ("lambda", "Invoke"): _one("lambda:InvokeFunction", _function),
+    ("lambda", "GetFunctionConfiguration"): _one("lambda:GetFunctionConfiguration", _function),
     ("sqs", "SendMessage"): _one(
         "sqs:SendMessage", lambda call: f"arn:aws:sqs:{REGION}:{ACCOUNT}:{call['QueueUrl'].rsplit('/', 1)[1]}"
     ),

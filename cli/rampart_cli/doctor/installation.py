@@ -147,9 +147,7 @@ class AwsInstallation:
         return self.resources[f"{name}Logs"]
 
     def reach(self) -> Mapping[str, str | None]:
-        answer = self.session.client("lambda").invoke(
-            FunctionName=self._function("Prepare"), Payload=b'{"reach": true}'
-        )
+        answer = self.session.client("lambda").invoke(FunctionName=self._called("Prepare"), Payload=b'{"reach": true}')
         said = json.loads(answer["Payload"].read() or b"{}")
         if "FunctionError" in answer:
             raise InvocationError(str(said.get("errorMessage", answer["FunctionError"])))

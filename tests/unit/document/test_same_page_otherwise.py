@@ -19,6 +19,7 @@ PAGES = labeled_pages()
 _HEADING = re.compile(r"^(#{1,5})(?= )", re.MULTILINE)
 _LOW_HEADING = re.compile(r"^#{3,6} (.+)$", re.MULTILINE)
 _DAY = re.compile(r"\b(2027)-(\d\d)-(\d\d)\b")
+_NESTED = re.compile(r"^ +(?=- )", re.MULTILINE)
 _BULLET = re.compile(r"^- (?!\[)", re.MULTILINE)
 _MONTHS = [date(2027, month, 1).strftime("%B") for month in range(1, 13)]
 _ITEM = re.compile(r"^- (\d+)% of users$", re.MULTILINE)
@@ -67,7 +68,8 @@ def _stars(text: str) -> str:
 
 
 def _numbered(text: str) -> str:
-    return _BULLET.sub("1. ", text)
+    """Each bullet as a number, which is wider: what stands below it has to be indented further to stay below it."""
+    return _NESTED.sub(lambda indent: indent[0] * 2, _BULLET.sub("1. ", text))
 
 
 def _table(text: str) -> str:
