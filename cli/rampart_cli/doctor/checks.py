@@ -206,6 +206,11 @@ def _schedule(installation: Installation, now: datetime) -> Iterator[Examined]:
     ticks = installation.calls("Evaluate", now - _TICKED)
     if ticks:
         yield Examined("schedule", Health.OK, f"evaluate ticked {_times(ticks)} in the last 10 minutes")
+    elif (age := now - installation.scheduled_since()) < _TICKED:
+        told = (
+            f"the schedule is on, {rough_duration(max(age.total_seconds(), 0))} old, and no tick has been counted yet"
+        )
+        yield Examined("schedule", Health.WARNING, told, "Run this again in 10 minutes.")
     else:
         told = "evaluate hasn't ticked in the last 10 minutes, though its schedule is on: no rollout is being judged"
         yield Examined("schedule", Health.PROBLEM, told, _see(installation, "Evaluate"))

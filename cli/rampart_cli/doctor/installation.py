@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FUNCTIONS = ("Prepare", "Advance", "Evaluate", "Rollback", "Notify")
 """The stack's functions, as the template names them before `Function`."""
+_SCHEDULE = "EvaluateFunctionEveryMinute"
 _MOST_LINES = 200
 _PATIENCE_SECONDS = 20.0
 
@@ -79,6 +80,9 @@ class Installation(Protocol):
     def schedule(self) -> str:
         """The state of the schedule that ticks: ENABLED or DISABLED."""
 
+    def scheduled_since(self) -> datetime:
+        """When CloudFormation last made or changed that schedule."""
+
     def alarms(self) -> Sequence[Alarm]: ...
 
     def subscribers(self) -> Sequence[Subscriber]: ...
@@ -109,8 +113,8 @@ class AwsInstallation:
     session: boto3.Session
     described: Mapping[str, Any]
     """What CloudFormation says of the stack."""
-    resources: Mapping[str, str]
-    """The stack's resources: physical ids by their names in the template."""
+    summaries: Mapping[str, Mapping[str, Any]]
+    """What CloudFormation says of each of the stack's resources, by its name in the template."""
     outputs: Mapping[str, str]
     url: str | None = None
     """Another address of the alert endpoint than the stack's."""
@@ -120,7 +124,12 @@ class AwsInstallation:
         cls, session: boto3.Session, described: Mapping[str, Any], outputs: Mapping[str, str], url: str | None = None
     ) -> AwsInstallation:
         """The installation of a stack; asks for its resources."""
-        return cls(session, described, resources_of(session, described), outputs, url)
+        return cls(session, described, summaries_of(session, described), outputs, url)
+
+    @property
+    def resources(self) -> Mapping[str, str]:
+        """The stack's resources: physical ids by their names in the template."""
+        return {name: each.get("PhysicalResourceId", "") for name, each in self.summaries.items()}
 
     def status(self) -> str:
         return str(self.described["StackStatus"])
@@ -154,8 +163,12 @@ class AwsInstallation:
         return {name: said.get(name) for name in ("flags", "metrics", "monitors")}
 
     def schedule(self) -> str:
-        rule = self.session.client("events").describe_rule(Name=self.resources["EvaluateFunctionEveryMinute"])
+        rule = self.session.client("events").describe_rule(Name=self.resources[_SCHEDULE])
         return str(rule["State"])
+
+    def scheduled_since(self) -> datetime:
+        changed: datetime = self.summaries[_SCHEDULE]["LastUpdatedTimestamp"]
+        return changed
 
     def alarms(self) -> Sequence[Alarm]:
         named = sorted(id_ for name, id_ in self.resources.items() if name.endswith("Alarm"))
@@ -237,11 +250,11 @@ class AwsInstallation:
         return max(found, key=lambda error: error.at, default=None)
 
 
-def resources_of(session: boto3.Session, described: Mapping[str, Any]) -> dict[str, str]:
-    """A stack's resources: physical ids by their names in the template."""
+def summaries_of(session: boto3.Session, described: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What CloudFormation says of each of a stack's resources, by its name in the template."""
     pages = session.client("cloudformation").get_paginator("list_stack_resources")
     return {
-        each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
+        each["LogicalResourceId"]: each
         for page in pages.paginate(StackName=described["StackName"])
         for each in page["StackResourceSummaries"]
     }

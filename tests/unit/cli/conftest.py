@@ -162,6 +162,7 @@ class FakeInstallation:
     unreached: dict[str, str] = field(default_factory=dict)
     unprepared: str | None = None
     state_of_schedule: str = "ENABLED"
+    scheduled: datetime = NOON - timedelta(days=30)
     alarmed: list[Alarm] = field(default_factory=lambda: [Alarm("rampart-Alarm", "OK", "something is wrong", NOON)])
     subscribed: list[Subscriber] = field(default_factory=lambda: [Subscriber("email", "team@example.gov", True)])
     queued: dict[str, int] = field(default_factory=dict)
@@ -196,6 +197,9 @@ class FakeInstallation:
 
     def schedule(self) -> str:
         return self.state_of_schedule
+
+    def scheduled_since(self) -> datetime:
+        return self.scheduled
 
     def alarms(self) -> Sequence[Alarm]:
         if self.failure is not None:

@@ -172,6 +172,10 @@ def _waiting(stack: FakeInstallation) -> None:
     stack.queued["RollbackQueue"] = 1
 
 
+def _just_deployed(stack: FakeInstallation) -> None:
+    stack.ticks, stack.scheduled = 0, NOON - timedelta(minutes=9)
+
+
 @pytest.mark.parametrize(
     ("breaks", "check", "told"),
     [
@@ -180,6 +184,7 @@ def _waiting(stack: FakeInstallation) -> None:
         (_errors, "functions", "3 times in the last 24 hours, last 5 hours ago: StoreError: the table is busy"),
         (_pending, "subscribers", "second@example.gov never confirmed"),
         (_waiting, "queues", "1 message is in the rollback queue"),
+        (_just_deployed, "schedule", "the schedule is on, 9 minutes old, and no tick has been counted yet"),
     ],
 )
 def test_what_someone_should_look_at_is_a_warning_and_ends_with_zero(
