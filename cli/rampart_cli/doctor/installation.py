@@ -95,6 +95,12 @@ class Installation(Protocol):
 
     def alert_url(self) -> str: ...
 
+    def source_ranges(self) -> Sequence[str]:
+        """The address ranges that may post alerts."""
+
+    def datadog_ranges(self) -> Sequence[str]:
+        """The ranges that Datadog's webhooks come from, as it publishes them; raises requests' errors."""
+
     def post(self, token: str | None, body: Mapping[str, str]) -> int:
         """The status with which the alert endpoint answers."""
 
@@ -195,9 +201,8 @@ class AwsInstallation:
         return sum(int(told.get(f"ApproximateNumberOfMessages{which}", 0)) for which in ("", "NotVisible", "Delayed"))
 
     def alert_token(self) -> str:
-        given = {each["ParameterKey"]: each.get("ParameterValue", "") for each in self.described.get("Parameters", [])}
         secrets = SecretsManagerSecrets(self.session.client("secretsmanager"))
-        return AlertTokens(secrets.named(given.get("AlertSecretName") or "rampart/alerts")).current()[0]
+        return AlertTokens(secrets.named(self._parameter("AlertSecretName") or "rampart/alerts")).current()[0]
 
     def alert_url(self) -> str:
         return self.url or self.outputs["AlertUrl"]
@@ -211,9 +216,28 @@ class AwsInstallation:
         status: int = answer.status_code
         return status
 
+    def source_ranges(self) -> Sequence[str]:
+        return self._parameter("AlertSourceRanges").split(",")
+
+    def datadog_ranges(self) -> Sequence[str]:
+        """https://docs.datadoghq.com/api/latest/ip-ranges/."""
+        import requests  # late, as everything that costs time
+
+        answer = requests.get(f"https://ip-ranges.{self._parameter('DatadogSite')}", timeout=_PATIENCE_SECONDS)
+        answer.raise_for_status()
+        try:
+            return [str(each) for each in answer.json()["webhooks"]["prefixes_ipv4"]]
+        except (KeyError, TypeError) as error:
+            raise requests.exceptions.InvalidJSONError("it isn't Datadog's list of ranges") from error
+
     def clocks(self) -> tuple[datetime, datetime]:
         told = self.session.client("sts").get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]["date"]
         return datetime.now(UTC), parsedate_to_datetime(told)
+
+    def _parameter(self, name: str) -> str:
+        """What the stack was given as a parameter."""
+        given = {each["ParameterKey"]: each.get("ParameterValue", "") for each in self.described.get("Parameters", [])}
+        return str(given.get(name, ""))
 
     def _called(self, name: str) -> str:
         """What callers of a function name: its alias."""

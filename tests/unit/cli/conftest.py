@@ -169,6 +169,10 @@ class FakeInstallation:
     token: str | None = TOKEN
     answers: dict[bool, int | Exception] = field(default_factory=lambda: {False: 401, True: 200})
     """What the endpoint answers without and with the token."""
+    ranges: Sequence[str] = ("3.228.26.0/25", "3.228.27.7/32")
+    """Who may post alerts."""
+    published: Sequence[str] | Exception = ("3.228.26.16/32", "3.228.27.7/32")
+    """Where Datadog says that its webhooks come from."""
     ahead: timedelta = timedelta(0)
     failure: Exception | None = None
     """What AWS answers to every question about the stack's alarms."""
@@ -219,6 +223,14 @@ class FakeInstallation:
 
     def alert_url(self) -> str:
         return "https://api.example.gov/alerts/datadog"
+
+    def source_ranges(self) -> Sequence[str]:
+        return self.ranges
+
+    def datadog_ranges(self) -> Sequence[str]:
+        if isinstance(self.published, Exception):
+            raise self.published
+        return self.published
 
     def post(self, token: str | None, body: Mapping[str, str]) -> int:
         assert body["title"].startswith("[TEST]")
