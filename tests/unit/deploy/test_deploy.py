@@ -50,6 +50,19 @@ def test_a_section_that_leaves_something_open_is_refused_with_what_to_write(conf
         read_section("default", configuration)
 
 
+@pytest.mark.parametrize(
+    ("region", "is_refused"), [("us-gov-west-1", False), ("us-east-2", False), ("eu-west-1", True)]
+)
+def test_fips_endpoints_are_refused_where_there_are_none(configuration: Path, region: str, is_refused: bool) -> None:
+    text = WHOLE.replace("us-gov-west-1", region).replace('["Arch', '["FipsEndpoints=true", "Arch')
+    configuration.write_text(text)
+    if is_refused:
+        with pytest.raises(NotReadyError, match="no FIPS endpoints of all services in eu-west-1"):
+            read_section("default", configuration)
+    else:
+        assert read_section("default", configuration).region == region
+
+
 def test_an_environment_that_is_not_there_is_refused_with_those_that_are(configuration: Path) -> None:
     with pytest.raises(NotReadyError, match="no environment 'prod'; it has default"):
         read_section("prod", configuration)
