@@ -18,7 +18,7 @@ from rampart.words import count
 _MOST_WORDS = 2000
 """Characters of the event's message, and of each part of a problem."""
 _MOST_TOLD = 20_000
-"""Characters of all problems: an execution that fails takes 32,768 for its cause, and 256 KB for what a state hands on."""
+"""Characters of all problems: a failing execution takes 32,768 for its cause, and 256 KB for what a state hands on."""
 _ROLLOUT = re.compile(ROLLOUT_FORM)
 
 
