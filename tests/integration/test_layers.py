@@ -217,6 +217,7 @@ def test_us_holidays_are_known_from_the_layer_alone(dependencies: Path) -> None:
 
 def test_zones_are_known_from_the_layer_where_the_machine_has_no_database_of_them(dependencies: Path) -> None:
     """AWS doesn't document that Lambda's runtime brings one, and without it no plan could be read."""
+    assert (dependencies / "tzdata" / "zoneinfo" / "America" / "New_York").is_file()
     run_with_only(
         [dependencies],
         "import datetime, zoneinfo\n"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rampart.rollout.cleanup import LookAfter
     from rampart.rollout.evaluate import Evaluate
     from rampart.rollout.freeze import ChangeCalendars
-    from rampart.rollout.keeping import Latest
+    from rampart.rollout.keeping import LatestAlerts
     from rampart.rollout.notify import Notify
     from rampart.rollout.ports import (
         Clock,
@@ -183,11 +183,11 @@ class Wiring:
         return SqsRollbackQueue(self.rollback_settings.rollback_queue_url, client("sqs"))
 
     @cached_property
-    def latest(self) -> Latest:
+    def latest(self) -> LatestAlerts:
         """The latest alerts that the queue brought to this process and that aren't done."""
-        from rampart.rollout.keeping import Latest
+        from rampart.rollout.keeping import LatestAlerts
 
-        return Latest()
+        return LatestAlerts()
 
     @cached_property
     def rollback_settings(self) -> RollbackSettings:
