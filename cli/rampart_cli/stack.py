@@ -189,7 +189,7 @@ def _installation(
 def _subscribers(session: boto3.Session, outputs: Mapping[str, str]) -> Sequence[Subscriber]:
     from rampart_cli.doctor.installation import subscribers_of
 
-    return subscribers_of(session, outputs["TopicArn"])
+    return subscribers_of(session, outputs)
 
 
 def _log_lines(

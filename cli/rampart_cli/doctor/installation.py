@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rampart.adapters.secrets import AlertTokens, SecretsManagerSecrets
 from rampart_cli.answered import ANSWERED
+from rampart_cli.doctor.words import TOPICS
 
 if TYPE_CHECKING:
     import boto3
@@ -54,6 +55,8 @@ class Subscriber:
     protocol: str
     endpoint: str
     is_confirmed: bool
+    topic: str
+    """The name of its topic's resource: PageTopic, ActTopic or KnowTopic."""
 
 
 class Installation(Protocol):
@@ -172,7 +175,7 @@ class AwsInstallation:
         ]
 
     def subscribers(self) -> Sequence[Subscriber]:
-        return subscribers_of(self.session, self.outputs["TopicArn"])
+        return subscribers_of(self.session, self.outputs)
 
     def waiting(self, queue: str) -> int:
         sqs = self.session.client("sqs")
@@ -260,12 +263,13 @@ def lines_of_log(session: boto3.Session, group: str, since: datetime) -> Iterato
             yield datetime.fromtimestamp(each["timestamp"] / 1000, UTC), each["message"]
 
 
-def subscribers_of(session: boto3.Session, topic: str) -> list[Subscriber]:
-    """Who gets a topic's notices; an address that never confirmed gets none."""
-    pages = session.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+def subscribers_of(session: boto3.Session, outputs: Mapping[str, str]) -> list[Subscriber]:
+    """Who gets a stack's notices; an address that never confirmed gets none."""
+    pages = session.client("sns").get_paginator("list_subscriptions_by_topic")
     return [
-        Subscriber(each["Protocol"], each.get("Endpoint", ""), each["SubscriptionArn"].startswith("arn:"))
-        for page in pages
+        Subscriber(each["Protocol"], each.get("Endpoint", ""), each["SubscriptionArn"].startswith("arn:"), topic)
+        for topic in TOPICS
+        for page in pages.paginate(TopicArn=outputs[f"{topic}Arn"])
         for each in page["Subscriptions"]
     ]
 

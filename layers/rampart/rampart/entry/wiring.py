@@ -150,14 +150,20 @@ class Wiring:
     @cached_property
     def notify(self) -> Notify:
         from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer
+        from rampart.rollout.notice import Level
         from rampart.rollout.notify import Notify
 
         settings = NotifySettings.from_environment()
         datadog = self.secrets.named(settings.datadog_secret)
+        topics = {
+            Level.PAGE: settings.page_topic_arn,
+            Level.ACT: settings.act_topic_arn,
+            Level.KNOW: settings.know_topic_arn,
+        }
         return Notify(
             store=_table(),
             announcers=(
-                TopicAnnouncer(settings.topic_arn, client("sns")),
+                TopicAnnouncer(topics, client("sns")),
                 BusAnnouncer(settings.bus_name, client("events")),
                 DatadogAnnouncer(settings.datadog_site, datadog, url=settings.datadog_url),
             ),
