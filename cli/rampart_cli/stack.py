@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
     from rampart_cli.datadog.connection import Connection
     from rampart_cli.dead_letters import DeadLetters
-    from rampart_cli.doctor.installation import Installation, Subscriber
+    from rampart_cli.doctor.installation import Installation
+    from rampart_cli.doctor.subscribers import Subscriber
     from rampart_cli.records import Records
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rampart_cli.console import words
-from rampart_cli.doctor.words import SUBSCRIBE, no_one_is_told
+from rampart_cli.doctor.subscribers import SUBSCRIBE, no_one_is_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.claim_letters import compressed, scenario
 from local.ministack import ROOT
 from local.stack import LocalStack, running_stack, webhook
-from rampart_cli.doctor.words import TOPICS
+from rampart_cli.doctor.subscribers import TOPICS
 from tests.e2e.rollouts import Rollout
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from local.faults import Fault, FaultKind
 from local.stack import LocalStack
-from rampart_cli.doctor.words import TOPICS
+from rampart_cli.doctor.subscribers import TOPICS
 
 RAMPART = Path(sys.executable).with_name("rampart")
 

@@ -32,7 +32,7 @@ from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import OpenGate
 from rampart.rollout.state import Latest, RolloutState, Status
 from rampart.words import timestamp
-from rampart_cli.doctor.words import TOPICS
+from rampart_cli.doctor.subscribers import TOPICS
 from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Template
 from tests.records import record
 from tests.table import create_table

@@ -29,7 +29,7 @@ from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.rollout.event import EventKind
 from rampart.rollout.freeze import Freeze
 from rampart_cli.doctor.installation import FUNCTIONS, AwsInstallation
-from rampart_cli.doctor.words import TOPICS
+from rampart_cli.doctor.subscribers import TOPICS
 from rampart_cli.failures import ExitCode
 from rampart_cli.main import main
 from rampart_cli.stack import connect

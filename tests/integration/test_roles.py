@@ -18,7 +18,7 @@ from botocore import xform_name
 from local.ministack import INTERPRETER
 from rampart.adapters import items
 from rampart_cli.doctor.installation import FUNCTIONS
-from rampart_cli.doctor.words import TOPICS
+from rampart_cli.doctor.subscribers import TOPICS
 from tests.integration.permissions import NEEDS, REGION, TEMPLATE, Permission, Template
 
 ROOT = TEMPLATE.parent

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rampart.errors import SecretUnavailableError
 from rampart.words import count, listed, rough_duration
 from rampart_cli.doctor.installation import FUNCTIONS, Installation, InvocationError
-from rampart_cli.doctor.words import SUBSCRIBE, no_one_is_told
+from rampart_cli.doctor.subscribers import SUBSCRIBE, no_one_is_told
 
 _LATELY = timedelta(hours=24)
 _TICKED = timedelta(minutes=10)

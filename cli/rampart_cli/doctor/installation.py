@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rampart.adapters.secrets import AlertTokens, SecretsManagerSecrets
 from rampart_cli.answered import ANSWERED
-from rampart_cli.doctor.words import TOPICS
+from rampart_cli.doctor.subscribers import TOPICS, Subscriber
 
 if TYPE_CHECKING:
     import boto3
@@ -48,15 +48,6 @@ class Alarm:
     """OK, ALARM or INSUFFICIENT_DATA."""
     means: str
     since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    protocol: str
-    endpoint: str
-    is_confirmed: bool
-    topic: str
-    """The name of its topic's resource: PageTopic, ActTopic or KnowTopic."""
 
 
 class Installation(Protocol):

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from rampart.adapters.dynamodb import DynamoRolloutStore
-from rampart_cli.doctor.words import TOPICS
+from rampart_cli.doctor.subscribers import TOPICS
 from rampart_cli.main import main
 from rampart_cli.stack import connect
 from tests.table import create_table

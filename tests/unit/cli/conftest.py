@@ -28,9 +28,8 @@ from rampart_cli.doctor.installation import (
     FunctionFacts,
     InvocationError,
     LoggedError,
-    Subscriber,
 )
-from rampart_cli.doctor.words import TOPICS
+from rampart_cli.doctor.subscribers import TOPICS, Subscriber
 from rampart_cli.failures import CommandError
 from rampart_cli.machines import AlreadyStartedError, Execution, Patience
 from rampart_cli.main import main

@@ -11,7 +11,8 @@ import requests
 from botocore.exceptions import ClientError
 
 from rampart_cli.doctor.checks import CHECKS
-from rampart_cli.doctor.installation import Alarm, FunctionFacts, LoggedError, Subscriber
+from rampart_cli.doctor.installation import Alarm, FunctionFacts, LoggedError
+from rampart_cli.doctor.subscribers import Subscriber
 
 from .conftest import NOON, TOKEN, FakeInstallation, Terminal
 
