@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from rampart.words import listed
+from rampart_cli.described import parameters_of
 from rampart_cli.failures import InputError, RefusedError, UnreachableError, not_aws
 from rampart_cli.machines import Machines, Patience, StepFunctionsMachines
 
@@ -42,6 +43,8 @@ class Stack:
     """The lines of a function's log since some time, oldest first; raises botocore's errors."""
     who: Callable[[], str]
     """Who calls, by AWS's account."""
+    site: str = ""
+    """Datadog's site, as the stack was deployed with it."""
     patience: Patience = field(default_factory=Patience)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -120,6 +123,7 @@ def connect(
         subscribers=lambda: _subscribers(session, outputs),
         log_lines=lambda function, since: _log_lines(session, described, function, since),
         who=lambda: _who(session),
+        site=parameters_of(described).get("DatadogSite", ""),
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rampart.adapters.secrets import AlertTokens, SecretsManagerSecrets
 from rampart_cli.answered import ANSWERED
+from rampart_cli.described import parameters_of
 from rampart_cli.doctor.subscribers import TOPICS, Subscriber
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ class AwsInstallation:
         return sum(int(told.get(f"ApproximateNumberOfMessages{which}", 0)) for which in ("", "NotVisible", "Delayed"))
 
     def alert_token(self) -> str:
-        given = {each["ParameterKey"]: each.get("ParameterValue", "") for each in self.described.get("Parameters", [])}
+        given = parameters_of(self.described)
         secrets = SecretsManagerSecrets(self.session.client("secretsmanager"))
         return AlertTokens(secrets.named(given.get("AlertSecretName") or "rampart/alerts")).current()[0]
 
