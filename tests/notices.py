@@ -9,6 +9,7 @@ from pathlib import Path
 from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.cleanup import LookAfter
+from rampart.rollout.digest import Digest
 from rampart.rollout.event import Event, EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
@@ -259,6 +260,12 @@ def thawed(world: World) -> None:
     world.store.told.append(freeze.event(EventKind.THAWED, now, "Ann", "Ann lets rollouts advance again"))
 
 
+def digest(world: World) -> None:
+    climb(world, 1)
+    world.asked()
+    Digest(store=world.store, clock=world.clock)()
+
+
 STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (started, EventKind.STARTED),
     (refused, EventKind.REFUSED),
@@ -285,6 +292,7 @@ STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (abandoned, EventKind.ABANDONED),
     (frozen, EventKind.FROZEN),
     (thawed, EventKind.THAWED),
+    (digest, EventKind.DIGEST),
 )
 
 

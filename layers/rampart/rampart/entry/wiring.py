@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rampart.entry.endpoint import TokenSource
     from rampart.rollout.advance import Advance
     from rampart.rollout.cleanup import LookAfter
+    from rampart.rollout.digest import Digest
     from rampart.rollout.evaluate import Evaluate
     from rampart.rollout.freeze import ChangeCalendars
     from rampart.rollout.notify import Notify
@@ -126,6 +127,12 @@ class Wiring:
 
         settings = EvaluateSettings.from_environment()
         return LookAfter(store=self.store, flags=self._flags(settings), clock=self.clock)
+
+    @cached_property
+    def digest(self) -> Digest:
+        from rampart.rollout.digest import Digest
+
+        return Digest(store=self.store, clock=self.clock)
 
     @cached_property
     def rollback(self) -> Callable[[RollbackRequest], RollbackResult]:

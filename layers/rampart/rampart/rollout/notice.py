@@ -89,7 +89,8 @@ def _level(event: Event, found: Situation | None) -> Level:
 
 def _subject(event: Event, state: RolloutState | None, found: Situation | None) -> str:
     """What happened, from where to where, and to which rollout."""
-    title = (state.plan.title if state else "") or str(event.details.get("flags", event.rollout))
+    said = event.details
+    title = (state.plan.title if state else "") or str(said.get("summary") or said.get("flags", event.rollout))
     at = _at(event, state)
     was = _reach_of(event.stage, state) or at
     match event.kind:
@@ -113,8 +114,8 @@ def _subject(event: Event, state: RolloutState | None, found: Situation | None) 
             return f"{'Cleaned up' if state and state.remains and state.remains.gone else 'To clean up'}: {title}"
         case EventKind.DECIDED:
             return f"{event.by} decided ({in_words(str(event.details.get('decision', '')))}): {title}"
-    said = _SUBJECTS.get(event.kind) if at else None
-    return f"{said.format(at=at) if said else in_words(event.kind).capitalize()}: {title}"
+    form = _SUBJECTS.get(event.kind) if at else None
+    return f"{form.format(at=at) if form else in_words(event.kind).capitalize()}: {title}"
 
 
 def _at(event: Event, state: RolloutState | None) -> str:
