@@ -294,6 +294,24 @@ def test_parameters_refuse_what_aws_would_refuse(template: dict[str, Any]) -> No
         assert bool(re.fullmatch(parameters["AlertSourceRanges"]["AllowedPattern"], value)) is fits
 
 
+def test_messages_and_notices_without_tls_are_refused(template: dict[str, Any]) -> None:
+    carrying = {"AWS::SQS::Queue": ["sqs:SendMessage", "sqs:ReceiveMessage"], "AWS::SNS::Topic": "sns:Publish"}
+    resources = template["Resources"]
+    told = {name: carrying[each["Type"]] for name, each in resources.items() if each["Type"] in carrying}
+    refused = {
+        thing["Ref"]: statement["Action"]
+        for each in resources.values()
+        if each["Type"] in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Principal"] == "*"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for thing in each["Properties"].get("Queues", []) + each["Properties"].get("Topics", [])
+    }
+    assert len(told) == 5
+    assert refused == told
+
+
 def test_a_table_is_kept_and_a_failed_first_deployment_leaves_no_key(template: dict[str, Any]) -> None:
     assert template["Resources"]["NoticeKey"]["DeletionPolicy"] == "RetainExceptOnCreate"
 

@@ -14,6 +14,7 @@ from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Points, Scen
 from local.faults import Fault, FaultKind, rate_limited
 from rampart.absence import AbsenceReason
 from rampart.adapters.datadog import DatadogMetricSource, bucketed, fitted
+from rampart.adapters.datadog_api import QueryBudget
 from rampart.adapters.secrets import Secret
 from rampart.errors import SecretUnavailableError
 from rampart.evidence.series import Measured, Series, Unavailable
@@ -284,6 +285,35 @@ def test_a_rate_limit_is_waited_out_once(source: Source, datadog: DatadogStandIn
     assert reasons(read(source(patience_seconds=5, pause=waited.append))) == {AbsenceReason.RATE_LIMITED}
     assert waited == [3]
     assert len(datadog.requests) == 2
+
+
+def test_what_is_left_of_the_limit_is_known_from_each_answer_and_nothing_is_where_it_is_refused(
+    source: Source, datadog: DatadogStandIn
+) -> None:
+    budget = QueryBudget()
+    assert budget.left is None
+    asked = source(budget=budget)
+    read(asked)
+    before = budget.left
+    read(asked)
+    assert before is not None
+    assert budget.left == before - 1
+    datadog.faults.add(rate_limited(reset_seconds=40))
+    read(source(budget=(fresh := QueryBudget())))
+    assert fresh.left == 0
+
+
+def test_of_several_limits_the_nearest_counts_for_as_long_as_its_period_lasts() -> None:
+    now = [0.0]
+    budget = QueryBudget(clock=lambda: now[0])
+    budget.note({"X-RateLimit-Name": "query", "x-ratelimit-remaining": "40", "X-RateLimit-Reset": "60"})
+    budget.note({"X-RateLimit-Name": "monitors", "X-RateLimit-Remaining": "2990"})
+    budget.note({"Content-Type": "application/json"})
+    assert budget.left == 40
+    now[0] = 60
+    assert budget.left == 2990
+    now[0] = 3600
+    assert budget.left is None
 
 
 @pytest.mark.parametrize("reset", [6, None])

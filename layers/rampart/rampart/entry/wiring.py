@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rampart.rollout.digest import Digest
     from rampart.rollout.evaluate import Evaluate
     from rampart.rollout.freeze import ChangeCalendars
+    from rampart.rollout.keeping import Latest
     from rampart.rollout.notify import Notify
     from rampart.rollout.ports import (
         Clock,
@@ -193,6 +194,13 @@ class Wiring:
         from rampart.adapters.queue import SqsRollbackQueue
 
         return SqsRollbackQueue(self.rollback_settings.rollback_queue_url, client("sqs"))
+
+    @cached_property
+    def latest(self) -> Latest:
+        """The latest alerts that the queue brought to this process and that aren't done."""
+        from rampart.rollout.keeping import Latest
+
+        return Latest()
 
     @cached_property
     def rollback_settings(self) -> RollbackSettings:

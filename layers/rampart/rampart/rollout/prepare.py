@@ -33,7 +33,7 @@ from rampart.rollout.event import Event, EventKind
 from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.guards import monitor_problems
 from rampart.rollout.ports import Clock, FlagStore, MetricSource, PolicySource, RolloutStore
-from rampart.rollout.refused import refused_event, rollout_named_in
+from rampart.rollout.refused import refused_event, rollout_named_in, told_of
 from rampart.rollout.state import CLOSED, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
 from rampart.words import day, moment, percentage
@@ -92,12 +92,12 @@ class Refused:
 
     def to_wire(self) -> dict[str, Any]:
         """The answer as the state machine `rollout` reads it, which fails with its error and cause."""
-        codes = {problem.code for problem in self.problems}
+        codes, told = {problem.code for problem in self.problems}, told_of(self.problems)
         return {
             "outcome": "refused",
             "error": self.error or (self.problems[0].code if len(codes) == 1 else "StartRefused"),
-            "cause": "\n".join(f"[{problem.code}] {problem}" for problem in self.problems),
-            "problems": [problem.to_wire() for problem in self.problems],
+            "cause": "\n".join(f"[{problem.code}] {problem}" for problem in told),
+            "problems": [problem.to_wire() for problem in told],
         }
 
 

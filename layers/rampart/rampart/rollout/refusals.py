@@ -104,3 +104,6 @@ NOT_ROLLED_BACK = FindingKind(
     "NotRolledBack", "The rollout to resume isn't rolled back.", "Only a rolled-back rollout can be resumed"
 )
 UNKNOWN_STAGE = FindingKind("UnknownStage", "There is no such stage to resume at.", "Choose one of the plan's stages")
+MORE_PROBLEMS = FindingKind(
+    "MoreProblems", "More was found than fits into one answer.", "Fix these, and run `rampart plan check`"
+)
