@@ -116,7 +116,7 @@ def test_the_week_before_is_read_and_told_as_of_now(cloudwatch: Any) -> None:
 
 def test_nothing_is_asked_where_nothing_is_wanted() -> None:
     def connect() -> Any:
-        raise AssertionError("nobody should ask")
+        raise AssertionError("no one should ask")
 
     assert CloudWatchMetricSource(connect).read({}, start=START, end=END, bucket=BUCKET) == {}
 
@@ -235,7 +235,7 @@ def test_partial_data_is_read_on_page_by_page(stubbed: Stubbed) -> None:
     ],
 )
 def test_data_that_never_gets_complete_is_no_evidence(stubbed: Stubbed, status: str, reason: AbsenceReason) -> None:
-    """An expression's partial data has no next page. The query beside it is whole, and stays."""
+    """An expression's partial data has no next page. The query next to it is whole, and stays."""
     told = [{"Code": "ArithmeticError", "Value": "out of memory"}]
     stubbed.answers(result("q0", (0, 5), status=status, Messages=told), result("q1", (0, 1)))
     broken, whole = read(source(stubbed.client), query(), query("Errors"))
@@ -390,7 +390,7 @@ def test_a_window_of_too_many_points_is_refused() -> None:
     assert isinstance(answer, Unavailable)
 
 
-# With a role's permissions, and beside Datadog.
+# With a role's permissions, and together with Datadog.
 
 
 class Tokens:
@@ -456,7 +456,7 @@ def test_a_plan_may_mix_sources(cloudwatch: Any) -> None:
 
 def test_a_source_of_which_nothing_is_asked_is_left_alone(cloudwatch: Any) -> None:
     def never() -> CloudWatchMetricSource:
-        raise AssertionError("nobody should ask")
+        raise AssertionError("no one should ask")
 
     datadog = ScriptedMetricSource()
     RoutedMetricSource(datadog, never).read({"a": "sum:x{*}"}, start=START, end=END, bucket=BUCKET)

@@ -141,7 +141,7 @@ class ApmQuery(SourcedQuery):
 
     @property
     def flaws(self) -> tuple[Flaw, ...]:
-        """Why it is no count."""
+        """Why it doesn't count."""
         stat = self.request.stat
         if stat in (ApmStat.HITS, ApmStat.ERRORS):
             return ()

@@ -22,7 +22,7 @@ CLOUDWATCH = "cloudwatch"
 _WEEK = 7 * 86_400
 _MOST_DIMENSIONS = 30
 _MOST_METRICS = 100
-"""Metrics of one expression; a call takes 500 queries, and nobody adds up a hundred by hand."""
+"""Metrics of one expression; a call takes 500 queries, and no one adds up a hundred by hand."""
 
 _Dimension = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 _Id = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9_]{0,99}$")]
@@ -155,7 +155,7 @@ class CloudWatchQuery(SourcedQuery):
 
     @property
     def flaws(self) -> tuple[Flaw, ...]:
-        """Why it is no count."""
+        """Why it doesn't count."""
         of_metrics = [flaw for each in self.metrics.values() for flaw in _of_stat(each.stat)]
         return tuple(dict.fromkeys([*of_metrics, *_of_math(self.request)]))
 
