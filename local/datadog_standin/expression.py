@@ -127,6 +127,13 @@ def leaves(node: Node) -> Iterator[Leaf]:
         yield node
 
 
+def substituted(node: Node, named: Mapping[Leaf, Node]) -> Node:
+    """Put what each leaf stands for in its place."""
+    if isinstance(node, Arithmetic):
+        return Arithmetic(node.sign, substituted(node.left, named), substituted(node.right, named))
+    return node if isinstance(node, float) else named[node]
+
+
 def evaluate(node: Node, value_of: Callable[[Leaf], float | None]) -> float | None:
     """Evaluate an expression; None when no operand has a value, or on a division by zero.
 
