@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -16,6 +18,8 @@ from rampart.plan.cloudwatch_query import CloudWatchQuery
 from rampart.plan.model import Plan
 from rampart.plan.queries import queries_of, query_findings
 from rampart.plan.written_query import sourced
+from rampart_cli.forecast.plan_warnings import BUCKET_NOT_KEPT, PERCENTILE_IS_A_POINT, warnings
+from rampart_cli.plan_page import plan_page
 
 REQUESTS = {"namespace": "Letters", "metric": "Requests", "dimensions": {"Path": "new"}}
 ERRORS = REQUESTS | {"metric": "Errors"}
@@ -230,3 +234,56 @@ def test_a_control_of_another_source_is_another_path() -> None:
     assert said(compared({part: {"apm_metrics": HITS | {"stat": stat}} for part, stat in _APM_CONTROL.items()})) == []
     same = {"control_errors": {"cloudwatch": ERRORS}, "control_total": {"cloudwatch": REQUESTS}}
     assert said(compared(same)) == [("control_total", query_lint.SAME_PATH)]
+
+
+# What plan check says of them.
+
+
+@pytest.mark.parametrize(
+    ("query", "what"),
+    [
+        ({"cloudwatch": ERRORS | {"stat": "p99"}}, "p99"),
+        ({"cloudwatch": ERRORS | {"stat": "p99.9"}}, "p99.9"),
+        (math("a * 1000", "a", stat="p95"), "p95"),
+        ({"apm_metrics": HITS | {"stat": "latency_p999"}}, "p99.9"),
+        ({"apm_metrics": HITS | {"stat": "latency_p50"}}, "p50"),
+        ({"cloudwatch": ERRORS | {"stat": "Average"}}, None),
+        ({"apm_metrics": HITS | {"stat": "latency_avg"}}, None),
+    ],
+)
+def test_a_percentile_is_told_to_be_a_point_in_every_source(query: object, what: str | None) -> None:
+    found = [each for each in warnings(plan(kind="value", query=query, below=2)) if each.kind is PERCENTILE_IS_A_POINT]
+    assert [f"judges {what}," in each.message for each in found] == [True] * (what is not None)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "hold", "query", "wider"),
+    [
+        ("1m", "16d", {"cloudwatch": REQUESTS}, "5m"),
+        ("1m", "14d", {"cloudwatch": REQUESTS}, None),
+        ("5m", "16d", {"cloudwatch": REQUESTS}, None),
+        ("1m", "16d", "sum:x{*}.as_count()", None),
+        ("1m", "14d", {"week_before": {"cloudwatch": REQUESTS}}, "5m"),
+        ("5m", "10w", {"cloudwatch": REQUESTS}, "1h"),
+    ],
+)
+def test_a_stage_that_outlives_its_buckets_is_warned_of(
+    bucket: str, hold: str, query: object, wider: str | None
+) -> None:
+    known = plan(kind="count", query=query, at_most=0).model_dump(mode="json")
+    written = Plan.model_validate(known | {"bucket": bucket, "stages": [{"percent": 1, "hold": hold}]})
+    told = [] if wider is None else [f"Make the buckets wider (bucket: {wider}), or hold it shorter"]
+    assert [each.fix for each in warnings(written) if each.kind is BUCKET_NOT_KEPT] == told
+
+
+_BLOCK = re.compile(r"```yaml\n(errors: .*?)```", re.DOTALL)
+
+
+def test_the_documented_latency_queries_count() -> None:
+    """Every pair on the plan's page is a rate that nothing is found wrong with."""
+    page = plan_page()
+    blocks = _BLOCK.findall(page[page.index("### Latency") :])
+    assert len(blocks) == 4
+    for block in blocks:
+        counts = yaml.safe_load(block)
+        assert said(rate(counts["errors"], counts["total"])) == []

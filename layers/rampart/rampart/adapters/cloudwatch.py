@@ -16,7 +16,7 @@ from rampart.absence import AbsenceReason
 from rampart.adapters.deadline import within
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.numbers import finite
-from rampart.plan.cloudwatch_query import CloudWatchMetric, CloudWatchQuery
+from rampart.plan.cloudwatch_query import CloudWatchMetric, CloudWatchQuery, kept_until, kept_width
 from rampart.words import count, duration, short_duration
 
 MOST_QUERIES = 500
@@ -24,12 +24,8 @@ MOST_QUERIES = 500
 MOST_POINTS = 100_800
 """Points of one call. Beyond them CloudWatch pages, but not through an expression's."""
 _MOST_PAGES = 50
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_MINUTE = 60
 _SHORT_PERIODS = (1, 5, 10, 20, 30)
-_KEPT = ((3 * _HOUR, 1), (15 * _DAY, _MINUTE), (63 * _DAY, 5 * _MINUTE), (math.inf, _HOUR))
-"""Up to which age CloudWatch keeps points of which width, seconds: older ones are merged, and a narrower period finds
-none. https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricStat.html"""
-
 _REASONS: tuple[tuple[re.Pattern[str], AbsenceReason], ...] = (
     (re.compile(r"Throttl|RequestLimit|LimitExceeded|TooManyRequests|SlowDown"), AbsenceReason.RATE_LIMITED),
     (
@@ -109,9 +105,9 @@ class CloudWatchMetricSource:
             told = f"CloudWatch has no buckets of {width}; make them whole minutes (bucket: 5m)"
             return Unavailable(AbsenceReason.REFUSED_QUERY, told)
         age = self._now() - (span.start - span.seconds_before)
-        kept = next(width for limit, width in _KEPT if age <= limit)
+        kept = kept_width(age)
         if span.bucket % kept:
-            told = f"CloudWatch keeps what is older than {duration(_limit_before(kept))} in buckets of {duration(kept)}"
+            told = f"CloudWatch keeps what is older than {duration(kept_until(kept))} in buckets of {duration(kept)}"
             fix = f"make the plan's buckets multiples of them (bucket: {short_duration(timedelta(seconds=kept))})"
             return Unavailable(AbsenceReason.REFUSED_QUERY, f"{told}, and not of {width}; {fix}")
         if (points := _buckets(span)) > MOST_POINTS:
@@ -183,11 +179,6 @@ def _refused(error: ClientError) -> _UnansweredError:
         reason = AbsenceReason.UNREACHABLE
     service = "CloudWatch" if error.operation_name == "GetMetricData" else f"AWS ({error.operation_name})"
     return _UnansweredError(reason, f"{service} answered {code}: {str(said.get('Message', ''))[:500]}")
-
-
-def _limit_before(kept: int) -> int:
-    """The age beyond which points of this width are the finest, seconds."""
-    return int(max(limit for limit, width in _KEPT if width < kept and limit != math.inf))
 
 
 def _buckets(span: _Span) -> int:

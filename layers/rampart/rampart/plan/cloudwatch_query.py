@@ -90,6 +90,23 @@ class CloudWatchRequest(Model):
         return CloudWatchMetric.model_validate(own | ({"stat": self.stat} if self.stat is not None else {}))
 
 
+_DAY = 86_400
+_KEPT = ((10_800, 1), (15 * _DAY, 60), (63 * _DAY, 300))
+
+
+def kept_width(age: float) -> int:
+    """The narrowest buckets that CloudWatch keeps of what is so many seconds old, in seconds.
+
+    Older ones are merged. https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricStat.html
+    """
+    return next((width for limit, width in _KEPT if age <= limit), 3600)
+
+
+def kept_until(width: int) -> int:
+    """Up to which age, in seconds, CloudWatch keeps something narrower than such buckets."""
+    return max(limit for limit, narrower in _KEPT if narrower < width)
+
+
 _NAMES = re.compile(r"\b[a-z]\w*")
 """The names of an expression's metrics; CloudWatch's functions and words are in capitals."""
 _FUNCTIONS = re.compile(r"\b([A-Z][A-Z_0-9]*)\b")

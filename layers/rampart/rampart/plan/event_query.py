@@ -57,6 +57,12 @@ class EventQuery(SourcedQuery):
         terms = frozenset(_TERM.findall(self.search)) - {"AND", "*"}
         return None if "OR" in terms or any(set("()") & set(term) for term in terms if '"' not in term) else terms
 
+    def missing_of(self, total: SourcedQuery) -> list[str]:
+        """Terms that total has and this has not, nor implies: `@duration:>5` implies `@duration:*`."""
+        own = {term.partition(":")[0] for term in self.asked or ()}
+        missing = SourcedQuery.missing_of(self, total)
+        return [term for term in missing if not (term.endswith(":*") and term.partition(":")[0] in own)]
+
     def asking(self, conditions: Iterable[str]) -> str:
         """The query as text, with more terms."""
         return str(replace(self, search=" ".join([*conditions, self.search])))
