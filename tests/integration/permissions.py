@@ -150,7 +150,7 @@ class Template:
     @cached_property
     def topic_key(self) -> str | None:
         """The ARN of the key with which notices are encrypted."""
-        key = self.resources["Topic"]["Properties"].get("KmsMasterKeyId")
+        key = self.resources["PageTopic"]["Properties"].get("KmsMasterKeyId")
         return None if key is None else self.resolve(key)
 
 
@@ -247,6 +247,8 @@ NEEDS: dict[tuple[str, str], Needs] = {
     ("sts", "GetCallerIdentity"): lambda *_: iter(()),  # needs no permission
     # These know no resource.
     ("cloudwatch", "DescribeAlarms"): _one("cloudwatch:DescribeAlarms", lambda _: "*"),
+    ("cloudwatch", "GetMetricData"): _one("cloudwatch:GetMetricData", lambda _: "*"),
+    ("sts", "AssumeRole"): _one("sts:AssumeRole", lambda call: call["RoleArn"]),
     ("cloudwatch", "GetMetricStatistics"): _one("cloudwatch:GetMetricStatistics", lambda _: "*"),
     ("events", "DescribeRule"): lambda template, _: iter([Permission("events:DescribeRule", _schedule(template))]),
     ("sns", "ListSubscriptionsByTopic"): _one("sns:ListSubscriptionsByTopic", lambda call: call["TopicArn"]),

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import pytest
+from datadog_api_client.v2.model.apm_metrics_query import ApmMetricsQuery
+from datadog_api_client.v2.model.apm_metrics_span_kind import ApmMetricsSpanKind
+from datadog_api_client.v2.model.apm_metrics_stat import ApmMetricsStat
 
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Points, Scenario
 from local.faults import Fault, FaultKind, rate_limited
@@ -18,6 +21,7 @@ from rampart.adapters.datadog_api import QueryBudget
 from rampart.adapters.secrets import Secret
 from rampart.errors import SecretUnavailableError
 from rampart.evidence.series import Measured, Series, Unavailable
+from rampart.plan.apm_query import ApmRequest, ApmStat, SpanKind
 from tests.doubles import FixedSecret
 
 START = 1_764_000_000
@@ -94,6 +98,31 @@ def test_logs_and_spans_are_counted_in_the_same_request_as_metrics(datadog: Data
         "indexes": ["main"],
         "compute": {"aggregation": "count", "interval": 300_000},
     }
+
+
+def test_apm_metrics_are_asked_for_in_the_same_request(datadog: DatadogStandIn, source: Source) -> None:
+    tags = {"service": "letters", "env": "prod", "provider": "new", "resource_name": "download"}
+    for stat, value in (("hits", 30), ("errors", 3), ("latency_p99", 0.5)):
+        point = points(f"apm_metrics.{stat}", (10, value), (20, value)) | {"tags": tags}
+        datadog.scenario.points.append(Points.model_validate(point))
+    where = {"service": "letters", "resource_name": "download", "query_filter": "env:prod,!provider:old"}
+    asked = {stat: f"apm_metrics: {json.dumps({'stat': stat, **where})}" for stat in ("hits", "errors", "latency_p99")}
+    answers = read(source(), asked | {"c": TOTAL, "other": 'apm_metrics: {"stat": "hits", "service": "else"}'})
+    assert answers["hits"] == Series(((START, 60.0), (START + 300, None)))
+    assert answers["errors"] == Series(((START, 6.0), (START + 300, None)))
+    assert answers["latency_p99"] == Series(((START, 0.5), (START + 300, None)))
+    assert answers["c"] == Series(((START, 40.0), (START + 300, 61.0)))
+    assert answers["other"] == Series(())
+    (sent,) = [each for each in datadog.requests if each["path"].endswith(TIMESERIES)]
+    query = sent["body"]["data"]["attributes"]["queries"][0]
+    assert query == {"name": "q0", "data_source": "apm_metrics", "stat": "hits", **where}
+
+
+def test_apm_metrics_have_the_names_of_datadogs_own_client() -> None:
+    """Its distribution is left out: it gives no series of numbers."""
+    assert ApmRequest.model_fields.keys() <= ApmMetricsQuery.attribute_map.keys()
+    assert {*map(str, ApmStat), "latency_distribution"} == ApmMetricsStat.allowed_values
+    assert set(map(str, SpanKind)) == ApmMetricsSpanKind.allowed_values
 
 
 def test_a_search_that_datadog_refuses_is_refused_alone_at_a_start(source: Source) -> None:

@@ -131,8 +131,8 @@ def test_a_flag_that_another_live_rollout_holds_is_refused_and_stays_its_own(wor
     ("reason", "error"),
     [
         (AbsenceReason.REFUSED_QUERY, "QueryRefused"),
-        (AbsenceReason.REFUSED_CREDENTIALS, "DatadogCredentialsRefused"),
-        (AbsenceReason.RATE_LIMITED, "DatadogRateLimited"),
+        (AbsenceReason.REFUSED_CREDENTIALS, "MetricsCredentialsRefused"),
+        (AbsenceReason.RATE_LIMITED, "MetricsRateLimited"),
         (AbsenceReason.UNREACHABLE, "MetricsUnreadable"),
         (AbsenceReason.MALFORMED, "MetricsUnreadable"),
         (AbsenceReason.HIDDEN_ERROR, "MetricsUnreadable"),

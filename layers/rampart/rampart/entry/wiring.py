@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from rampart.adapters.clock import SystemClock
@@ -15,6 +16,7 @@ from rampart.entry.settings import (
     CalendarSettings,
     DatadogSettings,
     EvaluateSettings,
+    EvidenceSettings,
     FlagSettings,
     NotifySettings,
     PrepareSettings,
@@ -23,14 +25,17 @@ from rampart.entry.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from rampart.adapters.cloudwatch import CloudWatchMetricSource
+    from rampart.adapters.datadog import DatadogMetricSource
     from rampart.adapters.datadog_api import QueryBudget
     from rampart.adapters.dynamodb import DynamoRolloutStore
     from rampart.adapters.secrets import SecretsManagerSecrets
     from rampart.entry.endpoint import TokenSource
     from rampart.rollout.advance import Advance
     from rampart.rollout.cleanup import LookAfter
+    from rampart.rollout.digest import Digest
     from rampart.rollout.evaluate import Evaluate
     from rampart.rollout.freeze import ChangeCalendars
     from rampart.rollout.keeping import LatestAlerts
@@ -101,7 +106,7 @@ class Wiring:
         return Advance(
             store=self.store,
             flags=self._flags(settings),
-            metrics=self._metrics(settings, patience_seconds=5),  # the state machine tries again
+            metrics=self._datadog(settings, patience_seconds=5),  # its monitors; the state machine tries again
             calendars=_calendars(settings),
             clock=self.clock,
         )
@@ -129,6 +134,12 @@ class Wiring:
         return LookAfter(store=self.store, flags=self._flags(settings), clock=self.clock)
 
     @cached_property
+    def digest(self) -> Digest:
+        from rampart.rollout.digest import Digest
+
+        return Digest(store=self.store, clock=self.clock)
+
+    @cached_property
     def rollback(self) -> Callable[[RollbackRequest], RollbackResult]:
         from rampart.adapters.dynamodb import DynamoRolloutStore
         from rampart.rollout.rollback import Rollback
@@ -151,14 +162,20 @@ class Wiring:
     @cached_property
     def notify(self) -> Notify:
         from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer
+        from rampart.rollout.notice import Level
         from rampart.rollout.notify import Notify
 
         settings = NotifySettings.from_environment()
         datadog = self.secrets.named(settings.datadog_secret)
+        topics = {
+            Level.PAGE: settings.page_topic_arn,
+            Level.ACT: settings.act_topic_arn,
+            Level.KNOW: settings.know_topic_arn,
+        }
         return Notify(
             store=_table(),
             announcers=(
-                TopicAnnouncer(settings.topic_arn, client("sns")),
+                TopicAnnouncer(topics, client("sns")),
                 BusAnnouncer(settings.bus_name, client("events")),
                 DatadogAnnouncer(settings.datadog_site, datadog, url=settings.datadog_url),
             ),
@@ -221,8 +238,21 @@ class Wiring:
         return FlipperFlagStore(settings.flipper_url, self.secrets.named(settings.flipper_secret))
 
     def _metrics(
-        self, settings: DatadogSettings, *, patience_seconds: float, split_refused: bool = False
+        self, settings: EvidenceSettings, *, patience_seconds: float, split_refused: bool = False
     ) -> MetricSource:
+        from rampart.adapters.evidence_sources import RoutedMetricSource
+
+        def cloudwatch() -> CloudWatchMetricSource:
+            from rampart.adapters.cloudwatch import CloudWatchMetricSource
+
+            return CloudWatchMetricSource(_connection(settings.cloudwatch_role), split_refused=split_refused)
+
+        datadog = self._datadog(settings, patience_seconds=patience_seconds, split_refused=split_refused)
+        return RoutedMetricSource(datadog, cloudwatch)
+
+    def _datadog(
+        self, settings: DatadogSettings, *, patience_seconds: float, split_refused: bool = False
+    ) -> DatadogMetricSource:
         from rampart.adapters.datadog import DatadogMetricSource
 
         return DatadogMetricSource(
@@ -256,6 +286,16 @@ def _calendars(settings: CalendarSettings) -> ChangeCalendars:
     return SsmChangeCalendars(names, client("ssm", url=settings.change_calendar_url))
 
 
+def _connection(role: str) -> Callable[[], Any]:
+    """What gives a client of CloudWatch: the function's own, or one with a role's permissions."""
+    if not role:
+        own = client("cloudwatch")
+        return lambda: own
+    from rampart.adapters.aws_role import AssumedRole
+
+    return AssumedRole(role, lambda: client("sts"), lambda keys: client("cloudwatch", keys=keys))
+
+
 def _policy(uri: str) -> PolicySource | None:
     if not uri:
         return None
@@ -264,11 +304,21 @@ def _policy(uri: str) -> PolicySource | None:
     return S3Policy(uri, client("s3"))
 
 
-def client(service: str, *, url: str = "", connect_timeout: float = 2, read_timeout: float = 4) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
-    """A boto3 client with one retry, whose timeouts (seconds) fit the shortest function; `url` replaces AWS's."""
+def client(
+    service: str,
+    *,
+    url: str = "",
+    connect_timeout: float = 2,
+    read_timeout: float = 4,
+    keys: Mapping[str, str] = MappingProxyType({}),
+) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
+    """A boto3 client with one retry, whose timeouts (seconds) fit the shortest function.
+
+    `url` replaces AWS's; `keys` are credentials by boto3's names, if not the function's own.
+    """
     import boto3  # costs 300 ms: only where a client is wanted
     from botocore.config import Config
 
     retries = {"total_max_attempts": 2, "mode": "standard"}
     config = Config(connect_timeout=connect_timeout, read_timeout=read_timeout, retries=retries)  # type: ignore[arg-type]  # a TypedDict that only type checkers know
-    return boto3.client(service, config=config, endpoint_url=url or None)  # type: ignore[call-overload]  # the service's name is not literal
+    return boto3.client(service, config=config, endpoint_url=url or None, **keys)  # type: ignore[call-overload]  # the service's name is not literal

@@ -294,8 +294,9 @@ class Prepare:
         try:
             readings = self.metrics.read_monitors(plan.monitors)
         except MonitorsUnreadableError as error:
-            kind = _UNAVAILABLE.get(error.reason, refusals.METRICS_UNREADABLE)
-            yield refusals.MONITORS_UNREADABLE.at("monitors", str(error), kind.fix)
+            yield refusals.MONITORS_UNREADABLE.at(
+                "monitors", str(error), refusals.FIX_OF_MONITORS.get(error.reason, "")
+            )
             return
         for reading in readings.values():
             yield from monitor_problems(plan, reading, now)
@@ -347,8 +348,8 @@ def _must_find_something(plan: Plan, name: str, part: str) -> bool:
 
 _UNAVAILABLE: Mapping[AbsenceReason | None, FindingKind] = {
     AbsenceReason.REFUSED_QUERY: refusals.QUERY_REFUSED,
-    AbsenceReason.REFUSED_CREDENTIALS: refusals.DATADOG_CREDENTIALS,
-    AbsenceReason.RATE_LIMITED: refusals.DATADOG_RATE_LIMITED,
+    AbsenceReason.REFUSED_CREDENTIALS: refusals.METRICS_CREDENTIALS,
+    AbsenceReason.RATE_LIMITED: refusals.METRICS_RATE_LIMITED,
 }
 
 
