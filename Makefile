@@ -11,7 +11,7 @@ AWS_BIN := .venv-aws/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev docs local-tools lock fix lint types check audit unit test demo bench bench-decisions build check-deploy review deploy destroy adopt sbom clean
+.PHONY: help dev docs site local-tools lock fix lint types check audit unit test demo bench bench-decisions build check-deploy review deploy destroy adopt sbom clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,11 +57,15 @@ fix: dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-docs: dev ## Write the pages of docs that come from the code: plan, findings, notices, and the plan's schema
+docs: dev ## Write the pages of docs that come from the code: plan, findings, notices, commands, and the plan's schema
+	$(BIN)/python -m rampart_cli.commands_page docs/commands.md
 	$(BIN)/python -m rampart_cli.plan_page docs/plan.md
 	$(BIN)/python -m rampart_cli.findings_page docs/findings.md
 	$(BIN)/rampart plan schema > docs/plan.schema.json
 	$(BIN)/python -m tests.notices
+
+site: dev ## Build the documentation's site into .rampart/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: dev ## Style, imports between packages, spelling, and the template in both partitions
 	$(BIN)/ruff check --quiet .
