@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from rampart_cli.commands_page import all_commands, commands_page
 
 from .conftest import Terminal
 
-PAGE = Path(__file__).parents[3] / "docs" / "commands.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "commands.md"
+PAGES = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 COMMANDS = all_commands()
 
 
@@ -54,6 +58,49 @@ def test_every_command_says_what_it_does(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_speaks_json(name: str) -> None:
     assert "--json" in {o for p in COMMANDS[name].params for o in p.opts}
+
+
+def written_commands(text: str) -> Iterator[str]:
+    """What a page tells people to type, on lines of its own or within a sentence."""
+    joined = text.replace("\\\n", " ")
+    for block in re.findall(r"^```sh\n(.*?)^```", joined, re.MULTILINE | re.DOTALL):
+        yield from re.findall(r"^(?:\.venv/bin/)?(rampart .*)$", block, re.MULTILINE)
+    yield from re.findall(r"`(rampart [^`]+)`", re.sub(r"^```.*?^```", "", joined, flags=re.MULTILINE | re.DOTALL))
+
+
+def mistake(typed: str) -> str | None:
+    """What is wrong with a command that a page shows: a command, or an option, that there isn't."""
+    words = re.sub(r"\"[^\"]*\"", "TEXT", typed.partition("#")[0]).split()[1:]
+    options = {word.partition("=")[0] for word in words if word.startswith("--")} - ROOT_OPTIONS
+    names = [name for name in (" ".join(["rampart", *words[:2]]), f"rampart {words[0]}") if name in COMMANDS]
+    if not names:
+        is_group = any(name.startswith(f"rampart {words[0]} ") for name in COMMANDS)
+        return None if words[0] in ROOT_OPTIONS or (is_group and len(words) == 1) else typed
+    known = {option for each in COMMANDS[names[0]].params for option in (*each.opts, *each.secondary_opts)}
+    return None if options <= known else typed
+
+
+ROOT_OPTIONS = {"--help", "--version", "--install-completion", "--profile", "--region", "--json"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_tells_people_to_type_exists(page: Path) -> None:
+    assert [found for typed in written_commands(page.read_text()) if (found := mistake(typed))] == []
+
+
+def test_a_command_or_an_option_that_is_gone_is_found() -> None:
+    text = "```sh\nrampart dance now\nrampart list --everything\n```\nRun `rampart status --fast`, `rampart list`.\n"
+    found = [mistake(typed) for typed in written_commands(text)]
+    assert found == ["rampart dance now", "rampart list --everything", "rampart status --fast", None]
+
+
+def test_the_tutorials_plan_is_checked_as_the_tutorial_shows(terminal: Terminal, tmp_path: Path) -> None:
+    text = TUTORIAL.read_text()
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(text.partition("<!-- plan: begin -->\n\n```yaml\n")[2].partition("```")[0])
+    code, shown, _ = terminal.run("plan", "check", str(plan))
+    first = shown.splitlines()[0]
+    assert (code, first in text) == (0, True), first
 
 
 @pytest.mark.parametrize("group", [(), ("plan",), ("dead-letters",)])
