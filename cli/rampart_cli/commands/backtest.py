@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from rampart.evidence.criteria import CompareCriterion, RateCriterion, Side
 from rampart.plan.quantities import parse_fraction, parse_times
 from rampart.words import count, percent, times
-from rampart_cli.backtest import Backtest, BacktestResult, BacktestSettings, Only, judge_all, judge_recorded
+from rampart_cli.backtest import Backtest, BacktestResult, BacktestSettings, judge_all, judge_recorded
 from rampart_cli.console import show, table, verdict_text
 from rampart_cli.failures import InputError
 from rampart_cli.options import AsJson
@@ -56,7 +56,7 @@ PlannedBuckets = Annotated[
     ),
 ]
 OnlyFails = Annotated[
-    Only | None,
+    Literal["fail"] | None,
     typer.Option(
         "--only", metavar="fail", help="Look for fails alone, and let no pass end it; its only value is fail."
     ),

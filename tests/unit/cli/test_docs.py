@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from typer.core import TyperArgument, TyperOption
+from typer import Context
+from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.main import get_command
 
 from rampart_cli.commands_page import all_commands, commands_page
+from rampart_cli.main import make_app
 
 from .conftest import Terminal
 
@@ -53,6 +57,21 @@ def test_a_section_about_a_command_that_is_gone_is_refused() -> None:
 def test_every_command_says_what_it_does(name: str) -> None:
     assert COMMANDS[name].help
     assert all(each.help for each in COMMANDS[name].params if isinstance(each, TyperArgument | TyperOption))
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_that_is_made_from_the_source_is_the_commands_own(name: str, terminal: Terminal) -> None:
+    """What is shown without the command's imports has the same options, defaults, and texts."""
+    line = name.split()[1:]
+    groups = {"plan", "datadog", "dead-letters"}
+    whole = get_command(make_app())
+    for each in line[: 2 if line[0] in groups else 1]:
+        assert isinstance(whole, TyperGroup)
+        whole = whole.commands[each]
+    shown = terminal.run(*line, "--help")[1]
+    usage, _, rest = shown.partition("\n")
+    assert usage.startswith(f"Usage: {name} [OPTIONS]")
+    assert rest.strip() == whole.get_help(Context(whole, info_name=name)).partition("\n")[2].strip()
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -112,3 +131,5 @@ def test_no_list_of_commands_is_cut(terminal: Terminal, group: tuple[str, ...]) 
 
 def test_the_version_is_the_installed_one(terminal: Terminal) -> None:
     assert terminal.run("--version")[:2] == (0, f"rampart {version('rampart')}\n")
+    for line in (("--version", "--json"), ("--json", "--version")):
+        assert json.loads(terminal.run(*line)[1]) == {"version": version("rampart")}
