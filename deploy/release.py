@@ -39,7 +39,8 @@ def problems_of(version: str, changelog: str, tags: Sequence[str], changed: Sequ
 
 def build_wheel(folder: Path) -> Path:
     """Build the wheel into a folder, with the locked hatchling; raises CalledProcessError."""
-    _run(uv.find_uv_bin(), "build", "--quiet", "--wheel", "--no-build-isolation", "--out-dir", folder, ROOT)
+    ours = ("--no-build-isolation", "--python", sys.executable)
+    _run(uv.find_uv_bin(), "build", "--quiet", "--wheel", *ours, "--out-dir", folder, ROOT)
     [wheel] = folder.glob("*.whl")
     return wheel
 
