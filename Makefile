@@ -11,7 +11,7 @@ AWS_BIN := .venv-aws/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev docs site local-tools lock fix lint types check audit unit test demo bench bench-decisions build check-deploy review deploy destroy adopt sbom release clean
+.PHONY: help dev docs site pictures local-tools lock fix lint types check audit unit test demo bench bench-decisions build check-deploy review deploy destroy adopt sbom release clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ docs: dev ## Write the pages of docs that come from the code: plan, findings, no
 
 site: dev ## Build the documentation's site into .rampart/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+pictures: dev local-tools ## Take the documentation's pictures of a rollout on the local stack (needs Debian's chromium)
+	$(BIN)/python -m tests.pictures
 
 lint: dev ## Style, imports between packages, spelling, and the template in both partitions
 	$(BIN)/ruff check --quiet .

@@ -56,6 +56,14 @@ def test_a_browser_fetches_nothing_from_elsewhere(site: Path) -> None:
     assert not [page.name for page in site.glob("**/*.html") if 'class="mermaid"' in page.read_text()]
 
 
+def test_every_picture_is_small_shown_somewhere_and_fetches_nothing() -> None:
+    pages = "".join(page.read_text() for page in PAGES)
+    for picture in (ROOT / "docs" / "pictures").iterdir():
+        assert f"](pictures/{picture.name})" in pages
+        assert picture.stat().st_size < 150_000
+        assert picture.suffix == ".png" or not re.search(r"url\(['\"]?http|href=['\"]http", picture.read_text())
+
+
 def test_what_would_be_fetched_is_seen() -> None:
     assert FETCHED.findall('<link rel="preconnect" href="https://fonts.gstatic.com">') != []
     assert FETCHED.findall("<script src=//cdn.example/x.js>") != []
