@@ -359,7 +359,7 @@ def test_history_is_asked_in_one_request_by_the_hour_over_a_week(world: World) -
     [{f"key_{number}": 1 for number in range(3000)}, {f"k{number}": 1 for number in range(9000)}, {"é" * 200_000: 1}],
     ids=["many", "many short ones", "a long one"],
 )
-def test_however_much_is_wrong_an_execution_can_end_with_it(world: World, wrong: dict[str, int]) -> None:
+def test_however_much_is_wrong_an_execution_can_end_with_it(world: World, wrong: dict[str, Any]) -> None:
     """Step Functions takes 32,768 characters for a cause and 256 KB for an output, DynamoDB 400 KB for an item."""
     refused = world.start(**wrong)
     assert refused["error"] == "InvalidPlan"
