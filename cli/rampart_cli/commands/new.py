@@ -36,10 +36,12 @@ def plan_new(
     flag: Annotated[
         list[str] | None, typer.Option("--flag", metavar="FLAG", help="The flag, as Flipper names it; may be repeated.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="ROLLOUT", help="The rollout's id.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="ROLLOUT", help="The rollout's id; default: made from the flag.")
+    ] = None,
     owner: Annotated[str | None, typer.Option("--owner", metavar="TEAM", help="The team that answers for it.")] = None,
     timezone: Annotated[
-        str | None, typer.Option("--timezone", metavar="ZONE", help="The team's zone, such as America/New_York.")
+        str | None, typer.Option("--timezone", metavar="ZONE", help="The team's zone; default: America/New_York.")
     ] = None,
     traffic: Annotated[
         str | None, typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour.")
@@ -51,11 +53,10 @@ def plan_new(
         str | None, typer.Option("--total", metavar="QUERY", help="The query that counts all requests.")
     ] = None,
     below: Annotated[
-        str | None, typer.Option("--below", metavar="PERCENT", help="The bar for the error rate, such as 1%.")
+        str | None, typer.Option("--below", metavar="PERCENT", help="The bar for the error rate; default: 1%.")
     ] = None,
     finish: Annotated[
-        str | None,
-        typer.Option("--finish", metavar="END", help="At the end: leave at 100% of actors, or turn fully_on."),
+        str | None, typer.Option("--finish", metavar="END", help="At the end: leave at 100% of actors, or fully_on.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write here instead of to standard output.")
