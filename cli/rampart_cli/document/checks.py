@@ -6,8 +6,8 @@ import re
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from rampart.finding import Finding, FindingKind
 from rampart_cli.document.amounts import StageKind, increment_in, range_in, steps_of
@@ -24,15 +24,11 @@ from rampart_cli.document.fact_checks import (
 )
 from rampart_cli.document.labels import Asks, placeholder_in
 from rampart_cli.document.lexicon import words
+from rampart_cli.document.page import Page
+from rampart_cli.document.plan import PageStage, PlanDocument
 from rampart_cli.document.section_kinds import SectionKind, after_stage_name
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from rampart_cli.document.page import Page
-    from rampart_cli.document.plan import PageStage, PlanDocument
-    from rampart_cli.document.sections import Section
-    from rampart_cli.document.stage_details import Details
+from rampart_cli.document.sections import Section
+from rampart_cli.document.stage_details import Details
 
 _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019]t\b", re.IGNORECASE)

@@ -5,29 +5,25 @@ from __future__ import annotations
 import re
 from bisect import bisect, bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Any
 
 from rampart.finding import Finding, FindingKind
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.dates import DateProblem, Dates, leading_date
 from rampart_cli.document.diagnostics import Code
 from rampart_cli.document.labels import Asks
+from rampart_cli.document.plan import PageStage, PlanDocument
 from rampart_cli.document.results import Results, is_measured
 from rampart_cli.document.section_kinds import SectionKind
+from rampart_cli.document.stage_details import DateRange, Details
+from rampart_cli.document.statements import Statement
 
-if TYPE_CHECKING:
-    from datetime import date
+Say = Callable[[FindingKind, int, str, str], Finding]
 
-    from holidays import HolidayBase
-
-    from rampart_cli.document.plan import PageStage, PlanDocument
-    from rampart_cli.document.stage_details import DateRange, Details
-    from rampart_cli.document.statements import Statement
-
-    Say = Callable[[FindingKind, int, str, str], Finding]
 
 _MOST_RANGES = 20
 """Ranges of one phase that its stages are held against: no page has more."""
@@ -95,7 +91,7 @@ _NEAR_HOLIDAYS = (
 
 
 @cache
-def _federal_holidays() -> HolidayBase:
+def _federal_holidays() -> Mapping[Any, str]:
     import holidays  # only here: it loads the calendars of all countries, longer than a page takes to be read
 
     return holidays.country_holidays("US")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from rampart.finding import Finding, FindingKind, Severity
-
-if TYPE_CHECKING:
-    from rampart_cli.document.page import Page
+from rampart_cli.document.page import Page
 
 _error = partial(FindingKind, severity=Severity.ERROR)
 _warning = partial(FindingKind, severity=Severity.WARNING)

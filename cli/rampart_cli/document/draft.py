@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import StageKind
+from rampart_cli.document.bindings import Bindings
 from rampart_cli.document.draft_criteria import Entry, Value, criterion_entries
 from rampart_cli.document.facts import monitors_of
 from rampart_cli.document.flags import MOST_FLAGS, almost_same
-
-if TYPE_CHECKING:
-    from rampart_cli.document.bindings import Bindings
-    from rampart_cli.document.plan import PageStage, PlanDocument, Said
+from rampart_cli.document.plan import PageStage, PlanDocument, Said
 
 GAP = "!gap"
 _MOST = 30

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rampart.evidence.compare import PARTS
+from rampart_cli.document.bindings import Binding, Bindings
 from rampart_cli.document.criterion import Criterion, CriterionKind
 from rampart_cli.document.fact_checks import is_reported_by_people
 from rampart_cli.document.names import plain_name
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rampart_cli.document.bindings import Binding, Bindings
 
 _QUERIES = {"rate": ("errors", "total"), "count": ("query",), "value": ("query",), "reported": (), "compare": PARTS}
 Value = str | int | float | bool

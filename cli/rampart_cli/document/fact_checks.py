@@ -6,7 +6,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import combinations, pairwise
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rampart.evidence.dilution import diluted
@@ -15,12 +14,10 @@ from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.criterion import Criterion, CriterionKind
 from rampart_cli.document.diagnostics import Code
 from rampart_cli.document.flags import MOST_FLAGS, almost_same, flag_of
+from rampart_cli.document.inline import Link
 from rampart_cli.document.lexicon import pattern
 from rampart_cli.document.names import plain_name
-
-if TYPE_CHECKING:
-    from rampart_cli.document.inline import Link
-    from rampart_cli.document.plan import PageStage, PlanDocument
+from rampart_cli.document.plan import PageStage, PlanDocument
 
 Say = Callable[[FindingKind, int, str, str], Finding]
 _REPORTED = pattern("reported by people")

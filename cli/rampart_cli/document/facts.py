@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.flags import ADDRESS, fields_of, first_of_each, flags_in, path_of
 from rampart_cli.document.inline import Link
@@ -13,11 +13,7 @@ from rampart_cli.document.lexicon import pattern
 from rampart_cli.document.plan import PlanDocument, Said
 from rampart_cli.document.section_kinds import SectionKind
 from rampart_cli.document.sections import Section
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from rampart_cli.document.statements import Statement
+from rampart_cli.document.statements import Statement
 
 _GOES_BACK = re.compile(r"\broll(?:ing)?[- ]?back|\bback(?:ing)?[- ]?out", re.IGNORECASE)
 _ZONES = {

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from rampart_cli.document.blocks import LineKind
+from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.inline import Link
 from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, read_field, what_is_asked
 from rampart_cli.document.lexicon import pattern
 from rampart_cli.document.plan import FlagName, PlanDocument
 from rampart_cli.document.sections import Section
-
-if TYPE_CHECKING:
-    from rampart_cli.document.blocks import Line
-    from rampart_cli.document.statements import Statement
+from rampart_cli.document.statements import Statement
 
 MOST_FLAGS = 20
 """Flags that are compared with each other, as many as a plan may hold."""

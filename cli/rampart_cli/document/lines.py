@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from markdown_it.token import Token
 
 from rampart_cli.document.amounts import with_signs
 from rampart_cli.document.blocks import Line, LineKind, Lines
@@ -11,11 +13,7 @@ from rampart_cli.document.inline import MAX_NESTING, References, VisibleLine, pa
 from rampart_cli.document.labels import Asks, what_is_asked
 from rampart_cli.document.lexicon import NO_WORDS, TeamWords
 from rampart_cli.document.markup import MarkupLine, markup_lines
-
-if TYPE_CHECKING:
-    from markdown_it.token import Token
-
-    from rampart_cli.document.page import Page
+from rampart_cli.document.page import Page
 
 LONGEST_TEXT = 2000
 """Characters of one visible line that are looked at: what a person writes on a line of a plan is shorter."""

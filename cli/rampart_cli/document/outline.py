@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.labels import Asks
-from rampart_cli.document.page import without_marked
-from rampart_cli.document.reading import read
+from rampart_cli.document.page import Page, Span, without_marked
+from rampart_cli.document.plan import PageStage, PlanDocument
+from rampart_cli.document.reading import Reading, read
 from rampart_cli.document.results import Results
 from rampart_cli.document.section_kinds import DECOYS, SectionKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import date
-
-    from rampart_cli.document.page import Page, Span
-    from rampart_cli.document.plan import PageStage, PlanDocument
-    from rampart_cli.document.reading import Reading
-    from rampart_cli.document.sections import Section
-    from rampart_cli.document.statements import Statement
+from rampart_cli.document.sections import Section
+from rampart_cli.document.statements import Statement
 
 _BOX = re.compile(r"\[[ xX]?\]")
 _ACTUAL = re.compile(r"\bactuals?\b", re.IGNORECASE)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rampart.errors import RampartError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _MARK = re.compile(r"<!-- (/?)rampart:([a-z-]{1,40})(?: ([^<>]{1,200}))? -->")
 _HEADING = re.compile(r"[ >]{0,9}#{1,6}(\s|$)")

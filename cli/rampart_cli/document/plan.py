@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any
 
 from rampart_cli.document.amounts import Length, StageKind
+from rampart_cli.document.criterion import Criterion
 from rampart_cli.document.dates import NOTHING, Dates
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from rampart_cli.document.criterion import Criterion
-    from rampart_cli.document.inline import Link
-    from rampart_cli.document.sections import Section
-    from rampart_cli.document.statements import Statement
+from rampart_cli.document.inline import Link
+from rampart_cli.document.sections import Section
+from rampart_cli.document.statements import Statement
 
 
 @dataclass(slots=True, eq=False)

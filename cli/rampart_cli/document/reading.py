@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any
 
 from rampart.finding import Finding
 from rampart_cli.document.blocks import Line, LineKind, Lines
@@ -25,10 +27,6 @@ from rampart_cli.document.stages import read_stages
 from rampart_cli.document.statements import Statement, statements_of
 from rampart_cli.document.tables import upright
 from rampart_cli.document.whole import doubts_of, says_of_what, take_stock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import date
 
 
 @dataclass(frozen=True, slots=True)

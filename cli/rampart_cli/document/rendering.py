@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from rich.console import Console
 from rich.text import Text
 
 from rampart.finding import Severity
+from rampart_cli.document.plan import PageStage, PlanDocument
+from rampart_cli.document.reading import Reading
 from rampart_cli.findings import Source, rendered, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rich.console import Console
-
-    from rampart_cli.document.plan import PageStage, PlanDocument
-    from rampart_cli.document.reading import Reading
 
 MOST_SHOWN = 200
 """Findings that are shown to a person; a page of a plan has a few dozen."""

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.labels import Asks, answer, is_question, placeholder_in
+from rampart_cli.document.plan import PageStage
 from rampart_cli.document.section_kinds import SectionKind
 from rampart_cli.document.sections import Section
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from rampart_cli.document.plan import PageStage
-    from rampart_cli.document.statements import Statement
+from rampart_cli.document.statements import Statement
 
 _MEASURED = frozenset({Asks.RESULTS, Asks.ACTUAL, Asks.USERS, Asks.OTHER})
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import percents_in
 from rampart_cli.document.bars import Sense, asks_outright, is_bar, sense_of
@@ -13,9 +13,6 @@ from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.labels import Asks, ends_open, what_is_asked
 from rampart_cli.document.lines import STRONG_LEVEL
 from rampart_cli.document.section_kinds import DECOYS, SectionKind, kind_of, stage_name
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 _NO_TITLE = frozenset({SectionKind.STAGE, SectionKind.TIMELINE, SectionKind.RESULTS, SectionKind.AFTER})
 

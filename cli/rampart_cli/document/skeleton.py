@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import StageKind, increment_in
+from rampart_cli.document.plan import PageStage
 from rampart_cli.document.stage_details import add_details
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-
-    from rampart_cli.document.plan import PageStage
-    from rampart_cli.document.statements import Statement
+from rampart_cli.document.statements import Statement
 
 FULL = 100
 _ADDED = re.compile(r"\b(?:additional|another|further|remaining|more)\s~?\d{1,3}(?:\.\d+)?\s?%", re.IGNORECASE)

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import Length, increment_in, length_in, percents_in
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.crowds import is_range, users_in
 from rampart_cli.document.dates import NOTHING, DateProblem, Dates, between, is_day, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
+from rampart_cli.document.plan import PageStage
 from rampart_cli.document.section_kinds import SectionKind
 from rampart_cli.document.sections import Section
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rampart_cli.document.plan import PageStage
-    from rampart_cli.document.statements import Statement
+from rampart_cli.document.statements import Statement
 
 
 def add_details(stage: PageStage, other: PageStage) -> None:

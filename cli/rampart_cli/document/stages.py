@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import (
     StageKind,
@@ -27,13 +27,9 @@ from rampart_cli.document.plan import PageStage
 from rampart_cli.document.section_kinds import SectionKind, after_stage_name, stage_name
 from rampart_cli.document.sections import Section
 from rampart_cli.document.skeleton import Skeleton, added_up, skeleton_of
+from rampart_cli.document.statements import Statement
 from rampart_cli.document.step_lines import read_steps, rising_lists
 from rampart_cli.document.steps import steps_in
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rampart_cli.document.statements import Statement
 
 _CONTAINERS = frozenset({"phase", "step", "day", "week"})
 _WORK = pattern("work")

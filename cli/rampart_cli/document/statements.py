@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import PERCENT
 from rampart_cli.document.bars import is_bar
@@ -16,9 +16,6 @@ from rampart_cli.document.lexicon import alternatives, pattern
 from rampart_cli.document.section_kinds import SectionKind
 from rampart_cli.document.sections import Section
 from rampart_cli.document.tables import has_stage_columns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _RESULTS = frozenset({Asks.RESULTS, Asks.ACTUAL})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import (
     PERCENT,
@@ -33,9 +33,6 @@ from rampart_cli.document.steps import (
     steps_in,
     without_bars,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _ROLLS = pattern("a rollout")
 _NO_STEP = frozenset(Asks) - {Asks.OTHER, Asks.PERCENT, Asks.DATES, Asks.STEPS}

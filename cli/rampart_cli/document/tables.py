@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import length_in, percents_in
 from rampart_cli.document.bars import is_bar, is_bar_only
@@ -15,9 +15,6 @@ from rampart_cli.document.dates import is_day
 from rampart_cli.document.labels import Asks, what_is_asked
 from rampart_cli.document.lexicon import pattern, words
 from rampart_cli.document.section_kinds import stage_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
 
 _SHARES = pattern("row: shares")
 """What names a row of the shares that the stages reach."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.amounts import StageKind, percents_in
 from rampart_cli.document.bars import is_bar
@@ -11,16 +11,11 @@ from rampart_cli.document.dates import NOTHING, date_said, leading_date, read_da
 from rampart_cli.document.flags import flags_spoken_of
 from rampart_cli.document.labels import Asks
 from rampart_cli.document.lexicon import pattern
-from rampart_cli.document.plan import Said, UnusedLine
+from rampart_cli.document.plan import PageStage, PlanDocument, Said, UnusedLine
 from rampart_cli.document.section_kinds import SectionKind
+from rampart_cli.document.stage_details import Details
+from rampart_cli.document.statements import Statement
 from rampart_cli.document.steps import goes_to
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rampart_cli.document.plan import PageStage, PlanDocument
-    from rampart_cli.document.stage_details import Details
-    from rampart_cli.document.statements import Statement
 
 _ENDS = frozenset({0.0, 100.0})
 
