@@ -7,15 +7,15 @@ from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from itertools import pairwise
 
-from rampart.finding import Finding, FindingKind
+from rampart.finding import Finding
 from rampart_cli.document.amounts import StageKind, increment_in, range_in, steps_of
 from rampart_cli.document.date_checks import FULL, check_dates
-from rampart_cli.document.diagnostics import Code, diagnose
+from rampart_cli.document.diagnostics import Code, Say, diagnose
 from rampart_cli.document.fact_checks import (
     MOST_LINES,
-    Say,
     check_criteria,
     check_dilution,
     check_phases,
@@ -38,19 +38,10 @@ _TOO_DIFFERENT = 3.0
 
 def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) -> list[Finding]:
     """Everything that is to be said about one plan; `today` tells results written before the launch."""
-
-    def say(code: FindingKind, line: int, fragment: str, message: str) -> Finding:
-        return diagnose(code, page, line, fragment, message)
-
-    found = [
-        *_missing(plan, say),
-        *flags(plan, say),
-        *misspelled(plan, say),
-        *check_criteria(plan, say),
-        *check_phases(plan, say),
-    ]
-    found += [*_stages(plan, say), *_users(plan, details, say), *_placeholders(plan, details, say)]
-    found += [*check_dilution(plan, say), *_whole(plan, say)]
+    say = partial(diagnose, page)
+    checks = (_missing, flags, misspelled, check_criteria, check_phases, _stages, check_dilution, _whole)
+    found = [finding for check in checks for finding in check(plan, say)]
+    found += [*_users(plan, details, say), *_placeholders(plan, details, say)]
     return found + check_dates(plan, details, say, today)
 
 
@@ -60,22 +51,18 @@ def _whole(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         yield say(Code.DOUBTFUL_READING, plan.stages[0].line, "", "; ".join(plan.doubts))
     launch = _launch(plan) if plan.stages and not any(stage.percent == FULL for stage in plan.stages) else None
     if launch is not None:
-        yield say(
-            Code.LAUNCH_WITHOUT_SHARE, launch.line, launch.title,
-            f"{launch.title!r} gives no percentage: is it the stage of 100% after {plan.stages[-1].label}?",
-        )  # fmt: skip  # the first line says where, the others what
+        message = f"{launch.title!r} gives no percentage: is it the stage of 100% after {plan.stages[-1].label}?"
+        yield say(Code.LAUNCH_WITHOUT_SHARE, launch.line, launch.title, message)
     aside = [stage for stage in plan.set_aside if stage.percent is not None]
     if aside:
         shares = ", ".join(f"{stage.percent:g}% (line {stage.line})" for stage in aside[:MOST_LINES])
-        yield say(
-            Code.STAGES_DISAGREE, aside[0].line, "",
-            f"{shares} isn't among the stages from line {plan.stages[0].line} on, and was not used",
-        )  # fmt: skip  # the first line says where, the others what
+        message = f"{shares} isn't among the stages from line {plan.stages[0].line} on, and was not used"
+        yield say(Code.STAGES_DISAGREE, aside[0].line, "", message)
 
 
 def _launch(plan: PlanDocument) -> Section | None:
     """The section on going live, after the last stage that the page states."""
-    sections = (section for root in plan.roots for section in root.walk() if section.line > plan.stages[-1].line)
+    sections = (section for section in plan.sections if section.line > plan.stages[-1].line)
     return next((s for s in sections if words("goes live").fullmatch(s.title.strip(" !:.")) and not s.is_decoy), None)
 
 
@@ -105,30 +92,20 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             percent, line = stage.stated[-1]
             yield say(Code.CONTRADICTORY_PERCENT, line, f"{percent:g}%", f"{stage.label} is given {said}")
         elif stage.kind is StageKind.UNKNOWN:
-            yield say(
-                Code.STAGE_WITHOUT_PERCENT,
-                stage.line,
-                "",
-                f"{stage.label} does not say which percentage of users it reaches",
-            )
+            message = f"{stage.label} does not say which percentage of users it reaches"
+            yield say(Code.STAGE_WITHOUT_PERCENT, stage.line, "", message)
         elif stage.kind is StageKind.TIME:
-            yield say(
-                Code.PERCENTAGE_OF_TIME, stage.percent_line or stage.line, f"{stage.percent:g}%",
-                f"{stage.percent:g}% is a percentage of time or requests, not of users",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{stage.percent:g}% is a percentage of time or requests, not of users"
+            yield say(Code.PERCENTAGE_OF_TIME, stage.percent_line or stage.line, f"{stage.percent:g}%", message)
     yield from _time_gate(plan, say)
     numbered = [stage for stage in plan.stages if stage.percent is not None]
     for before, after in pairwise(numbered):
         if (after.percent or 0) <= (before.percent or 0):
-            yield say(
-                Code.STAGE_ORDER, after.line, f"{after.percent:g}%",
-                f"{after.percent:g}% comes after {before.percent:g}% (line {before.line})",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{after.percent:g}% comes after {before.percent:g}% (line {before.line})"
+            yield say(Code.STAGE_ORDER, after.line, f"{after.percent:g}%", message)
     if numbered and all((stage.percent or 0) < 100 for stage in numbered) and not plan.stages[-1].stated:
-        yield say(
-            Code.NO_FULL_STAGE, numbered[-1].line, "",
-            f"the last stage is {numbered[-1].percent:g}%: the page never says when everyone is reached",
-        )  # fmt: skip  # the first line says where, the others what
+        message = f"the last stage is {numbered[-1].percent:g}%: the page never says when everyone is reached"
+        yield say(Code.NO_FULL_STAGE, numbered[-1].line, "", message)
     yield from _letters(plan, say)
     yield from _increments(plan, say)
 
@@ -140,10 +117,8 @@ def _time_gate(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for statement in plan.statements:
         gate = _TIME_GATE.search(statement.text) if statement.is_plan else None
         if gate is not None and not _DENIES.search(statement.text):
-            yield say(
-                Code.PERCENTAGE_OF_TIME, statement.number, gate[0],
-                "the page speaks of a percentage of time, and its stages do not say that theirs are of users",
-            )  # fmt: skip  # the first line says where, the others what
+            message = "the page speaks of a percentage of time, and its stages do not say that theirs are of users"
+            yield say(Code.PERCENTAGE_OF_TIME, statement.number, gate[0], message)
             return
 
 
@@ -156,21 +131,16 @@ def _increments(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     said: set[int] = set()
     for statement in plan.statements:
         section, increment = statement.stage_section, increment_in(statement.text)
-        limits = (
-            range_in(after_stage_name(section.title))
-            if section is not None and increment and statement.is_plan
-            else None
-        )
-        if section is None or limits is None or increment is None or section.line in said:
+        if section is None or increment is None or section.line in said or not statement.is_plan:
+            continue
+        if (limits := range_in(after_stage_name(section.title))) is None:
             continue
         said.add(section.line)  # a phase has the increments that it names first
         expected = steps_of(limits, increment)
         for stage in steps[section.line]:
             if expected and stage.percent not in expected:
-                yield say(
-                    Code.CONTRADICTORY_PERCENT, stage.line, f"{stage.percent:g}%",
-                    f"{stage.percent:g}% isn't a step of increments of {increment:g}% (line {statement.number})",
-                )  # fmt: skip  # the first line says where, the others what
+                message = f"{stage.percent:g}% isn't a step of increments of {increment:g}% (line {statement.number})"
+                yield say(Code.CONTRADICTORY_PERCENT, stage.line, f"{stage.percent:g}%", message)
 
 
 def _letters(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -181,10 +151,8 @@ def _letters(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             continue
         known = first.setdefault(letter, stage)
         if known is not stage and (known.section is None or known.section is not stage.section):
-            yield say(
-                Code.DUPLICATE_STAGE_LETTER, stage.line, stage.letter or "",
-                f"{stage.letter} is used here and at line {known.line}",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{stage.letter} is used here and at line {known.line}"
+            yield say(Code.DUPLICATE_STAGE_LETTER, stage.line, stage.letter or "", message)
 
 
 def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
@@ -193,10 +161,8 @@ def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
         is_list = len(crowd.numbers) > 2 or (len(crowd.numbers) == 2 and bool(crowd.stages))
         if is_list and len(crowd.numbers) != len(stages):
             numbers = ", ".join(f"{number:,}" for number in crowd.numbers)
-            yield say(
-                Code.USERS_NOT_MATCHING_STAGES, crowd.line, "",
-                f"{len(crowd.numbers)} numbers of users ({numbers}) are given for {len(stages)} stages",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{len(crowd.numbers)} numbers of users ({numbers}) are given for {len(stages)} stages"
+            yield say(Code.USERS_NOT_MATCHING_STAGES, crowd.line, "", message)
     # Which number belongs to which stage is open when they do not match; the first can only mean the first.
     firsts = [(crowd.stages[0], crowd.numbers[0], crowd.line) for crowd in details.crowds if crowd.stages]
     counted = [(s, s.users[0], s.users_line or s.line) for s in plan.stages if s.users and len(s.users) == 1]
@@ -205,18 +171,17 @@ def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
         if one.percent and other.percent and few and many and one.percent != other.percent:
             expected = few * other.percent / one.percent
             if max(expected / many, many / expected) > _TOO_DIFFERENT:
-                yield say(
-                    Code.USERS_NOT_MATCHING_STAGES, line, "",
-                    f"{few:,} users at {one.percent:g}% would be {expected:,.0f} at {other.percent:g}%, "
-                    f"and the page says {many:,}",
-                )  # fmt: skip  # the first line says where, the others what
+                told = f"{few:,} users at {one.percent:g}% would be {expected:,.0f} at {other.percent:g}%"
+                yield say(Code.USERS_NOT_MATCHING_STAGES, line, "", f"{told}, and the page says {many:,}")
+
+
+_NOT_GIVEN = "{!r} stands for an answer that is not given yet"
 
 
 def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
-    for section in (section for root in plan.roots for section in root.walk() if not section.is_decoy):
-        if missing := placeholder_in(section.title):
-            message = f"{missing!r} stands for an answer that is not given yet"
-            yield say(Code.PLACEHOLDER_LEFT, section.line, missing, message)
+    for section in plan.sections:
+        if (missing := placeholder_in(section.title)) and not section.is_decoy:
+            yield say(Code.PLACEHOLDER_LEFT, section.line, missing, _NOT_GIVEN.format(missing))
     dated = [stage.line for stage in plan.stages if stage.start]
     open_ranges = {calendar.line for calendar in details.calendars if not calendar.dates.start}
     for statement in plan.statements:
@@ -226,11 +191,10 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Fi
             continue
         # In a list the placeholder may stand before the colon: `[FILL_IN]: your metric`.
         is_listed = statement.is_criterion or is_rollback
-        field = statement.field if not is_listed else None
-        value = field.value if field and field.value else statement.text
+        value = (statement.field and not is_listed and statement.field.value) or statement.text
         if (missing := placeholder_in(value)) is None:
             continue
-        message = f"{missing!r} stands for an answer that is not given yet"
+        message = _NOT_GIVEN.format(missing)
         if statement.number in open_ranges and dated:
             below = dated[bisect(dated, statement.number) :] or dated[:1]
             steps = ", ".join(map(str, below[:MOST_LINES])) + (", …" if len(below) > MOST_LINES else "")

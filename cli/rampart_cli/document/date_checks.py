@@ -5,25 +5,22 @@ from __future__ import annotations
 import re
 from bisect import bisect, bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from rampart.finding import Finding, FindingKind
+from rampart.finding import Finding
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.dates import DateProblem, Dates, leading_date
-from rampart_cli.document.diagnostics import Code
+from rampart_cli.document.diagnostics import Code, Say
 from rampart_cli.document.labels import Asks
 from rampart_cli.document.plan import PageStage, PlanDocument
 from rampart_cli.document.results import Results, is_measured
 from rampart_cli.document.section_kinds import SectionKind
 from rampart_cli.document.stage_details import DateRange, Details
 from rampart_cli.document.statements import Statement
-
-Say = Callable[[FindingKind, int, str, str], Finding]
-
 
 _MOST_RANGES = 20
 """Ranges of one phase that its stages are held against: no page has more."""
@@ -37,13 +34,8 @@ _PROBLEMS = {
 
 def check_dates(plan: PlanDocument, details: Details, say: Say, today: date) -> list[Finding]:
     """Weekends, holidays, order and ranges of the dates; results that are written before the launch."""
-    found = [
-        *_problems(plan, details, say),
-        *_days_off(plan, details, say),
-        *_order(plan, say),
-        *_ranges(plan, details, say),
-    ]
-    return [*found, *_dependencies(plan, say), *_results(plan, say, today)]
+    found = [finding for check in (_problems, _days_off, _ranges) for finding in check(plan, details, say)]
+    return [*found, *_order(plan, say), *_dependencies(plan, say), *_results(plan, say, today)]
 
 
 def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
@@ -64,8 +56,8 @@ def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Findin
 
 def _only_year(plan: PlanDocument) -> str | None:
     """The one year that the page names anywhere, results included; None where it names several or none."""
-    titles = (section.title for root in plan.roots for section in root.walk())
-    years = {year for text in (*titles, *(s.text for s in plan.statements)) for year in _YEAR.findall(text)}
+    texts = [*(section.title for section in plan.sections), *(statement.text for statement in plan.statements)]
+    years = {year for text in texts for year in _YEAR.findall(text)}
     return years.pop() if len(years) == 1 else None
 
 
@@ -115,10 +107,8 @@ def _days_off(plan: PlanDocument, details: Details, say: Say) -> Iterator[Findin
         if day.weekday() >= 5:
             rule = plan.business_days
             against = f", against the page's own rule of business days (line {rule.line})" if rule else ""
-            yield say(
-                Code.WEEKEND_DATE_VS_BUSINESS_DAY, line, dates.text,
-                f"{day.isoformat()}, when {what}, is a {day:%A}{against}",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{day.isoformat()}, when {what}, is a {day:%A}{against}"
+            yield say(Code.WEEKEND_DATE_VS_BUSINESS_DAY, line, dates.text, message)
         elif holiday := holiday_on(day):
             yield say(Code.HOLIDAY_DATE, line, dates.text, f"{day.isoformat()}, when {what}, is {holiday}")
 
@@ -127,10 +117,8 @@ def _order(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     dated = [stage for stage in plan.stages if stage.start]
     for before, after in pairwise(dated):
         if before.start and after.start and after.start < before.start:
-            yield say(
-                Code.DATES_OUT_OF_ORDER, after.dates_line or after.line, after.dates.text,
-                f"{after.label} starts on {after.start}, before {before.label} on {before.start}",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{after.label} starts on {after.start}, before {before.label} on {before.start}"
+            yield say(Code.DATES_OUT_OF_ORDER, after.dates_line or after.line, after.dates.text, message)
 
 
 def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
@@ -145,10 +133,8 @@ def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]
             continue
         for stage in calendar.stages or _following(calendar, whole, plan):
             if stage.start and not start <= stage.start <= end:
-                yield say(
-                    Code.DATE_OUTSIDE_RANGE, stage.dates_line or stage.line, stage.dates.text,
-                    f"{stage.label} starts on {stage.start}, outside {start} to {end} (line {calendar.line})",
-                )  # fmt: skip  # the first line says where, the others what
+                message = f"{stage.label} starts on {stage.start}, outside {start} to {end} (line {calendar.line})"
+                yield say(Code.DATE_OUTSIDE_RANGE, stage.dates_line or stage.line, stage.dates.text, message)
 
 
 def _following(calendar: DateRange, whole: list[int], plan: PlanDocument) -> list[PageStage]:
@@ -172,10 +158,8 @@ def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         if last is not None and dates.start is not None and dates.start > last:
             continue  # no one waits for what comes after the last step
         if entry.number not in steps and "%" not in rest:
-            yield say(
-                Code.DEPENDENCY_IN_TIMELINE, entry.number, dates.text,
-                "this entry of the timeline moves no flag: it is something that the rollout waits for",
-            )  # fmt: skip  # the first line says where, the others what
+            message = "this entry of the timeline moves no flag: it is something that the rollout waits for"
+            yield say(Code.DEPENDENCY_IN_TIMELINE, entry.number, dates.text, message)
 
 
 def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Finding]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from rampart.finding import Finding, FindingKind, Severity
 from rampart_cli.document.page import Page
 
+Say = Callable[[FindingKind, int, str, str], Finding]
+"""What says a finding of one page: its kind, its line, the fragment of the line, and the message."""
 _error = partial(FindingKind, severity=Severity.ERROR)
 _warning = partial(FindingKind, severity=Severity.WARNING)
 _note = partial(FindingKind, severity=Severity.NOTE)
@@ -251,7 +254,7 @@ class Code:
     )
 
 
-def diagnose(kind: FindingKind, page: Page, line: int, fragment: str, message: str) -> Finding:
+def diagnose(page: Page, kind: FindingKind, line: int, fragment: str, message: str) -> Finding:
     """Say `kind` of `fragment` on `line`; of the whole line when the fragment is empty or not there."""
     column, mark = page.place(line, fragment)
     return kind.at("", message, line=line, column=column, mark=min(mark, 120))

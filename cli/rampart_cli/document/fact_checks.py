@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import combinations, pairwise
 from urllib.parse import urlsplit
 
 from rampart.evidence.dilution import diluted
-from rampart.finding import Finding, FindingKind
+from rampart.finding import Finding
 from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.criterion import Criterion, CriterionKind
-from rampart_cli.document.diagnostics import Code
+from rampart_cli.document.diagnostics import Code, Say
 from rampart_cli.document.flags import MOST_FLAGS, almost_same, flag_of
-from rampart_cli.document.inline import Link
 from rampart_cli.document.lexicon import pattern
 from rampart_cli.document.names import plain_name
 from rampart_cli.document.plan import PageStage, PlanDocument
 
-Say = Callable[[FindingKind, int, str, str], Finding]
 _REPORTED = pattern("reported by people")
 MOST_LINES = 10
 """Lines that one message names."""
@@ -35,13 +33,11 @@ def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         if is_reported_by_people(c):
             yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured in Datadog")
         if c.kind is CriterionKind.NUMERIC and c.op is None:
-            yield say(
-                Code.MISSING_OPERATOR, c.line, c.written, f"{c.name!r} has the number {c.value:g} and no operator"
-            )
+            message = f"{c.name!r} has the number {c.value:g} and no operator"
+            yield say(Code.MISSING_OPERATOR, c.line, c.written, message)
         if c.kind is CriterionKind.RELATIVE:
-            yield say(
-                Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} is compared with something that has no number"
-            )
+            message = f"{c.name!r} is compared with something that has no number"
+            yield say(Code.MISSING_THRESHOLD, c.line, c.name, message)
         if c.kind is CriterionKind.NAMED:
             yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} is only a name: no bar is given")
     by_name: dict[str, list[Criterion]] = defaultdict(list)
@@ -50,11 +46,8 @@ def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for first, *others in by_name.values():
         for c in others:
             if c.line != first.line and c.value is not None and first.value is not None:
-                yield say(
-                    Code.CONTRADICTORY_CRITERION, c.line, c.name,
-                    f"{c.name!r} is {c.op or ''} {c.value:g} here and {first.op or ''} {first.value:g} "
-                    f"at line {first.line}",
-                )  # fmt: skip  # the first line says where, the others what
+                here, there = f"{c.op or ''} {c.value:g} here", f"{first.op or ''} {first.value:g} at line {first.line}"
+                yield say(Code.CONTRADICTORY_CRITERION, c.line, c.name, f"{c.name!r} is {here} and {there}")
 
 
 def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -75,11 +68,9 @@ def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             if lacking and here not in said:
                 said.add(here)
                 named = ", ".join(map(repr, list(lacking)[:MOST_LINES]))
-                yield say(
-                    Code.CRITERION_MISSING_IN_PHASE, here, "",
-                    f"{titles[here]!r} does not look at {named}, which {titles[there]!r} does "
-                    f"at line {next(iter(lacking.values()))}",
-                )  # fmt: skip  # the first line says where, the others what
+                looked = f"which {titles[there]!r} does at line {next(iter(lacking.values()))}"
+                message = f"{titles[here]!r} does not look at {named}, {looked}"
+                yield say(Code.CRITERION_MISSING_IN_PHASE, here, "", message)
 
 
 _OTHER_ENVIRONMENT = re.compile(
@@ -95,20 +86,18 @@ _SWITCHES = re.compile(
 
 def flags(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for link, line in plan.links:
-        if flag_of(link) and (host := _other_host(link)):
+        if (name := flag_of(link)) is None:
+            continue
+        host = urlsplit(link.url).hostname or ""
+        if _OTHER_ENVIRONMENT.search(host):
             yield say(Code.STAGING_FLAG_LINK, line, host, f"the link to the flag opens {host}, which is not production")
-        name = flag_of(link)
-        if name and re.fullmatch(r"[\w.:-]*_[\w.:-]*", link.text.strip()) and link.text.strip() != name:
-            yield say(
-                Code.INCONSISTENT_FLAG_NAME, line, link.text.strip(),
-                f"the link reads {link.text.strip()} and opens {name}",
-            )  # fmt: skip  # the first line says where, the others what
+        if re.fullmatch(r"[\w.:-]*_[\w.:-]*", link.text.strip()) and link.text.strip() != name:
+            message = f"the link reads {link.text.strip()} and opens {name}"
+            yield say(Code.INCONSISTENT_FLAG_NAME, line, link.text.strip(), message)
     for first, second in combinations(plan.flags[:MOST_FLAGS], 2):
         if almost_same(first.name, second.name):
-            yield say(
-                Code.INCONSISTENT_FLAG_NAME, second.line, second.name,
-                f"the flag is {second.name} here and {first.name} at line {first.line}",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"the flag is {second.name} here and {first.name} at line {first.line}"
+            yield say(Code.INCONSISTENT_FLAG_NAME, second.line, second.name, message)
 
 
 def misspelled(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -119,21 +108,12 @@ def misspelled(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         if statement.line.quoted or not _SWITCHES.search(statement.text):
             continue
         for word in dict.fromkeys([*statement.line.codes, *_FLAG_LIKE.findall(_ADDRESS.sub(" ", statement.text))]):
-            meant = next((flag for flag in flags if word not in known and _is_misspelt(word, flag.name)), None)
+            if word in known or not _FLAG_LIKE.fullmatch(word):
+                continue
+            meant = next((flag for flag in flags if almost_same(word, flag.name)), None)
             if meant is not None and statement.number != meant.line:
-                yield say(
-                    Code.INCONSISTENT_FLAG_NAME, statement.number, word,
-                    f"the flag is {word} here and {meant.name} at line {meant.line}",
-                )  # fmt: skip  # the first line says where, the others what
-
-
-def _is_misspelt(word: str, flag: str) -> bool:
-    return bool(_FLAG_LIKE.fullmatch(word)) and almost_same(word, flag)
-
-
-def _other_host(link: Link) -> str | None:
-    host = urlsplit(link.url).hostname or ""
-    return host if _OTHER_ENVIRONMENT.search(host) else None
+                message = f"the flag is {word} here and {meant.name} at line {meant.line}"
+                yield say(Code.INCONSISTENT_FLAG_NAME, statement.number, word, message)
 
 
 def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -149,16 +129,13 @@ def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         blind = [stage for stage in shares if _stays_whole(criterion, stage)]
         if blind:
             worst = max(blind, key=lambda stage: stage.percent or 0)
-            yield say(
-                Code.BAR_CANNOT_FIRE, criterion.line, criterion.written,
-                f"{criterion.name!r} cannot fire at {_percents(blind)}: if its metric counts everyone's requests, "
-                f"a total failure at {worst.percent:g}% shows {_seen(criterion, worst):g}%, and the bar is "
-                f"{criterion.op} {criterion.value:g}%",
-            )  # fmt: skip  # the first line says where, the others what
-
-
-def _percents(stages: list[PageStage]) -> str:
-    return " and ".join(dict.fromkeys(f"{stage.percent:g}%" for stage in stages))
+            where = " and ".join(dict.fromkeys(f"{stage.percent:g}%" for stage in blind))
+            shows = f"a total failure at {worst.percent:g}% shows {_seen(criterion, worst):g}%"
+            message = (
+                f"{criterion.name!r} cannot fire at {where}: if its metric counts everyone's requests, "
+                f"{shows}, and the bar is {criterion.op} {criterion.value:g}%"
+            )
+            yield say(Code.BAR_CANNOT_FIRE, criterion.line, criterion.written, message)
 
 
 def _is_ceiling(criterion: Criterion) -> bool:

@@ -70,12 +70,14 @@ def gather_facts(plan: PlanDocument) -> None:
         is_talk = statement.is_decoy and statement.section.kind is not SectionKind.ROLLBACK
         if not is_talk and not statement.line.quoted:
             _gather(plan, statement)
-    plan.links += [(link, s.line) for root in plan.roots for s in root.walk() if s.heading for link in s.heading.links]
+    plan.links += [(link, s.line) for s in plan.sections if s.heading for link in s.heading.links]
     plan.links = [(link, line) for link, line in plan.links if link.url.startswith(("http://", "https://"))]
     plan.links.sort(key=lambda found: found[1])
     plan.timezone = plan.timezone or _zone_beside(plan)
-    plan.rollback = plan.rollback or _rollback_section(plan.roots)
-    plan.dashboard = plan.dashboard or _dashboard(plan)
+    plan.rollback = plan.rollback or _rollback_section(plan.sections)
+    plan.dashboard = plan.dashboard or next(
+        (Said(link.url, line) for link, line in plan.links if "dashboard" in link.url.casefold()), None
+    )
     plan.monitor = plan.monitor or next((Said(str(number), line) for number, line in monitors_of(plan)), None)
     plan.flags = first_of_each(flags_in(plan))
 
@@ -149,7 +151,7 @@ def _zone(text: str, value: str) -> str | None:
 
 def _zone_beside(plan: PlanDocument) -> Said | None:
     """A zone that a heading or a table's head states for all that stands below it."""
-    heads = [(s.line, s.title) for root in plan.roots for s in root.walk() if not s.is_decoy]
+    heads = [(s.line, s.title) for s in plan.sections if not s.is_decoy]
     heads += [(s.number, head) for s in plan.statements if s.is_plan for head in s.line.header]
     return next((Said(zone, line) for line, head in sorted(heads) if (zone := _zone(head, ""))), None)
 
@@ -162,8 +164,8 @@ def _links(statement: Statement) -> list[Link]:
     return statement.line.links + [link for link in written if link.url not in known]
 
 
-def _rollback_section(roots: Iterable[Section]) -> Said | None:
-    for section in (section for root in roots for section in root.walk()):
+def _rollback_section(sections: Iterable[Section]) -> Said | None:
+    for section in sections:
         goes_back = section.kind is SectionKind.ROLLBACK or (
             section.kind is SectionKind.CRITERIA and _GOES_BACK.search(section.title)
         )
@@ -177,10 +179,6 @@ def _is_filled(section: Section) -> bool:
     texts = [line.text for below in section.walk() for line in below.lines if not line.quoted]
     is_open = any(text.startswith(missing) for text in texts if (missing := placeholder_in(text)))
     return not is_open and any(answer(text) and placeholder_in(text) is None for text in texts)
-
-
-def _dashboard(plan: PlanDocument) -> Said | None:
-    return next((Said(link.url, line) for link, line in plan.links if "dashboard" in link.url.casefold()), None)
 
 
 def monitors_of(plan: PlanDocument) -> list[tuple[int, int]]:

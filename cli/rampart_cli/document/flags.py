@@ -88,7 +88,7 @@ def flags_in(plan: PlanDocument) -> list[FlagName]:
         is_listed = asked and (statement.line.kind is LineKind.ITEM or _only_name(statement.text) is not None)
         asked = is_listed or (statement.asks is Asks.FLAG and not _value_of(statement))
         found += [FlagName(name, statement.number) for name in _named(statement, is_listed=is_listed)]
-    headings = [s.heading for root in plan.roots for s in root.walk() if s.heading and not s.is_decoy]
+    headings = [s.heading for s in plan.sections if s.heading and not s.is_decoy]
     found += [FlagName(name, line.line) for line in headings for name in _in_heading(line)]
     return sorted(found, key=lambda flag: flag.line)
 

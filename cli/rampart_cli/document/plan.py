@@ -134,6 +134,11 @@ class PlanDocument:
     """Where the page counts in business days."""
 
     @property
+    def sections(self) -> list[Section]:
+        """Every section of the plan, in the order of its roots."""
+        return [section for root in self.roots for section in root.walk()]
+
+    @property
     def distinct_criteria(self) -> list[Criterion]:
         """Each criterion once, at the line that states it first."""
         first: dict[object, Criterion] = {}

@@ -58,7 +58,7 @@ def read(source: bytes, *, today: date, team: TeamWords = NO_WORDS) -> Reading:
         page = Page.read(source)
     except UnreadablePageError as error:
         empty = Page.read(b"")
-        return Reading(empty, (), (diagnose(Code.UNREADABLE_PAGE, empty, 1, "", str(error)),))
+        return Reading(empty, (), (diagnose(empty, Code.UNREADABLE_PAGE, 1, "", str(error)),))
     with _no_collection():
         return _read(page, today, team)
 
@@ -80,11 +80,11 @@ def _read(page: Page, today: date, team: TeamWords) -> Reading:
     found: list[Finding] = []
     if lines.too_deep is not None:
         found.append(
-            diagnose(Code.NESTED_TOO_DEEP, page, lines.too_deep, "", "the page nests lists or quotes too deeply")
+            diagnose(page, Code.NESTED_TOO_DEEP, lines.too_deep, "", "the page nests lists or quotes too deeply")
         )
     if (language := foreign_language(page.lines)) is not None:
         found.append(
-            diagnose(Code.OTHER_LANGUAGE, page, 1, "", f"the page is written in {language}, and only English is read")
+            diagnose(page, Code.OTHER_LANGUAGE, 1, "", f"the page is written in {language}, and only English is read")
         )
         return Reading(page, (), tuple(found))
     plans = []
@@ -96,7 +96,7 @@ def _read(page: Page, today: date, team: TeamWords) -> Reading:
             plans.append(plan)
             found += check_plan(plan, details, page, today)
         else:
-            found.append(diagnose(Code.NOT_A_PLAN, page, plan.title.line, "", reason))
+            found.append(diagnose(page, Code.NOT_A_PLAN, plan.title.line, "", reason))
     found.sort(key=lambda diagnostic: (diagnostic.line, diagnostic.column))
     return Reading(page, tuple(plans), tuple(dict.fromkeys(found)), tuple(lines.lines))
 

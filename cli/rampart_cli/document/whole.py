@@ -27,7 +27,7 @@ _USERS_COLUMN = pattern("column: reached")
 
 def says_of_what(plan: PlanDocument) -> bool:
     """Whether the page says in any way what its shares are of: a flag, users, traffic, or a rollout."""
-    titles = (section.title for root in plan.roots for section in root.walk() if not section.is_decoy)
+    titles = (section.title for section in plan.sections if not section.is_decoy)
     planned = [statement for statement in plan.statements if statement.is_plan]
     if plan.flags or any(_USERS_COLUMN.search(head) for statement in planned for head in statement.line.header):
         return True
@@ -66,8 +66,8 @@ def take_stock(plan: PlanDocument, details: Details) -> None:
     for statement in plan.statements:
         if _is_planned(statement) and (holds := tuple(_holds(statement))):
             held.setdefault(statement.number, UnusedLine(statement.number, statement.text, holds))
-    for section in (section for root in plan.roots for section in root.walk() if not section.is_decoy):
-        if section.heading and percents_in(section.title):
+    for section in plan.sections:
+        if section.heading and not section.is_decoy and percents_in(section.title):
             held.setdefault(section.line, UnusedLine(section.line, section.title, ("share",)))
     plan.of_interest = len(held)
     plan.unused = [held[line] for line in sorted(held.keys() - used)]
