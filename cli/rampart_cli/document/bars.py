@@ -1,12 +1,15 @@
-"""How a bar is written, and whether the words around it ask for what must hold or say when to stop."""
+"""How a bar is written, what the words around it ask for, and the criterion that it makes with its name."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from rampart_cli.document.labels import Asks, placeholder_in, what_is_asked
 from rampart_cli.document.lexicon import words
+from rampart_cli.document.names import plain_name
 
 _NEVER = (
     r"(?:never|not|cannot|(?:won|don|doesn|didn|shouldn|mustn|can)['\u2019]t)"
@@ -123,3 +126,197 @@ def is_turned(name: str, op: str | None) -> bool:
 def asks_outright(title: str) -> bool:
     """Whether a heading asks for criteria, so that a name alone below it is one: `Success criteria`, `Datadog`."""
     return bool(words("asks for criteria").fullmatch(title.strip(" :*?")))
+
+
+class CriterionKind(StrEnum):
+    """How a criterion is stated."""
+
+    NUMERIC = "numeric"  # a number that is compared
+    RELATIVE = "relative"  # a comparison with something that is not a number: "as before"
+    NAMED = "named"  # a name only
+    YES_NO = "yes-no"  # a question that a person answers
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One condition as the page states it; `line` is one-based, `measure` is the unit's word as written."""
+
+    name: str
+    kind: CriterionKind
+    line: int
+    op: str | None = None
+    value: float | None = None
+    unit: str | None = None
+    measure: str = ""
+    text: str = ""
+    written: str = ""
+    """The number as written."""
+
+    @property
+    def key(self) -> tuple[str, str | None, float | None, str | None]:
+        """What two statements of the same criterion share."""
+        return plain_name(self.name), self.op, self.value, self.unit
+
+
+_WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|weeks?)", re.IGNORECASE)
+_ONE_MORE = re.compile(
+    rf"\s{{0,3}}(?:,|and\b)\s{{0,3}}(?P<more>[^:<>%]{{3,100}}:\s?(?:{NUMBER})\s?%?\s?)", re.IGNORECASE
+)
+_ZERO = re.compile(
+    r"(?:no|zero|0)\s{1,3}(?P<name>(?:[\w'/-]+\s){0,6}(?:complaints?|calls|errors|incidents|tickets|reports|crashes|outages|defects|bugs|alerts|pages)\b.{0,60})",
+    re.IGNORECASE,
+)
+_RELATIVE = re.compile(
+    r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|control (?:group|cohort|side)|previous|prior"
+    r"|same as|similar to|normal"
+    r"|current(?:ly)? (?:rate|level|average)|last (?:day|week|month|quarter|year|release)(?:'s)?"
+    r"|\d\s?(?:%|percent)\s(?:relative )?(?:increase|decrease|drop|rise|reduction|growth|change|regression)"
+    r"|(?:increases?|decreases?|drops?|rises?|grows?|falls?)\s(?:by|of)\b"
+    r"|existing|historical|unchanged|in line with|as before"
+    r"|than (?:before|usual|today|now|the (?:old|current|existing))"
+    r"|(?:no|not|without) (?:an? )?(?:significant |noticeable )?"
+    r"(?:increase|change|decrease|regression|drop|worse|degradation)(?!\s(?:below|under|above|over)\s))\b",
+    re.IGNORECASE,
+)
+_SHORT_TIMES = frozenset({"second", "seconds", "sec", "secs", "s", "min", "m", "minute"})
+_LASTS = re.compile(
+    r"[\s,]*(?:(?:is |are )?sustained|lasting|for|over|during|persisting|held)?(?: for)?[\s,]*", re.IGNORECASE
+)
+_OF_WHAT = re.compile(
+    r"\s(?:for|on)\s(?!\d|an?\b|the last\b|(?:one|two|three|five|ten|several|at)\b)[#/`\w][^:;,.%<>()\d]{1,60}$"
+)
+"""What stands behind a bar and says what it is measured on: `< 6% for #intake`."""
+_LACKS = re.compile(r"\b(?:without|no)\s(?:any\s)?(?P<what>[a-z][\w ]{1,40})$", re.IGNORECASE)
+"""`without pauses > 6 minutes` allows gaps up to that."""
+_ASKS_YES_NO = re.compile(r"\s?\((?:y/n|yes/no|yes or no)\)$", re.IGNORECASE)
+_HELD = re.compile(r"(?:we\s)?(?:(?:hold|wait|bake|soak)\b|~?\d[\d.]{0,5}\s?%)", re.IGNORECASE)
+_SAMPLES = frozenset({"request", "requests", "sample", "samples", "observations"})
+TIMES = frozenset({"hour", "hours", "hr", "hrs", "day", "days", "week", "weeks", "minutes", "mins"})
+_YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|would)\b", re.IGNORECASE)
+_NO_COUNT = frozenset(
+    {"s", "sec", "secs", "second", "seconds", "ms", "msec", "millisecond", "milliseconds", "m", "min", "mins", "minute"}
+    | {"minutes", "h", "hr", "hour", "hours", "day", "days", "week", "weeks", "mb", "kb", "gb", "point", "points", "x"}
+    | {"star", "stars"}
+)
+_CHOICE_ONLY = re.compile(r"\s*(?:y/n|(?:yes|no)\b.{0,20})", re.IGNORECASE)
+_EDGE = " :,;-\u2013\u2014→=.*_"
+_TAIL = re.compile(
+    r"(?:\s(?:is|are|be|stays?|remains?|keeps?|must|shall|should|will|may|can|has to|have to|needs? to"
+    r"|do|does|did|goes?|rises?|climbs?|gets?|drops?|falls?|at a rate of|of|and|or))+$",
+    re.IGNORECASE,
+)
+_PAST = re.compile(r"\b(?:was|were|had|saw|been|measured|actual(?:ly)?|reached)\b", re.IGNORECASE)
+_REMARK = re.compile(r"\s\([^()]{1,200}\)\.?$")
+_CHOICE = re.compile(r"\?:?\s{1,3}yes\s?(?:/|\||or)\s?no$", re.IGNORECASE)
+_CODE_LABEL = re.compile(r"^[a-z0-9]{1,30}(?:[-_.][a-z0-9]{1,30}){1,9}:\s(?=\S)")
+"""`scan-errors-high: `, the name of an alarm before what it looks at."""
+_WE = re.compile(r"^we\s[^,:<>]{2,40}?\s(?:when|if|once)\s", re.IGNORECASE)
+"""What stands before a bar and names nothing: "We are happy when"."""
+_HEAD = re.compile(r"^(?:(?:and|or|but|with|that|keep|the|of|when|whenever|if|once)\s){1,3}", re.IGNORECASE)
+
+
+def read_part(text: str, line: int) -> list[Criterion]:
+    # "< 1% (last month 0.7%)": what a bracket behind a bar tells isn't part of it.
+    told = _REMARK.search(text)
+    if (
+        told
+        and (_RELATIVE.search(told[0]) or _PAST.search(told[0]))
+        and not _RELATIVE.search(text[: told.start()])
+        and is_bar(text[: told.start()])
+    ):
+        text = text[: told.start()]
+    if _RELATIVE.search(text):
+        return [Criterion(_name(_before_colon(text)), CriterionKind.RELATIVE, line)]
+    if both := BETWEEN.search(text):
+        name = _name(text[: both.start()]) or _name(text[both.end() :])
+        return [_numeric(name, op, number, both["unit"], line) for op, number in ((">=", both[1]), ("<=", both[2]))]
+    if bars := [bar for bar in BAR.finditer(text) if not _WINDOW.match(bar[0])]:
+        return _read_bars(text, bars, line)
+    return [_read_bare(text, line)]
+
+
+def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterion]:
+    found: list[Criterion] = []
+    last = 0
+    for bar in bars:
+        name = before = _name(text[last : bar.start()])
+        if last and found and not name:
+            name = found[-1].name
+        if (bar["unit"] or "").casefold() in TIMES and _HELD.match(text[last : bar.start()].lstrip()):
+            continue  # how long a stage is held is nothing that is measured
+        if (
+            found
+            and (bar["unit"] or "").casefold() in TIMES | _SHORT_TIMES
+            and _LASTS.fullmatch(text[last : bar.start()])
+        ):
+            last = bar.end()
+            continue  # how long the bar before it holds is its window
+        if bar["op1"] and found and (bar["unit"] or "").casefold() in _SAMPLES:
+            continue  # nor is from how many requests on the bar before it counts
+        name = name or _name(f"{_noun(bar['unit'])} {text[bar.end() :] if bar is bars[-1] else ''}")
+        op = next(op for index, op in enumerate(OPS) if bar[f"op{index}"])
+        if (lacks := _LACKS.search(name)) and op in {">", ">="}:
+            name, op = _name(lacks["what"]), OPPOSITE[op]
+        if before and bar is bars[-1] and (of := _OF_WHAT.match(text, bar.end())):
+            name = f"{name}{of[0]}"
+        found.append(_numeric(name, op, bar["number"], bar["sign"] or bar["unit"], line, _scale(bar)))
+        last = bar.end()
+    more = _ONE_MORE.fullmatch(text[last:])
+    if more and what_is_asked(more["more"].partition(":")[0]) not in {Asks.ACTUAL, Asks.RESULTS}:
+        found.append(_read_bare(more["more"], line))
+    return found
+
+
+def _noun(unit: str | None) -> str:
+    """The thing counted, where it stands behind the number: "fewer than 2 calls"."""
+    return unit if unit and unit.isalpha() and unit.casefold() not in {*_NO_COUNT, "percent"} else ""
+
+
+def _read_bare(text: str, line: int) -> Criterion:
+    """A criterion without an operator."""
+    name, colon, value = text.partition(":")
+    if colon and placeholder_in(value) and not _CHOICE_ONLY.fullmatch(value):
+        return Criterion(_name(name), CriterionKind.NAMED, line)
+    only = ONLY_NUMBER.fullmatch(value.strip()) if colon else None
+    if only:
+        # Zero needs no operator: there is nothing below it.
+        op = "==" if number_of(only["number"]) == 0 else None
+        return _numeric(_name(name), op, only["number"], only["sign"] or only["unit"], line, _scale(only))
+    if zero := _ZERO.match((value if colon else text).strip()):
+        return _numeric(_name(name) if colon else _name(zero["name"]), "==", "0", None, line)
+    if trailing := TRAILING.fullmatch(text):
+        return _numeric(_name(trailing["name"]), None, trailing["number"], "%", line)
+    if leading := LEADING.fullmatch(text):
+        return _numeric(_name(leading["name"]), None, leading["number"], "%", line)
+    if text.rstrip().endswith("?") or _YES_NO.match(text) or _ASKS_YES_NO.search(text) or _CHOICE_ONLY.fullmatch(value):
+        return Criterion(_name(_ASKS_YES_NO.sub("", name if colon else text)), CriterionKind.YES_NO, line)
+    return Criterion(_name(text), CriterionKind.NAMED, line)
+
+
+def _scale(found: re.Match[str]) -> int:
+    return 1000 if found["thousands"] else 1
+
+
+def _numeric(name: str, op: str | None, number: str, unit: str | None, line: int, scale: int = 1) -> Criterion:
+    word = (unit or "").casefold()
+    if word in {"%", "percent"}:
+        kind: str | None = "percent"
+    else:
+        kind = None if word.split("/")[0] in _NO_COUNT and word else "count"
+    value = number_of(number) * scale
+    return Criterion(name, CriterionKind.NUMERIC, line, op, value, kind, word, written=number)
+
+
+def _before_colon(text: str) -> str:
+    name, colon, _ = text.partition(":")
+    return name if colon and len(name) > 2 else text
+
+
+def _name(text: str) -> str:
+    name = _CODE_LABEL.sub("", _WE.sub("", " ".join(text.split()).strip(_EDGE)))
+    name = _HEAD.sub("", _TAIL.sub("", name.partition("?")[0] if _CHOICE.search(name) else name))
+    if name.count("(") > name.count(")"):
+        name = name[: name.rindex("(")]  # "Error rate (target: < 1%)"
+    elif name.count("(") < name.count(")"):
+        name = name[name.index(")") + 1 :]
+    return name.strip(_EDGE)[:200]

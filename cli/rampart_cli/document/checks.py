@@ -26,8 +26,7 @@ from rampart_cli.document.labels import Asks, placeholder_in
 from rampart_cli.document.lexicon import words
 from rampart_cli.document.page import Page
 from rampart_cli.document.plan import PageStage, PlanDocument
-from rampart_cli.document.section_kinds import SectionKind, after_stage_name
-from rampart_cli.document.sections import Section
+from rampart_cli.document.sections import Section, SectionKind, after_stage_name
 from rampart_cli.document.stage_details import Details
 
 _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.IGNORECASE)

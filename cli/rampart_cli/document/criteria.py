@@ -10,13 +10,16 @@ from rampart_cli.document.bars import (
     OPPOSITE,
     OR_LESS,
     OR_MORE,
+    TIMES,
+    Criterion,
+    CriterionKind,
     Sense,
     is_bar,
     is_turned,
     or_less,
+    read_part,
     sense_of,
 )
-from rampart_cli.document.criterion import TIMES, Criterion, CriterionKind, read_part
 from rampart_cli.document.labels import answer, placeholder_in
 from rampart_cli.document.lexicon import pattern
 

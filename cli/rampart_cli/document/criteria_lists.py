@@ -8,16 +8,14 @@ from dataclasses import replace
 from itertools import takewhile
 
 from rampart_cli.document.amounts import length_in
-from rampart_cli.document.bars import asks_outright, is_bar, is_bar_only
+from rampart_cli.document.bars import Criterion, CriterionKind, asks_outright, is_bar, is_bar_only
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.criteria import begins_as_hint, conditions_in, is_hint, lists_stops, read_criteria
-from rampart_cli.document.criterion import Criterion, CriterionKind
 from rampart_cli.document.labels import Asks, answer, what_is_asked
 from rampart_cli.document.lexicon import pattern
-from rampart_cli.document.section_kinds import SectionKind
-from rampart_cli.document.sections import Section
-from rampart_cli.document.statements import Statement, judged_by
-from rampart_cli.document.tables import has_stage_columns
+from rampart_cli.document.sections import Section, SectionKind
+from rampart_cli.document.statements import Statement
+from rampart_cli.document.tables import has_stage_columns, judged_by
 
 _BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
 _COUNTS_ROWS = re.compile(r"#?\s?\d{1,3}[.)]?")

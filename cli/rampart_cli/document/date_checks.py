@@ -16,9 +16,8 @@ from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.dates import DateProblem, Dates, leading_date
 from rampart_cli.document.diagnostics import Code, Say
 from rampart_cli.document.labels import Asks
-from rampart_cli.document.plan import PageStage, PlanDocument
-from rampart_cli.document.results import Results, is_measured
-from rampart_cli.document.section_kinds import SectionKind
+from rampart_cli.document.plan import PageStage, PlanDocument, Results, is_measured
+from rampart_cli.document.sections import SectionKind
 from rampart_cli.document.stage_details import DateRange, Details
 from rampart_cli.document.statements import Statement
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rampart.evidence.compare import PARTS
+from rampart_cli.document.bars import Criterion, CriterionKind
 from rampart_cli.document.bindings import Binding, Bindings
-from rampart_cli.document.criterion import Criterion, CriterionKind
 from rampart_cli.document.fact_checks import is_reported_by_people
 from rampart_cli.document.names import plain_name
 

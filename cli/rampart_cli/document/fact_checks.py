@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from rampart.evidence.dilution import diluted
 from rampart.finding import Finding
 from rampart_cli.document.amounts import StageKind
-from rampart_cli.document.criterion import Criterion, CriterionKind
+from rampart_cli.document.bars import Criterion, CriterionKind
 from rampart_cli.document.diagnostics import Code, Say
 from rampart_cli.document.flags import MOST_FLAGS, almost_same, flag_of
 from rampart_cli.document.lexicon import pattern

@@ -11,8 +11,7 @@ from rampart_cli.document.inline import Link
 from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, what_is_asked
 from rampart_cli.document.lexicon import pattern
 from rampart_cli.document.plan import PlanDocument, Said
-from rampart_cli.document.section_kinds import SectionKind
-from rampart_cli.document.sections import Section
+from rampart_cli.document.sections import Section, SectionKind
 from rampart_cli.document.statements import Statement
 
 _GOES_BACK = re.compile(r"\broll(?:ing)?[- ]?back|\bback(?:ing)?[- ]?out", re.IGNORECASE)

@@ -8,11 +8,10 @@ from typing import Any
 from markdown_it.token import Token
 
 from rampart_cli.document.amounts import with_signs
-from rampart_cli.document.blocks import Line, LineKind, Lines
+from rampart_cli.document.blocks import Line, LineKind, Lines, markup_lines
 from rampart_cli.document.inline import MAX_NESTING, References, VisibleLine, parser, visible_lines
 from rampart_cli.document.labels import Asks, what_is_asked
 from rampart_cli.document.lexicon import NO_WORDS, TeamWords
-from rampart_cli.document.markup import MarkupLine, markup_lines
 from rampart_cli.document.page import Page
 
 LONGEST_TEXT = 2000
@@ -70,7 +69,7 @@ class _Walk:
                 case "tr_close":
                     self._row()
                 case "html_block":
-                    self._markup(first, markup_lines(token.content))
+                    self._markup(markup_lines(token.content, first))
                 case "fence" | "front_matter":
                     self._verbatim(first, token)
         return Lines(self._found, self._deepest)
@@ -110,10 +109,10 @@ class _Walk:
     def _paragraph(self, first: int, entries: list[VisibleLine]) -> None:
         if self._heading:
             title = _one(entries)
-            heading = Line(LineKind.HEADING, first, title.text, self._heading, links=title.links, codes=title.codes)
+            heading = Line(LineKind.HEADING, first, title.text, self._heading, None, title.links, title.codes)
             heading.past = self._past
+            entries = []
             self._add(heading)
-            return
         for entry in entries:
             self._add(self._line(first + entry.line, entry))
 
@@ -131,9 +130,7 @@ class _Walk:
             line.text = f"{floor[1]} {line.text.lstrip('= ')}"
         if bullet := _BULLET.match(line.text):
             line.kind, line.text = LineKind.ITEM, line.text[bullet.end() :]
-        if box := _BOX.match(line.text):
-            line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
-        return line
+        return _boxed(line)
 
     def _is_heading(self, line: Line, entry: VisibleLine) -> bool:
         if mark := _HEADING_MARK.match(line.text):
@@ -151,71 +148,55 @@ class _Walk:
             self._head = ("", "")
         links = [link for cell in self._cells for link in cell.links]
         codes = [code for cell in self._cells for code in cell.codes]
-        self._add(
-            Line(
-                LineKind.ROW,
-                self._row_line,
-                " | ".join(cells),
-                0,
-                None,
-                links,
-                codes,
-                None,
-                header=self._head,
-                cells=cells,
-            )
-        )
+        row = Line(LineKind.ROW, self._row_line, " | ".join(cells), links=links, codes=codes)
+        row.header, row.cells = self._head, cells
+        self._add(row)
 
     def _is_answer(self) -> bool:
         """Whether a table's head is a label with its answer, as its rows are: `| Feature flag | `name` |`."""
         is_pair = len(self._cells) == len(_ANSWERED) and bool(self._cells[1].codes)
         return is_pair and what_is_asked(self._cells[0].text.strip()) is Asks.FLAG
 
-    def _markup(self, first: int, entries: list[MarkupLine]) -> None:
+    def _markup(self, entries: list[Line]) -> None:
         head: tuple[str, ...] = ()
-        for entry in entries:
-            line = Line(LineKind.TEXT, first + entry.line, " ".join(entry.text.split()), links=entry.links)
+        for line in entries:
+            line.text, line.cells = _spaced(line.text), tuple(map(_spaced, line.cells))
             line.parent = self._parent()
-            if entry.cells:
-                cells = tuple(" ".join(cell.split()) for cell in entry.cells)
-                if entry.header or not head:
-                    head = cells
+            if line.kind is LineKind.ROW:
+                if line.is_head or not head:
+                    head = line.cells
                     continue
-                line.kind, line.header, line.cells, line.text = LineKind.ROW, head, cells, " | ".join(cells)
-            elif entry.heading:
-                line.kind, line.level = LineKind.HEADING, entry.heading
-            elif entry.item:
-                line.kind = LineKind.ITEM
-            elif (entry.is_fold or entry.ends_fold) and not self._items and not self._quotes:
-                line.kind, line.level = LineKind.FOLD if entry.is_fold else LineKind.FOLD_END, STRONG_LEVEL
-            if box := _BOX.match(line.text):
-                line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
-            self._add(line)
+                line.header, line.text = head, " | ".join(line.cells)
+            elif line.kind in {LineKind.FOLD, LineKind.FOLD_END}:
+                line.level = STRONG_LEVEL
+                if self._items or self._quotes:
+                    line.kind, line.level = LineKind.TEXT, 0
+            self._add(_boxed(line))
 
     def _verbatim(self, first: int, token: Token) -> None:
-        if token.type == "fence":
-            self._fence(first, token.info, token.content)
-        else:
-            self._front(first, token.content)
-
-    def _fence(self, first: int, info: str, content: str) -> None:
-        """A list of tasks, or of nothing but shares, between fences; any other code shows nothing."""
-        texts = content.split("\n")
-        if "tasklist" not in info and not (
-            info in {"", "text"} and all(map(_SHARE_LINE.match, filter(str.strip, texts)))
-        ):
+        """Front matter; of what stands between fences a list of tasks or of nothing but shares, and no other code."""
+        texts, front = token.content.split("\n"), token.type == "front_matter"
+        is_list = token.info in {"", "text"} and all(map(_SHARE_LINE.match, filter(str.strip, texts)))
+        if not (front or is_list or "tasklist" in token.info):
             return
-        for number, text in enumerate(texts, start=1):
-            line = Line(LineKind.ITEM, first + number, _ITEM_MARK.sub("", text).strip())
-            if mark := _HEADING_MARK.match(text):
-                line.kind, line.level, line.text = LineKind.HEADING, STRONG_LEVEL, text[mark.end() :].strip()
-            if box := _BOX.match(line.text):
-                line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
-            self._add(line)
+        for number, text in enumerate(texts, start=first + 1):
+            line = (
+                Line(LineKind.FRONT, number, text) if front else Line(LineKind.ITEM, number, _ITEM_MARK.sub("", text))
+            )
+            if not front and (mark := _HEADING_MARK.match(text)):
+                line.kind, line.level, line.text = LineKind.HEADING, STRONG_LEVEL, text[mark.end() :]
+            self._add(line if front else _boxed(line))
 
-    def _front(self, first: int, content: str) -> None:
-        for number, text in enumerate(content.split("\n"), start=1):
-            self._add(Line(LineKind.FRONT, first + number, text))
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _boxed(line: Line) -> Line:
+    """The line without the box of a task, which is kept as whether it is ticked."""
+    if box := _BOX.match(line.text):
+        line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
+    return line
 
 
 def _one(entries: list[VisibleLine]) -> VisibleLine:

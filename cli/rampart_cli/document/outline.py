@@ -12,11 +12,9 @@ from itertools import pairwise
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.labels import Asks
 from rampart_cli.document.page import Page, Span, without_marked
-from rampart_cli.document.plan import PageStage, PlanDocument
+from rampart_cli.document.plan import PageStage, PlanDocument, Results
 from rampart_cli.document.reading import Reading, read
-from rampart_cli.document.results import Results
-from rampart_cli.document.section_kinds import DECOYS, SectionKind
-from rampart_cli.document.sections import Section
+from rampart_cli.document.sections import DECOYS, Section, SectionKind
 from rampart_cli.document.statements import Statement
 
 _BOX = re.compile(r"\[[ xX]?\]")

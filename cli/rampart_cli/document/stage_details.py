@@ -13,8 +13,7 @@ from rampart_cli.document.crowds import is_range, users_in
 from rampart_cli.document.dates import NOTHING, DateProblem, Dates, between, is_day, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.plan import PageStage
-from rampart_cli.document.section_kinds import SectionKind
-from rampart_cli.document.sections import Section
+from rampart_cli.document.sections import Section, SectionKind
 from rampart_cli.document.statements import Statement
 
 

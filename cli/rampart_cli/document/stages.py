@@ -24,8 +24,7 @@ from rampart_cli.document.dates import date_said
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.lexicon import pattern
 from rampart_cli.document.plan import PageStage
-from rampart_cli.document.section_kinds import SectionKind, after_stage_name, stage_name
-from rampart_cli.document.sections import Section
+from rampart_cli.document.sections import Section, SectionKind, after_stage_name, stage_name
 from rampart_cli.document.skeleton import Skeleton, added_up, skeleton_of
 from rampart_cli.document.statements import Statement
 from rampart_cli.document.step_lines import read_steps, rising_lists

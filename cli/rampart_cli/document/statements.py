@@ -12,10 +12,8 @@ from rampart_cli.document.amounts import PERCENT
 from rampart_cli.document.bars import is_bar
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.labels import Asks, Field, ends_open, read_field, what_is_asked
-from rampart_cli.document.lexicon import alternatives, pattern
-from rampart_cli.document.section_kinds import SectionKind
-from rampart_cli.document.sections import Section
-from rampart_cli.document.tables import has_stage_columns
+from rampart_cli.document.sections import Section, SectionKind
+from rampart_cli.document.tables import has_bars, judged_by
 
 _RESULTS = frozenset({Asks.RESULTS, Asks.ACTUAL})
 
@@ -114,33 +112,6 @@ class _StatementReader:
         return (
             asked is not None and asked.kind is LineKind.ITEM and not self._is_below(line) and line.line != asked.line
         )
-
-
-_STAGE_COLUMN = pattern("column: stage first")
-_JUDGE_COLUMN = pattern("column: judged by")
-_METRIC_COLUMN = pattern("column: metrics")
-
-
-@lru_cache(maxsize=4096)
-def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
-    """The columns of a table of stages that say what each is judged by; none of a table of criteria."""
-    if not any(map(_STAGE_COLUMN.search, header)) or any(map(_METRIC_COLUMN.search, header)):
-        return ()
-    if has_stage_columns(header):  # where such a table stands upright, its rows are criteria
-        return ()
-    return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
-
-
-_STAGE_NAME = re.compile(rf"^{alternatives('stage')}s?( name)?$", re.IGNORECASE)
-_TARGET = re.compile(r"^target$", re.IGNORECASE)
-_BARS = pattern("column: bars")
-
-
-@lru_cache(maxsize=4096)
-def has_bars(header: tuple[str, ...]) -> bool:
-    """Whether a table's head is that of a table of criteria; next to a stage's name, a target is whom it reaches."""
-    shown = [head for head in header if not _TARGET.search(head)] if _STAGE_NAME.search(header[0]) else header
-    return has_stage_columns(header) or any(map(_BARS.search, shown))
 
 
 _NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)

@@ -19,7 +19,7 @@ from rampart_cli.document.dates import Dates, date_said, leading_date, read_date
 from rampart_cli.document.labels import Asks
 from rampart_cli.document.lexicon import pattern, words
 from rampart_cli.document.plan import PageStage
-from rampart_cli.document.section_kinds import SectionKind, stage_name
+from rampart_cli.document.sections import SectionKind, stage_name
 from rampart_cli.document.statements import Statement
 from rampart_cli.document.step_rows import row_steps, step_from
 from rampart_cli.document.steps import (

@@ -19,9 +19,10 @@ from rampart_cli.document.dates import Dates, between, date_said, read_dates
 from rampart_cli.document.labels import answer
 from rampart_cli.document.lexicon import alternatives, pattern
 from rampart_cli.document.plan import PageStage
-from rampart_cli.document.section_kinds import stage_name
-from rampart_cli.document.statements import Statement, has_bars, judged_by
+from rampart_cli.document.sections import stage_name
+from rampart_cli.document.statements import Statement
 from rampart_cli.document.steps import goes_to, steps_in
+from rampart_cli.document.tables import has_bars, judged_by
 
 _STAGE_COLUMN = pattern("column: stage")
 _PERCENT_COLUMN = re.compile(r"%|percent", re.IGNORECASE)

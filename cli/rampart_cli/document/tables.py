@@ -13,8 +13,8 @@ from rampart_cli.document.bars import is_bar, is_bar_only
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.dates import is_day
 from rampart_cli.document.labels import Asks, what_is_asked
-from rampart_cli.document.lexicon import pattern, words
-from rampart_cli.document.section_kinds import stage_name
+from rampart_cli.document.lexicon import alternatives, pattern, words
+from rampart_cli.document.sections import stage_name
 
 _SHARES = pattern("row: shares")
 """What names a row of the shares that the stages reach."""
@@ -58,6 +58,33 @@ def _head(line: Line) -> tuple[str, ...]:
 def has_stage_columns(header: tuple[str, ...]) -> bool:
     """Whether every column but the first is headed by a stage."""
     return len(header) > 2 and all(stage_name(head) is not None for head in header[1:])
+
+
+_STAGE_COLUMN = pattern("column: stage first")
+_JUDGE_COLUMN = pattern("column: judged by")
+_METRIC_COLUMN = pattern("column: metrics")
+
+
+@lru_cache(maxsize=4096)
+def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
+    """The columns of a table of stages that say what each is judged by; none of a table of criteria."""
+    if not any(map(_STAGE_COLUMN.search, header)) or any(map(_METRIC_COLUMN.search, header)):
+        return ()
+    if has_stage_columns(header):  # where such a table stands upright, its rows are criteria
+        return ()
+    return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
+
+
+_STAGE_NAME = re.compile(rf"^{alternatives('stage')}s?( name)?$", re.IGNORECASE)
+_TARGET = re.compile(r"^target$", re.IGNORECASE)
+_BARS = pattern("column: bars")
+
+
+@lru_cache(maxsize=4096)
+def has_bars(header: tuple[str, ...]) -> bool:
+    """Whether a table's head is that of a table of criteria; next to a stage's name, a target is whom it reaches."""
+    shown = [head for head in header if not _TARGET.search(head)] if _STAGE_NAME.search(header[0]) else header
+    return has_stage_columns(header) or any(map(_BARS.search, shown))
 
 
 def _rising_column(header: tuple[str, ...], rows: Sequence[Line]) -> int | None:
