@@ -49,17 +49,6 @@ _CHOSEN = re.compile(
 )
 _MOST_STEPS = 100
 """Steps that increments may make; no one raises a flag more often."""
-
-
-class StageKind(StrEnum):
-    """Whom a stage reaches."""
-
-    ACTORS = "actors"  # a percentage of users, the same ones each time
-    TIME = "time"  # a percentage of requests: a user sees both sides in turn
-    AUDIENCE = "audience"  # chosen people, no percentage
-    UNKNOWN = "unknown"  # the page does not say, or says two things
-
-
 _SPELT = {
     word: number
     for number, words in (
@@ -76,16 +65,6 @@ _WRITTEN_OUT = re.compile(
     r"[\s-]?(?:pct\b\.?|per\s?cent\b)",
     re.IGNORECASE,
 )
-
-
-def with_signs(text: str) -> str:
-    """The text with every percentage written as one: `10%` for `10 percent`, `10 pct` and `ten per cent`."""
-    folded = text.casefold()
-    if "cent" not in folded and "pct" not in folded:
-        return text
-    return _WRITTEN_OUT.sub(lambda found: f"{found['number'] or _SPELT[found['word'].casefold()]}%", text)
-
-
 _PROGRESS = re.compile(
     r"\((?:done|finished|complete\w*)\W{1,3}\d{1,3}\s?%\)|\b\d{1,3}\s?%\s?(?:done|finished|complete[d]?)\b",
     re.IGNORECASE,
@@ -96,6 +75,30 @@ _ASIDE = re.compile(
     r"|,?\s(?:not|instead of|rather than|up from|down from|formerly|previously)\s~?\d{1,3}(?:\.\d{1,3})?\s?%",
     re.IGNORECASE,
 )
+_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
+_LENGTH = re.compile(
+    r"\b(\d{1,3}(?:\.\d)?|an?|one|two|three|four|five)(?:\s?(?:-|\u2013|to)\s?(\d{1,3}(?:\.\d)?))?[ -](?:full )?"
+    r"(bus{1,2}iness? |working )?(minute|hour|day|week|month)s?\b",
+    re.IGNORECASE,
+)
+_UNITS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}
+
+
+class StageKind(StrEnum):
+    """Whom a stage reaches."""
+
+    ACTORS = "actors"  # a percentage of users, the same ones each time
+    TIME = "time"  # a percentage of requests: a user sees both sides in turn
+    AUDIENCE = "audience"  # chosen people, no percentage
+    UNKNOWN = "unknown"  # the page does not say, or says two things
+
+
+def with_signs(text: str) -> str:
+    """The text with every percentage written as one: `10%` for `10 percent`, `10 pct` and `ten per cent`."""
+    folded = text.casefold()
+    if "cent" not in folded and "pct" not in folded:
+        return text
+    return _WRITTEN_OUT.sub(lambda found: f"{found['number'] or _SPELT[found['word'].casefold()]}%", text)
 
 
 def without_asides(text: str) -> str:
@@ -158,15 +161,6 @@ class Length:
 
     text: str
     hold: str | None
-
-
-_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
-_LENGTH = re.compile(
-    r"\b(\d{1,3}(?:\.\d)?|an?|one|two|three|four|five)(?:\s?(?:-|\u2013|to)\s?(\d{1,3}(?:\.\d)?))?[ -](?:full )?"
-    r"(bus{1,2}iness? |working )?(minute|hour|day|week|month)s?\b",
-    re.IGNORECASE,
-)
-_UNITS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}
 
 
 def length_in(text: str) -> Length | None:

@@ -67,6 +67,64 @@ _MUST = re.compile(
     r"(?:\s(?:be|stay|remain|it))?\s",
     re.IGNORECASE,
 )
+_LONGEST_TITLE = 120
+_MUCH = frozenset({">", ">="})
+_LITTLE = frozenset({"<", "<="})
+_WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|weeks?)", re.IGNORECASE)
+_ONE_MORE = re.compile(
+    rf"\s{{0,3}}(?:,|and\b)\s{{0,3}}(?P<more>[^:<>%]{{3,100}}:\s?(?:{NUMBER})\s?%?\s?)", re.IGNORECASE
+)
+_ZERO = re.compile(
+    r"(?:no|zero|0)\s{1,3}(?P<name>(?:[\w'/-]+\s){0,6}(?:complaints?|calls|errors|incidents|tickets|reports|crashes|outages|defects|bugs|alerts|pages)\b.{0,60})",
+    re.IGNORECASE,
+)
+_RELATIVE = re.compile(
+    r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|control (?:group|cohort|side)|previous|prior"
+    r"|same as|similar to|normal"
+    r"|current(?:ly)? (?:rate|level|average)|last (?:day|week|month|quarter|year|release)(?:'s)?"
+    r"|\d\s?(?:%|percent)\s(?:relative )?(?:increase|decrease|drop|rise|reduction|growth|change|regression)"
+    r"|(?:increases?|decreases?|drops?|rises?|grows?|falls?)\s(?:by|of)\b"
+    r"|existing|historical|unchanged|in line with|as before"
+    r"|than (?:before|usual|today|now|the (?:old|current|existing))"
+    r"|(?:no|not|without) (?:an? )?(?:significant |noticeable )?"
+    r"(?:increase|change|decrease|regression|drop|worse|degradation)(?!\s(?:below|under|above|over)\s))\b",
+    re.IGNORECASE,
+)
+_SHORT_TIMES = frozenset({"second", "seconds", "sec", "secs", "s", "min", "m", "minute"})
+_LASTS = re.compile(
+    r"[\s,]*(?:(?:is |are )?sustained|lasting|for|over|during|persisting|held)?(?: for)?[\s,]*", re.IGNORECASE
+)
+_OF_WHAT = re.compile(
+    r"\s(?:for|on)\s(?!\d|an?\b|the last\b|(?:one|two|three|five|ten|several|at)\b)[#/`\w][^:;,.%<>()\d]{1,60}$"
+)
+"""What stands behind a bar and says what it is measured on: `< 6% for #intake`."""
+_LACKS = re.compile(r"\b(?:without|no)\s(?:any\s)?(?P<what>[a-z][\w ]{1,40})$", re.IGNORECASE)
+"""`without pauses > 6 minutes` allows gaps up to that."""
+_ASKS_YES_NO = re.compile(r"\s?\((?:y/n|yes/no|yes or no)\)$", re.IGNORECASE)
+_HELD = re.compile(r"(?:we\s)?(?:(?:hold|wait|bake|soak)\b|~?\d[\d.]{0,5}\s?%)", re.IGNORECASE)
+_SAMPLES = frozenset({"request", "requests", "sample", "samples", "observations"})
+TIMES = frozenset({"hour", "hours", "hr", "hrs", "day", "days", "week", "weeks", "minutes", "mins"})
+_YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|would)\b", re.IGNORECASE)
+_NO_COUNT = frozenset(
+    {"s", "sec", "secs", "second", "seconds", "ms", "msec", "millisecond", "milliseconds", "m", "min", "mins", "minute"}
+    | {"minutes", "h", "hr", "hour", "hours", "day", "days", "week", "weeks", "mb", "kb", "gb", "point", "points", "x"}
+    | {"star", "stars"}
+)
+_CHOICE_ONLY = re.compile(r"\s*(?:y/n|(?:yes|no)\b.{0,20})", re.IGNORECASE)
+_EDGE = " :,;-\u2013\u2014→=.*_"
+_TAIL = re.compile(
+    r"(?:\s(?:is|are|be|stays?|remains?|keeps?|must|shall|should|will|may|can|has to|have to|needs? to"
+    r"|do|does|did|goes?|rises?|climbs?|gets?|drops?|falls?|at a rate of|of|and|or))+$",
+    re.IGNORECASE,
+)
+_PAST = re.compile(r"\b(?:was|were|had|saw|been|measured|actual(?:ly)?|reached)\b", re.IGNORECASE)
+_REMARK = re.compile(r"\s\([^()]{1,200}\)\.?$")
+_CHOICE = re.compile(r"\?:?\s{1,3}yes\s?(?:/|\||or)\s?no$", re.IGNORECASE)
+_CODE_LABEL = re.compile(r"^[a-z0-9]{1,30}(?:[-_.][a-z0-9]{1,30}){1,9}:\s(?=\S)")
+"""`scan-errors-high: `, the name of an alarm before what it looks at."""
+_WE = re.compile(r"^we\s[^,:<>]{2,40}?\s(?:when|if|once)\s", re.IGNORECASE)
+"""What stands before a bar and names nothing: "We are happy when"."""
+_HEAD = re.compile(r"^(?:(?:and|or|but|with|that|keep|the|of|when|whenever|if|once)\s){1,3}", re.IGNORECASE)
 
 
 def is_bar(text: str) -> bool:
@@ -89,11 +147,6 @@ def number_of(number: str) -> float:
     """A number as written: `1,000`, `0,5`, `five`."""
     written = _SPELT.get(number.casefold(), number).rstrip(",")
     return float(written.replace(",", "." if _DECIMAL_COMMA.fullmatch(written) else ""))
-
-
-_LONGEST_TITLE = 120
-_MUCH = frozenset({">", ">="})
-_LITTLE = frozenset({"<", "<="})
 
 
 class Sense(StrEnum):
@@ -156,63 +209,6 @@ class Criterion:
     def key(self) -> tuple[str, str | None, float | None, str | None]:
         """What two statements of the same criterion share."""
         return plain_name(self.name), self.op, self.value, self.unit
-
-
-_WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|weeks?)", re.IGNORECASE)
-_ONE_MORE = re.compile(
-    rf"\s{{0,3}}(?:,|and\b)\s{{0,3}}(?P<more>[^:<>%]{{3,100}}:\s?(?:{NUMBER})\s?%?\s?)", re.IGNORECASE
-)
-_ZERO = re.compile(
-    r"(?:no|zero|0)\s{1,3}(?P<name>(?:[\w'/-]+\s){0,6}(?:complaints?|calls|errors|incidents|tickets|reports|crashes|outages|defects|bugs|alerts|pages)\b.{0,60})",
-    re.IGNORECASE,
-)
-_RELATIVE = re.compile(
-    r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|control (?:group|cohort|side)|previous|prior"
-    r"|same as|similar to|normal"
-    r"|current(?:ly)? (?:rate|level|average)|last (?:day|week|month|quarter|year|release)(?:'s)?"
-    r"|\d\s?(?:%|percent)\s(?:relative )?(?:increase|decrease|drop|rise|reduction|growth|change|regression)"
-    r"|(?:increases?|decreases?|drops?|rises?|grows?|falls?)\s(?:by|of)\b"
-    r"|existing|historical|unchanged|in line with|as before"
-    r"|than (?:before|usual|today|now|the (?:old|current|existing))"
-    r"|(?:no|not|without) (?:an? )?(?:significant |noticeable )?"
-    r"(?:increase|change|decrease|regression|drop|worse|degradation)(?!\s(?:below|under|above|over)\s))\b",
-    re.IGNORECASE,
-)
-_SHORT_TIMES = frozenset({"second", "seconds", "sec", "secs", "s", "min", "m", "minute"})
-_LASTS = re.compile(
-    r"[\s,]*(?:(?:is |are )?sustained|lasting|for|over|during|persisting|held)?(?: for)?[\s,]*", re.IGNORECASE
-)
-_OF_WHAT = re.compile(
-    r"\s(?:for|on)\s(?!\d|an?\b|the last\b|(?:one|two|three|five|ten|several|at)\b)[#/`\w][^:;,.%<>()\d]{1,60}$"
-)
-"""What stands behind a bar and says what it is measured on: `< 6% for #intake`."""
-_LACKS = re.compile(r"\b(?:without|no)\s(?:any\s)?(?P<what>[a-z][\w ]{1,40})$", re.IGNORECASE)
-"""`without pauses > 6 minutes` allows gaps up to that."""
-_ASKS_YES_NO = re.compile(r"\s?\((?:y/n|yes/no|yes or no)\)$", re.IGNORECASE)
-_HELD = re.compile(r"(?:we\s)?(?:(?:hold|wait|bake|soak)\b|~?\d[\d.]{0,5}\s?%)", re.IGNORECASE)
-_SAMPLES = frozenset({"request", "requests", "sample", "samples", "observations"})
-TIMES = frozenset({"hour", "hours", "hr", "hrs", "day", "days", "week", "weeks", "minutes", "mins"})
-_YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|would)\b", re.IGNORECASE)
-_NO_COUNT = frozenset(
-    {"s", "sec", "secs", "second", "seconds", "ms", "msec", "millisecond", "milliseconds", "m", "min", "mins", "minute"}
-    | {"minutes", "h", "hr", "hour", "hours", "day", "days", "week", "weeks", "mb", "kb", "gb", "point", "points", "x"}
-    | {"star", "stars"}
-)
-_CHOICE_ONLY = re.compile(r"\s*(?:y/n|(?:yes|no)\b.{0,20})", re.IGNORECASE)
-_EDGE = " :,;-\u2013\u2014→=.*_"
-_TAIL = re.compile(
-    r"(?:\s(?:is|are|be|stays?|remains?|keeps?|must|shall|should|will|may|can|has to|have to|needs? to"
-    r"|do|does|did|goes?|rises?|climbs?|gets?|drops?|falls?|at a rate of|of|and|or))+$",
-    re.IGNORECASE,
-)
-_PAST = re.compile(r"\b(?:was|were|had|saw|been|measured|actual(?:ly)?|reached)\b", re.IGNORECASE)
-_REMARK = re.compile(r"\s\([^()]{1,200}\)\.?$")
-_CHOICE = re.compile(r"\?:?\s{1,3}yes\s?(?:/|\||or)\s?no$", re.IGNORECASE)
-_CODE_LABEL = re.compile(r"^[a-z0-9]{1,30}(?:[-_.][a-z0-9]{1,30}){1,9}:\s(?=\S)")
-"""`scan-errors-high: `, the name of an alarm before what it looks at."""
-_WE = re.compile(r"^we\s[^,:<>]{2,40}?\s(?:when|if|once)\s", re.IGNORECASE)
-"""What stands before a bar and names nothing: "We are happy when"."""
-_HEAD = re.compile(r"^(?:(?:and|or|but|with|that|keep|the|of|when|whenever|if|once)\s){1,3}", re.IGNORECASE)
 
 
 def read_part(text: str, line: int) -> list[Criterion]:

@@ -8,6 +8,12 @@ from html.parser import HTMLParser
 
 from rampart_cli.document.inline import STRUCK, Link
 
+_ENDS_LINE = frozenset({"br", "p", "div", "ul", "ol", "li", "tr", "table", "summary", "details", "blockquote", "hr"})
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_UNSHOWN = frozenset({"script", "style"})
+_UNFINISHED = 20
+"""Tags without an end that are put up with; the parser scans each of them to the end of the block."""
+
 
 class LineKind(StrEnum):
     """What a visible line is on the page."""
@@ -67,12 +73,7 @@ class Lines:
     too_deep: int | None = None
 
 
-_ENDS_LINE = frozenset({"br", "p", "div", "ul", "ol", "li", "tr", "table", "summary", "details", "blockquote", "hr"})
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _OPENS = {"li": LineKind.ITEM, "summary": LineKind.FOLD, **dict.fromkeys(_HEADINGS, LineKind.HEADING)}
-_UNSHOWN = frozenset({"script", "style"})
-_UNFINISHED = 20
-"""Tags without an end that are put up with; the parser scans each of them to the end of the block."""
 
 
 class _Markup(HTMLParser):

@@ -33,6 +33,7 @@ _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.
 _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019]t\b", re.IGNORECASE)
 _TOO_DIFFERENT = 3.0
 """Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
+_NOT_GIVEN = "{!r} stands for an answer that is not given yet"
 
 
 def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) -> list[Finding]:
@@ -172,9 +173,6 @@ def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
             if max(expected / many, many / expected) > _TOO_DIFFERENT:
                 told = f"{few:,} users at {one.percent:g}% would be {expected:,.0f} at {other.percent:g}%"
                 yield say(Code.USERS_NOT_MATCHING_STAGES, line, "", f"{told}, and the page says {many:,}")
-
-
-_NOT_GIVEN = "{!r} stands for an answer that is not given yet"
 
 
 def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:

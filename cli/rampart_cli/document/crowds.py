@@ -40,6 +40,25 @@ _NO_PEOPLE = re.compile(
     re.IGNORECASE,
 )
 """Numbers that stand for a day, a time, a ticket, a version or a place in a list."""
+_BESIDE = re.compile(
+    r"(?:%|percent)[^(%]{0,40}\(([^()]{1,80})\)|(?:%|percent)\s{0,3}(?:=|~|,|or about|or)\s{0,3}([^%]{1,60})$"
+)
+_BEFORE = re.compile(
+    rf"{_NUMBER}\s(?:\w+\s)?{_PEOPLE}\s{{0,2}}[(,=~]{{1,2}}\s?(?=~?\d[\d.]{{0,5}}\s?(?:%|percent))", re.IGNORECASE
+)
+_COUNTED = re.compile(rf"{_NUMBER}\s(?:[a-z]+\s)?{_PEOPLE}", re.IGNORECASE)
+_BARE = re.compile(
+    rf"[\s~]*(?:about |around |roughly |approximately |approx\.? |(?:an )?estimated )?"
+    rf"{_NUMBER}(?:\s(?:[a-z]+\s)?{_PEOPLE})?[\s+.]*",
+    re.IGNORECASE,
+)
+_BEHIND = re.compile(
+    rf"(?:%|percent)(?:\sof\s(?:[a-z]{{2,20}}\s){{0,2}}?{_PEOPLE})?\s?[-\u2013\u2014/,;:]\s?"
+    rf"(?:about |around |roughly |approximately )?{_NUMBER}\s(?:[a-z]+\s)?{_PEOPLE}",
+    re.IGNORECASE,
+)
+"""`50% - 75,000 users`, `10% of users, roughly 15 thousand people`."""
+_PART = re.compile(r";|,(?!\d{3}(?!\d))|\band\b|\s(?:-|\u2013|to)\s", re.IGNORECASE)
 
 
 def _whole(number: str, scale: str | None) -> int:
@@ -61,27 +80,6 @@ def users_in(text: str) -> tuple[int, ...] | None:
 def is_range(text: str) -> bool:
     """Whether the numbers are the two ends of one estimate, `1,000 - 10,000`, and no list."""
     return bool(_RANGE.search(text))
-
-
-_BESIDE = re.compile(
-    r"(?:%|percent)[^(%]{0,40}\(([^()]{1,80})\)|(?:%|percent)\s{0,3}(?:=|~|,|or about|or)\s{0,3}([^%]{1,60})$"
-)
-_BEFORE = re.compile(
-    rf"{_NUMBER}\s(?:\w+\s)?{_PEOPLE}\s{{0,2}}[(,=~]{{1,2}}\s?(?=~?\d[\d.]{{0,5}}\s?(?:%|percent))", re.IGNORECASE
-)
-_COUNTED = re.compile(rf"{_NUMBER}\s(?:[a-z]+\s)?{_PEOPLE}", re.IGNORECASE)
-_BARE = re.compile(
-    rf"[\s~]*(?:about |around |roughly |approximately |approx\.? |(?:an )?estimated )?"
-    rf"{_NUMBER}(?:\s(?:[a-z]+\s)?{_PEOPLE})?[\s+.]*",
-    re.IGNORECASE,
-)
-_BEHIND = re.compile(
-    rf"(?:%|percent)(?:\sof\s(?:[a-z]{{2,20}}\s){{0,2}}?{_PEOPLE})?\s?[-\u2013\u2014/,;:]\s?"
-    rf"(?:about |around |roughly |approximately )?{_NUMBER}\s(?:[a-z]+\s)?{_PEOPLE}",
-    re.IGNORECASE,
-)
-"""`50% - 75,000 users`, `10% of users, roughly 15 thousand people`."""
-_PART = re.compile(r";|,(?!\d{3}(?!\d))|\band\b|\s(?:-|\u2013|to)\s", re.IGNORECASE)
 
 
 def users_beside(text: str) -> tuple[int, ...] | None:

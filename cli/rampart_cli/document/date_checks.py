@@ -29,6 +29,13 @@ _PROBLEMS = {
     DateProblem.MALFORMED: (Code.MALFORMED_DATE, "{} isn't a date that can be read in one way"),
     DateProblem.REVERSED: (Code.DATE_RANGE_REVERSED, "{} ends before it begins"),
 }
+FULL = 100
+"""The percentage after which nothing is waited for."""
+_NEAR_HOLIDAYS = (
+    (1, 1, 3), (1, 15, 21), (2, 15, 21), (5, 24, 31), (6, 17, 21), (7, 2, 6), (9, 1, 7), (10, 8, 14), (11, 9, 13),
+    (11, 22, 28), (12, 23, 27), (12, 30, 31),
+)  # fmt: skip  # a table, many to a line
+"""Month, first and last day of the only times at which a federal holiday may fall or be observed."""
 
 
 def check_dates(plan: PlanDocument, details: Details, say: Say, today: date) -> list[Finding]:
@@ -70,15 +77,6 @@ def _entries(plan: PlanDocument) -> list[Statement]:
         and (s.section.kind is SectionKind.TIMELINE or s.line.checked is not None)
         and leading_date(s.text)[0].said
     ]
-
-
-FULL = 100
-"""The percentage after which nothing is waited for."""
-_NEAR_HOLIDAYS = (
-    (1, 1, 3), (1, 15, 21), (2, 15, 21), (5, 24, 31), (6, 17, 21), (7, 2, 6), (9, 1, 7), (10, 8, 14), (11, 9, 13),
-    (11, 22, 28), (12, 23, 27), (12, 30, 31),
-)  # fmt: skip  # a table, many to a line
-"""Month, first and last day of the only times at which a federal holiday may fall or be observed."""
 
 
 @cache

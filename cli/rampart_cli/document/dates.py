@@ -10,34 +10,6 @@ from functools import lru_cache
 
 from rampart_cli.document.labels import placeholder_in
 
-
-class DateProblem(StrEnum):
-    """Why a date cannot be taken as written."""
-
-    NO_YEAR = "no year"  # the day and the month stand without a year
-    MALFORMED = "malformed"  # it looks like a date and is none
-    REVERSED = "reversed"  # the range ends before it begins
-    PLACEHOLDER = "placeholder"  # someone meant to write a date here
-
-
-@dataclass(frozen=True, slots=True)
-class Dates:
-    """A day or a range read from one short text, the text that says so, and what is wrong with it."""
-
-    start: date | None = None
-    end: date | None = None
-    text: str = ""
-    problem: DateProblem | None = None
-    is_week: bool = False
-    """Whether only the week is said: "week of 8/7"."""
-
-    @property
-    def said(self) -> bool:
-        """Whether the text speaks of a date at all."""
-        return bool(self.text)
-
-
-NOTHING = Dates()
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -69,6 +41,52 @@ _TURN = 6
 _WEEK = re.compile(r"\bweek (of|beginning|starting)\s{1,3}$", re.IGNORECASE)
 _BETWEEN = re.compile(r"\bbetween\s{1,3}$", re.IGNORECASE)
 _ATOMS = frozenset({"iso", "us", "dash", "month", "european", "days"})
+_BEGINS = re.compile(
+    r"\W{0,3}(?:(?:starts?|starting|begins?|beginning|launch(?:es)?|from)\s(?:on\s)?)?"
+    r"(?:week of\s|on\s|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|satur|sat|sun)(?:day)?\b,?\s{0,3})?\W{0,2}",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(
+    r"(?:at\s)?\d{1,2}(?::\d{2}(?:\s?[ap]\.?m\b\.?)?|\s?[ap]\.?m\b\.?)(?:\s?\(?(?:[ecmp][sd]?t|utc|gmt|eastern|central|mountain|pacific)\b\)?)?",
+    re.IGNORECASE,
+)
+_CLOCK_ONLY = re.compile(
+    r"(?:\b(?:at|from|to|until|and|noon|midnight|[ecmp][sd]?t|utc|gmt|eastern|central|mountain|pacific|time)\b"
+    r"|(?<!\d)\d{1,2}(?!\d)(?::\d{2}(?!\d))?(?:\s?[ap]\.?m\b)?|[\s,().\u2013-])*",
+    re.IGNORECASE,
+)
+_BEFORE_DATE = re.compile(
+    r"(?:\b(?:(?:on|by|from|starting|start|begins?|beginning|week of|@)|(?:dates?|when):)\s{0,3}|\()$", re.IGNORECASE
+)
+
+
+class DateProblem(StrEnum):
+    """Why a date cannot be taken as written."""
+
+    NO_YEAR = "no year"  # the day and the month stand without a year
+    MALFORMED = "malformed"  # it looks like a date and is none
+    REVERSED = "reversed"  # the range ends before it begins
+    PLACEHOLDER = "placeholder"  # someone meant to write a date here
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """A day or a range read from one short text, the text that says so, and what is wrong with it."""
+
+    start: date | None = None
+    end: date | None = None
+    text: str = ""
+    problem: DateProblem | None = None
+    is_week: bool = False
+    """Whether only the week is said: "week of 8/7"."""
+
+    @property
+    def said(self) -> bool:
+        """Whether the text speaks of a date at all."""
+        return bool(self.text)
+
+
+NOTHING = Dates()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +144,6 @@ def _is_year_of(token: re.Match[str], day: re.Match[str]) -> bool:
     return bool(token["year"]) and token.start() - day.end() <= _GAP
 
 
-_BEGINS = re.compile(
-    r"\W{0,3}(?:(?:starts?|starting|begins?|beginning|launch(?:es)?|from)\s(?:on\s)?)?"
-    r"(?:week of\s|on\s|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|satur|sat|sun)(?:day)?\b,?\s{0,3})?\W{0,2}",
-    re.IGNORECASE,
-)
-
-
 @lru_cache(maxsize=4096)
 def leading_date(text: str) -> tuple[Dates, str]:
     """A date that a line begins with, and what follows it; nothing and the whole text when it begins otherwise."""
@@ -147,26 +158,10 @@ def leading_date(text: str) -> tuple[Dates, str]:
     return found, _CLOCK.sub("", rest).lstrip(" -\u2013\u2014:.)|")
 
 
-_CLOCK = re.compile(
-    r"(?:at\s)?\d{1,2}(?::\d{2}(?:\s?[ap]\.?m\b\.?)?|\s?[ap]\.?m\b\.?)(?:\s?\(?(?:[ecmp][sd]?t|utc|gmt|eastern|central|mountain|pacific)\b\)?)?",
-    re.IGNORECASE,
-)
-_CLOCK_ONLY = re.compile(
-    r"(?:\b(?:at|from|to|until|and|noon|midnight|[ecmp][sd]?t|utc|gmt|eastern|central|mountain|pacific|time)\b"
-    r"|(?<!\d)\d{1,2}(?!\d)(?::\d{2}(?!\d))?(?:\s?[ap]\.?m\b)?|[\s,().\u2013-])*",
-    re.IGNORECASE,
-)
-
-
 def is_day(text: str) -> bool:
     """Whether a line holds a day or a range, perhaps with a time of day, and nothing else."""
     dates, rest = leading_date(text[:80])
     return dates.said and len(text) <= 80 and bool(_CLOCK_ONLY.fullmatch(rest))
-
-
-_BEFORE_DATE = re.compile(
-    r"(?:\b(?:(?:on|by|from|starting|start|begins?|beginning|week of|@)|(?:dates?|when):)\s{0,3}|\()$", re.IGNORECASE
-)
 
 
 @lru_cache(maxsize=4096)

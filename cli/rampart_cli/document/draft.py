@@ -22,6 +22,16 @@ _HEAD = """\
 # Draft of {source}, made by `rampart plan import`. Each value names the line that states it.
 # {gap} marks what the page does not say: fill each in; the plan is refused while one is left.
 """
+_WHICH_GROUPS = (
+    "line {line} names an audience and no percentage: write the groups that Flipper knows, "
+    'or actors: ["User;1"], or a percent'
+)
+_WHY_NO_PERCENT = {
+    StageKind.TIME: "line {line} says {p:g}% of the time; Rampart moves a percentage of users",
+    StageKind.AUDIENCE: "line {line} names an audience and no percentage",
+    StageKind.UNKNOWN: "line {line} does not say which percentage",
+    StageKind.ACTORS: "line {line} does not say which percentage",
+}
 
 
 def draft(plans: Sequence[PlanDocument], *, source: str, bindings: Bindings) -> str:
@@ -141,18 +151,6 @@ def _stage(stage: PageStage, *, doubtful: bool, leads: bool) -> Iterator[str]:
     fields.append(_hold(stage))
     for index, text in enumerate(fields):
         yield ("  - " if index == 0 else "    ") + text
-
-
-_WHICH_GROUPS = (
-    "line {line} names an audience and no percentage: write the groups that Flipper knows, "
-    'or actors: ["User;1"], or a percent'
-)
-_WHY_NO_PERCENT = {
-    StageKind.TIME: "line {line} says {p:g}% of the time; Rampart moves a percentage of users",
-    StageKind.AUDIENCE: "line {line} names an audience and no percentage",
-    StageKind.UNKNOWN: "line {line} does not say which percentage",
-    StageKind.ACTORS: "line {line} does not say which percentage",
-}
 
 
 def _hold(stage: PageStage) -> str:

@@ -23,6 +23,7 @@ _PATHS = {
 }
 """What the four queries of a comparison count, where a page only says that nothing gets worse."""
 _BARS = frozenset({"below", "above", "at_most"})
+_PERCENTILE = re.compile(r"\bp\s?(\d{2}(?:\.\d)?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,6 @@ def _as_a_rate(criterion: Criterion, kind: str) -> str:
     slower = f"{criterion.value:g} {criterion.measure}".strip()
     share = 100 - float(percentile[1])
     return f"; better as a rate, which is tested: more than {slower} in less than {share:g}% of requests"
-
-
-_PERCENTILE = re.compile(r"\bp\s?(\d{2}(?:\.\d)?)\b", re.IGNORECASE)
 
 
 def _bar(same: list[Criterion], kind: str) -> Entry:

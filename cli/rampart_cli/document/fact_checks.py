@@ -21,6 +21,15 @@ from rampart_cli.document.plan import PageStage, PlanDocument
 _REPORTED = pattern("reported by people")
 MOST_LINES = 10
 """Lines that one message names."""
+_OTHER_ENVIRONMENT = re.compile(
+    r"(?:^|[.-])(?:staging|stage|stg|dev|development|sandbox|test|qa|review|localhost)(?:[.-]|$)"
+)
+_ADDRESS = re.compile(r"https?://\S{1,1000}")
+_FLAG_LIKE = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:[_-][a-z0-9]{1,40}){1,20}(?![\w/-]|\.\w)", re.IGNORECASE)
+_SWITCHES = re.compile(
+    r"\b(?:flags?|toggles?|flipper|enabl\w+|disabl\w+|activat\w+|deactivat\w+|(?:turn|switch)\w*.{1,120}\b(?:on|off))\b",
+    re.IGNORECASE,
+)
 
 
 def is_reported_by_people(criterion: Criterion) -> bool:
@@ -71,17 +80,6 @@ def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
                 looked = f"which {titles[there]!r} does at line {next(iter(lacking.values()))}"
                 message = f"{titles[here]!r} does not look at {named}, {looked}"
                 yield say(Code.CRITERION_MISSING_IN_PHASE, here, "", message)
-
-
-_OTHER_ENVIRONMENT = re.compile(
-    r"(?:^|[.-])(?:staging|stage|stg|dev|development|sandbox|test|qa|review|localhost)(?:[.-]|$)"
-)
-_ADDRESS = re.compile(r"https?://\S{1,1000}")
-_FLAG_LIKE = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:[_-][a-z0-9]{1,40}){1,20}(?![\w/-]|\.\w)", re.IGNORECASE)
-_SWITCHES = re.compile(
-    r"\b(?:flags?|toggles?|flipper|enabl\w+|disabl\w+|activat\w+|deactivat\w+|(?:turn|switch)\w*.{1,120}\b(?:on|off))\b",
-    re.IGNORECASE,
-)
 
 
 def flags(plan: PlanDocument, say: Say) -> Iterator[Finding]:

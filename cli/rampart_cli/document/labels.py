@@ -10,6 +10,19 @@ from functools import lru_cache
 from rampart_cli.document.lexicon import ordered, pattern
 
 _LABEL_LENGTH = 300
+_PERCENTAGE = re.compile(r"~?\d{1,3}(?:\.\d{1,3})?\s?%")
+_DAY = re.compile(r"\d[/-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d", re.IGNORECASE)
+_QUESTION = re.compile(r"^(how|what|who|when|which|was|were|any|if yes|types of|links? to|do|does|is|are)\b")
+_DASHES = (" \u2013 ", " \u2014 ", " - ")
+_PLAIN_LABEL = re.compile(
+    r"\b(?:owners?|owned by|dri|contact|poc|time ?zone|tz|flags?|toggles?|flipper)\b", re.IGNORECASE
+)
+_BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
+_UNANSWERED = _BLANKS - {"n/a"}
+_BRACKETED = re.compile(r"\[[^\[\]]{0,400}\]")
+_HINT = re.compile(
+    r"\([^()]{0,300}\b(recommend|minimum|at most|at least|example|e\.g|i\.e|for instance)[^()]{0,300}\)", re.IGNORECASE
+)
 
 
 class Asks(StrEnum):
@@ -36,14 +49,7 @@ class Asks(StrEnum):
 
 
 _COMPILED = [(Asks(asks), pattern) for asks, pattern in ordered("asks")]
-_PERCENTAGE = re.compile(r"~?\d{1,3}(?:\.\d{1,3})?\s?%")
-_DAY = re.compile(r"\d[/-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d", re.IGNORECASE)
-_QUESTION = re.compile(r"^(how|what|who|when|which|was|were|any|if yes|types of|links? to|do|does|is|are)\b")
-_DASHES = (" \u2013 ", " \u2014 ", " - ")
 _DASHED = frozenset({Asks.OWNER, Asks.TIMEZONE, Asks.FLAG})
-_PLAIN_LABEL = re.compile(
-    r"\b(?:owners?|owned by|dri|contact|poc|time ?zone|tz|flags?|toggles?|flipper)\b", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +126,6 @@ def _is_clock_or_address(text: str, index: int) -> bool:
 
 
 _PLACEHOLDER = pattern("a placeholder")
-_BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
-_UNANSWERED = _BLANKS - {"n/a"}
-_BRACKETED = re.compile(r"\[[^\[\]]{0,400}\]")
-_HINT = re.compile(
-    r"\([^()]{0,300}\b(recommend|minimum|at most|at least|example|e\.g|i\.e|for instance)[^()]{0,300}\)", re.IGNORECASE
-)
 
 
 @lru_cache(maxsize=4096)

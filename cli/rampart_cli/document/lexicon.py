@@ -15,6 +15,18 @@ _FILE = Path(__file__).with_name("lexicon.toml")
 
 
 _PART = re.compile(r"\{([a-z ]+)\}")
+_STANDS_FOR = {
+    "stage": "stage", "users": "user", "audience": "tester", "flag": "flag", "stops": "halt", "goes on": "advance",
+    "placeholder": "TBD",
+}  # fmt: skip  # a table, many to a line
+TEAM_KINDS = frozenset(_STANDS_FOR)
+"""The kinds of words that a team may add to."""
+_WORD = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile(r"[a-z\u00e0-\u024f]")
+_LEAST = 4
+"""Small words of a language below which a page is too short to tell."""
+_TIMES = 2
+"""How many times the English small words those of another language must be."""
 
 
 @cache
@@ -73,12 +85,6 @@ class TeamWords:
         return re.compile(rf"\b({'|'.join(map(re.escape, longest_first))})(s?)\b", re.IGNORECASE)
 
 
-_STANDS_FOR = {
-    "stage": "stage", "users": "user", "audience": "tester", "flag": "flag", "stops": "halt", "goes on": "advance",
-    "placeholder": "TBD",
-}  # fmt: skip  # a table, many to a line
-TEAM_KINDS = frozenset(_STANDS_FOR)
-"""The kinds of words that a team may add to."""
 NO_WORDS = TeamWords()
 
 
@@ -86,14 +92,6 @@ NO_WORDS = TeamWords()
 def languages() -> dict[str, frozenset[str]]:
     """Small words of each language that a page is told by."""
     return {name: frozenset(small.split()) for name, small in _file()["languages"].items()}
-
-
-_WORD = re.compile(r"[^\W\d_]+")
-_LATIN = re.compile(r"[a-z\u00e0-\u024f]")
-_LEAST = 4
-"""Small words of a language below which a page is too short to tell."""
-_TIMES = 2
-"""How many times the English small words those of another language must be."""
 
 
 def foreign_language(lines: Iterable[str]) -> str | None:

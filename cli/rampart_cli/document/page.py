@@ -12,6 +12,31 @@ from rampart.errors import RampartError
 
 _MARK = re.compile(r"<!-- (/?)rampart:([a-z-]{1,40})(?: ([^<>]{1,200}))? -->")
 _HEADING = re.compile(r"[ >]{0,9}#{1,6}(\s|$)")
+MAX_BYTES = 512 * 1024
+"""The largest page that is read; plans are a few kilobytes, and a parser's time grows with the page."""
+_LONGEST_MARKED = 4000
+"""Characters of a line in which the place of a finding is looked for."""
+_MOST_WORDS = 40
+_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_UTF8_BOM = b"\xef\xbb\xbf"
+# Spaces that Word and web pages leave become plain ones; marks that no one sees are dropped.
+_SPACES = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
+_UNSEEN = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0xFE0F, *range(0x202A, 0x202F)])
+_ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
+# Hyphens that do not break, and the wide signs of an East Asian keyboard, are the plain ones.
+_PLAIN = {
+    0x2010: "-",
+    0x2011: "-",
+    0xFF05: "%",
+    0xFE6A: "%",
+    0xFF1A: ":",
+    0xFF1C: "<",
+    0xFF1E: ">",
+    **dict.fromkeys([0x279C, 0x2794, 0x279D, 0x279E, 0x2799], "→"),
+    0x2266: "≤",
+    0x2267: "≥",
+}
+_SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, **_PLAIN, 0: "\ufffd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +104,6 @@ def _each(lines: Sequence[str]) -> Iterator[Mark]:
 
 def _is_parted(lines: Sequence[str], begin: Mark, end: Mark) -> bool:
     return any(map(_HEADING.match, lines[begin.line : end.line]))
-
-
-MAX_BYTES = 512 * 1024
-"""The largest page that is read; plans are a few kilobytes, and a parser's time grows with the page."""
-_LONGEST_MARKED = 4000
-"""Characters of a line in which the place of a finding is looked for."""
-_MOST_WORDS = 40
-_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_UTF8_BOM = b"\xef\xbb\xbf"
-# Spaces that Word and web pages leave become plain ones; marks that no one sees are dropped.
-_SPACES = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
-_UNSEEN = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0xFE0F, *range(0x202A, 0x202F)])
-_ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
-# Hyphens that do not break, and the wide signs of an East Asian keyboard, are the plain ones.
-_PLAIN = {
-    0x2010: "-",
-    0x2011: "-",
-    0xFF05: "%",
-    0xFE6A: "%",
-    0xFF1A: ":",
-    0xFF1C: "<",
-    0xFF1E: ">",
-    **dict.fromkeys([0x279C, 0x2794, 0x279D, 0x279E, 0x2799], "→"),
-    0x2266: "≤",
-    0x2267: "≥",
-}
-_SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, **_PLAIN, 0: "\ufffd"}
 
 
 class UnreadablePageError(RampartError):

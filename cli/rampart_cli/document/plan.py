@@ -17,6 +17,8 @@ from rampart_cli.document.labels import Asks, answer, is_question, placeholder_i
 from rampart_cli.document.sections import Section, SectionKind
 from rampart_cli.document.statements import Statement
 
+_MEASURED = frozenset({Asks.RESULTS, Asks.ACTUAL, Asks.USERS, Asks.OTHER})
+
 
 @dataclass(slots=True, eq=False)
 class PageStage:
@@ -163,9 +165,6 @@ class PlanDocument:
             "timezone": self.timezone.value if self.timezone else None,
             "links": list(dict.fromkeys(link.url for link, _ in self.links)),
         }
-
-
-_MEASURED = frozenset({Asks.RESULTS, Asks.ACTUAL, Asks.USERS, Asks.OTHER})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from rampart_cli.findings import Source, rendered, shown
 
 MOST_SHOWN = 200
 """Findings that are shown to a person; a page of a plan has a few dozen."""
+_WIDTH = 100
 
 
 def show_findings(reading: Reading, *, source: str, console: Console) -> None:
@@ -35,9 +36,6 @@ def show_findings(reading: Reading, *, source: str, console: Console) -> None:
         used = lines_of_interest - sum(len(plan.unused) for plan in reading.plans)
         summary += f"read {used} of {lines_of_interest} lines with a share, bar, day, or flag; "
     console.print(Text(summary + (", ".join(counts) or "no findings")), soft_wrap=True)
-
-
-_WIDTH = 100
 
 
 def traced(reading: Reading) -> Iterator[str]:

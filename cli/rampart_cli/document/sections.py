@@ -17,6 +17,16 @@ from rampart_cli.document.labels import Asks, ends_open, what_is_asked
 from rampart_cli.document.lexicon import ordered, part
 from rampart_cli.document.lines import STRONG_LEVEL
 
+_ORNAMENT = r"[^\w~(\[\"'`<>%]{0,8}"
+_STAGE_TITLE = re.compile(rf"{_ORNAMENT}(?P<counted>{part('stage name')})(?:\s(?:of|/)\s\d{{1,2}}\b)?", re.IGNORECASE)
+_LEADING = re.compile(rf"{_ORNAMENT}(?:\d{{1,2}}(?:[.)]\s|\s?\u20e3\s?))?")
+_SHARE = re.compile(r"~?\d{1,3}(?:\.\d+)?\s?%")
+_MOST_FOLDS = 20
+"""Folds within each other that are told apart."""
+_MOST_PLANS = 20
+_PLAN_TITLE = re.compile(r"\bplan\b", re.IGNORECASE)
+_LAUNCH_TITLE = re.compile(r"\b(?:launch|roll-?out|release)$", re.IGNORECASE)
+
 
 class SectionKind(StrEnum):
     """How the lines of a section are to be read."""
@@ -36,11 +46,7 @@ DECOYS = frozenset(
     {SectionKind.AFTER, SectionKind.RESULTS, SectionKind.TESTING, SectionKind.ROLLBACK, SectionKind.GUIDE}
 )
 """Sections whose numbers never become a stage or a bar."""
-_ORNAMENT = r"[^\w~(\[\"'`<>%]{0,8}"
-_STAGE_TITLE = re.compile(rf"{_ORNAMENT}(?P<counted>{part('stage name')})(?:\s(?:of|/)\s\d{{1,2}}\b)?", re.IGNORECASE)
 _COMPILED = [(SectionKind(kind), pattern) for kind, pattern in ordered("sections")]
-_LEADING = re.compile(rf"{_ORNAMENT}(?:\d{{1,2}}(?:[.)]\s|\s?\u20e3\s?))?")
-_SHARE = re.compile(r"~?\d{1,3}(?:\.\d+)?\s?%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +143,6 @@ class Section:
             waiting.extend(reversed(section.children))
 
 
-_MOST_FOLDS = 20
-"""Folds within each other that are told apart."""
-
-
 def build_tree(lines: Sequence[Line], past: int) -> Section:
     """Hang the lines under their headings; the root stands for the whole page, which ends before line `past`."""
     root = here = Section(None, 0, past=past)
@@ -229,11 +231,6 @@ def _unfold(fold: Section | None, here: Section, line: int) -> Section:
         here.past, here = line, here.parent
     fold.past = max(line, fold.heading.past if fold.heading else line)
     return fold.parent
-
-
-_MOST_PLANS = 20
-_PLAN_TITLE = re.compile(r"\bplan\b", re.IGNORECASE)
-_LAUNCH_TITLE = re.compile(r"\b(?:launch|roll-?out|release)$", re.IGNORECASE)
 
 
 def plan_roots(root: Section, percents: Callable[[Section], list[float]]) -> list[list[Section]]:

@@ -16,6 +16,12 @@ from rampart_cli.document.plan import PageStage
 from rampart_cli.document.sections import Section, SectionKind
 from rampart_cli.document.statements import Statement
 
+_MOST_STAGES = 100
+"""Stages of one section among which a label's own is looked for; no page has more."""
+_MIGHT = re.compile(r"^(?:if|unless|when|should)\b|,\s(?:if|unless)\b", re.IGNORECASE)
+_IS_END = re.compile(r"(?:(?:desired|planned|expected|target) )?(?:end|finish)", re.IGNORECASE)
+_WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
+
 
 def add_details(stage: PageStage, other: PageStage) -> None:
     """Complete `stage` by what another statement of the same percentage says."""
@@ -64,13 +70,6 @@ class Details:
     crowds: list[Crowd]
     held: set[int] = field(default_factory=set)
     """The groups of stages (by id) that all know how long they are held."""
-
-
-_MOST_STAGES = 100
-"""Stages of one section among which a label's own is looked for; no page has more."""
-_MIGHT = re.compile(r"^(?:if|unless|when|should)\b|,\s(?:if|unless)\b", re.IGNORECASE)
-_IS_END = re.compile(r"(?:(?:desired|planned|expected|target) )?(?:end|finish)", re.IGNORECASE)
-_WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
 
 
 def give_details(stages: Sequence[PageStage], statements: Sequence[Statement], roots: Sequence[Section]) -> Details:

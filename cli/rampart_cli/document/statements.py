@@ -16,6 +16,15 @@ from rampart_cli.document.sections import Section, SectionKind
 from rampart_cli.document.tables import has_bars, judged_by
 
 _RESULTS = frozenset({Asks.RESULTS, Asks.ACTUAL})
+_NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)
+_SPEAKS_OF_CRITERIA = re.compile(
+    r"(?:the |our )?(?:success|advance|rollout|launch|exit|go) criteria\b[^:<>%?]{0,80}", re.IGNORECASE
+)
+_SHORT_LABEL = 100
+_SAYS_NOTHING = frozenset(
+    {"", "field", "value", "item", "detail", "details", "key", "question", "answer", "topic", "what", "info"}
+)
+_OF_STAGE = frozenset({Asks.PERCENT, Asks.DATES, Asks.USERS, Asks.ACTUAL})
 
 
 @dataclass(slots=True, eq=False)
@@ -114,15 +123,6 @@ class _StatementReader:
         )
 
 
-_NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)
-_SPEAKS_OF_CRITERIA = re.compile(
-    r"(?:the |our )?(?:success|advance|rollout|launch|exit|go) criteria\b[^:<>%?]{0,80}", re.IGNORECASE
-)
-
-
-_SHORT_LABEL = 100
-
-
 def _over_list(line: Line, following: Line | None) -> Field | None:
     """`Success criteria` without a colon, right above a list: it asks as one with a colon does."""
     is_short = len(line.text) < _SHORT_LABEL and not is_bar(line.text)
@@ -138,11 +138,6 @@ def _over_list(line: Line, following: Line | None) -> Field | None:
         line.kind is LineKind.TEXT and following is not None and following.kind is LineKind.ITEM
     )
     return Field(line.text, "", Asks.CRITERIA) if is_above else None
-
-
-_SAYS_NOTHING = frozenset(
-    {"", "field", "value", "item", "detail", "details", "key", "question", "answer", "topic", "what", "info"}
-)
 
 
 def _of_row(line: Line) -> Field | None:
@@ -174,9 +169,6 @@ def _lists_criteria(section: Section) -> bool:
         if around.kind is SectionKind.STAGE and _states_stage(around):
             return False
     return False
-
-
-_OF_STAGE = frozenset({Asks.PERCENT, Asks.DATES, Asks.USERS, Asks.ACTUAL})
 
 
 @lru_cache(maxsize=1024)  # each section below a stage asks the same of it

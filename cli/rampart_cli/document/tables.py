@@ -26,6 +26,12 @@ _TELLS_STAGE = pattern("column: tells stages")
 _SHARE_ONLY = re.compile(r"~?(\d{1,3}(?:\.\d{1,3})?)\s?%(?:\s(?:of )?(?:users|traffic|requests))?")
 FULL = 100
 _METRICS = pattern("column: measures")
+_STAGE_COLUMN = pattern("column: stage first")
+_JUDGE_COLUMN = pattern("column: judged by")
+_METRIC_COLUMN = pattern("column: metrics")
+_STAGE_NAME = re.compile(rf"^{alternatives('stage')}s?( name)?$", re.IGNORECASE)
+_TARGET = re.compile(r"^target$", re.IGNORECASE)
+_BARS = pattern("column: bars")
 
 
 def upright(lines: Iterable[Line]) -> Iterator[Line]:
@@ -60,11 +66,6 @@ def has_stage_columns(header: tuple[str, ...]) -> bool:
     return len(header) > 2 and all(stage_name(head) is not None for head in header[1:])
 
 
-_STAGE_COLUMN = pattern("column: stage first")
-_JUDGE_COLUMN = pattern("column: judged by")
-_METRIC_COLUMN = pattern("column: metrics")
-
-
 @lru_cache(maxsize=4096)
 def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
     """The columns of a table of stages that say what each is judged by; none of a table of criteria."""
@@ -73,11 +74,6 @@ def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
     if has_stage_columns(header):  # where such a table stands upright, its rows are criteria
         return ()
     return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
-
-
-_STAGE_NAME = re.compile(rf"^{alternatives('stage')}s?( name)?$", re.IGNORECASE)
-_TARGET = re.compile(r"^target$", re.IGNORECASE)
-_BARS = pattern("column: bars")
 
 
 @lru_cache(maxsize=4096)
