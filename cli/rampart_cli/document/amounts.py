@@ -135,9 +135,9 @@ def steps_of(limits: tuple[float, float], increment: float) -> list[float]:
     return steps if steps[-1] == high else [*steps, high]
 
 
-def is_of_time(text: str) -> bool:
-    """Whether a percentage is one of time or of requests, not of users."""
-    return bool(_OF_TIME.search(text))
+def share_kind(*texts: str) -> StageKind:
+    """Whether a percentage is one of time or of requests, where a text says so, and not of users."""
+    return StageKind.TIME if any(map(_OF_TIME.search, texts)) else StageKind.ACTORS
 
 
 def reaches_all(text: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from rampart_cli.document.amounts import StageKind, increment_in
 from rampart_cli.document.plan import PageStage
@@ -18,8 +18,7 @@ _ADDED = re.compile(r"\b(?:additional|another|further|remaining|more)\s~?\d{1,3}
 """`an additional 30%`: a share that comes on top of what was reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skeleton:
+class Skeleton(NamedTuple):
     """The stages of a plan in the order of the page, and the candidates that were not taken for one."""
 
     stages: list[PageStage]
@@ -102,9 +101,11 @@ def _joined(by_heading: list[PageStage], by_line: list[PageStage]) -> list[PageS
                 add_details(named, stage)
                 _remember(named, known)
             else:
-                _contradict(named, stage)
+                said = ((named.percent, named.line), (stage.percent or 0, stage.line))
+                named.percent, named.kind, named.stated = None, StageKind.UNKNOWN, tuple(s for s in said if s[0])
+                add_details(named, stage)
             continue
-        if stage.kind is StageKind.AUDIENCE and (chosen := _audiences(by_heading)):
+        if stage.kind is StageKind.AUDIENCE and (chosen := [s for s in by_heading if s.kind is StageKind.AUDIENCE]):
             meant = [s for s in chosen if stage.letter and s.letter == stage.letter] or chosen
             if len(meant) == 1:
                 add_details(meant[0], stage)
@@ -120,10 +121,6 @@ def _joined(by_heading: list[PageStage], by_line: list[PageStage]) -> list[PageS
     return sorted(found, key=lambda stage: stage.line)
 
 
-def _audiences(stages: list[PageStage]) -> list[PageStage]:
-    return [stage for stage in stages if stage.kind is StageKind.AUDIENCE]
-
-
 def _of_letter(step: PageStage, by_heading: list[PageStage]) -> PageStage | None:
     """The only heading's stage that a step names by its letter, and whose percentage it does not repeat."""
     if step.letter is None or step.percent is None:
@@ -133,12 +130,6 @@ def _of_letter(step: PageStage, by_heading: list[PageStage]) -> PageStage | None
     if len(same) != 1 or same[0].stated or same[0].percent == step.percent or same[0].kind is StageKind.AUDIENCE:
         return None
     return same[0]
-
-
-def _contradict(stage: PageStage, step: PageStage) -> None:
-    said = [(percent, line) for percent, line in ((stage.percent, stage.line), (step.percent, step.line)) if percent]
-    stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
-    add_details(stage, step)
 
 
 def _remember(stage: PageStage, known: dict[float, dict[tuple[int, str], PageStage]]) -> None:

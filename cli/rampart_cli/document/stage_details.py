@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from rampart_cli.document.amounts import Length, increment_in, length_in, percents_in
 from rampart_cli.document.blocks import LineKind
@@ -44,8 +44,7 @@ def _says_more(dates: Dates, than: Dates) -> bool:
     return than.is_week and 0 <= days < 7  # a day of the week that was named
 
 
-@dataclass(frozen=True, slots=True)
-class DateRange:
+class DateRange(NamedTuple):
     """A range of dates that a phase or the whole plan states, with its line and the stages that it holds for."""
 
     dates: Dates
@@ -53,8 +52,7 @@ class DateRange:
     stages: tuple[PageStage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Crowd:
+class Crowd(NamedTuple):
     """Numbers of users stated for a phase or the plan, with their line and the stages that they are meant for."""
 
     numbers: tuple[int, ...]
@@ -87,22 +85,19 @@ def give_details(stages: Sequence[PageStage], statements: Sequence[Statement], r
             _give_dates(leading_date(statement.text)[0], statement.number, reached, details)
         elif statement.asks is Asks.USERS:
             _count(statement, reached, stages, details)
-        elif (
-            reached
-            and statement.number not in known
-            and _tells_hold(statement.text)
-            and statement.line.kind is not LineKind.ROW
-            and _WAITS.search(statement.text)
-            and (length := length_in(statement.text))
-        ):
+        elif reached and statement.number not in known and (length := _hold_in(statement)):
             _hold(reached, length, statement.number, details)
     _dates_in_headings(stages, roots, details)
     return details
 
 
-def _tells_hold(text: str) -> bool:
-    """Whether a line may say how long each stage is held: one about a share or about what might happen does not."""
-    return bool(increment_in(text) or not percents_in(text)) and not _MIGHT.search(text)
+def _hold_in(statement: Statement) -> Length | None:
+    """How long a line says each stage is held; one about a share or about what might happen does not say it."""
+    text = statement.text
+    is_share = percents_in(text) and not increment_in(text)
+    if is_share or _MIGHT.search(text) or not _WAITS.search(text) or statement.line.kind is LineKind.ROW:
+        return None
+    return length_in(text)
 
 
 def _by_section(stages: Sequence[PageStage]) -> dict[int, tuple[PageStage, ...]]:
@@ -121,13 +116,10 @@ def _reached(statement: Statement, stages: dict[int, tuple[PageStage, ...]]) -> 
     """The stages that a statement holds for: those of its own section, else of the stage or phase around it."""
     if found := stages.get(id(statement.line.parent)):
         return found
-    for section in (statement.section, *statement.section.ancestors):
-        if found := stages.get(id(section)):
-            found = _nearest(statement, found)
-            return found if section.kind is SectionKind.STAGE or section is statement.section else ()
-        if section.kind is SectionKind.STAGE:
-            return ()
-    return ()
+    around = (statement.section, *statement.section.ancestors)
+    section = next((s for s in around if id(s) in stages or s.kind is SectionKind.STAGE), statement.section)
+    is_own = section.kind is SectionKind.STAGE or section is statement.section
+    return _nearest(statement, stages.get(id(section), ())) if is_own else ()
 
 
 def _nearest(statement: Statement, stages: tuple[PageStage, ...]) -> tuple[PageStage, ...]:
@@ -166,21 +158,17 @@ def _give_dates(dates: Dates, line: int, reached: tuple[PageStage, ...], details
         details.calendars.append(DateRange(dates, line, reached))
 
 
-def _below(section: Section, stages: Sequence[PageStage]) -> tuple[PageStage, ...]:
-    """The stages of the sections within this one: a list of numbers above them is theirs."""
-    inside = {id(below) for below in section.walk()}
-    return tuple(stage for stage in stages if stage.section is not None and id(stage.section) in inside)
-
-
 def _count(statement: Statement, reached: tuple[PageStage, ...], stages: Sequence[PageStage], details: Details) -> None:
-    numbers = users_in(answer(statement.field.value)) if statement.field else None
-    if numbers is None:
+    value = answer(statement.field.value) if statement.field else ""
+    if (numbers := users_in(value)) is None:
         return
     if len(reached) == 1:
         reached[0].users, reached[0].users_line = numbers, statement.number
         return
-    if not reached and len(numbers) > 1 and not is_range(answer(statement.field.value if statement.field else "")):
-        reached = _below(statement.section, stages)
+    if not reached and len(numbers) > 1 and not is_range(value):
+        # A list of numbers is that of the stages within its section.
+        inside = set(map(id, statement.section.walk()))
+        reached = tuple(stage for stage in stages if id(stage.section) in inside)
     details.crowds.append(Crowd(numbers, statement.number, reached))
     if len(numbers) == len(reached):
         for stage, number in zip(reached, numbers, strict=True):
@@ -198,17 +186,11 @@ def _hold(reached: tuple[PageStage, ...], length: Length, line: int, details: De
 
 def _dates_in_headings(stages: Sequence[PageStage], roots: Sequence[Section], details: Details) -> None:
     """`Planning 7/24/24 - 8/15/24`: a heading that states when."""
-    stated: dict[int, list[PageStage]] = defaultdict(list)
-    own: dict[int, list[PageStage]] = defaultdict(list)
-    for stage in stages:
-        own[id(stage.section)].append(stage)
-        for place in {id(stage.section), id(stage.source.section if stage.source else stage.section)}:
-            stated[place].append(stage)
-    around = {place: tuple(held) for place, held in own.items()}
-    for section in (section for root in roots for section in root.walk() if not section.is_decoy):
+    for section in (section for root in roots for section in root.walk()):
         dates = read_dates(section.title)
-        if dates.start is None:
+        if dates.start is None or section.is_decoy:
             continue
-        inside = {id(stage): stage for below in section.walk() for stage in stated.get(id(below), ())}
-        nearby = around.get(id(section.parent), ()) if section.parent is not None else ()
-        _give_dates(dates, section.line, tuple(inside.values()) or nearby, details)
+        below = set(map(id, section.walk()))
+        inside = [s for s in stages if id(s.section) in below or (s.source and id(s.source.section) in below)]
+        around = [s for s in stages if s.section is not None and s.section is section.parent]
+        _give_dates(dates, section.line, tuple(inside or around), details)

@@ -80,10 +80,11 @@ class _StatementReader:
 
     def read(self, section: Section) -> list[Statement]:
         # A question may be answered under a heading of its own: "What metrics …?" and then "Backend:".
-        lists_criteria = _lists_criteria(section) or (self._unanswered and _may_answer(section))
+        may_answer = section.kind is SectionKind.OTHER and "planning" not in section.title.casefold()
+        lists_criteria = _lists_criteria(section) or (self._unanswered and may_answer)
         self._criteria = lists_criteria and not section.is_decoy
         self._asked_by = section.heading
-        is_result, section_is_decoy = False, section.is_decoy
+        is_result, section_is_decoy = False, section.is_decoy  # told once: a page may nest deeply
         stage = next((s for s in (section, *section.ancestors) if s.kind is SectionKind.STAGE), None)
         found = []
         for line, following in zip_longest(section.lines, section.lines[1:]):
@@ -103,40 +104,28 @@ class _StatementReader:
         if asks is Asks.CRITERIA and line.kind is not LineKind.ROW:
             self._criteria, self._asked_by = True, line
             return bool(field and field.value)
-        if line.kind is LineKind.ROW and judged_by(line.header):
-            return False
+        value = bool(field and field.value)
         if line.kind is LineKind.ROW:
-            return self._criteria or has_bars(line.header) or (asks is Asks.CRITERIA and _has_value(field))
-        another = asks not in {None, Asks.OTHER, Asks.TITLE} and not self._is_below(line)
-        if another or self._has_left(line):
+            is_listed = self._criteria or has_bars(line.header) or (asks is Asks.CRITERIA and value)
+            return is_listed and not judged_by(line.header)
+        # The list is over where something else is asked, and behind the list item that asked for it.
+        asked, is_below = self._asked_by, self._asked_by in line.ancestors
+        is_behind = asked is not None and asked.kind is LineKind.ITEM and line.line != asked.line
+        if (is_behind or asks not in {None, Asks.OTHER, Asks.TITLE}) and not is_below:
             self._criteria = lists_criteria
-        return self._criteria and not (line.has_items and not _has_value(field) and not is_bar(line.text))
-
-    def _is_below(self, line: Line) -> bool:
-        return self._asked_by is not None and self._asked_by in line.ancestors
-
-    def _has_left(self, line: Line) -> bool:
-        """Whether the list item that asked for criteria is over."""
-        asked = self._asked_by
-        return (
-            asked is not None and asked.kind is LineKind.ITEM and not self._is_below(line) and line.line != asked.line
-        )
+        return self._criteria and not (line.has_items and not value and not is_bar(line.text))
 
 
 def _over_list(line: Line, following: Line | None) -> Field | None:
     """`Success criteria` without a colon, right above a list: it asks as one with a colon does."""
     is_short = len(line.text) < _SHORT_LABEL and not is_bar(line.text)
-    if not (
+    asks = (
         _NAMES_CRITERIA.fullmatch(line.text)
         or (is_short and ends_open(line.text))
         or (line.has_items and _SPEAKS_OF_CRITERIA.fullmatch(line.text))
-    ):
-        return None
-    if what_is_asked(line.text) is not Asks.CRITERIA:
-        return None
-    is_above = line.has_items or (
-        line.kind is LineKind.TEXT and following is not None and following.kind is LineKind.ITEM
     )
+    leads = line.kind is LineKind.TEXT and following is not None and following.kind is LineKind.ITEM
+    is_above = (line.has_items or leads) and asks and what_is_asked(line.text) is Asks.CRITERIA
     return Field(line.text, "", Asks.CRITERIA) if is_above else None
 
 
@@ -153,22 +142,11 @@ def _opens(field: Field | None, asks: Asks) -> bool:
     return field is not None and field.asks is asks and not field.value
 
 
-def _may_answer(section: Section) -> bool:
-    return section.kind is SectionKind.OTHER and "planning" not in section.title.casefold()
-
-
-def _has_value(field: Field | None) -> bool:
-    return bool(field and field.value)
-
-
 def _lists_criteria(section: Section) -> bool:
     """Whether a section or one around it lists criteria; a stage of the rollout within them isn't part of the list."""
-    for around in (section, *section.ancestors):
-        if around.kind is SectionKind.CRITERIA:
-            return True
-        if around.kind is SectionKind.STAGE and _states_stage(around):
-            return False
-    return False
+    around = (s for s in (section, *section.ancestors) if s.kind in {SectionKind.CRITERIA, SectionKind.STAGE})
+    tells = (s.kind is SectionKind.CRITERIA for s in around if s.kind is SectionKind.CRITERIA or _states_stage(s))
+    return next(tells, False)
 
 
 @lru_cache(maxsize=1024)  # each section below a stage asks the same of it
@@ -182,8 +160,5 @@ def _states_stage(section: Section) -> bool:
 
 def _is_result(line: Line, field: Field | None) -> bool:
     # "Error rate < 1%, actual: 0.4%" states the bar too.
-    if field and field.asks in _RESULTS and not is_bar(field.label):
-        return True
-    return line.parent is not None and any(
-        what_is_asked(item.text.split(":")[0]) in _RESULTS for item in line.ancestors
-    )
+    is_asked = field is not None and field.asks in _RESULTS and not is_bar(field.label)
+    return is_asked or any(what_is_asked(item.text.split(":")[0]) in _RESULTS for item in line.ancestors)

@@ -93,16 +93,10 @@ def _goes_on(statement: Statement, before: PageStage | None) -> list[PageStage]:
     if before is None or statement.line.kind is not LineKind.ITEM or not _stands_beside(statement, before):
         return []
     dates, percents = read_dates(statement.text), percents_in(statement.text)
-    if len(percents) != 1 or not names_step(statement.text) or statement.asks in _NO_STEP:
-        return []
-    if (
-        dates.start is None
-        or before.start is None
-        or dates.start < before.start
-        or percents[0] <= (before.percent or 0)
-    ):
-        return []
-    return [step_from(statement, percents[0], statement.text, dates)]
+    is_named = len(percents) == 1 and names_step(statement.text) and statement.asks not in _NO_STEP
+    is_later = dates.start is not None and before.start is not None and dates.start >= before.start
+    goes_on = is_named and is_later and percents[0] > (before.percent or 0)
+    return [step_from(statement, percents[0], statement.text, dates)] if goes_on else []
 
 
 def _steps_of(statement: Statement, *, is_told: bool) -> list[PageStage]:
@@ -123,13 +117,13 @@ def _steps_of(statement: Statement, *, is_told: bool) -> list[PageStage]:
     dates, rest = leading_date(statement.text)
     if not (percents := list(steps_in(rest)) or (_share_of(rest) if is_told else [])):
         return []
-    dates = dates if dates.said else _date_in(rest)
+    dates = _date_in(statement.text)
     if not (dates.said or is_told or _is_about_rollout(statement)):
         return []
     if len(percents) == 1:
         return [step_from(statement, percents[0], rest, dates)]
     return [
-        step_from(statement, percent, part, _day_of(part) if len(found) == 1 else Dates())
+        step_from(statement, percent, part, _date_in(part) if len(found) == 1 else Dates())
         for clause in clauses(rest)
         for found in [steps_in(clause)]
         for percent, part in zip(found, _parts(clause, len(found)), strict=True)
@@ -142,12 +136,6 @@ def _parts(clause: str, steps: int) -> list[str]:
     if steps < 2 or len(starts) != steps:
         return [clause] * steps
     return [clause[start:end] for start, end in zip(starts, [*starts[1:], len(clause)], strict=True)]
-
-
-def _day_of(sentence: str) -> Dates:
-    """The day of one sentence among several: "On 8/4 we go to 10%"."""
-    dates, rest = leading_date(sentence)
-    return dates if dates.said else _date_in(rest)
 
 
 def _without_percent(statement: Statement) -> list[PageStage]:
@@ -196,8 +184,9 @@ def _day_ahead(text: str) -> Dates:
 
 
 def _date_in(text: str) -> Dates:
-    """A date after a preposition, or right behind the percentage: `25%: 8/4/2026`."""
-    said = date_said(text)
+    """A date ahead, after a preposition, or right behind the percentage: `25%: 8/4/2026`."""
+    ahead = leading_date(text)[0]
+    said = ahead if ahead.said else date_said(text)
     behind = PERCENT.search(text)
     if said.said or behind is None:
         return said
@@ -207,11 +196,9 @@ def _date_in(text: str) -> Dates:
 
 def _is_about_rollout(statement: Statement) -> bool:
     """Whether a line without a day is a step all the same: by where it stands, or by how it begins."""
-    if statement.section.kind is SectionKind.TIMELINE or statement.line.checked is not None:
-        return True
-    if stage_name(statement.text) or moves_to_all(statement.text):
-        return True
-    if statement.line.kind is LineKind.ITEM and goes_to(statement.text) and _OF_FLAG.search(statement.text):
+    moves_flag = statement.line.kind is LineKind.ITEM and goes_to(statement.text) and _OF_FLAG.search(statement.text)
+    is_step = statement.section.kind is SectionKind.TIMELINE or statement.line.checked is not None
+    if is_step or moves_flag or stage_name(statement.text) or moves_to_all(statement.text):
         return True
     above = [item.text for item in statement.line.ancestors] + [statement.section.title]
     if statement.line.kind is LineKind.TEXT and not PERCENT.match(statement.text):
@@ -219,6 +206,4 @@ def _is_about_rollout(statement: Statement) -> bool:
         in_stage = statement.stage_section is not None and goes_to(statement.text)
         in_row = is_series(statement.text) or moves_on(statement.text)
         return in_stage or (in_row and any(map(_ROLLS.search, above)))
-    if statement.section.kind is SectionKind.STAGE:
-        return True
-    return any(map(_ROLLS.search, above))
+    return statement.section.kind is SectionKind.STAGE or any(map(_ROLLS.search, above))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from rampart_cli.document.amounts import (
     PERCENT,
     StageKind,
-    is_of_time,
     length_in,
     names_audience,
     percents_in,
     reaches_all,
+    share_kind,
 )
-from rampart_cli.document.blocks import LineKind
+from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.crowds import users_beside, users_in
 from rampart_cli.document.dates import Dates, between, date_said, read_dates
 from rampart_cli.document.labels import answer
@@ -53,10 +54,9 @@ def step_from(statement: Statement, percent: float | None, text: str, dates: Dat
     told = statement.text if statement.text.count("%") == 1 else text
     held = _HELD.search(told) if statement.line.kind is not LineKind.ROW else None
     length = length_in(held[0]) if held else None
-    kind = StageKind.TIME if is_of_time(text) else StageKind.ACTORS
     return PageStage(
         percent,
-        kind if percent is not None else StageKind.UNKNOWN,
+        share_kind(text) if percent is not None else StageKind.UNKNOWN,
         statement.number,
         name="Canary" if "canary" in text.casefold() else None,
         letter=letter.counted if letter else None,
@@ -77,40 +77,40 @@ def row_steps(statement: Statement) -> list[PageStage]:
         return []
     judges = {statement.line.header[index] for index in judged}
     planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head) and head not in judges}
-    column = statement.line.shares_in
-    said = (
-        [(cell, p) for cell in statement.line.cells[column : column + 1] if (p := percents_in(cell))]
-        if column is not None
-        else []
-    )
-    said = said or [
-        (cell, p) for head, cell in planned.items() if _STAGE_COLUMN.search(head) and (p := _percents(head, cell))
-    ]
-    if not said and _NAME_COLUMN.search(statement.line.header[0]):
-        # Next to a stage's name, a target that is a percentage and nothing else is the stage's.
-        said = [(cell, p) for head, cell in planned.items() if _TARGET.search(head) and (p := _share_only(cell))]
-    if not said and any(_COUNTS_COLUMN.search(head) or _DATE_COLUMN.search(head) for head in planned):
-        said = [(cell, p) for head, cell in planned.items() if _WHOM_COLUMN.search(head) and (p := _whom(cell))]
-    if not said:
-        said = [(cell, [100.0]) for head, cell in planned.items() if _SHARE_COLUMN.search(head) and reaches_all(cell)]
-    if not said and any(map(_DATE_COLUMN.search, planned)):
-        # Whatever the column is called, "increase to 10%" next to a day is a step.
-        moves = [(cell, list(steps_in(cell))) for cell in planned.values() if goes_to(cell)]
-        said = [(cell, percents) for cell, percents in moves if percents]
-    if not said and not any(map(_STAGE_COLUMN.search, planned)):
-        return []
-    if not said:
-        return _audience_row(statement, planned)
-    cell, percents = said[0]
+    if (said := next(_shares(statement.line, planned), None)) is None:
+        return _audience_row(statement, planned) if any(map(_STAGE_COLUMN.search, planned)) else []
+    cell, percents = said
     step = step_from(statement, percents[-1], cell, _dates_of(planned))
-    title = _first(planned, _NAME_COLUMN)
-    if step.letter is None and (counted := _counted(planned)):
-        step.letter = counted
+    title = next(iter(_cells(planned, _NAME_COLUMN)), "")
+    step.letter = step.letter or _counted(planned)
     step.name = title if len(title) > 2 and not percents_in(title) else step.name
     step.users = _users_of(planned)
-    if length := length_in(_first(planned, _HOLD_COLUMN)):
+    if length := length_in(next(iter(_cells(planned, _HOLD_COLUMN)), "")):
         step.hold, step.hold_line = length, statement.number
     return [step]
+
+
+def _shares(line: Line, planned: dict[str, str]) -> Iterator[tuple[str, list[float]]]:
+    """The cells that say a row's share, with what they say; the most certain first."""
+    if line.shares_in is not None:
+        yield from ((cell, said) for cell in line.cells[line.shares_in :][:1] if (said := percents_in(cell)))
+    for head, cell in planned.items():
+        if _STAGE_COLUMN.search(head) and (said := _percents(head, cell)):
+            yield cell, said
+    if _NAME_COLUMN.search(line.header[0]):
+        # Next to a stage's name, a target that is a percentage and nothing else is the stage's.
+        targets = (cell for head, cell in planned.items() if _TARGET.search(head) and PERCENT.fullmatch(answer(cell)))
+        yield from ((cell, percents_in(cell)) for cell in targets)
+    if any(_COUNTS_COLUMN.search(head) or _DATE_COLUMN.search(head) for head in planned):
+        yield from ((cell, said) for cell in _cells(planned, _WHOM_COLUMN) if (said := percents_in(cell) or _all(cell)))
+    yield from ((cell, said) for cell in _cells(planned, _SHARE_COLUMN) if (said := _all(cell)))
+    if any(map(_DATE_COLUMN.search, planned)):
+        # Whatever the column is called, "increase to 10%" next to a day is a step.
+        yield from ((cell, moves) for cell in planned.values() if goes_to(cell) and (moves := list(steps_in(cell))))
+
+
+def _all(cell: str) -> list[float]:
+    return [100.0] if reaches_all(cell) else []
 
 
 def _counted(row: dict[str, str]) -> str | None:
@@ -130,25 +130,15 @@ def _percents(head: str, cell: str) -> list[float]:
     return percents_in(written)
 
 
-def _whom(cell: str) -> list[float]:
-    return percents_in(cell) or ([100.0] if reaches_all(cell) else [])
-
-
-def _share_only(cell: str) -> list[float]:
-    found = PERCENT.fullmatch(answer(cell))
-    return percents_in(found[0]) if found else []
-
-
 def _dates_of(row: dict[str, str]) -> Dates:
-    written = [read_dates(cell) for head, cell in row.items() if _DATE_COLUMN.search(head)]
-    ends = [read_dates(cell) for head, cell in row.items() if _END_COLUMN.search(head)]
+    written, ends = (list(map(read_dates, _cells(row, column))) for column in (_DATE_COLUMN, _END_COLUMN))
     if written and ends and written[0].start and not written[0].end and ends[0].start and not ends[0].end:
         return between(written[0], ends[0])
     return next((dates for dates in written if dates.said), date_said(" | ".join(row.values())))
 
 
-def _first(row: dict[str, str], column: re.Pattern[str]) -> str:
-    return next((cell for head, cell in row.items() if column.search(head)), "")
+def _cells(row: dict[str, str], column: re.Pattern[str]) -> list[str]:
+    return [cell for head, cell in row.items() if column.search(head)]
 
 
 def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
@@ -162,8 +152,7 @@ def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
 
 def _users_of(row: dict[str, str]) -> tuple[int, ...] | None:
     """The users of a row: what a column of users counts, else what stands next to its percentage."""
-    columns = [cell for head, cell in row.items() if _USERS_COLUMN.search(head) and not _PERCENT_COLUMN.search(head)]
-    counted = [cell for cell in columns if cell and not percents_in(cell)]
-    if counted:
+    columns = {head: cell for head, cell in row.items() if not _PERCENT_COLUMN.search(head)}
+    if counted := [cell for cell in _cells(columns, _USERS_COLUMN) if cell and not percents_in(cell)]:
         return next((users for cell in counted if (users := users_in(cell))), None)
     return next((users for cell in row.values() if (users := users_beside(cell))), None)
