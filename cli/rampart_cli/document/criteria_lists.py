@@ -60,7 +60,7 @@ def criteria_in(statements: list[Statement]) -> list[Criterion]:
                 stated = whole
                 while found and found[-1].line == line.line:
                     found.pop()
-        around = (statement.section, *statement.section.ancestors)
+        around = statement.section.around
         if (
             any(asks_outright(section.title) for section in around)
             or statement.asked_by is not None
@@ -135,7 +135,7 @@ def criteria_of(statement: Statement) -> list[Criterion]:
 
 def _asked_by(statement: Statement) -> str:
     """The heading, the label and the list items that ask for this criterion."""
-    around = (statement.section, *statement.section.ancestors)
+    around = statement.section.around
     titles = [s.title for s in around if s.kind is not SectionKind.STAGE and (not s.is_title or s is statement.section)]
     labels = [statement.asked_by.text] if statement.asked_by is not None else []
     nearest_first = [*(item.text for item in statement.line.ancestors), *labels, *titles]
@@ -159,7 +159,7 @@ def _named_by_heading(section: Section) -> str:
 
 
 def _is_at_the_end(section: Section) -> bool:
-    return any("go live" in around.title.casefold() for around in (section, *section.ancestors))
+    return any("go live" in around.title.casefold() for around in section.around)
 
 
 def _listed(value: str, line: int) -> list[Criterion]:

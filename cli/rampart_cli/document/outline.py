@@ -127,11 +127,11 @@ def _asked_in_lines(stage: PageStage, plan: PlanDocument, page: Page, results: S
     if own is None:
         return
     for statement in plan.statements:
-        field, around = statement.field, (statement.section, *statement.section.ancestors)
+        field, around = statement.field, statement.section.around
         if field is None or field.asks is not Asks.ACTUAL or (part := _part(field.label)) is None:
             continue
         # What a stage within this one asks is about that stage.
-        is_own = own in around and statement.stage_section in {None, own, *own.ancestors}
+        is_own = own in around and statement.stage_section in {None, *own.around}
         if not (is_own or (results is not None and results in around)):
             continue
         if not any(section.kind in DECOYS - {SectionKind.RESULTS} for section in around):

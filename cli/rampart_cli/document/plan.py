@@ -180,7 +180,7 @@ class Results:
         found = cls(defaultdict(list), defaultdict(list))
         for section in (section for root in roots for section in root.walk()):
             if section.kind is SectionKind.RESULTS:
-                stage = next((s for s in section.ancestors if s.kind is SectionKind.STAGE), None)
+                stage = next((s for s in section.around[1:] if s.kind is SectionKind.STAGE), None)
                 found.by_stage[id(stage)].append(section)
                 found.by_parent[id(section.parent)].append(section)
         return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from rampart_cli.document.amounts import percents_in
 from rampart_cli.document.bars import Sense, asks_outright, is_bar, sense_of
@@ -49,8 +50,7 @@ DECOYS = frozenset(
 _COMPILED = [(SectionKind(kind), pattern) for kind, pattern in ordered("sections")]
 
 
-@dataclass(frozen=True, slots=True)
-class StageName:
+class StageName(NamedTuple):
     """How a page counts a stage: `Stage B`, the word `stage`, and what follows the name."""
 
     counted: str
@@ -109,12 +109,11 @@ class Section:
         return self.heading.line if self.heading else 1
 
     @property
-    def ancestors(self) -> list[Section]:
-        """The sections around this one, the nearest first."""
-        found, parent = [], self.parent
-        while parent is not None:
+    def around(self) -> list[Section]:
+        """This section and those that it stands in, the nearest first."""
+        found = [self]
+        while (parent := found[-1].parent) is not None:
             found.append(parent)
-            parent = parent.parent
         return found
 
     @property
@@ -127,12 +126,7 @@ class Section:
     @property
     def is_decoy(self) -> bool:
         """Whether this section or one around it holds no plan."""
-        section: Section | None = self
-        while section is not None:
-            if section.kind in DECOYS:
-                return True
-            section = section.parent
-        return False
+        return any(section.kind in DECOYS for section in self.around)
 
     def walk(self) -> Iterator[Section]:
         """This section and all below it, in the order of the page."""
@@ -157,7 +151,9 @@ def build_tree(lines: Sequence[Line], past: int) -> Section:
             continue
         is_fold = line.kind is LineKind.FOLD
         if is_fold:
-            is_told = id(line) in closed and (kind_of(line.text) is not SectionKind.OTHER or _names_flag(line.text))
+            is_told = id(line) in closed and (
+                kind_of(line.text) is not SectionKind.OTHER or what_is_asked(line.text.strip(" :")) is Asks.FLAG
+            )
             line.kind = LineKind.HEADING if is_told and len(folds) < _MOST_FOLDS else LineKind.TEXT
         if line.kind is not LineKind.HEADING:
             folds += [None] if id(line) in closed else []
@@ -166,7 +162,9 @@ def build_tree(lines: Sequence[Line], past: int) -> Section:
         # A fold stands below all that is open where it begins, and whatever is headed within it stands below the fold.
         while not is_fold and here.level >= line.level and here.parent is not None and id(here) not in opened:
             here.past, here = line.line, here.parent
-        if here.kind is SectionKind.ROLLBACK and here.parent is not None and _skips(here.level, line.level):
+        # So far below another heading, a level says nothing of what it belongs to.
+        skips = here.level + 1 < line.level < STRONG_LEVEL
+        if here.kind is SectionKind.ROLLBACK and here.parent is not None and skips:
             here.past, here = line.line, here.parent
         section = Section(line, line.level, kind_of(line.text), here, past=past)
         here.children.append(section)
@@ -182,12 +180,10 @@ def _tell_kinds(root: Section) -> None:
     """Let what stands in a section say what it is, where its title alone does not."""
     _tell_stages(root)
     for section in root.walk():
+        title = section.title
         is_open = section.kind is SectionKind.OTHER and not section.is_title
-        asks = (
-            sense_of(section.title) is Sense.STOP
-            or asks_outright(section.title)
-            or (ends_open(section.title) and what_is_asked(section.title.strip(" :")) is Asks.CRITERIA)
-        )
+        asks = ends_open(title) and what_is_asked(title.strip(" :")) is Asks.CRITERIA
+        asks = asks or sense_of(title) is Sense.STOP or asks_outright(title)
         if is_open and asks and any(is_bar(line.text) for line in section.lines):
             section.kind = SectionKind.CRITERIA
 
@@ -200,15 +196,6 @@ def _tell_stages(root: Section) -> None:
         if len(shares) > 1 and all(one < two for (_, one), (_, two) in pairwise(shares)):
             for child, _ in shares:
                 child.kind = SectionKind.STAGE
-
-
-def _skips(level: int, below: int) -> bool:
-    """Whether a heading is so far below another that its level says nothing of what it belongs to."""
-    return level + 1 < below < STRONG_LEVEL
-
-
-def _names_flag(title: str) -> bool:
-    return what_is_asked(title.strip(" :")) is Asks.FLAG
 
 
 def _closed_folds(lines: Sequence[Line]) -> set[int]:
@@ -250,8 +237,7 @@ def plan_roots(root: Section, percents: Callable[[Section], list[float]]) -> lis
     siblings = titles[0].parent.children if titles[0].parent else []
     shared = [section for section in siblings if section.line < titles[0].line]
     # What stands right under the page's own title, such as the time zone, holds for all of its plans.
-    around = [titles[0].parent, *titles[0].parent.ancestors] if titles[0].parent else []
-    shared += [replace(above, children=[]) for above in around if above.lines]
+    shared += [replace(above, children=[]) for above in titles[0].around[1:] if above.lines]
     ends = [title.line for title in titles[1:]] + [root.past + 1]
     return [
         [title, *(s for s in siblings if title.line < s.line < end), *shared]
@@ -261,21 +247,21 @@ def plan_roots(root: Section, percents: Callable[[Section], list[float]]) -> lis
 
 def _free_from_rollback(root: Section, percents: Callable[[Section], list[float]]) -> None:
     """Where every stage of a page stands a level below `Rollback`, the level is a slip: they aren't way back."""
-    for section in [found for found in root.walk() if found.kind is SectionKind.ROLLBACK and found.parent]:
+    for section in [found for found in root.walk() if found.kind is SectionKind.ROLLBACK]:
         first = next((n for n, child in enumerate(section.children) if stage_name(child.title)), None)
-        if first is None or section.parent is None:
+        if first is None or (above := section.parent) is None:
             continue
-        around, slipped = section.parent, section.children[first:]
+        slipped = section.children[first:]
         for child in slipped:
-            child.parent = around
+            child.parent = above
         found = [percent for child in slipped for percent in percents(child)]
-        if not found or any(later <= before for before, later in pairwise(found)):
+        if found and all(before < later for before, later in pairwise(found)):
+            section.past, section.children = slipped[0].line, section.children[:first]
+            after = above.children.index(section) + 1
+            above.children[after:after] = slipped
+        else:
             for child in slipped:
                 child.parent = section
-            continue
-        section.past, section.children = slipped[0].line, section.children[:first]
-        after = around.children.index(section) + 1
-        around.children[after:after] = slipped
 
 
 def _free_title(root: Section) -> None:
@@ -290,12 +276,10 @@ def _free_title(root: Section) -> None:
 
 def _titles(root: Section, percents: Callable[[Section], list[float]]) -> list[Section]:
     for parent in root.walk():
+        candidates = [child for child in parent.children if child.kind not in _NO_TITLE]
         candidates = [
-            child
-            for child in parent.children
-            if child.level == 1 or _PLAN_TITLE.search(child.title) or _holds_rollout(child, percents)
+            c for c in candidates if c.level == 1 or _PLAN_TITLE.search(c.title) or _holds_rollout(c, percents)
         ]
-        candidates = [child for child in candidates if child.kind not in _NO_TITLE]
         if not 2 <= len(candidates) <= _MOST_PLANS:
             continue
         rises = [(child, found) for child in candidates if (found := percents(child))]
@@ -309,7 +293,5 @@ def _titles(root: Section, percents: Callable[[Section], list[float]]) -> list[S
 def _holds_rollout(section: Section, percents: Callable[[Section], list[float]]) -> bool:
     """Whether a section is a whole rollout of its own: `Web launch` with all its stages under it."""
     stages = sum(1 for child in section.children if child.kind is SectionKind.STAGE)
-    if stages < 2 or not _LAUNCH_TITLE.search(section.title):
-        return False
-    found = percents(section)
+    found = percents(section) if stages > 1 and _LAUNCH_TITLE.search(section.title) else []
     return len(found) > 1 and found[-1] == 100

@@ -116,7 +116,7 @@ def _reached(statement: Statement, stages: dict[int, tuple[PageStage, ...]]) -> 
     """The stages that a statement holds for: those of its own section, else of the stage or phase around it."""
     if found := stages.get(id(statement.line.parent)):
         return found
-    around = (statement.section, *statement.section.ancestors)
+    around = statement.section.around
     section = next((s for s in around if id(s) in stages or s.kind is SectionKind.STAGE), statement.section)
     is_own = section.kind is SectionKind.STAGE or section is statement.section
     return _nearest(statement, stages.get(id(section), ())) if is_own else ()

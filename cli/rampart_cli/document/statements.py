@@ -85,7 +85,7 @@ class _StatementReader:
         self._criteria = lists_criteria and not section.is_decoy
         self._asked_by = section.heading
         is_result, section_is_decoy = False, section.is_decoy  # told once: a page may nest deeply
-        stage = next((s for s in (section, *section.ancestors) if s.kind is SectionKind.STAGE), None)
+        stage = next((s for s in section.around if s.kind is SectionKind.STAGE), None)
         found = []
         for line, following in zip_longest(section.lines, section.lines[1:]):
             row = line.kind is LineKind.ROW
@@ -144,7 +144,7 @@ def _opens(field: Field | None, asks: Asks) -> bool:
 
 def _lists_criteria(section: Section) -> bool:
     """Whether a section or one around it lists criteria; a stage of the rollout within them isn't part of the list."""
-    around = (s for s in (section, *section.ancestors) if s.kind in {SectionKind.CRITERIA, SectionKind.STAGE})
+    around = (s for s in section.around if s.kind in {SectionKind.CRITERIA, SectionKind.STAGE})
     tells = (s.kind is SectionKind.CRITERIA for s in around if s.kind is SectionKind.CRITERIA or _states_stage(s))
     return next(tells, False)
 
