@@ -6,17 +6,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.lexicon import part, pattern
 
-_PLACE = r"(?:branch|office|site|facility|location|region|state|district|county|city|store|school|clinic|country)"
-NO_SHARE = (
-    # a share of a part is an audience, and one of an increment is added to what was reached before
-    rf"(?!\s?(?:(?:of\s(?:the\s|our\s|all\s)?[a-z]+\s)?(?:at|in|for)\s(?:the|one|a|our|each)\s(?:[\w'-]+\s){{0,4}}{_PLACE}\b"
-    r"|of\s(?:the\s|our\s|all\s)?[a-z]+\s(?:with|who|whose|having|that)\s|at a time\b|increments?\b|steps\b))"
-    r"(?!\s?(?:done|complete[d]?|finished|ready|faster|slower|smaller|larger|bigger|cheaper|fewer|less|more|higher|lower"
-    r"|better|worse|coverage|test|completion|adoption|uptime|availability|success|satisfaction|conversion|utili[sz]ation"
-    r"|errors?|failures?)\b)"
-)
+NO_SHARE = part("not of users")
 """What makes a percentage one of progress or a comparison, and not a share of users."""
 PERCENT = re.compile(rf"(?<![\d.,/])(\d{{1,3}}(?:\.\d{{1,3}})?)\s?(?:%|percent\b){NO_SHARE}")
 _RANGE = re.compile(
@@ -33,12 +25,8 @@ _OF_TIME = re.compile(
     re.IGNORECASE,
 )
 _AUDIENCE = pattern("an audience")
-_PEOPLE = r"(?:users|veterans|people|visitors|customers|members|patients|traffic|claimants|applicants|beneficiaries)"
-_BEFORE = (
-    r"(?:(?:we|it is|is|to be)\s)?(?:(?:enabled?|releas(?:e|ed)|launch(?:ed)?|open(?:ed)?|roll(?:ed)? ?out"
-    r"|turn(?:ed)? on|switch(?:ed)? on|live|available|increase|expand|ramp up|go live|go|on)\s"
-    r"(?:it\s|the (?:flag|feature)\s)?(?:for|to|with)\s)?"
-)
+_PEOPLE = part("whoever is reached")
+_BEFORE = part("enabled for")
 _ALL = re.compile(rf"{_BEFORE}(?:every(?:one|body)|all(?: the| our| of our| remaining)? {_PEOPLE})", re.IGNORECASE)
 _CHOSEN = re.compile(
     rf"{_BEFORE}(?:(?:the|our|all|internal|va|chosen|selected|invited|some|a few|\d{{1,4}})\s){{0,3}}"
@@ -65,22 +53,10 @@ _WRITTEN_OUT = re.compile(
     r"[\s-]?(?:pct\b\.?|per\s?cent\b)",
     re.IGNORECASE,
 )
-_PROGRESS = re.compile(
-    r"\((?:done|finished|complete\w*)\W{1,3}\d{1,3}\s?%\)|\b\d{1,3}\s?%\s?(?:done|finished|complete[d]?)\b",
-    re.IGNORECASE,
-)
-_ASIDE = re.compile(
-    r"\((?:was|were|formerly|previously|originally|instead of|rather than|not|up from|down from|changed from|before)\b"
-    r"[^()]{0,80}\)"
-    r"|,?\s(?:not|instead of|rather than|up from|down from|formerly|previously)\s~?\d{1,3}(?:\.\d{1,3})?\s?%",
-    re.IGNORECASE,
-)
+_PROGRESS = pattern("how far it is")
+_ASIDE = pattern("not meant")
 _WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
-_LENGTH = re.compile(
-    r"\b(\d{1,3}(?:\.\d)?|an?|one|two|three|four|five)(?:\s?(?:-|\u2013|to)\s?(\d{1,3}(?:\.\d)?))?[ -](?:full )?"
-    r"(bus{1,2}iness? |working )?(minute|hour|day|week|month)s?\b",
-    re.IGNORECASE,
-)
+_LENGTH = pattern("a length of time")
 _UNITS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from rampart_cli.document.labels import Asks, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import words
+from rampart_cli.document.lexicon import part, pattern, words
 from rampart_cli.document.names import plain_name
 
 _NEVER = (
@@ -28,7 +28,7 @@ OPS = {
     ">": r">|\b(?:greater than|more than|higher than|larger than|longer than|slower than|above|over|exceeds?)\b",
     "==": r"={1,2}|\b(?:equals?|exactly)\b",
 }
-NUMBER = r"\d[\d,]{0,11}(?:\.\d{1,6})?|\.\d{1,6}"
+NUMBER = part("number")
 _SPELT = {
     word: str(number)
     for number, word in enumerate(
@@ -37,7 +37,7 @@ _SPELT = {
 }
 _DECIMAL_COMMA = re.compile(r"\d{1,3},(?:\d{1,2}|\d{4,6})|0,\d{1,6}")
 """`0,5`: a comma before anything but three digits, or behind a zero, is the decimal sign of other countries."""
-_UNIT = r"(?P<thousands>[kK]\b)?\s?(?P<unit>%|percent\b|[a-z]{1,12}\b(?:/[a-z]{1,6})?)?"
+_UNIT = part("unit")
 BAR = re.compile(
     "(?:" + "|".join(f"(?P<op{index}>{words})" for index, words in enumerate(OPS.values())) + ")"
     rf"\s{{0,3}}(?:of\s)?~?(?P<sign>%?)\s?(?P<number>{NUMBER}|(?:{'|'.join(_SPELT)})\b){_UNIT}",
@@ -45,39 +45,20 @@ BAR = re.compile(
 )
 OR_MORE = re.compile(rf"(?<![\w.,])({NUMBER})\s?(%?)\+(?=\s{{0,3}}(?:$|[,;.)]))")
 """`99.5%+`."""
-OR_LESS = re.compile(
-    rf"(?P<amount>(?<![\d.,])(?:{NUMBER})\s?(?:%|percent\b)?(?:\s(?!(?:day|week|month|year)s?\b)[a-z]{{1,12}})?)\s(?:or|and)\s"
-    r"(?:(?P<less>less|lower|fewer|below|under)|(?P<more>more|higher|greater|above|over))\b"
-    rf"|(?P<limit>(?<![\d.,])(?:{NUMBER})\s?(?:%|[a-z]{{1,12}}\b)?)"
-    r"\s(?:(?P<most>max(?:imum)?|at most)|(?P<least>minimum|at least))(?=\s?(?:$|[.,;)]))",
-    re.IGNORECASE,
-)
+OR_LESS = pattern("or less")
 BETWEEN = re.compile(rf"\bbetween\s{{1,3}}({NUMBER})\s?%?\s{{1,3}}and\s{{1,3}}({NUMBER}){_UNIT}", re.IGNORECASE)
 ONLY_NUMBER = re.compile(rf"~?(?P<sign>%?)\s?(?P<number>{NUMBER}){_UNIT}(?:\s{{1,3}}[^<>]{{0,80}})?\.?", re.IGNORECASE)
 _ONLY_PERCENT = re.compile(rf"~?(?:{NUMBER})\s?(?:%|percent)", re.IGNORECASE)
-TRAILING = re.compile(
-    rf"(?P<name>[^:%\d]{{3,120}})\s(?P<number>{NUMBER})\s?(?:%|percent)(?:\sor better)?\.?", re.IGNORECASE
-)
-LEADING = re.compile(
-    rf"~?(?P<number>{NUMBER})\s?(?:%|percent)\s(?:of\s)?(?P<name>[a-z][^%\d<>:]{{3,120}})", re.IGNORECASE
-)
+TRAILING = pattern("trailing")
+LEADING = pattern("leading")
 OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
-_MUST = re.compile(
-    r"^(?:(?:it|this|that|which)\s)?(?:must|should|shall|has to|have to|needs? to|is to|is|are|stays?|keep)\b"
-    r"(?:\s(?:be|stay|remain|it))?\s",
-    re.IGNORECASE,
-)
+_MUST = pattern("must be")
 _LONGEST_TITLE = 120
 _MUCH = frozenset({">", ">="})
 _LITTLE = frozenset({"<", "<="})
 _WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|weeks?)", re.IGNORECASE)
-_ONE_MORE = re.compile(
-    rf"\s{{0,3}}(?:,|and\b)\s{{0,3}}(?P<more>[^:<>%]{{3,100}}:\s?(?:{NUMBER})\s?%?\s?)", re.IGNORECASE
-)
-_ZERO = re.compile(
-    r"(?:no|zero|0)\s{1,3}(?P<name>(?:[\w'/-]+\s){0,6}(?:complaints?|calls|errors|incidents|tickets|reports|crashes|outages|defects|bugs|alerts|pages)\b.{0,60})",
-    re.IGNORECASE,
-)
+_ONE_MORE = pattern("one more")
+_ZERO = pattern("zero of something")
 _RELATIVE = re.compile(
     r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|control (?:group|cohort|side)|previous|prior"
     r"|same as|similar to|normal"
@@ -91,9 +72,7 @@ _RELATIVE = re.compile(
     re.IGNORECASE,
 )
 _SHORT_TIMES = frozenset({"second", "seconds", "sec", "secs", "s", "min", "m", "minute"})
-_LASTS = re.compile(
-    r"[\s,]*(?:(?:is |are )?sustained|lasting|for|over|during|persisting|held)?(?: for)?[\s,]*", re.IGNORECASE
-)
+_LASTS = pattern("how long it lasts")
 _OF_WHAT = re.compile(
     r"\s(?:for|on)\s(?!\d|an?\b|the last\b|(?:one|two|three|five|ten|several|at)\b)[#/`\w][^:;,.%<>()\d]{1,60}$"
 )
@@ -112,11 +91,7 @@ _NO_COUNT = frozenset(
 )
 _CHOICE_ONLY = re.compile(r"\s*(?:y/n|(?:yes|no)\b.{0,20})", re.IGNORECASE)
 _EDGE = " :,;-\u2013\u2014→=.*_"
-_TAIL = re.compile(
-    r"(?:\s(?:is|are|be|stays?|remains?|keeps?|must|shall|should|will|may|can|has to|have to|needs? to"
-    r"|do|does|did|goes?|rises?|climbs?|gets?|drops?|falls?|at a rate of|of|and|or))+$",
-    re.IGNORECASE,
-)
+_TAIL = pattern("behind a name")
 _PAST = re.compile(r"\b(?:was|were|had|saw|been|measured|actual(?:ly)?|reached)\b", re.IGNORECASE)
 _REMARK = re.compile(r"\s\([^()]{1,200}\)\.?$")
 _CHOICE = re.compile(r"\?:?\s{1,3}yes\s?(?:/|\||or)\s?no$", re.IGNORECASE)

@@ -21,58 +21,24 @@ from rampart_cli.document.bars import (
     sense_of,
 )
 from rampart_cli.document.labels import answer, placeholder_in
-from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.lexicon import part, pattern
 
-_STOP = (
-    r"(?:roll(?:s|ed|ing)?[ -]?back|go(?:es)? back|stop|abort|pause|halt|revert|disable|back(?:ing)?[ -]?out"
-    r"|kill switch"
-    r"|(?:page|alert)s? (?:the|us|on|someone|ops)\b"
-    r"|turn(?:s|ed)?(?: it| the \w{2,20})? off|switch(?: it| the \w{2,20})? off)"
-)
-_STOPS_IF = re.compile(
-    rf"\b{_STOP}\b[^.;]{{0,60}}?\b(?:if|when|whenever|once|as soon as|should)\b|\b{_STOP}\s(?:the rollout\s)?on\b"
-    rf"|\b(?:if|when|whenever|once|as soon as|should)\b[^.;]{{3,120}}?\b{_STOP}",
-    re.IGNORECASE,
-)
-_STOPS_ON = re.compile(
-    rf"\b{_STOP}\b[^.;]{{0,40}}\b(?:criteria|criterion|conditions?|triggers?|thresholds?|bars?|limits?|if|when|on)\b",
-    re.IGNORECASE,
-)
+_STOP = part("go back")
+_STOPS_IF = pattern("stops if")
+_STOPS_ON = pattern("stops on")
 _UNSURE = re.compile(r"\b(?:unless|not|never|and)\b|n['\u2019]t\b", re.IGNORECASE)
 _IF = re.compile(r"(?:if|when|whenever|once|as soon as)\b", re.IGNORECASE)
 _ELSE = re.compile(rf"\b(?:otherwise|or else|if not)\b.{{0,40}}\b{_STOP}", re.IGNORECASE)
 _STOP_WORD = re.compile(rf"\b{_STOP}\b", re.IGNORECASE)
 _GO_TOO = re.compile(r"\b(?:success|advance|proceed|continue|go)\b", re.IGNORECASE)
-_TO_STOP = re.compile(
-    rf"^.*?\b{_STOP}\b[^.;]{{0,60}}?\b(?:if|when|whenever|once|as soon as|should|on)\s|^(?:if|when|whenever|once)\s",
-    re.IGNORECASE,
-)
+_TO_STOP = pattern("to stop")
 _TALK = pattern("a hint")
-_GOES_IF = re.compile(
-    r"^(?:(?:then|we|and)\s){0,2}(?:(?:only|will|can|may|shall)\s){0,2}"
-    r"(?:advance|proceed|continue|move on|go on|promote|expand|increase|go(?! back))\b"
-    r"[^.;:]{0,60}?\b(?:only\s)?(?:if|when|once|as long as|while):?\s"
-    r"|^to (?:advance|proceed|continue|move on|go on)(?: to \w+ \w+)?,\s",
-    re.IGNORECASE,
-)
-_BACK_IF = re.compile(
-    rf"^(?:(?:then|we|and|the team)\s){{0,2}}(?:(?:will|must|shall)\s)?{_STOP}\b[^.;:]{{0,60}}?"
-    r"\b(?:if|when|whenever|once)\b"
-    rf"|^(?:if|when|whenever|once|as soon as)\b[^.;]{{3,120}}?\b{_STOP}\b",
-    re.IGNORECASE,
-)
+_GOES_IF = pattern("goes if")
+_BACK_IF = pattern("back if")
 """A sentence that begins with going on, or back, and says on what condition; a tale of the past begins otherwise."""
-_BEFORE_GOING = re.compile(
-    r"^(?P<bar>[^;:]{3,120}?)\s(?:before (?:moving on|advancing|proceeding|continuing|the next \w+|going on)"
-    r"|to (?:advance|proceed|continue|move on))\b",
-    re.IGNORECASE,
-)
+_BEFORE_GOING = pattern("before going")
 """`Errors < 0.5% before moving on`."""
-_IF_GOES = re.compile(
-    r"^(?:if|when|once|as long as)\s(?P<bar>[^;:]{3,120}?),\s(?:(?:then|we)\s){0,2}(?:(?:will|can|may)\s)?"
-    r"(?:advance|proceed|continue|move on|go on|promote|expand|increase|go to)\b",
-    re.IGNORECASE,
-)
+_IF_GOES = pattern("if goes")
 _SENTENCE = re.compile(r"(?<=[\w%)])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bincl)(?<!\bno)\.\s{1,3}(?=[A-Z])")
 
 

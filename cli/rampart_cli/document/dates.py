@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from rampart_cli.document.labels import placeholder_in
+from rampart_cli.document.lexicon import pattern
 
 _MONTHS = {
     name: number
@@ -41,23 +42,10 @@ _TURN = 6
 _WEEK = re.compile(r"\bweek (of|beginning|starting)\s{1,3}$", re.IGNORECASE)
 _BETWEEN = re.compile(r"\bbetween\s{1,3}$", re.IGNORECASE)
 _ATOMS = frozenset({"iso", "us", "dash", "month", "european", "days"})
-_BEGINS = re.compile(
-    r"\W{0,3}(?:(?:starts?|starting|begins?|beginning|launch(?:es)?|from)\s(?:on\s)?)?"
-    r"(?:week of\s|on\s|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|satur|sat|sun)(?:day)?\b,?\s{0,3})?\W{0,2}",
-    re.IGNORECASE,
-)
-_CLOCK = re.compile(
-    r"(?:at\s)?\d{1,2}(?::\d{2}(?:\s?[ap]\.?m\b\.?)?|\s?[ap]\.?m\b\.?)(?:\s?\(?(?:[ecmp][sd]?t|utc|gmt|eastern|central|mountain|pacific)\b\)?)?",
-    re.IGNORECASE,
-)
-_CLOCK_ONLY = re.compile(
-    r"(?:\b(?:at|from|to|until|and|noon|midnight|[ecmp][sd]?t|utc|gmt|eastern|central|mountain|pacific|time)\b"
-    r"|(?<!\d)\d{1,2}(?!\d)(?::\d{2}(?!\d))?(?:\s?[ap]\.?m\b)?|[\s,().\u2013-])*",
-    re.IGNORECASE,
-)
-_BEFORE_DATE = re.compile(
-    r"(?:\b(?:(?:on|by|from|starting|start|begins?|beginning|week of|@)|(?:dates?|when):)\s{0,3}|\()$", re.IGNORECASE
-)
+_BEGINS = pattern("before a leading day")
+_CLOCK = pattern("clock")
+_CLOCK_ONLY = pattern("clock only")
+_BEFORE_DATE = pattern("before a day")
 
 
 class DateProblem(StrEnum):

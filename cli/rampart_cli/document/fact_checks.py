@@ -26,10 +26,7 @@ _OTHER_ENVIRONMENT = re.compile(
 )
 _ADDRESS = re.compile(r"https?://\S{1,1000}")
 _FLAG_LIKE = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:[_-][a-z0-9]{1,40}){1,20}(?![\w/-]|\.\w)", re.IGNORECASE)
-_SWITCHES = re.compile(
-    r"\b(?:flags?|toggles?|flipper|enabl\w+|disabl\w+|activat\w+|deactivat\w+|(?:turn|switch)\w*.{1,120}\b(?:on|off))\b",
-    re.IGNORECASE,
-)
+_SWITCHES = pattern("switches")
 
 
 def is_reported_by_people(criterion: Criterion) -> bool:

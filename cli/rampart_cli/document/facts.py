@@ -35,23 +35,11 @@ _TIMES_ARE = re.compile(
     r"(?i:\b(?:times?|hours|dates|days|timeline)(?:\s(?:are|is|shown|given|stated|written|in|below|here|all)){0,5}[\s:(,]{1,3})"
     r"([ECMP][SD]?T|UTC|GMT|Eastern|Central|Mountain|Pacific)(?![\w/-]|\s[A-Za-z])"
 )
-_OWNED = re.compile(
-    r"\b(?:rollout|release|launch|plan|flag|feature|toggle) is owned by (?!no ?-?(?:body|one)\b)(?:the )?"
-    r"([^.;,()]{2,80}?)\s*(?:[.;,(]|$)",
-    re.IGNORECASE,
-)
+_OWNED = pattern("owned by")
 _WINDOW = pattern("a window")
 _SIGN = re.compile(r"[<>≤≥]\s{0,2}[\d.]")
-_MEASURES = re.compile(
-    r"\b(?:rates?|errors?|failures?|latency|p\d\d|requests|samples|metrics?|criteri\w+|bars?|thresholds?|windows?"
-    r"|measure\w*|judged?|evaluat\w+|averaged?|downloads|submissions|users)\b",
-    re.IGNORECASE,
-)
-_HOLDS = re.compile(
-    r"\b(?:hold|held|wait|bake|soak|stay|remain|answer\w*|respon\w+|repl(?:y|ied|ies)|resolv\w+|page[ds]?"
-    r"|roll(?:ed|ing)?[ -]?back)\b",
-    re.IGNORECASE,
-)
+_MEASURES = pattern("what is measured")
+_HOLDS = pattern("what is held")
 """What a number of minutes or hours is about when it isn't a window: a stage that is held, a person who answers."""
 _MONITOR_PATH = re.compile(r"/monitors/(?:manage/)?(\d{1,15})(?:/|$)")
 _MONITOR_NAME = re.compile(

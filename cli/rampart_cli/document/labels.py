@@ -14,15 +14,11 @@ _PERCENTAGE = re.compile(r"~?\d{1,3}(?:\.\d{1,3})?\s?%")
 _DAY = re.compile(r"\d[/-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d", re.IGNORECASE)
 _QUESTION = re.compile(r"^(how|what|who|when|which|was|were|any|if yes|types of|links? to|do|does|is|are)\b")
 _DASHES = (" \u2013 ", " \u2014 ", " - ")
-_PLAIN_LABEL = re.compile(
-    r"\b(?:owners?|owned by|dri|contact|poc|time ?zone|tz|flags?|toggles?|flipper)\b", re.IGNORECASE
-)
+_PLAIN_LABEL = pattern("plain label")
 _BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
 _UNANSWERED = _BLANKS - {"n/a"}
 _BRACKETED = re.compile(r"\[[^\[\]]{0,400}\]")
-_HINT = re.compile(
-    r"\([^()]{0,300}\b(recommend|minimum|at most|at least|example|e\.g|i\.e|for instance)[^()]{0,300}\)", re.IGNORECASE
-)
+_HINT = pattern("a template hint")
 
 
 class Asks(StrEnum):

@@ -37,9 +37,7 @@ _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 _JOINT = re.compile(r"\s{0,3}(?:→|-{1,2}>|=>|>|,(?=\s)|\b(?:and|then)\b)\s{0,3}")
 _BARE_SERIES = re.compile(rf"{_BARE.pattern}(?:{_JOINT.pattern}{_BARE.pattern}){{1,20}}")
 _PERCENTAGE = re.compile(r"%|percent", re.IGNORECASE)
-_HEADED_HOLD = re.compile(
-    r"%[^%]{0,30}?(?:\bfor\b|,|\()\s?(?=\d{1,3}\s?(?:business |working )?(?:hour|day|week)s?\b)", re.IGNORECASE
-)
+_HEADED_HOLD = pattern("headed hold")
 """`5% for 1 day`."""
 _REST = re.compile(r"^[\s:\u2013\u2014.-]+|[\s:\u2013\u2014.-]+$")
 

@@ -12,14 +12,13 @@ from rampart_cli.document.amounts import PERCENT
 from rampart_cli.document.bars import is_bar
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.labels import Asks, Field, ends_open, read_field, what_is_asked
+from rampart_cli.document.lexicon import pattern
 from rampart_cli.document.sections import Section, SectionKind
 from rampart_cli.document.tables import has_bars, judged_by
 
 _RESULTS = frozenset({Asks.RESULTS, Asks.ACTUAL})
 _NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)
-_SPEAKS_OF_CRITERIA = re.compile(
-    r"(?:the |our )?(?:success|advance|rollout|launch|exit|go) criteria\b[^:<>%?]{0,80}", re.IGNORECASE
-)
+_SPEAKS_OF_CRITERIA = pattern("speaks of criteria")
 _SHORT_LABEL = 100
 _SAYS_NOTHING = frozenset(
     {"", "field", "value", "item", "detail", "details", "key", "question", "answer", "topic", "what", "info"}

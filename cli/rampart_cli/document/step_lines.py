@@ -41,9 +41,7 @@ _NEAR = 40
 _SHORT = 160
 """Characters of a line that names whom a step reaches, and nothing else."""
 _AROUND = re.compile(r"^\W+|\([^()]{0,60}\)|\W+$|,?\s(?:on|from|starting)\s*$")
-_OF_FLAG = re.compile(
-    r"\b(?:flag|toggle|rollout)\b|%\sof (?:the |all |our )?(?:users|traffic|requests)\b", re.IGNORECASE
-)
+_OF_FLAG = pattern("of a flag")
 
 
 def read_steps(statements: Iterable[Statement]) -> list[PageStage]:

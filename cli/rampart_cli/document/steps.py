@@ -6,29 +6,14 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from rampart_cli.document.amounts import NO_SHARE, PERCENT, percents_in, range_in, without_asides
-from rampart_cli.document.lexicon import alternatives, pattern
+from rampart_cli.document.amounts import PERCENT, percents_in, range_in, without_asides
+from rampart_cli.document.lexicon import alternatives, part, pattern
 
-_N = rf"~?\d{{1,3}}(?:\.\d{{1,3}})?\s?(?:%|percent\b){NO_SHARE}"
-REACHED = (
-    r"(?:users?|people|persons?|veterans?|visitors?|traffic|customers?|members?|patients?|claimants?|applicants?"
-    r"|beneficiaries|employees|staff|actors?|accounts?|logins?|sessions?|requests?|calls|submissions|applications"
-    r"|devices?|clients?|browsers?|tenants?|organi[sz]ations?|facilities|sites|hosts|servers|population|audience"
-    r"|production|time)\b"
-)
+_N = part("share")
+REACHED = part("reached")
 """Whom or what a flag reaches: 10% of these is a stage, 90% of stories is none."""
-_TELL = (
-    r"(?:are|is|use|uses|come|comes|call|calls|need|needs|prefer|complain|fail|log|abandon|drop|open|click|finish|complete"
-    r"|submit|answer(?:ed)?|repl(?:y|ied)|respond(?:ed)?|liked|give|find|found|gave|say|said|may|might|could|would|do|did|don.t)\b"
-    r"(?!\s(?:moved|given|enabled|routed|switched|sent|on the new|in the (?:rollout|cohort|new)))"
-)
-_LEADS = re.compile(
-    rf"^(?:(?:{alternatives('stage')}|day|week|group)\s{{0,3}}#?\w{{1,5}}\b[^%:]{{0,40}}:?[^%:]{{0,30}}?"
-    r"|canary\b[^%]{0,20}?"
-    r"|(?:first|second|third|fourth|next|then|after that|last|lastly|finally|initially)[:,]?\s(?:with |at |to )?)"
-    rf"\(?{_N}",
-    re.IGNORECASE,
-)
+_TELL = part("is told")
+_LEADS = pattern("leads")
 _IS = re.compile(
     rf"^{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
     rf"|of\s(?:[\w/-]+\s){{0,3}}?{REACHED}(?!\s{_TELL})"
@@ -46,33 +31,19 @@ _GOES = re.compile(
     rf"[^%.;]{{0,80}}?\b(?:to|at|for|with)\s{{1,3}}{_N}",
     re.IGNORECASE,
 )
-_ROUTES = re.compile(
-    rf"^(?:we\s|then\s|next,?\s)?(?:will\s)?(?:route|send|shift|direct|divert|point|move|switch)s?\s{_N}\s(?:of\s[^%.;:]{{2,60}}?\s)?"
-    r"(?:to|through|onto|over to|via|into)\b",
-    re.IGNORECASE,
-)
+_ROUTES = pattern("routes")
 """`Send 15% of orders through the new form`."""
-_IN_BRACKETS = re.compile(
-    rf"\b(?:rais|increase?|ramp|expand|roll|step|bump|dial)\w*\b[^%(]{{0,60}}\((?P<series>{_N}(?:\s?[,→>;]\s?{_N}){{1,20}})\)",
-    re.IGNORECASE,
-)
+_IN_BRACKETS = pattern("in brackets")
 """`the crew steps it up (5%, 20%, 100%)`."""
-_SOME = r"(?:\sof\s(?:the\s|our\s|all\s)?[a-z]+s)"
+_SOME = part("of some")
 _NAMED = re.compile(rf"[\w ]{{2,30}}\s?[:(\u2013\u2014-]\s?{_N}{_SOME}?\)?\s?(?:$|[,:(\u2013\u2014-])")
 _OF_SOME = re.compile(rf"{_N}{_SOME}\.?")
 """`10% of writes`: in a list that rises to everyone, whatever there is all of."""
 _FROM = re.compile(rf"^((?:increase|move|raise|bump|go|advance)\b[^%]{{0,40}}?)\bfrom {_N} (?=to {_N}$)", re.IGNORECASE)
-_CONDITION = re.compile(
-    rf"^(?:if|when|once|after|provided|as long as)\b[^%:]{{0,80}}?[:,]\s{{0,3}}(?:then\s)?(?={_N})", re.IGNORECASE
-)
+_CONDITION = pattern("condition")
 _TALK = pattern("only talk")
 _ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
-_OF = rf"(?:\s(?:of\s)?(?:[\w/-]+\s){{0,3}}?{REACHED})?(?:\sfirst)?(?:\sfor (?:another )?\w+ (?:hour|day|week)s?)?"
-_SERIES = re.compile(
-    rf"{_N}(?:{_OF}\s{{0,2}}(?:→|,|;|\band\b|\bthen\b|\bto\b)+"
-    rf"\s{{0,2}}(?:(?:and|then|finally|for|to)\s){{0,3}}{_N}){{1,20}}",
-    re.IGNORECASE,
-)
+_SERIES = pattern("series")
 _LEAD_IN = re.compile(
     rf"^(?:[^%:]{{0,60}}\b{alternatives('stage')}s\s?:"
     r"|(?:the |our )?(?:stages|steps|phases|ramp|ramp-up|schedule|rollout(?: stages)?|percentages|increments|plan)"
@@ -80,9 +51,7 @@ _LEAD_IN = re.compile(
     r"(?:go(?:es)?|ramps?(?: up)?|rolls?(?: it)? out|moves?|steps?|proceeds?)(?: from| to| through| up| in)*)\s*$",
     re.IGNORECASE,
 )
-_BAR = re.compile(
-    r"(?:[<>≤≥]=?|\b(?:below|under|above|less than|more than|fewer than)\b)\s{0,3}%?\s?[\d.]{1,6}\s?%?", re.IGNORECASE
-)
+_BAR = pattern("a bar")
 FULL = 100
 _CLAUSE = re.compile(r"[;.](?=\s|$)|,\s(?=(?:and\s)?then\s[a-z]+\s)", re.IGNORECASE)
 _JOINTS = re.compile(r"\b(?:then|and|to|of users|users)\b|[-\u2013\u2014→>=,/|\s]", re.IGNORECASE)
