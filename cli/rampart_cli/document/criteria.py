@@ -66,19 +66,14 @@ def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
     shown = answer(text)
     if not any(letter.isalnum() for letter in shown) or text.lstrip().startswith(placeholder_in(text) or "\n"):
         return []
-    found = [
-        criterion
-        for part in _parts(OR_MORE.sub(r">= \1\2", OR_LESS.sub(or_less, shown)))
-        for criterion in (_read_stop(part, line, under) or _doubted(read_part(part, line), under))
-    ]
+    # Where nothing around says what is asked, a bar for more errors or less success has no sense that is certain.
+    is_certain = any(sense_of(part) is not Sense.NONE for part in under.split("; "))
+    found: list[Criterion] = []
+    for said in _parts(OR_MORE.sub(r">= \1\2", OR_LESS.sub(or_less, shown))):
+        asked = read_part(said, line)
+        asked = asked if is_certain else [replace(c, op=None) if is_turned(c.name, c.op) else c for c in asked]
+        found += _read_stop(said, line, under) or asked
     return [replace(criterion, text=shown) for criterion in found if criterion.name]
-
-
-def _doubted(criteria: list[Criterion], under: str) -> list[Criterion]:
-    """Where nothing around says what is asked, a bar for more errors or less success has no sense that is certain."""
-    if any(sense_of(part) is not Sense.NONE for part in under.split("; ")):
-        return criteria
-    return [replace(c, op=None) if is_turned(c.name, c.op) else c for c in criteria]
 
 
 def conditions_in(text: str, line: int) -> list[Criterion]:

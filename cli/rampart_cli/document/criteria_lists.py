@@ -13,13 +13,14 @@ from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.criteria import begins_as_hint, conditions_in, is_hint, lists_stops, read_criteria
 from rampart_cli.document.labels import Asks, answer, what_is_asked
 from rampart_cli.document.lexicon import pattern
-from rampart_cli.document.sections import Section, SectionKind
+from rampart_cli.document.sections import SectionKind
 from rampart_cli.document.statements import Statement
 from rampart_cli.document.tables import has_stage_columns, judged_by
 
 _BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
 _COUNTS_ROWS = re.compile(r"#?\s?\d{1,3}[.)]?")
 _ONLY_ZERO = re.compile(r"(?:0|zero|none)\.?", re.IGNORECASE)
+_LONGEST_LIST = 300
 _HAS_DIGIT = re.compile(r"\d")
 _STOP_COLUMN = pattern("column: stops")
 _NOW_COLUMN = pattern("column: today")
@@ -41,34 +42,20 @@ def criteria_in(statements: list[Statement]) -> list[Criterion]:
         elif statement.is_plan and statement.line.shares_in is not None:
             found += _bars_of_stage(statement)
         if not statement.is_criterion:
-            found += conditions_in(statement.text, statement.number) if _may_judge(statement) else []
+            may_judge = statement.is_plan or statement.section.kind is SectionKind.ROLLBACK
+            if may_judge and statement.line.kind in {LineKind.TEXT, LineKind.ITEM}:
+                found += conditions_in(statement.text, statement.number)
             continue
         stated = criteria_of(statement)
         if statement.line.parent is not None and statement.line.parent.line in barred:
             stated = [c for c in stated if c.op]  # what stands below a bar explains it, unless it is another
         barred |= {c.line for c in stated if c.op}
-        # A bar may stand on the next line of the paragraph that names it: "Error rate" and then ": < 1%".
-        if (
-            above is not None
-            and _HAS_DIGIT.search(statement.text)
-            and _goes_on(above, statement)
-            and _is_name_only(found, above.number)
-        ):
-            line = above.line
-            whole = read_criteria(f"{line.text} {statement.text}", line.line, under=_asked_by(above))
-            if len(whole) == 1 and whole[0].kind is CriterionKind.NUMERIC:
-                stated = whole
-                while found and found[-1].line == line.line:
-                    found.pop()
-        around = statement.section.around
-        if (
-            any(asks_outright(section.title) for section in around)
-            or statement.asked_by is not None
-            or statement.line.kind is LineKind.ROW
-        ):
-            found += stated
-        else:
-            maybe[id(statement.section)] += stated
+        if above is not None and (whole := _with_line_above(above, statement, found)):
+            stated = whole
+            found = [c for c in found if c.line != above.number]
+        is_asked = any(asks_outright(section.title) for section in statement.section.around)
+        is_list = is_asked or statement.asked_by is not None or statement.line.kind is LineKind.ROW
+        (found if is_list else maybe[id(statement.section)]).extend(stated)
         above = statement
     # A heading that only sounds like criteria heads some when a bar stands below it; its names alone are none.
     found += [c for listed in maybe.values() if any(map(_is_bar, listed)) for c in listed]
@@ -78,11 +65,10 @@ def criteria_in(statements: list[Statement]) -> list[Criterion]:
 def _bars_of_stage(statement: Statement) -> list[Criterion]:
     """The bars in a row of a table of stages whose column names what is measured: under `Error rate`, `< 2%`."""
     named = zip(statement.line.header, statement.line.cells, strict=False)
-    bars = [(head, cell) for head, cell in named if is_bar(cell) and is_bar_only(cell) and not length_in(cell)]
     return [
         criterion
-        for head, cell in bars
-        if not _NOW_COLUMN.search(head)
+        for head, cell in named
+        if is_bar(cell) and is_bar_only(cell) and not length_in(cell) and not _NOW_COLUMN.search(head)
         for criterion in read_criteria(f"{head}: {cell}", statement.number, under=head)
     ]
 
@@ -91,24 +77,16 @@ def _is_bar(criterion: Criterion) -> bool:
     return criterion.op is not None and not (criterion.op == "==" and criterion.written == "0")
 
 
-def _may_judge(statement: Statement) -> bool:
-    goes_back = statement.section.kind is SectionKind.ROLLBACK and not statement.line.quoted
-    return (statement.is_plan or goes_back) and statement.line.kind in {LineKind.TEXT, LineKind.ITEM}
-
-
-def _goes_on(above: Statement, statement: Statement) -> bool:
-    line = statement.line
-    return (
-        line.kind is LineKind.TEXT
-        and line.line == above.line.line + 1
-        and above.line.kind in {LineKind.ITEM, LineKind.TEXT}
-        and (line.parent is above.line or line.parent is above.line.parent)
-    )
-
-
-def _is_name_only(found: list[Criterion], line: int) -> bool:
-    here = takewhile(lambda criterion: criterion.line == line, reversed(found))
-    return all(criterion.kind is CriterionKind.NAMED for criterion in here)
+def _with_line_above(above: Statement, statement: Statement, found: list[Criterion]) -> list[Criterion]:
+    """The bar on the next line of the paragraph that names it: "Error rate" and then ": < 1%"; else nothing."""
+    line, before = statement.line, above.line
+    is_next = line.kind is LineKind.TEXT and line.line == before.line + 1 and line.parent in {before, before.parent}
+    named = takewhile(lambda criterion: criterion.line == before.line, reversed(found))
+    is_name = before.kind in {LineKind.ITEM, LineKind.TEXT} and all(c.kind is CriterionKind.NAMED for c in named)
+    if not (is_next and is_name and _HAS_DIGIT.search(line.text)):
+        return []
+    whole = read_criteria(f"{before.text} {line.text}", before.line, under=_asked_by(above))
+    return whole if [criterion.kind for criterion in whole] == [CriterionKind.NUMERIC] else []
 
 
 def criteria_of(statement: Statement) -> list[Criterion]:
@@ -121,16 +99,17 @@ def criteria_of(statement: Statement) -> list[Criterion]:
         under = f"{under}; {field.label}"
         parts = read_criteria(field.value, line.line, under=under)
         parts = [part for part in parts if part.kind is not CriterionKind.NAMED and not is_hint(field.value)]
-        return parts or _listed(field.value, line.line)
+        return parts or (read_criteria(field.value, line.line) if len(field.value) <= _LONGEST_LIST else [])
     if begins_as_hint(line.text):
         return []
     found = read_criteria(_named_text(statement), line.line, under=under)
-    if line.kind is LineKind.ITEM and not _is_at_the_end(statement.section):
+    is_at_the_end = any("go live" in section.title.casefold() for section in statement.section.around)
+    if line.kind is LineKind.ITEM and not is_at_the_end:
         return found
     # A line of prose among the criteria, or of what is looked at once all is done, is one only when it states a bar.
-    if is_hint(line.text):
-        return []
-    return [c for c in found if c.kind is CriterionKind.NUMERIC and (c.op or field or lists_stops(line.text))]
+    is_meant = not is_hint(line.text)
+    numeric = [c for c in found if is_meant and c.kind is CriterionKind.NUMERIC]
+    return [c for c in numeric if c.op or field or lists_stops(line.text)]
 
 
 def _asked_by(statement: Statement) -> str:
@@ -145,25 +124,14 @@ def _asked_by(statement: Statement) -> str:
 def _named_text(statement: Statement) -> str:
     """The line, led by the item or heading above it when it holds a bar and no name: `Error rate:`, then `< 1%`."""
     line = statement.line
-    above = line.parent.text if line.parent is not None else _named_by_heading(statement.section)
+    section = statement.section
+    # The heading of one criterion stands below that of all.
+    is_inside = section.kind is SectionKind.OTHER and section.parent and section.parent.kind is SectionKind.CRITERIA
+    above = line.parent.text if line.parent is not None else section.title if is_inside else ""
     holds_bar = is_bar_only(line.text) or (line.parent is not None and bool(_ONLY_ZERO.fullmatch(line.text)))
     if not above or not holds_bar or what_is_asked(above) is not Asks.OTHER:
         return line.text
     return f"{above.rstrip(' :')}: {line.text}"
-
-
-def _named_by_heading(section: Section) -> str:
-    """The heading of one criterion below the heading of all."""
-    is_inside = section.kind is SectionKind.OTHER and section.parent is not None
-    return section.title if is_inside and section.parent and section.parent.kind is SectionKind.CRITERIA else ""
-
-
-def _is_at_the_end(section: Section) -> bool:
-    return any("go live" in around.title.casefold() for around in section.around)
-
-
-def _listed(value: str, line: int) -> list[Criterion]:
-    return read_criteria(value, line) if len(value) <= 300 else []
 
 
 def _row_criteria(statement: Statement) -> list[Criterion]:
@@ -178,19 +146,20 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     others = [(head, cell) for head, cell in zip(heads[1:], written[1:], strict=False) if cell]
     if all(_NOW_COLUMN.search(head) for head, _ in others):
         return []
-    stops = [(head, cell) for head, cell in others if _STOP_COLUMN.search(head) or lists_stops(head)]
+    stops = [each for each in others if _STOP_COLUMN.search(each[0]) or lists_stops(each[0])]
     # What is measured today isn't a bar, and where to stop is one only when nothing else is said.
-    meant = [(head, cell) for head, cell in others if not _NOW_COLUMN.search(head) and (head, cell) not in stops]
+    meant = [each for each in others if not _NOW_COLUMN.search(each[0]) and each not in stops]
     bars = [cell for head, cell in meant if any(word in head.casefold() for word in _BAR_COLUMNS)]
     head = next((head for head, cell in meant if cell in bars or is_bar(cell)), "")
     ops = [cell for head, cell in meant if _OPERATOR_COLUMN.search(head)]
     told = [cell for _, cell in meant if cell not in ops]
     if stops and not bars and not any(map(is_bar, told)):
         head, bar = stops[0]
-        under = head if lists_stops(head) else _GOES_BACK
-        return read_criteria(f"{cells[0]}: {bar}", statement.number, under=under)
-    if limits := [(op, cell) for head, cell in meant for op in _limit(head) if cell[:1].isdigit()]:
-        shown = ", ".join(f"{op} {cell}" for op, cell in limits)
+        return read_criteria(f"{cells[0]}: {bar}", statement.number, under=head if lists_stops(head) else _GOES_BACK)
+    # `Max` over `2%` is `<= 2%`.
+    limits = [(_LIMIT.match(head), cell) for head, cell in meant if cell[:1].isdigit()]
+    shown = ", ".join(f"{'<=' if limit[1].casefold() == 'max' else '>='} {cell}" for limit, cell in limits if limit)
+    if shown:
         return read_criteria(f"{cells[0]}: {shown}", statement.number)
     bar = next(iter(bars or [cell for cell in told if is_bar(cell)] or told or ops), "")
     if ops and not is_bar(bar):
@@ -200,12 +169,6 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     found = read_criteria(f"{cells[0]}: {bar}", statement.number, under=f"{statement.section.title}; {head}")
     # What stands next to a name and isn't a bar isn't part of the name.
     return [replace(c, name=cells[0]) if c.kind is CriterionKind.NAMED else c for c in found]
-
-
-def _limit(head: str) -> list[str]:
-    """The sign that a column's head stands for: `Max` over `2%` is `<= 2%`."""
-    found = _LIMIT.match(head)
-    return [] if found is None else ["<=" if found[1].casefold() == "max" else ">="]
 
 
 def _criteria_by_stage(statement: Statement) -> list[Criterion]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.bindings import Bindings
-from rampart_cli.document.draft_criteria import Entry, Value, criterion_entries
+from rampart_cli.document.draft_criteria import Value, criterion_entries
 from rampart_cli.document.facts import monitors_of
 from rampart_cli.document.flags import MOST_FLAGS, almost_same
 from rampart_cli.document.plan import PageStage, PlanDocument, Said
@@ -52,10 +52,8 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
     yield "environment: production  # the default; the page does not say"
     yield _entry("timezone", zone.value if zone else None, _at(zone), "the page names no time zone")
     if plan.business_days:
-        yield (
-            "calendar: {advance_on: business_days, holidays: US-federal}"
-            f"  # line {plan.business_days.line} counts in business days"
-        )
+        calendar = "calendar: {advance_on: business_days, holidays: US-federal}"
+        yield f"{calendar}  # line {plan.business_days.line} counts in business days"
     else:
         yield "# GAP: the page does not say on which days an advance may happen; without `calendar`, on any day"
     if plan.window is None:
@@ -67,7 +65,8 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
     yield "stages:"
     leads = True
     for stage in plan.stages:
-        yield from _stage(stage, doubtful=bool(plan.doubts), leads=leads)
+        lines = _stage(stage, doubtful=bool(plan.doubts), leads=leads)
+        yield from (("    " if index else "  - ") + line for index, line in enumerate(lines))
         leads = leads and stage.kind is StageKind.AUDIENCE
 
 
@@ -76,9 +75,8 @@ def _unread(plan: PlanDocument) -> Iterator[str]:
     yield from (f"# QUESTION: {_comment(doubt)}" for doubt in plan.doubts)
     if plan.unused:
         yield "# Nothing was taken from these lines of the plan:"
-        yield from (
-            f"#   line {each.line} ({', '.join(each.holds)}): {_comment(each.text)}" for each in plan.unused[:_MOST]
-        )
+        for each in plan.unused[:_MOST]:
+            yield f"#   line {each.line} ({', '.join(each.holds)}): {_comment(each.text)}"
         if (more := len(plan.unused) - _MOST) > 0:
             yield f"#   and {more} more; --json lists them all"
 
@@ -120,37 +118,28 @@ def _criteria(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
             yield f"  {scalar(name)}: {GAP}  # GAP: {_comment(entries[0].note)}"
             continue
         yield f"  {scalar(name)}:"
-        yield from ("    " + _entry_of(entry) for entry in entries)
-
-
-def _entry_of(entry: Entry) -> str:
-    return _entry(entry.key, entry.value, entry.note, entry.note)
+        yield from ("    " + _entry(entry.key, entry.value, entry.note, entry.note) for entry in entries)
 
 
 def _stage(stage: PageStage, *, doubtful: bool, leads: bool) -> Iterator[str]:
-    """A stage's entries; `leads` where no percentage comes before it, so that it may be for people by name."""
-    fields: list[str] = []
+    """A stage's keys; `leads` where no percentage comes before it, so that it may be for people by name."""
+    share, line = stage.percent, stage.percent_line or stage.line
     if stage.name:
-        fields.append(_entry("name", stage.name, f"line {stage.line}"))
+        yield _entry("name", stage.name, f"line {stage.line}")
     if stage.stated:
         said = ", ".join(f"{percent:g}% at line {line}" for percent, line in stage.stated)
-        fields.append(_entry("percent", None, None, f"the page says {said}"))
-    elif doubtful and stage.kind is StageKind.ACTORS and stage.percent is not None:
-        why = f"line {stage.percent_line or stage.line} says {stage.percent:g}%; is that this stage's share?"
-        fields.append(_entry("percent", None, None, why))
-    elif stage.kind is StageKind.ACTORS and stage.percent is not None:
-        fields.append(_entry("percent", _number(stage.percent), f"line {stage.percent_line or stage.line}"))
+        yield _entry("percent", None, None, f"the page says {said}")
+    elif doubtful and stage.kind is StageKind.ACTORS and share is not None:
+        yield _entry("percent", None, None, f"line {line} says {share:g}%; is that this stage's share?")
+    elif stage.kind is StageKind.ACTORS and share is not None:
+        yield _entry("percent", int(share) if share.is_integer() else share, f"line {line}")
     elif stage.kind is StageKind.AUDIENCE and leads:
-        fields.append(_entry("groups", None, None, _WHICH_GROUPS.format(line=stage.line)))
+        yield _entry("groups", None, None, _WHICH_GROUPS.format(line=stage.line))
     else:
-        fields.append(
-            _entry("percent", None, None, _WHY_NO_PERCENT[stage.kind].format(line=stage.line, p=stage.percent))
-        )
+        yield _entry("percent", None, None, _WHY_NO_PERCENT[stage.kind].format(line=stage.line, p=share))
     if stage.users and len(stage.users) == 1:
-        fields.append(_entry("users", stage.users[0], f"line {stage.users_line or stage.line}"))
-    fields.append(_hold(stage))
-    for index, text in enumerate(fields):
-        yield ("  - " if index == 0 else "    ") + text
+        yield _entry("users", stage.users[0], f"line {stage.users_line or stage.line}")
+    yield _hold(stage)
 
 
 def _hold(stage: PageStage) -> str:
@@ -159,9 +148,8 @@ def _hold(stage: PageStage) -> str:
     if stage.hold is not None:
         return _entry("hold", None, None, f"line {stage.hold_line} says {stage.hold.text}; write it in days or weeks")
     if stage.start and stage.end and stage.end > stage.start:
-        return _entry(
-            "hold", f"{(stage.end - stage.start).days}d", f"line {stage.dates_line}: {stage.start} to {stage.end}"
-        )
+        days = f"{(stage.end - stage.start).days}d"
+        return _entry("hold", days, f"line {stage.dates_line}: {stage.start} to {stage.end}")
     return _entry("hold", None, None, "the page does not say how long, such as 4d or 1 business day")
 
 
@@ -176,18 +164,11 @@ def scalar(value: Value) -> str:
     import yaml  # costs 50 ms, which --json need not pay
 
     escapes = isinstance(value, str) and not value.isprintable()
+    style = '"' if escapes else None
     text = yaml.safe_dump(
-        value,
-        allow_unicode=not escapes,
-        width=1_000_000,
-        default_flow_style=True,
-        default_style='"' if escapes else None,
+        value, allow_unicode=not escapes, width=1_000_000, default_flow_style=True, default_style=style
     )
     return text.removesuffix("\n").removesuffix("\n...")
-
-
-def _number(value: float) -> int | float:
-    return int(value) if value == int(value) else value
 
 
 def _comment(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from rampart_cli.document.flags import ADDRESS, fields_of, first_of_each, flags_in, path_of
+from rampart_cli.document.flags import ADDRESS, fields_of, flags_in, path_of
 from rampart_cli.document.inline import Link
 from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, what_is_asked
 from rampart_cli.document.lexicon import pattern
@@ -37,6 +37,8 @@ _TIMES_ARE = re.compile(
 )
 _OWNED = pattern("owned by")
 _WINDOW = pattern("a window")
+_ASKED = frozenset({Asks.OWNER, Asks.ROLLBACK, Asks.WINDOW, Asks.DASHBOARD, Asks.MONITOR, Asks.TIMEZONE})
+"""What a label asks for and a plan holds, by the same name."""
 _SIGN = re.compile(r"[<>≤≥]\s{0,2}[\d.]")
 _MEASURES = pattern("what is measured")
 _HOLDS = pattern("what is held")
@@ -66,15 +68,13 @@ def gather_facts(plan: PlanDocument) -> None:
         (Said(link.url, line) for link, line in plan.links if "dashboard" in link.url.casefold()), None
     )
     plan.monitor = plan.monitor or next((Said(str(number), line) for number, line in monitors_of(plan)), None)
-    plan.flags = first_of_each(flags_in(plan))
+    plan.flags = flags_in(plan)
 
 
 def _gather(plan: PlanDocument, statement: Statement) -> None:
-    fields = fields_of(statement)
-    for field in fields:
+    fields: list[Field | None] = [*fields_of(statement)]
+    for field in fields or [None]:
         _take(plan, statement, field)
-    if not fields:
-        _take(plan, statement, None)
     for fact, said in _in_passing(statement.text):
         if getattr(plan, fact) is None:
             setattr(plan, fact, Said(said, statement.number))
@@ -84,33 +84,25 @@ def _take(plan: PlanDocument, statement: Statement, field: Field | None) -> None
     text = statement.text
     value = answer(field.value) if field else ""
     asks = field.asks if field else None
-    if asks is None and (asked := _asked_above(statement)) in {Asks.OWNER, Asks.TIMEZONE}:
-        asks, value = asked, answer(text)  # the heading asks, and the line below it answers
-    match asks:
-        case Asks.OWNER if value:
-            plan.owner = plan.owner or Said(value, statement.number)
-        case Asks.ROLLBACK if value:
-            plan.rollback = plan.rollback or Said(value, statement.number)
-        case Asks.WINDOW if value:
-            plan.window = plan.window or Said(value, statement.number)
-        case Asks.DASHBOARD if value and statement.line.links:
-            plan.dashboard = plan.dashboard or Said(statement.line.links[0].url, statement.number)
-        case Asks.MONITOR if value:
-            plan.monitor = plan.monitor or Said(value, statement.number)
-    if asks is Asks.TIMEZONE and value and (zone := _zone(text, value)):
-        plan.timezone = plan.timezone or Said(zone, statement.number)
-
-
-def _asked_above(statement: Statement) -> Asks:
-    """What the list item or the heading asks that stands above a line."""
     item = statement.line.parent
-    return what_is_asked(item.text.rstrip(" :") if item is not None else statement.section.title)
+    above = what_is_asked(item.text.rstrip(" :") if item is not None else statement.section.title)
+    if asks is None and above in {Asks.OWNER, Asks.TIMEZONE}:
+        asks, value = above, answer(text)  # the item or the heading asks, and the line below it answers
+    said: str | None = value
+    if asks is Asks.DASHBOARD:
+        said = statement.line.links[0].url if statement.line.links else None
+    elif asks is Asks.TIMEZONE:
+        said = _zone(text, value)
+    if asks in _ASKED and value and said and getattr(plan, asks.value) is None:
+        setattr(plan, asks.value, Said(said, statement.number))
 
 
 @lru_cache(maxsize=4096)
 def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
     """What a sentence says besides: a time zone, a window, a monitor, business days; each by its name in a plan."""
-    window = _WINDOW.search(text) if _is_of_measuring(text) else None
+    # Minutes are those of a measurement, or of a stage that is held, or of an answer.
+    is_measured = _SIGN.search(text) or (_MEASURES.search(text) and not _HOLDS.search(text))
+    window = _WINDOW.search(text) if is_measured else None
     monitor, business, owned = _MONITOR_NAME.search(text), _BUSINESS.search(text), _OWNED.search(text)
     found = {
         "timezone": _zone(text, ""),
@@ -122,17 +114,11 @@ def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((fact, said) for fact, said in found.items() if said)
 
 
-def _is_of_measuring(text: str) -> bool:
-    """Whether minutes in a line are those of a measurement, not those of a stage that is held or of an answer."""
-    return bool(_SIGN.search(text) or (_MEASURES.search(text) and not _HOLDS.search(text)))
-
-
 def _zone(text: str, value: str) -> str | None:
     if named := _NAMED_ZONE.search(value or text):
         return named[0]
-    spoken = value or next(
-        (found[1] for zone in (_CLOCK, _SPOKEN_ZONE, _TIMES_ARE) if (found := zone.search(text))), ""
-    )
+    found = (zone.search(text) for zone in (_CLOCK, _SPOKEN_ZONE, _TIMES_ARE))
+    spoken = value or next((each[1] for each in found if each), "")
     return next((zone for zone, words in _ZONES.items() if spoken and re.search(words, spoken, re.IGNORECASE)), None)
 
 
@@ -153,10 +139,8 @@ def _links(statement: Statement) -> list[Link]:
 
 def _rollback_section(sections: Iterable[Section]) -> Said | None:
     for section in sections:
-        goes_back = section.kind is SectionKind.ROLLBACK or (
-            section.kind is SectionKind.CRITERIA and _GOES_BACK.search(section.title)
-        )
-        if goes_back and _is_filled(section):
+        is_bar_to_go_back = section.kind is SectionKind.CRITERIA and _GOES_BACK.search(section.title)
+        if (section.kind is SectionKind.ROLLBACK or is_bar_to_go_back) and _is_filled(section):
             return Said(section.title, section.line)
     return None
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from rampart_cli.document.lexicon import ordered, pattern
 
@@ -48,8 +48,7 @@ _COMPILED = [(Asks(asks), pattern) for asks, pattern in ordered("asks")]
 _DASHED = frozenset({Asks.OWNER, Asks.TIMEZONE, Asks.FLAG})
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A line of the form `label: value`."""
 
     label: str

@@ -15,7 +15,6 @@ from rampart_cli.document.page import Page, Span, without_marked
 from rampart_cli.document.plan import PageStage, PlanDocument, Results
 from rampart_cli.document.reading import Reading, read
 from rampart_cli.document.sections import DECOYS, Section, SectionKind
-from rampart_cli.document.statements import Statement
 
 _BOX = re.compile(r"\[[ xX]?\]")
 _ACTUAL = re.compile(r"\bactuals?\b", re.IGNORECASE)
@@ -114,14 +113,6 @@ def _line(page: Page, number: int) -> Span:
     return page.span(number, 1, len(page.raw[number - 1]))
 
 
-def _stated_by(stage: PageStage) -> list[Statement]:
-    """The lines that state a stage, where it is not its heading that does."""
-    return [*([stage.source] if stage.source is not None else []), *stage.repeated]
-
-
-# Actual days
-
-
 def _asked_in_lines(stage: PageStage, plan: PlanDocument, page: Page, results: Section | None) -> Iterator[AnswerPlace]:
     own = stage.section or (stage.source.section if stage.source else None)
     if own is None:
@@ -142,7 +133,7 @@ def _asked_in_lines(stage: PageStage, plan: PlanDocument, page: Page, results: S
 
 def _asked_in_rows(stage: PageStage, page: Page) -> Iterator[AnswerPlace]:
     """The cells of a stage's own table row under a head such as `Actual date`."""
-    for statement in _stated_by(stage):
+    for statement in stage.stated_by:
         if statement.line.kind is not LineKind.ROW:
             continue
         cells = _cells(page, statement.number)
@@ -168,13 +159,10 @@ def _part(label: str) -> Part | None:
     return Part.RANGE if begins or _WHEN.search(label) else None
 
 
-# Boxes
-
-
 def _boxes(plan: PlanDocument, page: Page) -> list[Box]:
     stated: dict[int, list[float]] = {}
     for stage in plan.stages:
-        lines = {stage.dates_line or 0, *(statement.number for statement in _stated_by(stage))}
+        lines = {stage.dates_line or 0, *(statement.number for statement in stage.stated_by)}
         for line in lines:
             stated.setdefault(line, []).extend([] if stage.percent is None else [stage.percent])
     boxes = []

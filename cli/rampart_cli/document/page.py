@@ -24,19 +24,9 @@ _SPACES = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], 
 _UNSEEN = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0xFE0F, *range(0x202A, 0x202F)])
 _ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
 # Hyphens that do not break, and the wide signs of an East Asian keyboard, are the plain ones.
-_PLAIN = {
-    0x2010: "-",
-    0x2011: "-",
-    0xFF05: "%",
-    0xFE6A: "%",
-    0xFF1A: ":",
-    0xFF1C: "<",
-    0xFF1E: ">",
-    **dict.fromkeys([0x279C, 0x2794, 0x279D, 0x279E, 0x2799], "→"),
-    0x2266: "≤",
-    0x2267: "≥",
-}
-_SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, **_PLAIN, 0: "\ufffd"}
+_PLAIN = str.maketrans("\u2010\u2011\uff05\ufe6a\uff1a\uff1c\uff1e\u2266\u2267", "--%%:<>≤≥")
+_ARROWS = dict.fromkeys([0x279C, 0x2794, 0x279D, 0x279E, 0x2799], "→")
+_SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, **_PLAIN, **_ARROWS, 0: "\ufffd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +58,8 @@ def marks_in(lines: Sequence[str]) -> Marks:
     lonely: list[Mark] = []
     begun: Mark | None = None
     for mark in _each(lines):
-        if begun is not None and mark.is_end and mark.what == begun.what and not _is_parted(lines, begun, mark):
+        is_pair = begun is not None and mark.is_end and mark.what == begun.what
+        if is_pair and begun and not any(map(_HEADING.match, lines[begun.line : mark.line])):
             regions.append((begun, mark))
             begun = None
             continue
@@ -100,10 +91,6 @@ def _each(lines: Sequence[str]) -> Iterator[Mark]:
         if "rampart:" in line:
             for found in _MARK.finditer(line):
                 yield Mark(number, found.start(), found.end(), bool(found[1]), found[2], found[3] or "", found[0])
-
-
-def _is_parted(lines: Sequence[str], begin: Mark, end: Mark) -> bool:
-    return any(map(_HEADING.match, lines[begin.line : end.line]))
 
 
 class UnreadablePageError(RampartError):

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from rampart_cli.document.amounts import Length, StageKind
 from rampart_cli.document.bars import Criterion
@@ -48,6 +48,11 @@ class PageStage:
     """The other lines that state this stage: a timeline's next to a heading."""
 
     @property
+    def stated_by(self) -> list[Statement]:
+        """The lines that state the stage, where it isn't its heading that does."""
+        return [*([self.source] if self.source is not None else []), *self.repeated]
+
+    @property
     def start(self) -> date | None:
         """The first day, where it is written in full."""
         return self.dates.start
@@ -60,27 +65,21 @@ class PageStage:
     @property
     def label(self) -> str:
         """The stage in a message."""
-        percent = f"{self.percent:g}%" if self.percent is not None else None
-        return " ".join(
-            part for part in (self.letter, f"({percent})" if self.letter and percent else percent) if part
-        ) or (self.name or f"the stage at line {self.line}")
+        percent = f"{self.percent:g}%" if self.percent is not None else ""
+        if self.letter:
+            return f"{self.letter} ({percent})" if percent else self.letter
+        return percent or self.name or f"the stage at line {self.line}"
 
     def as_json(self, *, doubtful: bool) -> dict[str, Any]:
         """The published form; of a doubtful plan the share is told as `said`, and not as `percent`."""
         doubted = {"said": self.percent} if doubtful and self.percent is not None else {}
-        return {
-            "percent": self.percent if not doubted else None,
-            "kind": self.kind.value,
-            "users": list(self.users) if self.users else None,
-            "start": self.start.isoformat() if self.start else None,
-            "end": self.end.isoformat() if self.end else None,
-            "line": self.line,
-            **doubted,
-        }
+        users = list(self.users) if self.users else None
+        start, end = (day.isoformat() if day else None for day in (self.start, self.end))
+        told = {"kind": self.kind.value, "users": users, "start": start, "end": end, "line": self.line}
+        return {"percent": self.percent if not doubted else None, **told, **doubted}
 
 
-@dataclass(slots=True)
-class Said:
+class Said(NamedTuple):
     """A short fact and the line that says it."""
 
     value: str
@@ -100,8 +99,7 @@ class UnusedLine:
         return {"line": self.line, "text": self.text, "holds": list(self.holds)}
 
 
-@dataclass(slots=True)
-class FlagName:
+class FlagName(NamedTuple):
     """A flag as the page names it."""
 
     name: str
@@ -201,9 +199,7 @@ class Results:
 def is_measured(statement: Statement, criteria: set[str]) -> bool:
     """Whether a line of a results section states something; a repeated criterion or a question does not."""
     field = statement.field
-    if statement.text in criteria or statement.asks not in {None, *_MEASURED}:
-        return False
     value = field.value if field is not None else statement.text
-    if field is None and is_question(value):
-        return False
-    return bool(answer(value)) and placeholder_in(value) is None
+    is_asked = statement.text in criteria or statement.asks not in {None, *_MEASURED}
+    is_open = is_asked or (field is None and is_question(value))
+    return not is_open and bool(answer(value)) and placeholder_in(value) is None

@@ -13,10 +13,10 @@ from typing import Any
 from rampart.finding import Finding
 from rampart_cli.document.amounts import StageKind, percents_in
 from rampart_cli.document.bars import is_bar
-from rampart_cli.document.blocks import Line, LineKind, Lines
+from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.checks import check_plan
 from rampart_cli.document.criteria_lists import criteria_in
-from rampart_cli.document.dates import NOTHING, date_said, leading_date, read_dates
+from rampart_cli.document.dates import date_said, leading_date, read_dates
 from rampart_cli.document.diagnostics import Code, diagnose
 from rampart_cli.document.facts import gather_facts
 from rampart_cli.document.flags import flags_spoken_of
@@ -79,7 +79,8 @@ def take_stock(plan: PlanDocument, details: Details) -> None:
     used = set(_used(plan, details))
     held: dict[int, UnusedLine] = {}
     for statement in plan.statements:
-        if _is_planned(statement) and (holds := tuple(_holds(statement))):
+        is_planned = statement.section.kind is SectionKind.ROLLBACK or not statement.is_decoy
+        if is_planned and not statement.line.quoted and (holds := tuple(_holds(statement))):
             held.setdefault(statement.number, UnusedLine(statement.number, statement.text, holds))
     for section in plan.sections:
         if section.heading and not section.is_decoy and percents_in(section.title):
@@ -88,19 +89,13 @@ def take_stock(plan: PlanDocument, details: Details) -> None:
     plan.unused = [held[line] for line in sorted(held.keys() - used)]
 
 
-def _is_planned(statement: Statement) -> bool:
-    is_going_back = statement.section.kind is SectionKind.ROLLBACK
-    return not statement.line.quoted and (is_going_back or not statement.is_decoy)
-
-
 def _holds(statement: Statement) -> Iterator[str]:
     text = statement.text
-    bar = is_bar(text)
-    if bar:
+    if is_bar(text):
         yield "bar"
     elif percents_in(text):
         yield "share"
-    if (leading_date(text)[0] or NOTHING).start or date_said(text).start or statement.asks is Asks.DATES:
+    if leading_date(text)[0].start or date_said(text).start or statement.asks is Asks.DATES:
         yield "day"
     if flags_spoken_of(statement):
         yield "flag"
@@ -109,39 +104,28 @@ def _holds(statement: Statement) -> Iterator[str]:
 def _used(plan: PlanDocument, details: Details) -> Iterator[int]:
     for stage in plan.stages:
         yield from _used_by(stage)
-    yield from (criterion.line for criterion in plan.criteria)
-    yield from (flag.line for flag in plan.flags)
-    yield from (calendar.line for calendar in details.calendars)
-    yield from (crowd.line for crowd in details.crowds)
-    facts: tuple[Said | None, ...] = (
-        plan.title,
-        plan.owner,
-        plan.timezone,
-        plan.rollback,
-        plan.window,
-        plan.business_days,
+    facts = (plan.title, plan.owner, plan.timezone, plan.rollback, plan.window, plan.business_days)
+    said: tuple[Any, ...] = (
+        *plan.criteria,
+        *plan.flags,
+        *details.calendars,
+        *details.crowds,
+        *(fact for fact in facts if fact),
     )
-    yield from (said.line for said in facts if said is not None)
+    yield from (each.line for each in said)
     days = {day for stage in plan.stages for day in (stage.start, stage.end) if day}
-    yield from (
-        s.number
-        for s in plan.statements
-        if s.asks is Asks.DATES and s.field and read_dates(s.field.value).start in days
-    )
-    yield from (stage.section.line for stage in plan.stages if stage.section is not None)
+    dated = [s for s in plan.statements if s.asks is Asks.DATES]
+    yield from (s.number for s in dated if s.field and read_dates(s.field.value).start in days)
     names = {flag.name for flag in plan.flags}
-    yield from (
-        s.number
-        for s in plan.statements
-        if (spoken := flags_spoken_of(s)) and set(spoken) <= names and not percents_in(s.text)
-    )
+    spoken = ((statement, flags_spoken_of(statement)) for statement in plan.statements)
+    yield from (s.number for s, flags in spoken if flags and set(flags) <= names and not percents_in(s.text))
 
 
 def _used_by(stage: PageStage) -> Iterator[int]:
-    sources = [*([stage.source] if stage.source else []), *stage.repeated]
-    yield from (source.number for source in sources)
+    yield from (statement.number for statement in stage.stated_by)
     yield from (line for _, line in stage.stated)
     yield from filter(None, (stage.line, stage.users_line, stage.dates_line, stage.hold_line, stage.percent_line))
+    yield from (stage.section.line,) if stage.section else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +178,13 @@ def _read(page: Page, today: date, team: TeamWords) -> Reading:
     lines = read_lines(page, team)
     found: list[Finding] = []
     if lines.too_deep is not None:
-        found.append(
-            diagnose(page, Code.NESTED_TOO_DEEP, lines.too_deep, "", "the page nests lists or quotes too deeply")
-        )
+        message = "the page nests lists or quotes too deeply"
+        found.append(diagnose(page, Code.NESTED_TOO_DEEP, lines.too_deep, "", message))
     if (language := foreign_language(page.lines)) is not None:
-        found.append(
-            diagnose(page, Code.OTHER_LANGUAGE, 1, "", f"the page is written in {language}, and only English is read")
-        )
-        return Reading(page, (), tuple(found))
+        message = f"the page is written in {language}, and only English is read"
+        return Reading(page, (), (*found, diagnose(page, Code.OTHER_LANGUAGE, 1, "", message)))
     plans = []
-    for roots in _roots(lines, page):
+    for roots in plan_roots(build_tree(list(upright(lines.lines)), len(page.raw) + 1), _percents):
         plan, details = _plan(roots)
         if (reason := _no_plan(plan)) is None:
             plan.doubts = doubts_of(plan)
@@ -214,10 +195,6 @@ def _read(page: Page, today: date, team: TeamWords) -> Reading:
             found.append(diagnose(page, Code.NOT_A_PLAN, plan.title.line, "", reason))
     found.sort(key=lambda diagnostic: (diagnostic.line, diagnostic.column))
     return Reading(page, tuple(plans), tuple(dict.fromkeys(found)), tuple(lines.lines))
-
-
-def _roots(lines: Lines, page: Page) -> list[list[Section]]:
-    return plan_roots(build_tree(list(upright(lines.lines)), len(page.raw) + 1), _percents)
 
 
 def _percents(section: Section) -> list[float]:
