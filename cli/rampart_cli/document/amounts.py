@@ -11,6 +11,8 @@ from rampart_cli.document.lexicon import part, pattern
 NO_SHARE = part("not of users")
 """What makes a percentage one of progress or a comparison, and not a share of users."""
 PERCENT = re.compile(rf"(?<![\d.,/])(\d{{1,3}}(?:\.\d{{1,3}})?)\s?(?:%|percent\b){NO_SHARE}")
+FULL = 100
+"""The percentage at which everyone is reached."""
 _RANGE = re.compile(
     r"(?<![\d.,/])(\d{1,3}(?:\.\d{1,3})?)\s?%?\s{0,2}(?:-|\u2013|\u2014|to|through)\s{0,2}(\d{1,3}(?:\.\d{1,3})?)\s?%"
 )

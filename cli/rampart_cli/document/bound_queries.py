@@ -9,7 +9,7 @@ from rampart.evidence.compare import PARTS
 from rampart.finding import Finding
 from rampart.plan.query_lint import lint_compare, lint_count, lint_rate, lint_value
 from rampart_cli.document.bindings import Bindings
-from rampart_cli.document.draft_criteria import Value, criterion_entries
+from rampart_cli.document.draft import Value, criterion_entries
 from rampart_cli.document.plan import PlanDocument
 from rampart_cli.document.reading import Reading
 

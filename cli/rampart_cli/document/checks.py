@@ -1,4 +1,4 @@
-"""What one plan lacks or contradicts; the checks of its calendar stand in `date_checks`."""
+"""What one plan lacks or contradicts, besides its calendar (`date_checks`) and its flags (`flags`)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from datetime import date
 from functools import partial
 from itertools import pairwise
 
+from rampart.evidence.dilution import diluted
 from rampart.finding import Finding
-from rampart_cli.document.amounts import StageKind, increment_in, range_in, steps_of
-from rampart_cli.document.date_checks import FULL, check_dates
+from rampart_cli.document.amounts import FULL, StageKind, increment_in, range_in, steps_of
+from rampart_cli.document.bars import Criterion, CriterionKind
+from rampart_cli.document.date_checks import check_dates
 from rampart_cli.document.diagnostics import Code, Say, diagnose
-from rampart_cli.document.fact_checks import (
-    MOST_LINES,
-    check_criteria,
-    check_dilution,
-    check_phases,
-    flags,
-    misspelled,
-)
+from rampart_cli.document.flags import check_flags, check_spelling
 from rampart_cli.document.labels import Asks, placeholder_in
-from rampart_cli.document.lexicon import words
+from rampart_cli.document.lexicon import pattern, words
+from rampart_cli.document.names import plain_name
 from rampart_cli.document.page import Page
 from rampart_cli.document.plan import PageStage, PlanDocument
 from rampart_cli.document.sections import Section, SectionKind, after_stage_name
@@ -34,12 +30,15 @@ _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019
 _TOO_DIFFERENT = 3.0
 """Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
 _NOT_GIVEN = "{!r} stands for an answer that is not given yet"
+_REPORTED = pattern("reported by people")
+MOST_LINES = 10
+"""Lines that one message names."""
 
 
 def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) -> list[Finding]:
     """Everything that is to be said about one plan; `today` tells results written before the launch."""
     say = partial(diagnose, page)
-    checks = (_missing, flags, misspelled, check_criteria, check_phases, _stages, check_dilution, _whole)
+    checks = (_missing, check_flags, check_spelling, check_criteria, check_phases, _stages, check_dilution, _whole)
     found = [finding for check in checks for finding in check(plan, say)]
     found += [*_users(plan, details, say), *_placeholders(plan, details, say)]
     return found + check_dates(plan, details, say, today)
@@ -197,3 +196,90 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Fi
             steps = ", ".join(map(str, below[:MOST_LINES])) + (", …" if len(below) > MOST_LINES else "")
             message = f"the dates are {missing!r} here, although steps have dates (line {steps})"
         yield say(Code.PLACEHOLDER_LEFT, statement.number, missing, message)
+
+
+def is_reported_by_people(criterion: Criterion) -> bool:
+    """Whether no metric shows the criterion, so that a person has to say it."""
+    return criterion.kind is CriterionKind.YES_NO or bool(_REPORTED.search(criterion.name))
+
+
+def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    for c in plan.distinct_criteria:
+        if is_reported_by_people(c):
+            yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured in Datadog")
+        if c.kind is CriterionKind.NUMERIC and c.op is None:
+            message = f"{c.name!r} has the number {c.value:g} and no operator"
+            yield say(Code.MISSING_OPERATOR, c.line, c.written, message)
+        if c.kind is CriterionKind.RELATIVE:
+            message = f"{c.name!r} is compared with something that has no number"
+            yield say(Code.MISSING_THRESHOLD, c.line, c.name, message)
+        if c.kind is CriterionKind.NAMED:
+            yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} is only a name: no bar is given")
+    by_name: dict[str, list[Criterion]] = defaultdict(list)
+    for c in plan.distinct_criteria:
+        by_name[plain_name(c.name)].append(c)
+    for first, *others in by_name.values():
+        for c in others:
+            if c.line != first.line and c.value is not None and first.value is not None:
+                here, there = f"{c.op or ''} {c.value:g} here", f"{first.op or ''} {first.value:g} at line {first.line}"
+                yield say(Code.CONTRADICTORY_CRITERION, c.line, c.name, f"{c.name!r} is {here} and {there}")
+
+
+def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    """Criteria that one phase lists and another, which lists some too, does not."""
+    phases: dict[int, list[Criterion]] = defaultdict(list)
+    titles: dict[int, str] = {}
+    lines = {s.number: s.stage_section for s in plan.statements if s.is_criterion}
+    for criterion in plan.criteria:
+        section = lines.get(criterion.line)
+        if section is not None:
+            phases[section.line].append(criterion)
+            titles[section.line] = section.title
+    said: set[int] = set()
+    for (first, listed), (second, others) in pairwise(sorted(phases.items())):
+        for here, mine, there, theirs in ((second, others, first, listed), (first, listed, second, others)):
+            names = {plain_name(c.name) for c in mine}
+            lacking = {c.name: c.line for c in theirs if plain_name(c.name) not in names}
+            if lacking and here not in said:
+                said.add(here)
+                named = ", ".join(map(repr, list(lacking)[:MOST_LINES]))
+                looked = f"which {titles[there]!r} does at line {next(iter(lacking.values()))}"
+                message = f"{titles[here]!r} does not look at {named}, {looked}"
+                yield say(Code.CRITERION_MISSING_IN_PHASE, here, "", message)
+
+
+def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    """Every bar in percent that even a total failure of some stage leaves whole.
+
+    The rate of everyone else is not on the page: it is taken as perfect, so that a bar which could fire is never named
+    for it. Nothing is said of the last bit: a bar that a total failure just reaches counts as one that fires.
+    """
+    shares = [stage for stage in plan.stages if stage.kind is StageKind.ACTORS and 0 < (stage.percent or 0) < 100]
+    for criterion in plan.distinct_criteria:
+        if criterion.kind is not CriterionKind.NUMERIC or criterion.unit != "percent" or criterion.op is None:
+            continue
+        blind = [stage for stage in shares if _stays_whole(criterion, stage)]
+        if blind:
+            worst = max(blind, key=lambda stage: stage.percent or 0)
+            where = " and ".join(dict.fromkeys(f"{stage.percent:g}%" for stage in blind))
+            shows = f"a total failure at {worst.percent:g}% shows {_seen(criterion, worst):g}%"
+            message = (
+                f"{criterion.name!r} cannot fire at {where}: if its metric counts everyone's requests, "
+                f"{shows}, and the bar is {criterion.op} {criterion.value:g}%"
+            )
+            yield say(Code.BAR_CANNOT_FIRE, criterion.line, criterion.written, message)
+
+
+def _is_ceiling(criterion: Criterion) -> bool:
+    return criterion.op in {"<", "<=", "=="}
+
+
+def _seen(criterion: Criterion, stage: PageStage) -> float:
+    """What the metric of everyone shows in percent when all goes wrong for the stage's users and for no one else."""
+    new, baseline = (1.0, 0.0) if _is_ceiling(criterion) else (0.0, 1.0)
+    return round(100 * diluted(new, baseline=baseline, share=(stage.percent or 0) / 100), 6)
+
+
+def _stays_whole(criterion: Criterion, stage: PageStage) -> bool:
+    bar, seen = criterion.value or 0.0, _seen(criterion, stage)
+    return seen < bar if _is_ceiling(criterion) else seen > bar

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from rampart.finding import Finding
+from rampart_cli.document.amounts import FULL
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.dates import DateProblem, Dates, leading_date
 from rampart_cli.document.diagnostics import Code, Say
@@ -29,8 +30,6 @@ _PROBLEMS = {
     DateProblem.MALFORMED: (Code.MALFORMED_DATE, "{} isn't a date that can be read in one way"),
     DateProblem.REVERSED: (Code.DATE_RANGE_REVERSED, "{} ends before it begins"),
 }
-FULL = 100
-"""The percentage after which nothing is waited for."""
 _NEAR_HOLIDAYS = (
     (1, 1, 3), (1, 15, 21), (2, 15, 21), (5, 24, 31), (6, 17, 21), (7, 2, 6), (9, 1, 7), (10, 8, 14), (11, 9, 13),
     (11, 22, 28), (12, 23, 27), (12, 30, 31),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import combinations
 from urllib.parse import unquote, urlsplit
 
+from rampart.finding import Finding
 from rampart_cli.document.blocks import Line, LineKind
+from rampart_cli.document.diagnostics import Code, Say
 from rampart_cli.document.inline import Link
 from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, read_field, what_is_asked
 from rampart_cli.document.lexicon import pattern
@@ -23,6 +27,11 @@ _FOR_WHOM = re.compile(r"^[A-Za-z]{2,20}:\s{1,3}")
 """`Web: name`, in a cell of flags."""
 _BESIDE = re.compile(r"\s\|\s|;\s|\s[\u00b7\u2022]\s")
 _CAMEL_FLAG = re.compile(r"[a-z][a-z0-9]{1,40}(?:[A-Z][a-z0-9]{0,40}){1,10}")
+_OTHER_ENVIRONMENT = re.compile(
+    r"(?:^|[.-])(?:staging|stage|stg|dev|development|sandbox|test|qa|review|localhost)(?:[.-]|$)"
+)
+_FLAG_LIKE = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:[_-][a-z0-9]{1,40}){1,20}(?![\w/-]|\.\w)", re.IGNORECASE)
+_SWITCHES = pattern("switches")
 _PARTS = r"[a-z0-9]{1,40}"
 _CALLED = re.compile(
     rf"\b(?i:flag|toggle)\s([a-z]{_PARTS}(?:[-_.]{_PARTS}){{1,20}})(?=\s(?:at|to|for|on|is|goes)\b)"
@@ -159,3 +168,34 @@ def almost_same(first: str, second: str) -> bool:
     if len(short) == len(long) and short[at : at + 2] == long[at : at + 2][::-1]:
         return short[at + 2 :] == long[at + 2 :]  # two letters changed places
     return short[at:] == long[at + 1 :] or short[at + 1 :] == long[at + 1 :]
+
+
+def check_flags(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    for link, line in plan.links:
+        if (name := flag_of(link)) is None:
+            continue
+        host = urlsplit(link.url).hostname or ""
+        if _OTHER_ENVIRONMENT.search(host):
+            yield say(Code.STAGING_FLAG_LINK, line, host, f"the link to the flag opens {host}, which is not production")
+        if re.fullmatch(r"[\w.:-]*_[\w.:-]*", link.text.strip()) and link.text.strip() != name:
+            message = f"the link reads {link.text.strip()} and opens {name}"
+            yield say(Code.INCONSISTENT_FLAG_NAME, line, link.text.strip(), message)
+    for first, second in combinations(plan.flags[:MOST_FLAGS], 2):
+        if almost_same(first.name, second.name):
+            message = f"the flag is {second.name} here and {first.name} at line {first.line}"
+            yield say(Code.INCONSISTENT_FLAG_NAME, second.line, second.name, message)
+
+
+def check_spelling(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    """Words that are almost a flag of the plan, where the page speaks of switching one."""
+    known = {flag.name for flag in plan.flags}
+    for statement in plan.statements:
+        if statement.line.quoted or not _SWITCHES.search(statement.text):
+            continue
+        for word in dict.fromkeys([*statement.line.codes, *_FLAG_LIKE.findall(ADDRESS.sub(" ", statement.text))]):
+            if word in known or not _FLAG_LIKE.fullmatch(word):
+                continue
+            meant = next((flag for flag in plan.flags[:MOST_FLAGS] if almost_same(word, flag.name)), None)
+            if meant is not None and statement.number != meant.line:
+                message = f"the flag is {word} here and {meant.name} at line {meant.line}"
+                yield say(Code.INCONSISTENT_FLAG_NAME, statement.number, word, message)

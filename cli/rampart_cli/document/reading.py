@@ -15,7 +15,7 @@ from rampart_cli.document.amounts import StageKind, percents_in
 from rampart_cli.document.bars import is_bar
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.checks import check_plan
-from rampart_cli.document.criteria_lists import criteria_in
+from rampart_cli.document.criteria import criteria_in
 from rampart_cli.document.dates import date_said, leading_date, read_dates
 from rampart_cli.document.diagnostics import Code, diagnose
 from rampart_cli.document.facts import gather_facts

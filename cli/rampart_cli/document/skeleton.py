@@ -8,12 +8,11 @@ from collections.abc import Hashable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from rampart_cli.document.amounts import StageKind, increment_in
+from rampart_cli.document.amounts import FULL, StageKind, increment_in
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.stage_details import add_details
 from rampart_cli.document.statements import Statement
 
-FULL = 100
 _ADDED = re.compile(r"\b(?:additional|another|further|remaining|more)\s~?\d{1,3}(?:\.\d+)?\s?%", re.IGNORECASE)
 """`an additional 30%`: a share that comes on top of what was reached."""
 

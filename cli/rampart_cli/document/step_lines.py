@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from rampart_cli.document.amounts import (
+    FULL,
     PERCENT,
     StageKind,
     names_only_audience,
@@ -21,15 +22,15 @@ from rampart_cli.document.lexicon import pattern, words
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.sections import SectionKind, stage_name
 from rampart_cli.document.statements import Statement
-from rampart_cli.document.step_rows import row_steps, step_from
 from rampart_cli.document.steps import (
-    FULL,
     clauses,
     goes_to,
     is_series,
     moves_on,
     moves_to_all,
     names_step,
+    row_steps,
+    step_from,
     steps_in,
     without_bars,
 )

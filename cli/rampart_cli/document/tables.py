@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby, pairwise
 
-from rampart_cli.document.amounts import length_in, percents_in
+from rampart_cli.document.amounts import FULL, length_in, percents_in
 from rampart_cli.document.bars import is_bar, is_bar_only
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.dates import is_day
@@ -24,7 +24,6 @@ _MOST_FACTS = 20
 """Rows of a table that tells of stages in columns."""
 _TELLS_STAGE = pattern("column: tells stages")
 _SHARE_ONLY = re.compile(r"~?(\d{1,3}(?:\.\d{1,3})?)\s?%(?:\s(?:of )?(?:users|traffic|requests))?")
-FULL = 100
 _METRICS = pattern("column: measures")
 _STAGE_COLUMN = pattern("column: stage first")
 _JUDGE_COLUMN = pattern("column: judged by")
