@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
-from rampart_cli.document.lexicon import part, pattern
+from rampart_cli.document.lexicon import NUMBER_WORDS, part, pattern
 
 NO_SHARE = part("not of users")
 """What makes a percentage one of progress or a comparison, and not a share of users."""
@@ -57,7 +59,6 @@ _WRITTEN_OUT = re.compile(
 )
 _PROGRESS = pattern("how far it is")
 _ASIDE = pattern("not meant")
-_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 _LENGTH = pattern("a length of time")
 _UNITS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}
 
@@ -87,6 +88,11 @@ def without_asides(text: str) -> str:
 def percents_in(text: str) -> list[float]:
     """Every percentage of at most 100 that the text means, in order."""
     return [value for found in PERCENT.finditer(without_asides(text)) if (value := float(found[1])) <= 100]
+
+
+def rises(shares: Sequence[float]) -> bool:
+    """Whether each share is larger than the one before it."""
+    return all(before < after for before, after in pairwise(shares))
 
 
 def range_in(text: str) -> tuple[float, float] | None:
@@ -146,8 +152,7 @@ def length_in(text: str) -> Length | None:
     found = _LENGTH.search(text[:300])
     if found is None:
         return None
-    first = found[1].lower()
-    number = float(found[2] or _WORDS.get(first, 0) or first)
+    number = float(found[2] or {"a": 1, "an": 1, **NUMBER_WORDS}.get(found[1].lower(), found[1]))
     unit = found[4].lower()
     if found[3]:
         hold = f"{number:g} business day{'' if number == 1 else 's'}" if unit == "day" and number.is_integer() else None

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from rampart_cli.document.labels import Asks, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import part, pattern, words
+from rampart_cli.document.lexicon import NUMBER_WORDS, part, pattern, words
 from rampart_cli.document.names import plain_name
 
 _NEVER = (
@@ -29,18 +29,12 @@ OPS = {
     "==": r"={1,2}|\b(?:equals?|exactly)\b",
 }
 NUMBER = part("number")
-_SPELT = {
-    word: str(number)
-    for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-    )
-}
 _DECIMAL_COMMA = re.compile(r"\d{1,3},(?:\d{1,2}|\d{4,6})|0,\d{1,6}")
 """`0,5`: a comma before anything but three digits, or behind a zero, is the decimal sign of other countries."""
 _UNIT = part("unit")
 BAR = re.compile(
     "(?:" + "|".join(f"(?P<op{index}>{words})" for index, words in enumerate(OPS.values())) + ")"
-    rf"\s{{0,3}}(?:of\s)?~?(?P<sign>%?)\s?(?P<number>{NUMBER}|(?:{'|'.join(_SPELT)})\b){_UNIT}",
+    rf"\s{{0,3}}(?:of\s)?~?(?P<sign>%?)\s?(?P<number>{NUMBER}|(?:{'|'.join(NUMBER_WORDS)})\b){_UNIT}",
     re.IGNORECASE,
 )
 OR_MORE = re.compile(rf"(?<![\w.,])({NUMBER})\s?(%?)\+(?=\s{{0,3}}(?:$|[,;.)]))")
@@ -120,7 +114,7 @@ def or_less(found: re.Match[str]) -> str:
 
 def number_of(number: str) -> float:
     """A number as written: `1,000`, `0,5`, `five`."""
-    written = _SPELT.get(number.casefold(), number).rstrip(",")
+    written = str(NUMBER_WORDS.get(number.casefold(), number)).rstrip(",")
     return float(written.replace(",", "." if _DECIMAL_COMMA.fullmatch(written) else ""))
 
 
@@ -188,16 +182,12 @@ class Criterion:
 
 def read_part(text: str, line: int) -> list[Criterion]:
     # "< 1% (last month 0.7%)": what a bracket behind a bar tells isn't part of it.
-    told = _REMARK.search(text)
-    if (
-        told
-        and (_RELATIVE.search(told[0]) or _PAST.search(told[0]))
-        and not _RELATIVE.search(text[: told.start()])
-        and is_bar(text[: told.start()])
-    ):
-        text = text[: told.start()]
+    if (told := _REMARK.search(text)) and (_RELATIVE.search(told[0]) or _PAST.search(told[0])):
+        bar = text[: told.start()]
+        text = bar if is_bar(bar) and not _RELATIVE.search(bar) else text
     if _RELATIVE.search(text):
-        return [Criterion(_name(_before_colon(text)), CriterionKind.RELATIVE, line)]
+        before, colon, _ = text.partition(":")
+        return [Criterion(_name(before if colon and len(before) > 2 else text), CriterionKind.RELATIVE, line)]
     if both := BETWEEN.search(text):
         name = _name(text[: both.start()]) or _name(text[both.end() :])
         return [_numeric(name, op, number, both["unit"], line) for op, number in ((">=", both[1]), ("<=", both[2]))]
@@ -210,27 +200,26 @@ def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterio
     found: list[Criterion] = []
     last = 0
     for bar in bars:
-        name = before = _name(text[last : bar.start()])
+        said, unit = text[last : bar.start()], (bar["unit"] or "").casefold()
+        name = before = _name(said)
         if last and found and not name:
             name = found[-1].name
-        if (bar["unit"] or "").casefold() in TIMES and _HELD.match(text[last : bar.start()].lstrip()):
+        if unit in TIMES and _HELD.match(said.lstrip()):
             continue  # how long a stage is held is nothing that is measured
-        if (
-            found
-            and (bar["unit"] or "").casefold() in TIMES | _SHORT_TIMES
-            and _LASTS.fullmatch(text[last : bar.start()])
-        ):
+        if found and unit in TIMES | _SHORT_TIMES and _LASTS.fullmatch(said):
             last = bar.end()
             continue  # how long the bar before it holds is its window
-        if bar["op1"] and found and (bar["unit"] or "").casefold() in _SAMPLES:
+        if bar["op1"] and found and unit in _SAMPLES:
             continue  # nor is from how many requests on the bar before it counts
-        name = name or _name(f"{_noun(bar['unit'])} {text[bar.end() :] if bar is bars[-1] else ''}")
+        # The thing counted may stand behind the number: "fewer than 2 calls".
+        noun = bar["unit"] if unit.isalpha() and unit not in {*_NO_COUNT, "percent"} else ""
+        name = name or _name(f"{noun} {text[bar.end() :] if bar is bars[-1] else ''}")
         op = next(op for index, op in enumerate(OPS) if bar[f"op{index}"])
         if (lacks := _LACKS.search(name)) and op in {">", ">="}:
             name, op = _name(lacks["what"]), OPPOSITE[op]
         if before and bar is bars[-1] and (of := _OF_WHAT.match(text, bar.end())):
             name = f"{name}{of[0]}"
-        found.append(_numeric(name, op, bar["number"], bar["sign"] or bar["unit"], line, _scale(bar)))
+        found.append(_numeric(name, op, bar["number"], bar["sign"] or bar["unit"], line, bar["thousands"]))
         last = bar.end()
     more = _ONE_MORE.fullmatch(text[last:])
     if more and what_is_asked(more["more"].partition(":")[0]) not in {Asks.ACTUAL, Asks.RESULTS}:
@@ -238,49 +227,29 @@ def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterio
     return found
 
 
-def _noun(unit: str | None) -> str:
-    """The thing counted, where it stands behind the number: "fewer than 2 calls"."""
-    return unit if unit and unit.isalpha() and unit.casefold() not in {*_NO_COUNT, "percent"} else ""
-
-
 def _read_bare(text: str, line: int) -> Criterion:
     """A criterion without an operator."""
     name, colon, value = text.partition(":")
     if colon and placeholder_in(value) and not _CHOICE_ONLY.fullmatch(value):
         return Criterion(_name(name), CriterionKind.NAMED, line)
-    only = ONLY_NUMBER.fullmatch(value.strip()) if colon else None
-    if only:
+    if colon and (only := ONLY_NUMBER.fullmatch(value.strip())):
         # Zero needs no operator: there is nothing below it.
         op = "==" if number_of(only["number"]) == 0 else None
-        return _numeric(_name(name), op, only["number"], only["sign"] or only["unit"], line, _scale(only))
+        return _numeric(_name(name), op, only["number"], only["sign"] or only["unit"], line, only["thousands"])
     if zero := _ZERO.match((value if colon else text).strip()):
         return _numeric(_name(name) if colon else _name(zero["name"]), "==", "0", None, line)
-    if trailing := TRAILING.fullmatch(text):
-        return _numeric(_name(trailing["name"]), None, trailing["number"], "%", line)
-    if leading := LEADING.fullmatch(text):
-        return _numeric(_name(leading["name"]), None, leading["number"], "%", line)
+    if share := TRAILING.fullmatch(text) or LEADING.fullmatch(text):
+        return _numeric(_name(share["name"]), None, share["number"], "%", line)
     if text.rstrip().endswith("?") or _YES_NO.match(text) or _ASKS_YES_NO.search(text) or _CHOICE_ONLY.fullmatch(value):
         return Criterion(_name(_ASKS_YES_NO.sub("", name if colon else text)), CriterionKind.YES_NO, line)
     return Criterion(_name(text), CriterionKind.NAMED, line)
 
 
-def _scale(found: re.Match[str]) -> int:
-    return 1000 if found["thousands"] else 1
-
-
-def _numeric(name: str, op: str | None, number: str, unit: str | None, line: int, scale: int = 1) -> Criterion:
+def _numeric(name: str, op: str | None, number: str, unit: str | None, line: int, thousands: str = "") -> Criterion:
     word = (unit or "").casefold()
-    if word in {"%", "percent"}:
-        kind: str | None = "percent"
-    else:
-        kind = None if word.split("/")[0] in _NO_COUNT and word else "count"
-    value = number_of(number) * scale
+    kind = "percent" if word in {"%", "percent"} else None if word.split("/")[0] in _NO_COUNT else "count"
+    value = number_of(number) * (1000 if thousands else 1)
     return Criterion(name, CriterionKind.NUMERIC, line, op, value, kind, word, written=number)
-
-
-def _before_colon(text: str) -> str:
-    name, colon, _ = text.partition(":")
-    return name if colon and len(name) > 2 else text
 
 
 def _name(text: str) -> str:

@@ -175,9 +175,7 @@ class Code:
         fix="Write the year: 2026-03-18.",
     )
     MALFORMED_DATE = _warning(
-        "A date is none.",
-        why="It cannot be put into a calendar.",
-        fix="Write year-month-day: 2026-03-18.",
+        "A date is none.", why="It cannot be put into a calendar.", fix="Write year-month-day: 2026-03-18."
     )
     DATE_RANGE_REVERSED = _warning(
         "A range ends before it begins.",

@@ -34,6 +34,9 @@ def _file() -> dict[str, Any]:
     return tomllib.loads(_FILE.read_text(encoding="utf-8"))
 
 
+NUMBER_WORDS: dict[str, int] = {word: number for number, word in enumerate(_file()["numbers"])}
+
+
 @cache
 def alternatives(kind: str) -> str:
     """The words of one kind as a part of a pattern."""

@@ -105,13 +105,7 @@ def _used(plan: PlanDocument, details: Details) -> Iterator[int]:
     for stage in plan.stages:
         yield from _used_by(stage)
     facts = (plan.title, plan.owner, plan.timezone, plan.rollback, plan.window, plan.business_days)
-    said: tuple[Any, ...] = (
-        *plan.criteria,
-        *plan.flags,
-        *details.calendars,
-        *details.crowds,
-        *(fact for fact in facts if fact),
-    )
+    said: list[Any] = [*plan.criteria, *plan.flags, *details.calendars, *details.crowds, *filter(None, facts)]
     yield from (each.line for each in said)
     days = {day for stage in plan.stages for day in (stage.start, stage.end) if day}
     dated = [s for s in plan.statements if s.asks is Asks.DATES]

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from rampart_cli.document.amounts import percents_in
+from rampart_cli.document.amounts import percents_in, rises
 from rampart_cli.document.bars import Sense, asks_outright, is_bar, sense_of
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.dates import leading_date
@@ -193,7 +193,7 @@ def _tell_stages(root: Section) -> None:
     for parent in root.walk():
         shares = [(child, said) for child in parent.children if len(said := percents_in(child.title)) == 1]
         shares = [(child, said) for child, said in shares if child.kind in {SectionKind.OTHER, SectionKind.STAGE}]
-        if len(shares) > 1 and all(one < two for (_, one), (_, two) in pairwise(shares)):
+        if len(shares) > 1 and rises([share for _, (share,) in shares]):
             for child, _ in shares:
                 child.kind = SectionKind.STAGE
 
@@ -255,7 +255,7 @@ def _free_from_rollback(root: Section, percents: Callable[[Section], list[float]
         for child in slipped:
             child.parent = above
         found = [percent for child in slipped for percent in percents(child)]
-        if found and all(before < later for before, later in pairwise(found)):
+        if found and rises(found):
             section.past, section.children = slipped[0].line, section.children[:first]
             after = above.children.index(section) + 1
             above.children[after:after] = slipped
@@ -282,11 +282,10 @@ def _titles(root: Section, percents: Callable[[Section], list[float]]) -> list[S
         ]
         if not 2 <= len(candidates) <= _MOST_PLANS:
             continue
-        rises = [(child, found) for child in candidates if (found := percents(child))]
-        if len(rises) > 1 and all(
-            _PLAN_TITLE.search(child.title) or found[0] <= before[-1] for (_, before), (child, found) in pairwise(rises)
-        ):
-            return [child for child, _ in rises]
+        told = [(child, found) for child in candidates if (found := percents(child))]
+        starts = (_PLAN_TITLE.search(c.title) or found[0] <= before[-1] for (_, before), (c, found) in pairwise(told))
+        if len(told) > 1 and all(starts):
+            return [child for child, _ in told]
     return []
 
 

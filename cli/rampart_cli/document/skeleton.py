@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
-from rampart_cli.document.amounts import FULL, StageKind, increment_in
+from rampart_cli.document.amounts import FULL, StageKind, increment_in, rises
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.stage_details import add_details
 from rampart_cli.document.statements import Statement
@@ -75,8 +74,7 @@ def _weight(group: list[PageStage]) -> tuple[object, ...]:
 
 
 def _rises(stages: Sequence[PageStage]) -> bool:
-    shares = [stage.percent for stage in stages if stage.percent is not None]
-    return all(before < after for before, after in pairwise(shares))
+    return rises([stage.percent for stage in stages if stage.percent is not None])
 
 
 def _by_source(stages: Sequence[PageStage]) -> dict[Hashable, list[PageStage]]:

@@ -28,7 +28,7 @@ def add_details(stage: PageStage, other: PageStage) -> None:
     if _says_more(other.dates, stage.dates):
         stage.dates, stage.dates_line = other.dates, other.dates_line
     if stage.users is None and other.users is not None:
-        stage.users, stage.users_line = other.users, other.users_line
+        stage.users, stage.users_line = other.users, other.users_line or other.line
     if stage.hold is None:
         stage.hold, stage.hold_line = other.hold, other.hold_line
     stage.name = stage.name or other.name

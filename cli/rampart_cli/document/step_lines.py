@@ -5,16 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import pairwise
 
-from rampart_cli.document.amounts import (
-    FULL,
-    PERCENT,
-    StageKind,
-    names_only_audience,
-    percents_in,
-    reaches_all,
-)
+from rampart_cli.document.amounts import FULL, PERCENT, StageKind, names_only_audience, percents_in, reaches_all, rises
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.dates import Dates, date_said, leading_date, read_dates
 from rampart_cli.document.labels import Asks
@@ -70,7 +62,7 @@ def rising_lists(statements: Iterable[Statement]) -> set[int]:
     return {
         id(statement)
         for items in lists.values()
-        if len(items) > 1 and items[-1][1] == FULL and all(one < two for (_, one), (_, two) in pairwise(items))
+        if len(items) > 1 and items[-1][1] == FULL and rises([said for _, said in items])
         for statement, _ in items
     }
 
@@ -99,11 +91,8 @@ def _goes_on(statement: Statement, before: PageStage | None) -> list[PageStage]:
 
 
 def _steps_of(statement: Statement, *, is_told: bool) -> list[PageStage]:
-    if (
-        statement.line.kind is LineKind.FRONT
-        or statement.asks in _NO_STEP
-        or words("not production").search(statement.text)
-    ):
+    is_elsewhere = words("not production").search(statement.text)
+    if is_elsewhere or statement.line.kind is LineKind.FRONT or statement.asks in _NO_STEP:
         return []
     if statement.line.kind is LineKind.ROW:
         return row_steps(statement)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
 
 from rampart_cli.document.amounts import (
     FULL,
@@ -16,6 +15,7 @@ from rampart_cli.document.amounts import (
     percents_in,
     range_in,
     reaches_all,
+    rises,
     share_kind,
     without_asides,
 )
@@ -114,24 +114,19 @@ def _climbs(series: str, sentence: str) -> bool:
     """Whether arrows, or a sentence that moves the flag, lead from step to step up to everyone."""
     shares = percents_in(series)
     is_told = "→" in series or " then " in series or bool(_GOES.search(sentence))
-    return is_told and shares[-1:] == [FULL] and all(one < two for one, two in pairwise(shares))
+    return is_told and shares[-1:] == [FULL] and rises(shares)
 
 
 def moves_on(text: str) -> bool:
     """Whether a paragraph moves the flag several times, each time further: "we turn it on for 5% … then go to 50%"."""
-    moves = _moves(text)
-    return len(moves) > 1 and all(before < after for before, after in pairwise(moves))
+    moves = [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
+    return len(moves) > 1 and rises(moves)
 
 
 def moves_to_all(text: str) -> bool:
     """Whether it does so up to everyone: then it is a rollout, wherever it stands."""
     steps = steps_in(text)
-    rises = steps[-1:] == (FULL,) and all(before < after for before, after in pairwise(steps))
-    return rises and len(steps) > 1 and (moves_on(text) or is_series(text))
-
-
-def _moves(text: str) -> list[float]:
-    return [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
+    return steps[-1:] == (FULL,) and rises(steps) and len(steps) > 1 and (moves_on(text) or is_series(text))
 
 
 def names_step(text: str) -> bool:
@@ -192,7 +187,6 @@ def step_from(statement: Statement, percent: float | None, text: str, dates: Dat
         name="Canary" if "canary" in text.casefold() else None,
         letter=letter.counted if letter else None,
         users=users_beside(text),
-        users_line=statement.number,
         dates=dates,
         dates_line=statement.number if dates.said else None,
         hold=length,

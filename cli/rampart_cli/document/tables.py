@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import groupby
 
-from rampart_cli.document.amounts import FULL, length_in, percents_in
+from rampart_cli.document.amounts import FULL, length_in, percents_in, rises
 from rampart_cli.document.bars import is_bar, is_bar_only
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.dates import is_day
@@ -90,8 +90,8 @@ def _rising_column(header: tuple[str, ...], rows: Sequence[Line]) -> int | None:
     for column, head in enumerate(header):
         shares = [_SHARE_ONLY.fullmatch(row.cells[column]) for row in rows if column < len(row.cells)]
         said = [float(share[1]) for share in shares if share is not None]
-        rises = len(said) > 1 and len(said) == len(rows) and all(one < two for one, two in pairwise(said))
-        if rises and said[-1] <= FULL and not words("no share").search(head):
+        is_full = len(said) > 1 and len(said) == len(rows)
+        if is_full and rises(said) and said[-1] <= FULL and not words("no share").search(head):
             found.append((said[-1], -column))
     return -max(found)[1] if found else None
 
@@ -101,11 +101,10 @@ def _names_stages(header: tuple[str, ...], rows: Sequence[Line]) -> bool:
     if len(header) < 3 or header[0] or len(rows) > _MOST_FACTS or any(map(_COMPARES.search, header)):
         return False
     shares = [[percents_in(cell) for cell in row.cells[1:]] for row in rows if _describes_shares(row)]
-    rises = any(
-        all(len(said) == 1 for said in row) and row[-1] == [100] and all(one < two for one, two in pairwise(row))
-        for row in shares
+    single = [[share for (share,) in row] for row in shares if all(len(said) == 1 for said in row)]
+    return any(row[-1] == FULL and rises(row) for row in single) and any(
+        all(is_day(cell) for cell in row.cells[1:]) for row in rows
     )
-    return rises and any(all(is_day(cell) for cell in row.cells[1:]) for row in rows)
 
 
 def _describes(row: Line) -> bool:
