@@ -67,7 +67,7 @@ def _launch(plan: PlanDocument) -> Section | None:
 
 def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     line = plan.title.line
-    watched = any(s.asks is Asks.WATCHERS and s.field and s.field.value for s in plan.statements)
+    watched = any(s.asks is Asks.WATCHERS and s.value for s in plan.statements)
     absent = [
         (plan.flags, Code.MISSING_FLAG, "the page names no flag"),
         (plan.owner, Code.MISSING_OWNER,
@@ -187,7 +187,7 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Fi
             continue
         # In a list the placeholder may stand before the colon: `[FILL_IN]: your metric`.
         is_listed = statement.is_criterion or is_rollback
-        value = (statement.field and not is_listed and statement.field.value) or statement.text
+        value = (not is_listed and statement.value) or statement.text
         if (missing := placeholder_in(value)) is None:
             continue
         message = _NOT_GIVEN.format(missing)

@@ -165,7 +165,7 @@ def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Finding]:
     lines: dict[int, list[Statement]] = defaultdict(list)
     for statement in plan.statements:
         lines[id(statement.section)].append(statement)
-    labels = [s for s in plan.statements if s.asks is Asks.RESULTS and s.field and s.field.value and not s.line.quoted]
+    labels = [s for s in plan.statements if s.asks is Asks.RESULTS and s.value and not s.line.quoted]
     for stage in plan.stages:
         label = next((s for s in labels if _tells_of(s, stage)), None)
         if label is not None and stage.start and stage.start > today and is_measured(label, criteria):

@@ -84,7 +84,7 @@ def flags_in(plan: PlanDocument) -> list[FlagName]:
             continue
         # "Feature flags:" may be a line of its own, with a list below it.
         is_listed = asked and (statement.line.kind is LineKind.ITEM or _only_name(statement.text) is not None)
-        asked = is_listed or (statement.asks is Asks.FLAG and not (statement.field and statement.field.value))
+        asked = is_listed or (statement.asks is Asks.FLAG and not statement.value)
         found += [FlagName(name, statement.number) for name in _named(statement, is_listed=is_listed)]
     headings = [s.heading for s in plan.sections if s.heading and not s.is_decoy]
     found += [FlagName(name, line.line) for line in headings for name in _in_heading(line)]

@@ -109,7 +109,7 @@ def _used(plan: PlanDocument, details: Details) -> Iterator[int]:
     yield from (each.line for each in said)
     days = {day for stage in plan.stages for day in (stage.start, stage.end) if day}
     dated = [s for s in plan.statements if s.asks is Asks.DATES]
-    yield from (s.number for s in dated if s.field and read_dates(s.field.value).start in days)
+    yield from (s.number for s in dated if read_dates(s.value).start in days)
     names = {flag.name for flag in plan.flags}
     spoken = ((statement, flags_spoken_of(statement)) for statement in plan.statements)
     yield from (s.number for s, flags in spoken if flags and set(flags) <= names and not percents_in(s.text))

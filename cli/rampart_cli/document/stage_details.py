@@ -126,17 +126,14 @@ def _nearest(statement: Statement, stages: tuple[PageStage, ...]) -> tuple[PageS
     """The stage that a label stands below, where another follows it; all where it stands above or below them all."""
     if statement.asks is None or len(stages) > _MOST_STAGES:
         return stages
-    stated = [stage for stage in stages if stage.source is not None and stage.source.line.parent is None]
-    before = [stage for stage in stated if stage.line < statement.number]
-    if len(stated) < len(stages) or not before or len(before) == len(stages):
-        return stages
-    return (before[-1],)
+    is_listed = all(stage.source is not None and stage.source.line.parent is None for stage in stages)
+    before = [stage for stage in stages if stage.line < statement.number]
+    return (before[-1],) if is_listed and before and len(before) < len(stages) else stages
 
 
 def _date(statement: Statement, reached: tuple[PageStage, ...], details: Details) -> None:
-    value = statement.field.value if statement.field else ""
-    dates = read_dates(value)
-    if length := length_in(answer(value)):
+    dates = read_dates(statement.value)
+    if length := length_in(answer(statement.value)):
         _hold(reached, length, statement.number, details)
     begun = reached[0].dates if len(reached) == 1 else NOTHING
     is_single = dates.start is not None and dates.end is None
@@ -159,7 +156,7 @@ def _give_dates(dates: Dates, line: int, reached: tuple[PageStage, ...], details
 
 
 def _count(statement: Statement, reached: tuple[PageStage, ...], stages: Sequence[PageStage], details: Details) -> None:
-    value = answer(statement.field.value) if statement.field else ""
+    value = answer(statement.value)
     if (numbers := users_in(value)) is None:
         return
     if len(reached) == 1:

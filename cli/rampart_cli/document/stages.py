@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import pairwise
 
 from rampart_cli.document.amounts import (
+    FULL,
     StageKind,
     increment_in,
     length_in,
@@ -16,6 +15,7 @@ from rampart_cli.document.amounts import (
     percents_in,
     range_in,
     reaches_all,
+    rises,
     share_kind,
     steps_of,
 )
@@ -28,7 +28,7 @@ from rampart_cli.document.sections import Section, SectionKind, after_stage_name
 from rampart_cli.document.skeleton import Skeleton, added_up, skeleton_of
 from rampart_cli.document.statements import Statement
 from rampart_cli.document.step_lines import read_steps, rising_lists
-from rampart_cli.document.steps import steps_in
+from rampart_cli.document.steps import step_from, steps_in
 
 _CONTAINERS = frozenset({"phase", "step", "day", "week"})
 _WORK = pattern("work")
@@ -116,28 +116,22 @@ def _frames(roots: Sequence[Section], planned: Sequence[Statement]) -> list[_Fra
 
 
 def _value(label: Statement) -> list[float]:
-    if label.field is None:
-        return []
-    written = answer(label.field.value)
-    if _BARE.fullmatch(written) and _PERCENTAGE.search(label.field.label) and float(written) <= 100:
-        return [float(written)]  # the label says what the number is
+    """The percentages that a label's answer states."""
+    written = answer(label.value)
     # "Percentage of users" asks for nothing else; "Traffic: 80% mobile" and "Target: 95% satisfaction" aren't stages.
-    told = percents_in(written) if _PERCENTAGE.search(label.field.label) else list(steps_in(written))
-    return _bare_series(label) or told
+    if label.field is None or not _PERCENTAGE.search(label.field.label):
+        return list(steps_in(written))
+    if _BARE.fullmatch(written) and float(written) <= FULL:
+        return [float(written)]  # the label says what the number is
+    return _bare_series(label) or percents_in(written)
 
 
 def _bare_series(label: Statement) -> list[float]:
     """All steps in a row without their signs, behind a label that has one: `Rollout %: 5 → 25 → 100`."""
-    field = label.field
-    if field is None or label.stage_section is not None or not _PERCENTAGE.search(field.label):
-        return []
-    return list(_rising(answer(field.value)))
-
-
-@lru_cache(maxsize=4096)
-def _rising(written: str) -> tuple[float, ...]:
-    found = [float(part) for part in _JOINT.split(written)] if _BARE_SERIES.fullmatch(written) else []
-    return tuple(found) if all(0 < before < after <= 100 for before, after in pairwise(found)) else ()
+    written = answer(label.value)
+    is_series = label.stage_section is None and label.field and _PERCENTAGE.search(label.field.label)
+    found = [float(part) for part in _JOINT.split(written)] if is_series and _BARE_SERIES.fullmatch(written) else []
+    return found if rises([0, *found]) and found[-1:] <= [FULL] else []
 
 
 def _stages_of(frame: _Frame, stated: set[float], mere: frozenset[str]) -> list[PageStage]:
@@ -182,7 +176,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> PageS
     others = stated - {percent for percent, _ in said} if said else set()
     if not labels and len(frame.steps) == 1:
         said += [(s.percent, s.line) for s in frame.steps if s.percent is not None and s.percent not in others]
-    texts = [frame.section.title, *(label.field.value for label in labels if label.field)]
+    texts = [frame.section.title, *(label.value for label in labels)]
     stage = PageStage(
         said[0][0], share_kind(*texts), frame.section.line, frame.name, frame.letter, section=frame.section
     )
@@ -195,43 +189,29 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> PageS
     if (held := _HEADED_HOLD.search(frame.says)) and (length := length_in(frame.says[held.end() :])):
         stage.hold, stage.hold_line = length, frame.section.line
     for label in labels:
-        stage.users, stage.users_line = users_beside(answer(label.field.value) if label.field else ""), label.number
+        stage.users, stage.users_line = users_beside(answer(label.value)), label.number
     stage.users = stage.users or users_beside(frame.says)
     return stage
 
 
 def _series(label: Statement) -> list[PageStage]:
     """`Rollout: 1% → 10% → 100%`: a label whose answer is all stages in a row; nothing for another answer."""
-    percents = _value(label)
-    if len(percents) < 2 or label.field is None:
+    percents, kind = _value(label), share_kind(label.text)
+    if len(percents) < 2 or percents != (_bare_series(label) or list(steps_in(label.value))):
         return []
-    if percents != (_bare_series(label) or list(steps_in(label.field.value))):
-        return []
-    kind = share_kind(label.text)
     return [PageStage(percent, kind, label.number, section=label.section, source=label) for percent in percents]
 
 
 def _from_label(label: Statement) -> PageStage:
     """A stage that only a label says, in a section that isn't a stage itself."""
-    value = answer(label.field.value) if label.field else ""
-    percents = _value(label)
+    value, percents, item = answer(label.value), _value(label), label.line.parent
     one = percents[0] if len(percents) == 1 or range_in(value) is None else None
-    item = label.line.parent
-    named = stage_name(item.text) if item else None
-    return PageStage(
-        one,
-        share_kind(label.text) if one is not None else StageKind.UNKNOWN,
-        item.line if item and named else label.number,
-        name=_REST.sub("", named.rest) or None if named else None,
-        letter=named.counted if named else None,
-        percent_line=label.number,
-        users=users_beside(value),
-        users_line=label.number,
-        dates=date_said(value),
-        dates_line=label.number if date_said(value).said else None,
-        section=label.section,
-        source=label,
-    )
+    stage = step_from(label, one, label.text, date_said(value))
+    stage.section, stage.percent_line, stage.name, stage.letter = label.section, label.number, None, None
+    stage.users, stage.users_line, stage.hold = users_beside(value), label.number, None
+    if item and (named := stage_name(item.text)):
+        stage.line, stage.name, stage.letter = item.line, _REST.sub("", named.rest) or None, named.counted
+    return stage
 
 
 def _without_percent(frame: _Frame, mere: frozenset[str]) -> list[PageStage]:
@@ -245,7 +225,7 @@ def _without_percent(frame: _Frame, mere: frozenset[str]) -> list[PageStage]:
     is_work = bool(_WORK.match(says)) or (frame.word == "step" and not frame.own)
     if (frame.word in mere and not is_named) or (frame.word in _CONTAINERS and is_work):
         return []
-    spoken = [frame.section.title, *(label.field.value for label in frame.labels if label.field)]
+    spoken = [frame.section.title, *(label.value for label in frame.labels)]
     stage.kind = StageKind.AUDIENCE if any(map(names_audience, spoken)) else StageKind.UNKNOWN
     stage.users = people_in(frame.says)
     return [stage]

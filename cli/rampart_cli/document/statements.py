@@ -48,6 +48,11 @@ class Statement:
         return self.field.asks if self.field else None
 
     @property
+    def value(self) -> str:
+        """What stands behind the line's label; empty without one."""
+        return self.field.value if self.field else ""
+
+    @property
     def text(self) -> str:
         return self.line.text
 

@@ -146,8 +146,6 @@ def _without_percent(statement: Statement) -> list[PageStage]:
 
 def _dated(statement: Statement) -> list[PageStage]:
     """Several steps of one sentence, each with its day: "to 10% on 8/4, then to 50% on 8/6"."""
-    if statement.text.count("%") + statement.text.count("percent") < 2:
-        return []
     text = without_bars(statement.text)
     found = list(PERCENT.finditer(text))
     if len(found) < 2:
@@ -157,12 +155,11 @@ def _dated(statement: Statement) -> list[PageStage]:
     before, after = ([date_said(part) for part in parts] for parts in (between[:-1], between[1:]))
     ahead = [_day_ahead(part) for part in between[:-1]]
     days = next((days for days in (after, before, ahead) if all(day.said for day in days)), None)
-    is_step = days is ahead or steps_in(statement.text) or (statement.field and steps_in(statement.field.value))
+    is_step = days is ahead or steps_in(statement.text) or steps_in(statement.value)
     if days is None or not is_step:
         return []
-    return [
-        step_from(statement, float(p[1]), p[0], day) for p, day in zip(found, days, strict=True) if float(p[1]) <= 100
-    ]
+    steps = [step_from(statement, float(p[1]), p[0], day) for p, day in zip(found, days, strict=True)]
+    return [step for step in steps if (step.percent or 0) <= FULL]
 
 
 def _day_ahead(text: str) -> Dates:
