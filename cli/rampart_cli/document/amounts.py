@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 from rampart_cli.document.lexicon import NUMBER_WORDS, part, pattern
 
@@ -139,8 +139,7 @@ def names_audience(text: str) -> bool:
     return bool(_AUDIENCE.search(text))
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(NamedTuple):
     """How long a stage is held, as the page writes it and as a plan writes it; None where it cannot be said."""
 
     text: str

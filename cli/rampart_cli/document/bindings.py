@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from rampart.errors import RampartError
 from rampart_cli.document.lexicon import NO_WORDS, TeamWords
@@ -16,8 +16,7 @@ class BindingsError(RampartError):
     """The bindings file cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """The pattern that a criterion's name met, and the criterion's YAML."""
 
     pattern: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from html.parser import HTMLParser
+from typing import NamedTuple
 
 from rampart_cli.document.inline import STRUCK, Link
 
@@ -65,8 +66,7 @@ class Line:
         return found
 
 
-@dataclass(slots=True)
-class Lines:
+class Lines(NamedTuple):
     """The visible lines of a page, and the line at which it nests too deeply to be followed, if it does."""
 
     lines: list[Line]
@@ -103,7 +103,8 @@ class _Markup(HTMLParser):
             self._row.cells += ("",)
             self._row.is_head |= tag == "th"
         elif tag == "a":
-            self._open_link(dict(attrs).get("href") or "")
+            self._link = Link("", dict(attrs).get("href") or "")
+            (self._row or self._entry or self._start()).links.append(self._link)
         self._count(tag, 1)
 
     def handle_endtag(self, tag: str) -> None:
@@ -123,10 +124,6 @@ class _Markup(HTMLParser):
             self._unshown = max(0, self._unshown + step)
         elif tag in STRUCK:
             self._struck = max(0, self._struck + step)
-
-    def _open_link(self, url: str) -> None:
-        self._link = Link("", url)
-        (self._row or self._entry or self._start()).links.append(self._link)
 
     def handle_data(self, data: str) -> None:
         if self._unshown or self._struck:

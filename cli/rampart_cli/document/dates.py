@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from rampart_cli.document.labels import placeholder_in
 from rampart_cli.document.lexicon import pattern
@@ -77,8 +78,7 @@ class Dates:
 NOTHING = Dates()
 
 
-@dataclass(frozen=True, slots=True)
-class _Day:
+class _Day(NamedTuple):
     month: int
     day: int
     year: int | None = None
@@ -112,7 +112,7 @@ def read_dates(text: str) -> Dates:
         tail = []  # two days, and no range
     end, used, broken_range = _end(begin, first, tail)
     if not used and begin.year is None and tail and _is_year_of(tail[0], first):
-        begin, used = replace(begin, year=int(tail[0][0])), tail[:1]  # 3/14 2027
+        begin, used = begin._replace(year=int(tail[0][0])), tail[:1]  # 3/14 2027
     written = text[first.start() : (used or [first])[-1].end()].strip()
     if broken_range or not begin.is_possible or (end is not None and not end.is_possible):
         return Dates(text=written, problem=DateProblem.MALFORMED)
@@ -188,7 +188,7 @@ def _end(begin: _Day, first: re.Match[str], tail: list[re.Match[str]]) -> tuple[
         is_broken = bool(second["run"] and first["us"] and to[0] == "-")
         return None, used if is_broken else [], is_broken
     if len(tail) > 2 and end.year is None and _is_year_of(tail[2], second):
-        end, used = replace(end, year=int(tail[2][0])), tail[:3]
+        end, used = end._replace(year=int(tail[2][0])), tail[:3]
     return end, used, False
 
 
@@ -196,7 +196,7 @@ def _days_of_month(text: str) -> Dates:
     """`6-8 May 2026`: two days of one month, which stands behind them."""
     first, rest = re.split(r"[-\u2013\u2014]", text, maxsplit=1)
     end = _named_day(rest)
-    begin = replace(end, day=int(first))
+    begin = end._replace(day=int(first))
     if not (begin.is_possible and end.is_possible):
         return Dates(text=text, problem=DateProblem.MALFORMED)
     return _resolve(begin, end, text, is_week=False)
@@ -207,8 +207,8 @@ def _resolve(begin: _Day, end: _Day | None, text: str, *, is_week: bool) -> Date
         # One year written once counts for both ends, unless a new year lies between them: 12/29 - 1/2 2026.
         turn = 1 if begin.month - end.month >= _TURN else 0
         begin, end = (
-            replace(begin, year=begin.year or (end.year - turn if end.year else None)),
-            replace(end, year=end.year or (begin.year + turn if begin.year else None)),
+            begin._replace(year=begin.year or (end.year - turn if end.year else None)),
+            end._replace(year=end.year or (begin.year + turn if begin.year else None)),
         )
     start, stop = begin.date(), end.date() if end else None
     if start is None:

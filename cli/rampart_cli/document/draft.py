@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rampart.evidence.compare import PARTS
 from rampart_cli.document.amounts import StageKind
@@ -197,8 +197,7 @@ def _slug(title: str) -> str | None:
     return slug if len(slug) > 1 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One key of a criterion, with its comment; None is a gap, an empty key a gap for all of the criterion."""
 
     key: str
@@ -218,16 +217,12 @@ def _entries(same: list[Criterion], binding: Binding | None) -> list[Entry]:
     criterion = same[0]
     kind = binding.spec["kind"] if binding else _kind(criterion)
     if kind is None:
-        return [
-            Entry("", None, f"line {criterion.line}: {criterion.name!r} has no bar, and no binding says what it means")
-        ]
+        why = f"line {criterion.line}: {criterion.name!r} has no bar, and no binding says what it means"
+        return [Entry("", None, why)]
     if binding is None:
         found = [Entry("kind", kind, f"line {criterion.line}{_as_a_rate(criterion, kind)}")]
-        wanted = _PATHS if kind == "compare" else {}
-        found += [
-            Entry(key, None, f"no binding for {criterion.name!r}: a Datadog query{wanted.get(key, '')}")
-            for key in _QUERIES[kind]
-        ]
+        wanted, why = _PATHS if kind == "compare" else {}, f"no binding for {criterion.name!r}: a Datadog query"
+        found += [Entry(key, None, why + wanted.get(key, "")) for key in _QUERIES[kind]]
         if kind == "rate":
             found.append(Entry("baseline", None, "the rate without the flag; or write `scope: cohort` in its place"))
         return [*found, _bar(same, kind)]
@@ -266,11 +261,8 @@ def _bar(same: list[Criterion], kind: str) -> Entry:
         lines = ", ".join(str(other.line) for other in same)
         return Entry(key, None, f"the page gives several bars (lines {lines}), and a criterion has one")
     if kind == "compare":
-        return Entry(
-            key,
-            None,
-            f"how many times the old path's rate may it be, such as 1.5x? line {criterion.line} says: {criterion.text}",
-        )
+        asked = "how many times the old path's rate may it be, such as 1.5x?"
+        return Entry(key, None, f"{asked} line {criterion.line} says: {criterion.text}")
     if criterion.value is None:
         return Entry(key, None, f"line {criterion.line} gives no number")
     if criterion.op is None:

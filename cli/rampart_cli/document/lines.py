@@ -201,11 +201,5 @@ def _boxed(line: Line) -> Line:
 
 def _one(entries: list[VisibleLine]) -> VisibleLine:
     """Several visible lines as one: a heading or a cell with a line break in it."""
-    if len(entries) == 1:
-        return entries[0]
-    return VisibleLine(
-        entries[0].line,
-        " ".join(entry.text for entry in entries),
-        [link for entry in entries for link in entry.links],
-        [code for entry in entries for code in entry.codes],
-    )
+    links, codes = [link for each in entries for link in each.links], [code for each in entries for code in each.codes]
+    return VisibleLine(entries[0].line, " ".join(entry.text for entry in entries), links, codes)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Self
+from typing import NamedTuple, Self
 
 from rampart.errors import RampartError
 
@@ -29,8 +29,7 @@ _ARROWS = dict.fromkeys([0x279C, 0x2794, 0x279D, 0x279E, 0x2799], "→")
 _SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, **_PLAIN, **_ARROWS, 0: "\ufffd"}
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """One mark: its line (one-based) and its characters [start, past) on it."""
 
     line: int
@@ -44,8 +43,7 @@ class Mark:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(NamedTuple):
     """The regions of a page, each as its two marks, and the marks whose other half is missing."""
 
     regions: tuple[tuple[Mark, Mark], ...]

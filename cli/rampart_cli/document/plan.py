@@ -86,8 +86,7 @@ class Said(NamedTuple):
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnusedLine:
+class UnusedLine(NamedTuple):
     """A planned line with something in it that no value was taken from; `line` is one-based."""
 
     line: int

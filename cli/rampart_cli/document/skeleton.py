@@ -95,12 +95,11 @@ def _joined(by_heading: list[PageStage], by_line: list[PageStage]) -> list[PageS
         if (named := _of_letter(stage, by_heading)) is not None:
             if named.percent is None:
                 named.percent, named.kind, named.percent_line = stage.percent, stage.kind, stage.line
-                add_details(named, stage)
                 _remember(named, known)
             else:
                 said = ((named.percent, named.line), (stage.percent or 0, stage.line))
                 named.percent, named.kind, named.stated = None, StageKind.UNKNOWN, tuple(s for s in said if s[0])
-                add_details(named, stage)
+            add_details(named, stage)
             continue
         if stage.kind is StageKind.AUDIENCE and (chosen := [s for s in by_heading if s.kind is StageKind.AUDIENCE]):
             meant = [s for s in chosen if stage.letter and s.letter == stage.letter] or chosen
@@ -120,13 +119,10 @@ def _joined(by_heading: list[PageStage], by_line: list[PageStage]) -> list[PageS
 
 def _of_letter(step: PageStage, by_heading: list[PageStage]) -> PageStage | None:
     """The only heading's stage that a step names by its letter, and whose percentage it does not repeat."""
-    if step.letter is None or step.percent is None:
-        return None
-    letter = step.letter.casefold()
-    same = [s for s in by_heading if s.letter and s.letter.casefold() == letter and s.source is None]
-    if len(same) != 1 or same[0].stated or same[0].percent == step.percent or same[0].kind is StageKind.AUDIENCE:
-        return None
-    return same[0]
+    letter = (step.letter or "").casefold()
+    same = [s for s in by_heading if letter and (s.letter or "").casefold() == letter and s.source is None]
+    is_one = len(same) == 1 and step.percent is not None and same[0].percent != step.percent
+    return same[0] if is_one and not same[0].stated and same[0].kind is not StageKind.AUDIENCE else None
 
 
 def _remember(stage: PageStage, known: dict[float, dict[tuple[int, str], PageStage]]) -> None:
