@@ -18,16 +18,8 @@ FULL = 100
 _RANGE = re.compile(
     r"(?<![\d.,/])(\d{1,3}(?:\.\d{1,3})?)\s?%?\s{0,2}(?:-|\u2013|\u2014|to|through)\s{0,2}(\d{1,3}(?:\.\d{1,3})?)\s?%"
 )
-_INCREMENT = re.compile(
-    r"(?:increments?|steps?) of\s{1,3}(\d{1,2}(?:\.\d{1,3})?)\s?%"
-    r"|(\d{1,2}(?:\.\d{1,3})?)\s?%\s{0,2}(?:increments?|steps|at a time|each)\b",
-    re.IGNORECASE,
-)
-_OF_TIME = re.compile(
-    r"(?:%|percent)\s{0,3}of\s{1,3}(?:the\s{1,3})?(?:time|requests|calls|sessions|page ?(?:views|loads))\b"
-    r"|percent(?:age)?[ _-]of[ _-](?:the[ _-])?time",
-    re.IGNORECASE,
-)
+_INCREMENT = pattern("an increment")
+_OF_TIME = pattern("of time")
 _AUDIENCE = pattern("an audience")
 _PEOPLE = part("whoever is reached")
 _BEFORE = part("enabled for")

@@ -53,18 +53,7 @@ _LITTLE = frozenset({"<", "<="})
 _WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|weeks?)", re.IGNORECASE)
 _ONE_MORE = pattern("one more")
 _ZERO = pattern("zero of something")
-_RELATIVE = re.compile(
-    r"\b(?:consistent with|compar(?:ed|able|ison)|baseline|control (?:group|cohort|side)|previous|prior"
-    r"|same as|similar to|normal"
-    r"|current(?:ly)? (?:rate|level|average)|last (?:day|week|month|quarter|year|release)(?:'s)?"
-    r"|\d\s?(?:%|percent)\s(?:relative )?(?:increase|decrease|drop|rise|reduction|growth|change|regression)"
-    r"|(?:increases?|decreases?|drops?|rises?|grows?|falls?)\s(?:by|of)\b"
-    r"|existing|historical|unchanged|in line with|as before"
-    r"|than (?:before|usual|today|now|the (?:old|current|existing))"
-    r"|(?:no|not|without) (?:an? )?(?:significant |noticeable )?"
-    r"(?:increase|change|decrease|regression|drop|worse|degradation)(?!\s(?:below|under|above|over)\s))\b",
-    re.IGNORECASE,
-)
+_RELATIVE = pattern("relative")
 _SHORT_TIMES = frozenset({"second", "seconds", "sec", "secs", "s", "min", "m", "minute"})
 _LASTS = pattern("how long it lasts")
 _OF_WHAT = re.compile(

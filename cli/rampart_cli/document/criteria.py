@@ -29,8 +29,7 @@ from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.labels import Asks, answer, placeholder_in, what_is_asked
 from rampart_cli.document.lexicon import part, pattern
 from rampart_cli.document.sections import SectionKind
-from rampart_cli.document.statements import Statement
-from rampart_cli.document.tables import has_stage_columns, judged_by
+from rampart_cli.document.statements import Statement, has_stage_columns, judged_by
 
 _STOP = part("go back")
 _STOPS_IF = pattern("stops if")

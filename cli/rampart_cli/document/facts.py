@@ -44,11 +44,7 @@ _MEASURES = pattern("what is measured")
 _HOLDS = pattern("what is held")
 """What a number of minutes or hours is about when it isn't a window: a stage that is held, a person who answers."""
 _MONITOR_PATH = re.compile(r"/monitors/(?:manage/)?(\d{1,15})(?:/|$)")
-_MONITOR_NAME = re.compile(
-    r"\b(?:the|our|this|a|datadog(?:['\u2019]s)?) (?:datadog )?monitors?,? [\"\u201c][^\"\u201c\u201d]{2,200}[\"\u201d]"
-    r"|\bmonitors? #?\d{4,15}\b",
-    re.IGNORECASE,
-)
+_MONITOR_NAME = pattern("a monitor")
 _BUSINESS = re.compile(r"\b(?:business|working) days?\b", re.IGNORECASE)
 
 

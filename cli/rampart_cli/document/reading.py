@@ -28,9 +28,8 @@ from rampart_cli.document.plan import PageStage, PlanDocument, Said, UnusedLine
 from rampart_cli.document.sections import Section, SectionKind, build_tree, plan_roots
 from rampart_cli.document.stage_details import Details, give_details
 from rampart_cli.document.stages import read_stages
-from rampart_cli.document.statements import Statement, statements_of
+from rampart_cli.document.statements import Statement, statements_of, upright
 from rampart_cli.document.steps import goes_to
-from rampart_cli.document.tables import upright
 
 _ENDS = frozenset({0.0, 100.0})
 

@@ -26,8 +26,7 @@ from rampart_cli.document.labels import answer
 from rampart_cli.document.lexicon import alternatives, part, pattern
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.sections import stage_name
-from rampart_cli.document.statements import Statement
-from rampart_cli.document.tables import has_bars, judged_by
+from rampart_cli.document.statements import Statement, has_bars, judged_by
 
 _N = part("share")
 REACHED = part("reached")
