@@ -22,7 +22,7 @@ from rampart_cli.document.lexicon import pattern, words
 from rampart_cli.document.names import plain_name
 from rampart_cli.document.page import Page
 from rampart_cli.document.plan import PageStage, PlanDocument
-from rampart_cli.document.sections import Section, SectionKind, after_stage_name
+from rampart_cli.document.sections import SectionKind, after_stage_name
 from rampart_cli.document.stage_details import Details
 
 _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.IGNORECASE)
@@ -46,10 +46,11 @@ def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) ->
 
 def _whole(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """Doubts about the reading as a whole, and lists of stages that were not taken: one finding for each cause."""
-    if plan.doubts and plan.stages:
+    if plan.doubts:
         yield say(Code.DOUBTFUL_READING, plan.stages[0].line, "", "; ".join(plan.doubts))
-    launch = _launch(plan) if plan.stages and not any(stage.percent == FULL for stage in plan.stages) else None
-    if launch is not None:
+    later = [section for section in plan.sections if section.line > plan.stages[-1].line and not section.is_decoy]
+    launch = next((s for s in later if words("goes live").fullmatch(s.title.strip(" !:."))), None)
+    if launch is not None and all(stage.percent != FULL for stage in plan.stages):
         message = f"{launch.title!r} gives no percentage: is it the stage of 100% after {plan.stages[-1].label}?"
         yield say(Code.LAUNCH_WITHOUT_SHARE, launch.line, launch.title, message)
     aside = [stage for stage in plan.set_aside if stage.percent is not None]
@@ -57,12 +58,6 @@ def _whole(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         shares = ", ".join(f"{stage.percent:g}% (line {stage.line})" for stage in aside[:MOST_LINES])
         message = f"{shares} isn't among the stages from line {plan.stages[0].line} on, and was not used"
         yield say(Code.STAGES_DISAGREE, aside[0].line, "", message)
-
-
-def _launch(plan: PlanDocument) -> Section | None:
-    """The section on going live, after the last stage that the page states."""
-    sections = (section for section in plan.sections if section.line > plan.stages[-1].line)
-    return next((s for s in sections if words("goes live").fullmatch(s.title.strip(" !:.")) and not s.is_decoy), None)
 
 
 def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -231,8 +226,7 @@ def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     titles: dict[int, str] = {}
     lines = {s.number: s.stage_section for s in plan.statements if s.is_criterion}
     for criterion in plan.criteria:
-        section = lines.get(criterion.line)
-        if section is not None:
+        if (section := lines.get(criterion.line)) is not None:
             phases[section.line].append(criterion)
             titles[section.line] = section.title
     said: set[int] = set()
@@ -254,15 +248,15 @@ def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     The rate of everyone else is not on the page: it is taken as perfect, so that a bar which could fire is never named
     for it. Nothing is said of the last bit: a bar that a total failure just reaches counts as one that fires.
     """
-    shares = [stage for stage in plan.stages if stage.kind is StageKind.ACTORS and 0 < (stage.percent or 0) < 100]
+    shares = [s.percent for s in plan.stages if s.kind is StageKind.ACTORS and s.percent and s.percent < FULL]
     for criterion in plan.distinct_criteria:
         if criterion.kind is not CriterionKind.NUMERIC or criterion.unit != "percent" or criterion.op is None:
             continue
-        blind = [stage for stage in shares if _stays_whole(criterion, stage)]
-        if blind:
-            worst = max(blind, key=lambda stage: stage.percent or 0)
-            where = " and ".join(dict.fromkeys(f"{stage.percent:g}%" for stage in blind))
-            shows = f"a total failure at {worst.percent:g}% shows {_seen(criterion, worst):g}%"
+        is_ceiling, bar = criterion.op in {"<", "<=", "=="}, criterion.value or 0.0
+        seen = {percent: _seen(percent, is_ceiling=is_ceiling) for percent in shares}
+        if blind := [percent for percent in shares if (seen[percent] < bar if is_ceiling else seen[percent] > bar)]:
+            where = " and ".join(dict.fromkeys(f"{percent:g}%" for percent in blind))
+            shows = f"a total failure at {max(blind):g}% shows {seen[max(blind)]:g}%"
             message = (
                 f"{criterion.name!r} cannot fire at {where}: if its metric counts everyone's requests, "
                 f"{shows}, and the bar is {criterion.op} {criterion.value:g}%"
@@ -270,16 +264,7 @@ def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             yield say(Code.BAR_CANNOT_FIRE, criterion.line, criterion.written, message)
 
 
-def _is_ceiling(criterion: Criterion) -> bool:
-    return criterion.op in {"<", "<=", "=="}
-
-
-def _seen(criterion: Criterion, stage: PageStage) -> float:
+def _seen(percent: float, *, is_ceiling: bool) -> float:
     """What the metric of everyone shows in percent when all goes wrong for the stage's users and for no one else."""
-    new, baseline = (1.0, 0.0) if _is_ceiling(criterion) else (0.0, 1.0)
-    return round(100 * diluted(new, baseline=baseline, share=(stage.percent or 0) / 100), 6)
-
-
-def _stays_whole(criterion: Criterion, stage: PageStage) -> bool:
-    bar, seen = criterion.value or 0.0, _seen(criterion, stage)
-    return seen < bar if _is_ceiling(criterion) else seen > bar
+    new, baseline = (1.0, 0.0) if is_ceiling else (0.0, 1.0)
+    return round(100 * diluted(new, baseline=baseline, share=percent / 100), 6)

@@ -35,20 +35,19 @@ _BEHIND = pattern("behind")
 _PART = re.compile(r";|,(?!\d{3}(?!\d))|\band\b|\s(?:-|\u2013|to)\s", re.IGNORECASE)
 
 
-def _whole(number: str, scale: str | None) -> int:
-    return round(float(number.replace(",", "")) * _SCALES.get((scale or "").casefold(), 1))
+def _whole(found: re.Match[str]) -> int:
+    return round(float(found[1].replace(",", "")) * _SCALES.get((found[2] or "").casefold(), 1))
 
 
 def users_in(text: str) -> tuple[int, ...] | None:
     """The numbers of users in a text that is meant to hold them; None when there is none, or only a rate."""
     if stated := _STATED.search(text[:300]):
-        return (_whole(stated[1], stated[2]),)
+        return (_whole(stated),)
     shown = _POPULATION.sub(" ", PERCENT.sub(" ", _NO_PEOPLE.sub(" ", text[:300])))
     shown = _LIST.sub(lambda found: found[0] if _GROUPED.fullmatch(found[0]) else found[0].replace(",", ", "), shown)
     if _RATE.search(shown):
         return None
-    found = tuple(_whole(match[1], match[2]) for match in _USERS.finditer(shown))
-    return found or None
+    return tuple(map(_whole, _USERS.finditer(shown))) or None
 
 
 def is_range(text: str) -> bool:
@@ -61,20 +60,18 @@ def users_beside(text: str) -> tuple[int, ...] | None:
 
     A number counts only when nothing else stands with it, or when it is followed by the people that it counts.
     """
-    if stated := _STATED.search(text[:300]):
-        return (_whole(stated[1], stated[2]),)
-    if before := _BEFORE.search(text[:300]):
-        return (_whole(before[1], before[2]),)
+    if said := _STATED.search(text[:300]) or _BEFORE.search(text[:300]):
+        return (_whole(said),)
     nearby = _BESIDE.search(text[:300])
     found = _only_people(nearby[1] or nearby[2]) if nearby else None
     if found is None and (behind := _BEHIND.search(text[:300])) and not _RATE.search(text[:300]):
-        return (_whole(behind[1], behind[2]),)
+        return (_whole(behind),)
     return found
 
 
 def people_in(text: str) -> tuple[int, ...] | None:
     """The numbers that are followed by the people whom they count: `500 users`; None without one."""
-    return tuple(_whole(found[1], found[2]) for found in _COUNTED.finditer(_NO_PEOPLE.sub(" ", text[:300]))) or None
+    return tuple(map(_whole, _COUNTED.finditer(_NO_PEOPLE.sub(" ", text[:300])))) or None
 
 
 def _only_people(text: str) -> tuple[int, ...] | None:
@@ -83,10 +80,7 @@ def _only_people(text: str) -> tuple[int, ...] | None:
         return None
     numbers: list[int] = []
     for piece in _PART.split(shown):
-        bare = _BARE.fullmatch(piece)
-        if bare is None:
+        if (bare := _BARE.fullmatch(piece)) is None:
             break
-        numbers.append(_whole(bare[1], bare[2]))
-    if not numbers:
-        numbers = [_whole(found[1], found[2]) for found in _COUNTED.finditer(_NO_PEOPLE.sub(" ", shown))]
-    return tuple(numbers) or None
+        numbers.append(_whole(bare))
+    return tuple(numbers) or people_in(shown)

@@ -14,7 +14,7 @@ from typing import Any
 from rampart.finding import Finding
 from rampart_cli.document.amounts import FULL
 from rampart_cli.document.blocks import LineKind
-from rampart_cli.document.dates import DateProblem, Dates, leading_date
+from rampart_cli.document.dates import DateProblem, leading_date
 from rampart_cli.document.diagnostics import Code, Say
 from rampart_cli.document.labels import Asks
 from rampart_cli.document.plan import PageStage, PlanDocument, Results, is_measured
@@ -47,12 +47,10 @@ def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Findin
     written = [(stage.dates, stage.dates_line) for stage in plan.stages]
     written += [(calendar.dates, calendar.line) for calendar in details.calendars]
     written += [(leading_date(s.text)[0], s.number) for s in _entries(plan)]
-    said: set[tuple[Dates, int | None]] = set()
     year = _only_year(plan)
-    for dates, line in written:
-        if line is None or dates.problem not in _PROBLEMS or (dates, line) in said:
+    for dates, line in dict.fromkeys(written):
+        if line is None or dates.problem not in _PROBLEMS:
             continue
-        said.add((dates, line))
         code, message = _PROBLEMS[dates.problem]
         is_meant = dates.problem is DateProblem.NO_YEAR and year is not None
         offer = f"; {year} is the only year on the page" if is_meant else ""
@@ -68,14 +66,9 @@ def _only_year(plan: PlanDocument) -> str | None:
 
 def _entries(plan: PlanDocument) -> list[Statement]:
     """The entries of timelines."""
-    return [
-        s
-        for s in plan.statements
-        if s.is_plan
-        and s.line.kind in {LineKind.ITEM, LineKind.TEXT, LineKind.ROW}
-        and (s.section.kind is SectionKind.TIMELINE or s.line.checked is not None)
-        and leading_date(s.text)[0].said
-    ]
+    planned = (s for s in plan.statements if s.is_plan and s.line.kind is not LineKind.FRONT)
+    dated = (s for s in planned if s.section.kind is SectionKind.TIMELINE or s.line.checked is not None)
+    return [statement for statement in dated if leading_date(statement.text)[0].said]
 
 
 @cache
@@ -136,13 +129,11 @@ def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]
 def _following(calendar: DateRange, whole: list[int], plan: PlanDocument) -> list[PageStage]:
     """The stages that a range without stages of its own speaks of: those up to the next such range."""
     later = bisect(whole, calendar.line)
-    first = bisect(plan.stages, calendar.line, key=_line_of)
-    past = bisect_left(plan.stages, whole[later], key=_line_of) if later < len(whole) else len(plan.stages)
+    first = bisect(plan.stages, calendar.line, key=lambda stage: stage.line)
+    past = (
+        bisect_left(plan.stages, whole[later], key=lambda stage: stage.line) if later < len(whole) else len(plan.stages)
+    )
     return plan.stages[first:past]
-
-
-def _line_of(stage: PageStage) -> int:
-    return stage.line
 
 
 def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -166,26 +157,19 @@ def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Finding]:
     for statement in plan.statements:
         lines[id(statement.section)].append(statement)
     labels = [s for s in plan.statements if s.asks is Asks.RESULTS and s.value and not s.line.quoted]
-    for stage in plan.stages:
+    for stage in (stage for stage in plan.stages if stage.start and stage.start > today):
         label = next((s for s in labels if _tells_of(s, stage)), None)
-        if label is not None and stage.start and stage.start > today and is_measured(label, criteria):
-            yield _too_early(stage, label, say, today)
+        written = [label] if label is not None and is_measured(label, criteria) else []
         section = results.section_of(stage)
-        if section is None or section.line in told or stage.start is None or stage.start <= today:
-            continue
-        told.add(section.line)
-        within = (statement for below in section.walk() for statement in lines[id(below)])
-        written = next((s for s in within if is_measured(s, criteria)), None)
-        if written is not None:
-            yield _too_early(stage, written, say, today)
+        if section is not None and section.line not in told:
+            told.add(section.line)
+            within = (statement for below in section.walk() for statement in lines[id(below)])
+            written += [s for s in within if is_measured(s, criteria)][:1]
+        message = f"{stage.label} starts on {stage.start}, after {today}, and has results already"
+        yield from (say(Code.RESULT_BEFORE_LAUNCH, statement.number, "", message) for statement in written)
 
 
 def _tells_of(label: Statement, stage: PageStage) -> bool:
     """Whether `Results: …` stands right under a stage: in its section, or in the list item that states it."""
     own = stage.section is not None and label.section is stage.section and stage.source is None
     return own or (stage.source is not None and stage.source.line in label.line.ancestors)
-
-
-def _too_early(stage: PageStage, written: Statement, say: Say, today: date) -> Finding:
-    message = f"{stage.label} starts on {stage.start}, after {today}, and has results already"
-    return say(Code.RESULT_BEFORE_LAUNCH, written.number, "", message)

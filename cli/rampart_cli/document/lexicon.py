@@ -74,9 +74,8 @@ class TeamWords:
 
     def plain(self, text: str) -> str:
         """The text in words that the reader knows."""
-        return (
-            self._pattern.sub(lambda found: self._known[found[1].casefold()] + found[2], text) if self.by_kind else text
-        )
+        known = self._known
+        return self._pattern.sub(lambda found: known[found[1].casefold()] + found[2], text) if known else text
 
     @cached_property
     def _known(self) -> dict[str, str]:
@@ -91,16 +90,10 @@ class TeamWords:
 NO_WORDS = TeamWords()
 
 
-@cache
-def languages() -> dict[str, frozenset[str]]:
-    """Small words of each language that a page is told by."""
-    return {name: frozenset(small.split()) for name, small in _file()["languages"].items()}
-
-
 def foreign_language(lines: Iterable[str]) -> str | None:
     """The language of a page that isn't English; None for an English page, and for one too short to tell."""
     counted = Counter(word for line in lines for word in _WORD.findall(line.casefold()))
-    found = {name: sum(counted[word] for word in small) for name, small in languages().items()}
+    found = {name: sum(counted[word] for word in small.split()) for name, small in _file()["languages"].items()}
     english = found.pop("English")
     if 2 * sum(number for word, number in counted.items() if not _LATIN.search(word)) > counted.total():
         return "another script"

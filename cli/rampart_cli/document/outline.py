@@ -123,9 +123,8 @@ def _asked_in_lines(stage: PageStage, plan: PlanDocument, page: Page, results: S
             continue
         # What a stage within this one asks is about that stage.
         is_own = own in around and statement.stage_section in {None, *own.around}
-        if not (is_own or (results is not None and results in around)):
-            continue
-        if not any(section.kind in DECOYS - {SectionKind.RESULTS} for section in around):
+        is_told = any(section.kind in DECOYS - {SectionKind.RESULTS} for section in around)
+        if (is_own or (results is not None and results in around)) and not is_told:
             row = statement.line.kind is LineKind.ROW
             places = _cells(page, statement.number)[1:2] if row else [_line(page, statement.number)]
             yield from (AnswerPlace(place, part, field.value) for place in places)
@@ -133,11 +132,8 @@ def _asked_in_lines(stage: PageStage, plan: PlanDocument, page: Page, results: S
 
 def _asked_in_rows(stage: PageStage, page: Page) -> Iterator[AnswerPlace]:
     """The cells of a stage's own table row under a head such as `Actual date`."""
-    for statement in stage.stated_by:
-        if statement.line.kind is not LineKind.ROW:
-            continue
-        cells = _cells(page, statement.number)
-        for head, cell in zip(statement.line.header, cells, strict=False):
+    for statement in (said for said in stage.stated_by if said.line.kind is LineKind.ROW):
+        for head, cell in zip(statement.line.header, _cells(page, statement.number), strict=False):
             if _ACTUAL.search(head) and (part := _part(head.strip(" :*_"))) is not None:
                 written = page.raw[cell.line - 1][cell.column - 1 :].encode()[: cell.end - cell.start].decode()
                 yield AnswerPlace(cell, part, without_marked([written])[0])
@@ -166,10 +162,9 @@ def _boxes(plan: PlanDocument, page: Page) -> list[Box]:
         for line in lines:
             stated.setdefault(line, []).extend([] if stage.percent is None else [stage.percent])
     boxes = []
-    for statement in plan.statements:
-        found = _BOX.search(page.raw[statement.number - 1]) if statement.line.checked is not None else None
-        if found is None or statement.is_decoy or not stated.get(statement.number):
-            continue
-        span = page.span(statement.number, found.start() + 1, len(found[0]))
-        boxes.append(Box(span, bool(statement.line.checked), tuple(stated[statement.number])))
+    for statement in (s for s in plan.statements if s.line.checked is not None and not s.is_decoy):
+        found, percents = _BOX.search(page.raw[statement.number - 1]), tuple(stated.get(statement.number, ()))
+        if found is not None and percents:
+            span = page.span(statement.number, found.start() + 1, len(found[0]))
+            boxes.append(Box(span, bool(statement.line.checked), percents))
     return boxes

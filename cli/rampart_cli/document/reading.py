@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any
 
 from rampart.finding import Finding
-from rampart_cli.document.amounts import StageKind, percents_in
+from rampart_cli.document.amounts import FULL, StageKind, percents_in, rises
 from rampart_cli.document.bars import is_bar
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.checks import check_plan
@@ -24,7 +24,7 @@ from rampart_cli.document.labels import Asks, answer, placeholder_in
 from rampart_cli.document.lexicon import NO_WORDS, TeamWords, foreign_language, pattern
 from rampart_cli.document.lines import read_lines
 from rampart_cli.document.page import Page, UnreadablePageError
-from rampart_cli.document.plan import PageStage, PlanDocument, Said, UnusedLine
+from rampart_cli.document.plan import PlanDocument, Said, UnusedLine
 from rampart_cli.document.sections import Section, SectionKind, build_tree, plan_roots
 from rampart_cli.document.stage_details import Details, give_details
 from rampart_cli.document.stages import read_stages
@@ -56,18 +56,17 @@ def doubts_of(plan: PlanDocument) -> list[str]:
     """
     known = [stage for stage in plan.stages if stage.percent is not None]
     doubts = []
-    if any((after.percent or 0) <= (before.percent or 0) for before, after in pairwise(known)):
+    if not rises([stage.percent or 0 for stage in known]):
         doubts.append("the shares don't rise: " + ", ".join(f"{stage.percent:g}%" for stage in known))
     open_stages = [stage for stage in plan.stages if stage.percent is None]
     if known and not open_stages and {stage.percent for stage in known} <= _ENDS:
         doubts.append("no share between 0% and 100% was read")
     elif len(known) == 1 and not open_stages:
         doubts.append(f"only one share was read, {known[0].percent:g}%")
-    bare = [
-        s for s in open_stages if s.kind is StageKind.UNKNOWN and not (s.stated or s.dates.said or s.users or s.hold)
-    ]
-    full = next((stage.line for stage in known if stage.percent == 100.0), None)
-    doubts += [f"line {s.line} names a stage after 100%" for s in bare if full is not None and s.line > full]
+    full = next((stage.line for stage in known if stage.percent == FULL), None)
+    after = [s for s in open_stages if full is not None and s.line > full and s.kind is StageKind.UNKNOWN]
+    bare = [stage for stage in after if not (stage.stated or stage.dates.said or stage.users or stage.hold)]
+    doubts += [f"line {stage.line} names a stage after 100%" for stage in bare]
     if not says_of_what(plan):
         doubts.append("nothing on the page says what its shares are of: users, traffic, or another thing")
     return doubts
@@ -102,7 +101,10 @@ def _holds(statement: Statement) -> Iterator[str]:
 
 def _used(plan: PlanDocument, details: Details) -> Iterator[int]:
     for stage in plan.stages:
-        yield from _used_by(stage)
+        yield from (statement.number for statement in stage.stated_by)
+        yield from (line for _, line in stage.stated)
+        yield from filter(None, (stage.line, stage.users_line, stage.dates_line, stage.hold_line, stage.percent_line))
+        yield from (stage.section.line,) if stage.section else ()
     facts = (plan.title, plan.owner, plan.timezone, plan.rollback, plan.window, plan.business_days)
     said: list[Any] = [*plan.criteria, *plan.flags, *details.calendars, *details.crowds, *filter(None, facts)]
     yield from (each.line for each in said)
@@ -112,13 +114,6 @@ def _used(plan: PlanDocument, details: Details) -> Iterator[int]:
     names = {flag.name for flag in plan.flags}
     spoken = ((statement, flags_spoken_of(statement)) for statement in plan.statements)
     yield from (s.number for s, flags in spoken if flags and set(flags) <= names and not percents_in(s.text))
-
-
-def _used_by(stage: PageStage) -> Iterator[int]:
-    yield from (statement.number for statement in stage.stated_by)
-    yield from (line for _, line in stage.stated)
-    yield from filter(None, (stage.line, stage.users_line, stage.dates_line, stage.hold_line, stage.percent_line))
-    yield from (stage.section.line,) if stage.section else ()
 
 
 @dataclass(frozen=True, slots=True)
