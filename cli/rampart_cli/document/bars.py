@@ -8,26 +8,10 @@ from enum import StrEnum
 from functools import lru_cache
 
 from rampart_cli.document.labels import Asks, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import NUMBER_WORDS, part, pattern, words
+from rampart_cli.document.lexicon import NUMBER_WORDS, operators, part, pattern, words
 from rampart_cli.document.names import plain_name
 
-_NEVER = (
-    r"(?:never|not|cannot|(?:won|don|doesn|didn|shouldn|mustn|can)['\u2019]t)"
-    r"(?: (?:to|be|go(?:es)?|rises?|climbs?|gets?|falls?|drops?|sinks?))?"
-)
-OPS = {
-    "<=": (
-        r"<\s?=|=\s?<|≤|\b(?:(?:less|fewer|lower) than or equal(?: to)?|(?:no|not) (?:higher|above|over)(?: than)?"
-        r"|at most|no more than|not more than|up to|maximum(?: of)?|max"
-        rf"|{_NEVER} (?:exceed(?:ing)?|above|over|more than|greater than|higher than|larger than))\b"
-    ),
-    ">=": r">\s?=|=\s?>|≥|\b(?:(?:greater|more|higher) than or equal(?: to)?|(?:no|not) (?:lower|below)(?: than)?"
-    r"|at least|no less than|no fewer than|minimum(?: of)?|min"
-    rf"|{_NEVER} (?:below|under|less than|fewer than|lower than|smaller than))\b",
-    "<": r"<|\b(?:less than|fewer than|lower than|smaller than|under|below)\b",
-    ">": r">|\b(?:greater than|more than|higher than|larger than|longer than|slower than|above|over|exceeds?)\b",
-    "==": r"={1,2}|\b(?:equals?|exactly)\b",
-}
+OPS = operators()
 NUMBER = part("number")
 _DECIMAL_COMMA = re.compile(r"\d{1,3},(?:\d{1,2}|\d{4,6})|0,\d{1,6}")
 """`0,5`: a comma before anything but three digits, or behind a zero, is the decimal sign of other countries."""

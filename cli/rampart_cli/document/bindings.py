@@ -35,13 +35,9 @@ class Bindings:
     def find(self, name: str) -> Binding | None:
         """The binding of a criterion: the one of exactly this name, else the first whose pattern fits."""
         wanted = self._normal(name)
-        for pattern, normal in self._patterns.items():
-            if normal == wanted:
-                return Binding(pattern, self.criteria[pattern])
-        for pattern, normal in self._patterns.items():
-            if fnmatchcase(wanted, normal):
-                return Binding(pattern, self.criteria[pattern])
-        return None
+        exact = [pattern for pattern, normal in self._patterns.items() if normal == wanted]
+        fits = [pattern for pattern, normal in self._patterns.items() if fnmatchcase(wanted, normal)]
+        return next((Binding(pattern, self.criteria[pattern]) for pattern in (*exact, *fits)), None)
 
     @cached_property
     def _patterns(self) -> dict[str, str]:

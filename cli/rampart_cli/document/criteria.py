@@ -66,11 +66,6 @@ def is_hint(text: str) -> bool:
     return bool(_TALK.search(text))
 
 
-def begins_as_hint(text: str) -> bool:
-    """Whether a line begins with such words."""
-    return bool(_TALK.match(text))
-
-
 def lists_stops(text: str) -> bool:
     """Whether a heading or a label asks when to go back, not when to go on: `Abort criteria`, `Roll back if`."""
     return bool(_STOPS_ON.search(text)) or sense_of(text) in {Sense.STOP, Sense.UNSURE}
@@ -162,7 +157,8 @@ def criteria_in(statements: list[Statement]) -> list[Criterion]:
         (found if is_list else maybe[id(statement.section)]).extend(stated)
         above = statement
     # A heading that only sounds like criteria heads some when a bar stands below it; its names alone are none.
-    found += [c for listed in maybe.values() if any(map(_is_bar, listed)) for c in listed]
+    are_bars = (listed for listed in maybe.values() if any(c.op and (c.op, c.written) != ("==", "0") for c in listed))
+    found += [criterion for listed in are_bars for criterion in listed]
     return sorted(found, key=lambda criterion: criterion.line)
 
 
@@ -175,10 +171,6 @@ def _bars_of_stage(statement: Statement) -> list[Criterion]:
         if is_bar(cell) and is_bar_only(cell) and not length_in(cell) and not _NOW_COLUMN.search(head)
         for criterion in read_criteria(f"{head}: {cell}", statement.number, under=head)
     ]
-
-
-def _is_bar(criterion: Criterion) -> bool:
-    return criterion.op is not None and not (criterion.op == "==" and criterion.written == "0")
 
 
 def _with_line_above(above: Statement, statement: Statement, found: list[Criterion]) -> list[Criterion]:
@@ -204,7 +196,7 @@ def criteria_of(statement: Statement) -> list[Criterion]:
         parts = read_criteria(field.value, line.line, under=under)
         parts = [part for part in parts if part.kind is not CriterionKind.NAMED and not is_hint(field.value)]
         return parts or (read_criteria(field.value, line.line) if len(field.value) <= _LONGEST_LIST else [])
-    if begins_as_hint(line.text):
+    if _TALK.match(line.text):
         return []
     found = read_criteria(_named_text(statement), line.line, under=under)
     is_at_the_end = any("go live" in section.title.casefold() for section in statement.section.around)

@@ -17,11 +17,7 @@ _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _RANGE = re.compile(r"\d\s?k?\s{0,3}(?:-|\u2013|\u2014|\bto\b)\s{0,3}~?\d", re.IGNORECASE)
 _RATE = pattern("a rate of people")
 _POPULATION = pattern("out of all")
-_STATED = re.compile(
-    r"(?:=|\bexpect(?:ing|ed)?\b|\btarget(?:s|ing)?\b|\breach(?:es|ing)?\b)\s{0,2}"
-    r"(?:about |around |roughly |approximately |to see )?" + _NUMBER + _NO_USERS,
-    re.IGNORECASE,
-)
+_STATED = pattern("stated users")
 _NO_PEOPLE = pattern("no people")
 """Numbers that stand for a day, a time, a ticket, a version or a place in a list."""
 _BESIDE = re.compile(

@@ -33,9 +33,8 @@ _WHICH_GROUPS = (
 _WHY_NO_PERCENT = {
     StageKind.TIME: "line {line} says {p:g}% of the time; Rampart moves a percentage of users",
     StageKind.AUDIENCE: "line {line} names an audience and no percentage",
-    StageKind.UNKNOWN: "line {line} does not say which percentage",
-    StageKind.ACTORS: "line {line} does not say which percentage",
 }
+_NO_PERCENT = "line {line} does not say which percentage"
 _QUERIES = {"rate": ("errors", "total"), "count": ("query",), "value": ("query",), "reported": (), "compare": PARTS}
 Value = str | int | float | bool
 """What YAML writes on one line."""
@@ -152,7 +151,9 @@ def _stage(stage: PageStage, *, doubtful: bool, leads: bool) -> Iterator[str]:
     elif stage.kind is StageKind.AUDIENCE and leads:
         yield _entry("groups", None, None, _WHICH_GROUPS.format(line=stage.line))
     else:
-        yield _entry("percent", None, None, _WHY_NO_PERCENT[stage.kind].format(line=stage.line, p=share))
+        yield _entry(
+            "percent", None, None, _WHY_NO_PERCENT.get(stage.kind, _NO_PERCENT).format(line=stage.line, p=share)
+        )
     if stage.users and len(stage.users) == 1:
         yield _entry("users", stage.users[0], f"line {stage.users_line or stage.line}")
     yield _hold(stage)

@@ -8,7 +8,7 @@ from itertools import combinations
 from urllib.parse import unquote, urlsplit
 
 from rampart.finding import Finding
-from rampart_cli.document.blocks import Line, LineKind
+from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.diagnostics import Code, Say
 from rampart_cli.document.inline import Link
 from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, read_field, what_is_asked
@@ -86,18 +86,15 @@ def flags_in(plan: PlanDocument) -> list[FlagName]:
         is_listed = asked and (statement.line.kind is LineKind.ITEM or _only_name(statement.text) is not None)
         asked = is_listed or (statement.asks is Asks.FLAG and not statement.value)
         found += [FlagName(name, statement.number) for name in _named(statement, is_listed=is_listed)]
-    headings = [s.heading for s in plan.sections if s.heading and not s.is_decoy]
-    found += [FlagName(name, line.line) for line in headings for name in _in_heading(line)]
+    for heading in (section.heading for section in plan.sections if section.heading and not section.is_decoy):
+        field = read_field(heading.text)  # `## Feature flag: name`
+        is_flag = field is not None and field.asks is Asks.FLAG
+        names = _names_in(field.value, heading.codes) if field and is_flag else _called(heading.text)
+        found += [FlagName(name, heading.line) for name in names]
     first: dict[str, FlagName] = {}
     for flag in sorted(found, key=lambda flag: flag.line):
         first.setdefault(flag.name, flag)
     return list(first.values())
-
-
-def _in_heading(line: Line) -> list[str]:
-    """`## Feature flag: name`."""
-    field = read_field(line.text)
-    return _names_in(field.value, line.codes) if field is not None and field.asks is Asks.FLAG else _called(line.text)
 
 
 def _called(text: str) -> list[str]:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from rampart_cli.document.lexicon import ordered, pattern
 
+_PLACEHOLDER = pattern("a placeholder")
+_CLOCK_OR_ADDRESS = re.compile(r"\d:\d|.?://")
 _LABEL_LENGTH = 300
 _PERCENTAGE = re.compile(r"~?\d{1,3}(?:\.\d{1,3})?\s?%")
 _DAY = re.compile(r"\d[/-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d", re.IGNORECASE)
@@ -108,19 +110,11 @@ def _cut(text: str) -> int | None:
             depth += 1
         elif letter in ")]":
             depth = max(0, depth - 1)
-        elif letter == ":" and not depth and not _is_clock_or_address(text, index):
+        elif letter == ":" and not depth and not _CLOCK_OR_ADDRESS.match(text, max(0, index - 1)):
             return index
         elif letter == "?" and not depth and asked is None:
             asked = index
     return asked
-
-
-def _is_clock_or_address(text: str, index: int) -> bool:
-    before, after = text[index - 1 : index], text[index + 1 : index + 3]
-    return (before.isdigit() and after[:1].isdigit()) or after == "//"
-
-
-_PLACEHOLDER = pattern("a placeholder")
 
 
 @lru_cache(maxsize=4096)

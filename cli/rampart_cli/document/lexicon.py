@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 _FILE = Path(__file__).with_name("lexicon.toml")
-
-
 _PART = re.compile(r"\{([a-z ]+)\}")
 _STANDS_FOR = {
     "stage": "stage", "users": "user", "audience": "tester", "flag": "flag", "stops": "halt", "goes on": "advance",
@@ -38,32 +36,35 @@ NUMBER_WORDS: dict[str, int] = {word: number for number, word in enumerate(_file
 
 
 @cache
-def alternatives(kind: str) -> str:
-    """The words of one kind as a part of a pattern."""
-    return "(?:" + "|".join(_file()[kind]) + ")"
-
-
-@cache
 def words(kind: str) -> re.Pattern[str]:
     """A pattern that finds any word of one kind, as whole words and in any case."""
-    return re.compile(rf"(?<!\w){alternatives(kind)}(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<!\w){part(kind)}(?!\w)", re.IGNORECASE)
 
 
 @cache
 def part(name: str) -> str:
-    """A named part of the patterns, with the parts and the kinds of words that it names itself put in."""
+    """A named part of the patterns, or the words of one kind, with the parts that it names itself put in."""
     parts: dict[str, str] = _file()["parts"]
-    return _PART.sub(lambda found: part(found[1]), parts[name]) if name in parts else alternatives(name)
+    return _filled(parts[name] if name in parts else "(?:" + "|".join(_file()[name]) + ")")
+
+
+def _filled(text: str) -> str:
+    return _PART.sub(lambda found: part(found[1]), text)
 
 
 def pattern(name: str) -> re.Pattern[str]:
     """A pattern that finds any of the alternatives listed under a name, in any case."""
-    return re.compile(_PART.sub(lambda found: part(found[1]), "|".join(_file()["patterns"][name])), re.IGNORECASE)
+    return re.compile(_filled("|".join(_file()["patterns"][name])), re.IGNORECASE)
+
+
+def operators() -> dict[str, str]:
+    """The signs of the operators, each with the pattern of what is written for it."""
+    return {sign: _filled("|".join(written)) for sign, written in _file()["operators"].items()}
 
 
 def ordered(kind: str) -> list[tuple[str, re.Pattern[str]]]:
     """What each pattern of one kind tells, in the order in which they are tried."""
-    return [(tells, re.compile(_PART.sub(lambda found: part(found[1]), each))) for tells, each in _file()[kind]]
+    return [(tells, re.compile(_filled(each))) for tells, each in _file()[kind]]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -24,11 +25,8 @@ def show_findings(reading: Reading, *, source: str, console: Console) -> None:
         console.print(rendered(diagnostic, lines), "", sep="\n", soft_wrap=True)
     if (more := len(reading.diagnostics) - MOST_SHOWN) > 0:
         console.print(f"and {more:,} findings further down the page; --json writes them all", soft_wrap=True)
-    counts = [
-        f"{number} {severity}{'' if number == 1 else 's'}"
-        for severity in Severity
-        if (number := sum(1 for d in reading.diagnostics if d.kind.severity is severity))
-    ]
+    of_weight = Counter(diagnostic.kind.severity for diagnostic in reading.diagnostics)
+    counts = [f"{of_weight[s]} {s}{'' if of_weight[s] == 1 else 's'}" for s in Severity if of_weight[s]]
     plans = len(reading.plans)
     stages = sum(len(plan.stages) for plan in reading.plans)
     summary = f"{shown(source)}: {plans} plan{'' if plans == 1 else 's'}, {stages} stages; "

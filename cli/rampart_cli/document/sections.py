@@ -43,6 +43,7 @@ class SectionKind(StrEnum):
     OTHER = "other"  # anything else
 
 
+_NO_TITLE = frozenset({SectionKind.STAGE, SectionKind.TIMELINE, SectionKind.RESULTS, SectionKind.AFTER})
 DECOYS = frozenset(
     {SectionKind.AFTER, SectionKind.RESULTS, SectionKind.TESTING, SectionKind.ROLLBACK, SectionKind.GUIDE}
 )
@@ -80,9 +81,6 @@ def kind_of(title: str) -> SectionKind:
     kind = next((kind for kind, pattern in _COMPILED if pattern.search(words)), SectionKind.OTHER)
     # `3/1/2027 - 3/3/2027: 10% of users`
     return SectionKind.STAGE if kind is SectionKind.OTHER and _SHARE.match(leading_date(title)[1]) else kind
-
-
-_NO_TITLE = frozenset({SectionKind.STAGE, SectionKind.TIMELINE, SectionKind.RESULTS, SectionKind.AFTER})
 
 
 @dataclass(slots=True, eq=False)

@@ -23,7 +23,7 @@ from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.crowds import users_beside, users_in
 from rampart_cli.document.dates import Dates, between, date_said, read_dates
 from rampart_cli.document.labels import answer
-from rampart_cli.document.lexicon import alternatives, part, pattern
+from rampart_cli.document.lexicon import part, pattern
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.sections import stage_name
 from rampart_cli.document.statements import Statement, has_bars, judged_by
@@ -64,7 +64,7 @@ _TALK = pattern("only talk")
 _ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
 _SERIES = pattern("series")
 _LEAD_IN = re.compile(
-    rf"^(?:[^%:]{{0,60}}\b{alternatives('stage')}s\s?:"
+    rf"^(?:[^%:]{{0,60}}\b{part('stage')}s\s?:"
     r"|(?:the |our )?(?:stages|steps|phases|ramp|ramp-up|schedule|rollout(?: stages)?|percentages|increments|plan)"
     r"(?: are| is| goes)?\s?:?|(?:we|it|the (?:flag|rollout|feature|toggle)) (?:will |shall )?(?:then )?"
     r"(?:go(?:es)?|ramps?(?: up)?|rolls?(?: it)? out|moves?|steps?|proceeds?)(?: from| to| through| up| in)*)\s*$",
@@ -79,7 +79,7 @@ _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 _WHOM_COLUMN = pattern("column: whom")
 _SHARE_COLUMN = pattern("column: share")
 _TARGET = re.compile(r"^target$", re.IGNORECASE)
-_COUNTS_COLUMN = re.compile(rf"^{alternatives('stage')}\b", re.IGNORECASE)
+_COUNTS_COLUMN = re.compile(rf"^{part('stage')}\b", re.IGNORECASE)
 _DATE_COLUMN = pattern("column: day")
 _END_COLUMN = pattern("column: last day")
 _ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
