@@ -8,8 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from rampart_cli.document.labels import Asks, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import NUMBER_WORDS, operators, part, pattern, words
-from rampart_cli.document.names import plain_name
+from rampart_cli.document.lexicon import NUMBER_WORDS, operators, part, pattern, plain_name, words
 
 OPS = operators()
 NUMBER = part("number")

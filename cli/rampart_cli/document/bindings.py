@@ -8,8 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from rampart.errors import RampartError
-from rampart_cli.document.lexicon import NO_WORDS, TeamWords
-from rampart_cli.document.names import plain_name
+from rampart_cli.document.lexicon import NO_WORDS, TeamWords, plain_name
 
 
 class BindingsError(RampartError):

@@ -51,6 +51,8 @@ class Line:
     """The column of a table of stages in which the shares rise, told by what stands in it."""
     past: int = 0
     """The line after a heading: a heading that is underlined takes two."""
+    is_closed: bool = False
+    """Whether a fold is closed again; of one that is not, no one knows how far it reaches."""
     is_head: bool = False
     """Whether it is the head of a table in HTML."""
     has_items: bool = False

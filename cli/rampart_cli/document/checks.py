@@ -18,8 +18,7 @@ from rampart_cli.document.date_checks import check_dates
 from rampart_cli.document.diagnostics import Code, Say, diagnose
 from rampart_cli.document.flags import check_flags, check_spelling
 from rampart_cli.document.labels import Asks, placeholder_in
-from rampart_cli.document.lexicon import pattern, words
-from rampart_cli.document.names import plain_name
+from rampart_cli.document.lexicon import pattern, plain_name, words
 from rampart_cli.document.page import Page
 from rampart_cli.document.plan import PageStage, PlanDocument
 from rampart_cli.document.sections import SectionKind, after_stage_name

@@ -16,7 +16,7 @@ from rampart_cli.document.bindings import Binding, Bindings
 from rampart_cli.document.checks import is_reported_by_people
 from rampart_cli.document.facts import monitors_of
 from rampart_cli.document.flags import MOST_FLAGS, almost_same
-from rampart_cli.document.names import plain_name
+from rampart_cli.document.lexicon import plain_name
 from rampart_cli.document.plan import PageStage, PlanDocument, Said
 
 GAP = "!gap"
@@ -61,11 +61,10 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
     yield _entry("rollout", slug, f"from the title, line {plan.title.line}", "an id such as claim-letters")
     if plan.title.value:
         yield _entry("title", plan.title.value, f"line {plan.title.line}")
-    owner, zone = plan.owner, plan.timezone
-    yield _entry("owner", owner.value if owner else None, _at(owner), "the page names no owner")
+    yield _fact("owner", plan.owner, "the page names no owner")
     yield from _flags(plan)
     yield "environment: production  # the default; the page does not say"
-    yield _entry("timezone", zone.value if zone else None, _at(zone), "the page names no time zone")
+    yield _fact("timezone", plan.timezone, "the page names no time zone")
     if plan.business_days:
         calendar = "calendar: {advance_on: business_days, holidays: US-federal}"
         yield f"{calendar}  # line {plan.business_days.line} counts in business days"
@@ -96,8 +95,8 @@ def _unread(plan: PlanDocument) -> Iterator[str]:
             yield f"#   and {more} more; --json lists them all"
 
 
-def _at(said: Said | None) -> str | None:
-    return f"line {said.line}" if said else None
+def _fact(key: str, said: Said | None, gap: str) -> str:
+    return _entry(key, said.value, f"line {said.line}") if said else _entry(key, None, None, gap)
 
 
 def _flags(plan: PlanDocument) -> Iterator[str]:

@@ -88,8 +88,7 @@ def _dashed(text: str) -> Field | None:
 def what_is_asked(label: str) -> Asks:
     """The kind of a label's words."""
     words = " ".join(label[:_LABEL_LENGTH].casefold().split())
-    asked = next((asks for asks, pattern in _COMPILED if pattern.search(words)), None)
-    return asked or Asks.OTHER
+    return next((asks for asks, pattern in _COMPILED if pattern.search(words)), Asks.OTHER)
 
 
 def ends_open(text: str) -> bool:

@@ -7,7 +7,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ _STANDS_FOR = {
 }  # fmt: skip  # a table, many to a line
 TEAM_KINDS = frozenset(_STANDS_FOR)
 """The kinds of words that a team may add to."""
+_APART = re.compile(r"[^\w*?\[\]!%]+|_+")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[a-z\u00e0-\u024f]")
 _LEAST = 4
@@ -32,6 +33,7 @@ def _file() -> dict[str, Any]:
     return tomllib.loads(_FILE.read_text(encoding="utf-8"))
 
 
+_SPELLINGS = dict(zip(*(_file()["spellings"][kind].split() for kind in ("british", "american")), strict=True))
 NUMBER_WORDS: dict[str, int] = {word: number for number, word in enumerate(_file()["numbers"])}
 
 
@@ -100,3 +102,11 @@ def foreign_language(lines: Iterable[str]) -> str | None:
         return "another script"
     name, most = max(found.items(), key=lambda each: each[1])
     return name if most >= _LEAST and most > _TIMES * english else None
+
+
+@lru_cache(maxsize=4096)
+def plain_name(text: str) -> str:
+    """The words of a name without what people vary: case, plural, spelling; `*`, `?` and brackets of a pattern stay."""
+    words = [_SPELLINGS.get(word, word) for word in _APART.sub(" ", text.casefold()).split()]
+    is_plural = [len(word) > 3 and word.endswith("s") and not word.endswith("ss") for word in words]
+    return " ".join(word[:-1] if plural else word for word, plural in zip(words, is_plural, strict=True))

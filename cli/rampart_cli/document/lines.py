@@ -45,6 +45,7 @@ class _Walk:
         self._references: References = defined.get("references", {})
         self._found: list[Line] = []
         self._items: list[Line | None] = []
+        self._folds: list[Line] = []
         self._quotes = 0
         self._heading = self._past = self._row_line = 0
         self._head: tuple[str, ...] = ()
@@ -171,6 +172,10 @@ class _Walk:
                 line.level = STRONG_LEVEL
                 if self._items or self._quotes:
                     line.kind, line.level = LineKind.TEXT, 0
+                elif line.kind is LineKind.FOLD:
+                    self._folds.append(line)
+                elif self._folds:
+                    self._folds.pop().is_closed = True
             self._add(_boxed(line))
 
     def _verbatim(self, first: int, token: Token) -> None:

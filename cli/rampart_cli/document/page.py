@@ -140,10 +140,6 @@ class Page:
         written = without_marked(self.raw)
         return tuple(line if line.isascii() and "\0" not in line else line.translate(_SEEN) for line in written)
 
-    def column(self, line: int, fragment: str) -> int:
-        """The one-based column of `fragment` on `line`; that of the line's first character when it is not there."""
-        return self.place(line, fragment)[0]
-
     def place(self, line: int, fragment: str) -> tuple[int, int]:
         """The one-based column and the length of `fragment` on `line`, as written there with marks and escapes.
 

@@ -140,7 +140,6 @@ def build_tree(lines: Sequence[Line], past: int) -> Section:
     root = here = Section(None, 0, past=past)
     folds: list[Section | None] = []
     opened: set[int] = set()
-    closed = _closed_folds(lines)
     for line in lines:
         if line.kind is LineKind.FOLD_END:
             fold = folds.pop() if folds else None
@@ -149,12 +148,12 @@ def build_tree(lines: Sequence[Line], past: int) -> Section:
             continue
         is_fold = line.kind is LineKind.FOLD
         if is_fold:
-            is_told = id(line) in closed and (
+            is_told = line.is_closed and (
                 kind_of(line.text) is not SectionKind.OTHER or what_is_asked(line.text.strip(" :")) is Asks.FLAG
             )
             line.kind = LineKind.HEADING if is_told and len(folds) < _MOST_FOLDS else LineKind.TEXT
         if line.kind is not LineKind.HEADING:
-            folds += [None] if id(line) in closed else []
+            folds += [None] if line.is_closed else []
             here.lines.append(line)
             continue
         # A fold stands below all that is open where it begins, and whatever is headed within it stands below the fold.
@@ -194,18 +193,6 @@ def _tell_stages(root: Section) -> None:
         if len(shares) > 1 and rises([share for _, (share,) in shares]):
             for child, _ in shares:
                 child.kind = SectionKind.STAGE
-
-
-def _closed_folds(lines: Sequence[Line]) -> set[int]:
-    """The summaries (by id) whose fold is closed again; of one that is not, no one knows how far it reaches."""
-    closed: set[int] = set()
-    waiting: list[Line] = []
-    for line in lines:
-        if line.kind is LineKind.FOLD:
-            waiting.append(line)
-        elif line.kind is LineKind.FOLD_END and waiting:
-            closed.add(id(waiting.pop()))
-    return closed
 
 
 def _unfold(fold: Section | None, here: Section, line: int) -> Section:
