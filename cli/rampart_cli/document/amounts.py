@@ -34,13 +34,9 @@ _CHOSEN = re.compile(
 _MOST_STEPS = 100
 """Steps that increments may make; no one raises a flag more often."""
 _SPELT = {
-    word: number
-    for number, words in (
-        (1, "one"), (2, "two"), (3, "three"), (5, "five"), (10, "ten"), (15, "fifteen"), (20, "twenty"),
-        (25, "twenty-five, twenty five"), (30, "thirty"), (40, "forty"), (50, "fifty"), (60, "sixty"),
-        (75, "seventy-five, seventy five"), (80, "eighty"), (90, "ninety"), (100, "hundred, one hundred, a hundred"),
-    )
-    for word in words.split(", ")
+    **NUMBER_WORDS, "fifteen": 15, "twenty": 20, "twenty-five": 25, "twenty five": 25, "thirty": 30, "forty": 40,
+    "fifty": 50, "sixty": 60, "seventy-five": 75, "seventy five": 75, "eighty": 80, "ninety": 90, "hundred": 100,
+    "one hundred": 100, "a hundred": 100,
 }  # fmt: skip  # a table, many to a line
 _WORDS_FIRST = "|".join(sorted(_SPELT, key=len, reverse=True))
 _WRITTEN_OUT = re.compile(

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from rampart_cli.document.labels import Asks, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import NUMBER_WORDS, operators, part, pattern, plain_name, words
+from rampart_cli.document.lexicon import NUMBER_WORDS, listed, operators, part, pattern, plain_name, words
 
 OPS = operators()
 NUMBER = part("number")
@@ -50,11 +50,7 @@ _HELD = re.compile(r"(?:we\s)?(?:(?:hold|wait|bake|soak)\b|~?\d[\d.]{0,5}\s?%)",
 _SAMPLES = frozenset({"request", "requests", "sample", "samples", "observations"})
 TIMES = frozenset({"hour", "hours", "hr", "hrs", "day", "days", "week", "weeks", "minutes", "mins"})
 _YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|would)\b", re.IGNORECASE)
-_NO_COUNT = frozenset(
-    {"s", "sec", "secs", "second", "seconds", "ms", "msec", "millisecond", "milliseconds", "m", "min", "mins", "minute"}
-    | {"minutes", "h", "hr", "hour", "hours", "day", "days", "week", "weeks", "mb", "kb", "gb", "point", "points", "x"}
-    | {"star", "stars"}
-)
+_NO_COUNT = frozenset(listed("no count"))
 _CHOICE_ONLY = re.compile(r"\s*(?:y/n|(?:yes|no)\b.{0,20})", re.IGNORECASE)
 _EDGE = " :,;-\u2013\u2014→=.*_"
 _TAIL = pattern("behind a name")

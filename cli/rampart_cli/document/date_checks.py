@@ -47,21 +47,15 @@ def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Findin
     written = [(stage.dates, stage.dates_line) for stage in plan.stages]
     written += [(calendar.dates, calendar.line) for calendar in details.calendars]
     written += [(leading_date(s.text)[0], s.number) for s in _entries(plan)]
-    year = _only_year(plan)
+    texts = [*(section.title for section in plan.sections), *(statement.text for statement in plan.statements)]
+    years = {year for text in texts for year in _YEAR.findall(text)}
     for dates, line in dict.fromkeys(written):
         if line is None or dates.problem not in _PROBLEMS:
             continue
         code, message = _PROBLEMS[dates.problem]
-        is_meant = dates.problem is DateProblem.NO_YEAR and year is not None
-        offer = f"; {year} is the only year on the page" if is_meant else ""
+        is_meant = dates.problem is DateProblem.NO_YEAR and len(years) == 1
+        offer = f"; {min(years)} is the only year on the page" if is_meant else ""
         yield say(code, line, dates.text, message.format(dates.text) + offer)
-
-
-def _only_year(plan: PlanDocument) -> str | None:
-    """The one year that the page names anywhere, results included; None where it names several or none."""
-    texts = [*(section.title for section in plan.sections), *(statement.text for statement in plan.statements)]
-    years = {year for text in texts for year in _YEAR.findall(text)}
-    return years.pop() if len(years) == 1 else None
 
 
 def _entries(plan: PlanDocument) -> list[Statement]:

@@ -10,15 +10,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rampart_cli.document.labels import placeholder_in
-from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.lexicon import listed, pattern
 
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        ("jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august",
-         "sep sept september", "oct october", "nov november", "dec december"), start=1)
-    for name in names.split()
-}  # fmt: skip  # a table, many to a line
+_MONTHS = {name[:size]: n for n, name in enumerate(listed("months"), start=1) for size in (3, len(name))} | {"sept": 9}
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _TOKEN = re.compile(
     rf"(?P<iso>\d{{4}}[/.-]\d{{1,2}}[/.-]\d{{1,2}})(?!\d)"

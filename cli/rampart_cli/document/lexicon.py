@@ -11,7 +11,7 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-_FILE = Path(__file__).with_name("lexicon.toml")
+_FILES = [Path(__file__).with_name(name) for name in ("lexicon.toml", "languages.toml")]
 _PART = re.compile(r"\{([a-z ]+)\}")
 _STANDS_FOR = {
     "stage": "stage", "users": "user", "audience": "tester", "flag": "flag", "stops": "halt", "goes on": "advance",
@@ -30,11 +30,16 @@ _TIMES = 2
 
 @cache
 def _file() -> dict[str, Any]:
-    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    return {kind: held for file in _FILES for kind, held in tomllib.loads(file.read_text(encoding="utf-8")).items()}
+
+
+def listed(kind: str) -> list[str]:
+    """The words of one kind, in their order."""
+    return list(_file()[kind])
 
 
 _SPELLINGS = dict(zip(*(_file()["spellings"][kind].split() for kind in ("british", "american")), strict=True))
-NUMBER_WORDS: dict[str, int] = {word: number for number, word in enumerate(_file()["numbers"])}
+NUMBER_WORDS = {word: number for number, word in enumerate(listed("numbers"))}
 
 
 @cache

@@ -172,7 +172,7 @@ def _read(page: Page, today: date, team: TeamWords) -> Reading:
         message = f"the page is written in {language}, and only English is read"
         return Reading(page, (), (*found, diagnose(page, Code.OTHER_LANGUAGE, 1, "", message)))
     plans = []
-    for roots in plan_roots(build_tree(list(upright(lines.lines)), len(page.raw) + 1), _percents):
+    for roots in plan_roots(build_tree(list(upright(lines.lines)), len(page.raw) + 1), _shares):
         plan, details = _plan(roots)
         if (reason := _no_plan(plan)) is None:
             plan.doubts = doubts_of(plan)
@@ -185,7 +185,7 @@ def _read(page: Page, today: date, team: TeamWords) -> Reading:
     return Reading(page, tuple(plans), tuple(dict.fromkeys(found)), tuple(lines.lines))
 
 
-def _percents(section: Section) -> list[float]:
+def _shares(section: Section) -> list[float]:
     stages = read_stages([section], statements_of([section])).stages
     return [stage.percent for stage in stages if stage.percent is not None]
 

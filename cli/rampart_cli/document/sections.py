@@ -175,24 +175,18 @@ def build_tree(lines: Sequence[Line], past: int) -> Section:
 
 def _tell_kinds(root: Section) -> None:
     """Let what stands in a section say what it is, where its title alone does not."""
-    _tell_stages(root)
     for section in root.walk():
+        # Sections side by side whose titles name ever larger shares are stages: `Public beta, 10% (February 1)`.
+        may_be = (child for child in section.children if child.kind in {SectionKind.OTHER, SectionKind.STAGE})
+        shares = [(child, said[0]) for child in may_be if len(said := percents_in(child.title)) == 1]
+        for child, _ in shares if len(shares) > 1 and rises([share for _, share in shares]) else ():
+            child.kind = SectionKind.STAGE
         title = section.title
         is_open = section.kind is SectionKind.OTHER and not section.is_title
         asks = ends_open(title) and what_is_asked(title.strip(" :")) is Asks.CRITERIA
         asks = asks or sense_of(title) is Sense.STOP or asks_outright(title)
         if is_open and asks and any(is_bar(line.text) for line in section.lines):
             section.kind = SectionKind.CRITERIA
-
-
-def _tell_stages(root: Section) -> None:
-    """Make stages of sections side by side whose titles name ever larger shares: `Public beta, 10% (February 1)`."""
-    for parent in root.walk():
-        shares = [(child, said) for child in parent.children if len(said := percents_in(child.title)) == 1]
-        shares = [(child, said) for child, said in shares if child.kind in {SectionKind.OTHER, SectionKind.STAGE}]
-        if len(shares) > 1 and rises([share for _, (share,) in shares]):
-            for child, _ in shares:
-                child.kind = SectionKind.STAGE
 
 
 def _unfold(fold: Section | None, here: Section, line: int) -> Section:

@@ -13,7 +13,7 @@ from rampart_cli.document.bars import is_bar, is_bar_only
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.dates import is_day
 from rampart_cli.document.labels import Asks, Field, ends_open, read_field, what_is_asked
-from rampart_cli.document.lexicon import part, pattern, words
+from rampart_cli.document.lexicon import listed, part, pattern, words
 from rampart_cli.document.sections import Section, SectionKind, stage_name
 
 _SHARES = pattern("row: shares")
@@ -32,9 +32,7 @@ _RESULTS = frozenset({Asks.RESULTS, Asks.ACTUAL})
 _NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)
 _SPEAKS_OF_CRITERIA = pattern("speaks of criteria")
 _SHORT_LABEL = 100
-_SAYS_NOTHING = frozenset(
-    {"", "field", "value", "item", "detail", "details", "key", "question", "answer", "topic", "what", "info"}
-)
+_SAYS_NOTHING = frozenset(listed("says nothing"))
 _OF_STAGE = frozenset({Asks.PERCENT, Asks.DATES, Asks.USERS, Asks.ACTUAL})
 _STAGE_NAME = re.compile(rf"^{part('stage')}s?( name)?$", re.IGNORECASE)
 _TARGET = re.compile(r"^target$", re.IGNORECASE)
