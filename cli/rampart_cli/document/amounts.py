@@ -24,13 +24,7 @@ _AUDIENCE = pattern("an audience")
 _PEOPLE = part("whoever is reached")
 _BEFORE = part("enabled for")
 _ALL = re.compile(rf"{_BEFORE}(?:every(?:one|body)|all(?: the| our| of our| remaining)? {_PEOPLE})", re.IGNORECASE)
-_CHOSEN = re.compile(
-    rf"{_BEFORE}(?:(?:the|our|all|internal|va|chosen|selected|invited|some|a few|\d{{1,4}})\s){{0,3}}"
-    r"(?:employees|(?:internal|beta|pilot|canary|allow-?listed|early access)"
-    r" (?:users|staff|testers|teams?|groups?|sites?|facilit(?:y|ies))"
-    r"|staff(?: members)?|testers|beta testers|colleagues|developers|volunteers)(?:\s(?:only|first))?",
-    re.IGNORECASE,
-)
+_CHOSEN = pattern("chosen")
 _MOST_STEPS = 100
 """Steps that increments may make; no one raises a flag more often."""
 _SPELT = {

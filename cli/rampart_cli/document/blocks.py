@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from html.parser import HTMLParser
-from typing import NamedTuple
 
 from rampart_cli.document.inline import STRUCK, Link
 
@@ -66,13 +65,6 @@ class Line:
             found.append(parent)
             parent = parent.parent
         return found
-
-
-class Lines(NamedTuple):
-    """The visible lines of a page, and the line at which it nests too deeply to be followed, if it does."""
-
-    lines: list[Line]
-    too_deep: int | None = None
 
 
 _OPENS = {"li": LineKind.ITEM, "summary": LineKind.FOLD, **dict.fromkeys(_HEADINGS, LineKind.HEADING)}

@@ -105,14 +105,11 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Finding]:
 
 def _time_gate(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """The gate for a percentage of time, named in prose while the stages do not say whose percentages they are."""
-    if any(stage.kind is StageKind.TIME for stage in plan.stages):
-        return
-    for statement in plan.statements:
-        gate = _TIME_GATE.search(statement.text) if statement.is_plan else None
-        if gate is not None and not _DENIES.search(statement.text):
-            message = "the page speaks of a percentage of time, and its stages do not say that theirs are of users"
-            yield say(Code.PERCENTAGE_OF_TIME, statement.number, gate[0], message)
-            return
+    planned = (s for s in plan.statements if s.is_plan and not _DENIES.search(s.text))
+    gate = next(((s.number, found[0]) for s in planned if (found := _TIME_GATE.search(s.text))), None)
+    if gate is not None and all(stage.kind is not StageKind.TIME for stage in plan.stages):
+        message = "the page speaks of a percentage of time, and its stages do not say that theirs are of users"
+        yield say(Code.PERCENTAGE_OF_TIME, *gate, message)
 
 
 def _increments(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -138,11 +135,8 @@ def _increments(plan: PlanDocument, say: Say) -> Iterator[Finding]:
 
 def _letters(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     first: dict[str, PageStage] = {}
-    for stage in plan.stages:
-        letter = (stage.letter or "").casefold()
-        if not letter:
-            continue
-        known = first.setdefault(letter, stage)
+    for stage in (stage for stage in plan.stages if stage.letter):
+        known = first.setdefault((stage.letter or "").casefold(), stage)
         if known is not stage and (known.section is None or known.section is not stage.section):
             message = f"{stage.letter} is used here and at line {known.line}"
             yield say(Code.DUPLICATE_STAGE_LETTER, stage.line, stage.letter or "", message)

@@ -152,7 +152,10 @@ def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Finding]:
         lines[id(statement.section)].append(statement)
     labels = [s for s in plan.statements if s.asks is Asks.RESULTS and s.value and not s.line.quoted]
     for stage in (stage for stage in plan.stages if stage.start and stage.start > today):
-        label = next((s for s in labels if _tells_of(s, stage)), None)
+        # `Results: …` may stand right under a stage: in its section, or in the list item that states it.
+        source = stage.source.line if stage.source else None
+        own = (s for s in labels if (source in s.line.ancestors if source else s.section is stage.section))
+        label = next(own, None)
         written = [label] if label is not None and is_measured(label, criteria) else []
         section = results.section_of(stage)
         if section is not None and section.line not in told:
@@ -161,9 +164,3 @@ def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Finding]:
             written += [s for s in within if is_measured(s, criteria)][:1]
         message = f"{stage.label} starts on {stage.start}, after {today}, and has results already"
         yield from (say(Code.RESULT_BEFORE_LAUNCH, statement.number, "", message) for statement in written)
-
-
-def _tells_of(label: Statement, stage: PageStage) -> bool:
-    """Whether `Results: …` stands right under a stage: in its section, or in the list item that states it."""
-    own = stage.section is not None and label.section is stage.section and stage.source is None
-    return own or (stage.source is not None and stage.source.line in label.line.ancestors)

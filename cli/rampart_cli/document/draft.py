@@ -273,17 +273,15 @@ def _bar(same: list[Criterion], kind: str) -> Entry:
 
 
 def _sided(criterion: Criterion, kind: str) -> Entry:
-    said = f"line {criterion.line}: {criterion.text}"
+    said, value = f"line {criterion.line}: {criterion.text}", criterion.value or 0.0
     key = "above" if criterion.op in {">", ">="} else "below"
-    value = criterion.value or 0.0
     if criterion.op == "==" or (kind == "rate" and not 0 < value < 100):
         return Entry(key, None, f"{said}; a rate's bar lies between 0% and 100%")
     return Entry(key, f"{value:g}%" if kind == "rate" else value, said)
 
 
 def _counted(criterion: Criterion, key: str) -> Entry:
-    said = f"line {criterion.line}: {criterion.text}"
-    value = criterion.value or 0.0
+    said, value = f"line {criterion.line}: {criterion.text}", criterion.value or 0.0
     if criterion.op == "<" and value >= 1 and value.is_integer():
         return Entry(key, int(value) - 1, f"{said}; fewer than {value:g} is at most {value - 1:g}")
     if criterion.op == "<=" or (criterion.op == "==" and value == 0):

@@ -8,7 +8,7 @@ from typing import Any
 from markdown_it.token import Token
 
 from rampart_cli.document.amounts import with_signs
-from rampart_cli.document.blocks import Line, LineKind, Lines, markup_lines
+from rampart_cli.document.blocks import Line, LineKind, markup_lines
 from rampart_cli.document.inline import MAX_NESTING, References, VisibleLine, parser, visible_lines
 from rampart_cli.document.labels import Asks, what_is_asked
 from rampart_cli.document.lexicon import NO_WORDS, TeamWords
@@ -30,8 +30,11 @@ _SHOW_NOTHING = frozenset({"paragraph_open", "paragraph_close", "bullet_list_clo
 _ANSWERED = ("label", "answer")
 
 
-def read_lines(page: Page, team: TeamWords = NO_WORDS) -> Lines:
-    """Parse the page as CommonMark with tables, struck text, front matter and raw HTML, in words that are known."""
+def read_lines(page: Page, team: TeamWords = NO_WORDS) -> tuple[list[Line], int | None]:
+    """Parse the page as CommonMark with tables, struck text, front matter and raw HTML, in words that are known.
+
+    Besides the visible lines: the line at which the page nests too deeply to be followed, None where it does not.
+    """
     return _Walk(page, team).run()
 
 
@@ -52,7 +55,7 @@ class _Walk:
         self._cells: list[VisibleLine] = []
         self._deepest: int | None = None
 
-    def run(self) -> Lines:
+    def run(self) -> tuple[list[Line], int | None]:
         for index, token in enumerate(self._tokens):
             if token.type in _SHOW_NOTHING:
                 continue
@@ -73,7 +76,7 @@ class _Walk:
                     self._markup(markup_lines(token.content, first))
                 case "fence" | "front_matter":
                     self._verbatim(first, token)
-        return Lines(self._found, self._deepest)
+        return self._found, self._deepest
 
     def _nest(self, token: Token) -> None:
         match token.type:

@@ -80,18 +80,17 @@ class PlanOutline:
 
 def outline(reading: Reading) -> tuple[PlanOutline, ...]:
     """The places of each plan of a page that was read; byte offsets are those of the file as it was given."""
-    return tuple(_outline(plan, reading.page) for plan in reading.plans)
+    found: list[PlanOutline] = []
+    for plan in reading.plans:
+        results, page = Results.of(plan.roots), reading.page
+        stages = tuple(_stage(stage, plan, page, results) for stage in plan.stages)
+        found.append(PlanOutline(plan.title.value, stages, tuple(_boxes(plan, page))))
+    return tuple(found)
 
 
 def outline_of(source: bytes, *, today: date) -> tuple[PlanOutline, ...]:
     """Read a page and give the places of each of its plans; none for a page without a plan."""
     return outline(read(source, today=today))
-
-
-def _outline(plan: PlanDocument, page: Page) -> PlanOutline:
-    found = Results.of(plan.roots)
-    stages = tuple(_stage(stage, plan, page, found) for stage in plan.stages)
-    return PlanOutline(plan.title.value, stages, tuple(_boxes(plan, page)))
 
 
 def _stage(stage: PageStage, plan: PlanDocument, page: Page, found: Results) -> StageOutline:

@@ -163,16 +163,16 @@ def _no_collection() -> Iterator[None]:
 
 
 def _read(page: Page, today: date, team: TeamWords) -> Reading:
-    lines = read_lines(page, team)
+    lines, too_deep = read_lines(page, team)
     found: list[Finding] = []
-    if lines.too_deep is not None:
+    if too_deep is not None:
         message = "the page nests lists or quotes too deeply"
-        found.append(diagnose(page, Code.NESTED_TOO_DEEP, lines.too_deep, "", message))
+        found.append(diagnose(page, Code.NESTED_TOO_DEEP, too_deep, "", message))
     if (language := foreign_language(page.lines)) is not None:
         message = f"the page is written in {language}, and only English is read"
         return Reading(page, (), (*found, diagnose(page, Code.OTHER_LANGUAGE, 1, "", message)))
     plans = []
-    for roots in plan_roots(build_tree(list(upright(lines.lines)), len(page.raw) + 1), _shares):
+    for roots in plan_roots(build_tree(list(upright(lines)), len(page.raw) + 1), _shares):
         plan, details = _plan(roots)
         if (reason := _no_plan(plan)) is None:
             plan.doubts = doubts_of(plan)
@@ -182,7 +182,7 @@ def _read(page: Page, today: date, team: TeamWords) -> Reading:
         else:
             found.append(diagnose(page, Code.NOT_A_PLAN, plan.title.line, "", reason))
     found.sort(key=lambda diagnostic: (diagnostic.line, diagnostic.column))
-    return Reading(page, tuple(plans), tuple(dict.fromkeys(found)), tuple(lines.lines))
+    return Reading(page, tuple(plans), tuple(dict.fromkeys(found)), tuple(lines))
 
 
 def _shares(section: Section) -> list[float]:

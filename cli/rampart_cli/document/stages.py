@@ -6,19 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rampart_cli.document.amounts import (
-    FULL,
-    StageKind,
-    increment_in,
-    length_in,
-    names_audience,
-    percents_in,
-    range_in,
-    reaches_all,
-    rises,
-    share_kind,
-    steps_of,
-)
+from rampart_cli.document import amounts
+from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.crowds import people_in, users_beside
 from rampart_cli.document.dates import date_said
 from rampart_cli.document.labels import Asks, answer
@@ -63,7 +52,7 @@ class _Frame:
         if found := stage_name(self.section.title):
             self.word, self.letter = found.word, found.counted
         self.says = after_stage_name(self.section.title)
-        self.percents = percents_in(self.says)
+        self.percents = amounts.percents_in(self.says)
 
     @property
     def spoken(self) -> list[float]:
@@ -121,9 +110,9 @@ def _value(label: Statement) -> list[float]:
     # "Percentage of users" asks for nothing else; "Traffic: 80% mobile" and "Target: 95% satisfaction" aren't stages.
     if label.field is None or not _PERCENTAGE.search(label.field.label):
         return list(steps_in(written))
-    if _BARE.fullmatch(written) and float(written) <= FULL:
+    if _BARE.fullmatch(written) and float(written) <= amounts.FULL:
         return [float(written)]  # the label says what the number is
-    return _bare_series(label) or percents_in(written)
+    return _bare_series(label) or amounts.percents_in(written)
 
 
 def _bare_series(label: Statement) -> list[float]:
@@ -131,16 +120,16 @@ def _bare_series(label: Statement) -> list[float]:
     written = answer(label.value)
     is_series = label.stage_section is None and label.field and _PERCENTAGE.search(label.field.label)
     found = [float(part) for part in _JOINT.split(written)] if is_series and _BARE_SERIES.fullmatch(written) else []
-    return found if rises([0, *found]) and found[-1:] <= [FULL] else []
+    return found if amounts.rises([0, *found]) and found[-1:] <= [amounts.FULL] else []
 
 
 def _stages_of(frame: _Frame, stated: set[float], mere: frozenset[str]) -> list[PageStage]:
     """The stages of one section; `stated` are the shares of all, `mere` the words that only head other stages."""
-    if range_in(frame.says) or len(frame.percents) > 1:
+    if amounts.range_in(frame.says) or len(frame.percents) > 1:
         return _of_range(frame)
     labels = [label for label in frame.labels if _value(label)]
     within = [child for child in frame.section.walk() if child.kind is SectionKind.STAGE][1:]
-    below = [percent for child in within for percent in percents_in(after_stage_name(child.title))]
+    below = [percent for child in within for percent in amounts.percents_in(after_stage_name(child.title))]
     if frame.percents and below and min(below) > frame.percents[0] and not frame.labels:
         return [_of_one(frame, [], stated)]  # the stages within go on from its share: their level is a slip
     if len({id(label.section) for label in labels}) > 1 or any(not child.is_decoy for child in within):
@@ -155,10 +144,10 @@ def _of_range(frame: _Frame) -> list[PageStage]:
     """A phase of several stages: its dated steps, or the increments that its prose names, or nothing known."""
     if frame.steps:
         return [_in_frame(frame, step) for step in frame.steps]
-    limits = range_in(frame.says)
+    limits = amounts.range_in(frame.says)
     texts = [frame.says, *(statement.text for statement in frame.own)]
-    increment = next((i for text in texts if (i := increment_in(text))), None)
-    percents = frame.percents if limits is None else steps_of(limits, increment or 0)
+    increment = next((i for text in texts if (i := amounts.increment_in(text))), None)
+    percents = frame.percents if limits is None else amounts.steps_of(limits, increment or 0)
     stages = [PageStage(percent, StageKind.ACTORS, frame.section.line) for percent in percents]
     return [_in_frame(frame, s) for s in stages or [PageStage(None, StageKind.UNKNOWN, frame.section.line)]]
 
@@ -178,7 +167,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> PageS
         said += [(s.percent, s.line) for s in frame.steps if s.percent is not None and s.percent not in others]
     texts = [frame.section.title, *(label.value for label in labels)]
     stage = PageStage(
-        said[0][0], share_kind(*texts), frame.section.line, frame.name, frame.letter, section=frame.section
+        said[0][0], amounts.share_kind(*texts), frame.section.line, frame.name, frame.letter, section=frame.section
     )
     stage.percent_line = said[0][1]
     if len({percent for percent, _ in said}) > 1:
@@ -186,7 +175,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> PageS
         stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
     if len(frame.steps) == 1:
         stage.dates, stage.dates_line = frame.steps[0].dates, frame.steps[0].dates_line
-    if (held := _HEADED_HOLD.search(frame.says)) and (length := length_in(frame.says[held.end() :])):
+    if (held := _HEADED_HOLD.search(frame.says)) and (length := amounts.length_in(frame.says[held.end() :])):
         stage.hold, stage.hold_line = length, frame.section.line
     for label in labels:
         stage.users, stage.users_line = users_beside(answer(label.value)), label.number
@@ -196,7 +185,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> PageS
 
 def _series(label: Statement) -> list[PageStage]:
     """`Rollout: 1% → 10% → 100%`: a label whose answer is all stages in a row; nothing for another answer."""
-    percents, kind = _value(label), share_kind(label.text)
+    percents, kind = _value(label), amounts.share_kind(label.text)
     if len(percents) < 2 or percents != (_bare_series(label) or list(steps_in(label.value))):
         return []
     return [PageStage(percent, kind, label.number, section=label.section, source=label) for percent in percents]
@@ -205,7 +194,7 @@ def _series(label: Statement) -> list[PageStage]:
 def _from_label(label: Statement) -> PageStage:
     """A stage that only a label says, in a section that isn't a stage itself."""
     value, percents, item = answer(label.value), _value(label), label.line.parent
-    one = percents[0] if len(percents) == 1 or range_in(value) is None else None
+    one = percents[0] if len(percents) == 1 or amounts.range_in(value) is None else None
     stage = step_from(label, one, label.text, date_said(value))
     stage.section, stage.percent_line, stage.name, stage.letter = label.section, label.number, None, None
     stage.users, stage.users_line, stage.hold = users_beside(value), label.number, None
@@ -218,14 +207,14 @@ def _without_percent(frame: _Frame, mere: frozenset[str]) -> list[PageStage]:
     """Everyone, an audience, or a stage that does not say how many; a phase may be a mere heading over stages."""
     says = _REST.sub("", frame.says)
     stage = PageStage(None, StageKind.UNKNOWN, frame.section.line, frame.name, frame.letter, section=frame.section)
-    if reaches_all(says):
+    if amounts.reaches_all(says):
         stage.percent, stage.kind = 100.0, StageKind.ACTORS
         return [stage]
-    is_named = names_audience(says) and not _WORK.search(says)
+    is_named = amounts.names_audience(says) and not _WORK.search(says)
     is_work = bool(_WORK.match(says)) or (frame.word == "step" and not frame.own)
     if (frame.word in mere and not is_named) or (frame.word in _CONTAINERS and is_work):
         return []
     spoken = [frame.section.title, *(label.value for label in frame.labels)]
-    stage.kind = StageKind.AUDIENCE if any(map(names_audience, spoken)) else StageKind.UNKNOWN
+    stage.kind = StageKind.AUDIENCE if any(map(amounts.names_audience, spoken)) else StageKind.UNKNOWN
     stage.users = people_in(frame.says)
     return [stage]

@@ -6,19 +6,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from rampart_cli.document.amounts import (
-    FULL,
-    PERCENT,
-    StageKind,
-    length_in,
-    names_audience,
-    percents_in,
-    range_in,
-    reaches_all,
-    rises,
-    share_kind,
-    without_asides,
-)
+from rampart_cli.document import amounts
+from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.crowds import users_beside, users_in
 from rampart_cli.document.dates import Dates, between, date_said, read_dates
@@ -44,12 +33,7 @@ _IS = re.compile(
 )
 _COUNTS = re.compile(rf"^~?\d[\d,.]{{0,9}}\s?k?\s(?:\w+\s)?{REACHED}\s{{0,2}}[(=,]\s?{_N}", re.IGNORECASE)
 """`500 users (1%)`."""
-_GOES = re.compile(
-    r"\b(?:rolling out|(?:begin|start|increase|ramp|expand|launch|move|release|enable|open|set|raise|bump|dial|scale"
-    r"|proceed|advance|deploy|widen|grow)s?|switch(?:es)?|go(?:es)?|roll(?:ed|s)?[ -]?out|turn(?: it| the flag)? on)\b"
-    rf"[^%.;]{{0,80}}?\b(?:to|at|for|with)\s{{1,3}}{_N}",
-    re.IGNORECASE,
-)
+_GOES = pattern("goes")
 _ROUTES = pattern("routes")
 """`Send 15% of orders through the new form`."""
 _IN_BRACKETS = pattern("in brackets")
@@ -57,7 +41,7 @@ _IN_BRACKETS = pattern("in brackets")
 _SOME = part("of some")
 _NAMED = re.compile(rf"[\w ]{{2,30}}\s?[:(\u2013\u2014-]\s?{_N}{_SOME}?\)?\s?(?:$|[,:(\u2013\u2014-])")
 _OF_SOME = re.compile(rf"{_N}{_SOME}\.?")
-"""`10% of writes`: in a list that rises to everyone, whatever there is all of."""
+"""`10% of writes`: in a list that amounts.rises to everyone, whatever there is all of."""
 _FROM = re.compile(rf"^((?:increase|move|raise|bump|go|advance)\b[^%]{{0,40}}?)\bfrom {_N} (?=to {_N}$)", re.IGNORECASE)
 _CONDITION = pattern("condition")
 _TALK = pattern("only talk")
@@ -111,21 +95,26 @@ def is_series(text: str) -> bool:
 
 def _climbs(series: str, sentence: str) -> bool:
     """Whether arrows, or a sentence that moves the flag, lead from step to step up to everyone."""
-    shares = percents_in(series)
+    shares = amounts.percents_in(series)
     is_told = "→" in series or " then " in series or bool(_GOES.search(sentence))
-    return is_told and shares[-1:] == [FULL] and rises(shares)
+    return is_told and shares[-1:] == [amounts.FULL] and amounts.rises(shares)
 
 
 def moves_on(text: str) -> bool:
     """Whether a paragraph moves the flag several times, each time further: "we turn it on for 5% … then go to 50%"."""
     moves = [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
-    return len(moves) > 1 and rises(moves)
+    return len(moves) > 1 and amounts.rises(moves)
 
 
 def moves_to_all(text: str) -> bool:
     """Whether it does so up to everyone: then it is a rollout, wherever it stands."""
     steps = steps_in(text)
-    return steps[-1:] == (FULL,) and rises(steps) and len(steps) > 1 and (moves_on(text) or is_series(text))
+    return (
+        steps[-1:] == (amounts.FULL,)
+        and amounts.rises(steps)
+        and len(steps) > 1
+        and (moves_on(text) or is_series(text))
+    )
 
 
 def names_step(text: str) -> bool:
@@ -142,7 +131,7 @@ def goes_to(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def steps_in(text: str) -> tuple[float, ...]:
     """The percentages that a line says the flag goes to; none for a bar, a recommendation or a result."""
-    return tuple(percent for clause in clauses(without_asides(text)) for percent in _steps_of(clause))
+    return tuple(percent for clause in clauses(amounts.without_asides(text)) for percent in _steps_of(clause))
 
 
 def clauses(text: str) -> list[str]:
@@ -155,22 +144,22 @@ def _steps_of(clause: str) -> list[float]:
         return []
     # "increase from 5% to 50%" is one step, where "5% to 50%" is what a whole phase goes through.
     clause = _CONDITION.sub("", _FROM.sub(r"\1", without_bars(clause).strip()))
-    percents = percents_in(clause)
-    if _TALK.search(clause) or (len(percents) == 2 and range_in(clause)):
+    percents = amounts.percents_in(clause)
+    if _TALK.search(clause) or (len(percents) == 2 and amounts.range_in(clause)):
         return []
-    if not _JOINTS.sub("", PERCENT.sub("", clause)):
+    if not _JOINTS.sub("", amounts.PERCENT.sub("", clause)):
         return percents  # 1% → 25% → 100%
     if bracketed := _IN_BRACKETS.search(clause):
-        return percents_in(bracketed["series"])
+        return amounts.percents_in(bracketed["series"])
     if (series := _SERIES.search(clause)) and (
         _LEAD_IN.match(clause[: series.start()])
         or (series.start() == 0 and ("→" in series[0] or " then " in series[0]))
         or _climbs(series[0], clause)
     ):
-        return percents_in(series[0])
+        return amounts.percents_in(series[0])
     for step in (_LEADS, _IS, _COUNTS, _ROUTES, _GOES):
         if found := step.search(clause):
-            return percents_in(found[0])[-1:]
+            return amounts.percents_in(found[0])[-1:]
     return []
 
 
@@ -178,10 +167,10 @@ def step_from(statement: Statement, percent: float | None, text: str, dates: Dat
     letter = stage_name(text)
     told = statement.text if statement.text.count("%") == 1 else text
     held = _HELD.search(told) if statement.line.kind is not LineKind.ROW else None
-    length = length_in(held[0]) if held else None
+    length = amounts.length_in(held[0]) if held else None
     return PageStage(
         percent,
-        share_kind(text) if percent is not None else StageKind.UNKNOWN,
+        amounts.share_kind(text) if percent is not None else StageKind.UNKNOWN,
         statement.number,
         name="Canary" if "canary" in text.casefold() else None,
         letter=letter.counted if letter else None,
@@ -207,9 +196,9 @@ def row_steps(statement: Statement) -> list[PageStage]:
     step = step_from(statement, percents[-1], cell, _dates_of(planned))
     title = next(iter(_cells(planned, _NAME_COLUMN)), "")
     step.letter = step.letter or _counted(planned)
-    step.name = title if len(title) > 2 and not percents_in(title) else step.name
+    step.name = title if len(title) > 2 and not amounts.percents_in(title) else step.name
     step.users = _users_of(planned)
-    if length := length_in(next(iter(_cells(planned, _HOLD_COLUMN)), "")):
+    if length := amounts.length_in(next(iter(_cells(planned, _HOLD_COLUMN)), "")):
         step.hold, step.hold_line = length, statement.number
     return [step]
 
@@ -217,16 +206,20 @@ def row_steps(statement: Statement) -> list[PageStage]:
 def _shares(line: Line, planned: dict[str, str]) -> Iterator[tuple[str, list[float]]]:
     """The cells that say a row's share, with what they say; the most certain first."""
     if line.shares_in is not None:
-        yield from ((cell, said) for cell in line.cells[line.shares_in :][:1] if (said := percents_in(cell)))
+        yield from ((cell, said) for cell in line.cells[line.shares_in :][:1] if (said := amounts.percents_in(cell)))
     for head, cell in planned.items():
         if _STAGE_COLUMN.search(head) and (said := _percents(head, cell)):
             yield cell, said
     if _NAME_COLUMN.search(line.header[0]):
         # Next to a stage's name, a target that is a percentage and nothing else is the stage's.
-        targets = (cell for head, cell in planned.items() if _TARGET.search(head) and PERCENT.fullmatch(answer(cell)))
-        yield from ((cell, percents_in(cell)) for cell in targets)
+        targets = (
+            cell for head, cell in planned.items() if _TARGET.search(head) and amounts.PERCENT.fullmatch(answer(cell))
+        )
+        yield from ((cell, amounts.percents_in(cell)) for cell in targets)
     if any(_COUNTS_COLUMN.search(head) or _DATE_COLUMN.search(head) for head in planned):
-        yield from ((cell, said) for cell in _cells(planned, _WHOM_COLUMN) if (said := percents_in(cell) or _all(cell)))
+        yield from (
+            (cell, said) for cell in _cells(planned, _WHOM_COLUMN) if (said := amounts.percents_in(cell) or _all(cell))
+        )
     yield from ((cell, said) for cell in _cells(planned, _SHARE_COLUMN) if (said := _all(cell)))
     if any(map(_DATE_COLUMN.search, planned)):
         # Whatever the column is called, "increase to 10%" next to a day is a step.
@@ -234,7 +227,7 @@ def _shares(line: Line, planned: dict[str, str]) -> Iterator[tuple[str, list[flo
 
 
 def _all(cell: str) -> list[float]:
-    return [100.0] if reaches_all(cell) else []
+    return [100.0] if amounts.reaches_all(cell) else []
 
 
 def _counted(row: dict[str, str]) -> str | None:
@@ -251,7 +244,7 @@ def _percents(head: str, cell: str) -> list[float]:
     written = answer(cell)
     if _PERCENT_COLUMN.search(head) and _BARE.fullmatch(written) and float(written) <= 100:
         return [float(written)]
-    return percents_in(written)
+    return amounts.percents_in(written)
 
 
 def _dates_of(row: dict[str, str]) -> Dates:
@@ -266,10 +259,10 @@ def _cells(row: dict[str, str], column: re.Pattern[str]) -> list[str]:
 
 
 def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
-    if not any(map(names_audience, row.values())):
+    if not any(map(amounts.names_audience, row.values())):
         return []
     step = step_from(statement, None, statement.text, _dates_of(row))
-    step.kind, step.name = StageKind.AUDIENCE, next(filter(names_audience, row.values()), None)
+    step.kind, step.name = StageKind.AUDIENCE, next(filter(amounts.names_audience, row.values()), None)
     step.users = _users_of(row)
     return [step]
 
@@ -277,6 +270,6 @@ def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
 def _users_of(row: dict[str, str]) -> tuple[int, ...] | None:
     """The users of a row: what a column of users counts, else what stands next to its percentage."""
     columns = {head: cell for head, cell in row.items() if not _PERCENT_COLUMN.search(head)}
-    if counted := [cell for cell in _cells(columns, _USERS_COLUMN) if cell and not percents_in(cell)]:
+    if counted := [cell for cell in _cells(columns, _USERS_COLUMN) if cell and not amounts.percents_in(cell)]:
         return next((users for cell in counted if (users := users_in(cell))), None)
     return next((users for cell in row.values() if (users := users_beside(cell))), None)
