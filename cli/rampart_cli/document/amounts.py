@@ -79,11 +79,8 @@ def rises(shares: Sequence[float]) -> bool:
 
 def range_in(text: str) -> tuple[float, float] | None:
     """The first rising range of percentages: `25% - 100%` or `25-100%`."""
-    for found in _RANGE.finditer(text):
-        low, high = float(found[1]), float(found[2])
-        if low < high <= 100:
-            return low, high
-    return None
+    found = ((float(each[1]), float(each[2])) for each in _RANGE.finditer(text))
+    return next(((low, high) for low, high in found if low < high <= FULL), None)
 
 
 def increment_in(text: str) -> float | None:

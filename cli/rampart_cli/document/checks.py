@@ -30,6 +30,10 @@ _TOO_DIFFERENT = 3.0
 """Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
 _NOT_GIVEN = "{!r} stands for an answer that is not given yet"
 _REPORTED = pattern("reported by people")
+_NO_BAR = {
+    CriterionKind.RELATIVE: "is compared with something that has no number",
+    CriterionKind.NAMED: "is only a name: no bar is given",
+}
 MOST_LINES = 10
 """Lines that one message names."""
 
@@ -198,11 +202,8 @@ def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         if c.kind is CriterionKind.NUMERIC and c.op is None:
             message = f"{c.name!r} has the number {c.value:g} and no operator"
             yield say(Code.MISSING_OPERATOR, c.line, c.written, message)
-        if c.kind is CriterionKind.RELATIVE:
-            message = f"{c.name!r} is compared with something that has no number"
-            yield say(Code.MISSING_THRESHOLD, c.line, c.name, message)
-        if c.kind is CriterionKind.NAMED:
-            yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} is only a name: no bar is given")
+        if (lacks := _NO_BAR.get(c.kind)) is not None:
+            yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} {lacks}")
     by_name: dict[str, list[Criterion]] = defaultdict(list)
     for c in plan.distinct_criteria:
         by_name[plain_name(c.name)].append(c)

@@ -65,16 +65,13 @@ def read_field(text: str) -> Field | None:
     if cut is None:
         return _dashed(text)
     label, value = text[:cut].strip(" ?:*_"), text[cut + 1 :].lstrip(" :").strip()
-    return Field(label, value, _by_its_answer(what_is_asked(label), value)) if label else None
-
-
-def _by_its_answer(asks: Asks, value: str) -> Asks:
-    """`Flag` and `Launch` ask for what the answer is: a name or a percentage, a percentage or a day."""
+    asks = what_is_asked(label)
+    # `Flag` and `Launch` ask for what the answer is: a name or a percentage, a percentage or a day.
     if asks in {Asks.FLAG, Asks.AUDIENCE} and _PERCENTAGE.match(value):
-        return Asks.PERCENT
-    if asks is Asks.PERCENT and "%" not in value and _DAY.search(value):
-        return Asks.DATES
-    return asks
+        asks = Asks.PERCENT
+    elif asks is Asks.PERCENT and "%" not in value and _DAY.search(value):
+        asks = Asks.DATES
+    return Field(label, value, asks) if label else None
 
 
 def _dashed(text: str) -> Field | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -146,17 +145,10 @@ def read(source: bytes, *, today: date, team: TeamWords = NO_WORDS) -> Reading:
     except UnreadablePageError as error:
         empty = Page.read(b"")
         return Reading(empty, (), (diagnose(empty, Code.UNREADABLE_PAGE, 1, "", str(error)),))
-    with _no_collection():
-        return _read(page, today, team)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the garbage collector from walking the growing page again and again: a third of the time."""
     was_enabled = gc.isenabled()
-    gc.disable()
+    gc.disable()  # it would walk the growing page again and again: a third of the time
     try:
-        yield
+        return _read(page, today, team)
     finally:
         if was_enabled:
             gc.enable()

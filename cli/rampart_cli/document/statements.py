@@ -44,7 +44,8 @@ def upright(lines: Iterable[Line]) -> Iterator[Line]:
 
     A turned row stands at the line that gives the percentages, for there the stage is stated.
     """
-    for header, group in groupby(lines, key=_head):
+    header: tuple[str, ...]
+    for header, group in groupby(lines, key=lambda line: line.header if line.kind is LineKind.ROW else ()):
         rows = list(group)
         if header:
             column = _rising_column(header, rows)
@@ -59,10 +60,6 @@ def upright(lines: Iterable[Line]) -> Iterator[Line]:
             yield from bars
         else:  # a table of nothing but bars is one of criteria, as is one whose head says so
             yield from rows if bars or _METRICS.search(header[0]) else _turned(header, rows, rows[0])
-
-
-def _head(line: Line) -> tuple[str, ...]:
-    return line.header if line.kind is LineKind.ROW else ()
 
 
 @lru_cache(maxsize=4096)
@@ -115,9 +112,7 @@ def _names_stages(header: tuple[str, ...], rows: Sequence[Line]) -> bool:
 
 def _describes(row: Line) -> bool:
     """Whether a row says of each stage whom it reaches, when, or by what it is judged."""
-    if what_is_asked(row.cells[0]) in {Asks.DATES, Asks.USERS, Asks.CRITERIA}:
-        return True
-    return _describes_shares(row)
+    return what_is_asked(row.cells[0]) in {Asks.DATES, Asks.USERS, Asks.CRITERIA} or _describes_shares(row)
 
 
 def _describes_shares(row: Line) -> bool:

@@ -135,13 +135,10 @@ def _without_percent(statement: Statement) -> list[PageStage]:
     whom = " ".join(_AROUND.sub(" ", rest.replace(dates.text or "\n", " ", 1)).split())
     if len(statement.text) > _SHORT or not (name or (dates.said and _is_about_rollout(statement))):
         return []
-    if reaches_all(whom):
-        return [step_from(statement, 100.0, statement.text, dates)]
-    if not names_only_audience(whom):
-        return []
-    step = step_from(statement, None, statement.text, dates)
-    step.kind, step.name = StageKind.AUDIENCE, whom
-    return [step]
+    step = step_from(statement, float(FULL) if reaches_all(whom) else None, statement.text, dates)
+    if names_only_audience(whom):
+        step.kind, step.name = StageKind.AUDIENCE, whom
+    return [step] if step.kind is not StageKind.UNKNOWN else []
 
 
 def _dated(statement: Statement) -> list[PageStage]:
