@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from rampart.evidence.compare import PARTS
 from rampart.finding import Finding
 from rampart.plan.query_lint import lint_compare, lint_count, lint_rate, lint_value
-from rampart_cli.document.draft_criteria import criterion_entries
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rampart_cli.document.bindings import Bindings
-    from rampart_cli.document.draft_criteria import Value
-    from rampart_cli.document.plan import PlanDocument
-    from rampart_cli.document.reading import Reading
+from rampart_cli.document.bindings import Bindings
+from rampart_cli.document.draft import Value, criterion_entries
+from rampart_cli.document.plan import PlanDocument
+from rampart_cli.document.reading import Reading
 
 
 def with_bound_queries(reading: Reading, bindings: Bindings) -> Reading:
