@@ -57,11 +57,12 @@ fix: dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-docs: dev ## Write the pages of docs that come from the code: plan, findings, notices, commands, and the plan's schema
+docs: dev ## Write the pages of docs that come from the code: plan, findings, notices, commands, and both schemas
 	$(BIN)/python -m rampart_cli.commands_page docs/commands.md
 	$(BIN)/python -m rampart_cli.plan_page docs/plan.md
 	$(BIN)/python -m rampart_cli.findings_page docs/findings.md
 	$(BIN)/rampart plan schema > docs/plan.schema.json
+	$(BIN)/python -m rampart_cli.event_schema docs/event.schema.json
 	$(BIN)/python -m tests.notices
 
 site: dev ## Build the documentation's site into .rampart/site

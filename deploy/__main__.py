@@ -41,7 +41,7 @@ def left_to_do(section: Environment, outputs: dict[str, str], confirmed: int, sm
         yield (
             f"CONFIRM A SUBSCRIBER: no one is told anything. Open the mail to {section.parameters['NoticeEmail']}"
             if section.parameters.get("NoticeEmail")
-            else f"SUBSCRIBE SOMEONE: no one is told anything. Set NoticeEmail, or subscribe to {outputs['TopicArn']}"
+            else f"SUBSCRIBE SOMEONE: no one is told. Set NoticeEmail, or subscribe to {outputs['PageTopicArn']}"
         )
     yield f"connect Datadog: rampart datadog sync plan.yaml --write --stack {section.stack}"
     yield "attach ApproversPolicy and OperatorsPolicy to your people's roles"
@@ -73,7 +73,7 @@ def after(section: Environment, session: Any) -> int:  # noqa: ANN401  boto3 mak
         StackName=section.stack, EnableTerminationProtection=True
     )
     outputs = outputs_of(stack)
-    topic = session.client("sns").get_topic_attributes(TopicArn=outputs["TopicArn"])["Attributes"]
+    topic = session.client("sns").get_topic_attributes(TopicArn=outputs["PageTopicArn"])["Attributes"]
     smoke = smoke_of(outputs["AlertUrl"])
     print(f"\n{section.stack} is deployed and protected from deletion. Left to do:")
     for line in left_to_do(section, outputs, int(topic.get("SubscriptionsConfirmed", "0")), smoke):

@@ -9,6 +9,7 @@ from pathlib import Path
 from rampart.errors import FlagStoreError, RollbackUndoneError, StoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.cleanup import LookAfter
+from rampart.rollout.digest import Digest
 from rampart.rollout.event import Event, EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
@@ -26,11 +27,41 @@ _CRITERIA = PLAN["criteria"] | COMPLAINTS
 
 _HEAD = """# Notices
 
-Each event goes to the SNS topic, the EventBridge bus, and Datadog. This page shows every notice as people get it by
-mail; `python -m tests.notices` writes it. The message attribute `level` says who needs it: `page` (users may be
-exposed, and only a person can help), `act` (it waits for a person), `know` (nothing to do). `log` goes to the bus
-and to Datadog only. To get only what needs a person, give a subscription the filter policy `{"level": ["page",
-"act"]}`.
+This page shows every notice as people get it by mail; `python -m tests.notices` writes it.
+
+Each event goes to the EventBridge bus, to Datadog, and to the SNS topic of its level:
+
+| level | topic | |
+|---|---|---|
+| `page` | `PageTopic` | users may be exposed, and only a person can help; every alarm of the stack, too |
+| `act` | `ActTopic` | it waits for a person |
+| `know` | `KnowTopic` | nothing to do |
+| `log` | none | for systems only |
+
+Subscribe your pager to `PageTopic`, the team's mail or channel to `ActTopic`, and anyone who is curious to `KnowTopic`.
+`NoticeEmail` subscribes one address to all three.
+
+**Slack and Microsoft Teams.** Subscribe an [Amazon Q Developer][q] channel to the topics. It gets each notice in its
+own [schema][custom], in one thread for each attempt, with facts as variables: `Rollout`, `Now`, `Console` and, where
+it applies, `DecisionMachine`, `RollBack`, `Approve`. For a button that rolls back, add a [custom action][action] to
+notifications whose `RollBack` is set:
+
+```text
+stepfunctions start-execution --state-machine-arn $DecisionMachine --input $RollBack
+```
+
+with the variables `DecisionMachine` = `event.metadata.additionalContext.DecisionMachine` and `RollBack` =
+`event.metadata.additionalContext.RollBack`. The channel's role needs `ApproversPolicy`; AWS records that role as the
+one who decided. `Approve` is set only where the plan asks for no numbers. Where Amazon Q isn't offered in your
+partition, send the bus's events to your own integration.
+
+**Programs** read the bus: source `rampart`, the kind as detail type, and as detail what
+[event.schema.json](event.schema.json) describes. Its `version` rises when a field goes or changes its meaning; fields
+may be added at any time.
+
+[q]: https://docs.aws.amazon.com/chatbot/latest/adminguide/what-is.html
+[custom]: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+[action]: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-actions.html
 
 While a rollback isn't done, people are told again every five minutes, with the reason. A question that no one
 answers is asked about again after four hours, or in the middle of its time if that is shorter.
@@ -229,6 +260,12 @@ def thawed(world: World) -> None:
     world.store.told.append(freeze.event(EventKind.THAWED, now, "Ann", "Ann lets rollouts advance again"))
 
 
+def digest(world: World) -> None:
+    climb(world, 1)
+    world.asked()
+    Digest(store=world.store, clock=world.clock)()
+
+
 STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (started, EventKind.STARTED),
     (refused, EventKind.REFUSED),
@@ -255,6 +292,7 @@ STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (abandoned, EventKind.ABANDONED),
     (frozen, EventKind.FROZEN),
     (thawed, EventKind.THAWED),
+    (digest, EventKind.DIGEST),
 )
 
 

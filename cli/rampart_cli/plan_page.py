@@ -46,6 +46,7 @@ _EXAMPLES = {
     "timezone": "America/New_York",
     "monitors": "[4711]",
     "webhook": "rampart-letters",
+    "links": '{"The flag": "https://flags.example.gov/features/letters"}',
     "name": "Canary",
     "percent": "25%",
     "groups": "[staff]",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from rampart.words import listed
+from rampart_cli.described import parameters_of
 from rampart_cli.failures import InputError, RefusedError, UnreachableError, not_aws
 from rampart_cli.machines import Machines, Patience, StepFunctionsMachines
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
     from rampart_cli.datadog.connection import Connection
     from rampart_cli.dead_letters import DeadLetters
-    from rampart_cli.doctor.installation import Installation, Subscriber
+    from rampart_cli.doctor.installation import Installation
+    from rampart_cli.doctor.subscribers import Subscriber
     from rampart_cli.records import Records
 
 
@@ -41,6 +43,8 @@ class Stack:
     """The lines of a function's log since some time, oldest first; raises botocore's errors."""
     who: Callable[[], str]
     """Who calls, by AWS's account."""
+    site: str = ""
+    """Datadog's site, as the stack was deployed with it."""
     patience: Patience = field(default_factory=Patience)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -119,6 +123,7 @@ def connect(
         subscribers=lambda: _subscribers(session, outputs),
         log_lines=lambda function, since: _log_lines(session, described, function, since),
         who=lambda: _who(session),
+        site=parameters_of(described).get("DatadogSite", ""),
     )
 
 
@@ -189,7 +194,7 @@ def _installation(
 def _subscribers(session: boto3.Session, outputs: Mapping[str, str]) -> Sequence[Subscriber]:
     from rampart_cli.doctor.installation import subscribers_of
 
-    return subscribers_of(session, outputs["TopicArn"])
+    return subscribers_of(session, outputs)
 
 
 def _log_lines(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rampart_cli.console import words
-from rampart_cli.doctor.words import NO_ONE_IS_TOLD, SUBSCRIBE
+from rampart_cli.doctor.subscribers import SUBSCRIBE, no_one_is_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +22,14 @@ def about(stack: Stack, frozen: Freeze | None, *, as_json: bool) -> Iterator[Tex
     """The lines about the stack as a whole; none where all is well, and none for machines."""
     if as_json:
         return
-    if _no_one_is_told(stack):
-        yield words(f"{NO_ONE_IS_TOLD}. {SUBSCRIBE}", "bold red")
+    if untold := _untold(stack):
+        yield words(f"{untold}. {SUBSCRIBE}", "bold red")
     if frozen is not None:
         yield words(f"{frozen}. Nothing advances; rollbacks continue. To end it: rampart thaw", "bold yellow")
 
 
-def _no_one_is_told(stack: Stack) -> bool:
+def _untold(stack: Stack) -> str:
     try:
-        return not any(each.is_confirmed for each in stack.subscribers())
-    except (ClientError, BotoCoreError):  # those who may not see the subscribers sees the rollouts still
-        return False
+        return no_one_is_told(stack.subscribers())
+    except (ClientError, BotoCoreError):  # those who may not see the subscribers see the rollouts still
+        return ""

@@ -33,10 +33,13 @@ _LEAST_MILLISECONDS = 12_000
 def lambda_handler(event: dict[str, Any], context: LambdaContext, wiring: Wiring = PROCESS) -> dict[str, int]:
     """Evaluate each watched rollout once; a failure of one doesn't affect the others.
 
-    Once a day, {"look_after": "completed"}: look at the flags of completed rollouts until they are removed.
+    Once a day, {"look_after": "completed"}: look at the flags of completed rollouts until they are removed. As often as
+    DigestSchedule says, {"digest": true}: tell where every open rollout stands.
     """
     if event.get("look_after") == Status.COMPLETED:
         return look_after_completed(context, wiring)
+    if event.get("digest"):
+        return {"open": wiring.digest()}
     evaluate = replace(wiring.evaluate, rollback=Rationed(wiring.evaluate.rollback))
     logger.info("tick", extra={"scheduled": event.get("time")})
 

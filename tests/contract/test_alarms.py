@@ -42,6 +42,7 @@ ANY = ("GreaterThanOrEqualToThreshold", "notBreaching")
         ("ExecutionEndedLost", "InvocationsFailedToBeSentToDlq", 1, *ANY),
         ("NoticesLate", "IteratorAge", 600_000, *ANY),
         ("NoticesUndelivered", "NumberOfNotificationsFailed", 1, *ANY),
+        ("QuestionsUndelivered", "NumberOfNotificationsFailed", 1, *ANY),
         ("EvaluateSilent", "Invocations", 1, "LessThanThreshold", "breaching"),
     ],
 )
@@ -62,7 +63,7 @@ ALARMS = re.findall(r"^  (\w+)Alarm:$", (ROOT / "template.yaml").read_text(), re
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_tells_when_it_is_over_and_links_to_the_runbook(template: dict[str, Any], name: str) -> None:
     properties = alarm(template, name)
-    assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "Topic"}]
+    assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "PageTopic"}]
     assert properties["AlarmDescription"]["Fn::Sub"].endswith(f"${{RunbookUrl}}#{name.lower()}")
     assert f'<a id="{name.lower()}"></a>' in RUNBOOK
 

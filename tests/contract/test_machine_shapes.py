@@ -25,6 +25,7 @@ from rampart.rollout.gate import DecisionKind, Question
 from rampart.rollout.prepare import Ready, Refused
 from rampart.rollout.question import ADVANCE, SIGHTED, Asking
 from rampart.rollout.rollback import RollbackOutcome, RollbackResult
+from rampart.rollout.situation import Phase, Situation
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = [ROOT / "functions", *sorted((ROOT / "tests" / "released").glob("v*"))]
@@ -40,6 +41,7 @@ ASKING = Asking(
     decision=DecisionKind.APPROVE,
     lapses=NOW,
     seconds=60,
+    situation=Situation(Phase.ASKING, "Waiting for approval: 1% → 25%", NOW),
 )
 WHY = {AdvanceOutcome.ASTRAY: "the flag is at 5%"}
 """What is always said of an attempt that ends before it began."""

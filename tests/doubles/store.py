@@ -104,6 +104,7 @@ class MemoryRolloutStore:
         evaluation: Evaluation | None = None,
         answered: str | None = None,
         release: bool = False,
+        claim: bool = False,
         unless_frozen: bool = False,
     ) -> None:
         """Write the fields that changed, if the record is still at `before.epoch`; raises ConflictError.
@@ -123,7 +124,12 @@ class MemoryRolloutStore:
             held = {flag: self.owners.get(flag) for flag in before.plan.flags}
             if release and any(claim is None or claim.rollout != before.rollout for claim in held.values()):
                 raise ConflictError(f"{before.rollout}: it does not hold its flags")
+            if claim and any(owner is not None and owner.rollout != before.rollout for owner in held.values()):
+                raise ConflictError(f"{before.rollout}: one of its flags is another rollout's")
             self.states[before.rollout] = stored.changed(**changes(before, after))
+            if claim:
+                flags = before.plan.flags
+                self.owners |= {flag: Claim(flag=flag, rollout=before.rollout, flags=flags) for flag in flags}
             self.told.extend(events)
             self.looks.extend([evaluation] if evaluation else [])
             for flag in held if release else ():

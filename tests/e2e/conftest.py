@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.claim_letters import compressed, scenario
 from local.ministack import ROOT
 from local.stack import LocalStack, running_stack, webhook
+from rampart_cli.doctor.subscribers import TOPICS
 from tests.e2e.rollouts import Rollout
 
 
@@ -64,16 +65,16 @@ def new_rollout(stack: LocalStack) -> Iterator[Callable[..., Rollout]]:
 
 @pytest.fixture(scope="session")
 def notices(stack: LocalStack) -> Callable[[], list[dict[str, Any]]]:
-    """Everything that the topic told so far, through a queue that is subscribed as a person's address would be."""
+    """Everything that the topics told so far, through a queue that is subscribed as a person's address would be."""
     sqs, sns = stack.ministack.client("sqs"), stack.ministack.client("sns")
     url = sqs.create_queue(QueueName="notices")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    sns.subscribe(
-        TopicArn=stack.outputs["TopicArn"], Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
-    )
+    for topic in TOPICS:
+        raw = {"RawMessageDelivery": "true"}
+        sns.subscribe(TopicArn=stack.outputs[f"{topic}Arn"], Protocol="sqs", Endpoint=arn, Attributes=raw)
     kept: list[dict[str, Any]] = []
 
     def read() -> list[dict[str, Any]]:

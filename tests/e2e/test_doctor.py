@@ -13,6 +13,7 @@ import pytest
 
 from local.faults import Fault, FaultKind
 from local.stack import LocalStack
+from rampart_cli.doctor.subscribers import TOPICS
 
 RAMPART = Path(sys.executable).with_name("rampart")
 
@@ -42,9 +43,11 @@ def subscribed(stack: LocalStack) -> Iterator[None]:
     sqs, sns = stack.ministack.client("sqs"), stack.ministack.client("sns")
     url = sqs.create_queue(QueueName="for-doctor")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    made = sns.subscribe(TopicArn=stack.outputs["TopicArn"], Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
+    topics = [stack.outputs[f"{topic}Arn"] for topic in TOPICS]
+    made = [sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"] for topic in topics]
     yield
-    sns.unsubscribe(SubscriptionArn=made)
+    for subscription in made:
+        sns.unsubscribe(SubscriptionArn=subscription)
 
 
 def test_a_stack_that_works_is_told_to_work_down_to_flipper_and_datadog(stack: LocalStack, subscribed: None) -> None:

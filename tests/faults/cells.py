@@ -33,6 +33,7 @@ from rampart.rollout.evaluate import Evaluate
 from rampart.rollout.event import Event, EventKind
 from rampart.rollout.freeze import ChangeCalendars
 from rampart.rollout.gate import GateKind
+from rampart.rollout.notice import Level
 from rampart.rollout.notify import LEASE, Notify
 from rampart.rollout.ports import (
     Announcer,
@@ -171,7 +172,7 @@ class Scene:
     def _with_channel(parts: Parts, system: str, client: Callable[[str], Any]) -> Parts:
         topic, bus, datadog = parts.announcers
         if system == "SNS":
-            topic = TopicAnnouncer("arn:aws:sns:us-east-1:1:rampart", client("sns"))
+            topic = TopicAnnouncer({Level.KNOW: "arn:aws:sns:us-east-1:1:rampart"}, client("sns"))
         else:
             bus = BusAnnouncer("rampart", client("events"))
         return replace(parts, announcers=[topic, bus, datadog])

@@ -32,6 +32,7 @@ from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import OpenGate
 from rampart.rollout.state import Latest, RolloutState, Status
 from rampart.words import timestamp
+from rampart_cli.doctor.subscribers import TOPICS
 from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Template
 from tests.records import record
 from tests.table import create_table
@@ -350,7 +351,8 @@ def _build(tables: Any, queue: Any) -> str:
     }
     for name, value in secrets.items():
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(value))
-    boto3.client("sns").create_topic(Name="Topic")
+    for topic in TOPICS:
+        boto3.client("sns").create_topic(Name=topic)
     boto3.client("events").create_event_bus(Name="Bus")
     boto3.client("s3").create_bucket(Bucket="policies")
     boto3.client("s3").put_object(Bucket="policies", Key="policy.yaml", Body=POLICY)

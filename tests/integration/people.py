@@ -29,6 +29,7 @@ from rampart.adapters.dynamodb import DynamoRolloutStore
 from rampart.rollout.event import EventKind
 from rampart.rollout.freeze import Freeze
 from rampart_cli.doctor.installation import FUNCTIONS, AwsInstallation
+from rampart_cli.doctor.subscribers import TOPICS
 from rampart_cli.failures import ExitCode
 from rampart_cli.main import main
 from rampart_cli.stack import connect
@@ -182,7 +183,7 @@ def _outputs(template: Template, letters: str) -> dict[str, str]:
     return {
         "TableName": "Table",
         "DeadLettersUrl": letters,
-        "TopicArn": template.arn("Topic"),
+        **{f"{topic}Arn": template.arn(topic) for topic in TOPICS},
         "RolloutMachine": template.arn("RolloutMachine"),
         "DecisionMachine": template.arn("DecisionMachine"),
         "RollbackFunction": template.resolve({"Ref": "RollbackFunction.Alias"}),

@@ -150,7 +150,7 @@ class Template:
     @cached_property
     def topic_key(self) -> str | None:
         """The ARN of the key with which notices are encrypted."""
-        key = self.resources["Topic"]["Properties"].get("KmsMasterKeyId")
+        key = self.resources["PageTopic"]["Properties"].get("KmsMasterKeyId")
         return None if key is None else self.resolve(key)
 
 

@@ -50,6 +50,7 @@ QUESTION = {
     "reported": {},
     "lapses": "2026-07-01T12:00:00.000Z",
     "seconds": 1,
+    "now": {"headline": "Waiting for approval: 1% → 25%", "why": "All criteria pass.", "next": "Approve."},
 }
 
 

@@ -18,6 +18,7 @@ from botocore import xform_name
 from local.ministack import INTERPRETER
 from rampart.adapters import items
 from rampart_cli.doctor.installation import FUNCTIONS
+from rampart_cli.doctor.subscribers import TOPICS
 from tests.integration.permissions import NEEDS, REGION, TEMPLATE, Permission, Template
 
 ROOT = TEMPLATE.parent
@@ -179,7 +180,7 @@ def _everybodys(template: Template) -> set[Permission]:
         Permission("states:GetExecutionHistory", _executions("rollout")),
         Permission("dynamodb:PutItem", template.arn("Table")),
         Permission("dynamodb:DeleteItem", template.arn("Table")),
-        Permission("sns:ListSubscriptionsByTopic", template.resolve({"Ref": "Topic"})),
+        *(Permission("sns:ListSubscriptionsByTopic", template.arn(topic)) for topic in TOPICS),
     }
 
 

@@ -282,6 +282,32 @@ def test_flags_of_another_rollout_are_not_freed(store: Store, live: Live, plan: 
     assert {claim.rollout for claim in store.claims(plan.flags).values()} == {"other"}
 
 
+def test_flags_that_were_freed_are_held_again_in_the_same_write(store: Store, live: Live) -> None:
+    state = live()
+    store.open(state, "{}", [])
+    done = state.moved(NOW, status=Status.COMPLETED)
+    store.commit(state, done, release=True)
+    back = done.moved(NOW, status=Status.HALTED)
+    store.commit(done, back, claim=True)
+    assert {claim.rollout for claim in store.claims(state.plan.flags).values()} == {state.rollout}
+    again = back.moved(NOW, status=Status.ROLLED_BACK)
+    store.commit(back, again, claim=True)
+    assert store.state(state.rollout) == again
+
+
+def test_a_flag_that_another_rollout_took_meanwhile_is_not_held_again(store: Store, live: Live, plan: Plan) -> None:
+    state = live()
+    store.open(state, "{}", [])
+    done = state.moved(NOW, status=Status.COMPLETED)
+    store.commit(state, done, release=True)
+    other = plan.changed(rollout="another", flags=plan.flags[:1])
+    store.open(live(rollout="another", plan=other), "{}", [])
+    with pytest.raises(ConflictError):
+        store.commit(done, done.moved(NOW, status=Status.HALTED), claim=True)
+    assert store.state(state.rollout) == done
+    assert {claim.rollout for claim in store.claims(plan.flags).values()} == {"another"}
+
+
 def test_only_watched_rollouts_are_looked_at(store: Store, live: Live, plan: Plan) -> None:
     state = live()
     other = plan.model_copy(update={"rollout": "other", "flags": ("another",)})

@@ -244,7 +244,8 @@ class Moves:
                 for after in self._start(rest, what, self._rollback(programs.alert(world))):
                     yield Step("datadog", "alerts"), after
             case ("person", _, cause):
-                asked = rest if rest.state.status in CLOSED else _ask(rest)
+                takes_back = rest.state.status is Status.COMPLETED and cause is Cause.PERSON
+                asked = _ask(rest) if takes_back or rest.state.status not in CLOSED else rest
                 for after in self._start(asked, what, self._rollback(programs.decided(world, cause))):
                     yield Step("a person", "decides: {}", (cause,)), after
             case ("rollback", request):

@@ -103,10 +103,11 @@ class Outside:
         after: Kept,
         told: tuple[tuple[Any, ...], ...],
         answered: str | None,
-        release: bool,
+        claims: tuple[bool, bool],
         at_epoch: bool,
         unless_frozen: bool,
     ) -> tuple[World, Reply]:
+        release, claim = claims
         if unless_frozen and world.frozen:
             return world, Reply(error=FrozenError)
         holds = world.state.epoch == before.model.epoch or not at_epoch
@@ -120,7 +121,7 @@ class Outside:
             update = written | {"epoch": world.state.epoch + 1}
             record = self._committed[key] = self.library.keep(world.state.model_copy(update=update))
         log = world.log + tuple(event for event in told if event[0] in _LOGGED)
-        world = world._replace(record=record, log=log, claimed=world.claimed and not release)
+        world = world._replace(record=record, log=log, claimed=(world.claimed or claim) and not release)
         return (self._resumed(world) if after.model.attempt > before.model.attempt else world), Reply()
 
     def _resumed(self, world: World) -> World:

@@ -99,12 +99,15 @@ class TapedStore:
         evaluation: Evaluation | None = None,
         answered: str | None = None,
         release: bool = False,
+        claim: bool = False,
         unless_frozen: bool = False,
     ) -> None:
         keep = self.tape.library.keep
         told = tuple((event.kind, event.attempt, event.stage, event.details.get("gate")) for event in events)
         at_epoch = self.is_conditional(before, after)
-        self.tape.ask("store.commit", keep(before), keep(after), told, answered, release, at_epoch, unless_frozen)
+        self.tape.ask(
+            "store.commit", keep(before), keep(after), told, answered, (release, claim), at_epoch, unless_frozen
+        )
 
     def is_conditional(self, before: RolloutState, after: RolloutState) -> bool:
         """Whether the record must be as it was; a commit that does not ask is what a guard's removal makes."""

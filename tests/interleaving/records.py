@@ -66,6 +66,9 @@ LONG_AGO = restood(BAKING, latest=PASSED.changed(at=_AN_HOUR_AGO)).changed(
 )
 """It is looked at now, and then not for an hour."""
 AT_LAST_STAGE = restood(BAKING, stage=1, percent=25.0).changed(passed_gate="a1-g0")
+COMPLETED = AT_LAST_STAGE.changed(
+    status=Status.COMPLETED, gate=None, watch_until=START + timedelta(minutes=15), execution=FIRST
+)
 STARTING = _state(stage=None, gate=None, passed_gate=None)
 _STAFF_FIRST = PLAN.changed(stages=(Stage.model_validate({"groups": [STAFF.name], "hold": "5m"}), *PLAN.stages[1:]))
 STARTING_WITH_STAFF = STARTING.changed(plan=_STAFF_FIRST)

@@ -82,8 +82,8 @@ def _gate(scenario: Scenario) -> Gate | None:
 def beginning(scenario: Scenario, library: Library) -> World:
     """The world at first."""
     state, gate = scenario.state, _gate(scenario)
-    is_down = state.status is Status.ROLLED_BACK
-    at = "ended" if is_down else scenario.at
+    is_down, is_completed = state.status is Status.ROLLED_BACK, state.status is Status.COMPLETED
+    at = "ended" if is_down or is_completed else scenario.at
     execution = Execution(FIRST, state.attempt, at, gate.id if gate and not is_down else None, gates=2)
     coming = state.next_stage if scenario.at == "advance" else state.next_stage - 1
     return World(
@@ -102,6 +102,7 @@ def beginning(scenario: Scenario, library: Library) -> World:
         named=scenario.stood or bool(state.opened),
         stood=scenario.stood,
         answered=(gate.id,) if gate and gate.answer else (),
+        claimed=not is_completed,
         asked=frozenset({state.attempt}) if is_down else frozenset(),
         log=((EventKind.ROLLED_BACK, state.attempt, 0, None),) if is_down else (),
     )

@@ -11,6 +11,7 @@ from tests.interleaving.records import (
     AT_EVERYONE,
     AT_LAST_STAGE,
     BAKING,
+    COMPLETED,
     DUE,
     FIRST,
     LONG_AGO,
@@ -29,6 +30,7 @@ OLD_ALERT = RollbackRequest(
     cause=Cause.ALERT, reason="an alert", flags=(FLAG,), asked_at=START - timedelta(minutes=1), queued=True
 )
 PERSON, ABANDON = ("person", 1, Cause.PERSON), ("person", 2, Cause.ABANDON)
+SECOND_PERSON = ("person", 3, Cause.PERSON)
 APPROVE, SECOND_APPROVE, OTHERS = ("approve", 1), ("approve", 2), ("approve", 10)
 FREEZE, THAW = ("freeze", 1), ("thaw", 1)
 
@@ -287,6 +289,24 @@ WITH_TICKS = (
         ticks=0,
         tells=True,
     ),
+    Scenario(name="a person takes down what was completed", state=COMPLETED, orders=(PERSON,), ticks=1, steps=1),
+    Scenario(name="two people take down what was completed", state=COMPLETED, orders=(PERSON, SECOND_PERSON), ticks=0),
+    Scenario(
+        name="taking down what was completed loses an answer",
+        state=COMPLETED,
+        orders=(PERSON,),
+        ticks=0,
+        faults=frozenset({Fault.LOST, Fault.REFUSED}),
+        where=frozenset({"store"}),
+    ),
+    Scenario(
+        name="taking down what was completed is cut off",
+        state=COMPLETED,
+        orders=(PERSON,),
+        ticks=0,
+        faults=frozenset({Fault.CRASH, Fault.IGNORED}),
+    ),
+    Scenario(name="the end of the rollout meets a person", state=AT_LAST_STAGE, orders=(PERSON,), ticks=1, steps=1),
     Scenario(
         name="the end of the rollout meets an alert",
         state=AT_LAST_STAGE,

@@ -156,7 +156,7 @@ def _not_yet(stack: Stack, rollout: str, refused: RefusedError) -> CommandError:
         return refused
     if state.status in (Status.COMPLETED, Status.ABANDONED):
         over = f"{rollout} is {state.status.value}, so Rampart no longer manages its flags"
-        refused.fix = f"{over}: set {', '.join(state.plan.flags)} to 0% in Flipper by hand."
+        refused.fix = f"{over}: set {', '.join(state.plan.flags)} to 0% in Flipper by hand, or roll back what has them."
     if state.status is not Status.HALTED:
         return refused
     return UnreachableError(

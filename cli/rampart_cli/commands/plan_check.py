@@ -53,10 +53,14 @@ PolicyFile = Annotated[
 Online = Annotated[bool, typer.Option("--online", help="Also ask Datadog, with the stack's keys, what isn't wired.")]
 
 
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 1 on warnings, too, as a pipeline may want.")]
+
+
 def plan_check(
     ctx: typer.Context,
     plan_file: PlanFile,
     *,
+    strict: Strict = False,
     history: History = None,
     policy_file: PolicyFile = None,
     online: Online = False,
@@ -100,7 +104,7 @@ def plan_check(
         words(_summary(problems, told), "dim"),
         as_json=as_json,
     )
-    if problems:
+    if problems or (strict and told):
         raise typer.Exit(ExitCode.REFUSED)
 
 

@@ -42,7 +42,7 @@ def report(
     stack: Stack = ctx.obj(stack_name)
     state = stack.state(rollout)
     with working("Reading the record …", as_json=as_json):
-        history = gather(stack.records, state)
+        history = gather(stack.records, state, stack.site)
     written: list[str] = []
     if into is not None:
         written += _fill(into, history)

@@ -14,6 +14,7 @@ from rampart.adapters.secrets import AlertTokens, SecretsManagerSecrets
 from rampart.errors import SecretUnavailableError
 from rampart_cli.datadog.account import DatadogAccount, Things
 from rampart_cli.datadog.target import Target
+from rampart_cli.described import parameters_of
 from rampart_cli.failures import RefusedError, UnreachableError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Connection:
 
 def connection_of(session: boto3.Session, described: Mapping[str, Any], outputs: Mapping[str, str]) -> Connection:
     """The connection of a stack that CloudFormation described; nothing is read before it is used."""
-    given = {each["ParameterKey"]: each.get("ParameterValue", "") for each in described.get("Parameters", [])}
+    given = parameters_of(described)
     missing = sorted({"DatadogSite", "DatadogSecretName", "AlertSecretName"} - given.keys())
     missing += [] if "AlertUrl" in outputs else ["AlertUrl"]
     if missing:

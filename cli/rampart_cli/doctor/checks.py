@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rampart.errors import SecretUnavailableError
 from rampart.words import count, listed, rough_duration
 from rampart_cli.doctor.installation import FUNCTIONS, Installation, InvocationError
-from rampart_cli.doctor.words import NO_ONE_IS_TOLD, SUBSCRIBE
+from rampart_cli.doctor.subscribers import SUBSCRIBE, no_one_is_told
 
 _LATELY = timedelta(hours=24)
 _TICKED = timedelta(minutes=10)
@@ -228,9 +228,9 @@ def _subscribers(installation: Installation, now: datetime) -> Iterator[Examined
     del now
     found = installation.subscribers()
     confirmed = [each for each in found if each.is_confirmed]
-    waiting = [each.endpoint for each in found if not each.is_confirmed]
-    if not confirmed:
-        yield Examined("subscribers", Health.PROBLEM, NO_ONE_IS_TOLD, SUBSCRIBE)
+    waiting = sorted({each.endpoint for each in found if not each.is_confirmed})
+    if untold := no_one_is_told(found):
+        yield Examined("subscribers", Health.PROBLEM, untold, SUBSCRIBE)
     else:
         told = f"notices go to {listed(sorted({each.protocol for each in confirmed}))} ({len(confirmed)} confirmed)"
         yield Examined("subscribers", Health.OK, told)

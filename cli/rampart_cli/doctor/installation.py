@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rampart.adapters.secrets import AlertTokens, SecretsManagerSecrets
 from rampart_cli.answered import ANSWERED
+from rampart_cli.described import parameters_of
+from rampart_cli.doctor.subscribers import TOPICS, Subscriber
 
 if TYPE_CHECKING:
     import boto3
@@ -47,13 +49,6 @@ class Alarm:
     """OK, ALARM or INSUFFICIENT_DATA."""
     means: str
     since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    protocol: str
-    endpoint: str
-    is_confirmed: bool
 
 
 class Installation(Protocol):
@@ -172,7 +167,7 @@ class AwsInstallation:
         ]
 
     def subscribers(self) -> Sequence[Subscriber]:
-        return subscribers_of(self.session, self.outputs["TopicArn"])
+        return subscribers_of(self.session, self.outputs)
 
     def waiting(self, queue: str) -> int:
         sqs = self.session.client("sqs")
@@ -182,7 +177,7 @@ class AwsInstallation:
         return sum(int(told.get(f"ApproximateNumberOfMessages{which}", 0)) for which in ("", "NotVisible", "Delayed"))
 
     def alert_token(self) -> str:
-        given = {each["ParameterKey"]: each.get("ParameterValue", "") for each in self.described.get("Parameters", [])}
+        given = parameters_of(self.described)
         secrets = SecretsManagerSecrets(self.session.client("secretsmanager"))
         return AlertTokens(secrets.named(given.get("AlertSecretName") or "rampart/alerts")).current()[0]
 
@@ -260,12 +255,13 @@ def lines_of_log(session: boto3.Session, group: str, since: datetime) -> Iterato
             yield datetime.fromtimestamp(each["timestamp"] / 1000, UTC), each["message"]
 
 
-def subscribers_of(session: boto3.Session, topic: str) -> list[Subscriber]:
-    """Who gets a topic's notices; an address that never confirmed gets none."""
-    pages = session.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+def subscribers_of(session: boto3.Session, outputs: Mapping[str, str]) -> list[Subscriber]:
+    """Who gets a stack's notices; an address that never confirmed gets none."""
+    pages = session.client("sns").get_paginator("list_subscriptions_by_topic")
     return [
-        Subscriber(each["Protocol"], each.get("Endpoint", ""), each["SubscriptionArn"].startswith("arn:"))
-        for page in pages
+        Subscriber(each["Protocol"], each.get("Endpoint", ""), each["SubscriptionArn"].startswith("arn:"), topic)
+        for topic in TOPICS
+        for page in pages.paginate(TopicArn=outputs[f"{topic}Arn"])
         for each in page["Subscriptions"]
     ]
 

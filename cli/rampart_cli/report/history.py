@@ -110,6 +110,8 @@ class RolloutHistory:
     """The plan as it was submitted, JSON."""
     freezes: tuple[Event, ...] = ()
     """When every advance of the stack was stopped and let go again, while the rollout lasted."""
+    site: str = ""
+    """Datadog's site, for links to its pages; empty where it isn't known."""
 
     @property
     def plan(self) -> Plan:
@@ -134,8 +136,11 @@ class RolloutHistory:
 
     @cached_property
     def staircase(self) -> tuple[tuple[datetime, float], ...]:
-        """The percentage over time: each point holds until the next; the last one is the newest thing known."""
-        steps = [(e.at, e.percent) for e in self.events if e.kind in _MOVES and e.percent is not None]
+        """The percentage over time, as others set it, too: each point holds until the next.
+
+        The last one is the newest thing known.
+        """
+        steps = [(e.at, percent) for e in self.events if (percent := _moved_to(e)) is not None]
         last = steps[-1][1] if steps else 0.0
         return (*steps, (max([self.known_until, *(at for at, _ in steps)]), last))
 
@@ -189,13 +194,21 @@ _MOVES = frozenset(
 )
 
 
+def _moved_to(event: Event) -> float | None:
+    """What an event left the flags at, or found them at; None where it says nothing about that."""
+    if event.kind is EventKind.DRIFTED:
+        reads: float | None = event.details.get("reads")
+        return reads
+    return event.percent if event.kind in _MOVES else None
+
+
 def _waived_by(event: Event) -> tuple[str, ...]:
     """What a decision let be: what it overrode, and what an earlier override covered."""
     overridden = event.details.get("unmet", ()) if event.details.get("decision") == DecisionKind.OVERRIDE else ()
     return (*overridden, *event.details.get("waived", ()))
 
 
-def gather(records: Records, state: RolloutState) -> RolloutHistory:
+def gather(records: Records, state: RolloutState, site: str = "") -> RolloutHistory:
     """Read everything that is kept of a rollout; raises StoreError."""
     return RolloutHistory(
         state=state,
@@ -203,6 +216,7 @@ def gather(records: Records, state: RolloutState) -> RolloutHistory:
         evaluations=tuple(records.evaluations(state.rollout)),
         submitted=records.plan_document(state.rollout, state.plan_hash),
         freezes=tuple(_during(state, records.events(EVERY_ROLLOUT).values())),
+        site=site,
     )
 
 

@@ -15,6 +15,7 @@ from rampart_cli.bars import bar_text
 from rampart_cli.people import who
 from rampart_cli.report import cells
 from rampart_cli.report.charts import draw_criterion, draw_rates, draw_staircase
+from rampart_cli.report.links import links_of
 from rampart_cli.view import at_percent
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _content(history: RolloutHistory) -> dict[str, Any]:
         "status": status_in_words(state.status).capitalize(),
         "summary": summary,
         "facts": _facts(history),
+        "links": list(links_of(history)),
         "tiles": _tiles(history),
         "staircase": draw_staircase(history, summary) if history.visits else None,
         "acts": [_act(history, number, event) for number, event in enumerate(history.acts, start=1)],

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from rampart.adapters.dynamodb import DynamoRolloutStore
+from rampart_cli.doctor.subscribers import TOPICS
 from rampart_cli.main import main
 from rampart_cli.stack import connect
 from tests.table import create_table
@@ -35,7 +36,7 @@ def outputs() -> dict[str, str]:
     create_table(boto3.client("dynamodb"), "rampart-table")
     return {
         "TableName": "rampart-table",
-        "TopicArn": boto3.client("sns").create_topic(Name="notices")["TopicArn"],
+        **{f"{name}Arn": boto3.client("sns").create_topic(Name=name)["TopicArn"] for name in TOPICS},
         "DeadLettersUrl": boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"],
         "RolloutMachine": f"{MACHINES}-rollout",
         "DecisionMachine": f"{MACHINES}-decision",

@@ -50,7 +50,8 @@ def test_a_topic_without_a_subscriber_is_told_until_there_is_one(
     assert run(outputs, "status") == 0
     assert "No one gets notices" in capsys.readouterr().out
     arn = "arn:aws:sqs:us-east-1:123456789012:dead-letters"
-    boto3.client("sns").subscribe(TopicArn=outputs["TopicArn"], Protocol="sqs", Endpoint=arn)
+    for topic in ("PageTopicArn", "ActTopicArn"):
+        boto3.client("sns").subscribe(TopicArn=outputs[topic], Protocol="sqs", Endpoint=arn)
     assert run(outputs, "status") == 0
     assert "No one gets notices" not in capsys.readouterr().out
 

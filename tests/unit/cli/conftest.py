@@ -28,8 +28,8 @@ from rampart_cli.doctor.installation import (
     FunctionFacts,
     InvocationError,
     LoggedError,
-    Subscriber,
 )
+from rampart_cli.doctor.subscribers import TOPICS, Subscriber
 from rampart_cli.failures import CommandError
 from rampart_cli.machines import AlreadyStartedError, Execution, Patience
 from rampart_cli.main import main
@@ -149,6 +149,10 @@ class Ticking:
         return self.at
 
 
+def everyone_listens() -> list[Subscriber]:
+    return [Subscriber("email", "team@example.gov", is_confirmed=True, topic=topic) for topic in TOPICS]
+
+
 @dataclass(slots=True)
 class FakeInstallation:
     """An installation in which all is well, but for what a test changes."""
@@ -163,7 +167,7 @@ class FakeInstallation:
     unprepared: str | None = None
     state_of_schedule: str = "ENABLED"
     alarmed: list[Alarm] = field(default_factory=lambda: [Alarm("rampart-Alarm", "OK", "something is wrong", NOON)])
-    subscribed: list[Subscriber] = field(default_factory=lambda: [Subscriber("email", "team@example.gov", True)])
+    subscribed: list[Subscriber] = field(default_factory=everyone_listens)
     queued: dict[str, int] = field(default_factory=dict)
     token: str | None = TOKEN
     answers: dict[bool, int | Exception] = field(default_factory=lambda: {False: 401, True: 200})

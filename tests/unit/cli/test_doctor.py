@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,8 @@ import requests
 from botocore.exceptions import ClientError
 
 from rampart_cli.doctor.checks import CHECKS
-from rampart_cli.doctor.installation import Alarm, FunctionFacts, LoggedError, Subscriber
+from rampart_cli.doctor.installation import Alarm, FunctionFacts, LoggedError
+from rampart_cli.doctor.subscribers import Subscriber
 
 from .conftest import NOON, TOKEN, FakeInstallation, Terminal
 
@@ -75,7 +77,7 @@ def _no_alarms(stack: FakeInstallation) -> None:
 
 
 def _no_one(stack: FakeInstallation) -> None:
-    stack.subscribed = [Subscriber("email", "team@example.gov", is_confirmed=False)]
+    stack.subscribed = [replace(each, is_confirmed=each.topic != "ActTopic") for each in stack.subscribed]
 
 
 def _letters(stack: FakeInstallation) -> None:
@@ -121,7 +123,7 @@ PROBLEMS: list[tuple[Callable[[FakeInstallation], None], str, str, str]] = [
     ),
     (_alarm, "alarms", "RollbackWaitingAlarm is on for 3 hours: a flag may be up", "operating.md"),
     (_no_alarms, "alarms", "the stack has no alarms", "make deploy"),
-    (_no_one, "subscribers", "No one gets notices: the topic has no confirmed subscriber", "NoticeEmail"),
+    (_no_one, "subscribers", "No one gets notices: ActTopic has no confirmed subscriber", "NoticeEmail"),
     (_letters, "queues", "2 messages are in the dead-letter queue", "rampart dead-letters list"),
     (
         _open_endpoint,
@@ -165,7 +167,7 @@ def _errors(stack: FakeInstallation) -> None:
 
 
 def _pending(stack: FakeInstallation) -> None:
-    stack.subscribed.append(Subscriber("email", "second@example.gov", is_confirmed=False))
+    stack.subscribed.append(Subscriber("email", "second@example.gov", is_confirmed=False, topic="PageTopic"))
 
 
 def _waiting(stack: FakeInstallation) -> None:
@@ -242,8 +244,9 @@ def test_no_secret_is_ever_shown(terminal: Terminal) -> None:
 def test_status_and_list_say_loudly_that_no_one_is_told(terminal: Terminal) -> None:
     terminal.installation.subscribed.clear()
     for command in ("status", "list"):
-        assert "No one gets notices" in terminal.run(command)[1]
-    terminal.installation.subscribed.append(Subscriber("sqs", "queue", is_confirmed=True))
+        assert "No one gets notices: PageTopic and ActTopic have no" in terminal.run(command)[1]
+    for topic in ("PageTopic", "ActTopic"):
+        terminal.installation.subscribed.append(Subscriber("sqs", "queue", is_confirmed=True, topic=topic))
     assert "No one gets notices" not in terminal.run("status")[1]
 
 

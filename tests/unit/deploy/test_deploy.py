@@ -120,11 +120,11 @@ def test_a_pipeline_is_asked_nothing_and_a_review_changes_nothing(section: Envir
 
 
 def test_what_is_left_to_do_begins_with_that_nobody_is_told(section: Environment) -> None:
-    told = list(left_to_do(section, {"TopicArn": "arn:topic"}, 0, ""))
+    told = list(left_to_do(section, {"PageTopicArn": "arn:topic"}, 0, ""))
     assert told[0].startswith("CONFIRM A SUBSCRIBER: no one is told anything. Open the mail to t@example.gov")
     assert any("rampart datadog sync" in line for line in told)
     assert any("AlertSourceRanges" in line for line in told)
-    assert not any("SUBSCRI" in line for line in left_to_do(section, {"TopicArn": "arn:topic"}, 1, ""))
+    assert not any("SUBSCRI" in line for line in left_to_do(section, {"PageTopicArn": "arn:topic"}, 1, ""))
 
 
 def test_the_table_is_taken_over_as_the_template_has_it() -> None:

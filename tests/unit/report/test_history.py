@@ -45,6 +45,17 @@ def test_the_staircase_holds_every_change_and_ends_with_the_newest_record(story:
     assert history.staircase[-1][0] == history.known_until
 
 
+def test_the_staircase_shows_what_others_set_the_flag_to() -> None:
+    told = Story()
+    told.tell(EventKind.STARTED, "starts")
+    told.advance(1)
+    told.tell(EventKind.DRIFTED, "someone changed it", reads=10.0)
+    told.tell(EventKind.DRIFTED, "it is back", reads=25.0)
+    told.tell(EventKind.DRIFTED, "it can't be read")
+    told.close(Status.LIVE)
+    assert [percent for _, percent in history_of(told).staircase] == [0, 25, 10, 25, 25]
+
+
 def test_a_rollback_in_two_steps_began_with_the_first_and_is_told_by_the_last() -> None:
     told = Story()
     told.tell(EventKind.STARTED, "starts")

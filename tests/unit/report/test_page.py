@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
+from pydantic import ValidationError
 
 from rampart.evidence.series import Series
 from rampart.evidence.window import Window
@@ -126,11 +127,32 @@ def test_a_dollar_sign_in_a_name_is_a_dollar_sign() -> None:
 
 def test_it_asks_nobody_for_anything(outline: Outline, page: str) -> None:
     assert not {"script", "link", "img", "iframe", "object", "form"} & {tag for tag, _ in outline.elements}
-    addresses = [v for _, attributes in outline.elements for k, v in attributes.items() if k in {"href", "src"}]
+    shown = [(tag, attributes) for tag, attributes in outline.elements if tag != "a"]  # a link is asked when clicked
+    addresses = [v for _, attributes in shown for k, v in attributes.items() if k in {"href", "src"}]
     assert all(address and address.startswith("#") for address in addresses)
     assert "@import" not in page
     assert "http://" not in page.replace('xmlns="http://www.w3.org/2000/svg"', "")
-    assert "https://" not in page
+    assert page.count("https://") == len([a for a in outline.all("a") if str(a["href"]).startswith("https://")])
+
+
+def test_it_links_to_the_pages_that_belong_to_the_rollout() -> None:
+    links = {"The flag": "https://flags.example.gov/features/letters"}
+    told = Story(plan=Plan.model_validate({**PLAN, "monitors": [4711], "links": links}))
+    told.tell(EventKind.STARTED, "starts")
+    told.close(Status.LIVE)
+    page = Outline(render(gather(told.records, told.records.states["letters"], "ddog-gov.com")))
+    assert [each["href"] for each in page.all("a")][:2] == [
+        "https://flags.example.gov/features/letters",
+        "https://app.ddog-gov.com/monitors/4711",
+    ]
+    without_site = Outline(render(gather(told.records, told.records.states["letters"])))
+    assert not any("ddog" in str(each["href"]) for each in without_site.all("a"))
+
+
+def test_a_link_that_a_browser_would_run_is_no_plan() -> None:
+    for address in ("javascript:alert(1)", "http://flags.example.gov", 'https://x" onclick="y', "https://a b"):
+        with pytest.raises(ValidationError):
+            Plan.model_validate({**PLAN, "links": {"The flag": address}})
 
 
 def test_its_content_policy_allows_its_own_style_sheet_and_nothing_else(outline: Outline) -> None:

@@ -33,6 +33,7 @@ def test_a_subject_says_what_and_which(story: Story, kind: EventKind) -> None:
         EventKind.FROZEN: EVERY_ROLLOUT,
         EventKind.THAWED: EVERY_ROLLOUT,
         EventKind.UNRECORDED: FLAG,
+        EventKind.DIGEST: "1 rollout open",
     }
     assert names.get(kind, "Letters from the new source") in found.subject
     assert len(found.subject) <= 100

@@ -128,13 +128,46 @@ def test_nothing_happens_where_no_rollout_is_named(live: World) -> None:
     assert live.roll_back(Cause.PERSON, rollout=None).outcome is RollbackOutcome.NOTHING
 
 
-@pytest.mark.parametrize("cause", [*CAUSES, Cause.RESTORE])
+@pytest.mark.parametrize("cause", [cause for cause in (*CAUSES, Cause.RESTORE) if cause is not Cause.PERSON])
 def test_nothing_happens_to_a_completed_rollout(world: World, cause: Cause) -> None:
     world.climb(2)
     world.complete()
     assert world.roll_back(cause).outcome is RollbackOutcome.NOTHING
     assert world.percent == 100
     assert world.status is Status.COMPLETED
+
+
+def test_a_person_can_take_down_what_was_completed(world: World) -> None:
+    world.climb(2)
+    world.complete()
+    assert world.roll_back(Cause.PERSON).outcome is RollbackOutcome.ROLLED_BACK
+    assert (world.percent, world.status, world.state.watched) == (0, Status.ROLLED_BACK, True)
+    assert world.store.owners[FLAG].rollout == world.state.rollout, "no other rollout may take its flags meanwhile"
+    assert [event.kind for event in world.store.told][-1] is EventKind.ROLLED_BACK
+    assert world.roll_back(Cause.PERSON).outcome is RollbackOutcome.ROLLED_BACK
+    assert [event.kind for event in world.store.told].count(EventKind.ROLLED_BACK) == 1
+
+
+def test_a_completed_rollouts_flag_that_the_next_rollout_holds_stays_where_it_is(world: World) -> None:
+    world.climb(2)
+    world.complete()
+    world.store.owners[FLAG] = Claim(flag=FLAG, rollout="the-next", flags=(FLAG,))
+    assert world.roll_back(Cause.PERSON).outcome is RollbackOutcome.NOTHING
+    assert (world.percent, world.status) == (100, Status.COMPLETED)
+
+
+def test_a_completed_rollout_that_flipper_refuses_to_lower_is_taken_down_by_the_ticks(world: World) -> None:
+    world.climb(2)
+    world.complete()
+    world.flags.failure = FlagStoreError("503")
+    with pytest.raises(RollbackUndoneError):
+        world.roll_back(Cause.PERSON)
+    assert world.status is Status.HALTED
+    world.flags.failure = None
+    world.wait(minutes=1)
+    world.tick()
+    world.deliver()
+    assert (world.percent, world.status) == (0, Status.ROLLED_BACK)
 
 
 # Other gates.

@@ -1,4 +1,4 @@
-"""The ways to tell people and systems of an event: an SNS topic, an EventBridge bus, a Datadog event."""
+"""The ways to tell people and systems of an event: SNS topics, an EventBridge bus, a Datadog event."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from rampart.adapters.bus_event import BusEvent
+from rampart.adapters.chat import chat_message
 from rampart.adapters.datadog_api import DatadogApi, UnansweredError
 from rampart.errors import AnnouncementError
 from rampart.rollout.event import Event, EventKind
-from rampart.rollout.notice import Level, Notice
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from datadog_api_client import ApiClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sns import SNSClient
 
     from rampart.adapters.secrets import Secret
+    from rampart.rollout.notice import Level, Notice
 
 SOURCE = "rampart"
 """The source of Rampart's events on the bus."""
@@ -42,26 +46,31 @@ _ALERT_TYPES = {
 
 
 class TopicAnnouncer:
-    """Tells an SNS topic, in words for people; `rollout`, `kind` and `level` are message attributes, to filter by."""
+    """Tells the SNS topic of the notice's level, in words for people, and in a chat application's form for Amazon Q.
+
+    `rollout`, `kind` and `level` are message attributes, to filter by.
+    """
 
     name = "topic"
 
-    def __init__(self, topic_arn: str, client: SNSClient) -> None:
-        self._topic = topic_arn
+    def __init__(self, topics: Mapping[Level, str], client: SNSClient) -> None:
+        self._topics = topics
         self._client = client
 
     def announce(self, notice: Notice) -> None:
         """Tell of one event, unless no person needs to hear of it; raises AnnouncementError."""
-        if notice.level is Level.LOG:
+        if notice.level not in self._topics:
             return
         event, event_id = notice.event, notice.event_id
         attributes = {"rollout": event.rollout, "kind": event.kind.value, "level": notice.level.value}
         attributes["event_id"] = event_id
         try:
             self._client.publish(
-                TopicArn=self._topic,
+                TopicArn=self._topics[notice.level],
                 Subject=subject_of(notice),
-                Message=notice.text,
+                # Amazon Q subscribes by https; mail, queues and everything else get the text.
+                Message=json.dumps({"default": notice.text, "https": json.dumps(chat_message(notice))}),
+                MessageStructure="json",
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
                 },
@@ -84,15 +93,13 @@ class BusAnnouncer:
     def announce(self, notice: Notice) -> None:
         """Tell of one event; raises AnnouncementError."""
         event, event_id = notice.event, notice.event_id
-        detail = {"event_id": event_id} | event.model_dump(mode="json")
-        detail |= {"level": notice.level.value, "subject": notice.subject, "text": notice.text}
         try:
             answer = self._client.put_events(
                 Entries=[
                     {
                         "Source": SOURCE,
                         "DetailType": event.kind.value,
-                        "Detail": json.dumps(detail),
+                        "Detail": BusEvent.of(notice).model_dump_json(),
                         "EventBusName": self._bus,
                         "Time": event.at,
                     }

@@ -163,6 +163,7 @@ class DynamoRolloutStore:
         evaluation: Evaluation | None = None,
         answered: str | None = None,
         release: bool = False,
+        claim: bool = False,
         unless_frozen: bool = False,
     ) -> None:
         """Write the fields that changed, if the record is still at `before.epoch`; raises ConflictError.
@@ -188,6 +189,8 @@ class DynamoRolloutStore:
             writes.check_answered(before.rollout, answered)
         for flag in before.plan.flags if release else ():
             writes.release(before.rollout, flag)
+        for flag in before.plan.flags if claim else ():
+            writes.claim(Claim(flag=flag, rollout=before.rollout, flags=before.plan.flags))
         if unless_frozen:
             writes.check_thawed()
         self._write(before.rollout, writes)

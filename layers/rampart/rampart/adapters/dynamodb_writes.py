@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rampart.rollout.event import Event
     from rampart.rollout.freeze import Freeze
-    from rampart.rollout.state import RolloutState
+    from rampart.rollout.state import Claim, RolloutState
 
 _NEW = "attribute_not_exists(pk)"
 FROZEN = "every advance is frozen"
@@ -73,6 +73,16 @@ class Writes:
             "ExpressionAttributeValues": items.to_item({":at": freeze.at}),
         }
         self._add("Delete", delete, "another freeze stands, or none")
+
+    def claim(self, claim: Claim) -> None:
+        """Take a flag that no other rollout holds."""
+        put = {
+            "Item": items.to_item(items.claim_attributes(claim)),
+            "ConditionExpression": f"{_NEW} OR #rollout = :rollout",
+            "ExpressionAttributeNames": {"#rollout": "rollout"},
+            "ExpressionAttributeValues": items.to_item({":rollout": claim.rollout}),
+        }
+        self._add("Put", put, f"{claim.flag} is another rollout's")
 
     def release(self, rollout: str, flag: str) -> None:
         delete = {

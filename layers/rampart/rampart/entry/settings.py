@@ -64,5 +64,7 @@ class RollbackSettings(TableSettings, FlagSettings):
 
 
 class NotifySettings(TableSettings, DatadogSettings):
-    topic_arn: str
+    page_topic_arn: str
+    act_topic_arn: str
+    know_topic_arn: str
     bus_name: str

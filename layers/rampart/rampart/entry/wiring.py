@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rampart.entry.endpoint import TokenSource
     from rampart.rollout.advance import Advance
     from rampart.rollout.cleanup import LookAfter
+    from rampart.rollout.digest import Digest
     from rampart.rollout.evaluate import Evaluate
     from rampart.rollout.freeze import ChangeCalendars
     from rampart.rollout.notify import Notify
@@ -128,6 +129,12 @@ class Wiring:
         return LookAfter(store=self.store, flags=self._flags(settings), clock=self.clock)
 
     @cached_property
+    def digest(self) -> Digest:
+        from rampart.rollout.digest import Digest
+
+        return Digest(store=self.store, clock=self.clock)
+
+    @cached_property
     def rollback(self) -> Callable[[RollbackRequest], RollbackResult]:
         from rampart.adapters.dynamodb import DynamoRolloutStore
         from rampart.rollout.rollback import Rollback
@@ -150,14 +157,20 @@ class Wiring:
     @cached_property
     def notify(self) -> Notify:
         from rampart.adapters.announcers import BusAnnouncer, DatadogAnnouncer, TopicAnnouncer
+        from rampart.rollout.notice import Level
         from rampart.rollout.notify import Notify
 
         settings = NotifySettings.from_environment()
         datadog = self.secrets.named(settings.datadog_secret)
+        topics = {
+            Level.PAGE: settings.page_topic_arn,
+            Level.ACT: settings.act_topic_arn,
+            Level.KNOW: settings.know_topic_arn,
+        }
         return Notify(
             store=_table(),
             announcers=(
-                TopicAnnouncer(settings.topic_arn, client("sns")),
+                TopicAnnouncer(topics, client("sns")),
                 BusAnnouncer(settings.bus_name, client("events")),
                 DatadogAnnouncer(settings.datadog_site, datadog, url=settings.datadog_url),
             ),

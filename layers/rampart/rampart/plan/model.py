@@ -158,6 +158,8 @@ def _unmeasured_problems(criteria: Mapping[str, CriterionSpec], stages: Sequence
 
 ROLLOUT_FORM = r"^[a-z0-9][a-z0-9\-]{1,62}$"
 FLAG_FORM = r"^[A-Za-z0-9_.:\-]*[A-Za-z0-9_:\-][A-Za-z0-9_.:\-]*$"
+LinkName = Annotated[str, Field(min_length=1, max_length=100)]
+Link = Annotated[str, Field(pattern=r"^https://[^\s<>\"]+$", max_length=2000)]
 FlagName = Annotated[str, Field(pattern=FLAG_FORM, max_length=200)]
 """A name that is a part of an address: `.` and `..` would lead elsewhere."""
 WEBHOOK_FORM = r"^[A-Za-z0-9_.\-]+$"
@@ -165,7 +167,7 @@ WebhookName = Annotated[str, Field(pattern=WEBHOOK_FORM, max_length=200)]
 CriterionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-_LATER = ("alpha_rollout", "approvals", "finish", "not_by", "on_alerting", "webhook")
+_LATER = ("alpha_rollout", "approvals", "finish", "links", "not_by", "on_alerting", "webhook")
 """What plans could not say from the beginning."""
 _LATER_OF_CRITERIA: tuple[tuple[str, str | None], ...] = (
     ("history", None),
@@ -211,6 +213,9 @@ class Plan(Model):
     )
     monitors: tuple[int, ...] = Field((), description="ids of the Datadog monitors that guard this rollout")
     on_alerting: OnAlerting = Field(OnAlerting.ROLL_BACK, description="what happens when a monitor alerts")
+    links: dict[LinkName, Link] = Field(
+        {}, max_length=10, description="pages that belong to the rollout, by name: the flag, a dashboard, a ticket"
+    )
     webhook: WebhookName | None = Field(
         None, description="name of the Datadog webhook that calls this stack; any that begins with rampart if absent"
     )

@@ -80,6 +80,16 @@ def concern_of(request: RollbackRequest, state: RolloutState | None, now: dateti
     return None
 
 
+def takes_back(request: RollbackRequest, state: RolloutState, now: datetime) -> bool:
+    """Whether a person wants the flags of a completed rollout down: it must hold them again first, for they are free.
+
+    An alert doesn't: the flags of a completed rollout are no one's business but the team's. Nor is there anything to
+    take back where a rollback met the very end: then the record says 0% already.
+    """
+    is_up = state.status is Status.COMPLETED and state.percent > 0
+    return is_up and request.cause is Cause.PERSON and not is_past(request, state, now)
+
+
 def concern_of_raised(request: RollbackRequest, state: RolloutState, readings: Sequence[FlagReading]) -> Concern:
     """A rolled-back rollout whose flags another writer raised since: people are told about that.
 

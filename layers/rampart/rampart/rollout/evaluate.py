@@ -281,7 +281,9 @@ class Evaluate:
 
 def _drifted(state: RolloutState, drift: Drift | None, now: datetime) -> Event:
     message = f"{drift}" if drift else f"{', '.join(state.plan.flags)} is back at {state.reach}"
-    return state.event(now, EventKind.DRIFTED, message, evaluation=state.latest.id if state.latest else None)
+    reads = drift.reads if drift else state.percent
+    latest = state.latest.id if state.latest else None
+    return state.event(now, EventKind.DRIFTED, message, evaluation=latest, reads=reads)
 
 
 def _is_told(drift: Drift | None, state: RolloutState) -> bool:

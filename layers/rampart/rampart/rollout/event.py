@@ -58,6 +58,8 @@ class EventKind(StrEnum):
     """A person stopped every advance of the stack."""
     THAWED = "thawed"
     """A person let rollouts advance again."""
+    DIGEST = "digest"
+    """Where every open rollout stands, as often as the stack's schedule asks for it."""
 
 
 EVERY_ROLLOUT = "all rollouts"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from rampart.rollout.commands import commands_for
+from rampart.rollout.commands import buttons_for, commands_for
 from rampart.rollout.event import Event, EventKind
 from rampart.rollout.gate import Gate
 from rampart.rollout.situation import Act, Phase, Situation, Urgency, situation_of
@@ -37,6 +37,10 @@ class Notice:
     level: Level
     subject: str
     text: str
+    next_steps: tuple[str, ...] = ()
+    """What a person can do, each with its command."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What programs read of it, by names in the form that chat applications know: `Rollout`, `Stage`, `Approve`."""
 
 
 def notice_of(event_id: str, event: Event, state: RolloutState | None, gate: Gate | None, now: datetime) -> Notice:
@@ -46,8 +50,10 @@ def notice_of(event_id: str, event: Event, state: RolloutState | None, gate: Gat
     lines = [_sentence(event.message, known)]
     if event.kind is EventKind.REFUSED:
         lines += ["", "Nothing changed. Fix that, then start it again."]
-    lines += [*_present(state, gate, found), "", *_footer(event_id, event, state)]
-    return Notice(event_id, event, _level(event, found), _subject(event, state, found), "\n".join(lines))
+    steps = _next_steps(state, gate, found)
+    lines += [*_present(state, found, steps), "", *_footer(event_id, event, state)]
+    level, facts = _level(event, found), _facts(event, state, gate, found)
+    return Notice(event_id, event, level, _subject(event, state, found), "\n".join(lines), steps, facts)
 
 
 # The level.
@@ -83,7 +89,8 @@ def _level(event: Event, found: Situation | None) -> Level:
 
 def _subject(event: Event, state: RolloutState | None, found: Situation | None) -> str:
     """What happened, from where to where, and to which rollout."""
-    title = (state.plan.title if state else "") or str(event.details.get("flags", event.rollout))
+    said = event.details
+    title = (state.plan.title if state else "") or str(said.get("summary") or said.get("flags", event.rollout))
     at = _at(event, state)
     was = _reach_of(event.stage, state) or at
     match event.kind:
@@ -107,8 +114,8 @@ def _subject(event: Event, state: RolloutState | None, found: Situation | None) 
             return f"{'Cleaned up' if state and state.remains and state.remains.gone else 'To clean up'}: {title}"
         case EventKind.DECIDED:
             return f"{event.by} decided ({in_words(str(event.details.get('decision', '')))}): {title}"
-    said = _SUBJECTS.get(event.kind) if at else None
-    return f"{said.format(at=at) if said else in_words(event.kind).capitalize()}: {title}"
+    form = _SUBJECTS.get(event.kind) if at else None
+    return f"{form.format(at=at) if form else in_words(event.kind).capitalize()}: {title}"
 
 
 def _at(event: Event, state: RolloutState | None) -> str:
@@ -153,7 +160,7 @@ def _step(event: Event, state: RolloutState | None) -> str:
 # The text.
 
 
-def _present(state: RolloutState | None, gate: Gate | None, found: Situation | None) -> Iterator[str]:
+def _present(state: RolloutState | None, found: Situation | None, steps: tuple[str, ...]) -> Iterator[str]:
     """Where the rollout stands now, what its evidence says, and what a person can do."""
     if state is None or found is None:
         return
@@ -162,9 +169,24 @@ def _present(state: RolloutState | None, gate: Gate | None, found: Situation | N
     more = {n: said for n, said in state.evidence_in_words.items() if said not in found.why}
     if found.phase is Phase.ASKING and more:
         yield from ("", *(f"- {verdict_of(name, state)}: {said}" for name, said in more.items()))
-    if commands := commands_for(state, gate, found):
-        yield from ("", *(f"{_VERBS[act]}: {command}" for act, command in zip(found.acts, commands, strict=True)))
+    if steps:
+        yield from ("", *steps)
     yield from ("", f"Console: {console_link(state.execution)}")
+
+
+def _next_steps(state: RolloutState | None, gate: Gate | None, found: Situation | None) -> tuple[str, ...]:
+    if state is None or found is None:
+        return ()
+    commands = commands_for(state, gate, found)
+    return tuple(f"{_VERBS[act]}: {command}" for act, command in zip(found.acts, commands, strict=bool(commands)))
+
+
+def _facts(event: Event, state: RolloutState | None, gate: Gate | None, found: Situation | None) -> dict[str, str]:
+    facts = {"Rollout": event.rollout, "Kind": event.kind.value, "At": _at(event, state)}
+    if state is not None and found is not None:
+        facts |= {"Title": state.plan.title or state.rollout, "Owner": state.plan.owner, "Now": found.headline}
+        facts |= {"Console": console_link(state.execution)} | buttons_for(state, gate, found)
+    return {name: value for name, value in facts.items() if value}
 
 
 def verdict_of(name: str, state: RolloutState) -> str:

@@ -113,11 +113,13 @@ class RolloutStore(Protocol):
         evaluation: Evaluation | None = None,
         answered: str | None = None,
         release: bool = False,
+        claim: bool = False,
         unless_frozen: bool = False,
     ) -> None:
         """Write what changed, if the record is still at `before.epoch`; raises ConflictError and writes nothing else.
 
-        `answered` names a gate that must hold an answer; `release` frees the flags in the same transaction;
+        `answered` names a gate that must hold an answer; `release` frees the flags in the same transaction, and
+        `claim` takes them, where no other rollout holds one;
         `unless_frozen` raises FrozenError where a freeze stands at that very moment.
         """
 

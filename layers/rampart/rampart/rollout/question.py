@@ -9,6 +9,7 @@ from typing import Any, Final
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import DecisionKind, Question
 from rampart.rollout.permission import advances_alone, is_hold_over
+from rampart.rollout.situation import Situation, asked_about
 from rampart.rollout.state import RolloutState
 from rampart.rollout.waiver import LETS_ON
 from rampart.words import timestamp
@@ -32,6 +33,8 @@ class Asking:
     lapses: datetime
     seconds: int
     """How long the question stands, from now."""
+    situation: Situation
+    """Where the rollout stands with this question open, as every surface says it."""
 
     def to_wire(self) -> dict[str, Any]:
         """The gate's answer as the state machine `rollout` reads it."""
@@ -48,6 +51,7 @@ class Asking:
             "reported": dict.fromkeys(self.question.reported, "how many?"),
             "lapses": timestamp(self.lapses),
             "seconds": self.seconds,
+            "now": {"headline": self.situation.headline, "why": self.situation.why, "next": self.situation.next},
         }
 
 
@@ -90,4 +94,5 @@ def asking(state: RolloutState, now: datetime) -> Asking:
         decision=DecisionKind.APPROVE if verdict in LETS_ON else DecisionKind.OVERRIDE,
         lapses=lapses,
         seconds=max(1, int((lapses - now).total_seconds())),
+        situation=asked_about(state, question, now, lapses, now),
     )

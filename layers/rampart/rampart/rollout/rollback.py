@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -28,6 +29,7 @@ from rampart.rollout.concern import (
     concern_of_raised,
     is_believed,
     is_past,
+    takes_back,
 )
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.keeping import Kept, keep, put
@@ -35,7 +37,7 @@ from rampart.rollout.lower import USUAL_TRIES, Remembering, for_each, look, look
 from rampart.rollout.ports import Clock, FlagStore, Gates, RollbackQueue, RolloutStore
 from rampart.rollout.request import FLAG_FIRST, Cause, RollbackRequest
 from rampart.rollout.restore import Restore
-from rampart.rollout.rollback_record import Lowered, recorded
+from rampart.rollout.rollback_record import Lowered, recorded, taken_back
 from rampart.rollout.sight import is_echo
 from rampart.rollout.state import RolloutState, Status
 from rampart.rollout.unrecorded import tell_of_unrecorded
@@ -182,6 +184,10 @@ class Rollback:
         """Raises StoreError; the record is read again for as long as it moves while its flags are looked at."""
         while True:
             state = self.store.state(rollout)
+            if state is not None and takes_back(request, state, self.clock.now()):
+                if not self._take_back(state, request):
+                    return Unconcerned.NOTHING
+                continue
             found = concern_of(request, state, self.clock.now())
             if found is Unconcerned.ABANDONED and state is not None and (undone := self._end_wait(state, request)):
                 raise RollbackUndoneError(undone)
@@ -189,6 +195,16 @@ class Rollback:
                 found = self._look(state, request)
             if found is not None:
                 return found
+
+    def _take_back(self, state: RolloutState, request: RollbackRequest) -> bool:
+        """Hold a completed rollout's flags again; whether the record must be read again, and isn't another's story."""
+        claims = self.store.claims(state.plan.flags).values()
+        if any(claim.rollout != state.rollout for claim in claims):
+            return False
+        # Someone else may write first: a second request like this one, or a new rollout of the same flags.
+        with suppress(ConflictError):
+            self.store.commit(state, taken_back(state, request, self.clock.now()), claim=True)
+        return True
 
     def _look(self, state: RolloutState, request: RollbackRequest) -> Concern | None:
         """What is up of a rolled-back rollout; None where the record moved meanwhile and must be read again.

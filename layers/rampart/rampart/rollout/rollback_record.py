@@ -37,6 +37,20 @@ def recorded(
     return ended, [*events, _event(ended, request, now, EventKind.ABANDONED, f"abandoned: {request.reason}")]
 
 
+def taken_back(before: RolloutState, request: RollbackRequest, now: datetime) -> RolloutState:
+    """The record of a completed rollout whose flags a person wants down, with its flags held again."""
+    return before.moved(
+        now,
+        status=Status.HALTED,
+        halted_at=now,
+        halted_by=request.changed(unrecorded=None),
+        drift=None,
+        remains=None,
+        watch_until=now + before.plan.watch,
+        watched=True,
+    )
+
+
 def halted(
     before: RolloutState, request: RollbackRequest, lowered: Lowered, now: datetime
 ) -> tuple[RolloutState, list[Event]]:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.drift import Drift, DriftSide
 from rampart.rollout.freeze import Freeze
-from rampart.rollout.gate import DecisionKind, Gate, GateKind
+from rampart.rollout.gate import DecisionKind, Gate, GateKind, Question
 from rampart.rollout.permission import advances_alone, is_fresh, is_hold_over
 from rampart.rollout.remains import CLEANUP_STEPS
 from rampart.rollout.state import Intent, RolloutState, Standing, Status
@@ -137,7 +137,7 @@ def _live(state: RolloutState, standing: Standing, gate: Gate | None, now: datet
             headline = f"{gate.answer.by} {by}: {goes_on(state)}"
             return Situation(Phase.APPROVED, headline, gate.answer.at)
         if gate.kind is GateKind.APPROVAL:
-            return _asking(state, gate, now)
+            return asked_about(state, gate.question, gate.opened, gate.lapses, now)
         if gate.kind is GateKind.BLIND and not (state.latest and state.latest.asked and state.latest.at >= gate.opened):
             return _blind(state, here, gate)
     return _baking(state, standing, now)
@@ -175,25 +175,28 @@ def _drifted(drift: Drift, here: str, standing: Standing) -> Situation:
     )
 
 
-def _asking(state: RolloutState, gate: Gate, now: datetime) -> Situation:
+def asked_about(
+    state: RolloutState, question: Question | None, opened: datetime, lapses: datetime | None, now: datetime
+) -> Situation:
+    """Where a rollout stands with a question open."""
     zone = state.plan.zone
-    asked = gate.question.verdict if gate.question else Verdict.NO_DATA
+    asked = question.verdict if question else Verdict.NO_DATA
     verdict = state.effective_verdict if is_fresh(state, now) else Verdict.NO_DATA
-    expires = f" It expires {weekday_and_minute(gate.lapses, zone)} and is asked again." if gate.lapses else ""
+    expires = f" It expires {weekday_and_minute(lapses, zone)} and is asked again." if lapses else ""
     if asked in LETS_ON and verdict not in LETS_ON:
         why = (
             f"The evidence was {in_words(asked)} when the question was asked, and is {in_words(verdict)} now, "
             f"so an approval would be held. {_evidence(state, verdict)}"
         )
-        return Situation(Phase.ASKING, _question(state), gate.opened, why.strip(), f"Wait.{expires}", gate.lapses)
+        return Situation(Phase.ASKING, _question(state), opened, why.strip(), f"Wait.{expires}", lapses)
     passes = verdict in LETS_ON
     return Situation(
         Phase.ASKING,
         _question(state),
-        gate.opened,
+        opened,
         why="All criteria pass." if verdict is Verdict.PASS else _evidence(state, verdict),
         next=("Approve, or roll back." if passes else "Override with a note, wait, or roll back.") + expires,
-        until=gate.lapses,
+        until=lapses,
         acts=(Act.APPROVE if passes else Act.OVERRIDE,),
         urgency=Urgency.ACT,
     )
