@@ -97,9 +97,9 @@ def photograph(page: Path, name: str) -> None:
     """Open a page in a browser and keep its top."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        opened = browser.new_page(viewport={"width": 1100, "height": 1000}, color_scheme="light")
+        opened = browser.new_page(viewport={"width": 1100, "height": 860}, color_scheme="light")
         opened.goto(page.as_uri())
-        opened.screenshot(path=FOLDER / f"{name}.png")
+        opened.screenshot(path=FOLDER / f"{name}.jpg", type="jpeg", quality=80)
         browser.close()
 
 
