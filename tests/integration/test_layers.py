@@ -144,7 +144,7 @@ def test_the_third_party_layer_is_below_100_megabytes_unzipped(dependencies: Pat
 def test_a_change_of_our_own_layer_uploads_kilobytes(rampart: Path, tmp_path: Path) -> None:
     """SAM uploads a layer as a zip; one that holds what only tests need would be larger than it has to be."""
     uploaded = Path(shutil.make_archive(str(tmp_path / "layer"), "zip", rampart))
-    assert uploaded.stat().st_size < 600e3
+    assert uploaded.stat().st_size < 650e3
     assert not list(rampart.rglob("memory*")), "the ports in memory are for tests"
 
 
