@@ -8,6 +8,7 @@ from dataclasses import replace
 from rampart.evidence.compare import PARTS
 from rampart.finding import Finding
 from rampart.plan.query_lint import lint_compare, lint_count, lint_rate, lint_value
+from rampart.plan.written_query import on_one_line
 from rampart_cli.document.bindings import Bindings
 from rampart_cli.document.draft import Value, criterion_entries
 from rampart_cli.document.plan import PlanDocument
@@ -37,7 +38,7 @@ def _diagnostics(plan: PlanDocument, reading: Reading, bindings: Bindings) -> It
 
 
 def _findings(name: str, spec: dict[str, Value]) -> list[Finding]:
-    queries = {key: str(value) for key, value in spec.items() if key in {*PARTS, "query"}}
+    queries = {key: str(on_one_line(value)) for key, value in spec.items() if key in {*PARTS, "query"}}
     if queries.keys() >= set(PARTS):
         return lint_compare(name, queries)
     if spec["kind"] in {"rate", "compare"}:

@@ -96,7 +96,12 @@ class Wiring:
         from rampart.rollout.reach import Reach
 
         settings = PrepareSettings.from_environment()
-        return Reach(flags=self._flags(settings), metrics=self._metrics(settings, patience_seconds=5), clock=self.clock)
+        return Reach(
+            flags=self._flags(settings),
+            metrics=self._metrics(settings, patience_seconds=5),
+            clock=self.clock,
+            has_role=bool(settings.cloudwatch_role),
+        )
 
     @cached_property
     def advance(self) -> Advance:
