@@ -44,8 +44,7 @@ def upright(lines: Iterable[Line]) -> Iterator[Line]:
 
     A turned row stands at the line that gives the percentages, for there the stage is stated.
     """
-    header: tuple[str, ...]
-    for header, group in groupby(lines, key=lambda line: line.header if line.kind is LineKind.ROW else ()):
+    for header, group in groupby(lines, key=lambda line: line.header):
         rows = list(group)
         if header:
             column = _rising_column(header, rows)
