@@ -37,8 +37,7 @@ from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Te
 from tests.records import record
 from tests.table import create_table
 
-FLIPPER_TOKEN = "flipper-token"
-ALERT_TOKEN = "alert-token"
+FLIPPER_TOKEN, ALERT_TOKEN = "flipper-token", "alert-token"
 MONITOR = {
     "type": "query alert",
     "query": "sum(last_5m):sum:blanks.errors{*}.as_count() > 1000000",

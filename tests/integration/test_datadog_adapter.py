@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import pytest
-from datadog_api_client.v2.model.apm_metrics_query import ApmMetricsQuery
-from datadog_api_client.v2.model.apm_metrics_span_kind import ApmMetricsSpanKind
-from datadog_api_client.v2.model.apm_metrics_stat import ApmMetricsStat
 
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Points, Scenario
 from local.faults import Fault, FaultKind, rate_limited
@@ -21,7 +16,6 @@ from rampart.adapters.datadog_api import QueryBudget
 from rampart.adapters.secrets import Secret
 from rampart.errors import SecretUnavailableError
 from rampart.evidence.series import Measured, Series, Unavailable
-from rampart.plan.apm_query import ApmRequest, ApmStat, SpanKind
 from tests.doubles import FixedSecret
 
 START = 1_764_000_000
@@ -116,13 +110,6 @@ def test_apm_metrics_are_asked_for_in_the_same_request(datadog: DatadogStandIn, 
     (sent,) = [each for each in datadog.requests if each["path"].endswith(TIMESERIES)]
     query = sent["body"]["data"]["attributes"]["queries"][0]
     assert query == {"name": "q0", "data_source": "apm_metrics", "stat": "hits", **where}
-
-
-def test_apm_metrics_have_the_names_of_datadogs_own_client() -> None:
-    """Its distribution is left out: it gives no series of numbers."""
-    assert ApmRequest.model_fields.keys() <= ApmMetricsQuery.attribute_map.keys()
-    assert {*map(str, ApmStat), "latency_distribution"} == ApmMetricsStat.allowed_values
-    assert set(map(str, SpanKind)) == ApmMetricsSpanKind.allowed_values
 
 
 def test_a_search_that_datadog_refuses_is_refused_alone_at_a_start(source: Source) -> None:
@@ -332,19 +319,6 @@ def test_what_is_left_of_the_limit_is_known_from_each_answer_and_nothing_is_wher
     assert fresh.left == 0
 
 
-def test_of_several_limits_the_nearest_counts_for_as_long_as_its_period_lasts() -> None:
-    now = [0.0]
-    budget = QueryBudget(clock=lambda: now[0])
-    budget.note({"X-RateLimit-Name": "query", "x-ratelimit-remaining": "40", "X-RateLimit-Reset": "60"})
-    budget.note({"X-RateLimit-Name": "monitors", "X-RateLimit-Remaining": "2990"})
-    budget.note({"Content-Type": "application/json"})
-    assert budget.left == 40
-    now[0] = 60
-    assert budget.left == 2990
-    now[0] = 3600
-    assert budget.left is None
-
-
 @pytest.mark.parametrize("reset", [6, None])
 def test_a_rate_limit_that_does_not_fit_is_not_waited_out(
     source: Source, datadog: DatadogStandIn, reset: int | None
@@ -415,31 +389,3 @@ def test_a_secret_that_cannot_be_read_is_said_so(source: Source) -> None:
     answers = read(source(Gone()))
     assert reasons(answers) == {AbsenceReason.REFUSED_CREDENTIALS}
     assert "AccessDeniedException" in str(answers)
-
-
-def test_asking_loads_no_catalogue_of_models() -> None:
-    """`v2.models` takes more than a second and 90 MiB, which every cold start would pay."""
-    script = """
-import json, sys
-from rampart.adapters.datadog import DatadogMetricSource
-from tests.doubles import FixedSecret
-before = [name for name in sys.modules if name.startswith("datadog_api_client")]
-source = DatadogMetricSource("datadoghq.com", FixedSecret({"api_key": "a", "app_key": "b"}), url="http://127.0.0.1:1")
-source.read({"q": "sum:a{*}.as_count()"}, start=0, end=600, bucket=300)
-try:
-    source.read_monitors([1])
-except Exception:
-    pass
-loaded = [name for name in sys.modules if name.startswith("datadog_api_client")]
-ends = lambda end: [name for name in loaded if name.endswith(end)]
-print(json.dumps([before, ends(".models"), ends("metrics_api")]))
-"""
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=_path())
-    before, catalogs, apis = json.loads(ran.stdout)
-    assert before == []
-    assert catalogs == []
-    assert apis == ["datadog_api_client.v2.api.metrics_api"]
-
-
-def _path() -> dict[str, str]:
-    return {"PYTHONPATH": ":".join(path for path in sys.path if path)}
