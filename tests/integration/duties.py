@@ -53,6 +53,9 @@ CALENDAR = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/changes"
 """The organization's change calendar, which is open."""
 CHANGE_CONTROL = {"ChangeCalendars": CALENDAR, "PolicyUri": "s3://policies/policy.yaml"}
 """The parameters without which functions need fewer permissions."""
+ROLE = {"CloudWatchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/metrics"}
+"""Lets CloudWatch be read as a role; the guard takes what the role may for what the function may."""
+OF_ROLE = Permission("cloudwatch:GetMetricData", "*")
 
 
 def scenario(now: float) -> Scenario:
@@ -210,7 +213,14 @@ def plan_of(rollout: str, metric: str = "letters") -> dict[str, Any]:
                 "total": f"sum:{metric}.requests{{*}}.as_count()",
                 "below": "8%",
                 "scope": "cohort",
-            }
+            },
+            "slow letters": {
+                "kind": "rate",
+                "errors": {"cloudwatch": {"namespace": "Letters", "metric": "Slow"}},
+                "total": {"cloudwatch": {"namespace": "Letters", "metric": "Requests"}},
+                "below": "8%",
+                "scope": "cohort",
+            },
         },
         "stages": [{"name": "Canary", "percent": 1, "hold": "1h"}, {"percent": 100, "hold": "1h"}],
     }
@@ -299,9 +309,15 @@ DUTIES: dict[str, Callable[[World], Story]] = {
 }
 
 
-def run(function: str, allowed: Sequence[Permission], flipper: FlipperStandIn, datadog: DatadogStandIn) -> Story:
+def run(
+    function: str,
+    allowed: Sequence[Permission],
+    flipper: FlipperStandIn,
+    datadog: DatadogStandIn,
+    parameters: Mapping[str, str] = CHANGE_CONTROL,
+) -> Story:
     """Let a function do all its duties with these permissions, in a world of its own, and tell what was seen."""
-    template = Template(FlipperUrl=flipper.api, DatadogUrl=datadog.url, **CHANGE_CONTROL)
+    template = Template(FlipperUrl=flipper.api, DatadogUrl=datadog.url, **parameters)
     guard = Guard(template, list(allowed))
     flipper.state.gates.clear()
     datadog.state.events.posted.clear()
@@ -356,7 +372,19 @@ def _build(tables: Any, queue: Any) -> str:
     boto3.client("events").create_event_bus(Name="Bus")
     boto3.client("s3").create_bucket(Bucket="policies")
     boto3.client("s3").put_object(Bucket="policies", Key="policy.yaml", Body=POLICY)
+    _put_metrics(time.time())
     return str(queue.create_queue(QueueName="RollbackQueue")["QueueUrl"])
+
+
+def _put_metrics(now: float) -> None:
+    """Four hours of requests in CloudWatch, none of which is slow."""
+    minutes = range(int(now) // _MINUTE * _MINUTE - _HOURS_OF_DATA * 3600, int(now), _MINUTE)
+    data: list[Any] = [
+        {"MetricName": name, "Timestamp": at, "Value": value}
+        for at in minutes
+        for name, value in {"Requests": 1000, "Slow": 0}.items()
+    ]
+    boto3.client("cloudwatch").put_metric_data(Namespace="Letters", MetricData=data)
 
 
 def _answer_of_machines(params: Mapping[str, Any], **_: object) -> tuple[SimpleNamespace, Story]:

@@ -9,14 +9,19 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import pytest
+from datadog_api_client.v2.model.apm_metrics_query import ApmMetricsQuery
+from datadog_api_client.v2.model.apm_metrics_span_kind import ApmMetricsSpanKind
+from datadog_api_client.v2.model.apm_metrics_stat import ApmMetricsStat
 
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Points, Scenario
 from local.faults import Fault, FaultKind, rate_limited
 from rampart.absence import AbsenceReason
 from rampart.adapters.datadog import DatadogMetricSource, bucketed, fitted
+from rampart.adapters.datadog_api import QueryBudget
 from rampart.adapters.secrets import Secret
 from rampart.errors import SecretUnavailableError
 from rampart.evidence.series import Measured, Series, Unavailable
+from rampart.plan.apm_query import ApmRequest, ApmStat, SpanKind
 from tests.doubles import FixedSecret
 
 START = 1_764_000_000
@@ -93,6 +98,31 @@ def test_logs_and_spans_are_counted_in_the_same_request_as_metrics(datadog: Data
         "indexes": ["main"],
         "compute": {"aggregation": "count", "interval": 300_000},
     }
+
+
+def test_apm_metrics_are_asked_for_in_the_same_request(datadog: DatadogStandIn, source: Source) -> None:
+    tags = {"service": "letters", "env": "prod", "provider": "new", "resource_name": "download"}
+    for stat, value in (("hits", 30), ("errors", 3), ("latency_p99", 0.5)):
+        point = points(f"apm_metrics.{stat}", (10, value), (20, value)) | {"tags": tags}
+        datadog.scenario.points.append(Points.model_validate(point))
+    where = {"service": "letters", "resource_name": "download", "query_filter": "env:prod,!provider:old"}
+    asked = {stat: f"apm_metrics: {json.dumps({'stat': stat, **where})}" for stat in ("hits", "errors", "latency_p99")}
+    answers = read(source(), asked | {"c": TOTAL, "other": 'apm_metrics: {"stat": "hits", "service": "else"}'})
+    assert answers["hits"] == Series(((START, 60.0), (START + 300, None)))
+    assert answers["errors"] == Series(((START, 6.0), (START + 300, None)))
+    assert answers["latency_p99"] == Series(((START, 0.5), (START + 300, None)))
+    assert answers["c"] == Series(((START, 40.0), (START + 300, 61.0)))
+    assert answers["other"] == Series(())
+    (sent,) = [each for each in datadog.requests if each["path"].endswith(TIMESERIES)]
+    query = sent["body"]["data"]["attributes"]["queries"][0]
+    assert query == {"name": "q0", "data_source": "apm_metrics", "stat": "hits", **where}
+
+
+def test_apm_metrics_have_the_names_of_datadogs_own_client() -> None:
+    """Its distribution is left out: it gives no series of numbers."""
+    assert ApmRequest.model_fields.keys() <= ApmMetricsQuery.attribute_map.keys()
+    assert {*map(str, ApmStat), "latency_distribution"} == ApmMetricsStat.allowed_values
+    assert set(map(str, SpanKind)) == ApmMetricsSpanKind.allowed_values
 
 
 def test_a_search_that_datadog_refuses_is_refused_alone_at_a_start(source: Source) -> None:
@@ -284,6 +314,35 @@ def test_a_rate_limit_is_waited_out_once(source: Source, datadog: DatadogStandIn
     assert reasons(read(source(patience_seconds=5, pause=waited.append))) == {AbsenceReason.RATE_LIMITED}
     assert waited == [3]
     assert len(datadog.requests) == 2
+
+
+def test_what_is_left_of_the_limit_is_known_from_each_answer_and_nothing_is_where_it_is_refused(
+    source: Source, datadog: DatadogStandIn
+) -> None:
+    budget = QueryBudget()
+    assert budget.left is None
+    asked = source(budget=budget)
+    read(asked)
+    before = budget.left
+    read(asked)
+    assert before is not None
+    assert budget.left == before - 1
+    datadog.faults.add(rate_limited(reset_seconds=40))
+    read(source(budget=(fresh := QueryBudget())))
+    assert fresh.left == 0
+
+
+def test_of_several_limits_the_nearest_counts_for_as_long_as_its_period_lasts() -> None:
+    now = [0.0]
+    budget = QueryBudget(clock=lambda: now[0])
+    budget.note({"X-RateLimit-Name": "query", "x-ratelimit-remaining": "40", "X-RateLimit-Reset": "60"})
+    budget.note({"X-RateLimit-Name": "monitors", "X-RateLimit-Remaining": "2990"})
+    budget.note({"Content-Type": "application/json"})
+    assert budget.left == 40
+    now[0] = 60
+    assert budget.left == 2990
+    now[0] = 3600
+    assert budget.left is None
 
 
 @pytest.mark.parametrize("reset", [6, None])

@@ -215,6 +215,18 @@ def test_us_holidays_are_known_from_the_layer_alone(dependencies: Path) -> None:
     )
 
 
+def test_zones_are_known_from_the_layer_where_the_machine_has_no_database_of_them(dependencies: Path) -> None:
+    """AWS doesn't document that Lambda's runtime brings one, and without it no plan could be read."""
+    run_with_only(
+        [dependencies],
+        "import datetime, zoneinfo\n"
+        "zoneinfo.reset_tzpath(to=())\n"
+        "summer = datetime.datetime(2026, 7, 1, tzinfo=zoneinfo.ZoneInfo('America/New_York'))\n"
+        "assert summer.utcoffset() == datetime.timedelta(hours=-4)\n"
+        "assert len(zoneinfo.available_timezones()) > 400\n",
+    )
+
+
 def test_every_module_can_be_imported_from_the_layers_and_lambdas_boto3(
     dependencies: Path, rampart: Path, tmp_path: Path
 ) -> None:

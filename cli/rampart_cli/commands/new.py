@@ -47,10 +47,10 @@ def plan_new(
         str | None, typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour.")
     ] = None,
     errors: Annotated[
-        str | None, typer.Option("--errors", metavar="QUERY", help="Datadog's query that counts failed requests.")
+        str | None, typer.Option("--errors", metavar="QUERY", help="The query that counts failed requests.")
     ] = None,
     total: Annotated[
-        str | None, typer.Option("--total", metavar="QUERY", help="Datadog's query that counts all requests.")
+        str | None, typer.Option("--total", metavar="QUERY", help="The query that counts all requests.")
     ] = None,
     below: Annotated[
         str | None, typer.Option("--below", metavar="PERCENT", help="The bar for the error rate; default: 1%.")
@@ -118,8 +118,8 @@ _QUESTIONS: dict[str, tuple[str, str | Callable[[dict[str, str]], str], Callable
     "--owner": ("Team that answers for it", "", _is_there),
     "--timezone": ("Time zone", "America/New_York", _zone),
     "--traffic": ("Requests at 100%, such as 400/hour", "", parse_traffic),
-    "--errors": ("Datadog query that counts failed requests", "", _is_there),
-    "--total": ("Datadog query that counts all requests", "", _is_there),
+    "--errors": ("query that counts failed requests", "", _is_there),
+    "--total": ("query that counts all requests", "", _is_there),
     "--below": ("Bar for the error rate", "1%", parse_fraction),
     "--finish": ("At the end, leave it at 100% of actors, or turn it fully_on", Finish.LEAVE.value, _end),
 }

@@ -28,7 +28,7 @@ def plan_import(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The team's bindings.yaml: what its criteria mean in Datadog.",
+            help="The team's bindings.yaml: the queries of its criteria.",
             exists=True,
             dir_okay=False,
         ),

@@ -1,4 +1,4 @@
-"""What a team's criteria mean in Datadog: found by their names, so that no query is typed again for the next plan."""
+"""The queries of a team's criteria: found by their names, so that no query is typed again for the next plan."""
 
 from __future__ import annotations
 

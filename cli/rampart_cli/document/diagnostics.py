@@ -135,7 +135,7 @@ class Code:
     UNMEASURABLE_CRITERION = _warning(
         "unmeasurable_criterion",
         "A criterion that no metric shows.",
-        why="Datadog holds no metric of it: a person has to report the number at each approval.",
+        why="No source holds a metric of it: a person has to report the number at each approval.",
         fix="Say who reports it and where from; in the plan it is `kind: reported`.",
     )
     CRITERION_MISSING_IN_PHASE = _warning(

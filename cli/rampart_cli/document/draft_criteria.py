@@ -57,7 +57,7 @@ def _entries(same: list[Criterion], binding: Binding | None) -> list[Entry]:
         found = [Entry("kind", kind, f"line {criterion.line}{_as_a_rate(criterion, kind)}")]
         wanted = _PATHS if kind == "compare" else {}
         found += [
-            Entry(key, None, f"no binding for {criterion.name!r}: a Datadog query{wanted.get(key, '')}")
+            Entry(key, None, f"no binding for {criterion.name!r}: a query{wanted.get(key, '')}")
             for key in _QUERIES[kind]
         ]
         if kind == "rate":

@@ -36,7 +36,7 @@ def is_reported_by_people(criterion: Criterion) -> bool:
 def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for c in plan.distinct_criteria:
         if is_reported_by_people(c):
-            yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured in Datadog")
+            yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured")
         if c.kind is CriterionKind.NUMERIC and c.op is None:
             yield say(
                 Code.MISSING_OPERATOR, c.line, c.written, f"{c.name!r} has the number {c.value:g} and no operator"
