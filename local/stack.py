@@ -184,14 +184,14 @@ def bound_queue(ministack: MiniStack, function: str) -> None:
 
 
 def allow_plain_http(ministack: MiniStack, outputs: Mapping[str, str]) -> None:
-    """Take the statements that demand TLS off queues and topic: MiniStack speaks plain HTTP, and enforces them."""
+    """Take the statements that demand TLS off queues and topics: MiniStack speaks plain HTTP, and enforces them."""
     sqs, sns = ministack.client("sqs"), ministack.client("sns")
     for url in (outputs["RollbackQueueUrl"], outputs["DeadLettersUrl"]):
         policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _without_denials(policy)})
-    topic = outputs["TopicArn"]
-    policy = sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
-    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=_without_denials(policy))
+    for topic in (arn for name, arn in outputs.items() if name.endswith("TopicArn")):
+        policy = sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=_without_denials(policy))
 
 
 def _without_denials(policy: str) -> str:

@@ -131,6 +131,8 @@ def _outside(installation: Installation, now: datetime) -> Iterator[Examined]:
         yield Examined("outside", Health.PROBLEM, told, _see(installation, "Prepare"))
         return
     for key, told, fix in _OUTSIDE:
+        if key == _OF_A_ROLE and key not in reached:
+            continue  # it is read without a role, with the permission that the template gives
         why = reached.get(key)
         if why is None:
             yield Examined("outside", Health.OK, f"the functions reach {told}")
@@ -138,6 +140,7 @@ def _outside(installation: Installation, now: datetime) -> Iterator[Examined]:
             yield Examined("outside", Health.PROBLEM, f"the functions can't read {told}: {why}", fix)
 
 
+_OF_A_ROLE = "cloudwatch"
 _OUTSIDE = (
     (
         "flags",
@@ -153,6 +156,11 @@ _OUTSIDE = (
         "monitors",
         "Datadog's monitors",
         "Check the secret of DatadogSecretName: its application key needs monitors_read.",
+    ),
+    (
+        _OF_A_ROLE,
+        "CloudWatch's metrics",
+        "Check CloudWatchRoleArn: the role must trust prepare and evaluate, and allow cloudwatch:GetMetricData.",
     ),
 )
 

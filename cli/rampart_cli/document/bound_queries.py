@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from rampart.evidence.compare import PARTS
 from rampart.finding import Finding
 from rampart.plan.query_lint import lint_compare, lint_count, lint_rate, lint_value
-from rampart_cli.document.draft_criteria import criterion_entries
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rampart_cli.document.bindings import Bindings
-    from rampart_cli.document.draft_criteria import Value
-    from rampart_cli.document.plan import PlanDocument
-    from rampart_cli.document.reading import Reading
+from rampart.plan.written_query import on_one_line
+from rampart_cli.document.bindings import Bindings
+from rampart_cli.document.draft import Value, criterion_entries
+from rampart_cli.document.plan import PlanDocument
+from rampart_cli.document.reading import Reading
 
 
 def with_bound_queries(reading: Reading, bindings: Bindings) -> Reading:
@@ -42,7 +38,7 @@ def _diagnostics(plan: PlanDocument, reading: Reading, bindings: Bindings) -> It
 
 
 def _findings(name: str, spec: dict[str, Value]) -> list[Finding]:
-    queries = {key: str(value) for key, value in spec.items() if key in {*PARTS, "query"}}
+    queries = {key: str(on_one_line(value)) for key, value in spec.items() if key in {*PARTS, "query"}}
     if queries.keys() >= set(PARTS):
         return lint_compare(name, queries)
     if spec["kind"] in {"rate", "compare"}:

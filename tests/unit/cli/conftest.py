@@ -201,7 +201,7 @@ class FakeInstallation:
     def reach(self) -> Mapping[str, str | None]:
         if self.unprepared:
             raise InvocationError(self.unprepared)
-        return {name: self.unreached.get(name) for name in ("flags", "metrics", "monitors")}
+        return {name: self.unreached.get(name) for name in ("flags", "metrics", "monitors")} | self.unreached
 
     def schedule(self) -> str:
         return self.state_of_schedule

@@ -56,6 +56,10 @@ def _no_monitors(stack: FakeInstallation) -> None:
     stack.unreached["monitors"] = "Datadog answered 403"
 
 
+def _no_role(stack: FakeInstallation) -> None:
+    stack.unreached["cloudwatch"] = "refused_credentials: AWS (AssumeRole) answered AccessDenied"
+
+
 def _no_prepare(stack: FakeInstallation) -> None:
     stack.unprepared = "FLIPPER_URL field required"
 
@@ -117,6 +121,7 @@ PROBLEMS: list[tuple[Callable[[FakeInstallation], None], str, str, str]] = [
     (_no_flipper, "outside", "the functions can't read Flipper's flags: Flipper answered 401", "FlipperUrl"),
     (_no_metrics, "outside", "the functions can't read Datadog's metrics: refused_credentials", "timeseries_query"),
     (_no_monitors, "outside", "the functions can't read Datadog's monitors: Datadog answered 403", "monitors_read"),
+    (_no_role, "outside", "the functions can't read CloudWatch's metrics: refused_credentials", "CloudWatchRoleArn"),
     (_no_prepare, "outside", "prepare can't check Flipper and Datadog: FLIPPER_URL field required", "rampart-prepare"),
     (_disabled, "schedule", "the schedule is DISABLED: no rollout is being judged", "Enable"),
     (

@@ -203,7 +203,8 @@ def test_what_is_written_instead_is_fine() -> None:
     """A fix that is found fault with again sends people in circles."""
     for errors in (math("a + b", "a", "b"), math("RATE(a)", "a"), {"cloudwatch": ERRORS | {"stat": "PR(0.8:)"}}):
         (finding,) = query_findings(rate(errors, {"cloudwatch": REQUESTS}))
-        assert said(rate(finding.fix.partition("`")[2].rstrip("`"), {"cloudwatch": REQUESTS})) == []
+        pasted = yaml.safe_load(f"errors: {finding.fix.partition('`')[2].rstrip('`')}")
+        assert said(rate(pasted["errors"], {"cloudwatch": REQUESTS})) == []
 
 
 def test_a_sum_over_a_stage_counts_too() -> None:

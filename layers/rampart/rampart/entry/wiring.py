@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rampart.rollout.digest import Digest
     from rampart.rollout.evaluate import Evaluate
     from rampart.rollout.freeze import ChangeCalendars
-    from rampart.rollout.keeping import Latest
+    from rampart.rollout.keeping import LatestAlerts
     from rampart.rollout.notify import Notify
     from rampart.rollout.ports import (
         Clock,
@@ -96,7 +96,12 @@ class Wiring:
         from rampart.rollout.reach import Reach
 
         settings = PrepareSettings.from_environment()
-        return Reach(flags=self._flags(settings), metrics=self._metrics(settings, patience_seconds=5), clock=self.clock)
+        return Reach(
+            flags=self._flags(settings),
+            metrics=self._metrics(settings, patience_seconds=5),
+            clock=self.clock,
+            has_role=bool(settings.cloudwatch_role),
+        )
 
     @cached_property
     def advance(self) -> Advance:
@@ -200,11 +205,11 @@ class Wiring:
         return SqsRollbackQueue(self.rollback_settings.rollback_queue_url, client("sqs"))
 
     @cached_property
-    def latest(self) -> Latest:
+    def latest(self) -> LatestAlerts:
         """The latest alerts that the queue brought to this process and that aren't done."""
-        from rampart.rollout.keeping import Latest
+        from rampart.rollout.keeping import LatestAlerts
 
-        return Latest()
+        return LatestAlerts()
 
     @cached_property
     def rollback_settings(self) -> RollbackSettings:

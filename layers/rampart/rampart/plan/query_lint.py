@@ -14,7 +14,7 @@ from rampart.plan.metric_query import Node, parse, write
 from rampart.plan.query_pairs import Pair
 from rampart.plan.query_units import counting, flaws, groups_in, ungrouped
 from rampart.plan.sourced_query import Flaw, SourcedQuery
-from rampart.plan.written_query import sourced
+from rampart.plan.written_query import as_written, sourced
 from rampart.words import count, rough_percent, short_duration
 
 _LONGEST_SHOWN = 300
@@ -37,6 +37,7 @@ DIFFERENT_FILTERS = _kind("QueryFiltersDiffer", "Total asks for tags that errors
 def _found(kind: FindingKind, criterion: str, part: str, query: str, what: str, fixed: str) -> Finding:
     """A query that doesn't mean what its criterion takes it for; `fixed` is the whole query to write in its place."""
     shown = query if len(query) <= _LONGEST_SHOWN else query[:_LONGEST_SHOWN] + "…"
+    fixed = as_written(fixed)
     fix = f"Write `{fixed}`"
     if kind is SAME and part == "errors":
         fix = f"Add the tag that tells them in your metric, as in `{fixed}`"

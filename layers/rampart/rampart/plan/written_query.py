@@ -33,7 +33,12 @@ def sourced(text: str) -> SourcedQuery | None:
     return EventQuery.read(text) or ApmQuery.read(text) or CloudWatchQuery.read(text)
 
 
-def _on_one_line(value: object) -> object:
+def as_written(text: str) -> str:
+    """A query on one line as it can stand in a plan: one with parts is YAML in braces."""
+    return f"{{{text}}}" if text.startswith((f"{APM}:", f"{CLOUDWATCH}:")) else text
+
+
+def on_one_line(value: object) -> object:
     """A query as it is kept; raises ValueError for a source that no one knows, or that can't be asked that way."""
     if isinstance(value, str):
         query = sourced(value)
@@ -46,7 +51,7 @@ def _of_mapping(value: Mapping[Any, Any]) -> str:
     if more:
         raise ValueError(f"a query is a metric query, or one of {_FORMS}")
     if source == _WEEK_BEFORE:
-        return f"{_WEEK_BEFORE}({_on_one_line(asked)})"
+        return f"{_WEEK_BEFORE}({on_one_line(asked)})"
     return str(sourced(f"{source}: {_as_json(asked)}") if source in (APM, CLOUDWATCH) else _of_events(source, asked))
 
 
@@ -102,5 +107,5 @@ def _one_of(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": dict(properties), **bounds}
 
 
-Query = Annotated[str, BeforeValidator(_on_one_line), Field(min_length=1), _WrittenForms()]
+Query = Annotated[str, BeforeValidator(on_one_line), Field(min_length=1), _WrittenForms()]
 """A query on one line, however it was written."""

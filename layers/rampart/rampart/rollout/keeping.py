@@ -62,8 +62,8 @@ def put(request: RollbackRequest, queue: RollbackQueue, unrecorded: datetime | N
 
 
 @dataclass(frozen=True, slots=True)
-class Latest:
-    """When the latest alert of its kind was asked that the queue brought to this process and that isn't done.
+class LatestAlerts:
+    """When the latest alert of each kind was asked that the queue brought to this process and that isn't done.
 
     While the records cannot be read, each process keeps an alert of its own, and processes come and go.
     """
