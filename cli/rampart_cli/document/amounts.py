@@ -30,13 +30,14 @@ _MOST_STEPS = 100
 _SPELT = {
     **NUMBER_WORDS, "fifteen": 15, "twenty": 20, "twenty-five": 25, "twenty five": 25, "thirty": 30, "forty": 40,
     "fifty": 50, "sixty": 60, "seventy-five": 75, "seventy five": 75, "eighty": 80, "ninety": 90, "hundred": 100,
-    "one hundred": 100, "a hundred": 100,
+    "one hundred": 100, "a hundred": 100, "half": 50, "a quarter": 25,
 }  # fmt: skip  # a table, many to a line
 _WORDS_FIRST = "|".join(sorted(_SPELT, key=len, reverse=True))
 _WRITTEN_OUT = re.compile(
     r"(?:(?P<number>(?<!\d)\d{1,3}(?:\.\d{1,3})?)"
     rf"|\b(?<!ty[ -])(?<!and )(?<!point )(?P<word>{_WORDS_FIRST}))"
-    r"[\s-]?(?:pct\b\.?|per\s?cent\b)",
+    r"[\s-]?(?:pct\b\.?|per\s?cent\b)"
+    rf"|\b(?P<part>half|a quarter)(?=\sof\s(?:the\s|our\s|all\s)?{part('people')})",
     re.IGNORECASE,
 )
 _PROGRESS = pattern("how far it is")
@@ -55,11 +56,11 @@ class StageKind(StrEnum):
 
 
 def with_signs(text: str) -> str:
-    """The text with every percentage written as one: `10%` for `10 percent`, `10 pct` and `ten per cent`."""
+    """The text with every percentage written as one: `10%` for `10 percent`, `ten per cent`, `half of users`."""
     folded = text.casefold()
-    if "cent" not in folded and "pct" not in folded:
+    if not any(sign in folded for sign in ("cent", "pct", "half of", "a quarter of")):
         return text
-    return _WRITTEN_OUT.sub(lambda found: f"{found['number'] or _SPELT[found['word'].casefold()]}%", text)
+    return _WRITTEN_OUT.sub(lambda each: f"{_SPELT.get(each[each.lastgroup or 0].casefold()) or each['number']}%", text)
 
 
 def without_asides(text: str) -> str:
