@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from rampart.evidence.verdict import Verdict
 from rampart.rollout.event import EVERY_ROLLOUT, EventKind
 from rampart.rollout.notice import Level, console_link, notice_of
 from tests import notices
-from tests.unit.rollout.world import FLAG, ROLLOUT, World
+from tests.unit.rollout.world import ERRORS, FLAG, PLAN, ROLLOUT, World
 
 Story = Callable[[World], None]
 STORIES = pytest.mark.parametrize(
@@ -72,6 +73,18 @@ def test_without_a_record_a_notice_says_what_happened_and_nothing_that_is_not_so
 
 def test_the_times_are_in_the_plans_zone() -> None:
     assert "2026-03-10 12:00:00 EDT by rampart" in notices.notice(notices.asked, EventKind.ASKED).text
+
+
+def test_a_criterion_that_is_only_told_has_its_own_verdict_in_a_question(world: World) -> None:
+    tried = {"a stricter bar": {**PLAN["criteria"][ERRORS], "on_fail": "tell"}}
+    world.measure(Verdict.PASS, "a stricter bar")
+    world.start(criteria=PLAN["criteria"] | tried)
+    world.advance()
+    world.asked()
+    notices.told_by_the_machine(world, EventKind.ASKED, "Approve?")
+    event, state, gate = world.store.told[-1], world.state, world.store.gates[ROLLOUT]
+    text = notice_of("id", event, state, gate, world.clock.now()).text
+    assert "- pass: a stricter bar" in text
 
 
 def test_a_question_without_proof_asks_for_an_override() -> None:
