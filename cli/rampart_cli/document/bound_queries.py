@@ -25,16 +25,14 @@ def with_bound_queries(reading: Reading, bindings: Bindings) -> Reading:
 def _diagnostics(plan: PlanDocument, reading: Reading, bindings: Bindings) -> Iterator[Finding]:
     criteria = plan.distinct_criteria
     for name, entries in criterion_entries(criteria, bindings):
-        binding = bindings.find(name)
-        if binding is None:
+        if (binding := bindings.find(name)) is None:
             continue
         line = next(criterion.line for criterion in criteria if criterion.name == name)
         column, mark = reading.page.place(line, name)
         for finding in _findings(name, {entry.key: entry.value for entry in entries if entry.value is not None}):
             part = finding.where.rpartition(".")[2]
             told = f"{part} of {binding.pattern!r} in the bindings, {finding.message}"
-            fix = f"{finding.fix} in the bindings"
-            yield finding.kind.at("", told, fix, line=line, column=column, mark=mark)
+            yield finding.kind.at("", told, f"{finding.fix} in the bindings", line=line, column=column, mark=mark)
 
 
 def _findings(name: str, spec: dict[str, Value]) -> list[Finding]:
