@@ -13,6 +13,7 @@ from rampart.plan.model import LAPSE_EVENTS
 from rampart.rollout.notify import LEASE, WAIT
 from rampart.rollout.state import SCHEMA_VERSION
 from rampart.rollout.tick import REPEATED
+from rampart_cli.doctor.checks import NEEDED
 from tests.contract.template import FUNCTIONS, MACHINES, ROOT, actions, definition, statements
 from tests.unit.functions.outage import CONCURRENCY
 
@@ -32,6 +33,14 @@ def test_a_functions_environment_is_what_its_settings_read(template: dict[str, A
     given = {name for name in {**shared, **own} if not name.startswith(("POWERTOOLS_", "AWS_"))} - {"RELEASE"}
 
     assert given == {name.upper() for name in model.model_fields}
+
+
+def test_what_doctor_needs_of_a_functions_environment_is_there(template: dict[str, Any]) -> None:
+    functions = [template["Resources"][f"{name}Function"]["Properties"]["Environment"] for name in FUNCTIONS]
+    given = {
+        name for each in (*functions, template["Globals"]["Function"]["Environment"]) for name in each["Variables"]
+    }
+    assert given >= NEEDED
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

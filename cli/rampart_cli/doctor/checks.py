@@ -95,7 +95,7 @@ def _functions(installation: Installation, now: datetime) -> Iterator[Examined]:
             )
             yield Examined("functions", Health.PROBLEM, told, "Deploy the stack again: make deploy")
             continue
-        if empty := sorted(key for key in _NEEDED & facts.environment.keys() if not facts.environment[key]):
+        if empty := sorted(key for key in NEEDED & facts.environment.keys() if not facts.environment[key]):
             told = f"{called} has no value for {listed(empty)}"
             yield Examined("functions", Health.PROBLEM, told, "Set the stack's parameters, and deploy it again.")
             continue
@@ -111,7 +111,12 @@ def _functions(installation: Installation, now: datetime) -> Iterator[Examined]:
         yield Examined("functions", Health.OK, f"{listed(well)}: no errors in the last 24 hours")
 
 
-_NEEDED = {"TABLE_NAME", "FLIPPER_URL", "FLIPPER_SECRET", "DATADOG_SITE", "DATADOG_SECRET", "ALERT_SECRET", "TOPIC_ARN"}
+NEEDED = {"TABLE_NAME", "FLIPPER_URL", "FLIPPER_SECRET", "DATADOG_SITE", "DATADOG_SECRET", "ALERT_SECRET"} | {
+    "PAGE_TOPIC_ARN",
+    "ACT_TOPIC_ARN",
+    "KNOW_TOPIC_ARN",
+}
+"""Environment variables without which a function that has them doesn't work."""
 
 
 def _times(number: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from tests import notices
 from tests.unit.rollout.world import ERRORS, FLAG, PLAN, ROLLOUT, World
 
 Story = Callable[[World], None]
+RUNBOOK = Path(notices.__file__).parents[1] / "docs" / "operating.md"
 STORIES = pytest.mark.parametrize(
     ("story", "kind"), notices.STORIES, ids=[story.__name__ for story, _ in notices.STORIES]
 )
@@ -69,6 +72,18 @@ def test_without_a_record_a_notice_says_what_happened_and_nothing_that_is_not_so
     assert known.event.message[1:] in alone.text
     assert ("Nothing changed." in alone.text) is (kind is EventKind.REFUSED)
     assert "Now:" not in alone.text
+
+
+@STORIES
+def test_what_needs_a_person_links_to_its_section_of_the_runbook(story: Story, kind: EventKind) -> None:
+    found = notices.notice(story, kind)
+    linked = re.findall(r"^Runbook: docs/operating\.md#(.+)$", found.text, re.MULTILINE)
+    assert len(linked) == (found.level in {Level.ACT, Level.PAGE})
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^##+ (.+)$", RUNBOOK.read_text(), re.MULTILINE)
+    }
+    assert set(linked) <= headings
 
 
 def test_the_times_are_in_the_plans_zone() -> None:

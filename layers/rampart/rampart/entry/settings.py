@@ -74,4 +74,5 @@ class NotifySettings(TableSettings, DatadogSettings):
     page_topic_arn: str
     act_topic_arn: str
     know_topic_arn: str
+    runbook_url: str
     bus_name: str

@@ -186,6 +186,7 @@ class Wiring:
             ),
             clock=self.clock,
             pause=time.sleep,
+            runbook=settings.runbook_url,
         )
 
     # Their parts.
