@@ -36,10 +36,9 @@ def test_a_functions_environment_is_what_its_settings_read(template: dict[str, A
 
 
 def test_what_doctor_needs_of_a_functions_environment_is_there(template: dict[str, Any]) -> None:
-    functions = [template["Resources"][f"{name}Function"]["Properties"]["Environment"] for name in FUNCTIONS]
-    given = {
-        name for each in (*functions, template["Globals"]["Function"]["Environment"]) for name in each["Variables"]
-    }
+    of_functions = [template["Resources"][f"{name}Function"]["Properties"] for name in FUNCTIONS]
+    every = [each["Environment"]["Variables"] for each in (*of_functions, template["Globals"]["Function"])]
+    given = {name for variables in every for name in variables}
     assert given >= NEEDED
 
 
