@@ -290,13 +290,15 @@ def rollback(world: World) -> Story:
 
 
 def notify(world: World) -> Story:
-    """Tell people about one event on every channel, with the name that its plan gives it."""
+    """Tell people about an event of each level on every channel, with the name that its plan gives it."""
     world.begin("told")
-    event = Event(at=world.now, kind=EventKind.ADVANCED, rollout="told", attempt=1, message="told read at 1%")
-    item = items.to_item(items.event_attributes(event, "1"))
-    world.tables.put_item(TableName="Table", Item=item)
-    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "111", "NewImage": item}}
-    return {"event": world.call("notify", {"Records": [record]})}
+    records = []
+    for number, kind in enumerate((EventKind.ADVANCED, EventKind.HELD, EventKind.BLIND)):
+        event = Event(at=world.now, kind=kind, rollout="told", attempt=1, message="told read at 1%")
+        item = items.to_item(items.event_attributes(event, str(number)))
+        world.tables.put_item(TableName="Table", Item=item)
+        records.append({"eventName": "INSERT", "dynamodb": {"SequenceNumber": f"11{number}", "NewImage": item}})
+    return {f"event {number}": world.call("notify", {"Records": [each]}) for number, each in enumerate(records)}
 
 
 DUTIES: dict[str, Callable[[World], Story]] = {

@@ -212,7 +212,7 @@ class AwsInstallation:
         return status
 
     def source_ranges(self) -> Sequence[str]:
-        return self._parameter("AlertSourceRanges").split(",")
+        return parameters_of(self.described)["AlertSourceRanges"].split(",")
 
     def datadog_ranges(self) -> Sequence[str]:
         """https://docs.datadoghq.com/api/latest/ip-ranges/."""
