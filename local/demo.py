@@ -189,9 +189,13 @@ def summary(demo: Demo, failures: list[str], checks: Mapping[str, bool]) -> dict
 
 
 def _compared(evaluations: Sequence[Evaluation]) -> bool:
-    """Whether the new path passed its comparison after the resume."""
+    """Whether the new path was measured against the old one after the resume, and never found worse.
+
+    Whether seconds of requests are enough to prove that is chance.
+    """
     judged = (each for evaluation in evaluations if evaluation.attempt > 1 for each in evaluation.judgements)
-    return any(each["name"] == COMPARED and each["verdict"] == Verdict.PASS for each in judged)
+    compared = [each for each in judged if each["name"] == COMPARED and each.get("value") is not None]
+    return bool(compared) and all(each["verdict"] != Verdict.FAIL for each in compared)
 
 
 def _alert_to_zero(demo: Demo) -> tuple[float, float]:
