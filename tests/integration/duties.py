@@ -46,8 +46,7 @@ MONITOR = {
 POLICY = b"{policy: letters, rules: [{fewest_stages: 1, reason: A plan has stages}]}"
 Story = dict[str, Any]
 """What was seen of a run, without its times."""
-_MINUTE = 60
-_HOURS_OF_DATA = 4
+_MINUTE, _HOURS_OF_DATA = 60, 4
 CALENDAR = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/changes"
 """The organization's change calendar, which is open."""
 CHANGE_CONTROL = {"ChangeCalendars": CALENDAR, "PolicyUri": "s3://policies/policy.yaml"}
@@ -292,13 +291,14 @@ def rollback(world: World) -> Story:
 def notify(world: World) -> Story:
     """Tell people about an event of each level on every channel, with the name that its plan gives it."""
     world.begin("told")
-    records = []
+    answers: Story = {}
     for number, kind in enumerate((EventKind.ADVANCED, EventKind.HELD, EventKind.BLIND)):
         event = Event(at=world.now, kind=kind, rollout="told", attempt=1, message="told read at 1%")
-        item = items.to_item(items.event_attributes(event, str(number)))
-        world.tables.put_item(TableName="Table", Item=item)
-        records.append({"eventName": "INSERT", "dynamodb": {"SequenceNumber": f"11{number}", "NewImage": item}})
-    return {f"event {number}": world.call("notify", {"Records": [each]}) for number, each in enumerate(records)}
+        image = items.to_item(items.event_attributes(event, str(number)))
+        world.tables.put_item(TableName="Table", Item=image)
+        record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": f"11{number}", "NewImage": image}}
+        answers[f"event {number}"] = world.call("notify", {"Records": [record]})
+    return answers
 
 
 DUTIES: dict[str, Callable[[World], Story]] = {
@@ -354,7 +354,7 @@ def _aws(guard: Guard, environment: dict[str, str]) -> Iterator[tuple[Any, Any, 
         events: Any = session.events  # its types say that hooks answer nothing
         events.register("before-parameter-build", guard)
         events.register("before-call.sfn", _answer_of_machines)
-        events.register("before-call.lambda.Invoke", _answer_of_lambda)
+        events.register("before-call.lambda.Invoke", lambda **_: (SimpleNamespace(status_code=202), {}))
         events.register("before-call.ssm.GetCalendarState", _answer_of_calendars)
         yield tables, queue, url
 
@@ -392,10 +392,6 @@ def _answer_of_machines(params: Mapping[str, Any], **_: object) -> tuple[SimpleN
     """What Step Functions says: every token is taken, and every execution runs but one."""
     asked = json.loads(params["body"]).get("executionArn", "")
     return SimpleNamespace(status_code=200), {"status": "ABORTED" if asked.endswith(":dead") else "RUNNING"}
-
-
-def _answer_of_lambda(**_: object) -> tuple[SimpleNamespace, Story]:
-    return SimpleNamespace(status_code=202), {}
 
 
 def _answer_of_calendars(**_: object) -> tuple[SimpleNamespace, Story]:
