@@ -21,6 +21,7 @@ from tests.unit.rollout.world import COMPLAINTS, ERRORS, EXECUTION, FLAG, PLAN, 
 
 PAGE = Path(__file__).parents[1] / "docs" / "notices.md"
 REASON = "Datadog monitor 4711 alerts: download errors"
+_REFUSED = "Flipper answered 401 to GET /features/letters_api: fix the credentials in its secret"
 _TITLE = "Letters from the new source"
 _CRITERIA = PLAN["criteria"] | COMPLAINTS
 
@@ -158,7 +159,7 @@ def drifted(world: World) -> None:
 def unread(world: World) -> None:
     climb(world, 1)
     world.open_gate()
-    world.flags.failure = FlagStoreError("down")
+    world.flags.failure = FlagStoreError(_REFUSED)
     for _ in range(4):
         world.wait(minutes=1)
         world.tick()
@@ -182,7 +183,7 @@ def restored(world: World) -> None:
 
 def rolling_back(world: World) -> None:
     climb(world, 1)
-    world.flags.failure = FlagStoreError("down")
+    world.flags.failure = FlagStoreError(_REFUSED)
     try:
         world.roll_back(reason=REASON)
     except RollbackUndoneError:

@@ -53,7 +53,7 @@ def backtest(
     only: Annotated[
         Only | None, typer.Option("--only", help="Look for fails alone, and let no pass end it: fail.")
     ] = None,
-    clump: Annotated[float, typer.Option("--clump", min=1, metavar="N", help="Requests that one cause can spoil.")] = 1,
+    clump: Annotated[float, typer.Option("--clump", min=1, metavar="N", help="Errors come in groups of up to N.")] = 1,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Draw the first series as .svg or .png.")
     ] = None,
