@@ -120,17 +120,14 @@ def tried_out(world: World) -> None:
 def asked(world: World) -> None:
     climb(world, 1)
     gate = world.asked()
-    message = f"Approve the advance to 100%? The evidence says pass. Gate {gate}"
-    told_by_the_machine(world, EventKind.ASKED, message)
+    told_by_the_machine(world, EventKind.ASKED, f"Waiting for approval: 25% → 100%. Gate {gate}")
 
 
 def asked_without_proof(world: World) -> None:
     climb(world, 1)
     world.measure(Verdict.INCONCLUSIVE)
     gate = world.asked()
-    told_by_the_machine(
-        world, EventKind.ASKED, f"Approve the advance to 100%? The evidence says inconclusive. Gate {gate}"
-    )
+    told_by_the_machine(world, EventKind.ASKED, f"Waiting for approval: 25% → 100%. Gate {gate}")
 
 
 def decided(world: World) -> None:
