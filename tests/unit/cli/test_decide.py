@@ -64,6 +64,7 @@ def test_approve_without_a_gate_takes_the_open_one_and_shows_what_it_is_about(wa
 def test_nothing_is_decided_where_nobody_can_be_asked_to_confirm(waiting: Terminal, more: tuple[str, ...]) -> None:
     code, out, err = waiting.run("approve", "letters", "--by", "Ada", *more)
     assert code == 2
+    assert "can't ask for confirmation: this isn't a terminal" in out + err
     assert "--yes" in out + err
     assert waiting.machines.started == []
 
@@ -209,8 +210,10 @@ def test_who_decides_is_the_caller_of_aws_where_nobody_says_so(
 
 def test_a_rollback_needs_neither_the_table_nor_a_confirmation(terminal: Terminal) -> None:
     terminal.decisions_end()
-    code, _, _ = terminal.run("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
+    code, out, err = terminal.run("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
     assert code == 0
+    assert "waiting for Flipper to confirm 0%. Ctrl-C is safe: it continues." in " ".join(err.split())
+    assert "letters is rolled back: its flags are at 0% (verified)" in out
     assert terminal.machines.input["decision"] == "roll_back"
     assert "flags" not in terminal.machines.input
 
