@@ -11,7 +11,7 @@ AWS_BIN := .venv-aws/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev docs local-tools lock fix lint types check audit unit test demo bench bench-decisions build check-deploy review deploy destroy adopt sbom clean
+.PHONY: help dev docs site pictures local-tools lock fix lint types check audit unit test demo bench bench-decisions build check-deploy review deploy destroy adopt sbom release clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,12 +57,19 @@ fix: dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-docs: dev ## Write the pages of docs that come from the code: plan, findings, notices, and both schemas
+docs: dev ## Write the pages of docs that come from the code: plan, findings, notices, commands, and both schemas
+	$(BIN)/python -m rampart_cli.commands_page docs/commands.md
 	$(BIN)/python -m rampart_cli.plan_page docs/plan.md
 	$(BIN)/python -m rampart_cli.findings_page docs/findings.md
 	$(BIN)/rampart plan schema > docs/plan.schema.json
 	$(BIN)/python -m rampart_cli.event_schema docs/event.schema.json
 	$(BIN)/python -m tests.notices
+
+site: dev ## Build the documentation's site into .rampart/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+pictures: dev local-tools ## Take the documentation's pictures of a rollout on the local stack (needs Debian's chromium)
+	$(BIN)/python -m tests.pictures
 
 lint: dev ## Style, imports between packages, spelling, and the template in both partitions
 	$(BIN)/ruff check --quiet .
@@ -143,6 +150,9 @@ sbom: .rampart/sbom.json ## Write the bill of materials for Lambda: .rampart/sbo
 	@mkdir -p $(@D)
 	$(BIN)/python -W ignore -m cyclonedx_py requirements $< --pyproject pyproject.toml --output-reproducible --output-file $@
 
+release: dev ## Check version and changelog, build the wheel into dist, and try it in a clean environment
+	@PYTHONPATH=. $(BIN)/python -m deploy.release
+
 clean: ## Remove everything that was created here
-	rm -rf .venv .venv-aws .venv-checkov .rampart .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-aws .venv-checkov .rampart dist .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -r {} +

@@ -1,10 +1,11 @@
-"""`python -m deploy ENV`: deploy what was built, protect the stack, ask it a question, and say what is left to do.
+"""`python -m deploy ENV`: deploy what was built, protect the stack, examine it, and say what is left to do.
 
 `--review` makes the change set and stops, for a person to look at; `--yes` asks no one, for a pipeline.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -12,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import requests
-
-from deploy.account import outputs_of, session_of, stack_of
+from deploy.account import session_of
 from deploy.section import Environment, NotReadyError, read_section
 
 ROOT = Path(__file__).parents[1]
 SAM = ROOT / ".venv-aws" / "bin" / "sam"
+RAMPART = Path(sys.executable).with_name("rampart")
+ANSWERS_FOR = frozenset({"stack", "functions", "outside", "schedule", "endpoint"})
+"""The checks of `rampart doctor` whose problems make a deployment one that failed."""
 
 
 def sam_arguments(section: Environment, *, review: bool, yes: bool, now: float) -> list[str]:
@@ -33,52 +35,50 @@ def sam_arguments(section: Environment, *, review: bool, yes: bool, now: float) 
     return [*arguments, "--parameter-overrides", *overrides]
 
 
-def left_to_do(section: Environment, outputs: dict[str, str], confirmed: int, smoke: str) -> Iterator[str]:
+def examined(section: Environment) -> list[dict[str, str]]:
+    """What `rampart doctor` finds in the deployed stack; raises NotReadyError where it can't look at all."""
+    told = subprocess.run(
+        [RAMPART, "--region", section.region, "doctor", "--stack", section.stack, "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    try:
+        checks: list[dict[str, str]] = json.loads(told.stdout)["checks"]
+    except (ValueError, KeyError) as error:
+        raise NotReadyError(f"{section.stack} is deployed, and `rampart doctor` couldn't look at it") from error
+    return checks
+
+
+def is_broken(check: dict[str, str]) -> bool:
+    """Whether this deployment doesn't work; what it found there, or a person must do, is told and no more."""
+    return check["health"] == "problem" and check["check"] in ANSWERS_FOR
+
+
+def left_to_do(section: Environment, checks: list[dict[str, str]]) -> Iterator[str]:
     """What a person still has to do, most urgent first."""
-    if smoke:
-        yield f"FIX: {smoke}"
-    if not confirmed:
-        yield (
-            f"CONFIRM A SUBSCRIBER: no one is told anything. Open the mail to {section.parameters['NoticeEmail']}"
-            if section.parameters.get("NoticeEmail")
-            else f"SUBSCRIBE SOMEONE: no one is told. Set NoticeEmail, or subscribe to {outputs['PageTopicArn']}"
-        )
-    yield f"connect Datadog: rampart datadog sync plan.yaml --write --stack {section.stack}"
+    open_ = [each for each in checks if each["health"] != "ok"]
+    for each in sorted(open_, key=lambda each: (not is_broken(each), each["check"] != "subscribers")):
+        yield f"{'FIX: ' if is_broken(each) else ''}{each['message']}. {each['fix']}"
+    yield f"connect Datadog (monitors and webhook): rampart datadog sync plan.yaml --write --stack {section.stack}"
     yield "attach ApproversPolicy and OperatorsPolicy to your people's roles"
     if section.parameters.get("AlertSourceRanges", "0.0.0.0/0") == "0.0.0.0/0":
         yield "set AlertSourceRanges to the ranges that Datadog publishes (docs/security.md)"
 
 
-def smoke_of(url: str) -> str:
-    """What is wrong with the endpoint; it must refuse a call without a token. Empty where nothing is."""
-    try:
-        answer = requests.post(url, json={}, timeout=30)
-    except requests.RequestException as error:
-        return f"the alert endpoint can't be reached from here ({type(error).__name__}): {url}"
-    if answer.status_code == 403:
-        return ""  # its source ranges leave this machine out
-    return (
-        ""
-        if answer.status_code == 401
-        else f"the alert endpoint answers {answer.status_code} to a call without a token"
-    )
-
-
 def after(section: Environment, session: Any) -> int:  # noqa: ANN401  boto3 makes its classes at run time
-    """Protect the stack from deletion, ask it, and say what is left; the exit code."""
-    stack = stack_of(section.stack, session)
-    if stack is None:
-        raise NotReadyError(f"there is no stack {section.stack} although it was deployed")
+    """Protect the stack from deletion, examine it, and say what is left; the exit code."""
     session.client("cloudformation").update_termination_protection(
         StackName=section.stack, EnableTerminationProtection=True
     )
-    outputs = outputs_of(stack)
-    topic = session.client("sns").get_topic_attributes(TopicArn=outputs["PageTopicArn"])["Attributes"]
-    smoke = smoke_of(outputs["AlertUrl"])
-    print(f"\n{section.stack} is deployed and protected from deletion. Left to do:")
-    for line in left_to_do(section, outputs, int(topic.get("SubscriptionsConfirmed", "0")), smoke):
+    checks = examined(section)
+    print(f"\n{section.stack} is deployed and protected from deletion. rampart doctor:")
+    for each in checks:
+        print(f"  {each['health']:<8}{each['message']}")
+    print("\nLeft to do:")
+    for line in left_to_do(section, checks):
         print(f"  - {line}")
-    return 1 if smoke else 0
+    return int(any(map(is_broken, checks)))
 
 
 def main(arguments: list[str]) -> int:

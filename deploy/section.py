@@ -54,6 +54,11 @@ def read_section(environment: str, path: Path = CONFIGURATION) -> Environment:
         raise NotReadyError(f"samconfig.toml doesn't say all that a deployment needs. Write:\n  {lines}")
     if parameters["Architecture"] not in ARCHITECTURES:
         raise NotReadyError(f"Architecture is {parameters['Architecture']}; write {' or '.join(ARCHITECTURES)}")
+    if parameters.get("FipsEndpoints") == "true" and not str(said["region"]).startswith("us-"):
+        raise NotReadyError(
+            f"FipsEndpoints is true, and AWS has no FIPS endpoints of all services in {said['region']}: "
+            "set it to false, or deploy in the United States"
+        )
     return Environment(
         environment=environment,
         stack=str(said.get("stack_name", "rampart")),

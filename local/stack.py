@@ -183,6 +183,24 @@ def bound_queue(ministack: MiniStack, function: str) -> None:
             functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
 
 
+def allow_plain_http(ministack: MiniStack, outputs: Mapping[str, str]) -> None:
+    """Take the statements that demand TLS off queues and topics: MiniStack speaks plain HTTP, and enforces them."""
+    sqs, sns = ministack.client("sqs"), ministack.client("sns")
+    for url in (outputs["RollbackQueueUrl"], outputs["DeadLettersUrl"]):
+        policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _without_denials(policy)})
+    for topic in (arn for name, arn in outputs.items() if name.endswith("TopicArn")):
+        policy = sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=_without_denials(policy))
+
+
+def _without_denials(policy: str) -> str:
+    """A policy without its denials; empty where nothing is left."""
+    document = json.loads(policy)
+    kept = [each for each in document["Statement"] if each["Effect"] != "Deny"]
+    return json.dumps({**document, "Statement": kept}) if kept else ""
+
+
 def put_policy(ministack: MiniStack, policy: str) -> None:
     """Write the organization's policy, which a start reads each time."""
     s3 = ministack.client("s3")
@@ -229,4 +247,5 @@ def running_stack(
         put_policy(ministack, POLICY)
         outputs = deploy(ministack, stack_name=STACK_NAME, parameters=_parameters(flipper, datadog, calendars))
         bound_queue(ministack, outputs["RollbackFunction"])
+        allow_plain_http(ministack, outputs)
         yield LocalStack(ministack, flipper, datadog, calendars, outputs, alert_token)

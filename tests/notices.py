@@ -302,7 +302,7 @@ def notice(story: Callable[[World], None], kind: EventKind) -> Notice:
     event: Event = next(each for each in reversed(world.store.told) if each.kind is kind)
     event_id = f"{event.rollout}/EVENT#{timestamp(event.at)}#000007.0"
     state, gate = world.store.states.get(event.rollout), world.store.gates.get(event.rollout)
-    return notice_of(event_id, event, state, gate, world.clock.now())
+    return notice_of(event_id, event, state, gate, world.clock.now(), "docs/operating.md")
 
 
 def page() -> Iterator[str]:

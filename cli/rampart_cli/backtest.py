@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
 from functools import partial
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Literal
 
 from rampart.evidence.buckets import Bucket, Judgeable, is_number, pair
 from rampart.evidence.compare import PARTS, judge_compare
@@ -33,18 +32,12 @@ _WORTH_A_POOL = 64
 _CHUNK = 16
 
 
-class Only(StrEnum):
-    """The side of the rule that is looked at alone."""
-
-    FAIL = "fail"
-    """Fails are looked for, and a pass ends nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class BacktestSettings:
     criterion: RateCriterion | CompareCriterion
     planned_buckets: int | None = None
-    only: Only | None = None
+    only: Literal["fail"] | None = None
+    """Look for fails alone; then a pass ends nothing."""
 
     @property
     def rate(self) -> RateCriterion:
@@ -237,7 +230,7 @@ def _judge_comparison(series: Recorded, settings: BacktestSettings, criterion: C
     def look(end: int) -> Judgement:
         return judge_compare(criterion, measured, replace(whole, end=end))
 
-    wanted = {Verdict.FAIL} if settings.only is Only.FAIL else {Verdict.FAIL, Verdict.PASS}
+    wanted = {Verdict.FAIL} if settings.only == "fail" else {Verdict.FAIL, Verdict.PASS}
     clean = next((at for at, bucket in enumerate(series.buckets) if _has_odd_side(bucket)), length)
     ends = chain(
         _ends_worth_a_look(criterion, measured, replace(whole, end=clean), wanted), range(clean + 1, length + 1)

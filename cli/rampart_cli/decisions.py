@@ -85,7 +85,7 @@ def parse_reported(pairs: Iterable[str], known: Mapping[str, float]) -> dict[str
 
 
 def _as_the_plan_spells(name: str, known: Iterable[str]) -> str:
-    from rampart_cli.document.names import plain_name  # with the reader of pages: 200 ms, only where a name differs
+    from rampart_cli.document.lexicon import plain_name  # with the reader of pages: 200 ms, only where a name differs
 
     return next((each for each in known if plain_name(each) == plain_name(name)), name)
 

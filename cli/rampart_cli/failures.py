@@ -10,7 +10,7 @@ RampartError
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rampart.errors import RampartError
 
@@ -22,20 +22,22 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """How a command ends."""
+    """How a command ends, each with what it tells a script."""
 
-    OK = 0
-    """It was done."""
-    REFUSED = 1
-    """A decision, a start or a plan was refused, or a comparison failed."""
-    USAGE = 2
-    """Wrong options, or input that cannot be read."""
-    UNREACHABLE = 3
-    """AWS or the stack cannot be asked."""
-    DEFECT = 70
-    """Rampart itself is wrong; please report it."""
-    INTERRUPTED = 130
-    """Ctrl-C."""
+    OK = 0, "success"
+    REFUSED = 1, "refused: a decision, a start, an invalid plan, a replay that differs, a message that stays"
+    USAGE = 2, "wrong usage, or input that can't be read"
+    UNREACHABLE = 3, "AWS or the stack can't be reached, or the command timed out"
+    DEFECT = 70, "a bug in Rampart"
+    INTERRUPTED = 130, "Ctrl-C; anything already started continues"
+
+    means: str
+
+    def __new__(cls, value: int, means: str) -> Self:
+        code = int.__new__(cls, value)
+        code._value_ = value
+        code.means = means
+        return code
 
 
 class CommandError(RampartError):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import os
 import shlex
 import sys
-from functools import cache, partial
+from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.main import get_command
 
 from rampart_cli.failures import ExitCode, InputError
+from rampart_cli.signatures import signature_of, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,25 +59,28 @@ _COMMANDS = {
 """Each command with its function, as `module.function` of `rampart_cli.commands`."""
 
 
-def make_app(arguments: Sequence[str] | None = None) -> typer.Typer:
+def make_app(arguments: Sequence[str] | None = None, *, is_run: bool = True) -> typer.Typer:
     """The command line; with arguments, the command that they begin with only, or an overview that runs none.
 
-    The modules of all commands cost a second, which neither a single command nor the overview need wait for.
+    The modules of all commands cost a second, which neither a single command nor the overview need wait for. One that
+    is not run, but only shown or completed, is made from its source.
     """
     begins = (" ".join(arguments[:2]), *arguments[:1]) if arguments is not None else ()
     wanted = list(_COMMANDS) if arguments is None else [name for name in begins if name in _COMMANDS][:1]
-    app = typer.Typer(rich_markup_mode=None, help="Guarded, phased rollouts of feature flags.")
-    app.callback(invoke_without_command=True)(_root)
+    # Typer loads pydantic for each option that isn't given, a group's --help too: so only where they can be.
+    is_alone = not arguments or arguments[0].startswith("-") or _COMPLETES in os.environ
+    app = typer.Typer(rich_markup_mode=None, help="Guarded, phased rollouts of feature flags.", add_completion=is_alone)
+    app.callback(invoke_without_command=True, add_help_option=is_alone)(_root if is_alone else _help_when_alone)
     groups = {"": app}
     for name in wanted or _COMMANDS:
         group, _, command = name.rpartition(" ")
         if group not in groups:
             groups[group] = typer.Typer(help=_GROUPS[group], short_help=_GROUPS[group])
-            groups[group].callback(invoke_without_command=True)(_help_when_alone)
+            groups[group].callback(invoke_without_command=True, add_help_option=len(wanted) != 1)(_help_when_alone)
             app.add_typer(groups[group], name=group)
         module, _, function = _COMMANDS[name].partition(".")
-        run = getattr(import_module(f"rampart_cli.commands.{module}"), function) if wanted else _only_listed
-        groups[group].command(command, short_help=_summary(module, function))(run)
+        run = _function(module, function, is_run=is_run) if wanted else _only_listed
+        groups[group].command(command, short_help=summary(module, function))(run)
     return app
 
 
@@ -87,26 +88,18 @@ def _only_listed() -> None:
     """Stand for a command in the overview, where none is run."""
 
 
-@cache
-def _functions(module: str) -> dict[str, str]:
-    """The docstring of each function of a command's module, read without importing it."""
-    source = (Path(__file__).parent / "commands" / f"{module}.py").read_text(encoding="utf-8")
-    functions = (each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef))
-    return {each.name: inspect.cleandoc(ast.get_docstring(each) or "") for each in functions}
+def _function(module: str, function: str, *, is_run: bool) -> Callable[..., None]:
+    if not is_run:
+        return signature_of(module, function)
+    run: Callable[..., None] = getattr(import_module(f"rampart_cli.commands.{module}"), function)
+    return run
 
 
-def _summary(module: str, function: str) -> str:
-    """A command's first sentence; typer would cut it."""
-    sentence, stop, _ = _functions(module)[function].partition(". ")
-    return " ".join(sentence.split()) + stop.strip()
+def _show_version(*, as_json: bool) -> None:
+    from importlib.metadata import version  # late, as everything here that costs time
 
-
-def _show_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it with the option's value
-    if wanted:
-        from importlib.metadata import version  # late, as everything here that costs time
-
-        sys.stdout.write(f"rampart {version('rampart')}\n")
-        raise typer.Exit
+    found = version("rampart")
+    sys.stdout.write(f'{{"version": "{found}"}}\n' if as_json else f"rampart {found}\n")
 
 
 def _root(
@@ -118,10 +111,10 @@ def _root(
     _region: Annotated[
         str | None, typer.Option("--region", metavar="NAME", help="The AWS region; anywhere on the line.")
     ] = None,
-    _version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
-    ] = False,
+    _version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    _json: Annotated[bool, typer.Option("--json", help="With --version: write JSON.")] = False,
 ) -> None:
+    """Show what can be typed before a command; `_run` reads these options itself."""
     _help_when_alone(ctx)
 
 
@@ -138,18 +131,24 @@ def main(arguments: Sequence[str] | None = None, *, connect: Connect | None = No
 
 
 def _run(given: list[str], connect: Connect | None) -> object:
-    is_completing = "_RAMPART_COMPLETE" in os.environ
+    is_completing = _COMPLETES in os.environ
     account, given = _account_in(_typed_so_far() if is_completing else given, is_whole=not is_completing)
     if connect is None:
         connect = partial(_connect, account)
     if is_completing:
-        return get_command(make_app(given)).main(args=[], prog_name="rampart", standalone_mode=False, obj=connect)
+        return get_command(make_app(given, is_run=False)).main(
+            args=[], prog_name="rampart", standalone_mode=False, obj=connect
+        )
+    if [word for word in given if word != "--json"][:1] == ["--version"]:
+        _show_version(as_json="--json" in given)
+        return ExitCode.OK
     typed = next(iter(given), "-")
     if not typed.startswith("-") and typed not in {*_GROUPS, *(name.partition(" ")[0] for name in _COMMANDS)}:
         from rampart_cli.wording import unknown_command
 
         raise unknown_command(typed, _COMMANDS)
-    return get_command(make_app(given)).main(args=given, prog_name="rampart", standalone_mode=False, obj=connect)
+    app = make_app(given, is_run="--help" not in given)
+    return get_command(app).main(args=given, prog_name="rampart", standalone_mode=False, obj=connect)
 
 
 def _connect(account: Mapping[str, str], name: str) -> Stack:
@@ -174,6 +173,8 @@ def _account_in(given: Sequence[str], *, is_whole: bool) -> tuple[dict[str, str]
     return account, rest
 
 
+_COMPLETES = "_RAMPART_COMPLETE"
+"""Set by the shell when it asks what may be typed next; it hands over the whole line, with the root's options."""
 _OF_THE_ACCOUNT = ("--profile", "--region")
 
 

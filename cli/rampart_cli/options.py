@@ -28,9 +28,7 @@ Wait = Annotated[
     bool, typer.Option("--wait/--detach", help="Wait for the outcome, or return once the request is recorded.")
 ]
 Timeout = Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", help="Maximum time to wait.")]
-Last = Annotated[
-    int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N of them; all of them if absent.")
-]
+Last = Annotated[int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N; default: all.")]
 AlertUrl = Annotated[
     str | None,
     typer.Option(

@@ -82,21 +82,67 @@ _FILLED_IN = {"clump_source", "history"}
 
 _QUERIES = """## Queries
 
-A query is a metric query of Datadog, as its metrics explorer shows it, or a search whose events are counted:
+A query without a source is a metric query of Datadog, as its metrics explorer shows it. Every other query names its
+source:
 
 ```yaml
 errors: "sum:letters.requests{provider:new,status:5*}.as_count()"
 total: {logs: {search: "service:letters @provider:new", index: main}}
 query: {spans: {search: "service:letters resource_name:download status:error"}}
+errors: {apm_metrics: {stat: errors, service: letters, query_filter: "env:prod,provider:new"}}
+total: {cloudwatch: {namespace: Letters, metric: Requests, dimensions: {Path: new}}}
 ```
 
-The search is in the syntax of Datadog's explorers. Errors and total of a rate must come from one source; different
-criteria may come from different ones. Logs and spans are counted as Datadog indexes them: a filter that leaves some out
-leaves them out here too, and spans are a sample unless a retention filter keeps them all. They come later than metrics:
-set `lag` to what your pipeline takes. `week_before(…)` shifts metric queries only, and `rampart datadog sync` makes no
-monitor for a criterion that counts logs or spans.
+Errors and total of a rate must come from one source; different criteria, and the two paths of a comparison, may come
+from different ones. `rampart datadog sync` makes monitors for what Datadog counts; for CloudWatch, make an alarm of
+your own if you want one.
 
-A latency's bar is a rate too: requests slower than 800 ms, out of all, below 1%.
+### `logs` and `spans`
+
+The events that a search finds are counted. The search is in the syntax of Datadog's explorers. What a filter leaves out
+of the index is left out here too, and spans are a sample unless a retention filter keeps them all. They come later than
+metrics: set `lag` to what your pipeline takes.
+
+### `apm_metrics`
+
+What Datadog counts of every request of a service, kept or not: `stat: hits` and `stat: errors` for counts,
+`latency_p99` and the like for a `value`. `operation_name`, `resource_name`, `span_kind` and `query_filter` (tags,
+with commas) say which. The keys are those of Datadog's own request.
+
+### `cloudwatch`
+
+One metric of the stack's region, with all of its dimensions, since CloudWatch takes each set of dimensions for a
+metric of its own. `stat` is `Sum` unless you say otherwise; `SampleCount` counts the values, and `TC(0.8:)` those
+above 0.8. Or metric math:
+
+```yaml
+errors:
+  cloudwatch:
+    expression: "FILL(e4, 0) + FILL(e5, 0)"
+    metrics:
+      e4: {namespace: AWS/ApiGateway, metric: 4XXError, dimensions: {ApiName: letters}}
+      e5: {namespace: AWS/ApiGateway, metric: 5XXError, dimensions: {ApiName: letters}}
+```
+
+`FILL(…, 0)` matters: a sum has no value where one of its parts has none. Each metric must be named: an expression
+can't search for them (`SEARCH`, `METRICS`, `SELECT`). The metrics are those of the stack's own account, or of the
+account whose role is the parameter `CloudWatchRoleArn`. CloudWatch keeps buckets of one minute for 15 days, of five
+minutes for 63, and of one hour for 455: a `bucket` that is finer than that can no longer be read, and
+`week_before(…)` reads seven days further back.
+
+### The week before
+
+`week_before(…)` shifts a metric query of Datadog or a query of CloudWatch by seven days. Logs, spans, and APM metrics
+can't be shifted.
+
+```yaml
+control_total: "week_before(sum:letters.requests{*}.as_count())"
+control_total: {week_before: {cloudwatch: {namespace: Letters, metric: Requests}}}
+```
+
+### Latency
+
+A latency's bar is a rate too: requests slower than 800 ms, out of all, below 1%. Where the source can count them:
 
 ```yaml
 errors: "count(v: v>0.8):trace.rack.request{service:letters}.as_count()"  # a distribution in seconds
@@ -106,6 +152,20 @@ total: "count:trace.rack.request{service:letters}.as_count()"
 errors: {logs: {search: "service:letters @duration:>800000000"}}  # nanoseconds
 total: {logs: {search: "service:letters @duration:*"}}
 ```
+```yaml
+errors: {spans: {search: "service:letters resource_name:download @duration:>800000000"}}  # nanoseconds
+total: {spans: {search: "service:letters resource_name:download"}}
+```
+```yaml
+errors: {cloudwatch: {namespace: AWS/ApiGateway, metric: Latency, dimensions: {ApiName: letters}, stat: "TC(800:)"}}
+total: {cloudwatch: {namespace: AWS/ApiGateway, metric: Latency, dimensions: {ApiName: letters}, stat: SampleCount}}
+```
+
+The last one is in milliseconds. CloudWatch counts so only where it has single values (a service's latency, or values
+that are put one by one), not where a publisher adds them up beforehand.
+
+`apm_metrics` gives percentiles and no counts above a threshold; the `trace.*` metrics of the first example are the same
+requests.
 """
 
 

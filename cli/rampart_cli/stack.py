@@ -200,9 +200,10 @@ def _subscribers(session: boto3.Session, outputs: Mapping[str, str]) -> Sequence
 def _log_lines(
     session: boto3.Session, described: Mapping[str, Any], function: str, since: datetime
 ) -> Iterator[tuple[datetime, str]]:
-    from rampart_cli.doctor.installation import lines_of_log, resources_of
+    from rampart_cli.doctor.installation import lines_of_log, summaries_of
 
-    return lines_of_log(session, resources_of(session, described)[f"{function}Logs"], since)
+    group = summaries_of(session, described)[f"{function}Logs"]["PhysicalResourceId"]
+    return lines_of_log(session, group, since)
 
 
 def _who(session: boto3.Session) -> str:

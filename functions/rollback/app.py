@@ -104,7 +104,9 @@ def _queue(event: Mapping[str, Any], do: Do, wiring: Wiring) -> dict[str, Any]:
         try:
             do(request)
         except RollbackUndoneError:
-            if is_worn_out(message):  # a new message resets the count: Rampart doesn't give up while the flag is up
+            if wiring.latest.supersedes(request):
+                logger.info("a later alert waits too", extra={"flags": request.flags, "monitor": request.monitor})
+            elif is_worn_out(message):  # a new message resets the count: Rampart doesn't give up while the flag is up
                 wiring.queue.put(request, REPEAT_AFTER)
             else:
                 failed.append({"itemIdentifier": message["messageId"]})

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 
 class QueryError(ValueError):
@@ -46,6 +46,13 @@ class Arithmetic:
     left: "Node"
     right: "Node"
 
+
+APM_METRICS = "apm_metrics"
+_APM_TAGS = ("service", "operation_name", "resource_name", "span_kind")
+_APM_STATS = (
+    *("hits", "errors", "hits_per_second", "errors_per_second", "latency_avg", "latency_max", "total_time"),
+    *("latency_p50", "latency_p75", "latency_p90", "latency_p95", "latency_p99", "latency_p999"),
+)
 
 Node: TypeAlias = "MetricQuery | Variable | Arithmetic | float"
 Leaf: TypeAlias = MetricQuery | Variable
@@ -91,6 +98,26 @@ def parse_events(source: str, search: str) -> MetricQuery:
     return MetricQuery(search, "sum", source, tuple(filters or ["*"]), grouped=False, as_count=True, rollup=None)
 
 
+def parse_apm(query: Mapping[str, Any]) -> MetricQuery:
+    """Parse a query of APM metrics, which a scenario shows as `apm_metrics.hits`, `apm_metrics.latency_p99` and so on.
+
+    Raises QueryError for what the API doesn't have, and for what no series shows here.
+    """
+    if unknown := query.keys() - {"data_source", "name", "stat", "query_filter", *_APM_TAGS}:
+        raise QueryError(f"Invalid query: this stand-in has no {', '.join(sorted(unknown))}")
+    stat = str(query.get("stat"))
+    if stat not in _APM_STATS:
+        raise QueryError(f"Invalid query: stat '{stat}' isn't supported")
+    filters = [f"{name}:{query[name]}" for name in _APM_TAGS if name in query]
+    filters += [part.strip() for part in str(query.get("query_filter", "*")).split(",")]
+    for part in filters:
+        if not _FILTER.fullmatch(part):
+            raise QueryError(f"Invalid query: unable to parse filter '{part}'")
+    counted = stat.removesuffix("_per_second")
+    aggregator, metric = "avg" if stat.startswith("latency") else "sum", f"{APM_METRICS}.{counted}"
+    return MetricQuery(stat, aggregator, metric, tuple(filters), grouped=False, as_count=counted == stat, rollup=None)
+
+
 def leaves(node: Node) -> Iterator[Leaf]:
     """List the queries and variables of an expression, from left to right."""
     if isinstance(node, Arithmetic):
@@ -98,6 +125,13 @@ def leaves(node: Node) -> Iterator[Leaf]:
         yield from leaves(node.right)
     elif not isinstance(node, float):
         yield node
+
+
+def substituted(node: Node, named: Mapping[Leaf, Node]) -> Node:
+    """Put what each leaf stands for in its place."""
+    if isinstance(node, Arithmetic):
+        return Arithmetic(node.sign, substituted(node.left, named), substituted(node.right, named))
+    return node if isinstance(node, float) else named[node]
 
 
 def evaluate(node: Node, value_of: Callable[[Leaf], float | None]) -> float | None:

@@ -10,7 +10,16 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from local.datadog_standin.downtimes import Downtimes, is_silent
-from local.datadog_standin.expression import Node, QueryError, parse
+from local.datadog_standin.expression import (
+    Leaf,
+    Node,
+    QueryError,
+    Variable,
+    leaves,
+    parse,
+    parse_events,
+    substituted,
+)
 from local.datadog_standin.reading import MetricReader
 from local.exchange import HttpRefusal, Json
 
@@ -22,6 +31,9 @@ _EDITABLE = ("name", "message", "tags", "query", "priority", "restricted_roles",
 _PAGE_SIZE, _LARGEST_PAGE = 100, 1000
 _DEFAULT_OPTIONS = {"notify_no_data": False, "notify_audit": False, "include_tags": True}
 METRIC_TYPE = "query alert"
+EVENT_TYPES = {"log alert": "logs", "trace-analytics alert": "spans"}
+"""The types that count events, each with its source."""
+_FORMULA = re.compile(r"""\s*formula\("(?P<formula>[^"]*)"\)\s*\.last\("(?P<n>\d+)(?P<unit>[mhd])"\)\s*""")
 
 
 class MonitorState(StrEnum):
@@ -120,6 +132,35 @@ def parse_monitor_query(text: str, minute: float = 60) -> MonitorQuery:
     return MonitorQuery(windowed["aggregator"], seconds, node, compared["sign"], float(compared["bar"]))
 
 
+def parse_event_query(text: str, variables: Json, source: str, minute: float = 60) -> MonitorQuery:
+    """Parse a formula over searches; raises QueryError in the API's words."""
+    compared = _compared(text)
+    written = _FORMULA.fullmatch(compared["body"])
+    if written is None:
+        raise QueryError(f"this stand-in knows formulas of {source} only: {text}")
+    named: dict[Leaf, Node] = {Variable(str(each.get("name"))): _searched(each, source) for each in variables or []}
+    node = parse(written["formula"])
+    for leaf in leaves(node):
+        if leaf not in named:
+            raise QueryError(f"Invalid formula '{written['formula']}': no variable has the name '{leaf}'")
+    seconds = max(1, round(int(written["n"]) * _SECONDS[written["unit"]] / 60 * minute))
+    return MonitorQuery("sum", seconds, substituted(node, named), compared["sign"], float(compared["bar"]))
+
+
+def _searched(variable: Mapping[str, Any], source: str) -> Node:
+    if variable.get("data_source") != source or variable.get("compute", {}).get("aggregation") != "count":
+        raise QueryError(f"this stand-in counts {source} here, and nothing else")
+    return parse_events(source, str(variable.get("search", {}).get("query", "*")))
+
+
+def query_of(body: Mapping[str, Any], minute: float = 60) -> MonitorQuery:
+    """Parse the query of a monitor that is judged here; raises QueryError."""
+    source = EVENT_TYPES.get(str(body.get("type")))
+    if source is None:
+        return parse_monitor_query(str(body["query"]), minute)
+    return parse_event_query(str(body["query"]), body.get("options", {}).get("variables"), source, minute)
+
+
 def _compared(text: str) -> re.Match[str]:
     """Split a query of any type at its comparison."""
     compared = _COMPARED.fullmatch(text)
@@ -131,9 +172,12 @@ def _compared(text: str) -> re.Match[str]:
 def validate(body: Json) -> None:
     """Refuse a monitor whose query can't be parsed, with the API's 400."""
     query, kind = str(body.get("query", "")), body.get("type", METRIC_TYPE)
-    read = parse_monitor_query if kind in (METRIC_TYPE, "metric alert") else _compared
+    is_formula = kind in EVENT_TYPES and query.lstrip().startswith("formula(")
     try:
-        read(query)
+        if kind in (METRIC_TYPE, "metric alert") or is_formula:
+            query_of({**body, "query": query})
+        else:
+            _compared(query)
     except QueryError as error:
         message = f"The value provided for parameter 'query' is invalid: {error}"
         raise HttpRefusal(400, {"errors": [message]}) from error
@@ -192,9 +236,8 @@ class Monitors:
             "metric alert" if shown["type"] == METRIC_TYPE else "",
         ):
             raise HttpRefusal(400, {"errors": ["Monitor type change not allowed"]})
-        validate(
-            {"query": shown["query"], "type": shown["type"]} | {key: body[key] for key in ("query",) if key in body}
-        )
+        known = {"query": shown["query"], "type": shown["type"], "options": shown["options"]}
+        validate(known | {key: body[key] for key in ("query", "options") if key in body})
         shown.update({key: body[key] for key in _EDITABLE if key in body})
         if "options" in body:
             shown["options"] = _options(body["options"], shown["type"], new=False)
@@ -240,7 +283,8 @@ class Monitors:
     def look(self, reader: MetricReader, now: float, minute: float) -> Iterator[tuple[Monitor, Transition]]:
         """Evaluate every metric monitor once: update its state, and yield the notifications to send."""
         for monitor in self.by_id.values():
-            if monitor.body["type"] != METRIC_TYPE:
+            is_formula = monitor.body["query"].lstrip().startswith("formula(")
+            if monitor.body["type"] != METRIC_TYPE and not (monitor.body["type"] in EVENT_TYPES and is_formula):
                 continue
             state = _state_now(monitor, reader, now, minute)
             if state is None:
@@ -260,7 +304,7 @@ class Monitors:
 
 def _state_now(monitor: Monitor, reader: MetricReader, now: float, minute: float) -> MonitorState | None:
     """Judge the window that ends `evaluation_delay` ago; None when a full window is required and incomplete."""
-    options, query = monitor.body["options"], parse_monitor_query(monitor.body["query"], minute)
+    options, query = monitor.body["options"], query_of(monitor.body, minute)
     end = math.floor(now - (options.get("evaluation_delay") or 0) / 60 * minute)
     start = end - query.window_seconds
     value = reader.measure(query.node, query.aggregator, start, end, now)
@@ -282,7 +326,8 @@ def _state_now(monitor: Monitor, reader: MetricReader, now: float, minute: float
 def _due(monitor: Monitor, state: MonitorState, now: float, minute: float) -> Transition | None:
     """Decide what to notify about a state: a change, or a repeat after the renotify interval."""
     options = monitor.body["options"]
-    if state is MonitorState.NO_DATA and not options.get("notify_no_data"):
+    tells_silence = options.get("notify_no_data") or options.get("on_missing_data") == "show_and_notify_no_data"
+    if state is MonitorState.NO_DATA and not tells_silence:
         return None
     if state is not monitor.told:
         return _BEGUN[state]

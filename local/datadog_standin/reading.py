@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from local.datadog_standin.expression import (
+    APM_METRICS,
     Leaf,
     MetricQuery,
     Node,
@@ -14,6 +15,7 @@ from local.datadog_standin.expression import (
     evaluate,
     leaves,
     parse,
+    parse_apm,
     parse_events,
 )
 from local.datadog_standin.scenario import Scenario, Selection, ShareSource, select
@@ -144,6 +146,8 @@ class MetricReader:
         source = str(query.get("data_source"))
         if source in _EVENTS:
             return self._events_column(source, query, window, now)
+        if source == APM_METRICS:
+            return self._leaf_column(parse_apm(query), window, now)
         if source != "metrics":
             return Column({}, None)
         node = parse(str(query.get("query", "")))

@@ -15,8 +15,10 @@ def definition(name: str) -> dict[str, Any]:
 
 
 def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every statement that there is with any parameters."""
     written = [s for policy in resource["Properties"]["Policies"] for s in policy["Statement"]]
-    return [each["Fn::If"][1] if "Fn::If" in each else each for each in written]
+    branches = [each["Fn::If"][1:] if "Fn::If" in each else [each] for each in written]
+    return [each for either in branches for each in either if each != {"Ref": "AWS::NoValue"}]
 
 
 def actions(resource: dict[str, Any]) -> set[str]:

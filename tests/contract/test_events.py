@@ -25,7 +25,7 @@ from rampart.rollout.request import Cause, RollbackRequest
 from rampart_cli.datadog.wanted import alert_payload
 
 EVENTS = Path(__file__).parents[2] / "events"
-RUNBOOK = EVENTS.parent / "docs" / "operating.md"
+WIRING = EVENTS.parent / "docs" / "datadog.md"
 ROLLOUT = "claim-letters-lighthouse"
 USED_BY_OTHER_TESTS = {
     "decision-approve.json",  # the end-to-end tests decide with these
@@ -60,7 +60,7 @@ def test_the_webhooks_body_is_understood_alone_and_inside_the_gateways_event() -
 
 
 def test_the_runbooks_payload_is_used_everywhere_and_has_its_title_last() -> None:
-    payload = payload_of_the_runbook()
+    payload = payload_of_the_documentation()
     used = webhook_payload("cst_claim_letters_use_lighthouse_api_provider")
     assert alert_payload("cst_claim_letters_use_lighthouse_api_provider") == used
 
@@ -80,14 +80,14 @@ def test_the_runbooks_payload_is_read_with_and_without_escaping(title: str, in_j
         "EVENT_TITLE": title,
     }
 
-    alert = read_alert(substitute(payload_of_the_runbook(), told, in_json=in_json))
+    alert = read_alert(substitute(payload_of_the_documentation(), told, in_json=in_json))
 
     assert (alert.transition, alert.monitor, alert.date) == ("Triggered", "4711", 1_795_446_300_000)
     assert "cst_claim_letters_use_lighthouse_api_provider" in alert.flags
 
 
-def payload_of_the_runbook() -> str:
-    [payload] = re.findall(r"```json\n(.*?)```", RUNBOOK.read_text(), re.DOTALL)
+def payload_of_the_documentation() -> str:
+    [payload] = re.findall(r"```json\n(.*?)```", WIRING.read_text(), re.DOTALL)
     return str(payload)
 
 

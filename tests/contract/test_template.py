@@ -13,6 +13,7 @@ from rampart.plan.model import LAPSE_EVENTS
 from rampart.rollout.notify import LEASE, WAIT
 from rampart.rollout.state import SCHEMA_VERSION
 from rampart.rollout.tick import REPEATED
+from rampart_cli.doctor.checks import NEEDED
 from tests.contract.template import FUNCTIONS, MACHINES, ROOT, actions, definition, statements
 from tests.unit.functions.outage import CONCURRENCY
 
@@ -34,6 +35,13 @@ def test_a_functions_environment_is_what_its_settings_read(template: dict[str, A
     assert given == {name.upper() for name in model.model_fields}
 
 
+def test_what_doctor_needs_of_a_functions_environment_is_there(template: dict[str, Any]) -> None:
+    of_functions = [template["Resources"][f"{name}Function"]["Properties"] for name in FUNCTIONS]
+    every = [each["Environment"]["Variables"] for each in (*of_functions, template["Globals"]["Function"])]
+    given = {name for variables in every for name in variables}
+    assert given >= NEEDED
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_has_a_log_group_with_retention_and_an_alarm(template: dict[str, Any], function: str) -> None:
     resources = template["Resources"]
@@ -48,9 +56,10 @@ def test_a_function_has_a_log_group_with_retention_and_an_alarm(template: dict[s
 def test_a_function_may_touch_named_resources_only(template: dict[str, Any], function: str) -> None:
     for statement in statements(template["Resources"][f"{function}Function"]):
         resources, action = statement["Resource"], statement["Action"]
-        # Answering a token knows no resource on AWS; everything else is named.
-        answers = all(name.startswith("states:SendTask") for name in ([action] if isinstance(action, str) else action))
-        assert answers or "*" not in (resources if isinstance(resources, list) else [resources])
+        # Answering a token and reading metrics know no resource on AWS; everything else is named.
+        known = ("states:SendTask", "cloudwatch:GetMetricData")
+        is_nameless = all(name.startswith(known) for name in ([action] if isinstance(action, str) else action))
+        assert is_nameless or "*" not in (resources if isinstance(resources, list) else [resources])
         assert not any("*" in name for name in action)
 
 
@@ -292,6 +301,24 @@ def test_parameters_refuse_what_aws_would_refuse(template: dict[str, Any]) -> No
         ("192.0.2.0/24, 192.0.3.0/24", False),
     ):
         assert bool(re.fullmatch(parameters["AlertSourceRanges"]["AllowedPattern"], value)) is fits
+
+
+def test_messages_and_notices_without_tls_are_refused(template: dict[str, Any]) -> None:
+    carrying = {"AWS::SQS::Queue": ["sqs:SendMessage", "sqs:ReceiveMessage"], "AWS::SNS::Topic": "sns:Publish"}
+    resources = template["Resources"]
+    told = {name: carrying[each["Type"]] for name, each in resources.items() if each["Type"] in carrying}
+    refused = {
+        thing["Ref"]: statement["Action"]
+        for each in resources.values()
+        if each["Type"] in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Principal"] == "*"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for thing in each["Properties"].get("Queues", []) + each["Properties"].get("Topics", [])
+    }
+    assert len(told) == 5
+    assert refused == told
 
 
 def test_a_table_is_kept_and_a_failed_first_deployment_leaves_no_key(template: dict[str, Any]) -> None:

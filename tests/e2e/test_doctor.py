@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
+from deploy.__main__ import after
+from deploy.section import Environment
 from local.faults import Fault, FaultKind
-from local.stack import LocalStack
+from local.ministack import REGION
+from local.stack import STACK_NAME, LocalStack
 from rampart_cli.doctor.subscribers import TOPICS
 
 RAMPART = Path(sys.executable).with_name("rampart")
@@ -79,6 +83,29 @@ def test_what_keeps_the_functions_from_flipper_or_datadog_is_told(
     [line] = problems["outside"]
     assert told in line["message"]
     assert line["fix"]
+
+
+def test_a_deployment_ends_with_the_doctor_and_says_what_is_left(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (stack.environment | {"RAMPART_ALERT_URL": stack.alert_url}).items():
+        monkeypatch.setenv(name, value)
+    section = Environment("staging", STACK_NAME, "000000000000", REGION, {"FlipperUrl": "u"}, confirm=False)
+    stack.evaluate()
+    assert after(section, boto3.Session(region_name=REGION)) == 0
+    told = capsys.readouterr().out
+    assert "ok      the functions reach Flipper's flags" in told
+    assert "ok      the alert endpoint answers 401 to a test notification without a token" in told
+    assert "connect Datadog (monitors and webhook): rampart datadog sync" in told
+    described = stack.ministack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    assert described["EnableTerminationProtection"]
+
+    stack.flipper.faults.add(Fault(kind=FaultKind.STATUS, status=401, path="/features/rampart_doctor", body={}))
+    try:
+        assert after(section, boto3.Session(region_name=REGION)) == 1
+    finally:
+        stack.flipper.faults.clear()
+    assert "FIX: the functions can't read Flipper's flags" in capsys.readouterr().out
 
 
 def test_a_schedule_that_is_off_is_told(stack: LocalStack, subscribed: None) -> None:

@@ -37,8 +37,7 @@ from tests.integration.permissions import ACCOUNT, REGION, Guard, Permission, Te
 from tests.records import record
 from tests.table import create_table
 
-FLIPPER_TOKEN = "flipper-token"
-ALERT_TOKEN = "alert-token"
+FLIPPER_TOKEN, ALERT_TOKEN = "flipper-token", "alert-token"
 MONITOR = {
     "type": "query alert",
     "query": "sum(last_5m):sum:blanks.errors{*}.as_count() > 1000000",
@@ -53,6 +52,9 @@ CALENDAR = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/changes"
 """The organization's change calendar, which is open."""
 CHANGE_CONTROL = {"ChangeCalendars": CALENDAR, "PolicyUri": "s3://policies/policy.yaml"}
 """The parameters without which functions need fewer permissions."""
+ROLE = {"CloudWatchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/metrics"}
+"""Lets CloudWatch be read as a role; the guard takes what the role may for what the function may."""
+OF_ROLE = Permission("cloudwatch:GetMetricData", "*")
 
 
 def scenario(now: float) -> Scenario:
@@ -210,7 +212,14 @@ def plan_of(rollout: str, metric: str = "letters") -> dict[str, Any]:
                 "total": f"sum:{metric}.requests{{*}}.as_count()",
                 "below": "8%",
                 "scope": "cohort",
-            }
+            },
+            "slow letters": {
+                "kind": "rate",
+                "errors": {"cloudwatch": {"namespace": "Letters", "metric": "Slow"}},
+                "total": {"cloudwatch": {"namespace": "Letters", "metric": "Requests"}},
+                "below": "8%",
+                "scope": "cohort",
+            },
         },
         "stages": [{"name": "Canary", "percent": 1, "hold": "1h"}, {"percent": 100, "hold": "1h"}],
     }
@@ -281,13 +290,15 @@ def rollback(world: World) -> Story:
 
 
 def notify(world: World) -> Story:
-    """Tell people about one event on every channel, with the name that its plan gives it."""
+    """Tell people about an event of each level on every channel, with the name that its plan gives it."""
     world.begin("told")
-    event = Event(at=world.now, kind=EventKind.ADVANCED, rollout="told", attempt=1, message="told read at 1%")
-    item = items.to_item(items.event_attributes(event, "1"))
-    world.tables.put_item(TableName="Table", Item=item)
-    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "111", "NewImage": item}}
-    return {"event": world.call("notify", {"Records": [record]})}
+    records = []
+    for number, kind in enumerate((EventKind.ADVANCED, EventKind.HELD, EventKind.BLIND)):
+        event = Event(at=world.now, kind=kind, rollout="told", attempt=1, message="told read at 1%")
+        item = items.to_item(items.event_attributes(event, str(number)))
+        world.tables.put_item(TableName="Table", Item=item)
+        records.append({"eventName": "INSERT", "dynamodb": {"SequenceNumber": f"11{number}", "NewImage": item}})
+    return {f"event {number}": world.call("notify", {"Records": [each]}) for number, each in enumerate(records)}
 
 
 DUTIES: dict[str, Callable[[World], Story]] = {
@@ -299,9 +310,15 @@ DUTIES: dict[str, Callable[[World], Story]] = {
 }
 
 
-def run(function: str, allowed: Sequence[Permission], flipper: FlipperStandIn, datadog: DatadogStandIn) -> Story:
+def run(
+    function: str,
+    allowed: Sequence[Permission],
+    flipper: FlipperStandIn,
+    datadog: DatadogStandIn,
+    parameters: Mapping[str, str] = CHANGE_CONTROL,
+) -> Story:
     """Let a function do all its duties with these permissions, in a world of its own, and tell what was seen."""
-    template = Template(FlipperUrl=flipper.api, DatadogUrl=datadog.url, **CHANGE_CONTROL)
+    template = Template(FlipperUrl=flipper.api, DatadogUrl=datadog.url, **parameters)
     guard = Guard(template, list(allowed))
     flipper.state.gates.clear()
     datadog.state.events.posted.clear()
@@ -356,7 +373,19 @@ def _build(tables: Any, queue: Any) -> str:
     boto3.client("events").create_event_bus(Name="Bus")
     boto3.client("s3").create_bucket(Bucket="policies")
     boto3.client("s3").put_object(Bucket="policies", Key="policy.yaml", Body=POLICY)
+    _put_metrics(time.time())
     return str(queue.create_queue(QueueName="RollbackQueue")["QueueUrl"])
+
+
+def _put_metrics(now: float) -> None:
+    """Four hours of requests in CloudWatch, none of which is slow."""
+    minutes = range(int(now) // _MINUTE * _MINUTE - _HOURS_OF_DATA * 3600, int(now), _MINUTE)
+    data: list[Any] = [
+        {"MetricName": name, "Timestamp": at, "Value": value}
+        for at in minutes
+        for name, value in {"Requests": 1000, "Slow": 0}.items()
+    ]
+    boto3.client("cloudwatch").put_metric_data(Namespace="Letters", MetricData=data)
 
 
 def _answer_of_machines(params: Mapping[str, Any], **_: object) -> tuple[SimpleNamespace, Story]:

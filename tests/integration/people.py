@@ -152,7 +152,8 @@ def _installation(template: Template) -> dict[str, dict[str, Any]]:
     resources |= {f"{name}FunctionAliaslive": template.resolve({"Ref": f"{name}Function.Alias"}) for name in FUNCTIONS}
     resources |= {name: template.resolve({"Ref": name}) for name in ("DeadLetters", "RollbackQueue")}
     resources["EvaluateFunctionEveryMinute"] = "EvaluateFunctionEveryMinute"
-    summaries = [{"LogicalResourceId": name, "PhysicalResourceId": id_} for name, id_ in resources.items()]
+    made = {"LastUpdatedTimestamp": NOON}
+    summaries = [{"LogicalResourceId": name, "PhysicalResourceId": id_, **made} for name, id_ in resources.items()]
     subscriber = {"Protocol": "email", "Endpoint": "on-call@example.gov", "SubscriptionArn": "arn:aws:sns:one"}
     return {
         "cloudformation.ListStackResources": {"StackResourceSummaries": summaries},
@@ -193,7 +194,8 @@ def _outputs(template: Template, letters: str) -> dict[str, str]:
 
 def _stack(outputs: Mapping[str, str]) -> dict[str, Any]:
     given = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
-    return {"StackName": "rampart", "StackStatus": "CREATE_COMPLETE", "Outputs": given, "Parameters": []}
+    ranges = {"ParameterKey": "AlertSourceRanges", "ParameterValue": "0.0.0.0/0"}
+    return {"StackName": "rampart", "StackStatus": "CREATE_COMPLETE", "Outputs": given, "Parameters": [ranges]}
 
 
 def put_freeze(store: DynamoRolloutStore) -> None:

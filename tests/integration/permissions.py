@@ -247,6 +247,8 @@ NEEDS: dict[tuple[str, str], Needs] = {
     ("sts", "GetCallerIdentity"): lambda *_: iter(()),  # needs no permission
     # These know no resource.
     ("cloudwatch", "DescribeAlarms"): _one("cloudwatch:DescribeAlarms", lambda _: "*"),
+    ("cloudwatch", "GetMetricData"): _one("cloudwatch:GetMetricData", lambda _: "*"),
+    ("sts", "AssumeRole"): _one("sts:AssumeRole", lambda call: call["RoleArn"]),
     ("cloudwatch", "GetMetricStatistics"): _one("cloudwatch:GetMetricStatistics", lambda _: "*"),
     ("events", "DescribeRule"): lambda template, _: iter([Permission("events:DescribeRule", _schedule(template))]),
     ("sns", "ListSubscriptionsByTopic"): _one("sns:ListSubscriptionsByTopic", lambda call: call["TopicArn"]),

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Protocol, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from rampart.adapters import dynamodb
 from rampart.adapters.dynamodb import DynamoRolloutStore
@@ -130,6 +131,21 @@ def test_a_look_at_the_claims_ends_in_time_whatever_the_client_does() -> None:
     with pytest.raises(StoreError, match="did not say who holds letters_web"):
         store.claims(["letters_web"])
     client.freed.set()
+
+
+def test_a_table_that_refuses_at_once_is_not_asked_again_and_again() -> None:
+    asked: list[object] = []
+
+    class Refusing:
+        def batch_get_item(self, RequestItems: object) -> dict[str, object]:  # noqa: N803 -- boto3's name
+            asked.append(RequestItems)
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, "BatchGetItem")
+
+    client, first, patience = cast("DynamoDBClient", Refusing()), timedelta(seconds=0.2), timedelta(seconds=0.5)
+    store = DynamoRolloutStore(TABLE, client, claims_within=first, patience=patience)
+    with pytest.raises(StoreError, match="InternalServerError"):
+        store.claims(["letters_web"])
+    assert 2 <= len(asked) <= 6
 
 
 @pytest.mark.parametrize(("connecting", "answering"), [(0.4, 0.0), (0.0, 0.4)], ids=["cold", "warm"])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -14,6 +12,7 @@ from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn, Points, Scen
 from local.faults import Fault, FaultKind, rate_limited
 from rampart.absence import AbsenceReason
 from rampart.adapters.datadog import DatadogMetricSource, bucketed, fitted
+from rampart.adapters.datadog_api import QueryBudget
 from rampart.adapters.secrets import Secret
 from rampart.errors import SecretUnavailableError
 from rampart.evidence.series import Measured, Series, Unavailable
@@ -93,6 +92,24 @@ def test_logs_and_spans_are_counted_in_the_same_request_as_metrics(datadog: Data
         "indexes": ["main"],
         "compute": {"aggregation": "count", "interval": 300_000},
     }
+
+
+def test_apm_metrics_are_asked_for_in_the_same_request(datadog: DatadogStandIn, source: Source) -> None:
+    tags = {"service": "letters", "env": "prod", "provider": "new", "resource_name": "download"}
+    for stat, value in (("hits", 30), ("errors", 3), ("latency_p99", 0.5)):
+        point = points(f"apm_metrics.{stat}", (10, value), (20, value)) | {"tags": tags}
+        datadog.scenario.points.append(Points.model_validate(point))
+    where = {"service": "letters", "resource_name": "download", "query_filter": "env:prod,!provider:old"}
+    asked = {stat: f"apm_metrics: {json.dumps({'stat': stat, **where})}" for stat in ("hits", "errors", "latency_p99")}
+    answers = read(source(), asked | {"c": TOTAL, "other": 'apm_metrics: {"stat": "hits", "service": "else"}'})
+    assert answers["hits"] == Series(((START, 60.0), (START + 300, None)))
+    assert answers["errors"] == Series(((START, 6.0), (START + 300, None)))
+    assert answers["latency_p99"] == Series(((START, 0.5), (START + 300, None)))
+    assert answers["c"] == Series(((START, 40.0), (START + 300, 61.0)))
+    assert answers["other"] == Series(())
+    (sent,) = [each for each in datadog.requests if each["path"].endswith(TIMESERIES)]
+    query = sent["body"]["data"]["attributes"]["queries"][0]
+    assert query == {"name": "q0", "data_source": "apm_metrics", "stat": "hits", **where}
 
 
 def test_a_search_that_datadog_refuses_is_refused_alone_at_a_start(source: Source) -> None:
@@ -286,6 +303,22 @@ def test_a_rate_limit_is_waited_out_once(source: Source, datadog: DatadogStandIn
     assert len(datadog.requests) == 2
 
 
+def test_what_is_left_of_the_limit_is_known_from_each_answer_and_nothing_is_where_it_is_refused(
+    source: Source, datadog: DatadogStandIn
+) -> None:
+    budget = QueryBudget()
+    assert budget.left is None
+    asked = source(budget=budget)
+    read(asked)
+    before = budget.left
+    read(asked)
+    assert before is not None
+    assert budget.left == before - 1
+    datadog.faults.add(rate_limited(reset_seconds=40))
+    read(source(budget=(fresh := QueryBudget())))
+    assert fresh.left == 0
+
+
 @pytest.mark.parametrize("reset", [6, None])
 def test_a_rate_limit_that_does_not_fit_is_not_waited_out(
     source: Source, datadog: DatadogStandIn, reset: int | None
@@ -356,31 +389,3 @@ def test_a_secret_that_cannot_be_read_is_said_so(source: Source) -> None:
     answers = read(source(Gone()))
     assert reasons(answers) == {AbsenceReason.REFUSED_CREDENTIALS}
     assert "AccessDeniedException" in str(answers)
-
-
-def test_asking_loads_no_catalogue_of_models() -> None:
-    """`v2.models` takes more than a second and 90 MiB, which every cold start would pay."""
-    script = """
-import json, sys
-from rampart.adapters.datadog import DatadogMetricSource
-from tests.doubles import FixedSecret
-before = [name for name in sys.modules if name.startswith("datadog_api_client")]
-source = DatadogMetricSource("datadoghq.com", FixedSecret({"api_key": "a", "app_key": "b"}), url="http://127.0.0.1:1")
-source.read({"q": "sum:a{*}.as_count()"}, start=0, end=600, bucket=300)
-try:
-    source.read_monitors([1])
-except Exception:
-    pass
-loaded = [name for name in sys.modules if name.startswith("datadog_api_client")]
-ends = lambda end: [name for name in loaded if name.endswith(end)]
-print(json.dumps([before, ends(".models"), ends("metrics_api")]))
-"""
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=_path())
-    before, catalogs, apis = json.loads(ran.stdout)
-    assert before == []
-    assert catalogs == []
-    assert apis == ["datadog_api_client.v2.api.metrics_api"]
-
-
-def _path() -> dict[str, str]:
-    return {"PYTHONPATH": ":".join(path for path in sys.path if path)}

@@ -10,8 +10,12 @@ from datadog_api_client import ApiClient, Configuration
 from datadog_api_client.model_utils import ModelComposed, ModelNormal, OpenApiModel
 from datadog_api_client.v1.api.dashboards_api import DashboardsApi
 from datadog_api_client.v1.api.monitors_api import MonitorsApi
+from datadog_api_client.v2.model.apm_metrics_query import ApmMetricsQuery
+from datadog_api_client.v2.model.apm_metrics_span_kind import ApmMetricsSpanKind
+from datadog_api_client.v2.model.apm_metrics_stat import ApmMetricsStat
 
 from local.datadog_standin import API_KEY, APP_KEY, DatadogStandIn
+from rampart.plan.apm_query import ApmRequest, ApmStat, SpanKind
 from rampart_cli.datadog.wanted import ThingKind, wanted_of
 from tests.integration.test_datadog_sync import PLAN, target_of
 
@@ -80,3 +84,10 @@ def test_a_part_that_the_models_do_not_know_would_be_found(
     ((number, board),) = datadog.state.dashboards.by_id.items()
     board["widgets"][-1]["definition"] |= part
     assert list(unknown_parts(BOARDS(client).get_dashboard(number)))
+
+
+def test_apm_metrics_have_the_names_of_datadogs_own_client() -> None:
+    """Its distribution is left out: it gives no series of numbers."""
+    assert ApmRequest.model_fields.keys() <= ApmMetricsQuery.attribute_map.keys()
+    assert {*map(str, ApmStat), "latency_distribution"} == ApmMetricsStat.allowed_values
+    assert set(map(str, SpanKind)) == ApmMetricsSpanKind.allowed_values

@@ -33,6 +33,9 @@ class Functions:
         ]
         return duties.run(function, allowed, *self._outside)
 
+    def with_role(self, function: str, allowed: list[Permission]) -> duties.Story:
+        return duties.run(function, allowed, *self._outside, duties.CHANGE_CONTROL | duties.ROLE)
+
     def _whole(self, function: str) -> duties.Story:
         return self.run(function)
 
@@ -41,6 +44,29 @@ class Functions:
 def functions() -> Iterator[Functions]:
     with duties.outside() as (flipper, datadog):
         yield Functions(flipper, datadog)
+
+
+def with_role(function: str) -> list[Permission]:
+    return Template(**duties.CHANGE_CONTROL, **duties.ROLE).permissions(f"{function}Function")
+
+
+@pytest.mark.parametrize("function", ["Prepare", "Evaluate"])
+def test_with_a_role_that_role_is_taken_and_nothing_read_as_the_function(function: str) -> None:
+    own = Template(**duties.CHANGE_CONTROL).permissions(f"{function}Function")
+
+    assert set(own) - set(with_role(function)) == {duties.OF_ROLE}
+    assert set(with_role(function)) - set(own) == {Permission("sts:AssumeRole", duties.ROLE["CloudWatchRoleArn"])}
+
+
+@pytest.mark.parametrize("function", ["Prepare", "Evaluate"])
+def test_evidence_is_read_as_the_role_that_is_given(functions: Functions, function: str) -> None:
+    allowed = [*with_role(function), duties.OF_ROLE]
+    whole, own = functions.with_role(function, allowed), functions.whole(function)
+
+    assert {**whole, "reach": None} == {**own, "reach": None}
+    assert whole.get("reach", {}).keys() >= own.get("reach", {}).keys(), "with a role, CloudWatch is reached for, too"
+    for taken in (duties.OF_ROLE, Permission("sts:AssumeRole", duties.ROLE["CloudWatchRoleArn"])):
+        assert functions.with_role(function, [each for each in allowed if each != taken]) != whole
 
 
 # Functions.
@@ -85,8 +111,8 @@ def test_rollback_may_do_what_it_is_there_for(functions: Functions) -> None:
 def test_notify_may_do_what_it_is_there_for(functions: Functions) -> None:
     story = functions.whole("Notify")
 
-    assert story["event"] == {"batchItemFailures": []}
-    assert (story["told on the topic"], story["told Datadog"]) == (1, ["Advanced: The letters of told"])
+    assert [story[f"event {number}"] for number in range(3)] == [{"batchItemFailures": []}] * 3
+    assert (story["told on the topic"], story["told Datadog"][0]) == (3, "Advanced: The letters of told")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -3,7 +3,6 @@
 import ast
 import os
 import subprocess
-import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from typing import Any
 import pytest
 import uv
 
+from deploy.release import NotReleasedError, build_wheel, install, problems_of, try_out
+
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = {"rampart": ROOT / "layers/rampart/rampart", "rampart_cli": ROOT / "cli/rampart_cli"}
@@ -21,23 +22,16 @@ COMES_WITH = {"botocore": "boto3", "pydantic-core": "pydantic"}
 """Packages that never come without the one that is declared."""
 
 
-def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    bare = {name: os.environ[name] for name in os.environ if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    return subprocess.run(command, cwd=cwd, env=bare | environment, capture_output=True, text=True, check=False)
-
-
 def done(*command: str | Path, cwd: Path = ROOT) -> str:
-    result = run(*command, cwd=cwd)
+    bare = {name: os.environ[name] for name in os.environ if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    result = subprocess.run(command, cwd=cwd, env=bare, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    done(uv.find_uv_bin(), "build", "--quiet", "--wheel", "--no-build-isolation", "--out-dir", folder, ROOT)
-    (file,) = folder.glob("*.whl")
-    return file
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def locked(*options: str) -> str:
@@ -68,20 +62,45 @@ for package in (rampart, rampart_cli):
 
 def test_the_wheel_runs_where_nothing_else_is_installed(wheel: Path, tmp_path: Path) -> None:
     """It asks for the lock's releases, which `make dev` has left in uv's cache; otherwise an index must be reached."""
-    (tmp_path / "lock.txt").write_text(locked("--no-hashes", "--no-emit-project"))
-    done(sys.executable, "-m", "venv", "--without-pip", tmp_path / "clean")
-    programs = tmp_path / "clean/bin"
-    install: list[str | Path] = [uv.find_uv_bin(), "pip", "install", "--quiet", "--python", programs / "python", wheel]
-    known = run(*install, "--offline", "--constraints", tmp_path / "lock.txt")
-    if known.returncode:
-        asked = run(*install)
-        if "Failed to fetch" in asked.stderr:
+    try:
+        programs = install(wheel, tmp_path, "--offline")
+    except subprocess.CalledProcessError:
+        try:
+            programs = install(wheel, tmp_path)
+        except subprocess.CalledProcessError as error:
+            if "Failed to fetch" not in error.stderr:
+                raise
             pytest.skip("no package index can be reached, and uv's cache does not hold what the wheel needs")
-        assert asked.returncode == 0, asked.stderr
 
     done(programs / "python", "-c", EVERY_MODULE, cwd=tmp_path)
-    assert done(programs / "rampart", "--version", cwd=tmp_path) == f"rampart {PROJECT['project']['version']}\n"
-    assert "claim-letters" in done(programs / "rampart", "plan", "check", ROOT / "events/claim-letters.yaml")
+    try_out(programs, PROJECT["project"]["version"])
+    with pytest.raises(NotReleasedError, match=r"and not 9\.9\.9"):
+        try_out(programs, "9.9.9")
+
+
+CHANGELOG = "# Changelog\n\n## 1.2.0 (2026-11-28)\n\n- A change.\n\n## 1.1.0 (2026-10-01)\n\n- Another.\n"
+
+
+def test_a_release_whose_version_and_changelog_agree_has_no_problem() -> None:
+    assert list(problems_of("1.2.0", CHANGELOG, ["v1.1.0"], [])) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "changelog", "tags", "changed", "problem"),
+    [
+        ("1.2", CHANGELOG.replace("1.2.0", "1.2"), [], [], "write three numbers"),
+        ("1.3.0", CHANGELOG, [], [], "name it '1.3.0 (YEAR-MONTH-DAY)'"),
+        ("1.2.0", CHANGELOG.replace("1.2.0 (2026-11-28)", "Unreleased"), [], [], "the newest section is 'Unreleased'"),
+        ("1.2.0", CHANGELOG.replace("- A change.\n", ""), [], [], "the section of 1.2.0 is empty"),
+        ("1.2.0", CHANGELOG, ["v1.2.0"], [], "is tagged already"),
+        ("1.2.0", CHANGELOG, [], ["README.md"], "README.md: commit this first"),
+    ],
+)
+def test_a_release_that_is_not_ready_says_what_to_do(
+    version: str, changelog: str, tags: list[str], changed: list[str], problem: str
+) -> None:
+    [found] = problems_of(version, changelog, tags, changed)
+    assert problem in found
 
 
 def test_what_is_declared_is_what_the_packages_import() -> None:
@@ -100,7 +119,8 @@ def test_lambda_gets_what_the_functions_and_their_layer_import_beyond_boto3() ->
 
 def distributions(folder: Path) -> Iterator[str]:
     """Name the distributions whose modules a folder imports when it runs, not when it is type-checked."""
-    providers = packages_distributions()
+    # Where a machine has no database of zones, the standard library's `zoneinfo` reads this package.
+    providers = {**packages_distributions(), "zoneinfo": ["tzdata"]}
     for file in folder.rglob("*.py"):
         for module in modules(ast.parse(file.read_text())):
             for provider in providers.get(module, []):

@@ -50,6 +50,8 @@ class Scenario:
     """Whether the flag lets staff in before the rollout."""
     deep: bool = False
     """Whether it is too large for every run of the tests."""
+    large: bool = False
+    """Whether it is too large to be explored once more for each guard that is redundant."""
 
 
 def _question(state: RolloutState) -> Question:

@@ -60,7 +60,9 @@ WITHOUT_TICKS = (
         faults=frozenset({Fault.LOST, Fault.IGNORED}),
         where=frozenset({"flag"}),
     ),
-    Scenario(name="an alert meets the advance after staff", state=WITH_STAFF, at="advance", orders=(ALERT,)),
+    Scenario(
+        name="an alert meets the advance after staff", state=WITH_STAFF, at="advance", orders=(ALERT,), large=True
+    ),
     Scenario(
         name="an alert meets an opening for staff who were let in before",
         state=STARTING_WITH_STAFF,

@@ -27,7 +27,7 @@ def alerts(
     ctx: typer.Context,
     *,
     last: Annotated[int, typer.Option("--last", min=1, metavar="N", help="Only the newest N.")] = 20,
-    since: Annotated[str, typer.Option("--since", metavar="DURATION", help="How far back to look, such as 7d.")] = "7d",
+    since: Annotated[str, typer.Option("--since", metavar="DURATION", help="How far back to look.")] = "7d",
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:

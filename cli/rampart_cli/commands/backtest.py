@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from rampart.evidence.criteria import CompareCriterion, RateCriterion, Side
 from rampart.plan.quantities import parse_fraction, parse_times
 from rampart.words import count, percent, times
-from rampart_cli.backtest import Backtest, BacktestResult, BacktestSettings, Only, judge_all, judge_recorded
+from rampart_cli.backtest import Backtest, BacktestResult, BacktestSettings, judge_all, judge_recorded
 from rampart_cli.console import show, table, verdict_text
 from rampart_cli.failures import InputError
 from rampart_cli.options import AsJson
@@ -25,41 +25,66 @@ from rampart_cli.recorded import Recorded, is_csv, lines_of, parse_line, read_cs
 _BAR = re.compile(r"\s*(<|>|below|above)\s*(\S+?\s*%)\s*\Z")
 
 
+Buckets = Annotated[
+    Path,
+    typer.Option(
+        "--buckets",
+        metavar="FILE",
+        help="Lines of JSON, or a .csv with time, errors, total; - is lines of JSON on stdin.",
+    ),
+]
+Bar = Annotated[
+    str | None,
+    typer.Option(
+        "--bar", metavar="BAR", help='The bar, such as "< 1%" or "> 99%". For a floor, errors counts the successes.'
+    ),
+]
+Compare = Annotated[
+    str | None,
+    typer.Option("--compare", metavar="RATIO", help="Instead of a bar: the most times a control's rate, such as 1.5x."),
+]
+IgnoreBelow = Annotated[
+    str | None,
+    typer.Option(
+        "--ignore-below", metavar="RATE", help="With --compare: the rate below which no ratio matters, such as 0.2%."
+    ),
+]
+PlannedBuckets = Annotated[
+    int | None,
+    typer.Option(
+        "--planned-buckets", min=1, metavar="N", help="Number of planned buckets; default: the length of the series."
+    ),
+]
+OnlyFails = Annotated[
+    Literal["fail"] | None,
+    typer.Option(
+        "--only", metavar="fail", help="Look for fails alone, and let no pass end it; its only value is fail."
+    ),
+]
+Clump = Annotated[float, typer.Option("--clump", min=1, metavar="N", help="Errors come in groups of up to N.")]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Draw the first series as .svg or .png: what was judged, the interval, and where it was decided.",
+    ),
+]
+
+
 def backtest(
-    file: Annotated[
-        Path,
-        typer.Option(
-            "--buckets",
-            metavar="FILE",
-            help="Lines of JSON, or a .csv with time, errors, total; - is lines of JSON on stdin.",
-        ),
-    ],
+    file: Buckets,
     *,
-    bar: Annotated[str | None, typer.Option("--bar", metavar="BAR", help='The bar, such as "< 1%" or "> 99%".')] = None,
-    compare: Annotated[
-        str | None,
-        typer.Option(
-            "--compare", metavar="RATIO", help="Instead of a bar: the most times a control's rate, such as 1.5x."
-        ),
-    ] = None,
-    ignore_below: Annotated[
-        str | None,
-        typer.Option("--ignore-below", metavar="RATE", help="With --compare: the rate below which no ratio matters."),
-    ] = None,
-    planned_buckets: Annotated[
-        int | None,
-        typer.Option("--planned-buckets", min=1, metavar="N", help="Buckets that were planned; the length if absent."),
-    ] = None,
-    only: Annotated[
-        Only | None, typer.Option("--only", help="Look for fails alone, and let no pass end it: fail.")
-    ] = None,
-    clump: Annotated[float, typer.Option("--clump", min=1, metavar="N", help="Errors come in groups of up to N.")] = 1,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Draw the first series as .svg or .png.")
-    ] = None,
+    bar: Bar = None,
+    compare: Compare = None,
+    ignore_below: IgnoreBelow = None,
+    planned_buckets: PlannedBuckets = None,
+    only: OnlyFails = None,
+    clump: Clump = 1,
+    plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replay recorded series through the rule: the first fail or pass of each, and at which bucket it came."""
+    """Replay recorded series through the rule: shows the first fail or pass of each, and its bucket."""
     criterion = _criterion(bar, compare, ignore_below, clump)
     settings = BacktestSettings(criterion, planned_buckets, only)
     if plot is not None:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from rampart_cli.stack import Stack
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
-Write = Annotated[bool, typer.Option("--write", help="Write the ids of the monitors into the plan's file.")]
+Write = Annotated[
+    bool,
+    typer.Option("--write", help="Write the monitors' ids into the plan's file, so that each evaluation asks them."),
+]
 
 _SIGNS = {
     Action.CREATE: ("+", "green"),

@@ -15,13 +15,13 @@ from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 if TYPE_CHECKING:
     from rampart_cli.stack import Stack
 
-Most = Annotated[
-    int, typer.Option("--most", min=1, max=1000, metavar="N", help="How many messages to look at, at most.")
-]
+Most = Annotated[int, typer.Option("--most", min=1, max=1000, metavar="N", help="Maximum number of messages to read.")]
 Rollouts = Annotated[
     list[str] | None,
     typer.Option(
-        "--rollout", metavar="ROLLOUT", help="Rollouts, besides the watched ones, that untold events may be of."
+        "--rollout",
+        metavar="ROLLOUT",
+        help="Search this rollout for unsent events too, besides the watched ones; may be repeated.",
     ),
 ]
 
@@ -31,7 +31,7 @@ _EMPTY = ("The dead-letter queue is empty", "green")
 def list_letters(
     ctx: typer.Context, *, most: Most = 100, stack_name: StackName = DEFAULT_STACK, as_json: AsJson = False
 ) -> None:
-    """Show what waits in the dead-letter queue, and what each message is; nothing is changed."""
+    """Show failed operations in the dead-letter queue, and what each message is. Changes nothing."""
     stack: Stack = ctx.obj(stack_name)
     queue = stack.dead_letters()
     letters = queue.take(most)
@@ -51,7 +51,7 @@ def redrive(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Do what waits again; a message goes only when that is done. Exit code 1 if any stays."""
+    """Retry failed operations; a message is deleted only when its operation succeeds. Exit code 1 if any stays."""
     stack: Stack = ctx.obj(stack_name)
     queue = stack.dead_letters()
     looked_at = list(dict.fromkeys([*(rollouts or ()), *stack.records.watched()]))

@@ -45,19 +45,23 @@ if TYPE_CHECKING:
 
 Reported = Annotated[
     list[str] | None,
-    typer.Option("--reported", metavar="CRITERION=NUMBER", help="What you attest, such as 'call center complaints=0'."),
+    typer.Option(
+        "--reported",
+        metavar="CRITERION=NUMBER",
+        help="What you attest, such as 'call center complaints=0'; may be repeated.",
+    ),
 ]
 GateId = Annotated[
     str | None,
     typer.Option(
         "--gate",
         metavar="ID",
-        help="The gate you answer; if absent, the open one, after showing it.",
+        help="The gate to answer; default: the open one, after showing it.",
         autocompletion=complete_gate,
     ),
 ]
 Override = Annotated[
-    bool, typer.Option("--override", help="Advance although the evidence does not pass; needs --note.")
+    bool, typer.Option("--override", help="Advance even though the evidence doesn't pass; requires --note.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")]
 Flags = Annotated[
@@ -90,7 +94,7 @@ def approve(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Approve the open question, and wait until the flag was read at the next stage."""
+    """Approve the open question, and wait until the flag is at the next stage (verified)."""
     kind = DecisionKind.OVERRIDE if override else DecisionKind.APPROVE
     said = Decision(rollout=rollout, kind=kind, by=by or "", note=note, gate=gate)
     _answer(ctx.obj(stack_name), said, reported, _Terms(yes=yes, as_json=as_json, limit=timeout if wait else None))
@@ -110,7 +114,7 @@ def override(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Advance although the evidence does not pass; waives what was shown, and no more, through the next stage."""
+    """Advance even though the evidence doesn't pass. Waives what was shown, and no more, through the next stage."""
     said = Decision(rollout=rollout, kind=DecisionKind.OVERRIDE, by=by or "", note=note, gate=gate)
     _answer(ctx.obj(stack_name), said, reported, _Terms(yes=yes, as_json=as_json, limit=timeout if wait else None))
 

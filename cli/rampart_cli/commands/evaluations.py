@@ -37,7 +37,7 @@ def evaluations(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """List what was judged of a rollout, oldest first; with --replay, judge the stored evidence again."""
+    """List a rollout's evaluations, oldest first; with --replay, judge the stored evidence again."""
     stack: Stack = ctx.obj(stack_name)
     state = stack.state(rollout)
     found = _oldest_first(stack, rollout, last)

@@ -28,7 +28,7 @@ def freeze(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Stop every advance of a stack at once, until someone thaws it; rollbacks go on."""
+    """Stop every advance of a stack at once, until someone thaws it. Rollbacks continue."""
     if not note.strip():
         raise InputError("a freeze needs a note that says why", name="NoteMissing", fix='Add --note "…".')
     stack: Stack = ctx.obj(stack_name)

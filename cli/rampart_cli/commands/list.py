@@ -39,7 +39,7 @@ def list_rollouts(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """List every rollout that is live or waits for a person, however long, those that need one first."""
+    """List every rollout that is live or waits for a person, however long ago it stopped."""
     stack: Stack = ctx.obj(stack_name)
     if finished:
         _show_finished(stack, as_json=as_json)

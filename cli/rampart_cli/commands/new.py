@@ -36,26 +36,27 @@ def plan_new(
     flag: Annotated[
         list[str] | None, typer.Option("--flag", metavar="FLAG", help="The flag, as Flipper names it; may be repeated.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="ROLLOUT", help="The rollout's id.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="ROLLOUT", help="The rollout's id; default: made from the flag.")
+    ] = None,
     owner: Annotated[str | None, typer.Option("--owner", metavar="TEAM", help="The team that answers for it.")] = None,
     timezone: Annotated[
-        str | None, typer.Option("--timezone", metavar="ZONE", help="The team's zone, such as America/New_York.")
+        str | None, typer.Option("--timezone", metavar="ZONE", help="The team's zone; default: America/New_York.")
     ] = None,
     traffic: Annotated[
         str | None, typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour.")
     ] = None,
     errors: Annotated[
-        str | None, typer.Option("--errors", metavar="QUERY", help="Datadog's query that counts failed requests.")
+        str | None, typer.Option("--errors", metavar="QUERY", help="The query that counts failed requests.")
     ] = None,
     total: Annotated[
-        str | None, typer.Option("--total", metavar="QUERY", help="Datadog's query that counts all requests.")
+        str | None, typer.Option("--total", metavar="QUERY", help="The query that counts all requests.")
     ] = None,
     below: Annotated[
-        str | None, typer.Option("--below", metavar="PERCENT", help="The bar for the error rate, such as 1%.")
+        str | None, typer.Option("--below", metavar="PERCENT", help="The bar for the error rate; default: 1%.")
     ] = None,
     finish: Annotated[
-        str | None,
-        typer.Option("--finish", metavar="END", help="At the end: leave at 100% of actors, or turn fully_on."),
+        str | None, typer.Option("--finish", metavar="END", help="At the end: leave at 100% of actors, or fully_on.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write here instead of to standard output.")
@@ -117,8 +118,8 @@ _QUESTIONS: dict[str, tuple[str, str | Callable[[dict[str, str]], str], Callable
     "--owner": ("Team that answers for it", "", _is_there),
     "--timezone": ("Time zone", "America/New_York", _zone),
     "--traffic": ("Requests at 100%, such as 400/hour", "", parse_traffic),
-    "--errors": ("Datadog query that counts failed requests", "", _is_there),
-    "--total": ("Datadog query that counts all requests", "", _is_there),
+    "--errors": ("query that counts failed requests", "", _is_there),
+    "--total": ("query that counts all requests", "", _is_there),
     "--below": ("Bar for the error rate", "1%", parse_fraction),
     "--finish": ("At the end, leave it at 100% of actors, or turn it fully_on", Finish.LEAVE.value, _end),
 }

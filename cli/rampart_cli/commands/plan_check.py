@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 History = Annotated[
     list[str] | None,
     typer.Option(
-        "--history", metavar="NAME=FILE", help="The week before, of a rate criterion: a .csv of time, errors, total."
+        "--history",
+        metavar="NAME=FILE",
+        help="The week before, of a rate or a comparison's control: a .csv of time, errors, total. May be repeated.",
     ),
 ]
 
@@ -41,11 +43,14 @@ _REFUSED = ("a start would refuse ", "bold red")
 
 
 PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", metavar="FILE", help="Hold the plan to this policy, as a start would.")
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="Hold the plan to your organization's policy, as a start would: a breach is a problem.",
+    ),
 ]
-Online = Annotated[
-    bool, typer.Option("--online", help="Also ask Datadog, with the stack's keys, what of the plan isn't wired.")
-]
+Online = Annotated[bool, typer.Option("--online", help="Also ask Datadog, with the stack's keys, what isn't wired.")]
 
 
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 1 on warnings, too, as a pipeline may want.")]
@@ -63,7 +68,7 @@ def plan_check(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Check a plan: every problem at once, each with its line; and what the plan cannot do."""
+    """Check a plan: every problem at once, each with its line, and what the plan can't do."""
     from rampart.rollout.week import notes, week_problems, weeks_of, with_measured_clumps
     from rampart_cli.forecast.plan_warnings import warnings
     from rampart_cli.week import read_history

@@ -28,7 +28,7 @@ def plan_import(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The team's bindings.yaml: what its criteria mean in Datadog.",
+            help="The team's bindings.yaml: the queries of its criteria.",
             exists=True,
             dir_okay=False,
         ),
@@ -44,7 +44,7 @@ def plan_import(
         Path | None, typer.Option(metavar="FILE", help="Write here instead of to standard output.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Read a rollout plan from a Markdown page: a draft plan.yaml, and what the page lacks."""
+    """Read a rollout plan from a Markdown page: writes a draft plan.yaml and lists what the page is missing."""
     errors = Console(stderr=True, highlight=False)
     bound = _read(bindings) if bindings else Bindings()
     with doc.open("rb") as page:

@@ -21,12 +21,10 @@ if TYPE_CHECKING:
 Into = Annotated[
     Path | None,
     typer.Option(
-        "--into", metavar="DOC.md", help="Fill in this page: results, actual dates, ticks. Nothing else changes."
+        "--into", metavar="DOC.md", help="Fill in this page: results, actual dates, checkboxes. Nothing else changes."
     ),
 ]
-Html = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write one page that a browser shows without any network.")
-]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page that needs no network.")]
 
 
 def report(
@@ -38,7 +36,7 @@ def report(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Report a rollout: as a page, into the team's own page, as JSON, or in words."""
+    """Report a rollout as an HTML page, into the team's own page, as JSON, or as text."""
     from rampart_cli.report.document import to_document
 
     stack: Stack = ctx.obj(stack_name)

@@ -41,19 +41,19 @@ def plan_simulate(
     *,
     traffic: Annotated[
         str | None,
-        typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour; else the plan's."),
+        typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour; default: the plan's."),
     ] = None,
     runs: Annotated[
         int | None,
         typer.Option("--runs", min=10, metavar="N", help="Simulated stages for each number; 400, or fewer if many."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same numbers.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same numbers.")] = 1,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Draw the chances as .svg or .png.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what each stage can decide within its hold: for a healthy flag, and for one at 2 and 5 times the bar."""
+    """Show what each stage can decide within its hold, for a healthy flag and for one at 2 and 5 times the bar."""
     written = read_plan(plan_file)
     plan = written.plan
     rates = rate_criteria(plan)

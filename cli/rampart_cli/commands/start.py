@@ -31,7 +31,7 @@ def start(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Start a rollout of a plan. A repeat with the same plan is the same start, not a second one."""
+    """Start a rollout of a plan. Repeating the command with the same plan doesn't start it twice."""
     written = read_plan(plan_file)
     document, plan = written.document, written.plan
     if plan.rollout != document.get("rollout"):

@@ -48,7 +48,7 @@ def status(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Show stage, percentage, verdicts and what a rollout waits for, with the exact command that answers."""
+    """Show stage, percentage, verdicts, and what a rollout waits for, with the exact command that answers."""
     stack: Stack = ctx.obj(stack_name)
     frozen = stack.records.freeze()
     seen = _look(stack, rollouts, frozen)

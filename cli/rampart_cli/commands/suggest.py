@@ -29,13 +29,16 @@ def plan_suggest(
     *,
     traffic: Annotated[
         str | None,
-        typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour; else the plan's."),
+        typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour; default: the plan's."),
     ] = None,
     first: Annotated[
         float, typer.Option("--first", min=0.001, max=100, metavar="PERCENT", help="Begin at this percentage or below.")
     ] = 1.0,
     step: Annotated[
-        float, typer.Option("--step", min=1.1, metavar="TIMES", help="Multiply the percentage by no more than this.")
+        float,
+        typer.Option(
+            "--step", min=1.1, metavar="TIMES", help="Multiply the percentage by no more than this from stage to stage."
+        ),
     ] = 5.0,
     fault: Annotated[
         float, typer.Option("--fault", min=1.1, metavar="TIMES", help="Find a flag at this many times its bar.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def watch(
     ctx: typer.Context, rollout: RolloutName, *, stack_name: StackName = DEFAULT_STACK, as_json: AsJson = False
 ) -> None:
-    """Watch a rollout on one screen until it ends. Exit code 1 if it was rolled back; with --json a line per change."""
+    """Watch a rollout on one screen until it ends. Exit code 1 if it was rolled back."""
     stack: Stack = ctx.obj(stack_name)
     seen = Seen.of(stack, rollout)
     if sys.stdout.isatty() and not as_json:

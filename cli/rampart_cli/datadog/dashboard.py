@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rampart.adapters.announcers import PERCENT_METRIC
 from rampart.words import counted, plain
 from rampart_cli.datadog.guards import guards_of
+from rampart_cli.datadog.sources import asked_as
 
 if TYPE_CHECKING:
     from rampart.plan.model import Plan
@@ -46,7 +47,7 @@ def _percent(target: Target) -> dict[str, Any]:
     return _graph(
         "The flag, in % of actors",
         target,
-        requests=[_drawn(_named("percent", query), "percent", "flag", "line")],
+        requests=[_drawn([asked_as("percent", query)], "percent", "flag", "line")],
         yaxis={"min": "0", "max": "100"},
     )
 
@@ -58,7 +59,7 @@ def _criterion(name: str, guard: Guard, target: Target) -> dict[str, Any]:
 
 
 def _requests(name: str, guard: Guard, target: Target) -> dict[str, Any]:
-    drawn = _drawn(_named("total", guard.requests or ""), "total", "requests", "bars")
+    drawn = _drawn([asked_as("total", guard.requests or "")], "total", "requests", "bars")
     return _graph(f"{name}: requests", target, requests=[drawn])
 
 
@@ -68,15 +69,11 @@ def _graph(title: str, target: Target, **parts: object) -> dict[str, Any]:
 
 
 def _line(line: GraphLine) -> dict[str, Any]:
-    queries = [query for name, text in line.queries.items() for query in _named(name, text)]
+    queries = [asked_as(name, text) for name, text in line.queries.items()]
     return _drawn(queries, line.formula, line.label, "line")
 
 
-def _named(name: str, query: str) -> list[dict[str, str]]:
-    return [{"data_source": "metrics", "name": name, "query": query}]
-
-
-def _drawn(queries: list[dict[str, str]], formula: str, label: str, display: str) -> dict[str, Any]:
+def _drawn(queries: list[dict[str, Any]], formula: str, label: str, display: str) -> dict[str, Any]:
     return {
         "formulas": [{"formula": formula, "alias": label}],
         "queries": queries,

@@ -1,5 +1,7 @@
 """What guards a criterion in Datadog, by the criterion's kind: the query of its monitor and the lines of its graph.
 
+Metrics are looked at by a metric monitor; logs and spans by one of theirs, whose formula names its queries.
+
 A monitor sees a coarse fault within minutes and doesn't know of evidence, so it looks at a window in which a few errors
 can't cross the bar. https://docs.datadoghq.com/monitors/types/metric/
 """
@@ -15,10 +17,10 @@ from typing import Any
 from rampart.evidence.compare import PARTS
 from rampart.evidence.criteria import Scope
 from rampart.plan.criterion import Blame, CompareSpec, CountSpec, CriterionSpec, OnFail, RateSpec, ValueSpec
-from rampart.plan.event_query import EventQuery
 from rampart.plan.model import Plan
 from rampart.words import exact_percent, plain
 from rampart_cli.bars import bar_text
+from rampart_cli.datadog.sources import TYPE_OF, MonitorType, asked_as, in_metrics, source_of, unguarded
 
 _ERRORS_AT_THE_BAR = 5
 """How many errors a window holds at the bar, on the plan's usual traffic: one or two can't alert."""
@@ -59,24 +61,34 @@ class Guard:
     """Why its alert alone rolls nothing back, as a sentence; None where it does."""
 
     @property
+    def type(self) -> MonitorType:
+        """The type of the monitor, by what is counted."""
+        source = source_of(next(iter(self.lines[0].queries.values())))
+        return MonitorType.METRIC if source is None else TYPE_OF[source]
+
+    @property
     def query(self) -> str:
         """The monitor's query, whose last number must be its critical threshold."""
         minutes = max(1, math.ceil(self.window / timedelta(minutes=1)))
-        return f"{self.reducer}(last_{minutes}m):{self.expression} {self.sign} {plain(self.bar)}"
+        bar = f"{self.sign} {plain(self.bar)}"
+        if self.type is MonitorType.METRIC:
+            return f"{self.reducer}(last_{minutes}m):{self.expression} {bar}"
+        return f'formula("{self.expression}").last("{minutes}m") {bar}'
+
+    @property
+    def variables(self) -> list[dict[str, Any]]:
+        """What the formula of a monitor of events names; a metric monitor's query says it all."""
+        if self.type is MonitorType.METRIC:
+            return []
+        return [asked_as(name, query) for name, query in self.lines[0].queries.items()]
 
 
 def guards_of(plan: Plan) -> Iterator[tuple[str, Guard]]:
-    """Each criterion that a metric monitor can guard, by name; what people report isn't in Datadog."""
+    """Each criterion that a monitor can guard, by name; what people report isn't in Datadog."""
     for name, spec in plan.criteria.items():
         make = _GUARDS.get(spec.kind)
-        if make is not None and not counts_events(spec):
-            yield name, make(spec, plan)
-
-
-def counts_events(spec: CriterionSpec) -> bool:
-    """Whether a criterion is counted in logs or spans, whose monitors are of another type than these."""
-    queries = (getattr(spec, part, None) for part in (*PARTS, "query"))
-    return any(EventQuery.read(query) for query in queries if isinstance(query, str))
+        if make is not None and unguarded(spec) is None:
+            yield name, make(in_metrics(spec), plan)
 
 
 def _spares(spec: CriterionSpec) -> str | None:
@@ -98,7 +110,7 @@ def _rate(spec: RateSpec, plan: Plan) -> Guard:
     )
     return Guard(
         reducer="sum",
-        expression=f"( {_operand(spec.errors)} / {_operand(spec.total)} ) * 100",
+        expression=f"( {_operand('errors', spec.errors)} / {_operand('total', spec.total)} ) * 100",
         window=_window(plan, _ERRORS_AT_THE_BAR / (wrong / 100), spec.scope),
         sign=">" if is_below else "<",
         bar=bar,
@@ -120,14 +132,14 @@ def _window(plan: Plan, requests: float, scope: Scope) -> timedelta:
 
 
 def _compare(spec: CompareSpec, plan: Plan) -> Guard:
-    own = f"( {_operand(spec.errors)} / {_operand(spec.total)} )"
-    control = f"( {_operand(spec.control_errors)} / {_operand(spec.control_total)} )"
+    parts = {part: str(getattr(spec, part)) for part in PARTS}
+    errors, total, control_errors, control_total = (_operand(name, query) for name, query in parts.items())
+    own, control = f"( {errors} / {total} )", f"( {control_errors} / {control_total} )"
     if spec.ignore_below is not None:
         # The own rate is above both bars where it is above so many times the greater of the control's and this.
         control = f"clamp_min({control}, {plain(spec.ignore_below / spec.at_most)})"
     usual = spec.baseline or (spec.history.rate if spec.history else None) or 0.0
     wrong = max(spec.at_most * usual, spec.ignore_below or 0.0)
-    parts = {part: str(getattr(spec, part)) for part in PARTS}
     return Guard(
         reducer="sum",
         expression=f"{own} / {control}",
@@ -150,7 +162,7 @@ def _count(spec: CountSpec, plan: Plan) -> Guard:
     # A longer window would count what came before the stage.
     return Guard(
         reducer="sum",
-        expression=spec.query,
+        expression="count" if source_of(spec.query) else spec.query,
         window=plan.bucket,
         sign=">",
         bar=spec.at_most,
@@ -181,8 +193,10 @@ def _value(spec: ValueSpec, _: Plan) -> Guard:
     )
 
 
-def _operand(query: str) -> str:
-    """A query as a part of a division: in parentheses where it is a calculation itself."""
+def _operand(name: str, query: str) -> str:
+    """A query as a part of a division: in parentheses where it is a calculation itself, and events by their name."""
+    if source_of(query) is not None:
+        return name
     depth = 0
     for letter in query:
         depth += (letter in "{([") - (letter in "})]")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rampart.evidence.handles import webhooks_notified
 from rampart_cli.datadog.changes import Action, Change, FieldDifference, change_to, removal_of
 from rampart_cli.datadog.dashboard import mark_of
-from rampart_cli.datadog.guards import counts_events, guards_of
+from rampart_cli.datadog.guards import guards_of
+from rampart_cli.datadog.sources import MonitorType, unguarded
 from rampart_cli.datadog.target import CRITERION, criterion_tags, usual_webhook
 from rampart_cli.datadog.wanted import OWNER_HEADER, TOKEN_HEADER, VERSION_HEADER, ThingKind, wanted_of
 from rampart_cli.failures import RefusedError
@@ -116,11 +117,7 @@ def _headers(webhook: Mapping[str, Any]) -> Mapping[str, Any]:
 def changes_for(plan: Plan, target: Target, found: Look) -> SyncSteps:
     """What makes Datadog hold what the plan needs; raises RefusedError where that would touch what isn't its own."""
     wanted, steps, notes = wanted_of(plan, target), list[Change](), list(_copy_notes(found))
-    notes += [
-        f"{name} counts logs or spans: its monitor is yours to make, as a log or trace analytics monitor"
-        for name, spec in plan.criteria.items()
-        if counts_events(spec)
-    ]
+    notes += [f"{name} {why}" for name, spec in plan.criteria.items() if (why := unguarded(spec))]
     there = found.webhooks.get(target.webhook)
     by_hand = there is not None and owner_of(there) != target.owner
     if there is not None and by_hand:
@@ -130,13 +127,28 @@ def changes_for(plan: Plan, target: Target, found: Look) -> SyncSteps:
     for each in wanted:
         if each.kind in (ThingKind.VARIABLE, ThingKind.WEBHOOK) and by_hand:
             continue
-        steps.append(_step(each, found, target))
+        steps += _steps(each, found, target)
     keys = {each.key for each in wanted}
     steps += [removal_of(ThingKind.MONITOR, body) for tag, body in found.monitors.items() if tag not in keys]
     steps += [removal_of(ThingKind.WEBHOOK, body) for name, body in found.webhooks.items() if name != target.webhook]
     if by_hand and found.variable is not None:
         steps.append(removal_of(ThingKind.VARIABLE, found.variable))
     return SyncSteps(tuple(steps), tuple(notes))
+
+
+def _steps(wanted: Wanted, found: Look, target: Target) -> Iterator[Change]:
+    """What has to happen to one thing; a monitor of another type makes room, since its type can't be changed."""
+    there = found.monitors.get(wanted.key) if wanted.kind is ThingKind.MONITOR else None
+    if there is None or _type_of(there) == wanted.body["type"]:
+        yield _step(wanted, found, target)
+        return
+    yield removal_of(ThingKind.MONITOR, there)
+    yield change_to(wanted, None)
+
+
+def _type_of(monitor: Body) -> str:
+    """The type of a monitor; one that looks at metrics has two names."""
+    return MonitorType.METRIC.value if monitor.get("type") == "metric alert" else str(monitor.get("type"))
 
 
 def _step(wanted: Wanted, found: Look, target: Target) -> Change:

@@ -97,7 +97,7 @@ def _monitors(plan: Plan, target: Target) -> Iterator[Wanted]:
     for name, guard in guards.items():
         body = {
             "name": inert(f"[Rampart] {target.rollout}: {name}"),
-            "type": "query alert",
+            "type": guard.type.value,
             "query": guard.query,
             "message": _message(name, guard, plan, target),
             "tags": [*target.tags, tags[name]],
@@ -108,12 +108,17 @@ def _monitors(plan: Plan, target: Target) -> Iterator[Wanted]:
 
 def _options(guard: Guard) -> dict[str, Any]:
     recovery = None if guard.recovery is None else float(plain(guard.recovery))
-    return {
+    shared = {
         "thresholds": {"critical": float(plain(guard.bar)), "critical_recovery": recovery},
-        "require_full_window": guard.needs_full_window,
-        "evaluation_delay": _DELAY_SECONDS,
         "renotify_interval": _RENOTIFY_MINUTES,
         "renotify_statuses": ["alert"],
+    }
+    if guard.variables:
+        silence = "show_and_notify_no_data" if guard.silence_is_a_fault else "default"
+        return shared | {"variables": guard.variables, "on_missing_data": silence}
+    return shared | {
+        "require_full_window": guard.needs_full_window,
+        "evaluation_delay": _DELAY_SECONDS,
         "notify_no_data": guard.silence_is_a_fault,
         "no_data_timeframe": _SILENCE_MINUTES if guard.silence_is_a_fault else None,
     }

@@ -9,12 +9,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rampart.finding import Finding, FindingKind, Severity
 from rampart_cli.datadog.changes import Action, Change
 from rampart_cli.datadog.sync import changes_for, guarding, look
+from rampart_cli.datadog.wanted import ThingKind
 from rampart_cli.failures import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rampart.plan.model import Plan
+    from rampart_cli.datadog.account import Things
     from rampart_cli.datadog.connection import Connection
 
 NOT_WIRED = FindingKind(
@@ -31,6 +33,13 @@ MONITOR_NOT_NAMED = FindingKind(
     why="A monitor that the plan names is asked at each evaluation, so a muted one or a lost alert is noticed.",
     severity=Severity.WARNING,
 )
+MONITOR_SPEAKS_ONCE = FindingKind(
+    "MonitorSpeaksOnce",
+    "A monitor of the plan isn't renotified while it stays in alert.",
+    'Set its `renotify_interval` (10 minutes, say) with `renotify_statuses: ["alert"]`',
+    why="Datadog gives up on a webhook after five tries; the renotification is what brings a lost alert.",
+    severity=Severity.WARNING,
+)
 WIRING_UNKNOWN = FindingKind(
     "WiringUnknown",
     "Datadog couldn't be asked about the plan's monitors and webhook.",
@@ -43,14 +52,31 @@ def wiring_findings(connection: Connection, plan: Plan, alert_url: str | None = 
     """Everything that isn't wired; raises CommandError when Datadog or a secret can't be read."""
     target = connection.target(plan, alert_url)
     changes = changes_for(plan, target, look(connection.account, plan, target))
-    unnamed = set(changes.ids(guarding(plan, target))) - set(plan.monitors)
+    made = changes.ids(guarding(plan, target))
     return [
         *(NOT_WIRED.at(_where(step), _said(step)) for step in changes.to_do),
         *(
             MONITOR_NOT_NAMED.at("monitors", f"monitor {each} was made for this plan, and it isn't named here")
-            for each in sorted(unnamed)
+            for each in sorted(set(made) - set(plan.monitors))
         ),
+        # Of those that were made here, a difference is told above.
+        *_speaking_once(connection.account, sorted(set(plan.monitors) - set(made))),
     ]
+
+
+def _speaking_once(account: Things, monitors: Iterable[int]) -> Iterator[Finding]:
+    """The monitors whose alert is sent once; one that doesn't exist is refused by a start itself."""
+    for each in monitors:
+        body = account.get(ThingKind.MONITOR, str(each))
+        if body is None:
+            continue
+        options = body.get("options") or {}
+        statuses = options.get("renotify_statuses")
+        if not options.get("renotify_interval"):
+            yield MONITOR_SPEAKS_ONCE.at("monitors", f"monitor {each} isn't renotified while it stays in alert")
+        elif statuses and "alert" not in statuses:
+            said = ", ".join(map(str, statuses))
+            yield MONITOR_SPEAKS_ONCE.at("monitors", f"monitor {each} is renotified for {said}, and not for alert")
 
 
 def wiring_told(connect: Callable[[], Connection], plan: Plan, alert_url: str | None = None) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -46,6 +47,7 @@ class Examined:
         return {"check": self.check, "health": self.health.value, "message": self.told, "fix": self.fix}
 
 
+Network = IPv4Network | IPv6Network
 Check = Callable[[Installation, datetime], Iterator[Examined]]
 
 
@@ -93,7 +95,7 @@ def _functions(installation: Installation, now: datetime) -> Iterator[Examined]:
             )
             yield Examined("functions", Health.PROBLEM, told, "Deploy the stack again: make deploy")
             continue
-        if empty := sorted(key for key in _NEEDED & facts.environment.keys() if not facts.environment[key]):
+        if empty := sorted(key for key in NEEDED & facts.environment.keys() if not facts.environment[key]):
             told = f"{called} has no value for {listed(empty)}"
             yield Examined("functions", Health.PROBLEM, told, "Set the stack's parameters, and deploy it again.")
             continue
@@ -109,7 +111,12 @@ def _functions(installation: Installation, now: datetime) -> Iterator[Examined]:
         yield Examined("functions", Health.OK, f"{listed(well)}: no errors in the last 24 hours")
 
 
-_NEEDED = {"TABLE_NAME", "FLIPPER_URL", "FLIPPER_SECRET", "DATADOG_SITE", "DATADOG_SECRET", "ALERT_SECRET", "TOPIC_ARN"}
+NEEDED = {"TABLE_NAME", "FLIPPER_URL", "FLIPPER_SECRET", "DATADOG_SITE", "DATADOG_SECRET", "ALERT_SECRET"} | {
+    "PAGE_TOPIC_ARN",
+    "ACT_TOPIC_ARN",
+    "KNOW_TOPIC_ARN",
+}
+"""Environment variables without which a function that has them doesn't work."""
 
 
 def _times(number: int) -> str:
@@ -129,6 +136,8 @@ def _outside(installation: Installation, now: datetime) -> Iterator[Examined]:
         yield Examined("outside", Health.PROBLEM, told, _see(installation, "Prepare"))
         return
     for key, told, fix in _OUTSIDE:
+        if key == _OF_A_ROLE and key not in reached:
+            continue  # it is read without a role, with the permission that the template gives
         why = reached.get(key)
         if why is None:
             yield Examined("outside", Health.OK, f"the functions reach {told}")
@@ -136,6 +145,7 @@ def _outside(installation: Installation, now: datetime) -> Iterator[Examined]:
             yield Examined("outside", Health.PROBLEM, f"the functions can't read {told}: {why}", fix)
 
 
+_OF_A_ROLE = "cloudwatch"
 _OUTSIDE = (
     (
         "flags",
@@ -151,6 +161,11 @@ _OUTSIDE = (
         "monitors",
         "Datadog's monitors",
         "Check the secret of DatadogSecretName: its application key needs monitors_read.",
+    ),
+    (
+        _OF_A_ROLE,
+        "CloudWatch's metrics",
+        "Check CloudWatchRoleArn: the role must trust prepare and evaluate, and allow cloudwatch:GetMetricData.",
     ),
 )
 
@@ -197,6 +212,36 @@ def _answered(installation: Installation, token: str | None, test: Mapping[str, 
 _REFUSED = 'The function knows another token: check AlertSecretName, and that its secret holds {"token": "…"}.'
 
 
+def _ranges(installation: Installation, now: datetime) -> Iterator[Examined]:
+    """Datadog's ranges change a few times a year; an alert from one that is left out is refused for good."""
+    import requests  # late, as everything that costs time
+
+    del now
+    given = [ip_network(each, strict=False) for each in installation.source_ranges()]
+    if any(each.prefixlen == 0 for each in given):
+        yield Examined("ranges", Health.OK, "every address may post alerts, and only the token keeps strangers out")
+        return
+    try:
+        published = installation.datadog_ranges()
+    except requests.RequestException as error:
+        told = f"Datadog's address ranges can't be read from here: {type(error).__name__}"
+        yield Examined("ranges", Health.UNKNOWN, told, "Check the network to https://ip-ranges.SITE")
+        return
+    if left_out := [
+        each for each in published if not any(_is_within(ip_network(each, strict=False), one) for one in given)
+    ]:
+        told = f"alerts from {listed(left_out)} are refused, and Datadog's webhooks come from there"
+        fix = f"Set AlertSourceRanges to {','.join(dict.fromkeys([*installation.source_ranges(), *left_out]))}"
+        yield Examined("ranges", Health.PROBLEM, told, f"{fix}, and deploy.")
+    else:
+        told = f"AlertSourceRanges covers all {count(len(published))} of Datadog's ranges"
+        yield Examined("ranges", Health.OK, told)
+
+
+def _is_within(each: Network, other: Network) -> bool:
+    return each.version == other.version and each.subnet_of(other)  # type: ignore[arg-type]  # they are of one version
+
+
 def _schedule(installation: Installation, now: datetime) -> Iterator[Examined]:
     state = installation.schedule()
     if state != "ENABLED":
@@ -206,6 +251,11 @@ def _schedule(installation: Installation, now: datetime) -> Iterator[Examined]:
     ticks = installation.calls("Evaluate", now - _TICKED)
     if ticks:
         yield Examined("schedule", Health.OK, f"evaluate ticked {_times(ticks)} in the last 10 minutes")
+    elif (age := now - installation.scheduled_since()) < _TICKED:
+        told = (
+            f"the schedule is on, {rough_duration(max(age.total_seconds(), 0))} old, and no tick has been counted yet"
+        )
+        yield Examined("schedule", Health.WARNING, told, "Run this again in 10 minutes.")
     else:
         told = "evaluate hasn't ticked in the last 10 minutes, though its schedule is on: no rollout is being judged"
         yield Examined("schedule", Health.PROBLEM, told, _see(installation, "Evaluate"))
@@ -278,6 +328,7 @@ CHECKS: dict[str, Check] = {
     "queues": _queues,
     # After the alarms: its refused test notification counts as a refused alert.
     "endpoint": _endpoint,
+    "ranges": _ranges,
     "clock": _clock,
 }
 """Every check by its name, in the order in which they run."""

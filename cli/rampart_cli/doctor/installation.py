@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FUNCTIONS = ("Prepare", "Advance", "Evaluate", "Rollback", "Notify")
 """The stack's functions, as the template names them before `Function`."""
+_SCHEDULE = "EvaluateFunctionEveryMinute"
 _MOST_LINES = 200
 _PATIENCE_SECONDS = 20.0
 
@@ -74,6 +75,9 @@ class Installation(Protocol):
     def schedule(self) -> str:
         """The state of the schedule that ticks: ENABLED or DISABLED."""
 
+    def scheduled_since(self) -> datetime:
+        """When CloudFormation last made or changed that schedule."""
+
     def alarms(self) -> Sequence[Alarm]: ...
 
     def subscribers(self) -> Sequence[Subscriber]: ...
@@ -85,6 +89,12 @@ class Installation(Protocol):
         """The token of the alert endpoint; raises SecretUnavailableError."""
 
     def alert_url(self) -> str: ...
+
+    def source_ranges(self) -> Sequence[str]:
+        """The address ranges that may post alerts."""
+
+    def datadog_ranges(self) -> Sequence[str]:
+        """The ranges that Datadog's webhooks come from, as it publishes them; raises requests' errors."""
 
     def post(self, token: str | None, body: Mapping[str, str]) -> int:
         """The status with which the alert endpoint answers."""
@@ -104,8 +114,8 @@ class AwsInstallation:
     session: boto3.Session
     described: Mapping[str, Any]
     """What CloudFormation says of the stack."""
-    resources: Mapping[str, str]
-    """The stack's resources: physical ids by their names in the template."""
+    summaries: Mapping[str, Mapping[str, Any]]
+    """What CloudFormation says of each of the stack's resources, by its name in the template."""
     outputs: Mapping[str, str]
     url: str | None = None
     """Another address of the alert endpoint than the stack's."""
@@ -115,7 +125,12 @@ class AwsInstallation:
         cls, session: boto3.Session, described: Mapping[str, Any], outputs: Mapping[str, str], url: str | None = None
     ) -> AwsInstallation:
         """The installation of a stack; asks for its resources."""
-        return cls(session, described, resources_of(session, described), outputs, url)
+        return cls(session, described, summaries_of(session, described), outputs, url)
+
+    @property
+    def resources(self) -> Mapping[str, str]:
+        """The stack's resources: physical ids by their names in the template."""
+        return {name: each.get("PhysicalResourceId", "") for name, each in self.summaries.items()}
 
     def status(self) -> str:
         return str(self.described["StackStatus"])
@@ -149,8 +164,12 @@ class AwsInstallation:
         return {name: said.get(name) for name in ("flags", "metrics", "monitors")}
 
     def schedule(self) -> str:
-        rule = self.session.client("events").describe_rule(Name=self.resources["EvaluateFunctionEveryMinute"])
+        rule = self.session.client("events").describe_rule(Name=self.resources[_SCHEDULE])
         return str(rule["State"])
+
+    def scheduled_since(self) -> datetime:
+        changed: datetime = self.summaries[_SCHEDULE]["LastUpdatedTimestamp"]
+        return changed
 
     def alarms(self) -> Sequence[Alarm]:
         named = sorted(id_ for name, id_ in self.resources.items() if name.endswith("Alarm"))
@@ -177,9 +196,8 @@ class AwsInstallation:
         return sum(int(told.get(f"ApproximateNumberOfMessages{which}", 0)) for which in ("", "NotVisible", "Delayed"))
 
     def alert_token(self) -> str:
-        given = parameters_of(self.described)
         secrets = SecretsManagerSecrets(self.session.client("secretsmanager"))
-        return AlertTokens(secrets.named(given.get("AlertSecretName") or "rampart/alerts")).current()[0]
+        return AlertTokens(secrets.named(self._parameter("AlertSecretName") or "rampart/alerts")).current()[0]
 
     def alert_url(self) -> str:
         return self.url or self.outputs["AlertUrl"]
@@ -193,9 +211,27 @@ class AwsInstallation:
         status: int = answer.status_code
         return status
 
+    def source_ranges(self) -> Sequence[str]:
+        return parameters_of(self.described)["AlertSourceRanges"].split(",")
+
+    def datadog_ranges(self) -> Sequence[str]:
+        """https://docs.datadoghq.com/api/latest/ip-ranges/."""
+        import requests  # late, as everything that costs time
+
+        answer = requests.get(f"https://ip-ranges.{self._parameter('DatadogSite')}", timeout=_PATIENCE_SECONDS)
+        answer.raise_for_status()
+        try:
+            return [str(each) for each in answer.json()["webhooks"]["prefixes_ipv4"]]
+        except (KeyError, TypeError) as error:
+            raise requests.exceptions.InvalidJSONError("it isn't Datadog's list of ranges") from error
+
     def clocks(self) -> tuple[datetime, datetime]:
         told = self.session.client("sts").get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]["date"]
         return datetime.now(UTC), parsedate_to_datetime(told)
+
+    def _parameter(self, name: str) -> str:
+        """What the stack was given as a parameter."""
+        return parameters_of(self.described).get(name, "")
 
     def _called(self, name: str) -> str:
         """What callers of a function name: its alias."""
@@ -232,11 +268,11 @@ class AwsInstallation:
         return max(found, key=lambda error: error.at, default=None)
 
 
-def resources_of(session: boto3.Session, described: Mapping[str, Any]) -> dict[str, str]:
-    """A stack's resources: physical ids by their names in the template."""
+def summaries_of(session: boto3.Session, described: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What CloudFormation says of each of a stack's resources, by its name in the template."""
     pages = session.client("cloudformation").get_paginator("list_stack_resources")
     return {
-        each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
+        each["LogicalResourceId"]: each
         for page in pages.paginate(StackName=described["StackName"])
         for each in page["StackResourceSummaries"]
     }

@@ -3,52 +3,47 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import pairwise
+from typing import NamedTuple
 
-from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.lexicon import NUMBER_WORDS, part, pattern
 
-_PLACE = r"(?:branch|office|site|facility|location|region|state|district|county|city|store|school|clinic|country)"
-NO_SHARE = (
-    # a share of a part is an audience, and one of an increment is added to what was reached before
-    rf"(?!\s?(?:(?:of\s(?:the\s|our\s|all\s)?[a-z]+\s)?(?:at|in|for)\s(?:the|one|a|our|each)\s(?:[\w'-]+\s){{0,4}}{_PLACE}\b"
-    r"|of\s(?:the\s|our\s|all\s)?[a-z]+\s(?:with|who|whose|having|that)\s|at a time\b|increments?\b|steps\b))"
-    r"(?!\s?(?:done|complete[d]?|finished|ready|faster|slower|smaller|larger|bigger|cheaper|fewer|less|more|higher|lower"
-    r"|better|worse|coverage|test|completion|adoption|uptime|availability|success|satisfaction|conversion|utili[sz]ation"
-    r"|errors?|failures?)\b)"
-)
+NO_SHARE = part("not of users")
 """What makes a percentage one of progress or a comparison, and not a share of users."""
 PERCENT = re.compile(rf"(?<![\d.,/])(\d{{1,3}}(?:\.\d{{1,3}})?)\s?(?:%|percent\b){NO_SHARE}")
+FULL = 100
+"""The percentage at which everyone is reached."""
 _RANGE = re.compile(
     r"(?<![\d.,/])(\d{1,3}(?:\.\d{1,3})?)\s?%?\s{0,2}(?:-|\u2013|\u2014|to|through)\s{0,2}(\d{1,3}(?:\.\d{1,3})?)\s?%"
 )
-_INCREMENT = re.compile(
-    r"(?:increments?|steps?) of\s{1,3}(\d{1,2}(?:\.\d{1,3})?)\s?%"
-    r"|(\d{1,2}(?:\.\d{1,3})?)\s?%\s{0,2}(?:increments?|steps|at a time|each)\b",
-    re.IGNORECASE,
-)
-_OF_TIME = re.compile(
-    r"(?:%|percent)\s{0,3}of\s{1,3}(?:the\s{1,3})?(?:time|requests|calls|sessions|page ?(?:views|loads))\b"
-    r"|percent(?:age)?[ _-]of[ _-](?:the[ _-])?time",
-    re.IGNORECASE,
-)
+_INCREMENT = pattern("an increment")
+_OF_TIME = pattern("of time")
 _AUDIENCE = pattern("an audience")
-_PEOPLE = r"(?:users|veterans|people|visitors|customers|members|patients|traffic|claimants|applicants|beneficiaries)"
-_BEFORE = (
-    r"(?:(?:we|it is|is|to be)\s)?(?:(?:enabled?|releas(?:e|ed)|launch(?:ed)?|open(?:ed)?|roll(?:ed)? ?out"
-    r"|turn(?:ed)? on|switch(?:ed)? on|live|available|increase|expand|ramp up|go live|go|on)\s"
-    r"(?:it\s|the (?:flag|feature)\s)?(?:for|to|with)\s)?"
-)
+_PEOPLE = part("anyone reached")
+_BEFORE = part("enabled for")
 _ALL = re.compile(rf"{_BEFORE}(?:every(?:one|body)|all(?: the| our| of our| remaining)? {_PEOPLE})", re.IGNORECASE)
-_CHOSEN = re.compile(
-    rf"{_BEFORE}(?:(?:the|our|all|internal|va|chosen|selected|invited|some|a few|\d{{1,4}})\s){{0,3}}"
-    r"(?:employees|(?:internal|beta|pilot|canary|allow-?listed|early access)"
-    r" (?:users|staff|testers|teams?|groups?|sites?|facilit(?:y|ies))"
-    r"|staff(?: members)?|testers|beta testers|colleagues|developers|volunteers)(?:\s(?:only|first))?",
-    re.IGNORECASE,
-)
+_CHOSEN = pattern("chosen")
 _MOST_STEPS = 100
 """Steps that increments may make; no one raises a flag more often."""
+_SPELT = {
+    **NUMBER_WORDS, "fifteen": 15, "twenty": 20, "twenty-five": 25, "twenty five": 25, "thirty": 30, "forty": 40,
+    "fifty": 50, "sixty": 60, "seventy-five": 75, "seventy five": 75, "eighty": 80, "ninety": 90, "hundred": 100,
+    "one hundred": 100, "a hundred": 100, "half": 50, "a quarter": 25,
+}  # fmt: skip  # a table, many to a line
+_WORDS_FIRST = "|".join(sorted(_SPELT, key=len, reverse=True))
+_WRITTEN_OUT = re.compile(
+    r"(?:(?P<number>(?<!\d)\d{1,3}(?:\.\d{1,3})?)"
+    rf"|\b(?<!ty[ -])(?<!and )(?<!point )(?P<word>{_WORDS_FIRST}))"
+    r"[\s-]?(?:pct\b\.?|per\s?cent\b)"
+    rf"|\b(?P<part>half|a quarter)(?=\sof\s(?:the\s|our\s|all\s)?{part('people')})",
+    re.IGNORECASE,
+)
+_PROGRESS = pattern("how far it is")
+_ASIDE = pattern("not meant")
+_LENGTH = pattern("a length of time")
+_UNITS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}
 
 
 class StageKind(StrEnum):
@@ -60,42 +55,12 @@ class StageKind(StrEnum):
     UNKNOWN = "unknown"  # the page does not say, or says two things
 
 
-_SPELT = {
-    word: number
-    for number, words in (
-        (1, "one"), (2, "two"), (3, "three"), (5, "five"), (10, "ten"), (15, "fifteen"), (20, "twenty"),
-        (25, "twenty-five, twenty five"), (30, "thirty"), (40, "forty"), (50, "fifty"), (60, "sixty"),
-        (75, "seventy-five, seventy five"), (80, "eighty"), (90, "ninety"), (100, "hundred, one hundred, a hundred"),
-    )
-    for word in words.split(", ")
-}  # fmt: skip  # a table, many to a line
-_WORDS_FIRST = "|".join(sorted(_SPELT, key=len, reverse=True))
-_WRITTEN_OUT = re.compile(
-    r"(?:(?P<number>(?<!\d)\d{1,3}(?:\.\d{1,3})?)"
-    rf"|\b(?<!ty[ -])(?<!and )(?<!point )(?P<word>{_WORDS_FIRST}))"
-    r"[\s-]?(?:pct\b\.?|per\s?cent\b)",
-    re.IGNORECASE,
-)
-
-
 def with_signs(text: str) -> str:
-    """The text with every percentage written as one: `10%` for `10 percent`, `10 pct` and `ten per cent`."""
+    """The text with every percentage written as one: `10%` for `10 percent`, `ten per cent`, `half of users`."""
     folded = text.casefold()
-    if "cent" not in folded and "pct" not in folded:
+    if not any(sign in folded for sign in ("cent", "pct", "half of", "a quarter of")):
         return text
-    return _WRITTEN_OUT.sub(lambda found: f"{found['number'] or _SPELT[found['word'].casefold()]}%", text)
-
-
-_PROGRESS = re.compile(
-    r"\((?:done|finished|complete\w*)\W{1,3}\d{1,3}\s?%\)|\b\d{1,3}\s?%\s?(?:done|finished|complete[d]?)\b",
-    re.IGNORECASE,
-)
-_ASIDE = re.compile(
-    r"\((?:was|were|formerly|previously|originally|instead of|rather than|not|up from|down from|changed from|before)\b"
-    r"[^()]{0,80}\)"
-    r"|,?\s(?:not|instead of|rather than|up from|down from|formerly|previously)\s~?\d{1,3}(?:\.\d{1,3})?\s?%",
-    re.IGNORECASE,
-)
+    return _WRITTEN_OUT.sub(lambda each: f"{_SPELT.get(each[each.lastgroup or 0].casefold()) or each['number']}%", text)
 
 
 def without_asides(text: str) -> str:
@@ -108,13 +73,15 @@ def percents_in(text: str) -> list[float]:
     return [value for found in PERCENT.finditer(without_asides(text)) if (value := float(found[1])) <= 100]
 
 
+def rises(shares: Sequence[float]) -> bool:
+    """Whether each share is larger than the one before it."""
+    return all(before < after for before, after in pairwise(shares))
+
+
 def range_in(text: str) -> tuple[float, float] | None:
     """The first rising range of percentages: `25% - 100%` or `25-100%`."""
-    for found in _RANGE.finditer(text):
-        low, high = float(found[1]), float(found[2])
-        if low < high <= 100:
-            return low, high
-    return None
+    found = ((float(each[1]), float(each[2])) for each in _RANGE.finditer(text))
+    return next(((low, high) for low, high in found if low < high <= FULL), None)
 
 
 def increment_in(text: str) -> float | None:
@@ -132,9 +99,9 @@ def steps_of(limits: tuple[float, float], increment: float) -> list[float]:
     return steps if steps[-1] == high else [*steps, high]
 
 
-def is_of_time(text: str) -> bool:
-    """Whether a percentage is one of time or of requests, not of users."""
-    return bool(_OF_TIME.search(text))
+def share_kind(*texts: str) -> StageKind:
+    """Whether a percentage is one of time or of requests, where a text says so, and not of users."""
+    return StageKind.TIME if any(map(_OF_TIME.search, texts)) else StageKind.ACTORS
 
 
 def reaches_all(text: str) -> bool:
@@ -152,21 +119,11 @@ def names_audience(text: str) -> bool:
     return bool(_AUDIENCE.search(text))
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(NamedTuple):
     """How long a stage is held, as the page writes it and as a plan writes it; None where it cannot be said."""
 
     text: str
     hold: str | None
-
-
-_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
-_LENGTH = re.compile(
-    r"\b(\d{1,3}(?:\.\d)?|an?|one|two|three|four|five)(?:\s?(?:-|\u2013|to)\s?(\d{1,3}(?:\.\d)?))?[ -](?:full )?"
-    r"(bus{1,2}iness? |working )?(minute|hour|day|week|month)s?\b",
-    re.IGNORECASE,
-)
-_UNITS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}
 
 
 def length_in(text: str) -> Length | None:
@@ -174,8 +131,7 @@ def length_in(text: str) -> Length | None:
     found = _LENGTH.search(text[:300])
     if found is None:
         return None
-    first = found[1].lower()
-    number = float(found[2] or _WORDS.get(first, 0) or first)
+    number = float(found[2] or {"a": 1, "an": 1, **NUMBER_WORDS}.get(found[1].lower(), found[1]))
     unit = found[4].lower()
     if found[3]:
         hold = f"{number:g} business day{'' if number == 1 else 's'}" if unit == "day" and number.is_integer() else None

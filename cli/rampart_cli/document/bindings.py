@@ -1,23 +1,21 @@
-"""What a team's criteria mean in Datadog: found by their names, so that no query is typed again for the next plan."""
+"""The queries of a team's criteria: found by their names, so that no query is typed again for the next plan."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from rampart.errors import RampartError
-from rampart_cli.document.lexicon import NO_WORDS, TeamWords
-from rampart_cli.document.names import plain_name
+from rampart_cli.document.lexicon import NO_WORDS, TeamWords, plain_name
 
 
 class BindingsError(RampartError):
     """The bindings file cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """The pattern that a criterion's name met, and the criterion's YAML."""
 
     pattern: str
@@ -36,13 +34,9 @@ class Bindings:
     def find(self, name: str) -> Binding | None:
         """The binding of a criterion: the one of exactly this name, else the first whose pattern fits."""
         wanted = self._normal(name)
-        for pattern, normal in self._patterns.items():
-            if normal == wanted:
-                return Binding(pattern, self.criteria[pattern])
-        for pattern, normal in self._patterns.items():
-            if fnmatchcase(wanted, normal):
-                return Binding(pattern, self.criteria[pattern])
-        return None
+        exact = [pattern for pattern, normal in self._patterns.items() if normal == wanted]
+        fits = [pattern for pattern, normal in self._patterns.items() if fnmatchcase(wanted, normal)]
+        return next((Binding(pattern, self.criteria[pattern]) for pattern in (*exact, *fits)), None)
 
     @cached_property
     def _patterns(self) -> dict[str, str]:

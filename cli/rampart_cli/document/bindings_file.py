@@ -1,4 +1,4 @@
-"""The one file in which a team keeps what its criteria mean in Datadog, read and held against what a plan may say."""
+"""The one file in which a team keeps the queries of its criteria, read and held against what a plan may say."""
 
 from __future__ import annotations
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from rampart.evidence.compare import PARTS
 from rampart.finding import Finding
 from rampart.plan.query_lint import lint_compare, lint_count, lint_rate, lint_value
-from rampart_cli.document.draft_criteria import criterion_entries
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rampart_cli.document.bindings import Bindings
-    from rampart_cli.document.draft_criteria import Value
-    from rampart_cli.document.plan import PlanDocument
-    from rampart_cli.document.reading import Reading
+from rampart.plan.written_query import on_one_line
+from rampart_cli.document.bindings import Bindings
+from rampart_cli.document.draft import Value, criterion_entries
+from rampart_cli.document.plan import PlanDocument
+from rampart_cli.document.reading import Reading
 
 
 def with_bound_queries(reading: Reading, bindings: Bindings) -> Reading:
@@ -29,20 +25,18 @@ def with_bound_queries(reading: Reading, bindings: Bindings) -> Reading:
 def _diagnostics(plan: PlanDocument, reading: Reading, bindings: Bindings) -> Iterator[Finding]:
     criteria = plan.distinct_criteria
     for name, entries in criterion_entries(criteria, bindings):
-        binding = bindings.find(name)
-        if binding is None:
+        if (binding := bindings.find(name)) is None:
             continue
         line = next(criterion.line for criterion in criteria if criterion.name == name)
         column, mark = reading.page.place(line, name)
         for finding in _findings(name, {entry.key: entry.value for entry in entries if entry.value is not None}):
             part = finding.where.rpartition(".")[2]
             told = f"{part} of {binding.pattern!r} in the bindings, {finding.message}"
-            fix = f"{finding.fix} in the bindings"
-            yield finding.kind.at("", told, fix, line=line, column=column, mark=mark)
+            yield finding.kind.at("", told, f"{finding.fix} in the bindings", line=line, column=column, mark=mark)
 
 
 def _findings(name: str, spec: dict[str, Value]) -> list[Finding]:
-    queries = {key: str(value) for key, value in spec.items() if key in {*PARTS, "query"}}
+    queries = {key: str(on_one_line(value)) for key, value in spec.items() if key in {*PARTS, "query"}}
     if queries.keys() >= set(PARTS):
         return lint_compare(name, queries)
     if spec["kind"] in {"rate", "compare"}:

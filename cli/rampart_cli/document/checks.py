@@ -1,4 +1,4 @@
-"""What one plan lacks or contradicts; the checks of its calendar stand in `date_checks`."""
+"""What one plan lacks or contradicts, besides its calendar (`date_checks`) and its flags (`flags`)."""
 
 from __future__ import annotations
 
@@ -6,86 +6,66 @@ import re
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from rampart.finding import Finding, FindingKind
-from rampart_cli.document.amounts import StageKind, increment_in, range_in, steps_of
-from rampart_cli.document.date_checks import FULL, check_dates
-from rampart_cli.document.diagnostics import Code, diagnose
-from rampart_cli.document.fact_checks import (
-    MOST_LINES,
-    Say,
-    check_criteria,
-    check_dilution,
-    check_phases,
-    flags,
-    misspelled,
-)
+from rampart.evidence.dilution import diluted
+from rampart.finding import Finding
+from rampart_cli.document.amounts import FULL, StageKind, increment_in, range_in, steps_of
+from rampart_cli.document.bars import Criterion, CriterionKind
+from rampart_cli.document.date_checks import check_dates
+from rampart_cli.document.diagnostics import Code, Say, diagnose
+from rampart_cli.document.flags import check_flags, check_spelling
 from rampart_cli.document.labels import Asks, placeholder_in
-from rampart_cli.document.lexicon import words
-from rampart_cli.document.section_kinds import SectionKind, after_stage_name
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from rampart_cli.document.page import Page
-    from rampart_cli.document.plan import PageStage, PlanDocument
-    from rampart_cli.document.sections import Section
-    from rampart_cli.document.stage_details import Details
+from rampart_cli.document.lexicon import pattern, plain_name, words
+from rampart_cli.document.page import Page
+from rampart_cli.document.plan import PageStage, PlanDocument
+from rampart_cli.document.sections import SectionKind, after_stage_name
+from rampart_cli.document.stage_details import Details
 
 _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019]t\b", re.IGNORECASE)
 _TOO_DIFFERENT = 3.0
 """Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
+_NOT_GIVEN = "{!r} stands for an answer that is not given yet"
+_REPORTED = pattern("reported by people")
+_NO_BAR = {
+    CriterionKind.RELATIVE: "is compared with something that has no number",
+    CriterionKind.NAMED: "is only a name: no bar is given",
+}
+MOST_LINES = 10
+"""Lines that one message names."""
 
 
 def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) -> list[Finding]:
     """Everything that is to be said about one plan; `today` tells results written before the launch."""
-
-    def say(code: FindingKind, line: int, fragment: str, message: str) -> Finding:
-        return diagnose(code, page, line, fragment, message)
-
-    found = [
-        *_missing(plan, say),
-        *flags(plan, say),
-        *misspelled(plan, say),
-        *check_criteria(plan, say),
-        *check_phases(plan, say),
-    ]
-    found += [*_stages(plan, say), *_users(plan, details, say), *_placeholders(plan, details, say)]
-    found += [*check_dilution(plan, say), *_whole(plan, say)]
+    say = partial(diagnose, page)
+    checks = (_missing, check_flags, check_spelling, check_criteria, check_phases, _stages, check_dilution, _whole)
+    found = [finding for check in checks for finding in check(plan, say)]
+    found += [*_users(plan, details, say), *_placeholders(plan, details, say)]
     return found + check_dates(plan, details, say, today)
 
 
 def _whole(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """Doubts about the reading as a whole, and lists of stages that were not taken: one finding for each cause."""
-    if plan.doubts and plan.stages:
+    if plan.doubts:
         yield say(Code.DOUBTFUL_READING, plan.stages[0].line, "", "; ".join(plan.doubts))
-    launch = _launch(plan) if plan.stages and not any(stage.percent == FULL for stage in plan.stages) else None
-    if launch is not None:
-        yield say(
-            Code.LAUNCH_WITHOUT_SHARE, launch.line, launch.title,
-            f"{launch.title!r} gives no percentage: is it the stage of 100% after {plan.stages[-1].label}?",
-        )  # fmt: skip  # the first line says where, the others what
+    later = [section for section in plan.sections if section.line > plan.stages[-1].line and not section.is_decoy]
+    launch = next((s for s in later if words("goes live").fullmatch(s.title.strip(" !:."))), None)
+    if launch is not None and all(stage.percent != FULL for stage in plan.stages):
+        message = f"{launch.title!r} gives no percentage: is it the stage of 100% after {plan.stages[-1].label}?"
+        yield say(Code.LAUNCH_WITHOUT_SHARE, launch.line, launch.title, message)
     aside = [stage for stage in plan.set_aside if stage.percent is not None]
     if aside:
         shares = ", ".join(f"{stage.percent:g}% (line {stage.line})" for stage in aside[:MOST_LINES])
-        yield say(
-            Code.STAGES_DISAGREE, aside[0].line, "",
-            f"{shares} isn't among the stages from line {plan.stages[0].line} on, and was not used",
-        )  # fmt: skip  # the first line says where, the others what
-
-
-def _launch(plan: PlanDocument) -> Section | None:
-    """The section on going live, after the last stage that the page states."""
-    sections = (section for root in plan.roots for section in root.walk() if section.line > plan.stages[-1].line)
-    return next((s for s in sections if words("goes live").fullmatch(s.title.strip(" !:.")) and not s.is_decoy), None)
+        message = f"{shares} isn't among the stages from line {plan.stages[0].line} on, and was not used"
+        yield say(Code.STAGES_DISAGREE, aside[0].line, "", message)
 
 
 def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     line = plan.title.line
-    watched = any(s.asks is Asks.WATCHERS and s.field and s.field.value for s in plan.statements)
+    watched = any(s.asks is Asks.WATCHERS and s.value for s in plan.statements)
     absent = [
         (plan.flags, Code.MISSING_FLAG, "the page names no flag"),
         (plan.owner, Code.MISSING_OWNER,
@@ -109,46 +89,31 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             percent, line = stage.stated[-1]
             yield say(Code.CONTRADICTORY_PERCENT, line, f"{percent:g}%", f"{stage.label} is given {said}")
         elif stage.kind is StageKind.UNKNOWN:
-            yield say(
-                Code.STAGE_WITHOUT_PERCENT,
-                stage.line,
-                "",
-                f"{stage.label} does not say which percentage of users it reaches",
-            )
+            message = f"{stage.label} does not say which percentage of users it reaches"
+            yield say(Code.STAGE_WITHOUT_PERCENT, stage.line, "", message)
         elif stage.kind is StageKind.TIME:
-            yield say(
-                Code.PERCENTAGE_OF_TIME, stage.percent_line or stage.line, f"{stage.percent:g}%",
-                f"{stage.percent:g}% is a percentage of time or requests, not of users",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{stage.percent:g}% is a percentage of time or requests, not of users"
+            yield say(Code.PERCENTAGE_OF_TIME, stage.percent_line or stage.line, f"{stage.percent:g}%", message)
     yield from _time_gate(plan, say)
     numbered = [stage for stage in plan.stages if stage.percent is not None]
     for before, after in pairwise(numbered):
         if (after.percent or 0) <= (before.percent or 0):
-            yield say(
-                Code.STAGE_ORDER, after.line, f"{after.percent:g}%",
-                f"{after.percent:g}% comes after {before.percent:g}% (line {before.line})",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{after.percent:g}% comes after {before.percent:g}% (line {before.line})"
+            yield say(Code.STAGE_ORDER, after.line, f"{after.percent:g}%", message)
     if numbered and all((stage.percent or 0) < 100 for stage in numbered) and not plan.stages[-1].stated:
-        yield say(
-            Code.NO_FULL_STAGE, numbered[-1].line, "",
-            f"the last stage is {numbered[-1].percent:g}%: the page never says when everyone is reached",
-        )  # fmt: skip  # the first line says where, the others what
+        message = f"the last stage is {numbered[-1].percent:g}%: the page never says when everyone is reached"
+        yield say(Code.NO_FULL_STAGE, numbered[-1].line, "", message)
     yield from _letters(plan, say)
     yield from _increments(plan, say)
 
 
 def _time_gate(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """The gate for a percentage of time, named in prose while the stages do not say whose percentages they are."""
-    if any(stage.kind is StageKind.TIME for stage in plan.stages):
-        return
-    for statement in plan.statements:
-        gate = _TIME_GATE.search(statement.text) if statement.is_plan else None
-        if gate is not None and not _DENIES.search(statement.text):
-            yield say(
-                Code.PERCENTAGE_OF_TIME, statement.number, gate[0],
-                "the page speaks of a percentage of time, and its stages do not say that theirs are of users",
-            )  # fmt: skip  # the first line says where, the others what
-            return
+    planned = (s for s in plan.statements if s.is_plan and not _DENIES.search(s.text))
+    gate = next(((s.number, found[0]) for s in planned if (found := _TIME_GATE.search(s.text))), None)
+    if gate is not None and all(stage.kind is not StageKind.TIME for stage in plan.stages):
+        message = "the page speaks of a percentage of time, and its stages do not say that theirs are of users"
+        yield say(Code.PERCENTAGE_OF_TIME, *gate, message)
 
 
 def _increments(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -160,35 +125,25 @@ def _increments(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     said: set[int] = set()
     for statement in plan.statements:
         section, increment = statement.stage_section, increment_in(statement.text)
-        limits = (
-            range_in(after_stage_name(section.title))
-            if section is not None and increment and statement.is_plan
-            else None
-        )
-        if section is None or limits is None or increment is None or section.line in said:
+        if section is None or increment is None or section.line in said or not statement.is_plan:
+            continue
+        if (limits := range_in(after_stage_name(section.title))) is None:
             continue
         said.add(section.line)  # a phase has the increments that it names first
         expected = steps_of(limits, increment)
         for stage in steps[section.line]:
             if expected and stage.percent not in expected:
-                yield say(
-                    Code.CONTRADICTORY_PERCENT, stage.line, f"{stage.percent:g}%",
-                    f"{stage.percent:g}% isn't a step of increments of {increment:g}% (line {statement.number})",
-                )  # fmt: skip  # the first line says where, the others what
+                message = f"{stage.percent:g}% isn't a step of increments of {increment:g}% (line {statement.number})"
+                yield say(Code.CONTRADICTORY_PERCENT, stage.line, f"{stage.percent:g}%", message)
 
 
 def _letters(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     first: dict[str, PageStage] = {}
-    for stage in plan.stages:
-        letter = (stage.letter or "").casefold()
-        if not letter:
-            continue
-        known = first.setdefault(letter, stage)
+    for stage in (stage for stage in plan.stages if stage.letter):
+        known = first.setdefault((stage.letter or "").casefold(), stage)
         if known is not stage and (known.section is None or known.section is not stage.section):
-            yield say(
-                Code.DUPLICATE_STAGE_LETTER, stage.line, stage.letter or "",
-                f"{stage.letter} is used here and at line {known.line}",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{stage.letter} is used here and at line {known.line}"
+            yield say(Code.DUPLICATE_STAGE_LETTER, stage.line, stage.letter or "", message)
 
 
 def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
@@ -197,10 +152,8 @@ def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
         is_list = len(crowd.numbers) > 2 or (len(crowd.numbers) == 2 and bool(crowd.stages))
         if is_list and len(crowd.numbers) != len(stages):
             numbers = ", ".join(f"{number:,}" for number in crowd.numbers)
-            yield say(
-                Code.USERS_NOT_MATCHING_STAGES, crowd.line, "",
-                f"{len(crowd.numbers)} numbers of users ({numbers}) are given for {len(stages)} stages",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{len(crowd.numbers)} numbers of users ({numbers}) are given for {len(stages)} stages"
+            yield say(Code.USERS_NOT_MATCHING_STAGES, crowd.line, "", message)
     # Which number belongs to which stage is open when they do not match; the first can only mean the first.
     firsts = [(crowd.stages[0], crowd.numbers[0], crowd.line) for crowd in details.crowds if crowd.stages]
     counted = [(s, s.users[0], s.users_line or s.line) for s in plan.stages if s.users and len(s.users) == 1]
@@ -209,18 +162,14 @@ def _users(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
         if one.percent and other.percent and few and many and one.percent != other.percent:
             expected = few * other.percent / one.percent
             if max(expected / many, many / expected) > _TOO_DIFFERENT:
-                yield say(
-                    Code.USERS_NOT_MATCHING_STAGES, line, "",
-                    f"{few:,} users at {one.percent:g}% would be {expected:,.0f} at {other.percent:g}%, "
-                    f"and the page says {many:,}",
-                )  # fmt: skip  # the first line says where, the others what
+                told = f"{few:,} users at {one.percent:g}% would be {expected:,.0f} at {other.percent:g}%"
+                yield say(Code.USERS_NOT_MATCHING_STAGES, line, "", f"{told}, and the page says {many:,}")
 
 
 def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
-    for section in (section for root in plan.roots for section in root.walk() if not section.is_decoy):
-        if missing := placeholder_in(section.title):
-            message = f"{missing!r} stands for an answer that is not given yet"
-            yield say(Code.PLACEHOLDER_LEFT, section.line, missing, message)
+    for section in plan.sections:
+        if (missing := placeholder_in(section.title)) and not section.is_decoy:
+            yield say(Code.PLACEHOLDER_LEFT, section.line, missing, _NOT_GIVEN.format(missing))
     dated = [stage.line for stage in plan.stages if stage.start]
     open_ranges = {calendar.line for calendar in details.calendars if not calendar.dates.start}
     for statement in plan.statements:
@@ -230,13 +179,86 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Fi
             continue
         # In a list the placeholder may stand before the colon: `[FILL_IN]: your metric`.
         is_listed = statement.is_criterion or is_rollback
-        field = statement.field if not is_listed else None
-        value = field.value if field and field.value else statement.text
+        value = (not is_listed and statement.value) or statement.text
         if (missing := placeholder_in(value)) is None:
             continue
-        message = f"{missing!r} stands for an answer that is not given yet"
+        message = _NOT_GIVEN.format(missing)
         if statement.number in open_ranges and dated:
             below = dated[bisect(dated, statement.number) :] or dated[:1]
             steps = ", ".join(map(str, below[:MOST_LINES])) + (", …" if len(below) > MOST_LINES else "")
             message = f"the dates are {missing!r} here, although steps have dates (line {steps})"
         yield say(Code.PLACEHOLDER_LEFT, statement.number, missing, message)
+
+
+def is_reported_by_people(criterion: Criterion) -> bool:
+    """Whether no metric shows the criterion, so that a person has to say it."""
+    return criterion.kind is CriterionKind.YES_NO or bool(_REPORTED.search(criterion.name))
+
+
+def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    for c in plan.distinct_criteria:
+        if is_reported_by_people(c):
+            yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured")
+        if c.kind is CriterionKind.NUMERIC and c.op is None:
+            message = f"{c.name!r} has the number {c.value:g} and no operator"
+            yield say(Code.MISSING_OPERATOR, c.line, c.written, message)
+        if (lacks := _NO_BAR.get(c.kind)) is not None:
+            yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} {lacks}")
+    by_name: dict[str, list[Criterion]] = defaultdict(list)
+    for c in plan.distinct_criteria:
+        by_name[plain_name(c.name)].append(c)
+    for first, *others in by_name.values():
+        for c in others:
+            if c.line != first.line and c.value is not None and first.value is not None:
+                here, there = f"{c.op or ''} {c.value:g} here", f"{first.op or ''} {first.value:g} at line {first.line}"
+                yield say(Code.CONTRADICTORY_CRITERION, c.line, c.name, f"{c.name!r} is {here} and {there}")
+
+
+def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    """Criteria that one phase lists and another, which lists some too, does not."""
+    phases: dict[int, list[Criterion]] = defaultdict(list)
+    titles: dict[int, str] = {}
+    lines = {s.number: s.stage_section for s in plan.statements if s.is_criterion}
+    for criterion in plan.criteria:
+        if (section := lines.get(criterion.line)) is not None:
+            phases[section.line].append(criterion)
+            titles[section.line] = section.title
+    said: set[int] = set()
+    for (first, listed), (second, others) in pairwise(sorted(phases.items())):
+        for here, mine, there, theirs in ((second, others, first, listed), (first, listed, second, others)):
+            names = {plain_name(c.name) for c in mine}
+            lacking = {c.name: c.line for c in theirs if plain_name(c.name) not in names}
+            if lacking and here not in said:
+                said.add(here)
+                named = ", ".join(map(repr, list(lacking)[:MOST_LINES]))
+                looked = f"which {titles[there]!r} does at line {next(iter(lacking.values()))}"
+                message = f"{titles[here]!r} does not look at {named}, {looked}"
+                yield say(Code.CRITERION_MISSING_IN_PHASE, here, "", message)
+
+
+def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    """Every bar in percent that even a total failure of some stage leaves whole.
+
+    The rate of everyone else is not on the page: it is taken as perfect, so that a bar which could fire is never named
+    for it. Nothing is said of the last bit: a bar that a total failure just reaches counts as one that fires.
+    """
+    shares = [s.percent for s in plan.stages if s.kind is StageKind.ACTORS and s.percent and s.percent < FULL]
+    for criterion in plan.distinct_criteria:
+        if criterion.kind is not CriterionKind.NUMERIC or criterion.unit != "percent" or criterion.op is None:
+            continue
+        is_ceiling, bar = criterion.op in {"<", "<=", "=="}, criterion.value or 0.0
+        seen = {percent: _seen(percent, is_ceiling=is_ceiling) for percent in shares}
+        if blind := [percent for percent in shares if (seen[percent] < bar if is_ceiling else seen[percent] > bar)]:
+            where = " and ".join(dict.fromkeys(f"{percent:g}%" for percent in blind))
+            shows = f"a total failure at {max(blind):g}% shows {seen[max(blind)]:g}%"
+            message = (
+                f"{criterion.name!r} cannot fire at {where}: if its metric counts everyone's requests, "
+                f"{shows}, and the bar is {criterion.op} {criterion.value:g}%"
+            )
+            yield say(Code.BAR_CANNOT_FIRE, criterion.line, criterion.written, message)
+
+
+def _seen(percent: float, *, is_ceiling: bool) -> float:
+    """What the metric of everyone shows in percent when all goes wrong for the stage's users and for no one else."""
+    new, baseline = (1.0, 0.0) if is_ceiling else (0.0, 1.0)
+    return round(100 * diluted(new, baseline=baseline, share=percent / 100), 6)

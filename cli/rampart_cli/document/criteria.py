@@ -1,86 +1,69 @@
-"""What a team looks at before an advance: names, bars and units out of one line."""
+"""What a team looks at before an advance: names and bars out of lines, lists, tables, and sentences that say when."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import replace
+from itertools import takewhile
 
+from rampart_cli.document.amounts import length_in
 from rampart_cli.document.bars import (
     BAR,
     OPPOSITE,
     OR_LESS,
     OR_MORE,
+    TIMES,
+    Criterion,
+    CriterionKind,
     Sense,
+    asks_outright,
     is_bar,
+    is_bar_only,
     is_turned,
     or_less,
+    read_part,
     sense_of,
 )
-from rampart_cli.document.criterion import TIMES, Criterion, CriterionKind, read_part
-from rampart_cli.document.labels import answer, placeholder_in
-from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.blocks import LineKind
+from rampart_cli.document.labels import Asks, answer, placeholder_in, what_is_asked
+from rampart_cli.document.lexicon import part, pattern
+from rampart_cli.document.sections import SectionKind
+from rampart_cli.document.statements import Statement, has_stage_columns, judged_by
 
-_STOP = (
-    r"(?:roll(?:s|ed|ing)?[ -]?back|go(?:es)? back|stop|abort|pause|halt|revert|disable|back(?:ing)?[ -]?out"
-    r"|kill switch"
-    r"|(?:page|alert)s? (?:the|us|on|someone|ops)\b"
-    r"|turn(?:s|ed)?(?: it| the \w{2,20})? off|switch(?: it| the \w{2,20})? off)"
-)
-_STOPS_IF = re.compile(
-    rf"\b{_STOP}\b[^.;]{{0,60}}?\b(?:if|when|whenever|once|as soon as|should)\b|\b{_STOP}\s(?:the rollout\s)?on\b"
-    rf"|\b(?:if|when|whenever|once|as soon as|should)\b[^.;]{{3,120}}?\b{_STOP}",
-    re.IGNORECASE,
-)
-_STOPS_ON = re.compile(
-    rf"\b{_STOP}\b[^.;]{{0,40}}\b(?:criteria|criterion|conditions?|triggers?|thresholds?|bars?|limits?|if|when|on)\b",
-    re.IGNORECASE,
-)
+_STOP = part("go back")
+_STOPS_IF = pattern("stops if")
+_STOPS_ON = pattern("stops on")
 _UNSURE = re.compile(r"\b(?:unless|not|never|and)\b|n['\u2019]t\b", re.IGNORECASE)
 _IF = re.compile(r"(?:if|when|whenever|once|as soon as)\b", re.IGNORECASE)
 _ELSE = re.compile(rf"\b(?:otherwise|or else|if not)\b.{{0,40}}\b{_STOP}", re.IGNORECASE)
 _STOP_WORD = re.compile(rf"\b{_STOP}\b", re.IGNORECASE)
 _GO_TOO = re.compile(r"\b(?:success|advance|proceed|continue|go)\b", re.IGNORECASE)
-_TO_STOP = re.compile(
-    rf"^.*?\b{_STOP}\b[^.;]{{0,60}}?\b(?:if|when|whenever|once|as soon as|should|on)\s|^(?:if|when|whenever|once)\s",
-    re.IGNORECASE,
-)
+_TO_STOP = pattern("to stop")
 _TALK = pattern("a hint")
-_GOES_IF = re.compile(
-    r"^(?:(?:then|we|and)\s){0,2}(?:(?:only|will|can|may|shall)\s){0,2}"
-    r"(?:advance|proceed|continue|move on|go on|promote|expand|increase|go(?! back))\b"
-    r"[^.;:]{0,60}?\b(?:only\s)?(?:if|when|once|as long as|while):?\s"
-    r"|^to (?:advance|proceed|continue|move on|go on)(?: to \w+ \w+)?,\s",
-    re.IGNORECASE,
-)
-_BACK_IF = re.compile(
-    rf"^(?:(?:then|we|and|the team)\s){{0,2}}(?:(?:will|must|shall)\s)?{_STOP}\b[^.;:]{{0,60}}?"
-    r"\b(?:if|when|whenever|once)\b"
-    rf"|^(?:if|when|whenever|once|as soon as)\b[^.;]{{3,120}}?\b{_STOP}\b",
-    re.IGNORECASE,
-)
+_GOES_IF = pattern("goes if")
+_BACK_IF = pattern("back if")
 """A sentence that begins with going on, or back, and says on what condition; a tale of the past begins otherwise."""
-_BEFORE_GOING = re.compile(
-    r"^(?P<bar>[^;:]{3,120}?)\s(?:before (?:moving on|advancing|proceeding|continuing|the next \w+|going on)"
-    r"|to (?:advance|proceed|continue|move on))\b",
-    re.IGNORECASE,
-)
+_BEFORE_GOING = pattern("before going")
 """`Errors < 0.5% before moving on`."""
-_IF_GOES = re.compile(
-    r"^(?:if|when|once|as long as)\s(?P<bar>[^;:]{3,120}?),\s(?:(?:then|we)\s){0,2}(?:(?:will|can|may)\s)?"
-    r"(?:advance|proceed|continue|move on|go on|promote|expand|increase|go to)\b",
-    re.IGNORECASE,
-)
+_IF_GOES = pattern("if goes")
 _SENTENCE = re.compile(r"(?<=[\w%)])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bincl)(?<!\bno)\.\s{1,3}(?=[A-Z])")
+_BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
+_COUNTS_ROWS = re.compile(r"#?\s?\d{1,3}[.)]?")
+_ONLY_ZERO = re.compile(r"(?:0|zero|none)\.?", re.IGNORECASE)
+_LONGEST_LIST = 300
+_HAS_DIGIT = re.compile(r"\d")
+_STOP_COLUMN = pattern("column: stops")
+_NOW_COLUMN = pattern("column: today")
+_LIMIT = re.compile(r"(max|min)(?:imum)?\b", re.IGNORECASE)
+_GOES_BACK = "Roll back if"
+_UNIT_COLUMN = re.compile(r"^units?$", re.IGNORECASE)
+_OPERATOR_COLUMN = pattern("column: operator")
 
 
 def is_hint(text: str) -> bool:
     """Whether a line speaks of what a criterion might be, as a template does, and states none."""
     return bool(_TALK.search(text))
-
-
-def begins_as_hint(text: str) -> bool:
-    """Whether a line begins with such words."""
-    return bool(_TALK.match(text))
 
 
 def lists_stops(text: str) -> bool:
@@ -97,19 +80,14 @@ def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
     shown = answer(text)
     if not any(letter.isalnum() for letter in shown) or text.lstrip().startswith(placeholder_in(text) or "\n"):
         return []
-    found = [
-        criterion
-        for part in _parts(OR_MORE.sub(r">= \1\2", OR_LESS.sub(or_less, shown)))
-        for criterion in (_read_stop(part, line, under) or _doubted(read_part(part, line), under))
-    ]
+    # Where nothing around says what is asked, a bar for more errors or less success has no sense that is certain.
+    is_certain = any(sense_of(part) is not Sense.NONE for part in under.split("; "))
+    found: list[Criterion] = []
+    for said in _parts(OR_MORE.sub(r">= \1\2", OR_LESS.sub(or_less, shown))):
+        asked = read_part(said, line)
+        asked = asked if is_certain else [replace(c, op=None) if is_turned(c.name, c.op) else c for c in asked]
+        found += _read_stop(said, line, under) or asked
     return [replace(criterion, text=shown) for criterion in found if criterion.name]
-
-
-def _doubted(criteria: list[Criterion], under: str) -> list[Criterion]:
-    """Where nothing around says what is asked, a bar for more errors or less success has no sense that is certain."""
-    if any(sense_of(part) is not Sense.NONE for part in under.split("; ")):
-        return criteria
-    return [replace(c, op=None) if is_turned(c.name, c.op) else c for c in criteria]
 
 
 def conditions_in(text: str, line: int) -> list[Criterion]:
@@ -149,3 +127,152 @@ def _parts(text: str) -> list[str]:
     sentences = [part for part in _SENTENCE.split(text) if part.strip()]
     stated = [part for part in sentences if BAR.search(part)] if len(sentences) > 1 else []
     return [part.strip() for sentence in stated or [text] for part in sentence.split(";") if part.strip()]
+
+
+def criteria_in(statements: list[Statement]) -> list[Criterion]:
+    found: list[Criterion] = []
+    above: Statement | None = None
+    barred: set[int] = set()
+    maybe: dict[int, list[Criterion]] = defaultdict(list)
+    for statement in (s for s in statements if not s.line.quoted):
+        if statement.is_plan and (judged := judged_by(statement.line.header)):
+            cells = [statement.line.cells[index] for index in judged if index < len(statement.line.cells)]
+            found += [c for cell in cells for c in read_criteria(cell, statement.number)]
+        elif statement.is_plan and statement.line.shares_in is not None:
+            found += _bars_of_stage(statement)
+        if not statement.is_criterion:
+            may_judge = statement.is_plan or statement.section.kind is SectionKind.ROLLBACK
+            if may_judge and statement.line.kind in {LineKind.TEXT, LineKind.ITEM}:
+                found += conditions_in(statement.text, statement.number)
+            continue
+        stated = criteria_of(statement)
+        if statement.line.parent is not None and statement.line.parent.line in barred:
+            stated = [c for c in stated if c.op]  # what stands below a bar explains it, unless it is another
+        barred |= {c.line for c in stated if c.op}
+        if above is not None and (whole := _with_line_above(above, statement, found)):
+            stated = whole
+            found = [c for c in found if c.line != above.number]
+        is_asked = any(asks_outright(section.title) for section in statement.section.around)
+        is_list = is_asked or statement.asked_by is not None or statement.line.kind is LineKind.ROW
+        (found if is_list else maybe[id(statement.section)]).extend(stated)
+        above = statement
+    # A heading that only sounds like criteria heads some when a bar stands below it; its names alone are none.
+    are_bars = (listed for listed in maybe.values() if any(c.op and (c.op, c.written) != ("==", "0") for c in listed))
+    found += [criterion for listed in are_bars for criterion in listed]
+    return sorted(found, key=lambda criterion: criterion.line)
+
+
+def _bars_of_stage(statement: Statement) -> list[Criterion]:
+    """The bars in a row of a table of stages whose column names what is measured: under `Error rate`, `< 2%`."""
+    named = zip(statement.line.header, statement.line.cells, strict=False)
+    return [
+        criterion
+        for head, cell in named
+        if is_bar(cell) and is_bar_only(cell) and not length_in(cell) and not _NOW_COLUMN.search(head)
+        for criterion in read_criteria(f"{head}: {cell}", statement.number, under=head)
+    ]
+
+
+def _with_line_above(above: Statement, statement: Statement, found: list[Criterion]) -> list[Criterion]:
+    """The bar on the next line of the paragraph that names it: "Error rate" and then ": < 1%"; else nothing."""
+    line, before = statement.line, above.line
+    is_next = line.kind is LineKind.TEXT and line.line == before.line + 1 and line.parent in {before, before.parent}
+    named = takewhile(lambda criterion: criterion.line == before.line, reversed(found))
+    is_name = before.kind in {LineKind.ITEM, LineKind.TEXT} and all(c.kind is CriterionKind.NAMED for c in named)
+    if not (is_next and is_name and _HAS_DIGIT.search(line.text)):
+        return []
+    whole = read_criteria(f"{before.text} {line.text}", before.line, under=_asked_by(above))
+    return whole if [criterion.kind for criterion in whole] == [CriterionKind.NUMERIC] else []
+
+
+def criteria_of(statement: Statement) -> list[Criterion]:
+    """The criteria that one line of a list of criteria states."""
+    line, field = statement.line, statement.field
+    if line.kind is LineKind.ROW and statement.asks is not Asks.CRITERIA:
+        return _row_criteria(statement)
+    under = _asked_by(statement)
+    if statement.asks is Asks.CRITERIA and field is not None:
+        under = f"{under}; {field.label}"
+        parts = read_criteria(field.value, line.line, under=under)
+        parts = [part for part in parts if part.kind is not CriterionKind.NAMED and not is_hint(field.value)]
+        return parts or (read_criteria(field.value, line.line) if len(field.value) <= _LONGEST_LIST else [])
+    if _TALK.match(line.text):
+        return []
+    found = read_criteria(_named_text(statement), line.line, under=under)
+    is_at_the_end = any("go live" in section.title.casefold() for section in statement.section.around)
+    if line.kind is LineKind.ITEM and not is_at_the_end:
+        return found
+    # A line of prose among the criteria, or of what is looked at once all is done, is one only when it states a bar.
+    is_meant = not is_hint(line.text)
+    numeric = [c for c in found if is_meant and c.kind is CriterionKind.NUMERIC]
+    return [c for c in numeric if c.op or field or lists_stops(line.text)]
+
+
+def _asked_by(statement: Statement) -> str:
+    """The heading, the label and the list items that ask for this criterion."""
+    around = statement.section.around
+    titles = [s.title for s in around if s.kind is not SectionKind.STAGE and (not s.is_title or s is statement.section)]
+    labels = [statement.asked_by.text] if statement.asked_by is not None else []
+    nearest_first = [*(item.text for item in statement.line.ancestors), *labels, *titles]
+    return "; ".join(reversed(nearest_first))
+
+
+def _named_text(statement: Statement) -> str:
+    """The line, led by the item or heading above it when it holds a bar and no name: `Error rate:`, then `< 1%`."""
+    line = statement.line
+    section = statement.section
+    # The heading of one criterion stands below that of all.
+    is_inside = section.kind is SectionKind.OTHER and section.parent and section.parent.kind is SectionKind.CRITERIA
+    above = line.parent.text if line.parent is not None else section.title if is_inside else ""
+    holds_bar = is_bar_only(line.text) or (line.parent is not None and bool(_ONLY_ZERO.fullmatch(line.text)))
+    if not above or not holds_bar or what_is_asked(above) is not Asks.OTHER:
+        return line.text
+    return f"{above.rstrip(' :')}: {line.text}"
+
+
+def _row_criteria(statement: Statement) -> list[Criterion]:
+    written, heads = statement.line.cells, statement.line.header
+    if len(written) > 2 and _COUNTS_ROWS.fullmatch(written[0]):
+        written, heads = written[1:], heads[1:]  # the first column only counts the rows
+    cells = [cell for cell in written if cell]
+    if len(cells) < 2 or not answer(cells[0]):
+        return read_criteria(cells[0], statement.number) if cells else []
+    if has_stage_columns(heads):
+        return _criteria_by_stage(statement)
+    others = [(head, cell) for head, cell in zip(heads[1:], written[1:], strict=False) if cell]
+    if all(_NOW_COLUMN.search(head) for head, _ in others):
+        return []
+    stops = [each for each in others if _STOP_COLUMN.search(each[0]) or lists_stops(each[0])]
+    # What is measured today isn't a bar, and where to stop is one only when nothing else is said.
+    meant = [each for each in others if not _NOW_COLUMN.search(each[0]) and each not in stops]
+    bars = [cell for head, cell in meant if any(word in head.casefold() for word in _BAR_COLUMNS)]
+    head = next((head for head, cell in meant if cell in bars or is_bar(cell)), "")
+    ops = [cell for head, cell in meant if _OPERATOR_COLUMN.search(head)]
+    told = [cell for _, cell in meant if cell not in ops]
+    if stops and not bars and not any(map(is_bar, told)):
+        head, bar = stops[0]
+        return read_criteria(f"{cells[0]}: {bar}", statement.number, under=head if lists_stops(head) else _GOES_BACK)
+    # `Max` over `2%` is `<= 2%`.
+    limits = [(_LIMIT.match(head), cell) for head, cell in meant if cell[:1].isdigit()]
+    shown = ", ".join(f"{'<=' if limit[1].casefold() == 'max' else '>='} {cell}" for limit, cell in limits if limit)
+    if shown:
+        return read_criteria(f"{cells[0]}: {shown}", statement.number)
+    bar = next(iter(bars or [cell for cell in told if is_bar(cell)] or told or ops), "")
+    if ops and not is_bar(bar):
+        bar = f"{ops[0]} {bar}"
+    if units := [cell for head, cell in others if _UNIT_COLUMN.search(head) and cell[:1] not in {"", *bar[-1:]}]:
+        bar = f"{bar} {units[0]}" if bar[-1:].isdigit() else bar
+    found = read_criteria(f"{cells[0]}: {bar}", statement.number, under=f"{statement.section.title}; {head}")
+    # What stands next to a name and isn't a bar isn't part of the name.
+    return [replace(c, name=cells[0]) if c.kind is CriterionKind.NAMED else c for c in found]
+
+
+def _criteria_by_stage(statement: Statement) -> list[Criterion]:
+    """The bars of a row that has one for each stage; a name alone when it has none."""
+    name, *bars = statement.line.cells
+    if _NOW_COLUMN.search(name):
+        return []
+    under = f"{statement.section.title}; {statement.line.header[0]}"
+    found = [c for bar in filter(answer, bars) for c in read_criteria(f"{name}: {bar}", statement.number, under=under)]
+    stated = [c for c in found if c.kind is not CriterionKind.NAMED]
+    return stated or read_criteria(name, statement.number)

@@ -5,29 +5,22 @@ from __future__ import annotations
 import re
 from bisect import bisect, bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Any
 
-from rampart.finding import Finding, FindingKind
+from rampart.finding import Finding
+from rampart_cli.document.amounts import FULL
 from rampart_cli.document.blocks import LineKind
-from rampart_cli.document.dates import DateProblem, Dates, leading_date
-from rampart_cli.document.diagnostics import Code
+from rampart_cli.document.dates import DateProblem, leading_date
+from rampart_cli.document.diagnostics import Code, Say
 from rampart_cli.document.labels import Asks
-from rampart_cli.document.results import Results, is_measured
-from rampart_cli.document.section_kinds import SectionKind
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from holidays import HolidayBase
-
-    from rampart_cli.document.plan import PageStage, PlanDocument
-    from rampart_cli.document.stage_details import DateRange, Details
-    from rampart_cli.document.statements import Statement
-
-    Say = Callable[[FindingKind, int, str, str], Finding]
+from rampart_cli.document.plan import PageStage, PlanDocument, Results, is_measured
+from rampart_cli.document.sections import SectionKind
+from rampart_cli.document.stage_details import DateRange, Details
+from rampart_cli.document.statements import Statement
 
 _MOST_RANGES = 20
 """Ranges of one phase that its stages are held against: no page has more."""
@@ -37,56 +30,6 @@ _PROBLEMS = {
     DateProblem.MALFORMED: (Code.MALFORMED_DATE, "{} isn't a date that can be read in one way"),
     DateProblem.REVERSED: (Code.DATE_RANGE_REVERSED, "{} ends before it begins"),
 }
-
-
-def check_dates(plan: PlanDocument, details: Details, say: Say, today: date) -> list[Finding]:
-    """Weekends, holidays, order and ranges of the dates; results that are written before the launch."""
-    found = [
-        *_problems(plan, details, say),
-        *_days_off(plan, details, say),
-        *_order(plan, say),
-        *_ranges(plan, details, say),
-    ]
-    return [*found, *_dependencies(plan, say), *_results(plan, say, today)]
-
-
-def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
-    written = [(stage.dates, stage.dates_line) for stage in plan.stages]
-    written += [(calendar.dates, calendar.line) for calendar in details.calendars]
-    written += [(leading_date(s.text)[0], s.number) for s in _entries(plan)]
-    said: set[tuple[Dates, int | None]] = set()
-    year = _only_year(plan)
-    for dates, line in written:
-        if line is None or dates.problem not in _PROBLEMS or (dates, line) in said:
-            continue
-        said.add((dates, line))
-        code, message = _PROBLEMS[dates.problem]
-        is_meant = dates.problem is DateProblem.NO_YEAR and year is not None
-        offer = f"; {year} is the only year on the page" if is_meant else ""
-        yield say(code, line, dates.text, message.format(dates.text) + offer)
-
-
-def _only_year(plan: PlanDocument) -> str | None:
-    """The one year that the page names anywhere, results included; None where it names several or none."""
-    titles = (section.title for root in plan.roots for section in root.walk())
-    years = {year for text in (*titles, *(s.text for s in plan.statements)) for year in _YEAR.findall(text)}
-    return years.pop() if len(years) == 1 else None
-
-
-def _entries(plan: PlanDocument) -> list[Statement]:
-    """The entries of timelines."""
-    return [
-        s
-        for s in plan.statements
-        if s.is_plan
-        and s.line.kind in {LineKind.ITEM, LineKind.TEXT, LineKind.ROW}
-        and (s.section.kind is SectionKind.TIMELINE or s.line.checked is not None)
-        and leading_date(s.text)[0].said
-    ]
-
-
-FULL = 100
-"""The percentage after which nothing is waited for."""
 _NEAR_HOLIDAYS = (
     (1, 1, 3), (1, 15, 21), (2, 15, 21), (5, 24, 31), (6, 17, 21), (7, 2, 6), (9, 1, 7), (10, 8, 14), (11, 9, 13),
     (11, 22, 28), (12, 23, 27), (12, 30, 31),
@@ -94,8 +37,36 @@ _NEAR_HOLIDAYS = (
 """Month, first and last day of the only times at which a federal holiday may fall or be observed."""
 
 
+def check_dates(plan: PlanDocument, details: Details, say: Say, today: date) -> list[Finding]:
+    """Weekends, holidays, order and ranges of the dates; results that are written before the launch."""
+    found = [finding for check in (_problems, _days_off, _ranges) for finding in check(plan, details, say)]
+    return [*found, *_order(plan, say), *_dependencies(plan, say), *_results(plan, say, today)]
+
+
+def _problems(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
+    written = [(stage.dates, stage.dates_line) for stage in plan.stages]
+    written += [(calendar.dates, calendar.line) for calendar in details.calendars]
+    written += [(leading_date(s.text)[0], s.number) for s in _entries(plan)]
+    texts = [*(section.title for section in plan.sections), *(statement.text for statement in plan.statements)]
+    years = {year for text in texts for year in _YEAR.findall(text)}
+    for dates, line in dict.fromkeys(written):
+        if line is None or dates.problem not in _PROBLEMS:
+            continue
+        code, message = _PROBLEMS[dates.problem]
+        is_meant = dates.problem is DateProblem.NO_YEAR and len(years) == 1
+        offer = f"; {min(years)} is the only year on the page" if is_meant else ""
+        yield say(code, line, dates.text, message.format(dates.text) + offer)
+
+
+def _entries(plan: PlanDocument) -> list[Statement]:
+    """The entries of timelines."""
+    planned = (s for s in plan.statements if s.is_plan and s.line.kind is not LineKind.FRONT)
+    dated = (s for s in planned if s.section.kind is SectionKind.TIMELINE or s.line.checked is not None)
+    return [statement for statement in dated if leading_date(statement.text)[0].said]
+
+
 @cache
-def _federal_holidays() -> HolidayBase:
+def _federal_holidays() -> Mapping[Any, str]:
     import holidays  # only here: it loads the calendars of all countries, longer than a page takes to be read
 
     return holidays.country_holidays("US")
@@ -119,10 +90,8 @@ def _days_off(plan: PlanDocument, details: Details, say: Say) -> Iterator[Findin
         if day.weekday() >= 5:
             rule = plan.business_days
             against = f", against the page's own rule of business days (line {rule.line})" if rule else ""
-            yield say(
-                Code.WEEKEND_DATE_VS_BUSINESS_DAY, line, dates.text,
-                f"{day.isoformat()}, when {what}, is a {day:%A}{against}",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{day.isoformat()}, when {what}, is a {day:%A}{against}"
+            yield say(Code.WEEKEND_DATE_VS_BUSINESS_DAY, line, dates.text, message)
         elif holiday := holiday_on(day):
             yield say(Code.HOLIDAY_DATE, line, dates.text, f"{day.isoformat()}, when {what}, is {holiday}")
 
@@ -131,10 +100,8 @@ def _order(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     dated = [stage for stage in plan.stages if stage.start]
     for before, after in pairwise(dated):
         if before.start and after.start and after.start < before.start:
-            yield say(
-                Code.DATES_OUT_OF_ORDER, after.dates_line or after.line, after.dates.text,
-                f"{after.label} starts on {after.start}, before {before.label} on {before.start}",
-            )  # fmt: skip  # the first line says where, the others what
+            message = f"{after.label} starts on {after.start}, before {before.label} on {before.start}"
+            yield say(Code.DATES_OUT_OF_ORDER, after.dates_line or after.line, after.dates.text, message)
 
 
 def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]:
@@ -149,22 +116,18 @@ def _ranges(plan: PlanDocument, details: Details, say: Say) -> Iterator[Finding]
             continue
         for stage in calendar.stages or _following(calendar, whole, plan):
             if stage.start and not start <= stage.start <= end:
-                yield say(
-                    Code.DATE_OUTSIDE_RANGE, stage.dates_line or stage.line, stage.dates.text,
-                    f"{stage.label} starts on {stage.start}, outside {start} to {end} (line {calendar.line})",
-                )  # fmt: skip  # the first line says where, the others what
+                message = f"{stage.label} starts on {stage.start}, outside {start} to {end} (line {calendar.line})"
+                yield say(Code.DATE_OUTSIDE_RANGE, stage.dates_line or stage.line, stage.dates.text, message)
 
 
 def _following(calendar: DateRange, whole: list[int], plan: PlanDocument) -> list[PageStage]:
     """The stages that a range without stages of its own speaks of: those up to the next such range."""
     later = bisect(whole, calendar.line)
-    first = bisect(plan.stages, calendar.line, key=_line_of)
-    past = bisect_left(plan.stages, whole[later], key=_line_of) if later < len(whole) else len(plan.stages)
+    first = bisect(plan.stages, calendar.line, key=lambda stage: stage.line)
+    past = (
+        bisect_left(plan.stages, whole[later], key=lambda stage: stage.line) if later < len(whole) else len(plan.stages)
+    )
     return plan.stages[first:past]
-
-
-def _line_of(stage: PageStage) -> int:
-    return stage.line
 
 
 def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -176,10 +139,8 @@ def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         if last is not None and dates.start is not None and dates.start > last:
             continue  # no one waits for what comes after the last step
         if entry.number not in steps and "%" not in rest:
-            yield say(
-                Code.DEPENDENCY_IN_TIMELINE, entry.number, dates.text,
-                "this entry of the timeline moves no flag: it is something that the rollout waits for",
-            )  # fmt: skip  # the first line says where, the others what
+            message = "this entry of the timeline moves no flag: it is something that the rollout waits for"
+            yield say(Code.DEPENDENCY_IN_TIMELINE, entry.number, dates.text, message)
 
 
 def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Finding]:
@@ -189,27 +150,17 @@ def _results(plan: PlanDocument, say: Say, today: date) -> Iterator[Finding]:
     lines: dict[int, list[Statement]] = defaultdict(list)
     for statement in plan.statements:
         lines[id(statement.section)].append(statement)
-    labels = [s for s in plan.statements if s.asks is Asks.RESULTS and s.field and s.field.value and not s.line.quoted]
-    for stage in plan.stages:
-        label = next((s for s in labels if _tells_of(s, stage)), None)
-        if label is not None and stage.start and stage.start > today and is_measured(label, criteria):
-            yield _too_early(stage, label, say, today)
+    labels = [s for s in plan.statements if s.asks is Asks.RESULTS and s.value and not s.line.quoted]
+    for stage in (stage for stage in plan.stages if stage.start and stage.start > today):
+        # `Results: …` may stand right under a stage: in its section, or in the list item that states it.
+        source = stage.source.line if stage.source else None
+        own = (s for s in labels if (source in s.line.ancestors if source else s.section is stage.section))
+        label = next(own, None)
+        written = [label] if label is not None and is_measured(label, criteria) else []
         section = results.section_of(stage)
-        if section is None or section.line in told or stage.start is None or stage.start <= today:
-            continue
-        told.add(section.line)
-        within = (statement for below in section.walk() for statement in lines[id(below)])
-        written = next((s for s in within if is_measured(s, criteria)), None)
-        if written is not None:
-            yield _too_early(stage, written, say, today)
-
-
-def _tells_of(label: Statement, stage: PageStage) -> bool:
-    """Whether `Results: …` stands right under a stage: in its section, or in the list item that states it."""
-    own = stage.section is not None and label.section is stage.section and stage.source is None
-    return own or (stage.source is not None and stage.source.line in label.line.ancestors)
-
-
-def _too_early(stage: PageStage, written: Statement, say: Say, today: date) -> Finding:
-    message = f"{stage.label} starts on {stage.start}, after {today}, and has results already"
-    return say(Code.RESULT_BEFORE_LAUNCH, written.number, "", message)
+        if section is not None and section.line not in told:
+            told.add(section.line)
+            within = (statement for below in section.walk() for statement in lines[id(below)])
+            written += [s for s in within if is_measured(s, criteria)][:1]
+        message = f"{stage.label} starts on {stage.start}, after {today}, and has results already"
+        yield from (say(Code.RESULT_BEFORE_LAUNCH, statement.number, "", message) for statement in written)

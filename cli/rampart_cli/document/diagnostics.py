@@ -2,259 +2,224 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from rampart.finding import Finding, FindingKind, Severity
+from rampart_cli.document.page import Page
 
-if TYPE_CHECKING:
-    from rampart_cli.document.page import Page
-
-_error = partial(FindingKind, severity=Severity.ERROR)
-_warning = partial(FindingKind, severity=Severity.WARNING)
-_note = partial(FindingKind, severity=Severity.NOTE)
+Say = Callable[[FindingKind, int, str, str], Finding]
+"""What says a finding of one page: its kind, its line, the fragment of the line, and the message."""
+_error = partial(FindingKind, "", severity=Severity.ERROR)
+_warning = partial(FindingKind, "", severity=Severity.WARNING)
+_note = partial(FindingKind, "", severity=Severity.NOTE)
 
 
 class Code:
     """Everything that is said about a page."""
 
     NOT_A_PLAN = _error(
-        "not_a_plan",
         "The page states no rollout.",
         why="Nothing is made up from a page that states no rollout.",
         fix="Write the stages, such as `Stage A: 1% of users`.",
     )
     UNREADABLE_PAGE = _error(
-        "unreadable_page",
         "The file isn't text, or too large.",
         why="A plan is a few pages of text.",
         fix="Give the Markdown page itself, saved as UTF-8.",
     )
     NESTED_TOO_DEEP = _warning(
-        "nested_too_deep",
         "Lists or quotes lie within each other beyond what is followed.",
         why="What lies deeper, and what follows it, was not read.",
         fix="Write the plan with fewer levels of lists.",
     )
     OTHER_LANGUAGE = _error(
-        "other_language",
         "The page isn't in English.",
         why="Words of another language would be read for half of what they say.",
         fix="Give the plan in English, or write plan.yaml by hand.",
     )
     DOUBTFUL_READING = _warning(
-        "doubtful_reading",
         "The stages as they were read don't make a rollout.",
         why="The page may say it in a way that was misread, so the draft has gaps in place of the shares.",
         fix="Check each stage of the draft against its line, and fill in its percentage.",
     )
     LAUNCH_WITHOUT_SHARE = _warning(
-        "launch_without_share",
         "A section on going live gives no percentage.",
         why="It may be the stage of 100%, or only the day on which the last stage is called done.",
         fix="Write its percentage: `Go live: 100% of users`.",
     )
     STAGES_DISAGREE = _warning(
-        "stages_disagree",
         "The page tells its stages twice, and not in the same way.",
         why="One list is taken for the plan; what the other says is not used.",
         fix="Keep one list of stages, or bring the other into line.",
     )
     STAGING_FLAG_LINK = _error(
-        "staging_flag_link",
         "The flag's link opens another environment than production.",
         why="People who follow the link during a rollout change another environment and believe that production moved.",
         fix="Link the flag's page on the production host.",
     )
     INCONSISTENT_FLAG_NAME = _error(
-        "inconsistent_flag_name",
         "A flag is spelled in two ways.",
         why="Writing to a misspelled flag creates a new one that nothing reads.",
         fix="Keep one spelling: that of the flag store.",
     )
     MISSING_FLAG = _error(
-        "missing_flag",
         "No flag is named.",
         why="Without the flag's name nothing can be moved, up or down.",
         fix="Add `Feature flag: name_of_the_flag`.",
     )
     MISSING_OWNER = _error(
-        "missing_owner",
         "No one answers for the rollout.",
         why="Someone has to be asked before each advance and told about a rollback.",
         fix="Add `Owner: name-of-the-team`.",
     )
     MISSING_TIMEZONE = _error(
-        "missing_timezone",
         "The dates have no time zone.",
         why="A day begins at different moments in different places.",
         fix="Add `Time zone: America/New_York`, or yours.",
     )
     MISSING_ROLLBACK = _warning(
-        "missing_rollback",
         "The page does not say how to go back.",
         why="When it is needed there is no time to work out who does what.",
         fix="Add a section `Rollback`: who is told, and what besides the flag has to be undone.",
     )
     MISSING_WINDOW = _warning(
-        "missing_window",
         "The page does not say over how much data a criterion is judged.",
         why="The same bar passes over an hour and fails over a minute; a few requests prove nothing.",
         fix="Say over how long, and from how many requests on, each criterion is judged.",
     )
     MISSING_DASHBOARD = _note(
-        "missing_dashboard",
         "No dashboard is linked.",
         why="People who approve want to look for themselves.",
         fix="Link the dashboard that shows the criteria.",
     )
     MISSING_MONITOR = _note(
-        "missing_monitor",
         "No monitor is named or linked.",
         why="Rampart looks every few minutes; a monitor's alert takes the flag down within seconds, in between too.",
         fix="Link the Datadog monitor that calls Rampart when a criterion breaks.",
     )
     MISSING_THRESHOLD = _error(
-        "missing_threshold",
         "A criterion has no number, or there is no criterion.",
         why="What has no number can neither pass nor fail.",
         fix="Give each criterion a bar, such as `error rate: < 1%`.",
     )
     MISSING_OPERATOR = _error(
-        "missing_operator",
         "A criterion's number has no direction.",
         why="It is not said on which side of the number is good.",
         fix="Write `<`, `<=`, `>` or `>=` before the number.",
     )
     BAR_CANNOT_FIRE = _warning(
-        "bar_cannot_fire",
         "A bar that a stage is too small to break.",
         why="A metric of everyone hides the failures of a few: the stage would pass whatever happens.",
         fix="Measure only the users who have the flag (`scope: cohort`), lower the bar, or start with a larger share.",
     )
     UNMEASURABLE_CRITERION = _warning(
-        "unmeasurable_criterion",
         "A criterion that no metric shows.",
-        why="Datadog holds no metric of it: a person has to report the number at each approval.",
+        why="No source holds a metric of it: a person has to report the number at each approval.",
         fix="Say who reports it and where from; in the plan it is `kind: reported`.",
     )
     CRITERION_MISSING_IN_PHASE = _warning(
-        "criterion_missing_in_phase",
         "One phase looks at a criterion, and another does not.",
         why="What is watched for few users is not watched for many.",
         fix="List it in every phase, or say why it ends.",
     )
     CONTRADICTORY_CRITERION = _warning(
-        "contradictory_criterion",
         "Two phases give one criterion different bars.",
         why="One criterion has one bar for a whole rollout.",
         fix="Keep one bar, or give the two criteria two names.",
     )
     CONTRADICTORY_PERCENT = _error(
-        "contradictory_percent",
         "A stage is given two percentages.",
         why="Only the team knows which of them is meant; none is taken.",
         fix="Write the same percentage in both places.",
     )
     STAGE_WITHOUT_PERCENT = _error(
-        "stage_without_percent",
         "A stage does not say how many users it reaches.",
         why="The flag is moved to a percentage, and none is stated.",
         fix="Write it: `Percentage of users: 25%`.",
     )
     STAGE_ORDER = _error(
-        "stage_order",
         "The percentages do not rise.",
         why="A rollout only goes up; going down is a rollback.",
         fix="Order the stages by percentage, each above the last.",
     )
     DUPLICATE_STAGE_LETTER = _warning(
-        "duplicate_stage_letter",
         "Two stages have the same letter.",
         why="Results and approvals name a stage by its letter.",
         fix="Give each stage a letter of its own.",
     )
     NO_FULL_STAGE = _note(
-        "no_full_stage",
         "The last stage is not 100%.",
         why="The rollout would end with part of the users on the old path.",
         fix="Add the stage of 100%, or say it is meant.",
     )
     PERCENTAGE_OF_TIME = _warning(
-        "percentage_of_time",
         "A stage is a percentage of time or requests, not of users.",
         why="A percentage of time shows a user the new and the old side in turn; Rampart moves a percentage of users.",
         fix="State a percentage of users, and turn the percentage-of-time gate off.",
     )
     USERS_NOT_MATCHING_STAGES = _warning(
-        "users_not_matching_stages",
         "The numbers of users do not fit the stages.",
         why="The expected users tell whether a stage can gather enough evidence.",
         fix="Give one number for each stage.",
     )
     DEPENDENCY_IN_TIMELINE = _note(
-        "dependency_in_timeline",
         "An entry of the timeline isn't a step of the rollout.",
         why="No one may take it for a step of the rollout, yet the rollout waits for it.",
         fix="List what must be done before under a heading of its own.",
     )
     MISSING_YEAR = _warning(
-        "missing_year",
         "A date has no year.",
         why="Weekdays, holidays and order cannot be checked without the year.",
         fix="Write the year: 2026-03-18.",
     )
     MALFORMED_DATE = _warning(
-        "malformed_date",
-        "A date is none.",
-        why="It cannot be put into a calendar.",
-        fix="Write year-month-day: 2026-03-18.",
+        "A date is none.", why="It cannot be put into a calendar.", fix="Write year-month-day: 2026-03-18."
     )
     DATE_RANGE_REVERSED = _warning(
-        "date_range_reversed",
         "A range ends before it begins.",
         why="One of the two days, or the year, is wrong.",
         fix="Write the year with both days, the earlier first.",
     )
     DATES_OUT_OF_ORDER = _warning(
-        "dates_out_of_order",
         "A later stage starts before an earlier one.",
         why="Stages follow each other, and so do their days.",
         fix="Put the days in the order of the percentages.",
     )
     DATE_OUTSIDE_RANGE = _warning(
-        "date_outside_range",
         "A stage lies outside the range of its phase.",
         why="Either the phase or the stage was moved, and the other was forgotten.",
         fix="Bring the two into line.",
     )
     WEEKEND_DATE_VS_BUSINESS_DAY = _warning(
-        "weekend_date_vs_business_day",
         "A stage starts on a Saturday or Sunday.",
         why="No one is there to look, and traffic is not that of a working day.",
         fix="Move it to a business day.",
     )
     HOLIDAY_DATE = _warning(
-        "holiday_date",
         "A stage starts on a federal holiday.",
         why="No one is there to look, and traffic is not that of a working day.",
         fix="Move it to a business day.",
     )
     RESULT_BEFORE_LAUNCH = _warning(
-        "result_before_launch",
         "Results are written for a stage that has not started.",
         why="Results of something that has not happened were copied or guessed.",
         fix="Empty the results, or fix the date.",
     )
     PLACEHOLDER_LEFT = _warning(
-        "placeholder_left",
         "An answer is still a placeholder.",
         why="Nothing is guessed in its place.",
         fix="Fill it in, or take the line out.",
     )
 
 
-def diagnose(kind: FindingKind, page: Page, line: int, fragment: str, message: str) -> Finding:
+for _name, _kind in list(vars(Code).items()):  # a kind is called in findings as it is here
+    if isinstance(_kind, FindingKind):
+        setattr(Code, _name, replace(_kind, code=_name.lower()))
+
+
+def diagnose(page: Page, kind: FindingKind, line: int, fragment: str, message: str) -> Finding:
     """Say `kind` of `fragment` on `line`; of the whole line when the fragment is empty or not there."""
     column, mark = page.place(line, fragment)
     return kind.at("", message, line=line, column=column, mark=min(mark, 120))

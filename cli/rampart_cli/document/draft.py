@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
+from rampart.evidence.compare import PARTS
 from rampart_cli.document.amounts import StageKind
-from rampart_cli.document.draft_criteria import Entry, Value, criterion_entries
+from rampart_cli.document.bars import Criterion, CriterionKind
+from rampart_cli.document.bindings import Binding, Bindings
+from rampart_cli.document.checks import is_reported_by_people
 from rampart_cli.document.facts import monitors_of
 from rampart_cli.document.flags import MOST_FLAGS, almost_same
-
-if TYPE_CHECKING:
-    from rampart_cli.document.bindings import Bindings
-    from rampart_cli.document.plan import PageStage, PlanDocument, Said
+from rampart_cli.document.lexicon import plain_name
+from rampart_cli.document.plan import PageStage, PlanDocument, Said
 
 GAP = "!gap"
 _MOST = 30
@@ -25,6 +26,27 @@ _HEAD = """\
 # Draft of {source}, made by `rampart plan import`. Each value names the line that states it.
 # {gap} marks what the page does not say: fill each in; the plan is refused while one is left.
 """
+_WHICH_GROUPS = (
+    "line {line} names an audience and no percentage: write the groups that Flipper knows, "
+    'or actors: ["User;1"], or a percent'
+)
+_WHY_NO_PERCENT = {
+    StageKind.TIME: "line {line} says {p:g}% of the time; Rampart moves a percentage of users",
+    StageKind.AUDIENCE: "line {line} names an audience and no percentage",
+}
+_NO_PERCENT = "line {line} does not say which percentage"
+_QUERIES = {"rate": ("errors", "total"), "count": ("query",), "value": ("query",), "reported": (), "compare": PARTS}
+Value = str | int | float | bool
+"""What YAML writes on one line."""
+_PATHS = {
+    "errors": " of what is bad on the new path: failed, too slow",
+    "total": " of everything on the new path",
+    "control_errors": " of what is bad on the old path, or week_before(...) of it",
+    "control_total": " of everything on the old path, or week_before(...) of it",
+}
+"""What the four queries of a comparison count, where a page only says that nothing gets worse."""
+_BARS = frozenset({"below", "above", "at_most"})
+_PERCENTILE = re.compile(r"\bp\s?(\d{2}(?:\.\d)?)\b", re.IGNORECASE)
 
 
 def draft(plans: Sequence[PlanDocument], *, source: str, bindings: Bindings) -> str:
@@ -39,16 +61,13 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
     yield _entry("rollout", slug, f"from the title, line {plan.title.line}", "an id such as claim-letters")
     if plan.title.value:
         yield _entry("title", plan.title.value, f"line {plan.title.line}")
-    owner, zone = plan.owner, plan.timezone
-    yield _entry("owner", owner.value if owner else None, _at(owner), "the page names no owner")
+    yield _fact("owner", plan.owner, "the page names no owner")
     yield from _flags(plan)
     yield "environment: production  # the default; the page does not say"
-    yield _entry("timezone", zone.value if zone else None, _at(zone), "the page names no time zone")
+    yield _fact("timezone", plan.timezone, "the page names no time zone")
     if plan.business_days:
-        yield (
-            "calendar: {advance_on: business_days, holidays: US-federal}"
-            f"  # line {plan.business_days.line} counts in business days"
-        )
+        calendar = "calendar: {advance_on: business_days, holidays: US-federal}"
+        yield f"{calendar}  # line {plan.business_days.line} counts in business days"
     else:
         yield "# GAP: the page does not say on which days an advance may happen; without `calendar`, on any day"
     if plan.window is None:
@@ -60,7 +79,8 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
     yield "stages:"
     leads = True
     for stage in plan.stages:
-        yield from _stage(stage, doubtful=bool(plan.doubts), leads=leads)
+        lines = _stage(stage, doubtful=bool(plan.doubts), leads=leads)
+        yield from (("    " if index else "  - ") + line for index, line in enumerate(lines))
         leads = leads and stage.kind is StageKind.AUDIENCE
 
 
@@ -69,15 +89,14 @@ def _unread(plan: PlanDocument) -> Iterator[str]:
     yield from (f"# QUESTION: {_comment(doubt)}" for doubt in plan.doubts)
     if plan.unused:
         yield "# Nothing was taken from these lines of the plan:"
-        yield from (
-            f"#   line {each.line} ({', '.join(each.holds)}): {_comment(each.text)}" for each in plan.unused[:_MOST]
-        )
+        for each in plan.unused[:_MOST]:
+            yield f"#   line {each.line} ({', '.join(each.holds)}): {_comment(each.text)}"
         if (more := len(plan.unused) - _MOST) > 0:
             yield f"#   and {more} more; --json lists them all"
 
 
-def _at(said: Said | None) -> str | None:
-    return f"line {said.line}" if said else None
+def _fact(key: str, said: Said | None, gap: str) -> str:
+    return _entry(key, said.value, f"line {said.line}") if said else _entry(key, None, None, gap)
 
 
 def _flags(plan: PlanDocument) -> Iterator[str]:
@@ -113,49 +132,30 @@ def _criteria(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
             yield f"  {scalar(name)}: {GAP}  # GAP: {_comment(entries[0].note)}"
             continue
         yield f"  {scalar(name)}:"
-        yield from ("    " + _entry_of(entry) for entry in entries)
-
-
-def _entry_of(entry: Entry) -> str:
-    return _entry(entry.key, entry.value, entry.note, entry.note)
+        yield from ("    " + _entry(entry.key, entry.value, entry.note, entry.note) for entry in entries)
 
 
 def _stage(stage: PageStage, *, doubtful: bool, leads: bool) -> Iterator[str]:
-    """A stage's entries; `leads` where no percentage comes before it, so that it may be for people by name."""
-    fields: list[str] = []
+    """A stage's keys; `leads` where no percentage comes before it, so that it may be for people by name."""
+    share, line = stage.percent, stage.percent_line or stage.line
     if stage.name:
-        fields.append(_entry("name", stage.name, f"line {stage.line}"))
+        yield _entry("name", stage.name, f"line {stage.line}")
     if stage.stated:
         said = ", ".join(f"{percent:g}% at line {line}" for percent, line in stage.stated)
-        fields.append(_entry("percent", None, None, f"the page says {said}"))
-    elif doubtful and stage.kind is StageKind.ACTORS and stage.percent is not None:
-        why = f"line {stage.percent_line or stage.line} says {stage.percent:g}%; is that this stage's share?"
-        fields.append(_entry("percent", None, None, why))
-    elif stage.kind is StageKind.ACTORS and stage.percent is not None:
-        fields.append(_entry("percent", _number(stage.percent), f"line {stage.percent_line or stage.line}"))
+        yield _entry("percent", None, None, f"the page says {said}")
+    elif doubtful and stage.kind is StageKind.ACTORS and share is not None:
+        yield _entry("percent", None, None, f"line {line} says {share:g}%; is that this stage's share?")
+    elif stage.kind is StageKind.ACTORS and share is not None:
+        yield _entry("percent", int(share) if share.is_integer() else share, f"line {line}")
     elif stage.kind is StageKind.AUDIENCE and leads:
-        fields.append(_entry("groups", None, None, _WHICH_GROUPS.format(line=stage.line)))
+        yield _entry("groups", None, None, _WHICH_GROUPS.format(line=stage.line))
     else:
-        fields.append(
-            _entry("percent", None, None, _WHY_NO_PERCENT[stage.kind].format(line=stage.line, p=stage.percent))
+        yield _entry(
+            "percent", None, None, _WHY_NO_PERCENT.get(stage.kind, _NO_PERCENT).format(line=stage.line, p=share)
         )
     if stage.users and len(stage.users) == 1:
-        fields.append(_entry("users", stage.users[0], f"line {stage.users_line or stage.line}"))
-    fields.append(_hold(stage))
-    for index, text in enumerate(fields):
-        yield ("  - " if index == 0 else "    ") + text
-
-
-_WHICH_GROUPS = (
-    "line {line} names an audience and no percentage: write the groups that Flipper knows, "
-    'or actors: ["User;1"], or a percent'
-)
-_WHY_NO_PERCENT = {
-    StageKind.TIME: "line {line} says {p:g}% of the time; Rampart moves a percentage of users",
-    StageKind.AUDIENCE: "line {line} names an audience and no percentage",
-    StageKind.UNKNOWN: "line {line} does not say which percentage",
-    StageKind.ACTORS: "line {line} does not say which percentage",
-}
+        yield _entry("users", stage.users[0], f"line {stage.users_line or stage.line}")
+    yield _hold(stage)
 
 
 def _hold(stage: PageStage) -> str:
@@ -164,9 +164,8 @@ def _hold(stage: PageStage) -> str:
     if stage.hold is not None:
         return _entry("hold", None, None, f"line {stage.hold_line} says {stage.hold.text}; write it in days or weeks")
     if stage.start and stage.end and stage.end > stage.start:
-        return _entry(
-            "hold", f"{(stage.end - stage.start).days}d", f"line {stage.dates_line}: {stage.start} to {stage.end}"
-        )
+        days = f"{(stage.end - stage.start).days}d"
+        return _entry("hold", days, f"line {stage.dates_line}: {stage.start} to {stage.end}")
     return _entry("hold", None, None, "the page does not say how long, such as 4d or 1 business day")
 
 
@@ -181,18 +180,11 @@ def scalar(value: Value) -> str:
     import yaml  # costs 50 ms, which --json need not pay
 
     escapes = isinstance(value, str) and not value.isprintable()
+    style = '"' if escapes else None
     text = yaml.safe_dump(
-        value,
-        allow_unicode=not escapes,
-        width=1_000_000,
-        default_flow_style=True,
-        default_style='"' if escapes else None,
+        value, allow_unicode=not escapes, width=1_000_000, default_flow_style=True, default_style=style
     )
     return text.removesuffix("\n").removesuffix("\n...")
-
-
-def _number(value: float) -> int | float:
-    return int(value) if value == int(value) else value
 
 
 def _comment(text: str) -> str:
@@ -203,3 +195,95 @@ def _comment(text: str) -> str:
 def _slug(title: str) -> str | None:
     slug = re.sub(r"[^a-z0-9]+", "-", title.casefold()).strip("-")[:60].strip("-")
     return slug if len(slug) > 1 else None
+
+
+class Entry(NamedTuple):
+    """One key of a criterion, with its comment; None is a gap, an empty key a gap for all of the criterion."""
+
+    key: str
+    value: Value | None
+    note: str
+
+
+def criterion_entries(criteria: Sequence[Criterion], bindings: Bindings) -> list[tuple[str, list[Entry]]]:
+    """The keys of each criterion, once for each name."""
+    by_name: dict[str, list[Criterion]] = {}
+    for criterion in criteria:
+        by_name.setdefault(plain_name(criterion.name), []).append(criterion)
+    return [(same[0].name, _entries(same, bindings.find(same[0].name))) for same in by_name.values()]
+
+
+def _entries(same: list[Criterion], binding: Binding | None) -> list[Entry]:
+    criterion = same[0]
+    kind = binding.spec["kind"] if binding else _kind(criterion)
+    if kind is None:
+        why = f"line {criterion.line}: {criterion.name!r} has no bar, and no binding says what it means"
+        return [Entry("", None, why)]
+    if binding is None:
+        found = [Entry("kind", kind, f"line {criterion.line}{_as_a_rate(criterion, kind)}")]
+        wanted, why = _PATHS if kind == "compare" else {}, f"no binding for {criterion.name!r}: a query"
+        found += [Entry(key, None, why + wanted.get(key, "")) for key in _QUERIES[kind]]
+        if kind == "rate":
+            found.append(Entry("baseline", None, "the rate without the flag; or write `scope: cohort` in its place"))
+        return [*found, _bar(same, kind)]
+    note = f"bindings: {binding.pattern}"
+    bar = _bar(same, kind)
+    kept = _BARS if kind != "compare" and (bar.value is not None or criterion.value is not None) else frozenset[str]()
+    found = [Entry(key, value, note) for key, value in binding.spec.items() if key not in kept]
+    return found if any(entry.key in _BARS for entry in found) else [*found, bar]
+
+
+def _kind(criterion: Criterion) -> str | None:
+    """The kind that the page's own words say; None when they do not."""
+    if is_reported_by_people(criterion):
+        return "reported"
+    if criterion.kind is CriterionKind.RELATIVE:
+        return "compare"
+    if criterion.kind is not CriterionKind.NUMERIC:
+        return None
+    return {"percent": "rate", "count": "count"}.get(criterion.unit or "", "value")
+
+
+def _as_a_rate(criterion: Criterion, kind: str) -> str:
+    """That a percentile's bar can be told as a rate's, which is tested: it is a point, and nothing says how sure."""
+    percentile = _PERCENTILE.search(criterion.text)
+    if kind != "value" or percentile is None or criterion.op not in {"<", "<="}:
+        return ""
+    slower = f"{criterion.value:g} {criterion.measure}".strip()
+    share = 100 - float(percentile[1])
+    return f"; better as a rate, which is tested: more than {slower} in less than {share:g}% of requests"
+
+
+def _bar(same: list[Criterion], kind: str) -> Entry:
+    criterion = same[0]
+    key = "at_most" if kind in {"count", "reported", "compare"} else "below"
+    if len(same) > 1:
+        lines = ", ".join(str(other.line) for other in same)
+        return Entry(key, None, f"the page gives several bars (lines {lines}), and a criterion has one")
+    if kind == "compare":
+        asked = "how many times the old path's rate may it be, such as 1.5x?"
+        return Entry(key, None, f"{asked} line {criterion.line} says: {criterion.text}")
+    if criterion.value is None:
+        return Entry(key, None, f"line {criterion.line} gives no number")
+    if criterion.op is None:
+        return Entry(key, None, f"line {criterion.line} gives {criterion.value:g} and no operator")
+    if kind == "rate" and criterion.unit != "percent":
+        return Entry(key, None, f"line {criterion.line} gives {criterion.value:g}, and a rate's bar is a percentage")
+    return _counted(criterion, key) if key == "at_most" else _sided(criterion, kind)
+
+
+def _sided(criterion: Criterion, kind: str) -> Entry:
+    said, value = f"line {criterion.line}: {criterion.text}", criterion.value or 0.0
+    key = "above" if criterion.op in {">", ">="} else "below"
+    if criterion.op == "==" or (kind == "rate" and not 0 < value < 100):
+        return Entry(key, None, f"{said}; a rate's bar lies between 0% and 100%")
+    return Entry(key, f"{value:g}%" if kind == "rate" else value, said)
+
+
+def _counted(criterion: Criterion, key: str) -> Entry:
+    said, value = f"line {criterion.line}: {criterion.text}", criterion.value or 0.0
+    if criterion.op == "<" and value >= 1 and value.is_integer():
+        return Entry(key, int(value) - 1, f"{said}; fewer than {value:g} is at most {value - 1:g}")
+    if criterion.op == "<=" or (criterion.op == "==" and value == 0):
+        return Entry(key, int(value) if value.is_integer() else value, said)
+    return Entry(key, None, f"{said}; a count can only be held to at most a number")

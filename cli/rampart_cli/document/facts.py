@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from rampart_cli.document.flags import ADDRESS, fields_of, first_of_each, flags_in, path_of
+from rampart_cli.document.flags import ADDRESS, fields_of, flags_in, path_of
 from rampart_cli.document.inline import Link
 from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, what_is_asked
 from rampart_cli.document.lexicon import pattern
 from rampart_cli.document.plan import PlanDocument, Said
-from rampart_cli.document.section_kinds import SectionKind
-from rampart_cli.document.sections import Section
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from rampart_cli.document.statements import Statement
+from rampart_cli.document.sections import Section, SectionKind
+from rampart_cli.document.statements import Statement
 
 _GOES_BACK = re.compile(r"\broll(?:ing)?[- ]?back|\bback(?:ing)?[- ]?out", re.IGNORECASE)
 _ZONES = {
@@ -40,30 +35,16 @@ _TIMES_ARE = re.compile(
     r"(?i:\b(?:times?|hours|dates|days|timeline)(?:\s(?:are|is|shown|given|stated|written|in|below|here|all)){0,5}[\s:(,]{1,3})"
     r"([ECMP][SD]?T|UTC|GMT|Eastern|Central|Mountain|Pacific)(?![\w/-]|\s[A-Za-z])"
 )
-_OWNED = re.compile(
-    r"\b(?:rollout|release|launch|plan|flag|feature|toggle) is owned by (?!no ?-?(?:body|one)\b)(?:the )?"
-    r"([^.;,()]{2,80}?)\s*(?:[.;,(]|$)",
-    re.IGNORECASE,
-)
+_OWNED = pattern("owned by")
 _WINDOW = pattern("a window")
+_ASKED = frozenset({Asks.OWNER, Asks.ROLLBACK, Asks.WINDOW, Asks.DASHBOARD, Asks.MONITOR, Asks.TIMEZONE})
+"""What a label asks for and a plan holds, by the same name."""
 _SIGN = re.compile(r"[<>≤≥]\s{0,2}[\d.]")
-_MEASURES = re.compile(
-    r"\b(?:rates?|errors?|failures?|latency|p\d\d|requests|samples|metrics?|criteri\w+|bars?|thresholds?|windows?"
-    r"|measure\w*|judged?|evaluat\w+|averaged?|downloads|submissions|users)\b",
-    re.IGNORECASE,
-)
-_HOLDS = re.compile(
-    r"\b(?:hold|held|wait|bake|soak|stay|remain|answer\w*|respon\w+|repl(?:y|ied|ies)|resolv\w+|page[ds]?"
-    r"|roll(?:ed|ing)?[ -]?back)\b",
-    re.IGNORECASE,
-)
+_MEASURES = pattern("what is measured")
+_HOLDS = pattern("what is held")
 """What a number of minutes or hours is about when it isn't a window: a stage that is held, a person who answers."""
 _MONITOR_PATH = re.compile(r"/monitors/(?:manage/)?(\d{1,15})(?:/|$)")
-_MONITOR_NAME = re.compile(
-    r"\b(?:the|our|this|a|datadog(?:['\u2019]s)?) (?:datadog )?monitors?,? [\"\u201c][^\"\u201c\u201d]{2,200}[\"\u201d]"
-    r"|\bmonitors? #?\d{4,15}\b",
-    re.IGNORECASE,
-)
+_MONITOR_NAME = pattern("a monitor")
 _BUSINESS = re.compile(r"\b(?:business|working) days?\b", re.IGNORECASE)
 
 
@@ -74,22 +55,22 @@ def gather_facts(plan: PlanDocument) -> None:
         is_talk = statement.is_decoy and statement.section.kind is not SectionKind.ROLLBACK
         if not is_talk and not statement.line.quoted:
             _gather(plan, statement)
-    plan.links += [(link, s.line) for root in plan.roots for s in root.walk() if s.heading for link in s.heading.links]
+    plan.links += [(link, s.line) for s in plan.sections if s.heading for link in s.heading.links]
     plan.links = [(link, line) for link, line in plan.links if link.url.startswith(("http://", "https://"))]
     plan.links.sort(key=lambda found: found[1])
     plan.timezone = plan.timezone or _zone_beside(plan)
-    plan.rollback = plan.rollback or _rollback_section(plan.roots)
-    plan.dashboard = plan.dashboard or _dashboard(plan)
+    plan.rollback = plan.rollback or _rollback_section(plan.sections)
+    plan.dashboard = plan.dashboard or next(
+        (Said(link.url, line) for link, line in plan.links if "dashboard" in link.url.casefold()), None
+    )
     plan.monitor = plan.monitor or next((Said(str(number), line) for number, line in monitors_of(plan)), None)
-    plan.flags = first_of_each(flags_in(plan))
+    plan.flags = flags_in(plan)
 
 
 def _gather(plan: PlanDocument, statement: Statement) -> None:
-    fields = fields_of(statement)
-    for field in fields:
+    fields: list[Field | None] = [*fields_of(statement)]
+    for field in fields or [None]:
         _take(plan, statement, field)
-    if not fields:
-        _take(plan, statement, None)
     for fact, said in _in_passing(statement.text):
         if getattr(plan, fact) is None:
             setattr(plan, fact, Said(said, statement.number))
@@ -99,33 +80,25 @@ def _take(plan: PlanDocument, statement: Statement, field: Field | None) -> None
     text = statement.text
     value = answer(field.value) if field else ""
     asks = field.asks if field else None
-    if asks is None and (asked := _asked_above(statement)) in {Asks.OWNER, Asks.TIMEZONE}:
-        asks, value = asked, answer(text)  # the heading asks, and the line below it answers
-    match asks:
-        case Asks.OWNER if value:
-            plan.owner = plan.owner or Said(value, statement.number)
-        case Asks.ROLLBACK if value:
-            plan.rollback = plan.rollback or Said(value, statement.number)
-        case Asks.WINDOW if value:
-            plan.window = plan.window or Said(value, statement.number)
-        case Asks.DASHBOARD if value and statement.line.links:
-            plan.dashboard = plan.dashboard or Said(statement.line.links[0].url, statement.number)
-        case Asks.MONITOR if value:
-            plan.monitor = plan.monitor or Said(value, statement.number)
-    if asks is Asks.TIMEZONE and value and (zone := _zone(text, value)):
-        plan.timezone = plan.timezone or Said(zone, statement.number)
-
-
-def _asked_above(statement: Statement) -> Asks:
-    """What the list item or the heading asks that stands above a line."""
     item = statement.line.parent
-    return what_is_asked(item.text.rstrip(" :") if item is not None else statement.section.title)
+    above = what_is_asked(item.text.rstrip(" :") if item is not None else statement.section.title)
+    if asks is None and above in {Asks.OWNER, Asks.TIMEZONE}:
+        asks, value = above, answer(text)  # the item or the heading asks, and the line below it answers
+    said: str | None = value
+    if asks is Asks.DASHBOARD:
+        said = statement.line.links[0].url if statement.line.links else None
+    elif asks is Asks.TIMEZONE:
+        said = _zone(text, value)
+    if asks in _ASKED and value and said and getattr(plan, asks.value) is None:
+        setattr(plan, asks.value, Said(said, statement.number))
 
 
 @lru_cache(maxsize=4096)
 def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
     """What a sentence says besides: a time zone, a window, a monitor, business days; each by its name in a plan."""
-    window = _WINDOW.search(text) if _is_of_measuring(text) else None
+    # Minutes are those of a measurement, or of a stage that is held, or of an answer.
+    is_measured = _SIGN.search(text) or (_MEASURES.search(text) and not _HOLDS.search(text))
+    window = _WINDOW.search(text) if is_measured else None
     monitor, business, owned = _MONITOR_NAME.search(text), _BUSINESS.search(text), _OWNED.search(text)
     found = {
         "timezone": _zone(text, ""),
@@ -137,23 +110,17 @@ def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((fact, said) for fact, said in found.items() if said)
 
 
-def _is_of_measuring(text: str) -> bool:
-    """Whether minutes in a line are those of a measurement, not those of a stage that is held or of an answer."""
-    return bool(_SIGN.search(text) or (_MEASURES.search(text) and not _HOLDS.search(text)))
-
-
 def _zone(text: str, value: str) -> str | None:
     if named := _NAMED_ZONE.search(value or text):
         return named[0]
-    spoken = value or next(
-        (found[1] for zone in (_CLOCK, _SPOKEN_ZONE, _TIMES_ARE) if (found := zone.search(text))), ""
-    )
+    found = (zone.search(text) for zone in (_CLOCK, _SPOKEN_ZONE, _TIMES_ARE))
+    spoken = value or next((each[1] for each in found if each), "")
     return next((zone for zone, words in _ZONES.items() if spoken and re.search(words, spoken, re.IGNORECASE)), None)
 
 
 def _zone_beside(plan: PlanDocument) -> Said | None:
     """A zone that a heading or a table's head states for all that stands below it."""
-    heads = [(s.line, s.title) for root in plan.roots for s in root.walk() if not s.is_decoy]
+    heads = [(s.line, s.title) for s in plan.sections if not s.is_decoy]
     heads += [(s.number, head) for s in plan.statements if s.is_plan for head in s.line.header]
     return next((Said(zone, line) for line, head in sorted(heads) if (zone := _zone(head, ""))), None)
 
@@ -166,12 +133,10 @@ def _links(statement: Statement) -> list[Link]:
     return statement.line.links + [link for link in written if link.url not in known]
 
 
-def _rollback_section(roots: Iterable[Section]) -> Said | None:
-    for section in (section for root in roots for section in root.walk()):
-        goes_back = section.kind is SectionKind.ROLLBACK or (
-            section.kind is SectionKind.CRITERIA and _GOES_BACK.search(section.title)
-        )
-        if goes_back and _is_filled(section):
+def _rollback_section(sections: Iterable[Section]) -> Said | None:
+    for section in sections:
+        is_bar_to_go_back = section.kind is SectionKind.CRITERIA and _GOES_BACK.search(section.title)
+        if (section.kind is SectionKind.ROLLBACK or is_bar_to_go_back) and _is_filled(section):
             return Said(section.title, section.line)
     return None
 
@@ -181,10 +146,6 @@ def _is_filled(section: Section) -> bool:
     texts = [line.text for below in section.walk() for line in below.lines if not line.quoted]
     is_open = any(text.startswith(missing) for text in texts if (missing := placeholder_in(text)))
     return not is_open and any(answer(text) and placeholder_in(text) is None for text in texts)
-
-
-def _dashboard(plan: PlanDocument) -> Said | None:
-    return next((Said(link.url, line) for link, line in plan.links if "dashboard" in link.url.casefold()), None)
 
 
 def monitors_of(plan: PlanDocument) -> list[tuple[int, int]]:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from markdown_it.token import Token
 
 MAX_NESTING = 100
 """Levels of lists and quotes that are followed; each list takes two."""
@@ -73,19 +69,14 @@ def visible_lines(content: str, references: References | None = None) -> list[Vi
     `references` are the page's addresses by name, as the parser of blocks collects them: `[flag][f]`.
     """
     content = _ONE_TILDE.sub(r"~~\1~~", content) if content.count("~") > 1 else content
-    if _is_plain(content):
-        return [_plain(number, line) for number, line in enumerate(content.split("\n"))]
-    if _is_bounded(content):
+    if _is_bounded(content) and not _is_plain(content):
         return _InlineReader(content, references).lines
-    return [
-        VisibleLine(number, entry.text, entry.links, entry.codes, entry.plain)
-        for number, line in enumerate(content.split("\n"))
-        for entry in (
-            _InlineReader(line, references).lines
-            if _is_bounded(line) and not _is_plain(line)
-            else [_plain(number, line)]
-        )
-    ]
+    found: list[VisibleLine] = []
+    for number, line in enumerate(content.split("\n")):
+        is_marked = _is_bounded(line) and not (_is_bounded(content) or _is_plain(line))
+        read = _InlineReader(line, references).lines if is_marked else [VisibleLine(text=line, plain=line)]
+        found += [replace(entry, line=number) for entry in read]
+    return found
 
 
 def _is_plain(content: str) -> bool:
@@ -101,10 +92,6 @@ def _is_bounded(content: str) -> bool:
     return len(content) <= _LONGEST and content.count("[") <= _MOST_BRACKETS
 
 
-def _plain(number: int, line: str) -> VisibleLine:
-    return VisibleLine(number, line, plain=line)
-
-
 class _InlineReader:
     """Walks the inline tokens of one paragraph."""
 
@@ -116,27 +103,27 @@ class _InlineReader:
         self._link: Link | None = None
         tokens: list[Token] = []
         parser().inline.parse(content, parser(), {"references": references or {}}, tokens)
-        self._walk(tokens)
+        for token in tokens:
+            self._take(token)
         if self._entry.line != len(self._source) - 1:
             self._resynchronise()
 
-    def _walk(self, tokens: Sequence[Token]) -> None:
-        for token in tokens:
-            match token.type:
-                case "text" | "text_special" | "code_inline":
-                    self._write(token.content, code=token.type == "code_inline")
-                case "softbreak" | "hardbreak":
-                    self._break(1)
-                case "strong_open" | "strong_close":
-                    self._strong += token.nesting
-                case "s_open" | "s_close":
-                    self._struck += token.nesting
-                case "link_open":
-                    self._open_link(str(token.attrs.get("href", "")))
-                case "link_close":
-                    self._link = None
-                case "html_inline":
-                    self._html(token.content)
+    def _take(self, token: Token) -> None:
+        match token.type:
+            case "text" | "text_special" | "code_inline":
+                self._write(token.content, code=token.type == "code_inline")
+            case "softbreak" | "hardbreak":
+                self._break(1)
+            case "strong_open" | "strong_close":
+                self._strong += token.nesting
+            case "s_open" | "s_close":
+                self._struck += token.nesting
+            case "link_open":
+                self._open_link(str(token.attrs.get("href", "")))
+            case "link_close":
+                self._link = None
+            case "html_inline":
+                self._html(token.content)
 
     def _write(self, text: str, *, code: bool) -> None:
         if self._struck:

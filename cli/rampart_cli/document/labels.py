@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from rampart_cli.document.lexicon import ordered, pattern
 
+_PLACEHOLDER = pattern("a placeholder")
+_CLOCK_OR_ADDRESS = re.compile(r"\d:\d|.?://")
 _LABEL_LENGTH = 300
+_PERCENTAGE = re.compile(r"~?\d{1,3}(?:\.\d{1,3})?\s?%")
+_DAY = re.compile(r"\d[/-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d", re.IGNORECASE)
+_QUESTION = re.compile(r"^(how|what|who|when|which|was|were|any|if yes|types of|links? to|do|does|is|are)\b")
+_DASHES = (" \u2013 ", " \u2014 ", " - ")
+_PLAIN_LABEL = pattern("plain label")
+_BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
+_UNANSWERED = _BLANKS - {"n/a"}
+_BRACKETED = re.compile(r"\[[^\[\]]{0,400}\]")
+_HINT = pattern("a template hint")
 
 
 class Asks(StrEnum):
@@ -36,18 +47,10 @@ class Asks(StrEnum):
 
 
 _COMPILED = [(Asks(asks), pattern) for asks, pattern in ordered("asks")]
-_PERCENTAGE = re.compile(r"~?\d{1,3}(?:\.\d{1,3})?\s?%")
-_DAY = re.compile(r"\d[/-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d", re.IGNORECASE)
-_QUESTION = re.compile(r"^(how|what|who|when|which|was|were|any|if yes|types of|links? to|do|does|is|are)\b")
-_DASHES = (" \u2013 ", " \u2014 ", " - ")
 _DASHED = frozenset({Asks.OWNER, Asks.TIMEZONE, Asks.FLAG})
-_PLAIN_LABEL = re.compile(
-    r"\b(?:owners?|owned by|dri|contact|poc|time ?zone|tz|flags?|toggles?|flipper)\b", re.IGNORECASE
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A line of the form `label: value`."""
 
     label: str
@@ -62,16 +65,13 @@ def read_field(text: str) -> Field | None:
     if cut is None:
         return _dashed(text)
     label, value = text[:cut].strip(" ?:*_"), text[cut + 1 :].lstrip(" :").strip()
-    return Field(label, value, _by_its_answer(what_is_asked(label), value)) if label else None
-
-
-def _by_its_answer(asks: Asks, value: str) -> Asks:
-    """`Flag` and `Launch` ask for what the answer is: a name or a percentage, a percentage or a day."""
+    asks = what_is_asked(label)
+    # `Flag` and `Launch` ask for what the answer is: a name or a percentage, a percentage or a day.
     if asks in {Asks.FLAG, Asks.AUDIENCE} and _PERCENTAGE.match(value):
-        return Asks.PERCENT
-    if asks is Asks.PERCENT and "%" not in value and _DAY.search(value):
-        return Asks.DATES
-    return asks
+        asks = Asks.PERCENT
+    elif asks is Asks.PERCENT and "%" not in value and _DAY.search(value):
+        asks = Asks.DATES
+    return Field(label, value, asks) if label else None
 
 
 def _dashed(text: str) -> Field | None:
@@ -85,8 +85,7 @@ def _dashed(text: str) -> Field | None:
 def what_is_asked(label: str) -> Asks:
     """The kind of a label's words."""
     words = " ".join(label[:_LABEL_LENGTH].casefold().split())
-    asked = next((asks for asks, pattern in _COMPILED if pattern.search(words)), None)
-    return asked or Asks.OTHER
+    return next((asks for asks, pattern in _COMPILED if pattern.search(words)), Asks.OTHER)
 
 
 def ends_open(text: str) -> bool:
@@ -107,25 +106,11 @@ def _cut(text: str) -> int | None:
             depth += 1
         elif letter in ")]":
             depth = max(0, depth - 1)
-        elif letter == ":" and not depth and not _is_clock_or_address(text, index):
+        elif letter == ":" and not depth and not _CLOCK_OR_ADDRESS.match(text, max(0, index - 1)):
             return index
         elif letter == "?" and not depth and asked is None:
             asked = index
     return asked
-
-
-def _is_clock_or_address(text: str, index: int) -> bool:
-    before, after = text[index - 1 : index], text[index + 1 : index + 3]
-    return (before.isdigit() and after[:1].isdigit()) or after == "//"
-
-
-_PLACEHOLDER = pattern("a placeholder")
-_BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
-_UNANSWERED = _BLANKS - {"n/a"}
-_BRACKETED = re.compile(r"\[[^\[\]]{0,400}\]")
-_HINT = re.compile(
-    r"\([^()]{0,300}\b(recommend|minimum|at most|at least|example|e\.g|i\.e|for instance)[^()]{0,300}\)", re.IGNORECASE
-)
 
 
 @lru_cache(maxsize=4096)

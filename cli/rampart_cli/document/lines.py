@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from markdown_it.token import Token
 
 from rampart_cli.document.amounts import with_signs
-from rampart_cli.document.blocks import Line, LineKind, Lines
+from rampart_cli.document.blocks import Line, LineKind, markup_lines
 from rampart_cli.document.inline import MAX_NESTING, References, VisibleLine, parser, visible_lines
 from rampart_cli.document.labels import Asks, what_is_asked
 from rampart_cli.document.lexicon import NO_WORDS, TeamWords
-from rampart_cli.document.markup import MarkupLine, markup_lines
-
-if TYPE_CHECKING:
-    from markdown_it.token import Token
-
-    from rampart_cli.document.page import Page
+from rampart_cli.document.page import Page
 
 LONGEST_TEXT = 2000
 """Characters of one visible line that are looked at: what a person writes on a line of a plan is shorter."""
@@ -33,8 +30,11 @@ _SHOW_NOTHING = frozenset({"paragraph_open", "paragraph_close", "bullet_list_clo
 _ANSWERED = ("label", "answer")
 
 
-def read_lines(page: Page, team: TeamWords = NO_WORDS) -> Lines:
-    """Parse the page as CommonMark with tables, struck text, front matter and raw HTML, in words that are known."""
+def read_lines(page: Page, team: TeamWords = NO_WORDS) -> tuple[list[Line], int | None]:
+    """Parse the page as CommonMark with tables, struck text, front matter and raw HTML, in words that are known.
+
+    Besides the visible lines: the line at which the page nests too deeply to be followed, None where it does not.
+    """
     return _Walk(page, team).run()
 
 
@@ -48,13 +48,14 @@ class _Walk:
         self._references: References = defined.get("references", {})
         self._found: list[Line] = []
         self._items: list[Line | None] = []
+        self._folds: list[Line] = []
         self._quotes = 0
         self._heading = self._past = self._row_line = 0
         self._head: tuple[str, ...] = ()
         self._cells: list[VisibleLine] = []
         self._deepest: int | None = None
 
-    def run(self) -> Lines:
+    def run(self) -> tuple[list[Line], int | None]:
         for index, token in enumerate(self._tokens):
             if token.type in _SHOW_NOTHING:
                 continue
@@ -72,10 +73,10 @@ class _Walk:
                 case "tr_close":
                     self._row()
                 case "html_block":
-                    self._markup(first, markup_lines(token.content))
+                    self._markup(markup_lines(token.content, first))
                 case "fence" | "front_matter":
                     self._verbatim(first, token)
-        return Lines(self._found, self._deepest)
+        return self._found, self._deepest
 
     def _nest(self, token: Token) -> None:
         match token.type:
@@ -112,10 +113,10 @@ class _Walk:
     def _paragraph(self, first: int, entries: list[VisibleLine]) -> None:
         if self._heading:
             title = _one(entries)
-            heading = Line(LineKind.HEADING, first, title.text, self._heading, links=title.links, codes=title.codes)
+            heading = Line(LineKind.HEADING, first, title.text, self._heading, None, title.links, title.codes)
             heading.past = self._past
+            entries = []
             self._add(heading)
-            return
         for entry in entries:
             self._add(self._line(first + entry.line, entry))
 
@@ -133,9 +134,7 @@ class _Walk:
             line.text = f"{floor[1]} {line.text.lstrip('= ')}"
         if bullet := _BULLET.match(line.text):
             line.kind, line.text = LineKind.ITEM, line.text[bullet.end() :]
-        if box := _BOX.match(line.text):
-            line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
-        return line
+        return _boxed(line)
 
     def _is_heading(self, line: Line, entry: VisibleLine) -> bool:
         if mark := _HEADING_MARK.match(line.text):
@@ -153,80 +152,62 @@ class _Walk:
             self._head = ("", "")
         links = [link for cell in self._cells for link in cell.links]
         codes = [code for cell in self._cells for code in cell.codes]
-        self._add(
-            Line(
-                LineKind.ROW,
-                self._row_line,
-                " | ".join(cells),
-                0,
-                None,
-                links,
-                codes,
-                None,
-                header=self._head,
-                cells=cells,
-            )
-        )
+        row = Line(LineKind.ROW, self._row_line, " | ".join(cells), links=links, codes=codes)
+        row.header, row.cells = self._head, cells
+        self._add(row)
 
     def _is_answer(self) -> bool:
         """Whether a table's head is a label with its answer, as its rows are: `| Feature flag | `name` |`."""
         is_pair = len(self._cells) == len(_ANSWERED) and bool(self._cells[1].codes)
         return is_pair and what_is_asked(self._cells[0].text.strip()) is Asks.FLAG
 
-    def _markup(self, first: int, entries: list[MarkupLine]) -> None:
+    def _markup(self, entries: list[Line]) -> None:
         head: tuple[str, ...] = ()
-        for entry in entries:
-            line = Line(LineKind.TEXT, first + entry.line, " ".join(entry.text.split()), links=entry.links)
+        for line in entries:
+            line.text, line.cells = _spaced(line.text), tuple(map(_spaced, line.cells))
             line.parent = self._parent()
-            if entry.cells:
-                cells = tuple(" ".join(cell.split()) for cell in entry.cells)
-                if entry.header or not head:
-                    head = cells
+            if line.kind is LineKind.ROW:
+                if line.is_head or not head:
+                    head = line.cells
                     continue
-                line.kind, line.header, line.cells, line.text = LineKind.ROW, head, cells, " | ".join(cells)
-            elif entry.heading:
-                line.kind, line.level = LineKind.HEADING, entry.heading
-            elif entry.item:
-                line.kind = LineKind.ITEM
-            elif (entry.is_fold or entry.ends_fold) and not self._items and not self._quotes:
-                line.kind, line.level = LineKind.FOLD if entry.is_fold else LineKind.FOLD_END, STRONG_LEVEL
-            if box := _BOX.match(line.text):
-                line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
-            self._add(line)
+                line.header, line.text = head, " | ".join(line.cells)
+            elif line.kind in {LineKind.FOLD, LineKind.FOLD_END}:
+                line.level = STRONG_LEVEL
+                if self._items or self._quotes:
+                    line.kind, line.level = LineKind.TEXT, 0
+                elif line.kind is LineKind.FOLD:
+                    self._folds.append(line)
+                elif self._folds:
+                    self._folds.pop().is_closed = True
+            self._add(_boxed(line))
 
     def _verbatim(self, first: int, token: Token) -> None:
-        if token.type == "fence":
-            self._fence(first, token.info, token.content)
-        else:
-            self._front(first, token.content)
-
-    def _fence(self, first: int, info: str, content: str) -> None:
-        """A list of tasks, or of nothing but shares, between fences; any other code shows nothing."""
-        texts = content.split("\n")
-        if "tasklist" not in info and not (
-            info in {"", "text"} and all(map(_SHARE_LINE.match, filter(str.strip, texts)))
-        ):
+        """Front matter; of what stands between fences a list of tasks or of nothing but shares, and no other code."""
+        texts, front = token.content.split("\n"), token.type == "front_matter"
+        is_list = token.info in {"", "text"} and all(map(_SHARE_LINE.match, filter(str.strip, texts)))
+        if not (front or is_list or "tasklist" in token.info):
             return
-        for number, text in enumerate(texts, start=1):
-            line = Line(LineKind.ITEM, first + number, _ITEM_MARK.sub("", text).strip())
-            if mark := _HEADING_MARK.match(text):
-                line.kind, line.level, line.text = LineKind.HEADING, STRONG_LEVEL, text[mark.end() :].strip()
-            if box := _BOX.match(line.text):
-                line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
-            self._add(line)
+        for number, text in enumerate(texts, start=first + 1):
+            line = (
+                Line(LineKind.FRONT, number, text) if front else Line(LineKind.ITEM, number, _ITEM_MARK.sub("", text))
+            )
+            if not front and (mark := _HEADING_MARK.match(text)):
+                line.kind, line.level, line.text = LineKind.HEADING, STRONG_LEVEL, text[mark.end() :]
+            self._add(line if front else _boxed(line))
 
-    def _front(self, first: int, content: str) -> None:
-        for number, text in enumerate(content.split("\n"), start=1):
-            self._add(Line(LineKind.FRONT, first + number, text))
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _boxed(line: Line) -> Line:
+    """The line without the box of a task, which is kept as whether it is ticked."""
+    if box := _BOX.match(line.text):
+        line.checked, line.text = bool(box[1].strip()), line.text[box.end() :]
+    return line
 
 
 def _one(entries: list[VisibleLine]) -> VisibleLine:
     """Several visible lines as one: a heading or a cell with a line break in it."""
-    if len(entries) == 1:
-        return entries[0]
-    return VisibleLine(
-        entries[0].line,
-        " ".join(entry.text for entry in entries),
-        [link for entry in entries for link in entry.links],
-        [code for entry in entries for code in entry.codes],
-    )
+    links, codes = [link for each in entries for link in each.links], [code for each in entries for code in each.codes]
+    return VisibleLine(entries[0].line, " ".join(entry.text for entry in entries), links, codes)

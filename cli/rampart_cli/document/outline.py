@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.labels import Asks
-from rampart_cli.document.page import without_marked
-from rampart_cli.document.reading import read
-from rampart_cli.document.results import Results
-from rampart_cli.document.section_kinds import DECOYS, SectionKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import date
-
-    from rampart_cli.document.page import Page, Span
-    from rampart_cli.document.plan import PageStage, PlanDocument
-    from rampart_cli.document.reading import Reading
-    from rampart_cli.document.sections import Section
-    from rampart_cli.document.statements import Statement
+from rampart_cli.document.page import Page, Span, without_marked
+from rampart_cli.document.plan import PageStage, PlanDocument, Results
+from rampart_cli.document.reading import Reading, read
+from rampart_cli.document.sections import DECOYS, Section, SectionKind
 
 _BOX = re.compile(r"\[[ xX]?\]")
 _ACTUAL = re.compile(r"\bactuals?\b", re.IGNORECASE)
@@ -89,18 +80,17 @@ class PlanOutline:
 
 def outline(reading: Reading) -> tuple[PlanOutline, ...]:
     """The places of each plan of a page that was read; byte offsets are those of the file as it was given."""
-    return tuple(_outline(plan, reading.page) for plan in reading.plans)
+    found: list[PlanOutline] = []
+    for plan in reading.plans:
+        results, page = Results.of(plan.roots), reading.page
+        stages = tuple(_stage(stage, plan, page, results) for stage in plan.stages)
+        found.append(PlanOutline(plan.title.value, stages, tuple(_boxes(plan, page))))
+    return tuple(found)
 
 
 def outline_of(source: bytes, *, today: date) -> tuple[PlanOutline, ...]:
     """Read a page and give the places of each of its plans; none for a page without a plan."""
     return outline(read(source, today=today))
-
-
-def _outline(plan: PlanDocument, page: Page) -> PlanOutline:
-    found = Results.of(plan.roots)
-    stages = tuple(_stage(stage, plan, page, found) for stage in plan.stages)
-    return PlanOutline(plan.title.value, stages, tuple(_boxes(plan, page)))
 
 
 def _stage(stage: PageStage, plan: PlanDocument, page: Page, found: Results) -> StageOutline:
@@ -122,27 +112,18 @@ def _line(page: Page, number: int) -> Span:
     return page.span(number, 1, len(page.raw[number - 1]))
 
 
-def _stated_by(stage: PageStage) -> list[Statement]:
-    """The lines that state a stage, where it is not its heading that does."""
-    return [*([stage.source] if stage.source is not None else []), *stage.repeated]
-
-
-# Actual days
-
-
 def _asked_in_lines(stage: PageStage, plan: PlanDocument, page: Page, results: Section | None) -> Iterator[AnswerPlace]:
     own = stage.section or (stage.source.section if stage.source else None)
     if own is None:
         return
     for statement in plan.statements:
-        field, around = statement.field, (statement.section, *statement.section.ancestors)
+        field, around = statement.field, statement.section.around
         if field is None or field.asks is not Asks.ACTUAL or (part := _part(field.label)) is None:
             continue
         # What a stage within this one asks is about that stage.
-        is_own = own in around and statement.stage_section in {None, own, *own.ancestors}
-        if not (is_own or (results is not None and results in around)):
-            continue
-        if not any(section.kind in DECOYS - {SectionKind.RESULTS} for section in around):
+        is_own = own in around and statement.stage_section in {None, *own.around}
+        is_told = any(section.kind in DECOYS - {SectionKind.RESULTS} for section in around)
+        if (is_own or (results is not None and results in around)) and not is_told:
             row = statement.line.kind is LineKind.ROW
             places = _cells(page, statement.number)[1:2] if row else [_line(page, statement.number)]
             yield from (AnswerPlace(place, part, field.value) for place in places)
@@ -150,11 +131,8 @@ def _asked_in_lines(stage: PageStage, plan: PlanDocument, page: Page, results: S
 
 def _asked_in_rows(stage: PageStage, page: Page) -> Iterator[AnswerPlace]:
     """The cells of a stage's own table row under a head such as `Actual date`."""
-    for statement in _stated_by(stage):
-        if statement.line.kind is not LineKind.ROW:
-            continue
-        cells = _cells(page, statement.number)
-        for head, cell in zip(statement.line.header, cells, strict=False):
+    for statement in (said for said in stage.stated_by if said.line.kind is LineKind.ROW):
+        for head, cell in zip(statement.line.header, _cells(page, statement.number), strict=False):
             if _ACTUAL.search(head) and (part := _part(head.strip(" :*_"))) is not None:
                 written = page.raw[cell.line - 1][cell.column - 1 :].encode()[: cell.end - cell.start].decode()
                 yield AnswerPlace(cell, part, without_marked([written])[0])
@@ -176,20 +154,16 @@ def _part(label: str) -> Part | None:
     return Part.RANGE if begins or _WHEN.search(label) else None
 
 
-# Boxes
-
-
 def _boxes(plan: PlanDocument, page: Page) -> list[Box]:
     stated: dict[int, list[float]] = {}
     for stage in plan.stages:
-        lines = {stage.dates_line or 0, *(statement.number for statement in _stated_by(stage))}
+        lines = {stage.dates_line or 0, *(statement.number for statement in stage.stated_by)}
         for line in lines:
             stated.setdefault(line, []).extend([] if stage.percent is None else [stage.percent])
     boxes = []
-    for statement in plan.statements:
-        found = _BOX.search(page.raw[statement.number - 1]) if statement.line.checked is not None else None
-        if found is None or statement.is_decoy or not stated.get(statement.number):
-            continue
-        span = page.span(statement.number, found.start() + 1, len(found[0]))
-        boxes.append(Box(span, bool(statement.line.checked), tuple(stated[statement.number])))
+    for statement in (s for s in plan.statements if s.line.checked is not None and not s.is_decoy):
+        found, percents = _BOX.search(page.raw[statement.number - 1]), tuple(stated.get(statement.number, ()))
+        if found is not None and percents:
+            span = page.span(statement.number, found.start() + 1, len(found[0]))
+            boxes.append(Box(span, bool(statement.line.checked), percents))
     return boxes

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import NamedTuple, Self
 
 from rampart.errors import RampartError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
 _MARK = re.compile(r"<!-- (/?)rampart:([a-z-]{1,40})(?: ([^<>]{1,200}))? -->")
 _HEADING = re.compile(r"[ >]{0,9}#{1,6}(\s|$)")
+MAX_BYTES = 512 * 1024
+"""The largest page that is read; plans are a few kilobytes, and a parser's time grows with the page."""
+_LONGEST_MARKED = 4000
+"""Characters of a line in which the place of a finding is looked for."""
+_MOST_WORDS = 40
+_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_UTF8_BOM = b"\xef\xbb\xbf"
+# Spaces that Word and web pages leave become plain ones; marks that no one sees are dropped.
+_SPACES = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
+_UNSEEN = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0xFE0F, *range(0x202A, 0x202F)])
+_ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
+# Hyphens that do not break, and the wide signs of an East Asian keyboard, are the plain ones.
+_PLAIN = str.maketrans("\u2010\u2011\uff05\ufe6a\uff1a\uff1c\uff1e\u2266\u2267", "--%%:<>≤≥")
+_ARROWS = dict.fromkeys([0x279C, 0x2794, 0x279D, 0x279E, 0x2799], "→")
+_SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, **_PLAIN, **_ARROWS, 0: "\ufffd"}
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """One mark: its line (one-based) and its characters [start, past) on it."""
 
     line: int
@@ -31,8 +43,7 @@ class Mark:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(NamedTuple):
     """The regions of a page, each as its two marks, and the marks whose other half is missing."""
 
     regions: tuple[tuple[Mark, Mark], ...]
@@ -45,7 +56,8 @@ def marks_in(lines: Sequence[str]) -> Marks:
     lonely: list[Mark] = []
     begun: Mark | None = None
     for mark in _each(lines):
-        if begun is not None and mark.is_end and mark.what == begun.what and not _is_parted(lines, begun, mark):
+        is_pair = begun is not None and mark.is_end and mark.what == begun.what
+        if is_pair and begun and not any(map(_HEADING.match, lines[begun.line : mark.line])):
             regions.append((begun, mark))
             begun = None
             continue
@@ -77,37 +89,6 @@ def _each(lines: Sequence[str]) -> Iterator[Mark]:
         if "rampart:" in line:
             for found in _MARK.finditer(line):
                 yield Mark(number, found.start(), found.end(), bool(found[1]), found[2], found[3] or "", found[0])
-
-
-def _is_parted(lines: Sequence[str], begin: Mark, end: Mark) -> bool:
-    return any(map(_HEADING.match, lines[begin.line : end.line]))
-
-
-MAX_BYTES = 512 * 1024
-"""The largest page that is read; plans are a few kilobytes, and a parser's time grows with the page."""
-_LONGEST_MARKED = 4000
-"""Characters of a line in which the place of a finding is looked for."""
-_MOST_WORDS = 40
-_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_UTF8_BOM = b"\xef\xbb\xbf"
-# Spaces that Word and web pages leave become plain ones; marks that no one sees are dropped.
-_SPACES = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
-_UNSEEN = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0xFE0F, *range(0x202A, 0x202F)])
-_ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
-# Hyphens that do not break, and the wide signs of an East Asian keyboard, are the plain ones.
-_PLAIN = {
-    0x2010: "-",
-    0x2011: "-",
-    0xFF05: "%",
-    0xFE6A: "%",
-    0xFF1A: ":",
-    0xFF1C: "<",
-    0xFF1E: ">",
-    **dict.fromkeys([0x279C, 0x2794, 0x279D, 0x279E, 0x2799], "→"),
-    0x2266: "≤",
-    0x2267: "≥",
-}
-_SEEN = {**_SPACES, **_UNSEEN, **_ISOLATES, **_PLAIN, 0: "\ufffd"}
 
 
 class UnreadablePageError(RampartError):
@@ -158,10 +139,6 @@ class Page:
         """The lines as a reader sees them: plain spaces, nothing invisible, nothing that Rampart wrote itself."""
         written = without_marked(self.raw)
         return tuple(line if line.isascii() and "\0" not in line else line.translate(_SEEN) for line in written)
-
-    def column(self, line: int, fragment: str) -> int:
-        """The one-based column of `fragment` on `line`; that of the line's first character when it is not there."""
-        return self.place(line, fragment)[0]
 
     def place(self, line: int, fragment: str) -> tuple[int, int]:
         """The one-based column and the length of `fragment` on `line`, as written there with marks and escapes.

@@ -1,20 +1,23 @@
-"""A plan as the page states it: what was read, where, and nothing that was not written."""
+"""A plan as the page states it: what was read, where, and where its results stand."""
 
 from __future__ import annotations
 
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any, NamedTuple
 
 from rampart_cli.document.amounts import Length, StageKind
+from rampart_cli.document.bars import Criterion
 from rampart_cli.document.dates import NOTHING, Dates
+from rampart_cli.document.inline import Link
+from rampart_cli.document.labels import Asks, answer, is_question, placeholder_in
+from rampart_cli.document.sections import Section, SectionKind
+from rampart_cli.document.statements import Statement
 
-if TYPE_CHECKING:
-    from datetime import date
-
-    from rampart_cli.document.criterion import Criterion
-    from rampart_cli.document.inline import Link
-    from rampart_cli.document.sections import Section
-    from rampart_cli.document.statements import Statement
+_MEASURED = frozenset({Asks.RESULTS, Asks.ACTUAL, Asks.USERS, Asks.OTHER})
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +48,11 @@ class PageStage:
     """The other lines that state this stage: a timeline's next to a heading."""
 
     @property
+    def stated_by(self) -> list[Statement]:
+        """The lines that state the stage, where it isn't its heading that does."""
+        return [*([self.source] if self.source is not None else []), *self.repeated]
+
+    @property
     def start(self) -> date | None:
         """The first day, where it is written in full."""
         return self.dates.start
@@ -57,35 +65,28 @@ class PageStage:
     @property
     def label(self) -> str:
         """The stage in a message."""
-        percent = f"{self.percent:g}%" if self.percent is not None else None
-        return " ".join(
-            part for part in (self.letter, f"({percent})" if self.letter and percent else percent) if part
-        ) or (self.name or f"the stage at line {self.line}")
+        percent = f"{self.percent:g}%" if self.percent is not None else ""
+        if self.letter:
+            return f"{self.letter} ({percent})" if percent else self.letter
+        return percent or self.name or f"the stage at line {self.line}"
 
     def as_json(self, *, doubtful: bool) -> dict[str, Any]:
         """The published form; of a doubtful plan the share is told as `said`, and not as `percent`."""
         doubted = {"said": self.percent} if doubtful and self.percent is not None else {}
-        return {
-            "percent": self.percent if not doubted else None,
-            "kind": self.kind.value,
-            "users": list(self.users) if self.users else None,
-            "start": self.start.isoformat() if self.start else None,
-            "end": self.end.isoformat() if self.end else None,
-            "line": self.line,
-            **doubted,
-        }
+        users = list(self.users) if self.users else None
+        start, end = (day.isoformat() if day else None for day in (self.start, self.end))
+        told = {"kind": self.kind.value, "users": users, "start": start, "end": end, "line": self.line}
+        return {"percent": self.percent if not doubted else None, **told, **doubted}
 
 
-@dataclass(slots=True)
-class Said:
+class Said(NamedTuple):
     """A short fact and the line that says it."""
 
     value: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnusedLine:
+class UnusedLine(NamedTuple):
     """A planned line with something in it that no value was taken from; `line` is one-based."""
 
     line: int
@@ -97,8 +98,7 @@ class UnusedLine:
         return {"line": self.line, "text": self.text, "holds": list(self.holds)}
 
 
-@dataclass(slots=True)
-class FlagName:
+class FlagName(NamedTuple):
     """A flag as the page names it."""
 
     name: str
@@ -137,6 +137,11 @@ class PlanDocument:
     """Where the page counts in business days."""
 
     @property
+    def sections(self) -> list[Section]:
+        """Every section of the plan, in the order of its roots."""
+        return [section for root in self.roots for section in root.walk()]
+
+    @property
     def distinct_criteria(self) -> list[Criterion]:
         """Each criterion once, at the line that states it first."""
         first: dict[object, Criterion] = {}
@@ -157,3 +162,43 @@ class PlanDocument:
             "timezone": self.timezone.value if self.timezone else None,
             "links": list(dict.fromkeys(link.url for link, _ in self.links)),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The sections of results of one plan, by what stands around them."""
+
+    by_stage: dict[int, list[Section]]
+    by_parent: dict[int, list[Section]]
+
+    @classmethod
+    def of(cls, roots: Iterable[Section]) -> Results:
+        """Find the sections of results under `roots`."""
+        found = cls(defaultdict(list), defaultdict(list))
+        for section in (section for root in roots for section in root.walk()):
+            if section.kind is SectionKind.RESULTS:
+                stage = next((s for s in section.around[1:] if s.kind is SectionKind.STAGE), None)
+                found.by_stage[id(stage)].append(section)
+                found.by_parent[id(section.parent)].append(section)
+        return found
+
+    def section_of(self, stage: PageStage) -> Section | None:
+        """A stage's results: within its own section, or next to the list that states it; None when there are none."""
+        own = stage.section or (stage.source.section if stage.source else None)
+        if own is None:
+            return None
+        if own.kind is SectionKind.STAGE:
+            found = self.by_stage.get(id(own), [])
+        else:
+            found = self.by_parent.get(id(own)) or self.by_parent.get(id(own.parent), [])
+        later = bisect(found, own.line, key=lambda section: section.line)
+        return found[min(later, len(found) - 1)] if found else None
+
+
+def is_measured(statement: Statement, criteria: set[str]) -> bool:
+    """Whether a line of a results section states something; a repeated criterion or a question does not."""
+    field = statement.field
+    value = field.value if field is not None else statement.text
+    is_asked = statement.text in criteria or statement.asks not in {None, *_MEASURED}
+    is_open = is_asked or (field is None and is_question(value))
+    return not is_open and bool(answer(value)) and placeholder_in(value) is None

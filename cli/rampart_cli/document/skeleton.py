@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
-from rampart_cli.document.amounts import StageKind, increment_in
+from rampart_cli.document.amounts import FULL, StageKind, increment_in, rises
+from rampart_cli.document.plan import PageStage
 from rampart_cli.document.stage_details import add_details
+from rampart_cli.document.statements import Statement
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-
-    from rampart_cli.document.plan import PageStage
-    from rampart_cli.document.statements import Statement
-
-FULL = 100
 _ADDED = re.compile(r"\b(?:additional|another|further|remaining|more)\s~?\d{1,3}(?:\.\d+)?\s?%", re.IGNORECASE)
 """`an additional 30%`: a share that comes on top of what was reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skeleton:
+class Skeleton(NamedTuple):
     """The stages of a plan in the order of the page, and the candidates that were not taken for one."""
 
     stages: list[PageStage]
@@ -81,8 +74,7 @@ def _weight(group: list[PageStage]) -> tuple[object, ...]:
 
 
 def _rises(stages: Sequence[PageStage]) -> bool:
-    shares = [stage.percent for stage in stages if stage.percent is not None]
-    return all(before < after for before, after in pairwise(shares))
+    return rises([stage.percent for stage in stages if stage.percent is not None])
 
 
 def _by_source(stages: Sequence[PageStage]) -> dict[Hashable, list[PageStage]]:
@@ -103,12 +95,13 @@ def _joined(by_heading: list[PageStage], by_line: list[PageStage]) -> list[PageS
         if (named := _of_letter(stage, by_heading)) is not None:
             if named.percent is None:
                 named.percent, named.kind, named.percent_line = stage.percent, stage.kind, stage.line
-                add_details(named, stage)
                 _remember(named, known)
             else:
-                _contradict(named, stage)
+                said = ((named.percent, named.line), (stage.percent or 0, stage.line))
+                named.percent, named.kind, named.stated = None, StageKind.UNKNOWN, tuple(s for s in said if s[0])
+            add_details(named, stage)
             continue
-        if stage.kind is StageKind.AUDIENCE and (chosen := _audiences(by_heading)):
+        if stage.kind is StageKind.AUDIENCE and (chosen := [s for s in by_heading if s.kind is StageKind.AUDIENCE]):
             meant = [s for s in chosen if stage.letter and s.letter == stage.letter] or chosen
             if len(meant) == 1:
                 add_details(meant[0], stage)
@@ -124,25 +117,12 @@ def _joined(by_heading: list[PageStage], by_line: list[PageStage]) -> list[PageS
     return sorted(found, key=lambda stage: stage.line)
 
 
-def _audiences(stages: list[PageStage]) -> list[PageStage]:
-    return [stage for stage in stages if stage.kind is StageKind.AUDIENCE]
-
-
 def _of_letter(step: PageStage, by_heading: list[PageStage]) -> PageStage | None:
     """The only heading's stage that a step names by its letter, and whose percentage it does not repeat."""
-    if step.letter is None or step.percent is None:
-        return None
-    letter = step.letter.casefold()
-    same = [s for s in by_heading if s.letter and s.letter.casefold() == letter and s.source is None]
-    if len(same) != 1 or same[0].stated or same[0].percent == step.percent or same[0].kind is StageKind.AUDIENCE:
-        return None
-    return same[0]
-
-
-def _contradict(stage: PageStage, step: PageStage) -> None:
-    said = [(percent, line) for percent, line in ((stage.percent, stage.line), (step.percent, step.line)) if percent]
-    stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
-    add_details(stage, step)
+    letter = (step.letter or "").casefold()
+    same = [s for s in by_heading if letter and (s.letter or "").casefold() == letter and s.source is None]
+    is_one = len(same) == 1 and step.percent is not None and same[0].percent != step.percent
+    return same[0] if is_one and not same[0].stated and same[0].kind is not StageKind.AUDIENCE else None
 
 
 def _remember(stage: PageStage, known: dict[float, dict[tuple[int, str], PageStage]]) -> None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from rampart_cli.document.amounts import Length, increment_in, length_in, percents_in
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.crowds import is_range, users_in
 from rampart_cli.document.dates import NOTHING, DateProblem, Dates, between, is_day, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
-from rampart_cli.document.section_kinds import SectionKind
-from rampart_cli.document.sections import Section
+from rampart_cli.document.plan import PageStage
+from rampart_cli.document.sections import Section, SectionKind
+from rampart_cli.document.statements import Statement
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rampart_cli.document.plan import PageStage
-    from rampart_cli.document.statements import Statement
+_MOST_STAGES = 100
+"""Stages of one section among which a label's own is looked for; no page has more."""
+_MIGHT = re.compile(r"^(?:if|unless|when|should)\b|,\s(?:if|unless)\b", re.IGNORECASE)
+_IS_END = re.compile(r"(?:(?:desired|planned|expected|target) )?(?:end|finish)", re.IGNORECASE)
+_WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
 
 
 def add_details(stage: PageStage, other: PageStage) -> None:
@@ -27,7 +28,7 @@ def add_details(stage: PageStage, other: PageStage) -> None:
     if _says_more(other.dates, stage.dates):
         stage.dates, stage.dates_line = other.dates, other.dates_line
     if stage.users is None and other.users is not None:
-        stage.users, stage.users_line = other.users, other.users_line
+        stage.users, stage.users_line = other.users, other.users_line or other.line
     if stage.hold is None:
         stage.hold, stage.hold_line = other.hold, other.hold_line
     stage.name = stage.name or other.name
@@ -43,8 +44,7 @@ def _says_more(dates: Dates, than: Dates) -> bool:
     return than.is_week and 0 <= days < 7  # a day of the week that was named
 
 
-@dataclass(frozen=True, slots=True)
-class DateRange:
+class DateRange(NamedTuple):
     """A range of dates that a phase or the whole plan states, with its line and the stages that it holds for."""
 
     dates: Dates
@@ -52,8 +52,7 @@ class DateRange:
     stages: tuple[PageStage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Crowd:
+class Crowd(NamedTuple):
     """Numbers of users stated for a phase or the plan, with their line and the stages that they are meant for."""
 
     numbers: tuple[int, ...]
@@ -71,13 +70,6 @@ class Details:
     """The groups of stages (by id) that all know how long they are held."""
 
 
-_MOST_STAGES = 100
-"""Stages of one section among which a label's own is looked for; no page has more."""
-_MIGHT = re.compile(r"^(?:if|unless|when|should)\b|,\s(?:if|unless)\b", re.IGNORECASE)
-_IS_END = re.compile(r"(?:(?:desired|planned|expected|target) )?(?:end|finish)", re.IGNORECASE)
-_WAITS = re.compile(r"\b(?:allow|hold|wait|bake|at least|for a|stay|remain|each stage|between stages)", re.IGNORECASE)
-
-
 def give_details(stages: Sequence[PageStage], statements: Sequence[Statement], roots: Sequence[Section]) -> Details:
     """Give each stage the dates, the length and the users that its section states."""
     details = Details([], [])
@@ -93,22 +85,19 @@ def give_details(stages: Sequence[PageStage], statements: Sequence[Statement], r
             _give_dates(leading_date(statement.text)[0], statement.number, reached, details)
         elif statement.asks is Asks.USERS:
             _count(statement, reached, stages, details)
-        elif (
-            reached
-            and statement.number not in known
-            and _tells_hold(statement.text)
-            and statement.line.kind is not LineKind.ROW
-            and _WAITS.search(statement.text)
-            and (length := length_in(statement.text))
-        ):
+        elif reached and statement.number not in known and (length := _hold_in(statement)):
             _hold(reached, length, statement.number, details)
     _dates_in_headings(stages, roots, details)
     return details
 
 
-def _tells_hold(text: str) -> bool:
-    """Whether a line may say how long each stage is held: one about a share or about what might happen does not."""
-    return bool(increment_in(text) or not percents_in(text)) and not _MIGHT.search(text)
+def _hold_in(statement: Statement) -> Length | None:
+    """How long a line says each stage is held; one about a share or about what might happen does not say it."""
+    text = statement.text
+    is_share = percents_in(text) and not increment_in(text)
+    if is_share or _MIGHT.search(text) or not _WAITS.search(text) or statement.line.kind is LineKind.ROW:
+        return None
+    return length_in(text)
 
 
 def _by_section(stages: Sequence[PageStage]) -> dict[int, tuple[PageStage, ...]]:
@@ -127,30 +116,24 @@ def _reached(statement: Statement, stages: dict[int, tuple[PageStage, ...]]) -> 
     """The stages that a statement holds for: those of its own section, else of the stage or phase around it."""
     if found := stages.get(id(statement.line.parent)):
         return found
-    for section in (statement.section, *statement.section.ancestors):
-        if found := stages.get(id(section)):
-            found = _nearest(statement, found)
-            return found if section.kind is SectionKind.STAGE or section is statement.section else ()
-        if section.kind is SectionKind.STAGE:
-            return ()
-    return ()
+    around = statement.section.around
+    section = next((s for s in around if id(s) in stages or s.kind is SectionKind.STAGE), statement.section)
+    is_own = section.kind is SectionKind.STAGE or section is statement.section
+    return _nearest(statement, stages.get(id(section), ())) if is_own else ()
 
 
 def _nearest(statement: Statement, stages: tuple[PageStage, ...]) -> tuple[PageStage, ...]:
     """The stage that a label stands below, where another follows it; all where it stands above or below them all."""
     if statement.asks is None or len(stages) > _MOST_STAGES:
         return stages
-    stated = [stage for stage in stages if stage.source is not None and stage.source.line.parent is None]
-    before = [stage for stage in stated if stage.line < statement.number]
-    if len(stated) < len(stages) or not before or len(before) == len(stages):
-        return stages
-    return (before[-1],)
+    is_listed = all(stage.source is not None and stage.source.line.parent is None for stage in stages)
+    before = [stage for stage in stages if stage.line < statement.number]
+    return (before[-1],) if is_listed and before and len(before) < len(stages) else stages
 
 
 def _date(statement: Statement, reached: tuple[PageStage, ...], details: Details) -> None:
-    value = statement.field.value if statement.field else ""
-    dates = read_dates(value)
-    if length := length_in(answer(value)):
+    dates = read_dates(statement.value)
+    if length := length_in(answer(statement.value)):
         _hold(reached, length, statement.number, details)
     begun = reached[0].dates if len(reached) == 1 else NOTHING
     is_single = dates.start is not None and dates.end is None
@@ -172,21 +155,17 @@ def _give_dates(dates: Dates, line: int, reached: tuple[PageStage, ...], details
         details.calendars.append(DateRange(dates, line, reached))
 
 
-def _below(section: Section, stages: Sequence[PageStage]) -> tuple[PageStage, ...]:
-    """The stages of the sections within this one: a list of numbers above them is theirs."""
-    inside = {id(below) for below in section.walk()}
-    return tuple(stage for stage in stages if stage.section is not None and id(stage.section) in inside)
-
-
 def _count(statement: Statement, reached: tuple[PageStage, ...], stages: Sequence[PageStage], details: Details) -> None:
-    numbers = users_in(answer(statement.field.value)) if statement.field else None
-    if numbers is None:
+    value = answer(statement.value)
+    if (numbers := users_in(value)) is None:
         return
     if len(reached) == 1:
         reached[0].users, reached[0].users_line = numbers, statement.number
         return
-    if not reached and len(numbers) > 1 and not is_range(answer(statement.field.value if statement.field else "")):
-        reached = _below(statement.section, stages)
+    if not reached and len(numbers) > 1 and not is_range(value):
+        # A list of numbers is that of the stages within its section.
+        inside = set(map(id, statement.section.walk()))
+        reached = tuple(stage for stage in stages if id(stage.section) in inside)
     details.crowds.append(Crowd(numbers, statement.number, reached))
     if len(numbers) == len(reached):
         for stage, number in zip(reached, numbers, strict=True):
@@ -204,17 +183,11 @@ def _hold(reached: tuple[PageStage, ...], length: Length, line: int, details: De
 
 def _dates_in_headings(stages: Sequence[PageStage], roots: Sequence[Section], details: Details) -> None:
     """`Planning 7/24/24 - 8/15/24`: a heading that states when."""
-    stated: dict[int, list[PageStage]] = defaultdict(list)
-    own: dict[int, list[PageStage]] = defaultdict(list)
-    for stage in stages:
-        own[id(stage.section)].append(stage)
-        for place in {id(stage.section), id(stage.source.section if stage.source else stage.section)}:
-            stated[place].append(stage)
-    around = {place: tuple(held) for place, held in own.items()}
-    for section in (section for root in roots for section in root.walk() if not section.is_decoy):
+    for section in (section for root in roots for section in root.walk()):
         dates = read_dates(section.title)
-        if dates.start is None:
+        if dates.start is None or section.is_decoy:
             continue
-        inside = {id(stage): stage for below in section.walk() for stage in stated.get(id(below), ())}
-        nearby = around.get(id(section.parent), ()) if section.parent is not None else ()
-        _give_dates(dates, section.line, tuple(inside.values()) or nearby, details)
+        below = set(map(id, section.walk()))
+        inside = [s for s in stages if id(s.section) in below or (s.source and id(s.source.section) in below)]
+        around = [s for s in stages if s.section is not None and s.section is section.parent]
+        _give_dates(dates, section.line, tuple(inside or around), details)

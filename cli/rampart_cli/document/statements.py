@@ -1,26 +1,137 @@
-"""Each visible line of one plan with what it may be read for."""
+"""The tables of a page turned upright, and each visible line of a plan with what it may be read for."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import zip_longest
-from typing import TYPE_CHECKING
+from itertools import groupby, zip_longest
 
-from rampart_cli.document.amounts import PERCENT
-from rampart_cli.document.bars import is_bar
+from rampart_cli.document.amounts import FULL, PERCENT, length_in, percents_in, rises
+from rampart_cli.document.bars import is_bar, is_bar_only
 from rampart_cli.document.blocks import Line, LineKind
+from rampart_cli.document.dates import is_day
 from rampart_cli.document.labels import Asks, Field, ends_open, read_field, what_is_asked
-from rampart_cli.document.lexicon import alternatives, pattern
-from rampart_cli.document.section_kinds import SectionKind
-from rampart_cli.document.sections import Section
-from rampart_cli.document.tables import has_stage_columns
+from rampart_cli.document.lexicon import listed, part, pattern, words
+from rampart_cli.document.sections import Section, SectionKind, stage_name
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+_SHARES = pattern("row: shares")
+"""What names a row of the shares that the stages reach."""
+_COMPARES = pattern("column: compared")
+"""Heads of columns that aren't steps of one rollout."""
+_MOST_FACTS = 20
+"""Rows of a table that tells of stages in columns."""
+_TELLS_STAGE = pattern("column: tells stages")
+_SHARE_ONLY = re.compile(r"~?(\d{1,3}(?:\.\d{1,3})?)\s?%(?:\s(?:of )?(?:users|traffic|requests))?")
+_METRICS = pattern("column: measures")
+_STAGE_COLUMN = pattern("column: stage first")
+_JUDGE_COLUMN = pattern("column: judged by")
+_METRIC_COLUMN = pattern("column: metrics")
 _RESULTS = frozenset({Asks.RESULTS, Asks.ACTUAL})
+_NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)
+_SPEAKS_OF_CRITERIA = pattern("speaks of criteria")
+_SHORT_LABEL = 100
+_SAYS_NOTHING = frozenset(listed("says nothing"))
+_OF_STAGE = frozenset({Asks.PERCENT, Asks.DATES, Asks.USERS, Asks.ACTUAL})
+_STAGE_NAME = re.compile(rf"^{part('stage')}s?( name)?$", re.IGNORECASE)
+_TARGET = re.compile(r"^target$", re.IGNORECASE)
+_BARS = pattern("column: bars")
+
+
+def upright(lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines of a page, with every table of stages turned so that each stage has a row.
+
+    A turned row stands at the line that gives the percentages, for there the stage is stated.
+    """
+    for header, group in groupby(lines, key=lambda line: line.header):
+        rows = list(group)
+        if header:
+            column = _rising_column(header, rows)
+            for row in rows:
+                row.shares_in = column
+        if not has_stage_columns(header):
+            yield from _turned(header, rows, rows[0]) if _names_stages(header, rows) else rows
+            continue
+        bars = [row for row in rows if _states_bars(row)]
+        if any(map(_describes, rows)) or (percents_in(" ".join(header)) and not _METRICS.search(header[0])):
+            yield from _turned(header, [row for row in rows if not _states_bars(row)], rows[0])
+            yield from bars
+        else:  # a table of nothing but bars is one of criteria, as is one whose head says so
+            yield from rows if bars or _METRICS.search(header[0]) else _turned(header, rows, rows[0])
+
+
+@lru_cache(maxsize=4096)
+def has_stage_columns(header: tuple[str, ...]) -> bool:
+    """Whether every column but the first is headed by a stage."""
+    return len(header) > 2 and all(stage_name(head) is not None for head in header[1:])
+
+
+@lru_cache(maxsize=4096)
+def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
+    """The columns of a table of stages that say what each is judged by; none of a table of criteria."""
+    if not any(map(_STAGE_COLUMN.search, header)) or any(map(_METRIC_COLUMN.search, header)):
+        return ()
+    if has_stage_columns(header):  # where such a table stands upright, its rows are criteria
+        return ()
+    return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
+
+
+@lru_cache(maxsize=4096)
+def has_bars(header: tuple[str, ...]) -> bool:
+    """Whether a table's head is that of a table of criteria; next to a stage's name, a target is whom it reaches."""
+    shown = [head for head in header if not _TARGET.search(head)] if _STAGE_NAME.search(header[0]) else header
+    return has_stage_columns(header) or any(map(_BARS.search, shown))
+
+
+def _rising_column(header: tuple[str, ...], rows: Sequence[Line]) -> int | None:
+    """The column of nothing but shares that rise furthest, next to names of stages or days; None without one."""
+    if not any(map(_TELLS_STAGE.search, header)):
+        return None
+    found: list[tuple[float, int]] = []
+    for column, head in enumerate(header):
+        shares = [_SHARE_ONLY.fullmatch(row.cells[column]) for row in rows if column < len(row.cells)]
+        said = [float(share[1]) for share in shares if share is not None]
+        is_full = len(said) > 1 and len(said) == len(rows)
+        if is_full and rises(said) and said[-1] <= FULL and not words("no share").search(head):
+            found.append((said[-1], -column))
+    return -max(found)[1] if found else None
+
+
+def _names_stages(header: tuple[str, ...], rows: Sequence[Line]) -> bool:
+    """Whether columns with names of their own are stages: each has a larger share than the last, to 100%, and a day."""
+    if len(header) < 3 or header[0] or len(rows) > _MOST_FACTS or any(map(_COMPARES.search, header)):
+        return False
+    shares = [[percents_in(cell) for cell in row.cells[1:]] for row in rows if _describes_shares(row)]
+    single = [[share for (share,) in row] for row in shares if all(len(said) == 1 for said in row)]
+    return any(row[-1] == FULL and rises(row) for row in single) and any(
+        all(is_day(cell) for cell in row.cells[1:]) for row in rows
+    )
+
+
+def _describes(row: Line) -> bool:
+    """Whether a row says of each stage whom it reaches, when, or by what it is judged."""
+    return what_is_asked(row.cells[0]) in {Asks.DATES, Asks.USERS, Asks.CRITERIA} or _describes_shares(row)
+
+
+def _describes_shares(row: Line) -> bool:
+    return bool(_SHARES.search(row.cells[0])) and all(percents_in(cell) and not is_bar(cell) for cell in row.cells[1:])
+
+
+def _states_bars(row: Line) -> bool:
+    """Whether the cells hold bars that only the row's first cell names: `| Error rate | < 1% | < 0.5% |`."""
+    if what_is_asked(row.cells[0]) is not Asks.OTHER:
+        return False
+    # "At least 2 days" may be how long a stage is held.
+    return any(is_bar(cell) and is_bar_only(cell) and not length_in(cell) for cell in row.cells[1:])
+
+
+def _turned(header: tuple[str, ...], rows: Sequence[Line], first: Line) -> Iterator[Line]:
+    stated = next((row for row in rows if percents_in(" ".join(row.cells))), first)
+    heads = ("Stage", *(row.cells[0] for row in rows))
+    for column, name in enumerate(header[1:], start=1):
+        cells = (name, *(row.cells[column] if column < len(row.cells) else "" for row in rows))
+        yield replace(stated, text=" | ".join(cells), header=heads, cells=cells)
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +154,11 @@ class Statement:
     def asks(self) -> Asks | None:
         """What the line's label asks for; None without a label."""
         return self.field.asks if self.field else None
+
+    @property
+    def value(self) -> str:
+        """What stands behind the line's label; empty without one."""
+        return self.field.value if self.field else ""
 
     @property
     def text(self) -> str:
@@ -76,11 +192,12 @@ class _StatementReader:
 
     def read(self, section: Section) -> list[Statement]:
         # A question may be answered under a heading of its own: "What metrics …?" and then "Backend:".
-        lists_criteria = _lists_criteria(section) or (self._unanswered and _may_answer(section))
+        may_answer = section.kind is SectionKind.OTHER and "planning" not in section.title.casefold()
+        lists_criteria = _lists_criteria(section) or (self._unanswered and may_answer)
         self._criteria = lists_criteria and not section.is_decoy
         self._asked_by = section.heading
-        is_result, section_is_decoy = False, section.is_decoy
-        stage = next((s for s in (section, *section.ancestors) if s.kind is SectionKind.STAGE), None)
+        is_result, section_is_decoy = False, section.is_decoy  # told once: a page may nest deeply
+        stage = next((s for s in section.around if s.kind is SectionKind.STAGE), None)
         found = []
         for line, following in zip_longest(section.lines, section.lines[1:]):
             row = line.kind is LineKind.ROW
@@ -99,82 +216,29 @@ class _StatementReader:
         if asks is Asks.CRITERIA and line.kind is not LineKind.ROW:
             self._criteria, self._asked_by = True, line
             return bool(field and field.value)
-        if line.kind is LineKind.ROW and judged_by(line.header):
-            return False
+        value = bool(field and field.value)
         if line.kind is LineKind.ROW:
-            return self._criteria or has_bars(line.header) or (asks is Asks.CRITERIA and _has_value(field))
-        another = asks not in {None, Asks.OTHER, Asks.TITLE} and not self._is_below(line)
-        if another or self._has_left(line):
+            is_listed = self._criteria or has_bars(line.header) or (asks is Asks.CRITERIA and value)
+            return is_listed and not judged_by(line.header)
+        # The list is over where something else is asked, and behind the list item that asked for it.
+        asked, is_below = self._asked_by, self._asked_by in line.ancestors
+        is_behind = asked is not None and asked.kind is LineKind.ITEM and line.line != asked.line
+        if (is_behind or asks not in {None, Asks.OTHER, Asks.TITLE}) and not is_below:
             self._criteria = lists_criteria
-        return self._criteria and not (line.has_items and not _has_value(field) and not is_bar(line.text))
-
-    def _is_below(self, line: Line) -> bool:
-        return self._asked_by is not None and self._asked_by in line.ancestors
-
-    def _has_left(self, line: Line) -> bool:
-        """Whether the list item that asked for criteria is over."""
-        asked = self._asked_by
-        return (
-            asked is not None and asked.kind is LineKind.ITEM and not self._is_below(line) and line.line != asked.line
-        )
-
-
-_STAGE_COLUMN = pattern("column: stage first")
-_JUDGE_COLUMN = pattern("column: judged by")
-_METRIC_COLUMN = pattern("column: metrics")
-
-
-@lru_cache(maxsize=4096)
-def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
-    """The columns of a table of stages that say what each is judged by; none of a table of criteria."""
-    if not any(map(_STAGE_COLUMN.search, header)) or any(map(_METRIC_COLUMN.search, header)):
-        return ()
-    if has_stage_columns(header):  # where such a table stands upright, its rows are criteria
-        return ()
-    return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
-
-
-_STAGE_NAME = re.compile(rf"^{alternatives('stage')}s?( name)?$", re.IGNORECASE)
-_TARGET = re.compile(r"^target$", re.IGNORECASE)
-_BARS = pattern("column: bars")
-
-
-@lru_cache(maxsize=4096)
-def has_bars(header: tuple[str, ...]) -> bool:
-    """Whether a table's head is that of a table of criteria; next to a stage's name, a target is whom it reaches."""
-    shown = [head for head in header if not _TARGET.search(head)] if _STAGE_NAME.search(header[0]) else header
-    return has_stage_columns(header) or any(map(_BARS.search, shown))
-
-
-_NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)
-_SPEAKS_OF_CRITERIA = re.compile(
-    r"(?:the |our )?(?:success|advance|rollout|launch|exit|go) criteria\b[^:<>%?]{0,80}", re.IGNORECASE
-)
-
-
-_SHORT_LABEL = 100
+        return self._criteria and not (line.has_items and not value and not is_bar(line.text))
 
 
 def _over_list(line: Line, following: Line | None) -> Field | None:
     """`Success criteria` without a colon, right above a list: it asks as one with a colon does."""
     is_short = len(line.text) < _SHORT_LABEL and not is_bar(line.text)
-    if not (
+    asks = (
         _NAMES_CRITERIA.fullmatch(line.text)
         or (is_short and ends_open(line.text))
         or (line.has_items and _SPEAKS_OF_CRITERIA.fullmatch(line.text))
-    ):
-        return None
-    if what_is_asked(line.text) is not Asks.CRITERIA:
-        return None
-    is_above = line.has_items or (
-        line.kind is LineKind.TEXT and following is not None and following.kind is LineKind.ITEM
     )
+    leads = line.kind is LineKind.TEXT and following is not None and following.kind is LineKind.ITEM
+    is_above = (line.has_items or leads) and asks and what_is_asked(line.text) is Asks.CRITERIA
     return Field(line.text, "", Asks.CRITERIA) if is_above else None
-
-
-_SAYS_NOTHING = frozenset(
-    {"", "field", "value", "item", "detail", "details", "key", "question", "answer", "topic", "what", "info"}
-)
 
 
 def _of_row(line: Line) -> Field | None:
@@ -190,25 +254,11 @@ def _opens(field: Field | None, asks: Asks) -> bool:
     return field is not None and field.asks is asks and not field.value
 
 
-def _may_answer(section: Section) -> bool:
-    return section.kind is SectionKind.OTHER and "planning" not in section.title.casefold()
-
-
-def _has_value(field: Field | None) -> bool:
-    return bool(field and field.value)
-
-
 def _lists_criteria(section: Section) -> bool:
     """Whether a section or one around it lists criteria; a stage of the rollout within them isn't part of the list."""
-    for around in (section, *section.ancestors):
-        if around.kind is SectionKind.CRITERIA:
-            return True
-        if around.kind is SectionKind.STAGE and _states_stage(around):
-            return False
-    return False
-
-
-_OF_STAGE = frozenset({Asks.PERCENT, Asks.DATES, Asks.USERS, Asks.ACTUAL})
+    around = (s for s in section.around if s.kind in {SectionKind.CRITERIA, SectionKind.STAGE})
+    tells = (s.kind is SectionKind.CRITERIA for s in around if s.kind is SectionKind.CRITERIA or _states_stage(s))
+    return next(tells, False)
 
 
 @lru_cache(maxsize=1024)  # each section below a stage asks the same of it
@@ -222,8 +272,5 @@ def _states_stage(section: Section) -> bool:
 
 def _is_result(line: Line, field: Field | None) -> bool:
     # "Error rate < 1%, actual: 0.4%" states the bar too.
-    if field and field.asks in _RESULTS and not is_bar(field.label):
-        return True
-    return line.parent is not None and any(
-        what_is_asked(item.text.split(":")[0]) in _RESULTS for item in line.ancestors
-    )
+    is_asked = field is not None and field.asks in _RESULTS and not is_bar(field.label)
+    return is_asked or any(what_is_asked(item.text.split(":")[0]) in _RESULTS for item in line.ancestors)

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from rampart_cli.document.amounts import (
-    PERCENT,
-    StageKind,
-    names_only_audience,
-    percents_in,
-    reaches_all,
-)
+from rampart_cli.document.amounts import FULL, PERCENT, StageKind, names_only_audience, percents_in, reaches_all, rises
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.dates import Dates, date_said, leading_date, read_dates
 from rampart_cli.document.labels import Asks
 from rampart_cli.document.lexicon import pattern, words
 from rampart_cli.document.plan import PageStage
-from rampart_cli.document.section_kinds import SectionKind, stage_name
+from rampart_cli.document.sections import SectionKind, stage_name
 from rampart_cli.document.statements import Statement
-from rampart_cli.document.step_rows import row_steps, step_from
 from rampart_cli.document.steps import (
-    FULL,
     clauses,
     goes_to,
     is_series,
     moves_on,
     moves_to_all,
     names_step,
+    row_steps,
+    step_from,
     steps_in,
     without_bars,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _ROLLS = pattern("a rollout")
 _NO_STEP = frozenset(Asks) - {Asks.OTHER, Asks.PERCENT, Asks.DATES, Asks.STEPS}
@@ -44,9 +34,7 @@ _NEAR = 40
 _SHORT = 160
 """Characters of a line that names whom a step reaches, and nothing else."""
 _AROUND = re.compile(r"^\W+|\([^()]{0,60}\)|\W+$|,?\s(?:on|from|starting)\s*$")
-_OF_FLAG = re.compile(
-    r"\b(?:flag|toggle|rollout)\b|%\sof (?:the |all |our )?(?:users|traffic|requests)\b", re.IGNORECASE
-)
+_OF_FLAG = pattern("of a flag")
 
 
 def read_steps(statements: Iterable[Statement]) -> list[PageStage]:
@@ -74,7 +62,7 @@ def rising_lists(statements: Iterable[Statement]) -> set[int]:
     return {
         id(statement)
         for items in lists.values()
-        if len(items) > 1 and items[-1][1] == FULL and all(one < two for (_, one), (_, two) in pairwise(items))
+        if len(items) > 1 and items[-1][1] == FULL and rises([said for _, said in items])
         for statement, _ in items
     }
 
@@ -96,24 +84,15 @@ def _goes_on(statement: Statement, before: PageStage | None) -> list[PageStage]:
     if before is None or statement.line.kind is not LineKind.ITEM or not _stands_beside(statement, before):
         return []
     dates, percents = read_dates(statement.text), percents_in(statement.text)
-    if len(percents) != 1 or not names_step(statement.text) or statement.asks in _NO_STEP:
-        return []
-    if (
-        dates.start is None
-        or before.start is None
-        or dates.start < before.start
-        or percents[0] <= (before.percent or 0)
-    ):
-        return []
-    return [step_from(statement, percents[0], statement.text, dates)]
+    is_named = len(percents) == 1 and names_step(statement.text) and statement.asks not in _NO_STEP
+    is_later = dates.start is not None and before.start is not None and dates.start >= before.start
+    goes_on = is_named and is_later and percents[0] > (before.percent or 0)
+    return [step_from(statement, percents[0], statement.text, dates)] if goes_on else []
 
 
 def _steps_of(statement: Statement, *, is_told: bool) -> list[PageStage]:
-    if (
-        statement.line.kind is LineKind.FRONT
-        or statement.asks in _NO_STEP
-        or words("not production").search(statement.text)
-    ):
+    is_elsewhere = words("not production").search(statement.text)
+    if is_elsewhere or statement.line.kind is LineKind.FRONT or statement.asks in _NO_STEP:
         return []
     if statement.line.kind is LineKind.ROW:
         return row_steps(statement)
@@ -126,13 +105,13 @@ def _steps_of(statement: Statement, *, is_told: bool) -> list[PageStage]:
     dates, rest = leading_date(statement.text)
     if not (percents := list(steps_in(rest)) or (_share_of(rest) if is_told else [])):
         return []
-    dates = dates if dates.said else _date_in(rest)
+    dates = _date_in(statement.text)
     if not (dates.said or is_told or _is_about_rollout(statement)):
         return []
     if len(percents) == 1:
         return [step_from(statement, percents[0], rest, dates)]
     return [
-        step_from(statement, percent, part, _day_of(part) if len(found) == 1 else Dates())
+        step_from(statement, percent, part, _date_in(part) if len(found) == 1 else Dates())
         for clause in clauses(rest)
         for found in [steps_in(clause)]
         for percent, part in zip(found, _parts(clause, len(found)), strict=True)
@@ -147,12 +126,6 @@ def _parts(clause: str, steps: int) -> list[str]:
     return [clause[start:end] for start, end in zip(starts, [*starts[1:], len(clause)], strict=True)]
 
 
-def _day_of(sentence: str) -> Dates:
-    """The day of one sentence among several: "On 8/4 we go to 10%"."""
-    dates, rest = leading_date(sentence)
-    return dates if dates.said else _date_in(rest)
-
-
 def _without_percent(statement: Statement) -> list[PageStage]:
     """A line that says whom a step reaches without a percentage: `3/1/2027: internal staff`, `Stage C: everyone`."""
     name = stage_name(statement.text)
@@ -162,19 +135,14 @@ def _without_percent(statement: Statement) -> list[PageStage]:
     whom = " ".join(_AROUND.sub(" ", rest.replace(dates.text or "\n", " ", 1)).split())
     if len(statement.text) > _SHORT or not (name or (dates.said and _is_about_rollout(statement))):
         return []
-    if reaches_all(whom):
-        return [step_from(statement, 100.0, statement.text, dates)]
-    if not names_only_audience(whom):
-        return []
-    step = step_from(statement, None, statement.text, dates)
-    step.kind, step.name = StageKind.AUDIENCE, whom
-    return [step]
+    step = step_from(statement, float(FULL) if reaches_all(whom) else None, statement.text, dates)
+    if names_only_audience(whom):
+        step.kind, step.name = StageKind.AUDIENCE, whom
+    return [step] if step.kind is not StageKind.UNKNOWN else []
 
 
 def _dated(statement: Statement) -> list[PageStage]:
     """Several steps of one sentence, each with its day: "to 10% on 8/4, then to 50% on 8/6"."""
-    if statement.text.count("%") + statement.text.count("percent") < 2:
-        return []
     text = without_bars(statement.text)
     found = list(PERCENT.finditer(text))
     if len(found) < 2:
@@ -184,12 +152,11 @@ def _dated(statement: Statement) -> list[PageStage]:
     before, after = ([date_said(part) for part in parts] for parts in (between[:-1], between[1:]))
     ahead = [_day_ahead(part) for part in between[:-1]]
     days = next((days for days in (after, before, ahead) if all(day.said for day in days)), None)
-    is_step = days is ahead or steps_in(statement.text) or (statement.field and steps_in(statement.field.value))
+    is_step = days is ahead or steps_in(statement.text) or steps_in(statement.value)
     if days is None or not is_step:
         return []
-    return [
-        step_from(statement, float(p[1]), p[0], day) for p, day in zip(found, days, strict=True) if float(p[1]) <= 100
-    ]
+    steps = [step_from(statement, float(p[1]), p[0], day) for p, day in zip(found, days, strict=True)]
+    return [step for step in steps if (step.percent or 0) <= FULL]
 
 
 def _day_ahead(text: str) -> Dates:
@@ -199,8 +166,9 @@ def _day_ahead(text: str) -> Dates:
 
 
 def _date_in(text: str) -> Dates:
-    """A date after a preposition, or right behind the percentage: `25%: 8/4/2026`."""
-    said = date_said(text)
+    """A date ahead, after a preposition, or right behind the percentage: `25%: 8/4/2026`."""
+    ahead = leading_date(text)[0]
+    said = ahead if ahead.said else date_said(text)
     behind = PERCENT.search(text)
     if said.said or behind is None:
         return said
@@ -210,11 +178,9 @@ def _date_in(text: str) -> Dates:
 
 def _is_about_rollout(statement: Statement) -> bool:
     """Whether a line without a day is a step all the same: by where it stands, or by how it begins."""
-    if statement.section.kind is SectionKind.TIMELINE or statement.line.checked is not None:
-        return True
-    if stage_name(statement.text) or moves_to_all(statement.text):
-        return True
-    if statement.line.kind is LineKind.ITEM and goes_to(statement.text) and _OF_FLAG.search(statement.text):
+    moves_flag = statement.line.kind is LineKind.ITEM and goes_to(statement.text) and _OF_FLAG.search(statement.text)
+    is_step = statement.section.kind is SectionKind.TIMELINE or statement.line.checked is not None
+    if is_step or moves_flag or stage_name(statement.text) or moves_to_all(statement.text):
         return True
     above = [item.text for item in statement.line.ancestors] + [statement.section.title]
     if statement.line.kind is LineKind.TEXT and not PERCENT.match(statement.text):
@@ -222,6 +188,4 @@ def _is_about_rollout(statement: Statement) -> bool:
         in_stage = statement.stage_section is not None and goes_to(statement.text)
         in_row = is_series(statement.text) or moves_on(statement.text)
         return in_stage or (in_row and any(map(_ROLLS.search, above)))
-    if statement.section.kind is SectionKind.STAGE:
-        return True
-    return any(map(_ROLLS.search, above))
+    return statement.section.kind is SectionKind.STAGE or any(map(_ROLLS.search, above))

@@ -1,34 +1,27 @@
-"""Which percentages of one line are steps of the rollout, and which are only talked of."""
+"""Which percentages of one line, or of one row of a table, are steps of the rollout, and which are only talked of."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
 
-from rampart_cli.document.amounts import NO_SHARE, PERCENT, percents_in, range_in, without_asides
-from rampart_cli.document.lexicon import alternatives, pattern
+from rampart_cli.document import amounts
+from rampart_cli.document.amounts import StageKind
+from rampart_cli.document.blocks import Line, LineKind
+from rampart_cli.document.crowds import users_beside, users_in
+from rampart_cli.document.dates import Dates, between, date_said, read_dates
+from rampart_cli.document.labels import answer
+from rampart_cli.document.lexicon import part, pattern
+from rampart_cli.document.plan import PageStage
+from rampart_cli.document.sections import stage_name
+from rampart_cli.document.statements import Statement, has_bars, judged_by
 
-_N = rf"~?\d{{1,3}}(?:\.\d{{1,3}})?\s?(?:%|percent\b){NO_SHARE}"
-REACHED = (
-    r"(?:users?|people|persons?|veterans?|visitors?|traffic|customers?|members?|patients?|claimants?|applicants?"
-    r"|beneficiaries|employees|staff|actors?|accounts?|logins?|sessions?|requests?|calls|submissions|applications"
-    r"|devices?|clients?|browsers?|tenants?|organi[sz]ations?|facilities|sites|hosts|servers|population|audience"
-    r"|production|time)\b"
-)
+_N = part("share")
+REACHED = part("reached")
 """Whom or what a flag reaches: 10% of these is a stage, 90% of stories is none."""
-_TELL = (
-    r"(?:are|is|use|uses|come|comes|call|calls|need|needs|prefer|complain|fail|log|abandon|drop|open|click|finish|complete"
-    r"|submit|answer(?:ed)?|repl(?:y|ied)|respond(?:ed)?|liked|give|find|found|gave|say|said|may|might|could|would|do|did|don.t)\b"
-    r"(?!\s(?:moved|given|enabled|routed|switched|sent|on the new|in the (?:rollout|cohort|new)))"
-)
-_LEADS = re.compile(
-    rf"^(?:(?:{alternatives('stage')}|day|week|group)\s{{0,3}}#?\w{{1,5}}\b[^%:]{{0,40}}:?[^%:]{{0,30}}?"
-    r"|canary\b[^%]{0,20}?"
-    r"|(?:first|second|third|fourth|next|then|after that|last|lastly|finally|initially)[:,]?\s(?:with |at |to )?)"
-    rf"\(?{_N}",
-    re.IGNORECASE,
-)
+_TELL = part("is told")
+_LEADS = pattern("leads")
 _IS = re.compile(
     rf"^{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
     rf"|of\s(?:[\w/-]+\s){{0,3}}?{REACHED}(?!\s{_TELL})"
@@ -40,52 +33,52 @@ _IS = re.compile(
 )
 _COUNTS = re.compile(rf"^~?\d[\d,.]{{0,9}}\s?k?\s(?:\w+\s)?{REACHED}\s{{0,2}}[(=,]\s?{_N}", re.IGNORECASE)
 """`500 users (1%)`."""
-_GOES = re.compile(
-    r"\b(?:rolling out|(?:begin|start|increase|ramp|expand|launch|move|release|enable|open|set|raise|bump|dial|scale"
-    r"|proceed|advance|deploy|widen|grow)s?|switch(?:es)?|go(?:es)?|roll(?:ed|s)?[ -]?out|turn(?: it| the flag)? on)\b"
-    rf"[^%.;]{{0,80}}?\b(?:to|at|for|with)\s{{1,3}}{_N}",
-    re.IGNORECASE,
-)
-_ROUTES = re.compile(
-    rf"^(?:we\s|then\s|next,?\s)?(?:will\s)?(?:route|send|shift|direct|divert|point|move|switch)s?\s{_N}\s(?:of\s[^%.;:]{{2,60}}?\s)?"
-    r"(?:to|through|onto|over to|via|into)\b",
-    re.IGNORECASE,
-)
+_GOES = pattern("goes")
+_ROUTES = pattern("routes")
 """`Send 15% of orders through the new form`."""
-_IN_BRACKETS = re.compile(
-    rf"\b(?:rais|increase?|ramp|expand|roll|step|bump|dial)\w*\b[^%(]{{0,60}}\((?P<series>{_N}(?:\s?[,→>;]\s?{_N}){{1,20}})\)",
-    re.IGNORECASE,
-)
+_IN_BRACKETS = pattern("in brackets")
 """`the crew steps it up (5%, 20%, 100%)`."""
-_SOME = r"(?:\sof\s(?:the\s|our\s|all\s)?[a-z]+s)"
+_SOME = part("of some")
 _NAMED = re.compile(rf"[\w ]{{2,30}}\s?[:(\u2013\u2014-]\s?{_N}{_SOME}?\)?\s?(?:$|[,:(\u2013\u2014-])")
 _OF_SOME = re.compile(rf"{_N}{_SOME}\.?")
-"""`10% of writes`: in a list that rises to everyone, whatever there is all of."""
+"""`10% of writes`: in a list that amounts.rises to everyone, whatever there is all of."""
 _FROM = re.compile(rf"^((?:increase|move|raise|bump|go|advance)\b[^%]{{0,40}}?)\bfrom {_N} (?=to {_N}$)", re.IGNORECASE)
-_CONDITION = re.compile(
-    rf"^(?:if|when|once|after|provided|as long as)\b[^%:]{{0,80}}?[:,]\s{{0,3}}(?:then\s)?(?={_N})", re.IGNORECASE
-)
+_CONDITION = pattern("condition")
 _TALK = pattern("only talk")
 _ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
-_OF = rf"(?:\s(?:of\s)?(?:[\w/-]+\s){{0,3}}?{REACHED})?(?:\sfirst)?(?:\sfor (?:another )?\w+ (?:hour|day|week)s?)?"
-_SERIES = re.compile(
-    rf"{_N}(?:{_OF}\s{{0,2}}(?:→|,|;|\band\b|\bthen\b|\bto\b)+"
-    rf"\s{{0,2}}(?:(?:and|then|finally|for|to)\s){{0,3}}{_N}){{1,20}}",
-    re.IGNORECASE,
-)
+_SERIES = pattern("series")
 _LEAD_IN = re.compile(
-    rf"^(?:[^%:]{{0,60}}\b{alternatives('stage')}s\s?:"
+    rf"^(?:[^%:]{{0,60}}\b{part('stage')}s\s?:"
     r"|(?:the |our )?(?:stages|steps|phases|ramp|ramp-up|schedule|rollout(?: stages)?|percentages|increments|plan)"
     r"(?: are| is| goes)?\s?:?|(?:we|it|the (?:flag|rollout|feature|toggle)) (?:will |shall )?(?:then )?"
     r"(?:go(?:es)?|ramps?(?: up)?|rolls?(?: it)? out|moves?|steps?|proceeds?)(?: from| to| through| up| in)*)\s*$",
     re.IGNORECASE,
 )
-_BAR = re.compile(
-    r"(?:[<>≤≥]=?|\b(?:below|under|above|less than|more than|fewer than)\b)\s{0,3}%?\s?[\d.]{1,6}\s?%?", re.IGNORECASE
-)
-FULL = 100
+_BAR = pattern("a bar")
 _CLAUSE = re.compile(r"[;.](?=\s|$)|,\s(?=(?:and\s)?then\s[a-z]+\s)", re.IGNORECASE)
 _JOINTS = re.compile(r"\b(?:then|and|to|of users|users)\b|[-\u2013\u2014→>=,/|\s]", re.IGNORECASE)
+_STAGE_COLUMN = pattern("column: stage")
+_PERCENT_COLUMN = re.compile(r"%|percent", re.IGNORECASE)
+_BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
+_WHOM_COLUMN = pattern("column: whom")
+_SHARE_COLUMN = pattern("column: share")
+_TARGET = re.compile(r"^target$", re.IGNORECASE)
+_COUNTS_COLUMN = re.compile(rf"^{part('stage')}\b", re.IGNORECASE)
+_DATE_COLUMN = pattern("column: day")
+_END_COLUMN = pattern("column: last day")
+_ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
+_NAME_COLUMN = pattern("column: name")
+_MOST_COUNTED = 4
+"""Characters of a stage's letter or number: `VIII`."""
+_HELD = re.compile(
+    r"\((?:for\s)?\d{1,3}\s?(?:business |working )?(?:minutes?|hours?|days?|weeks?)\)"
+    r"|%[^.;%]{0,40}\bfor (?:another )?(?:\d{1,3}|one|two|three|four|five)\s(?:business )?(?:minute|hour|day|week)s?\b"
+    r"|\b(?:hold|wait|bake|soak|stay)s?\b[^.;%]{0,30}?\b\d{1,3}\s?(?:business |working )?(?:minute|hour|day|week)s?\b",
+    re.IGNORECASE,
+)
+"""How long a step is held, on its own line."""
+_USERS_COLUMN = pattern("column: users")
+_HOLD_COLUMN = pattern("column: hold")
 
 
 def without_bars(text: str) -> str:
@@ -102,26 +95,26 @@ def is_series(text: str) -> bool:
 
 def _climbs(series: str, sentence: str) -> bool:
     """Whether arrows, or a sentence that moves the flag, lead from step to step up to everyone."""
-    shares = percents_in(series)
+    shares = amounts.percents_in(series)
     is_told = "→" in series or " then " in series or bool(_GOES.search(sentence))
-    return is_told and shares[-1:] == [FULL] and all(one < two for one, two in pairwise(shares))
+    return is_told and shares[-1:] == [amounts.FULL] and amounts.rises(shares)
 
 
 def moves_on(text: str) -> bool:
     """Whether a paragraph moves the flag several times, each time further: "we turn it on for 5% … then go to 50%"."""
-    moves = _moves(text)
-    return len(moves) > 1 and all(before < after for before, after in pairwise(moves))
+    moves = [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
+    return len(moves) > 1 and amounts.rises(moves)
 
 
 def moves_to_all(text: str) -> bool:
     """Whether it does so up to everyone: then it is a rollout, wherever it stands."""
     steps = steps_in(text)
-    rises = steps[-1:] == (FULL,) and all(before < after for before, after in pairwise(steps))
-    return rises and len(steps) > 1 and (moves_on(text) or is_series(text))
-
-
-def _moves(text: str) -> list[float]:
-    return [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
+    return (
+        steps[-1:] == (amounts.FULL,)
+        and amounts.rises(steps)
+        and len(steps) > 1
+        and (moves_on(text) or is_series(text))
+    )
 
 
 def names_step(text: str) -> bool:
@@ -138,7 +131,7 @@ def goes_to(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def steps_in(text: str) -> tuple[float, ...]:
     """The percentages that a line says the flag goes to; none for a bar, a recommendation or a result."""
-    return tuple(percent for clause in clauses(without_asides(text)) for percent in _steps_of(clause))
+    return tuple(percent for clause in clauses(amounts.without_asides(text)) for percent in _steps_of(clause))
 
 
 def clauses(text: str) -> list[str]:
@@ -151,20 +144,132 @@ def _steps_of(clause: str) -> list[float]:
         return []
     # "increase from 5% to 50%" is one step, where "5% to 50%" is what a whole phase goes through.
     clause = _CONDITION.sub("", _FROM.sub(r"\1", without_bars(clause).strip()))
-    percents = percents_in(clause)
-    if _TALK.search(clause) or (len(percents) == 2 and range_in(clause)):
+    percents = amounts.percents_in(clause)
+    if _TALK.search(clause) or (len(percents) == 2 and amounts.range_in(clause)):
         return []
-    if not _JOINTS.sub("", PERCENT.sub("", clause)):
+    if not _JOINTS.sub("", amounts.PERCENT.sub("", clause)):
         return percents  # 1% → 25% → 100%
     if bracketed := _IN_BRACKETS.search(clause):
-        return percents_in(bracketed["series"])
+        return amounts.percents_in(bracketed["series"])
     if (series := _SERIES.search(clause)) and (
         _LEAD_IN.match(clause[: series.start()])
         or (series.start() == 0 and ("→" in series[0] or " then " in series[0]))
         or _climbs(series[0], clause)
     ):
-        return percents_in(series[0])
+        return amounts.percents_in(series[0])
     for step in (_LEADS, _IS, _COUNTS, _ROUTES, _GOES):
         if found := step.search(clause):
-            return percents_in(found[0])[-1:]
+            return amounts.percents_in(found[0])[-1:]
     return []
+
+
+def step_from(statement: Statement, percent: float | None, text: str, dates: Dates) -> PageStage:
+    letter = stage_name(text)
+    told = statement.text if statement.text.count("%") == 1 else text
+    held = _HELD.search(told) if statement.line.kind is not LineKind.ROW else None
+    length = amounts.length_in(held[0]) if held else None
+    return PageStage(
+        percent,
+        amounts.share_kind(text) if percent is not None else StageKind.UNKNOWN,
+        statement.number,
+        name="Canary" if "canary" in text.casefold() else None,
+        letter=letter.counted if letter else None,
+        users=users_beside(text),
+        dates=dates,
+        dates_line=statement.number if dates.said else None,
+        hold=length,
+        hold_line=statement.number if length else None,
+        source=statement,
+    )
+
+
+def row_steps(statement: Statement) -> list[PageStage]:
+    row = dict(zip(statement.line.header, statement.line.cells, strict=False))
+    judged = judged_by(statement.line.header)
+    if has_bars(statement.line.header) and not judged:
+        return []
+    judges = {statement.line.header[index] for index in judged}
+    planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head) and head not in judges}
+    if (said := next(_shares(statement.line, planned), None)) is None:
+        return _audience_row(statement, planned) if any(map(_STAGE_COLUMN.search, planned)) else []
+    cell, percents = said
+    step = step_from(statement, percents[-1], cell, _dates_of(planned))
+    title = next(iter(_cells(planned, _NAME_COLUMN)), "")
+    step.letter = step.letter or _counted(planned)
+    step.name = title if len(title) > 2 and not amounts.percents_in(title) else step.name
+    step.users = _users_of(planned)
+    if length := amounts.length_in(next(iter(_cells(planned, _HOLD_COLUMN)), "")):
+        step.hold, step.hold_line = length, statement.number
+    return [step]
+
+
+def _shares(line: Line, planned: dict[str, str]) -> Iterator[tuple[str, list[float]]]:
+    """The cells that say a row's share, with what they say; the most certain first."""
+    if line.shares_in is not None:
+        yield from ((cell, said) for cell in line.cells[line.shares_in :][:1] if (said := amounts.percents_in(cell)))
+    for head, cell in planned.items():
+        if _STAGE_COLUMN.search(head) and (said := _percents(head, cell)):
+            yield cell, said
+    if _NAME_COLUMN.search(line.header[0]):
+        # Next to a stage's name, a target that is a percentage and nothing else is the stage's.
+        targets = (
+            cell for head, cell in planned.items() if _TARGET.search(head) and amounts.PERCENT.fullmatch(answer(cell))
+        )
+        yield from ((cell, amounts.percents_in(cell)) for cell in targets)
+    if any(_COUNTS_COLUMN.search(head) or _DATE_COLUMN.search(head) for head in planned):
+        yield from (
+            (cell, said) for cell in _cells(planned, _WHOM_COLUMN) if (said := amounts.percents_in(cell) or _all(cell))
+        )
+    yield from ((cell, said) for cell in _cells(planned, _SHARE_COLUMN) if (said := _all(cell)))
+    if any(map(_DATE_COLUMN.search, planned)):
+        # Whatever the column is called, "increase to 10%" next to a day is a step.
+        yield from ((cell, moves) for cell in planned.values() if goes_to(cell) and (moves := list(steps_in(cell))))
+
+
+def _all(cell: str) -> list[float]:
+    return [100.0] if amounts.reaches_all(cell) else []
+
+
+def _counted(row: dict[str, str]) -> str | None:
+    """`Stage B`, where the column `Stage` holds `B`."""
+    found = ((head, cell.strip()) for head, cell in row.items() if _COUNTS_COLUMN.search(head))
+    named = next(
+        (stage_name(f"{head.split()[0]} {cell}") for head, cell in found if 0 < len(cell) <= _MOST_COUNTED), None
+    )
+    return named.counted if named and not named.rest else None
+
+
+def _percents(head: str, cell: str) -> list[float]:
+    """A column that is headed by the sign needs none in its cells."""
+    written = answer(cell)
+    if _PERCENT_COLUMN.search(head) and _BARE.fullmatch(written) and float(written) <= 100:
+        return [float(written)]
+    return amounts.percents_in(written)
+
+
+def _dates_of(row: dict[str, str]) -> Dates:
+    written, ends = (list(map(read_dates, _cells(row, column))) for column in (_DATE_COLUMN, _END_COLUMN))
+    if written and ends and written[0].start and not written[0].end and ends[0].start and not ends[0].end:
+        return between(written[0], ends[0])
+    return next((dates for dates in written if dates.said), date_said(" | ".join(row.values())))
+
+
+def _cells(row: dict[str, str], column: re.Pattern[str]) -> list[str]:
+    return [cell for head, cell in row.items() if column.search(head)]
+
+
+def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
+    if not any(map(amounts.names_audience, row.values())):
+        return []
+    step = step_from(statement, None, statement.text, _dates_of(row))
+    step.kind, step.name = StageKind.AUDIENCE, next(filter(amounts.names_audience, row.values()), None)
+    step.users = _users_of(row)
+    return [step]
+
+
+def _users_of(row: dict[str, str]) -> tuple[int, ...] | None:
+    """The users of a row: what a column of users counts, else what stands next to its percentage."""
+    columns = {head: cell for head, cell in row.items() if not _PERCENT_COLUMN.search(head)}
+    if counted := [cell for cell in _cells(columns, _USERS_COLUMN) if cell and not amounts.percents_in(cell)]:
+        return next((users for cell in counted if (users := users_in(cell))), None)
+    return next((users for cell in row.values() if (users := users_beside(cell))), None)

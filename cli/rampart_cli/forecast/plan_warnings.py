@@ -13,6 +13,7 @@ from rampart.evidence.power import StageTraffic, healthy_rate
 from rampart.evidence.ratio import RatioRule
 from rampart.evidence.rule import RateRule
 from rampart.finding import Finding, FindingKind, Severity
+from rampart.plan.cloudwatch_query import CloudWatchQuery, kept_width
 from rampart.plan.criterion import CompareSpec, ValueSpec
 from rampart.plan.event_query import EventQuery, EventSource
 from rampart.plan.model import Plan
@@ -20,7 +21,8 @@ from rampart.plan.power import stage_traffic
 from rampart.plan.queries import criteria_of, queries_of
 from rampart.plan.stage import Stage
 from rampart.plan.window import planned_window
-from rampart.words import chance, count, percent, percentage, short_duration
+from rampart.plan.written_query import sourced
+from rampart.words import chance, count, percent, percentage, rough_duration, short_duration
 from rampart_cli.forecast.rate_power import limit_without_errors, pass_chance
 from rampart_cli.forecast.ratio_power import Streams, hold_factor, pass_chance_of
 
@@ -72,6 +74,14 @@ PERCENTILE_IS_A_POINT = FindingKind(
     "A p99 below 800 ms is the same as less than 1% of requests slower than 800 ms, and a rate is tested.",
     Severity.NOTE,
 )
+_COUNT_IN_CLOUDWATCH = (
+    "Count the slower values, and judge their rate: stat TC(0.8:), in the metric's unit, of all (SampleCount), below 1%"
+)
+BUCKET_NOT_KEPT = _warning(
+    "bucket_not_kept",
+    "CloudWatch no longer keeps a stage's buckets at its end.",
+    "Make the buckets wider (bucket: 5m), or hold it shorter",
+)
 SPANS_ARE_A_SAMPLE = FindingKind(
     "spans_are_a_sample",
     "Spans are counted, of which Datadog keeps those that a retention filter keeps: often more of the errors.",
@@ -98,6 +108,7 @@ def warnings(plan: Plan) -> list[Finding]:
 
 def _warnings(plan: Plan) -> Iterator[Finding]:
     yield from _percentiles(plan)
+    yield from _unkept_buckets(plan)
     for key, query in queries_of(plan).items():
         events = EventQuery.read(query)
         if events is not None and events.source is EventSource.SPANS:
@@ -132,15 +143,42 @@ def _warnings(plan: Plan) -> Iterator[Finding]:
             yield from _comparison(plan, stage, each, f"stages.{index} / criteria.{each.name}")
 
 
-_PERCENTILE = re.compile(r"\bp\d{2}(?:\.\d+)?\s*:", re.IGNORECASE)
+_PERCENTILE = re.compile(r"\b(p\d{2}(?:\.\d+)?)\s*:", re.IGNORECASE)
 
 
 def _percentiles(plan: Plan) -> Iterator[Finding]:
     for name, spec in plan.criteria.items():
-        if isinstance(spec, ValueSpec) and (found := _PERCENTILE.search(spec.query)) is not None:
-            what = found[0].rstrip(" :").lower()
+        if isinstance(spec, ValueSpec) and (what := _percentile_in(spec.query)):
             told = f"{name} judges {what}, a point that is compared as it is: nothing says how sure it is"
-            yield PERCENTILE_IS_A_POINT.at(f"criteria.{name}.query", told)
+            fix = _COUNT_IN_CLOUDWATCH if CloudWatchQuery.read(spec.query) else ""
+            yield PERCENTILE_IS_A_POINT.at(f"criteria.{name}.query", told, fix)
+
+
+def _percentile_in(query: str) -> str:
+    """Which percentile a query gives, such as p99; empty where it gives none."""
+    named = sourced(query)
+    if named is not None:
+        return named.percentile
+    found = _PERCENTILE.search(query)
+    return found[1].lower() if found else ""
+
+
+def _unkept_buckets(plan: Plan) -> Iterator[Finding]:
+    """Stages that last longer than CloudWatch keeps their buckets; where the week before is read, seven days less."""
+    before = [each.seconds_before for query in queries_of(plan).values() if (each := CloudWatchQuery.read(query))]
+    if not before:
+        return
+    for index, stage in enumerate(plan.stages):
+        window = planned_window(plan, stage)
+        age = window.end - window.start + max(before)
+        kept = kept_width(age)
+        if plan.bucket.total_seconds() % kept:
+            told = (
+                f"{stage.label} reads buckets of {short_duration(plan.bucket)} that get {rough_duration(age)} old, "
+                f"and CloudWatch keeps such old ones in {short_duration(float(kept))} only"
+            )
+            fix = f"Make the buckets wider (bucket: {short_duration(float(kept))}), or hold it shorter"
+            yield BUCKET_NOT_KEPT.at(f"stages.{index}", told, fix)
 
 
 def _beyond(criterion: RateCriterion) -> Finding:

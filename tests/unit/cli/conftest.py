@@ -166,12 +166,17 @@ class FakeInstallation:
     unreached: dict[str, str] = field(default_factory=dict)
     unprepared: str | None = None
     state_of_schedule: str = "ENABLED"
+    scheduled: datetime = NOON - timedelta(days=30)
     alarmed: list[Alarm] = field(default_factory=lambda: [Alarm("rampart-Alarm", "OK", "something is wrong", NOON)])
     subscribed: list[Subscriber] = field(default_factory=everyone_listens)
     queued: dict[str, int] = field(default_factory=dict)
     token: str | None = TOKEN
     answers: dict[bool, int | Exception] = field(default_factory=lambda: {False: 401, True: 200})
     """What the endpoint answers without and with the token."""
+    ranges: Sequence[str] = ("3.228.26.0/25", "3.228.27.7/32")
+    """Who may post alerts."""
+    published: Sequence[str] | Exception = ("3.228.26.16/32", "3.228.27.7/32")
+    """Where Datadog says that its webhooks come from."""
     ahead: timedelta = timedelta(0)
     failure: Exception | None = None
     """What AWS answers to every question about the stack's alarms."""
@@ -196,10 +201,13 @@ class FakeInstallation:
     def reach(self) -> Mapping[str, str | None]:
         if self.unprepared:
             raise InvocationError(self.unprepared)
-        return {name: self.unreached.get(name) for name in ("flags", "metrics", "monitors")}
+        return {name: self.unreached.get(name) for name in ("flags", "metrics", "monitors")} | self.unreached
 
     def schedule(self) -> str:
         return self.state_of_schedule
+
+    def scheduled_since(self) -> datetime:
+        return self.scheduled
 
     def alarms(self) -> Sequence[Alarm]:
         if self.failure is not None:
@@ -219,6 +227,14 @@ class FakeInstallation:
 
     def alert_url(self) -> str:
         return "https://api.example.gov/alerts/datadog"
+
+    def source_ranges(self) -> Sequence[str]:
+        return self.ranges
+
+    def datadog_ranges(self) -> Sequence[str]:
+        if isinstance(self.published, Exception):
+            raise self.published
+        return self.published
 
     def post(self, token: str | None, body: Mapping[str, str]) -> int:
         assert body["title"].startswith("[TEST]")

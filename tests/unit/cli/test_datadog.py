@@ -263,6 +263,32 @@ def test_monitors_that_are_not_written_are_told(terminal: Terminal, plan_file: P
     assert (code, "MonitorNotNamed" in [each["code"] for each in shown["warnings"]]) == (0, True)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, "monitor 4711 isn't renotified while it stays in alert"),
+        (None, "monitor 4711 isn't renotified while it stays in alert"),
+        ({"renotify_interval": 0}, "monitor 4711 isn't renotified while it stays in alert"),
+        (
+            {"renotify_interval": 10, "renotify_statuses": ["warn", "no data"]},
+            "monitor 4711 is renotified for warn, no data, and not for alert",
+        ),
+        ({"renotify_interval": 10}, None),
+        ({"renotify_interval": 10, "renotify_statuses": ["alert"]}, None),
+    ],
+)
+def test_a_monitor_that_would_not_bring_a_lost_alert_again_is_told(
+    terminal: Terminal, plan_file: Path, options: dict[str, Any] | None, told: str | None
+) -> None:
+    """Datadog gives up on a webhook after five tries; a monitor that isn't there is refused by the start itself."""
+    plan_file.write_text(yaml.safe_dump(PLAN | {"monitors": [4711, 4712]}))
+    terminal.account.things[ThingKind.MONITOR]["4711"] = {"id": 4711, "tags": [], "options": options}
+    for command in (["plan", "check", "--online"], ["start", "--detach"]):
+        code, shown = terminal.run_json(*command, str(plan_file))
+        warnings = [each["message"] for each in shown["warnings"] if each["code"] == "MonitorSpeaksOnce"]
+        assert (code, warnings) == (0, [told] if told else [])
+
+
 def test_remove_leaves_nothing(terminal: Terminal, plan_file: Path) -> None:
     terminal.run("datadog", "sync", str(plan_file))
     code, out, _ = terminal.run("datadog", "remove", str(plan_file))

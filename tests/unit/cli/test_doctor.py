@@ -56,6 +56,10 @@ def _no_monitors(stack: FakeInstallation) -> None:
     stack.unreached["monitors"] = "Datadog answered 403"
 
 
+def _no_role(stack: FakeInstallation) -> None:
+    stack.unreached["cloudwatch"] = "refused_credentials: AWS (AssumeRole) answered AccessDenied"
+
+
 def _no_prepare(stack: FakeInstallation) -> None:
     stack.unprepared = "FLIPPER_URL field required"
 
@@ -96,6 +100,10 @@ def _busy_endpoint(stack: FakeInstallation) -> None:
     stack.answers[True] = 503
 
 
+def _new_range(stack: FakeInstallation) -> None:
+    stack.published = ("3.228.26.16/32", "52.192.175.207/32")
+
+
 def _fast_clock(stack: FakeInstallation) -> None:
     stack.ahead = timedelta(minutes=6)
 
@@ -113,6 +121,7 @@ PROBLEMS: list[tuple[Callable[[FakeInstallation], None], str, str, str]] = [
     (_no_flipper, "outside", "the functions can't read Flipper's flags: Flipper answered 401", "FlipperUrl"),
     (_no_metrics, "outside", "the functions can't read Datadog's metrics: refused_credentials", "timeseries_query"),
     (_no_monitors, "outside", "the functions can't read Datadog's monitors: Datadog answered 403", "monitors_read"),
+    (_no_role, "outside", "the functions can't read CloudWatch's metrics: refused_credentials", "CloudWatchRoleArn"),
     (_no_prepare, "outside", "prepare can't check Flipper and Datadog: FLIPPER_URL field required", "rampart-prepare"),
     (_disabled, "schedule", "the schedule is DISABLED: no rollout is being judged", "Enable"),
     (
@@ -133,6 +142,12 @@ PROBLEMS: list[tuple[Callable[[FakeInstallation], None], str, str, str]] = [
     ),
     (_other_token, "endpoint", "answers 401 to a test notification with the token; it should answer 200", "token"),
     (_busy_endpoint, "endpoint", "answers 503 to a test notification with the token", "rampart-rollback"),
+    (
+        _new_range,
+        "ranges",
+        "alerts from 52.192.175.207/32 are refused, and Datadog's webhooks come from there",
+        "Set AlertSourceRanges to 3.228.26.0/25,3.228.27.7/32,52.192.175.207/32, and deploy",
+    ),
     (_fast_clock, "clock", "this machine's clock is 6 minutes ahead of AWS's", "NTP"),
 ]
 
@@ -174,6 +189,10 @@ def _waiting(stack: FakeInstallation) -> None:
     stack.queued["RollbackQueue"] = 1
 
 
+def _just_deployed(stack: FakeInstallation) -> None:
+    stack.ticks, stack.scheduled = 0, NOON - timedelta(minutes=9)
+
+
 @pytest.mark.parametrize(
     ("breaks", "check", "told"),
     [
@@ -182,6 +201,7 @@ def _waiting(stack: FakeInstallation) -> None:
         (_errors, "functions", "3 times in the last 24 hours, last 5 hours ago: StoreError: the table is busy"),
         (_pending, "subscribers", "second@example.gov never confirmed"),
         (_waiting, "queues", "1 message is in the rollback queue"),
+        (_just_deployed, "schedule", "the schedule is on, 9 minutes old, and no tick has been counted yet"),
     ],
 )
 def test_what_someone_should_look_at_is_a_warning_and_ends_with_zero(
@@ -208,6 +228,10 @@ def _elsewhere(stack: FakeInstallation) -> None:
     stack.answers = {False: 403, True: 403}
 
 
+def _no_list(stack: FakeInstallation) -> None:
+    stack.published = requests.ConnectionError()
+
+
 def _no_network(stack: FakeInstallation) -> None:
     stack.answers = {False: requests.ConnectionError(), True: requests.ConnectionError()}
 
@@ -219,6 +243,7 @@ def _no_network(stack: FakeInstallation) -> None:
         (_secret_denied, "endpoint", "secret 'rampart/alerts' cannot be read"),
         (_elsewhere, "endpoint", "only AlertSourceRanges may post"),
         (_no_network, "endpoint", "can't be reached from here: ConnectionError"),
+        (_no_list, "ranges", "Datadog's address ranges can't be read from here: ConnectionError"),
     ],
 )
 def test_what_cannot_be_checked_is_no_good_news_and_keeps_no_other_check_from_running(
@@ -232,6 +257,14 @@ def test_what_cannot_be_checked_is_no_good_news_and_keeps_no_other_check_from_ru
     assert told in unknown[0]["message"]
     assert unknown[0]["fix"]
     assert {line["check"] for line in found["checks"]} == CHECKS.keys()
+
+
+def test_where_everyone_may_post_alerts_datadogs_ranges_are_not_asked_for(terminal: Terminal) -> None:
+    terminal.installation.ranges, terminal.installation.published = ("0.0.0.0/0",), AssertionError()
+    code, found = terminal.run_json("doctor")
+    [line] = [line for line in found["checks"] if line["check"] == "ranges"]
+    assert (code, line["health"]) == (0, "ok")
+    assert "only the token" in line["message"]
 
 
 def test_no_secret_is_ever_shown(terminal: Terminal) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from deploy.__main__ import left_to_do, sam_arguments
+from deploy.__main__ import ANSWERS_FOR, is_broken, left_to_do, sam_arguments
 from deploy.account import refuse_downgrade, session_of
 from deploy.adopt import template_of_table
 from deploy.section import CONFIGURATION, Environment, NotReadyError, read_section
 from rampart.rollout.state import SCHEMA_VERSION
+from rampart_cli.doctor.checks import CHECKS
 
 WHOLE = """
 [default.rampart.parameters]
@@ -47,6 +48,19 @@ def test_a_section_that_leaves_something_open_is_refused_with_what_to_write(conf
     configuration.write_text("\n".join(kept).replace(f'"{line}=', '"Other='))
     with pytest.raises(NotReadyError, match=f"{line}.* in "):
         read_section("default", configuration)
+
+
+@pytest.mark.parametrize(
+    ("region", "is_refused"), [("us-gov-west-1", False), ("us-east-2", False), ("eu-west-1", True)]
+)
+def test_fips_endpoints_are_refused_where_there_are_none(configuration: Path, region: str, is_refused: bool) -> None:
+    text = WHOLE.replace("us-gov-west-1", region).replace('["Arch', '["FipsEndpoints=true", "Arch')
+    configuration.write_text(text)
+    if is_refused:
+        with pytest.raises(NotReadyError, match="no FIPS endpoints of all services in eu-west-1"):
+            read_section("default", configuration)
+    else:
+        assert read_section("default", configuration).region == region
 
 
 def test_an_environment_that_is_not_there_is_refused_with_those_that_are(configuration: Path) -> None:
@@ -119,12 +133,39 @@ def test_a_pipeline_is_asked_nothing_and_a_review_changes_nothing(section: Envir
     assert by_hand[by_hand.index("--region") + 1] == "us-gov-west-1"
 
 
+def check(name: str, health: str, message: str, fix: str = "") -> dict[str, str]:
+    return {"check": name, "health": health, "message": message, "fix": fix}
+
+
+NO_ONE = check("subscribers", "problem", "No one gets notices", "Subscribe an address.")
+ALARM = check("alarms", "problem", "the alarm DeadLetters is on", "See the runbook.")
+FINE = check("stack", "ok", "the stack is CREATE_COMPLETE")
+
+
 def test_what_is_left_to_do_begins_with_that_nobody_is_told(section: Environment) -> None:
-    told = list(left_to_do(section, {"PageTopicArn": "arn:topic"}, 0, ""))
-    assert told[0].startswith("CONFIRM A SUBSCRIBER: no one is told anything. Open the mail to t@example.gov")
+    told = list(left_to_do(section, [FINE, ALARM, NO_ONE]))
+    assert told[0] == "No one gets notices. Subscribe an address."
     assert any("rampart datadog sync" in line for line in told)
     assert any("AlertSourceRanges" in line for line in told)
-    assert not any("SUBSCRI" in line for line in left_to_do(section, {"PageTopicArn": "arn:topic"}, 1, ""))
+    assert not any("CREATE_COMPLETE" in line for line in told)
+
+
+def test_what_does_not_work_comes_before_all_else(section: Environment) -> None:
+    unreached = check("outside", "problem", "the functions can't read Flipper's flags", "Check FlipperUrl.")
+    [first, *_] = left_to_do(section, [NO_ONE, unreached])
+    assert first == "FIX: the functions can't read Flipper's flags. Check FlipperUrl."
+
+
+@pytest.mark.parametrize("health", ["ok", "warning", "unknown", "problem"])
+@pytest.mark.parametrize("name", sorted(CHECKS))
+def test_a_deployment_fails_by_its_own_problems_and_by_no_alarm_letter_or_address(name: str, health: str) -> None:
+    """A first deployment has no confirmed subscriber, and an upgrade may be what empties the dead letters."""
+    of_its_own = name in {"stack", "functions", "outside", "schedule", "endpoint"}
+    assert is_broken(check(name, health, "told")) is (of_its_own and health == "problem")
+
+
+def test_the_checks_of_a_deployment_are_checks_of_doctor() -> None:
+    assert CHECKS.keys() > ANSWERS_FOR
 
 
 def test_the_table_is_taken_over_as_the_template_has_it() -> None:

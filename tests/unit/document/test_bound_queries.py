@@ -103,3 +103,12 @@ def test_the_command_shows_it_and_writes_the_draft_as_it_is_bound(tmp_path: Path
         assert "error[QueryUnitsDiffer]: errors of 'index*' in the bindings" in done.stderr
         assert f" = fix: Write `{BAD}.as_count()` in the bindings\n" in done.stderr
         assert f"errors: {BAD}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "total", [{"logs": "service:letters"}, {"cloudwatch": {"namespace": "Letters", "metric": "Requests"}}]
+)
+def test_a_bound_query_with_parts_is_held_to_it_too(reading: Read, total: dict[str, Any]) -> None:
+    """In a file it is YAML with keys, and in a plan one line."""
+    bound = BOUND | {"index*": RATE | {"errors": total, "total": total}}
+    assert codes(with_bound_queries(reading(PAGE), read_bindings(bindings(**bound)))) == [(query_lint.SAME, 4)]

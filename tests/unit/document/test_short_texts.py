@@ -156,6 +156,9 @@ def test_of_a_length_the_longer_end_is_held(text: str, hold: str | None) -> None
         ("thirty-five percent", "thirty-five percent"),
         ("zero point five percent", "zero point five percent"),
         ("5 percentage points", "5 percentage points"),
+        ("half of our users, then all", "50% of our users, then all"),
+        ("a quarter of users", "25% of users"),
+        ("half of the form is new", "half of the form is new"),
     ],
 )
 def test_a_percentage_is_read_however_it_is_spelt_and_only_as_a_whole(text: str, shown: str) -> None:

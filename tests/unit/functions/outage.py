@@ -245,6 +245,12 @@ class Day:
             for name in NAMES:
                 self.later(number * RENOTIFIED + timedelta(seconds=1), partial(self.alert, name))
 
+    def renew_processes(self, every: timedelta) -> None:
+        """Lambda ends processes and begins new ones, which know nothing of what those before them did."""
+        self.wiring.rollback.kept.clear()  # type: ignore[attr-defined]  # it is the use case
+        vars(self.wiring).pop("latest", None)
+        self.later(every, partial(self.renew_processes, every))
+
     # What became of it.
 
     @property

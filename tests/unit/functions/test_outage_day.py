@@ -76,11 +76,13 @@ def test_what_a_rollback_records_in_is_down_for_a_day_while_monitors_go_on_alert
     else:
         world.gates.failure = GateError("no answer")
     day.takes = timedelta(seconds=3)
+    day.renew_processes(timedelta(hours=2))
     day.alert_for_a_day()
     day.go_on(DAY)
     assert day.percentages == {0.0}
     assert day.seen["dead letters"] == 0
     assert day.seen["most waiting"] <= MOST_WAITING
+    assert len(day.queue.waiting) <= len(NAMES), "one for each attempt"
     assert day.seen["calls"] <= 8 * 24 * 60 * len(NAMES) / 6
     world.store.failure = world.gates.failure = None
     assert_the_day_after_is_quiet(day)

@@ -122,3 +122,30 @@ def test_a_rollback_that_is_not_done_is_raised_where_nobody_else_repeats_it(
             call(app.lambda_handler, event, wiring)
     else:
         assert call(app.lambda_handler, event, wiring) == {"outcome": "undone", "why": "Flipper answers 503"}
+
+
+def test_of_one_monitors_alerts_that_are_not_done_only_the_latest_comes_again(queue: MemoryRollbackQueue) -> None:
+    """While the records can't be read each process keeps an alert of its own, and Lambda renews its processes."""
+    wiring = Wiring(rollback=never_done, queue=queue)
+    minutes = [3, 7, 5, 7]
+    left = []
+    for number in range(2 * len(minutes)):
+        alert = json.loads(EVENT["Records"][0]["body"]) | {"asked_at": f"2026-03-10T14:0{minutes[number % 4]}:00Z"}
+        record = EVENT["Records"][0] | {"messageId": str(number), "body": json.dumps(alert)}
+        answer = call(app.lambda_handler, {"Records": [record]}, wiring)
+        left += [int(each["itemIdentifier"]) for each in answer["batchItemFailures"]]
+    assert left == [0, 1, 3, 5, 7], "two as old as each other stay: one may be the other's renewal"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"monitor": "1"}, {"flags": ["another"]}, {"unrecorded": "2026-03-10T14:01:00Z"}, {"cause": "person"}],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_was_asked_for_otherwise_is_another_matter(queue: MemoryRollbackQueue, other: dict[str, Any]) -> None:
+    wiring = Wiring(rollback=never_done, queue=queue)
+    later = json.loads(EVENT["Records"][0]["body"]) | {"asked_at": "2026-03-10T14:05:00Z"}
+    earlier = later | {"asked_at": "2026-03-10T14:01:00Z"} | other
+    for body in (later, earlier):
+        record = EVENT["Records"][0] | {"body": json.dumps(body)}
+        assert call(app.lambda_handler, {"Records": [record]}, wiring)["batchItemFailures"]

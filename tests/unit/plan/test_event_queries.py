@@ -15,7 +15,6 @@ from rampart.plan import query_lint
 from rampart.plan.event_query import EventQuery, EventSource
 from rampart.plan.model import Plan
 from rampart.plan.queries import queries_of, query_findings
-from rampart_cli.datadog.guards import guards_of
 from rampart_cli.forecast.plan_warnings import SPANS_ARE_A_SAMPLE, warnings
 
 NEW, OLD = "service:letters @provider:lighthouse", "service:letters @provider:vbms"
@@ -127,11 +126,6 @@ def test_events_have_no_week_before() -> None:
     """Datadog shifts metric queries only: a control that is read as of now would be the new path itself."""
     shifted = compared(f"week_before(logs: {OLD} status:error)", f"week_before(logs: {OLD})")
     assert said(shifted) == [(part, query_lint.WEEK_OF_EVENTS) for part in ("control_errors", "control_total")]
-
-
-def test_a_metric_monitor_is_made_for_metrics_only() -> None:
-    assert dict(guards_of(compared({"logs": f"{OLD} status:error"}, {"logs": OLD}))) == {}
-    assert dict(guards_of(plan(kind="count", query="sum:x{*}.as_count()", at_most=0)))
 
 
 def test_editors_know_the_forms() -> None:

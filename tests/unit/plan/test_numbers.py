@@ -48,6 +48,7 @@ WHOLE: dict[str, Any] = {
     "on_drift": {"above": "restore", "below": "hold"},
     "on_alerting": "hold",
     "webhook": "rampart-letters",
+    "links": {"The flag": "https://flags.example.gov/features/letters"},
     "alpha_rollout": "5%",
     "monitors": [77],
     "criteria": {

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from rampart.evidence.verdict import Verdict
 from rampart.rollout.event import EVERY_ROLLOUT, EventKind
 from rampart.rollout.notice import Level, console_link, notice_of
 from tests import notices
-from tests.unit.rollout.world import FLAG, ROLLOUT, World
+from tests.unit.rollout.world import ERRORS, FLAG, PLAN, ROLLOUT, World
 
 Story = Callable[[World], None]
+RUNBOOK = Path(notices.__file__).parents[1] / "docs" / "operating.md"
 STORIES = pytest.mark.parametrize(
     ("story", "kind"), notices.STORIES, ids=[story.__name__ for story, _ in notices.STORIES]
 )
@@ -70,8 +74,32 @@ def test_without_a_record_a_notice_says_what_happened_and_nothing_that_is_not_so
     assert "Now:" not in alone.text
 
 
+@STORIES
+def test_what_needs_a_person_links_to_its_section_of_the_runbook(story: Story, kind: EventKind) -> None:
+    found = notices.notice(story, kind)
+    linked = re.findall(r"^Runbook: docs/operating\.md#(.+)$", found.text, re.MULTILINE)
+    assert len(linked) == (found.level in {Level.ACT, Level.PAGE})
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^##+ (.+)$", RUNBOOK.read_text(), re.MULTILINE)
+    }
+    assert set(linked) <= headings
+
+
 def test_the_times_are_in_the_plans_zone() -> None:
     assert "2026-03-10 12:00:00 EDT by rampart" in notices.notice(notices.asked, EventKind.ASKED).text
+
+
+def test_a_criterion_that_is_only_told_has_its_own_verdict_in_a_question(world: World) -> None:
+    tried = {"a stricter bar": {**PLAN["criteria"][ERRORS], "on_fail": "tell"}}
+    world.measure(Verdict.PASS, "a stricter bar")
+    world.start(criteria=PLAN["criteria"] | tried)
+    world.advance()
+    world.asked()
+    notices.told_by_the_machine(world, EventKind.ASKED, "Approve?")
+    event, state, gate = world.store.told[-1], world.state, world.store.gates[ROLLOUT]
+    text = notice_of("id", event, state, gate, world.clock.now()).text
+    assert "- pass: a stricter bar" in text
 
 
 def test_a_question_without_proof_asks_for_an_override() -> None:

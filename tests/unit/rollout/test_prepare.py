@@ -139,8 +139,8 @@ def test_a_flag_that_a_rolled_back_rollout_holds_is_not_said_to_be_a_live_ones(l
     ("reason", "error"),
     [
         (AbsenceReason.REFUSED_QUERY, "QueryRefused"),
-        (AbsenceReason.REFUSED_CREDENTIALS, "DatadogCredentialsRefused"),
-        (AbsenceReason.RATE_LIMITED, "DatadogRateLimited"),
+        (AbsenceReason.REFUSED_CREDENTIALS, "MetricsCredentialsRefused"),
+        (AbsenceReason.RATE_LIMITED, "MetricsRateLimited"),
         (AbsenceReason.UNREACHABLE, "MetricsUnreadable"),
         (AbsenceReason.MALFORMED, "MetricsUnreadable"),
         (AbsenceReason.HIDDEN_ERROR, "MetricsUnreadable"),
@@ -360,3 +360,24 @@ def test_history_is_asked_in_one_request_by_the_hour_over_a_week(world: World) -
     assert queries == {f"{ERRORS}/errors": "e", f"{ERRORS}/total": "t"}
     assert (end - start, bucket) == (7 * 86_400, 3600)
     assert end <= world.clock.now().timestamp()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{f"key_{number}": 1 for number in range(3000)}, {f"k{number}": 1 for number in range(9000)}, {"é" * 200_000: 1}],
+    ids=["many", "many short ones", "a long one"],
+)
+def test_however_much_is_wrong_an_execution_can_end_with_it(world: World, wrong: dict[str, Any]) -> None:
+    """Step Functions takes 32,768 characters for a cause and 256 KB for an output, DynamoDB 400 KB for an item."""
+    refused = world.start(**wrong)
+    assert refused["error"] == "InvalidPlan"
+    assert 1 <= len(refused["problems"]) <= len(wrong)
+    assert refused["cause"].startswith("[unknown_key] k" if len(wrong) > 1 else "[unknown_key] é")
+    assert len(refused["cause"]) < 32_768
+    assert len(json.dumps(refused, ensure_ascii=False).encode()) < 256_000
+    [event] = world.store.events(ROLLOUT).values()
+    assert len(event.model_dump_json().encode()) < 400_000
+    if len(wrong) > 1:
+        last = refused["problems"][-1]
+        left_out = len(wrong) - len(refused["problems"]) + 1
+        assert (last["code"], last["message"]) == ("MoreProblems", f"{left_out:,} more are left out")

@@ -59,3 +59,11 @@ def test_every_refusal_comes_back_in_words() -> None:
         "metrics": "refused_credentials: Datadog answered 403",
         "monitors": "Datadog answered 403 to the monitors",
     }
+
+
+def test_cloudwatch_is_asked_only_where_a_role_may_refuse_itself() -> None:
+    """Without one the template's own permission is enough, and private subnets need no way there."""
+    found = Reach(flags=MemoryFlagStore(), metrics=RefusingMetrics(), clock=FixedClock(NOW), has_role=True)()
+    assert found.to_wire()["cloudwatch"] == "refused_credentials: Datadog answered 403"
+    answered = Reach(flags=MemoryFlagStore(), metrics=AnsweringMetrics(), clock=FixedClock(NOW), has_role=True)()
+    assert answered.others == {"cloudwatch": None}

@@ -15,6 +15,7 @@ from rampart.adapters.datadog_api import DatadogApi, QueryBudget, UnansweredErro
 from rampart.adapters.datadog_monitors import readings_of
 from rampart.evidence.series import Measured, Series, Unavailable
 from rampart.numbers import finite, shown
+from rampart.plan.apm_query import APM, ApmQuery
 from rampart.plan.event_query import EventQuery
 from rampart.words import count, duration, plain
 
@@ -124,7 +125,10 @@ def _timeseries(client: ApiClient, queries: Sequence[str], window: AskedRange) -
 
 
 def _asked(query: str, bucket: int) -> dict[str, Any]:
-    """One query as a v2 timeseries request has it: of metrics, or of events that are counted."""
+    """One query as a v2 timeseries request has it: of metrics, of APM metrics, or of events that are counted."""
+    if (apm := ApmQuery.read(query)) is not None:
+        # Its buckets are those of the request's interval.
+        return {"data_source": APM} | apm.request.model_dump(mode="json", exclude_none=True)
     events = EventQuery.read(query)
     if events is None:
         return {"data_source": "metrics", "query": fitted(bucketed(query, bucket), bucket)}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from rampart.absence import AbsenceReason
@@ -23,13 +24,36 @@ if TYPE_CHECKING:
 _TIMEOUTS = (2, 5)
 """Seconds to connect, and between two packets."""
 _MOST_BYTES = 8_000_000
+_USUAL_PERIOD = 3600.0
+"""Seconds for which a limit lasts that doesn't say so."""
+_TOO_MANY = 429
 
 
 @dataclass(slots=True)
 class QueryBudget:
-    """How many queries the organization may still make in this period, as Datadog said last."""
+    """How many queries the organization may still make, of the limit that is nearest.
 
-    left: float | None = None
+    Datadog has a limit for each kind of question, and says with each answer what is left of it and for how long.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _said: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By the limit's name: what is left of it, and when its period ends."""
+
+    def note(self, headers: Mapping[str, str], *, is_refused: bool = False) -> None:
+        """Keep what an answer says; one that is refused for its limit leaves nothing of it."""
+        said = {name.lower(): value for name, value in headers.items()}
+        left = 0.0 if is_refused else _number(said.get("x-ratelimit-remaining"))
+        if left is not None:
+            lasts = _number(said.get("x-ratelimit-reset"))
+            ends = self.clock() + (_USUAL_PERIOD if lasts is None else lasts)
+            self._said[said.get("x-ratelimit-name", "")] = left, ends
+
+    @property
+    def left(self) -> float | None:
+        """The fewest that are left of a limit whose period isn't over; None where nothing is known."""
+        now = self.clock()
+        return min((left for left, ends in list(self._said.values()) if now < ends), default=None)
 
 
 class DatadogApi:
@@ -78,9 +102,8 @@ class DatadogApi:
     def _exchange(self, ask: Callable[[ApiClient], object], secret: Mapping[str, Any]) -> object:
         # The client hands over the unread answer: its own models let wrong types pass, and hide errors inside a 200.
         with _refusals():
-            response = cast("Any", ask(self._client_for(secret)))
-            left = _number(response.headers.get("X-RateLimit-Remaining"))
-            self._budget.left = self._budget.left if left is None else left
+            response = cast("Any", self._asked(ask, secret))
+            self._budget.note(response.headers)
             try:
                 content = response.read(_MOST_BYTES + 1, decode_content=True)
             finally:
@@ -91,6 +114,16 @@ class DatadogApi:
             return read_json(content)
         except ValueError as error:
             raise UnansweredError(AbsenceReason.MALFORMED, f"Datadog's answer isn't JSON: {error}") from error
+
+    def _asked(self, ask: Callable[[ApiClient], object], secret: Mapping[str, Any]) -> object:
+        from datadog_api_client.exceptions import ApiException
+
+        try:
+            return ask(self._client_for(secret))
+        except ApiException as error:
+            if error.status == _TOO_MANY:
+                self._budget.note(error.headers or {}, is_refused=True)
+            raise
 
     def _client_for(self, secret: Mapping[str, Any]) -> ApiClient:
         if self._client is not None and self._client[0] == secret:
@@ -163,7 +196,7 @@ def _refused(status: int, body: object, headers: Mapping[str, str]) -> Unanswere
         said += f": {reasons}"
     if status in (401, 403):
         return UnansweredError(AbsenceReason.REFUSED_CREDENTIALS, said, status=status)
-    if status == 429:
+    if status == _TOO_MANY:
         reset = _number({name.lower(): value for name, value in headers.items()}.get("x-ratelimit-reset"))
         when = "without saying when to ask again" if reset is None else f"ask again in {duration(reset)}"
         return UnansweredError(AbsenceReason.RATE_LIMITED, f"{said}; {when}", status=status, reset_seconds=reset)

@@ -37,7 +37,7 @@ _IMPATIENCE = 0.2
 _PATIENCE = 2.0
 """Seconds for which the claims are asked for again before the table counts as down, of the 14 that an alert has; and
 those that opening the connection may take."""
-_PAUSE = 0.03  # seconds before such a look is repeated
+_PAUSE = 0.03  # seconds before such a look is repeated, and twice as long each time: one that is refused is so at once
 
 
 class DynamoRolloutStore:
@@ -118,18 +118,19 @@ class DynamoRolloutStore:
         """
         if self._claims_within is None:
             return self._claims(flags)
-        seconds = self._claims_within.total_seconds()
+        seconds, pause = self._claims_within.total_seconds(), _PAUSE
         ends = time.monotonic() + seconds + self._patience.total_seconds()
         while True:
             try:
                 return within(seconds, lambda: self._claims(flags))
             except (TimeoutError, StoreError) as error:
-                seconds = ends - time.monotonic() - _PAUSE
+                seconds = ends - time.monotonic() - pause
                 if seconds <= 0:
                     raise StoreError(
                         f"the table did not say who holds {', '.join(flags)}: {error or 'no answer'}"
                     ) from error
-                self._pause(_PAUSE)
+                self._pause(pause)
+                pause *= 2
 
     def _claims(self, flags: Sequence[str]) -> Mapping[str, Claim]:
         keys = [items.claim_key(flag) for flag in dict.fromkeys(flags)]

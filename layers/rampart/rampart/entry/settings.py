@@ -28,11 +28,18 @@ class FlagSettings(Settings):
 
 
 class DatadogSettings(Settings):
-    """Where the evidence is; `datadog_url` overrides the site's address."""
+    """Where Datadog is; `datadog_url` overrides the site's address."""
 
     datadog_site: str
     datadog_secret: str
     datadog_url: str = ""
+
+
+class EvidenceSettings(DatadogSettings):
+    """Where evidence is."""
+
+    cloudwatch_role: str = ""
+    """The ARN of the role with which CloudWatch is asked; empty for the function's own."""
 
 
 class CalendarSettings(Settings):
@@ -42,7 +49,7 @@ class CalendarSettings(Settings):
     change_calendar_url: str = ""
 
 
-class PrepareSettings(TableSettings, FlagSettings, DatadogSettings, CalendarSettings):
+class PrepareSettings(TableSettings, FlagSettings, EvidenceSettings, CalendarSettings):
     prove_identity: str = "none"
     """Where the stack is told who starts executions: `none` or `cloudtrail`."""
     policy_uri: str = ""
@@ -53,7 +60,7 @@ class AdvanceSettings(TableSettings, FlagSettings, DatadogSettings, CalendarSett
     pass
 
 
-class EvaluateSettings(TableSettings, FlagSettings, DatadogSettings):
+class EvaluateSettings(TableSettings, FlagSettings, EvidenceSettings):
     rollback_function: str
 
 
@@ -67,4 +74,5 @@ class NotifySettings(TableSettings, DatadogSettings):
     page_topic_arn: str
     act_topic_arn: str
     know_topic_arn: str
+    runbook_url: str
     bus_name: str

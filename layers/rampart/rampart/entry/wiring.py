@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from rampart.adapters.clock import SystemClock
@@ -15,6 +16,7 @@ from rampart.entry.settings import (
     CalendarSettings,
     DatadogSettings,
     EvaluateSettings,
+    EvidenceSettings,
     FlagSettings,
     NotifySettings,
     PrepareSettings,
@@ -23,8 +25,10 @@ from rampart.entry.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from rampart.adapters.cloudwatch import CloudWatchMetricSource
+    from rampart.adapters.datadog import DatadogMetricSource
     from rampart.adapters.datadog_api import QueryBudget
     from rampart.adapters.dynamodb import DynamoRolloutStore
     from rampart.adapters.secrets import SecretsManagerSecrets
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from rampart.rollout.digest import Digest
     from rampart.rollout.evaluate import Evaluate
     from rampart.rollout.freeze import ChangeCalendars
+    from rampart.rollout.keeping import LatestAlerts
     from rampart.rollout.notify import Notify
     from rampart.rollout.ports import (
         Clock,
@@ -91,7 +96,12 @@ class Wiring:
         from rampart.rollout.reach import Reach
 
         settings = PrepareSettings.from_environment()
-        return Reach(flags=self._flags(settings), metrics=self._metrics(settings, patience_seconds=5), clock=self.clock)
+        return Reach(
+            flags=self._flags(settings),
+            metrics=self._metrics(settings, patience_seconds=5),
+            clock=self.clock,
+            has_role=bool(settings.cloudwatch_role),
+        )
 
     @cached_property
     def advance(self) -> Advance:
@@ -101,7 +111,7 @@ class Wiring:
         return Advance(
             store=self.store,
             flags=self._flags(settings),
-            metrics=self._metrics(settings, patience_seconds=5),  # the state machine tries again
+            metrics=self._datadog(settings, patience_seconds=5),  # its monitors; the state machine tries again
             calendars=_calendars(settings),
             clock=self.clock,
         )
@@ -176,6 +186,7 @@ class Wiring:
             ),
             clock=self.clock,
             pause=time.sleep,
+            runbook=settings.runbook_url,
         )
 
     # Their parts.
@@ -193,6 +204,13 @@ class Wiring:
         from rampart.adapters.queue import SqsRollbackQueue
 
         return SqsRollbackQueue(self.rollback_settings.rollback_queue_url, client("sqs"))
+
+    @cached_property
+    def latest(self) -> LatestAlerts:
+        """The latest alerts that the queue brought to this process and that aren't done."""
+        from rampart.rollout.keeping import LatestAlerts
+
+        return LatestAlerts()
 
     @cached_property
     def rollback_settings(self) -> RollbackSettings:
@@ -226,8 +244,21 @@ class Wiring:
         return FlipperFlagStore(settings.flipper_url, self.secrets.named(settings.flipper_secret))
 
     def _metrics(
-        self, settings: DatadogSettings, *, patience_seconds: float, split_refused: bool = False
+        self, settings: EvidenceSettings, *, patience_seconds: float, split_refused: bool = False
     ) -> MetricSource:
+        from rampart.adapters.evidence_sources import RoutedMetricSource
+
+        def cloudwatch() -> CloudWatchMetricSource:
+            from rampart.adapters.cloudwatch import CloudWatchMetricSource
+
+            return CloudWatchMetricSource(_connection(settings.cloudwatch_role), split_refused=split_refused)
+
+        datadog = self._datadog(settings, patience_seconds=patience_seconds, split_refused=split_refused)
+        return RoutedMetricSource(datadog, cloudwatch)
+
+    def _datadog(
+        self, settings: DatadogSettings, *, patience_seconds: float, split_refused: bool = False
+    ) -> DatadogMetricSource:
         from rampart.adapters.datadog import DatadogMetricSource
 
         return DatadogMetricSource(
@@ -261,6 +292,16 @@ def _calendars(settings: CalendarSettings) -> ChangeCalendars:
     return SsmChangeCalendars(names, client("ssm", url=settings.change_calendar_url))
 
 
+def _connection(role: str) -> Callable[[], Any]:
+    """What gives a client of CloudWatch: the function's own, or one with a role's permissions."""
+    if not role:
+        own = client("cloudwatch")
+        return lambda: own
+    from rampart.adapters.aws_role import AssumedRole
+
+    return AssumedRole(role, lambda: client("sts"), lambda keys: client("cloudwatch", keys=keys))
+
+
 def _policy(uri: str) -> PolicySource | None:
     if not uri:
         return None
@@ -269,11 +310,21 @@ def _policy(uri: str) -> PolicySource | None:
     return S3Policy(uri, client("s3"))
 
 
-def client(service: str, *, url: str = "", connect_timeout: float = 2, read_timeout: float = 4) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
-    """A boto3 client with one retry, whose timeouts (seconds) fit the shortest function; `url` replaces AWS's."""
+def client(
+    service: str,
+    *,
+    url: str = "",
+    connect_timeout: float = 2,
+    read_timeout: float = 4,
+    keys: Mapping[str, str] = MappingProxyType({}),
+) -> Any:  # noqa: ANN401  boto3 makes its clients' classes at run time
+    """A boto3 client with one retry, whose timeouts (seconds) fit the shortest function.
+
+    `url` replaces AWS's; `keys` are credentials by boto3's names, if not the function's own.
+    """
     import boto3  # costs 300 ms: only where a client is wanted
     from botocore.config import Config
 
     retries = {"total_max_attempts": 2, "mode": "standard"}
     config = Config(connect_timeout=connect_timeout, read_timeout=read_timeout, retries=retries)  # type: ignore[arg-type]  # a TypedDict that only type checkers know
-    return boto3.client(service, config=config, endpoint_url=url or None)  # type: ignore[call-overload]  # the service's name is not literal
+    return boto3.client(service, config=config, endpoint_url=url or None, **keys)  # type: ignore[call-overload]  # the service's name is not literal

@@ -13,9 +13,9 @@ from rampart.evidence.criteria import Counts, Scope
 from rampart.model import Model
 from rampart.numbers import shown
 from rampart.plan.durations import Duration
-from rampart.plan.event_query import Query
 from rampart.plan.quantities import Chance, Fraction, Percent, Times
 from rampart.plan.rules import Problem, all_or_raise
+from rampart.plan.written_query import Query
 
 
 class OnFail(StrEnum):
@@ -97,8 +97,8 @@ class RateSpec(TestedSpec):
     """Errors out of requests, judged statistically."""
 
     kind: Literal["rate"]
-    errors: Query = Field(description="Datadog query that counts the errors")
-    total: Query = Field(description="Datadog query that counts all requests")
+    errors: Query = Field(description="query that counts the errors")
+    total: Query = Field(description="query that counts all requests")
     below: Fraction | None = Field(None, description="the bar that the rate must stay below; give below or above")
     above: Fraction | None = Field(None, description="the bar that the rate must stay above, for successes")
     scope: Scope = Field(Scope.EVERYONE, description="whose requests the queries count: everyone's, or the flag's own")
@@ -107,10 +107,10 @@ class RateSpec(TestedSpec):
         Blame.ALWAYS, description="whether an outage of both paths fails it; flag_only needs a control"
     )
     control_errors: Query | None = Field(
-        None, description="Datadog query that counts the errors of the old path; for blame: flag_only"
+        None, description="query that counts the errors of the old path; for blame: flag_only"
     )
     control_total: Query | None = Field(
-        None, description="Datadog query that counts all requests of the old path; for blame: flag_only"
+        None, description="query that counts all requests of the old path; for blame: flag_only"
     )
     counts: Counts = Field(Counts.REQUESTS, description="what the totals count: requests, or one for each person")
 
@@ -144,13 +144,13 @@ class CompareSpec(TestedSpec):
     """The error rate of the flag's own path against the one of a control, judged statistically."""
 
     kind: Literal["compare"]
-    errors: Query = Field(description="Datadog query that counts the errors of the flag's own path")
-    total: Query = Field(description="Datadog query that counts all requests of the flag's own path")
+    errors: Query = Field(description="query that counts the errors of the flag's own path")
+    total: Query = Field(description="query that counts all requests of the flag's own path")
     control_errors: Query = Field(
-        description="Datadog query that counts the errors of the old path, or week_before(...) of one"
+        description="query that counts the errors of the old path, or week_before(...) of one"
     )
     control_total: Query = Field(
-        description="Datadog query that counts all requests of the old path, or week_before(...) of one"
+        description="query that counts all requests of the old path, or week_before(...) of one"
     )
     at_most: Times = Field(description="how many times the control's rate the own path's may be")
     ignore_below: Fraction | None = Field(None, description="the own path's rate below which no ratio matters")
@@ -200,7 +200,7 @@ class CountSpec(_CriterionSpec):
     """A sum over the stage."""
 
     kind: Literal["count"]
-    query: Query = Field(description="Datadog query that counts")
+    query: Query = Field(description="query that counts")
     at_most: FiniteFloat = Field(ge=0, description="the most that the whole stage may count")
 
 
@@ -208,7 +208,7 @@ class ValueSpec(_CriterionSpec):
     """A gauge or a percentile that must stay on one side of its bar."""
 
     kind: Literal["value"]
-    query: Query = Field(description="Datadog query of a gauge or percentile")
+    query: Query = Field(description="query of a gauge or percentile")
     below: FiniteFloat | None = Field(None, description="the bar, in the metric's own unit; give below or above")
     above: FiniteFloat | None = Field(None, description="the bar that it must stay above, in the metric's own unit")
     for_: Duration = Field(timedelta(minutes=15), alias="for", description="how long it must be wrong to fail")

@@ -45,7 +45,7 @@ def queries_of(plan: Plan) -> dict[str, str]:
 
 
 def query_findings(plan: Plan) -> list[Finding]:
-    """Every query that Datadog would answer and that doesn't mean what its criterion takes it for.
+    """Every query that would be answered and that doesn't mean what its criterion takes it for.
 
     It is asked before a start, and not part of the plan's validation: the plans of live rollouts are read again at each
     look, and must stay readable.

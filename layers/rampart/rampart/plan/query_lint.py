@@ -1,4 +1,4 @@
-"""Queries that Datadog answers and that don't mean what their criterion takes them for, each with what to write."""
+"""Queries that are answered and don't mean what their criterion takes them for, each with what to write."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from functools import cached_property
 from typing import Self
 
 from rampart.finding import Finding, FindingKind
-from rampart.plan.event_query import EventQuery
 from rampart.plan.metric_query import Node, parse, write
 from rampart.plan.query_pairs import Pair
-from rampart.plan.query_units import Flaw, counting, flaws, groups_in, ungrouped
+from rampart.plan.query_units import counting, flaws, groups_in, ungrouped
+from rampart.plan.sourced_query import Flaw, SourcedQuery
+from rampart.plan.written_query import as_written, sourced
 from rampart.words import count, rough_percent, short_duration
 
 _LONGEST_SHOWN = 300
@@ -21,7 +22,7 @@ _BUCKET = timedelta(minutes=5)
 
 
 def _kind(code: str, means: str) -> FindingKind:
-    why = "Datadog answers it, and it doesn't mean what the criterion takes it for."
+    why = "It is answered, and it doesn't mean what the criterion takes it for."
     return FindingKind(code, means, "Write the query that the finding shows", why)
 
 
@@ -36,6 +37,7 @@ DIFFERENT_FILTERS = _kind("QueryFiltersDiffer", "Total asks for tags that errors
 def _found(kind: FindingKind, criterion: str, part: str, query: str, what: str, fixed: str) -> Finding:
     """A query that doesn't mean what its criterion takes it for; `fixed` is the whole query to write in its place."""
     shown = query if len(query) <= _LONGEST_SHOWN else query[:_LONGEST_SHOWN] + "…"
+    fixed = as_written(fixed)
     fix = f"Write `{fixed}`"
     if kind is SAME and part == "errors":
         fix = f"Add the tag that tells them in your metric, as in `{fixed}`"
@@ -54,13 +56,13 @@ DIFFERENT_SOURCES = FindingKind(
     "QuerySourcesDiffer",
     "Errors and total are counted in different sources.",
     "Count both in one source",
-    "Logs, spans and metrics lose and delay different requests, so dividing one by another gives no share of requests.",
+    "Each source loses and delays other requests, so dividing one by another gives no share of requests.",
 )
 WEEK_OF_EVENTS = FindingKind(
     "EventsHaveNoWeekBefore",
-    "week_before(...) is asked of events.",
+    "week_before(...) is asked of logs, spans, or APM metrics.",
     "Compare with the old path at the same time, or count the week before by a metric",
-    "Datadog shifts metric queries only.",
+    "Datadog shifts metric queries only; CloudWatch's can be shifted too.",
 )
 
 
@@ -77,9 +79,9 @@ def lint_compare(criterion: str, queries: Mapping[str, str], *, bucket: timedelt
         found.append(replace(each, where=f"{where}.control_{part}"))
     is_shifted = control["total"] != queries["control_total"]
     found += [
-        WEEK_OF_EVENTS.at(f"criteria.{criterion}.control_{part}", f"`{query}` are events, of which Datadog shifts none")
+        WEEK_OF_EVENTS.at(f"criteria.{criterion}.control_{part}", f"`{query}` is none that Datadog can shift")
         for part, query in control.items()
-        if is_shifted and EventQuery.read(query) is not None
+        if is_shifted and (named := sourced(query)) is not None and not named.can_be_shifted
     ]
     if not is_shifted and _is_same(own["total"], control["total"]):
         where = f"criteria.{criterion}.control_total"
@@ -89,9 +91,9 @@ def lint_compare(criterion: str, queries: Mapping[str, str], *, bucket: timedelt
 
 def _is_same(one: str, other: str) -> bool:
     """Whether two queries plainly count the same."""
-    events = [EventQuery.read(each) for each in (one, other)]
-    if events[0] is not None and events[1] is not None:
-        return events[0].counts_the_same(events[1])
+    first, second = (sourced(each) for each in (one, other))
+    if first is not None and second is not None:
+        return first.counts_the_same(second)
     nodes = [parse(each) for each in (one, other)]
     return None not in nodes and nodes[0] == nodes[1]
 
@@ -110,12 +112,12 @@ def lint_rate(
 ) -> list[Finding]:
     """Find what is wrong with the queries of a `rate`: `errors` (`above` a bar: the successes) and `total`.
 
-    `bucket` is the width of a judged bucket. A query that isn't a metric query is left to Datadog, which refuses it at
-    the start.
+    `bucket` is the width of a judged bucket. A query that isn't a metric query and names no source is left to Datadog,
+    which refuses it at the start.
     """
-    events = {part: EventQuery.read(queries[part]) for part in ("errors", "total") if part in queries}
-    if any(events.values()):
-        return list(_faults_of_events(criterion, queries, events, above=above))
+    named = {part: sourced(queries[part]) for part in ("errors", "total") if part in queries}
+    if any(named.values()):
+        return list(_faults_of_sourced(criterion, queries, named, above=above))
     parts = [_Part.read(part, queries[part]) for part in ("errors", "total") if part in queries]
     known = [part for part in parts if part is not None]
     rate = _Rate({part.name: part for part in known}, "succeeded" if above else "failed", bucket)
@@ -127,34 +129,41 @@ def lint_rate(
     ]
 
 
-def _faults_of_events(
-    criterion: str, queries: Mapping[str, str], events: Mapping[str, EventQuery | None], *, above: bool
+def _faults_of_sourced(
+    criterion: str, queries: Mapping[str, str], named: Mapping[str, SourcedQuery | None], *, above: bool
 ) -> Iterator[Finding]:
-    """What is wrong with errors and total where at least one of them counts events."""
-    if len(events) < 2:
+    """What is wrong with errors and total where at least one of them names its source."""
+    yield from (
+        finding for part, query in named.items() if query is not None for finding in _uncounted(criterion, part, query)
+    )
+    if len(named) < 2:
         return
-    errors, total = events["errors"], events["total"]
-    if errors is None or total is None or (errors.source, errors.index) != (total.source, total.index):
-        where = [
-            f"{each.source}{f' of {each.index}' if each.index else ''}" if each else "a metric"
-            for each in (errors, total)
-        ]
+    errors, total = named["errors"], named["total"]
+    if errors is None or total is None or errors.counted_in != total.counted_in:
+        where = [each.counted_in if each else "a metric" for each in (errors, total)]
         told = f"errors counts {where[0]} and total {where[1]}, which come late and get lost in different ways"
         yield DIFFERENT_SOURCES.at(f"criteria.{criterion}.errors", told)
     elif errors.counts_the_same(total):
-        outcome = "status:ok" if above else "status:error"
         told = "errors and total count the same events, so the rate would always read 100%"
-        fixed = str(replace(errors, search=f"{errors.search} {outcome}"))
-        yield _found(SAME, criterion, "errors", queries["errors"], told, fixed)
+        yield _found(SAME, criterion, "errors", queries["errors"], told, errors.of_outcome(succeeded=above))
     elif foreign := errors.missing_of(total):
         asked = ", ".join(f"`{each}`" for each in foreign)
         told = f"total asks for {asked} and errors doesn't: it counts events that total leaves out"
-        fixed = str(replace(errors, search=" ".join([*foreign, errors.search])))
-        yield _found(DIFFERENT_FILTERS, criterion, "errors", queries["errors"], told, fixed)
+        yield _found(DIFFERENT_FILTERS, criterion, "errors", queries["errors"], told, errors.asking(foreign))
+
+
+def _uncounted(criterion: str, part: str, query: SourcedQuery) -> Iterator[Finding]:
+    """That a query which names its source doesn't count."""
+    if query.flaws:
+        fault = RATIO if any(flaw.is_ratio for flaw in query.flaws) else NOT_A_COUNT
+        told = "; ".join(flaw.words for flaw in query.flaws)
+        yield _found(fault, criterion, part, str(query), told, query.counting)
 
 
 def lint_count(criterion: str, query: str, *, bucket: timedelta = _BUCKET) -> list[Finding]:
     """Find what is wrong with the query of a `count`, which may be scaled by a constant."""
+    if (named := sourced(query)) is not None:
+        return list(_uncounted(criterion, "query", named))
     part = _Part.read("query", query, scalable=True)
     if part is None:
         return []

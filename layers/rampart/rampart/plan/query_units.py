@@ -19,17 +19,8 @@ from rampart.plan.metric_query import (
     metrics_in,
     value_of,
 )
+from rampart.plan.sourced_query import Flaw
 from rampart.words import plain
-
-
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """Why a query doesn't count: in words, and the seconds that one of its units spans where it is a rate."""
-
-    words: str
-    seconds: float | None = None
-    is_ratio: bool = False
-
 
 _FUNCTIONS: tuple[tuple[str, str, float | None], ...] = (
     (r"as_rate|per_second|throughput|rate|derivative", "gives events per second", 1.0),

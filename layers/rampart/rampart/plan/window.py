@@ -22,7 +22,7 @@ _UNLUCKY = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
 def judged_window(plan: Plan, *, started: datetime, hold_ends: datetime, now: datetime) -> Window:
     """The judged window: from the stage's start plus `settle` up to now minus `lag`, in whole buckets.
 
-    A stage of more buckets than Datadog gives in one series is judged in two parts: the newest day in buckets of the
+    A stage of more buckets than a source gives in one series is judged in two parts: the newest day in buckets of the
     plan's width (or as much of it as one series holds), what is older in coarse ones, which double as it lasts. What
     lies before the first whole coarse bucket is no longer judged then.
     """

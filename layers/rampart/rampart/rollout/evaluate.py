@@ -281,8 +281,7 @@ class Evaluate:
 
 def _drifted(state: RolloutState, drift: Drift | None, now: datetime) -> Event:
     message = f"{drift}" if drift else f"{', '.join(state.plan.flags)} is back at {state.reach}"
-    reads = drift.reads if drift else state.percent
-    latest = state.latest.id if state.latest else None
+    latest, reads = state.latest and state.latest.id, drift.reads if drift else state.percent
     return state.event(now, EventKind.DRIFTED, message, evaluation=latest, reads=reads)
 
 

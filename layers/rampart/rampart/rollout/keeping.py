@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -58,6 +59,28 @@ def put(request: RollbackRequest, queue: RollbackQueue, unrecorded: datetime | N
     except QueueError:
         return False
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class LatestAlerts:
+    """When the latest alert of each kind was asked that the queue brought to this process and that isn't done.
+
+    While the records cannot be read, each process keeps an alert of its own, and processes come and go.
+    """
+
+    _asked: dict[tuple[object, ...], datetime] = field(default_factory=dict)
+
+    def supersedes(self, request: RollbackRequest) -> bool:
+        """Whether a later alert of the same monitor for the same flags waits too, so that this one needn't come again.
+
+        What is past or done of the later one is so of the earlier one. Of two as old as each other both stay: one
+        may be the other's renewal.
+        """
+        if request.cause is not Cause.ALERT:
+            return False
+        kind = (request.monitor, request.flags, request.unrecorded is None)
+        self._asked[kind] = max(request.asked_at, self._asked.get(kind, request.asked_at))
+        return request.asked_at < self._asked[kind]
 
 
 def _states(concern: Concern, store: RolloutStore) -> Sequence[RolloutState] | None:

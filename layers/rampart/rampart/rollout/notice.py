@@ -43,16 +43,24 @@ class Notice:
     """What programs read of it, by names in the form that chat applications know: `Rollout`, `Stage`, `Approve`."""
 
 
-def notice_of(event_id: str, event: Event, state: RolloutState | None, gate: Gate | None, now: datetime) -> Notice:
-    """The notice of an event, with where the rollout stands at `now`; no record leaves what the event itself says."""
+def notice_of(
+    event_id: str, event: Event, state: RolloutState | None, gate: Gate | None, now: datetime, runbook: str = ""
+) -> Notice:
+    """The notice of an event, with where the rollout stands at `now`; no record leaves what the event itself says.
+
+    `runbook` is where the team reads it; what needs a person links to its section there.
+    """
     found = None if state is None else situation_of(state, gate, now)
     known = {event.rollout, event.by, *(state.plan.flags if state else ())}
     lines = [_sentence(event.message, known)]
     if event.kind is EventKind.REFUSED:
         lines += ["", "Nothing changed. Fix that, then start it again."]
     steps = _next_steps(state, gate, found)
-    lines += [*_present(state, found, steps), "", *_footer(event_id, event, state)]
     level, facts = _level(event, found), _facts(event, state, gate, found)
+    lines += _present(state, found, steps)
+    if runbook and level in (Level.ACT, Level.PAGE):
+        lines += [f"Runbook: {runbook}#{section_of(found)}"]
+    lines += ["", *_footer(event_id, event, state)]
     return Notice(event_id, event, level, _subject(event, state, found), "\n".join(lines), steps, facts)
 
 
@@ -174,6 +182,21 @@ def _present(state: RolloutState | None, found: Situation | None, steps: tuple[s
     yield from ("", f"Console: {console_link(state.execution)}")
 
 
+_SECTIONS = {
+    Phase.ROLLING_BACK: "rolling-back-does-not-become-rolled-back",
+    Phase.ASKING: "questions-and-answers",
+    Phase.APPROVED: "questions-and-answers",
+    Phase.FAILING: "evidence",
+    Phase.UNJUDGED: "evidence",
+    Phase.BLIND: "evidence",
+}
+
+
+def section_of(found: Situation | None) -> str:
+    """The runbook's section for where a rollout stands, as its heading's anchor."""
+    return "by-symptom" if found is None else _SECTIONS.get(found.phase, "by-the-words-on-the-screen")
+
+
 def _next_steps(state: RolloutState | None, gate: Gate | None, found: Situation | None) -> tuple[str, ...]:
     if state is None or found is None:
         return ()
@@ -191,7 +214,8 @@ def _facts(event: Event, state: RolloutState | None, gate: Gate | None, found: S
 
 def verdict_of(name: str, state: RolloutState) -> str:
     """A criterion's newest verdict as people are told about it."""
-    return "waived" if name in state.waived else in_words(state.verdicts.get(name, "no_data"))
+    told = state.latest.told if state.latest else {}
+    return "waived" if name in state.waived else in_words({**told, **state.verdicts}.get(name, "no_data"))
 
 
 def _footer(event_id: str, event: Event, state: RolloutState | None) -> Iterator[str]:

@@ -60,6 +60,8 @@ class Notify:
     announcers: Sequence[Announcer]
     clock: Clock
     pause: Callable[[float], None]
+    runbook: str = ""
+    """Where the team reads the runbook."""
 
     def __call__(self, sort_key: str, event: Event) -> tuple[str, ...]:
         """Tell every channel of one event; the channels that were told now.
@@ -87,7 +89,7 @@ class Notify:
         state, gate = None, None
         with suppress(StoreError):
             state, gate = self.store.state(event.rollout), self.store.gate(event.rollout)
-        return notice_of(event_id, event, state, gate, self.clock.now())
+        return notice_of(event_id, event, state, gate, self.clock.now(), self.runbook)
 
     def _tell(self, announcer: Announcer, sort_key: str, notice: Notice) -> Turn:
         channel, claimed, event = announcer.name, self.clock.now(), notice.event

@@ -33,7 +33,7 @@ from rampart.rollout.event import Event, EventKind
 from rampart.rollout.freeze import NO_CALENDARS, ChangeCalendars, stop_of
 from rampart.rollout.guards import monitor_problems
 from rampart.rollout.ports import Clock, FlagStore, MetricSource, PolicySource, RolloutStore
-from rampart.rollout.refused import refused_event, rollout_named_in
+from rampart.rollout.refused import refused_event, rollout_named_in, told_of
 from rampart.rollout.state import CLOSED, RolloutState, Status
 from rampart.rollout.week import notes, power_of, week_problems, weeks_of, with_measured_clumps
 from rampart.words import day, moment, percentage
@@ -92,12 +92,12 @@ class Refused:
 
     def to_wire(self) -> dict[str, Any]:
         """The answer as the state machine `rollout` reads it, which fails with its error and cause."""
-        codes = {problem.code for problem in self.problems}
+        codes, told = {problem.code for problem in self.problems}, told_of(self.problems)
         return {
             "outcome": "refused",
             "error": self.error or (self.problems[0].code if len(codes) == 1 else "StartRefused"),
-            "cause": "\n".join(f"[{problem.code}] {problem}" for problem in self.problems),
-            "problems": [problem.to_wire() for problem in self.problems],
+            "cause": "\n".join(f"[{problem.code}] {problem}" for problem in told),
+            "problems": [problem.to_wire() for problem in told],
         }
 
 
@@ -294,8 +294,9 @@ class Prepare:
         try:
             readings = self.metrics.read_monitors(plan.monitors)
         except MonitorsUnreadableError as error:
-            kind = _UNAVAILABLE.get(error.reason, refusals.METRICS_UNREADABLE)
-            yield refusals.MONITORS_UNREADABLE.at("monitors", str(error), kind.fix)
+            yield refusals.MONITORS_UNREADABLE.at(
+                "monitors", str(error), refusals.FIX_OF_MONITORS.get(error.reason, "")
+            )
             return
         for reading in readings.values():
             yield from monitor_problems(plan, reading, now)
@@ -347,8 +348,8 @@ def _must_find_something(plan: Plan, name: str, part: str) -> bool:
 
 _UNAVAILABLE: Mapping[AbsenceReason | None, FindingKind] = {
     AbsenceReason.REFUSED_QUERY: refusals.QUERY_REFUSED,
-    AbsenceReason.REFUSED_CREDENTIALS: refusals.DATADOG_CREDENTIALS,
-    AbsenceReason.RATE_LIMITED: refusals.DATADOG_RATE_LIMITED,
+    AbsenceReason.REFUSED_CREDENTIALS: refusals.METRICS_CREDENTIALS,
+    AbsenceReason.RATE_LIMITED: refusals.METRICS_RATE_LIMITED,
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ _NO_FLAG = "rampart_doctor"
 """A flag that need not exist: that the store knows of none is an answer too."""
 _NO_MONITOR = 1
 _NO_METRIC = "avg:rampart.doctor{*}"
+_NO_CLOUDWATCH_METRIC = 'cloudwatch: {"namespace": "Rampart", "metric": "Doctor"}'
 _BUCKET = timedelta(minutes=5)
 
 
@@ -24,10 +26,13 @@ class Reached:
     flags: str | None
     metrics: str | None
     monitors: str | None
+    others: Mapping[str, str | None] = field(default_factory=dict)
+    """Sources of evidence that not every stack has, by name."""
 
     def to_wire(self) -> dict[str, Any]:
         """The answer as `rampart doctor` reads it."""
-        return {"outcome": "reached", "flags": self.flags, "metrics": self.metrics, "monitors": self.monitors}
+        known = {"flags": self.flags, "metrics": self.metrics, "monitors": self.monitors}
+        return {"outcome": "reached", **known, **self.others}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +42,13 @@ class Reach:
     flags: FlagStore
     metrics: MetricSource
     clock: Clock
+    has_role: bool = False
+    """Whether CloudWatch is read with a role, which may not let itself be taken."""
 
     def __call__(self) -> Reached:
         """Ask each outside system for something that need not exist; raises nothing for what they answer."""
-        return Reached(self._flags(), self._metrics(), self._monitors())
+        others = {"cloudwatch": self._evidence(_NO_CLOUDWATCH_METRIC)} if self.has_role else {}
+        return Reached(self._flags(), self._evidence(_NO_METRIC), self._monitors(), others)
 
     def _flags(self) -> str | None:
         try:
@@ -51,10 +59,10 @@ class Reach:
             return str(error)
         return None
 
-    def _metrics(self) -> str | None:
+    def _evidence(self, query: str) -> str | None:
         width = int(_BUCKET.total_seconds())
         end = int(self.clock.now().timestamp()) // width * width
-        answer = self.metrics.read({"doctor": _NO_METRIC}, start=end - width, end=end, bucket=width)["doctor"]
+        answer = self.metrics.read({"doctor": query}, start=end - width, end=end, bucket=width)["doctor"]
         return f"{answer.reason.value}: {answer.detail}" if isinstance(answer, Unavailable) else None
 
     def _monitors(self) -> str | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from rampart.absence import AbsenceReason
 from rampart.finding import FindingKind
 
 INVALID_PLAN = "InvalidPlan"
@@ -50,15 +53,19 @@ FLAG_ALREADY_ON = FindingKind(
     "FlagAlreadyOn", "A flag isn't at 0%.", "Set it to 0% first: a rollout begins where no one is exposed"
 )
 QUERY_REFUSED = FindingKind(
-    "QueryRefused", "Datadog doesn't accept a query.", "Fix the query: Datadog does not accept it"
+    "QueryRefused", "A query isn't accepted by its source.", "Fix the query: its source does not accept it"
 )
-DATADOG_CREDENTIALS = FindingKind(
-    "DatadogCredentialsRefused", "Datadog refused the keys.", "Fix Datadog's secret: API key, application key"
+METRICS_CREDENTIALS = FindingKind(
+    "MetricsCredentialsRefused",
+    "A source of evidence refused the keys or the role.",
+    "Fix what it refuses: Datadog's secret (API key, application key), or the permissions to read CloudWatch",
 )
-DATADOG_RATE_LIMITED = FindingKind(
-    "DatadogRateLimited", "Datadog is rate-limiting us.", "Start again when the limit is over"
+METRICS_RATE_LIMITED = FindingKind(
+    "MetricsRateLimited", "A source of evidence is rate-limiting us.", "Start again when the limit is over"
 )
-METRICS_UNREADABLE = FindingKind("MetricsUnreadable", "Datadog didn't answer.", "Start again when Datadog answers")
+METRICS_UNREADABLE = FindingKind(
+    "MetricsUnreadable", "A source of evidence didn't answer.", "Start again when it answers"
+)
 QUERY_FINDS_NOTHING = FindingKind(
     "QueryFindsNothing",
     "A query found nothing in the week before.",
@@ -87,6 +94,11 @@ ERRORS_STOPPED = FindingKind(
 MONITORS_UNREADABLE = FindingKind(
     "MonitorsUnreadable", "The plan's monitors couldn't be read.", "Start again when Datadog answers"
 )
+FIX_OF_MONITORS: Mapping[AbsenceReason | None, str] = {
+    AbsenceReason.REFUSED_CREDENTIALS: "Fix Datadog's secret: API key, application key",
+    AbsenceReason.RATE_LIMITED: METRICS_RATE_LIMITED.fix,
+}
+"""What helps where the reason is known."""
 MONITOR_ALERTING = FindingKind("MonitorAlerting", "A monitor of the plan alerts or warns.", _WAIT)
 UNKNOWN_MONITOR = FindingKind("UnknownMonitor", "A monitor of the plan doesn't exist.", _LOOK)
 MONITOR_IS_DRAFT = FindingKind("MonitorIsDraft", "A monitor is a draft, which notifies no one.", _LOOK)
@@ -104,3 +116,6 @@ NOT_ROLLED_BACK = FindingKind(
     "NotRolledBack", "The rollout to resume isn't rolled back.", "Only a rolled-back rollout can be resumed"
 )
 UNKNOWN_STAGE = FindingKind("UnknownStage", "There is no such stage to resume at.", "Choose one of the plan's stages")
+MORE_PROBLEMS = FindingKind(
+    "MoreProblems", "More was found than fits into one answer.", "Fix these, and run `rampart plan check`"
+)
