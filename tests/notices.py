@@ -21,6 +21,7 @@ from tests.unit.rollout.world import COMPLAINTS, ERRORS, EXECUTION, FLAG, PLAN, 
 
 PAGE = Path(__file__).parents[1] / "docs" / "notices.md"
 REASON = "Datadog monitor 4711 alerts: download errors"
+_REFUSED = "Flipper answered 401 to GET /features/letters_api: fix the credentials in its secret"
 _TITLE = "Letters from the new source"
 _CRITERIA = PLAN["criteria"] | COMPLAINTS
 
@@ -119,17 +120,14 @@ def tried_out(world: World) -> None:
 def asked(world: World) -> None:
     climb(world, 1)
     gate = world.asked()
-    message = f"Approve the advance to 100%? The evidence says pass. Gate {gate}"
-    told_by_the_machine(world, EventKind.ASKED, message)
+    told_by_the_machine(world, EventKind.ASKED, f"Waiting for approval: 25% → 100%. Gate {gate}")
 
 
 def asked_without_proof(world: World) -> None:
     climb(world, 1)
     world.measure(Verdict.INCONCLUSIVE)
     gate = world.asked()
-    told_by_the_machine(
-        world, EventKind.ASKED, f"Approve the advance to 100%? The evidence says inconclusive. Gate {gate}"
-    )
+    told_by_the_machine(world, EventKind.ASKED, f"Waiting for approval: 25% → 100%. Gate {gate}")
 
 
 def decided(world: World) -> None:
@@ -158,7 +156,7 @@ def drifted(world: World) -> None:
 def unread(world: World) -> None:
     climb(world, 1)
     world.open_gate()
-    world.flags.failure = FlagStoreError("down")
+    world.flags.failure = FlagStoreError(_REFUSED)
     for _ in range(4):
         world.wait(minutes=1)
         world.tick()
@@ -182,7 +180,7 @@ def restored(world: World) -> None:
 
 def rolling_back(world: World) -> None:
     climb(world, 1)
-    world.flags.failure = FlagStoreError("down")
+    world.flags.failure = FlagStoreError(_REFUSED)
     try:
         world.roll_back(reason=REASON)
     except RollbackUndoneError:

@@ -137,7 +137,12 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
 
 def reported_at_approval(at_most: float) -> str:
     """What a criterion asks for that only people can report."""
-    return f"reported at approval; must be {'0' if at_most == 0 else f'at most {plain(at_most)}'}"
+    return f"reported at approval; {bound_of(at_most)}"
+
+
+def bound_of(at_most: float) -> str:
+    """Within what a reported number passes."""
+    return f"must be {'0' if at_most == 0 else f'at most {plain(at_most)}'}"
 
 
 def _next(state: RolloutState) -> str:

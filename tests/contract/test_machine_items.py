@@ -164,6 +164,13 @@ def test_a_resume_is_sent_as_it_is_read() -> None:
     assert required(Resume) <= names <= Resume.model_fields.keys()
 
 
+def test_the_execution_of_a_resume_is_called_so_once() -> None:
+    """The command line calls its decision `resume-…` already, and people read the name where a rollback says why."""
+    name = STATES["decision.Resume"]["Arguments"]["Name"]
+    decision = "$states.context.Execution.Name"
+    assert name.startswith(f"{{% $substring({decision}, 0, 7) = 'resume-' ? {decision} : 'resume-' & ")
+
+
 def test_every_decision_that_the_machine_takes_is_one_that_a_person_may_make() -> None:
     named = re.findall(r"decision in \[([^]]+)\]", DECISION)
     said = {each.strip("'") for group in named for each in group.split(",")}

@@ -135,8 +135,15 @@ class Machine:
 
     def events(self) -> list[str]:
         """The kinds of the events that the machine itself wrote."""
-        found = self.table.scan(TableName=TABLE)["Items"]
-        return [each["kind"] for each in map(items.to_attributes, found) if each["sk"].startswith("EVENT#")]
+        return [each["kind"] for each in self._told()]
+
+    def messages(self) -> list[str]:
+        """What those events say of this rollout."""
+        return [each["message"] for each in self._told() if each["rollout"] == self.rollout]
+
+    def _told(self) -> list[dict[str, Any]]:
+        found = map(items.to_attributes, self.table.scan(TableName=TABLE)["Items"])
+        return [each for each in found if each["sk"].startswith("EVENT#")]
 
 
 def eventually(look: Callable[[], Seen | None], what: str) -> Seen:
@@ -280,6 +287,15 @@ def test_a_question_that_lapses_is_asked_again_with_fresh_evidence(machine: Mach
     fresh = QUESTION | {"evaluation": "e-2", "seconds": 60}
     machine.machines.send_task_success(taskToken=again["token"], output=json.dumps(fresh))
     assert machine.gate(GateKind.APPROVAL)["evaluation"] == "e-2"
+
+
+def test_a_question_is_told_in_the_words_of_every_other_surface(machine: Machine) -> None:
+    """No sentence of the machine's own, and no time of another zone: the notice says until when, in the plan's."""
+    machine.start(machine.ready(heartbeat_seconds=60), ADVANCED)
+    bake = machine.gate(GateKind.BAKE)
+    machine.machines.send_task_success(taskToken=bake["token"], output=json.dumps(QUESTION | {"seconds": 60}))
+    gate = machine.gate(GateKind.APPROVAL)
+    assert machine.messages() == [f"Waiting for approval: 1% → 25%. Gate {gate['id']}"]
 
 
 def test_a_rollback_ends_the_wait_and_calls_no_function_any_more(machine: Machine) -> None:

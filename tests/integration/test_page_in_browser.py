@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -142,6 +143,19 @@ COLLISIONS = """() => [...document.querySelectorAll('svg')].filter((s) => s.chec
     p.left < q.right - 0.5 && q.left < p.right - 0.5 && p.top < q.bottom - 1 && q.top < p.bottom - 1
   ).map(([b]) => a + ' on ' + b));
 })"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1200])
+def test_no_number_runs_over_its_tile(browser: Browser, file: Path, tmp_path: Path, width: int) -> None:
+    """A rollout takes 23 min 56 s, and a stage may be for people by name."""
+    long = tmp_path / "long.html"
+    first, *rest = re.split("(?<=<strong>)", file.read_text())
+    tiles = [each.replace(each.partition("<")[0], "actor User;1, group beta-testers, 23 min 56 s", 1) for each in rest]
+    long.write_text("".join([first, *tiles]))
+    page = opened(browser, long, (width, 900), "light").page
+    widths = page.evaluate("[...document.querySelectorAll('.tiles strong')].map((e) => [e.scrollWidth, e.clientWidth])")
+    assert len(widths) == 6
+    assert [each for each in widths if each[0] > each[1]] == []
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])

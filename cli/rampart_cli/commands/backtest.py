@@ -61,7 +61,7 @@ OnlyFails = Annotated[
         "--only", metavar="fail", help="Look for fails alone, and let no pass end it; its only value is fail."
     ),
 ]
-Clump = Annotated[float, typer.Option("--clump", min=1, metavar="N", help="Requests that one cause can spoil.")]
+Clump = Annotated[float, typer.Option("--clump", min=1, metavar="N", help="Errors come in groups of up to N.")]
 Plot = Annotated[
     Path | None,
     typer.Option(

@@ -14,7 +14,7 @@ from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
 from rampart.rollout.waiver import LETS_ON, WAIVED
-from rampart.words import in_words, plain, weekday_and_second
+from rampart.words import in_words, weekday_and_second
 from rampart_cli.advancing import wait_for_advance
 from rampart_cli.by_hand import by_hand_otherwise
 from rampart_cli.completion import complete_gate, complete_stage
@@ -34,6 +34,7 @@ from rampart_cli.options import (
     Wait,
 )
 from rampart_cli.starting import wait_for_first_stage
+from rampart_cli.view import bound_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,8 +160,9 @@ def _not_yet(stack: Stack, rollout: str, refused: RefusedError) -> CommandError:
         refused.fix = f"{over}: set {', '.join(state.plan.flags)} to 0% in Flipper by hand, or roll back what has them."
     if state.status is not Status.HALTED:
         return refused
+    why = f" ({state.undone})" if state.undone else ""
     return UnreachableError(
-        f"the rollback of {rollout} is recorded, but its flags are NOT verified at 0% yet; Rampart keeps trying",
+        f"the rollback of {rollout} is recorded, but its flags are NOT verified at 0% yet{why}; Rampart keeps trying",
         name="RollingBack",
         fix=f"Set {', '.join(state.plan.flags)} to 0% in Flipper by hand. Check status: rampart status {rollout}",
     )
@@ -315,10 +317,7 @@ def _ask_for_reports(state: RolloutState, given: Mapping[str, float], terms: _Te
     if terms.yes or terms.as_json or not sys.stdin.isatty():
         return {}
     missing = {name: bar for name, bar in state.reported_criteria.items() if name not in given}
-    return {
-        name: typer.prompt(f"{name} (at most {plain(bar)}), how many?", type=float, err=True)
-        for name, bar in missing.items()
-    }
+    return {name: typer.prompt(f"{name} ({bound_of(bar)})", type=float, err=True) for name, bar in missing.items()}
 
 
 def _confirm(question: str, *, fix: str, yes: bool, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from rampart.rollout.situation import situation_of
+from rampart.rollout.state import Status
 from rampart.words import status_in_words, weekday_and_second
 from rampart_cli.completion import complete_rollout
 from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, table, verdict_text, words
@@ -101,7 +102,7 @@ def _panel(seen: _Seen) -> Panel:
         *_standing(seen),
         _staircase(state),
         Text(),
-        table(("criterion", "verdict", ""), criteria),
+        table(("criterion", "verdict" if state.status is Status.LIVE else "last verdict", ""), criteria),
         *_events(seen),
     ]
     subtitle = f"{state.rollout} · attempt {state.attempt} · plan {state.plan_hash[:12]}"

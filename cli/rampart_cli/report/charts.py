@@ -28,6 +28,10 @@ _LETTER = 0.085
 """Inches that one character of a stage label takes, generously."""
 _MARK = 9.0
 """Percent that the mark of an act is high, and a little more."""
+_HIGHEST = 108.0
+"""Percent at which a mark is still whole."""
+_MOST_MARKS = 13
+"""Marks that have room one above the other."""
 _MARK_INCHES = 0.24
 """The same, across."""
 _GOOD, _BAD, _OPEN = ("o", "pass"), ("X", "fail"), ("s", "warn")
@@ -88,14 +92,19 @@ def _mark_acts(axes: Axes, history: RolloutHistory, size: Size) -> None:
         height = max([0.0, *(percent for at, percent in history.staircase if at <= event.at)][-1:])
         day = _days(event.at)
         at = (day - left) / (right - left) * size.width
-        # What followed within minutes stands above or below, not on it.
-        step = _MARK if height < 50 else -_MARK
-        while any(abs(at - x) < _MARK_INCHES and abs(height - y) < abs(step) for x, y in taken):
-            height += step
+        height = free_height(height, [y for x, y in taken if abs(at - x) < _MARK_INCHES])
         taken.append((at, height))
         color = COLORS["fail"] if event in history.rollbacks else COLORS["ink"]
         axes.plot([day], [height], "o", markersize=13, color=COLORS["surface"], markeredgecolor=color, clip_on=False)
         axes.annotate(str(number), (day, height), ha="center", va="center_baseline", fontsize=8, color=color)
+
+
+def free_height(height: float, taken: Sequence[float]) -> float:
+    """Where a mark stands that others may be in the way of: above or below them, and always within the picture."""
+    up = 1 if height < 50 else -1
+    steps = (height + way * _MARK * step for way in (up, -up) for step in range(_MOST_MARKS))
+    free = (y for y in steps if 0 <= y <= _HIGHEST and all(abs(y - other) >= _MARK for other in taken))
+    return next(free, height)
 
 
 def draw_criterion(history: RolloutHistory, name: str, number: int, label: str) -> Picture | None:

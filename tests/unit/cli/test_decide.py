@@ -64,6 +64,7 @@ def test_approve_without_a_gate_takes_the_open_one_and_shows_what_it_is_about(wa
 def test_nothing_is_decided_where_nobody_can_be_asked_to_confirm(waiting: Terminal, more: tuple[str, ...]) -> None:
     code, out, err = waiting.run("approve", "letters", "--by", "Ada", *more)
     assert code == 2
+    assert "can't ask for confirmation: this isn't a terminal" in out + err
     assert "--yes" in out + err
     assert waiting.machines.started == []
 
@@ -209,18 +210,20 @@ def test_who_decides_is_the_caller_of_aws_where_nobody_says_so(
 
 def test_a_rollback_needs_neither_the_table_nor_a_confirmation(terminal: Terminal) -> None:
     terminal.decisions_end()
-    code, _, _ = terminal.run("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
+    code, out, err = terminal.run("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
     assert code == 0
+    assert "waiting for Flipper to confirm 0%. Ctrl-C is safe: it continues." in " ".join(err.split())
+    assert "letters is rolled back: its flags are at 0% (verified)" in out
     assert terminal.machines.input["decision"] == "roll_back"
     assert "flags" not in terminal.machines.input
 
 
 def test_a_recorded_but_unfinished_rollback_says_what_to_do(terminal: Terminal) -> None:
-    terminal.records.states["letters"] = live(status=Status.HALTED, gate=None)
+    terminal.records.states["letters"] = live(status=Status.HALTED, undone="Flipper answered 401", gate=None)
     terminal.decisions_end("FAILED", error="States.Timeout", cause="Task timed out after 60 seconds")
     code, shown = terminal.run_json("rollback", "letters", "--note", "pages are blank", "--by", "Ada")
     assert (code, shown["error"]["name"]) == (3, "RollingBack")
-    assert "NOT verified at 0% yet" in shown["error"]["message"]
+    assert "NOT verified at 0% yet (Flipper answered 401)" in shown["error"]["message"]
     assert "letters_new_source" in shown["error"]["fix"]
 
 
@@ -379,6 +382,23 @@ def test_an_approval_without_its_reports_is_told_how_to_say_them(waiting: Termin
     waiting.decisions_end("FAILED", error="NotPassing", cause="These must be reported: complaints (at most 0).")
     _, shown = waiting.run_json("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada")
     assert shown["error"]["fix"] == "Say what people report: --reported complaints=NUMBER"
+
+
+def test_a_person_at_a_terminal_is_asked_for_the_numbers_that_are_missing(
+    waiting: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for: list[str] = []
+
+    def prompt(text: str, **_: Any) -> float:
+        asked_for.append(text)
+        return 0.0
+
+    monkeypatch.setattr("typer.prompt", prompt)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert waiting.run("approve", "letters", "--by", "Ada")[0] == 0
+    assert asked_for == ["complaints (must be 0)"]
+    assert waiting.machines.input["reported"] == {"complaints": 0.0}
 
 
 def test_a_reported_criterion_is_known_in_any_case_and_spelling(waiting: Terminal) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError, NoCredentialsError, NoRegionError
+from botocore.parsers import ResponseParserError
 
 from rampart.errors import StoreError
 from rampart_cli.failures import ExitCode, RefusedError
@@ -22,6 +23,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, 
         (NoCredentialsError(), 3, "credentials"),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 3, "127.0.0.1"),
         (DENIED, 3, "AccessDenied"),
+        (ResponseParserError("an empty answer with 200"), 3, "what answered isn't AWS"),
         (StoreError("could not read STATE"), 3, "STATE"),
         (RefusedError("no", fix="ask again"), 1, "ask again"),
         (ZeroDivisionError("oops"), 70, "oops"),

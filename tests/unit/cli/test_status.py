@@ -110,6 +110,13 @@ def test_a_rolled_back_rollout_shows_how_to_go_on(terminal: Terminal) -> None:
     ]
 
 
+def test_verdicts_of_an_attempt_that_is_over_are_called_its_last(terminal: Terminal) -> None:
+    """A bare `pass` next to a rollback would read as if all were well."""
+    for status, told in ((Status.LIVE, False), (Status.ROLLED_BACK, True), (Status.HALTED, True)):
+        terminal.records.states["letters"] = live(status=status, gate=None)
+        assert ("last verdict" in terminal.run("status", "letters")[1]) is told
+
+
 def test_a_rolled_back_rollout_is_listed_until_someone_decides(terminal: Terminal) -> None:
     """No tick looks at it any more, and it still waits for a person."""
     terminal.records.states["letters"] = live(status=Status.ROLLED_BACK, watched=False, gate=None)
@@ -120,7 +127,7 @@ def test_a_rolled_back_rollout_is_listed_until_someone_decides(terminal: Termina
 
 
 def test_completed_rollouts_are_listed_until_their_flags_are_gone(terminal: Terminal) -> None:
-    """Those that have waited longest come first; what is gone or abandoned waits for nothing."""
+    """Those that have waited longest come first; what is gone or abandoned needs no one."""
     done = {"status": Status.COMPLETED, "gate": None, "watched": False}
     seen = Remains(looked=NOON, reads="100%", since=NOON - timedelta(days=40))
     terminal.records.states |= {

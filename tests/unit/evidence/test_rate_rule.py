@@ -154,7 +154,7 @@ def test_a_pass_over_everyone_says_how_little_it_knows_of_the_new_path(judge_rat
     assert judgement.verdict is Verdict.PASS
     assert judgement.new_path_limit is not None
     assert judgement.new_path_limit > 0.8
-    assert "with the flag at 1% the new path alone may fail up to 82.8%" in judgement.message
+    assert "with the flag at 1% the new code could be failing as many as 82.8% of its own requests" in judgement.message
     assert judge_rate([0] * 96, [4] * 96, scope=Scope.COHORT, share=0.01).new_path_limit is None
 
 
@@ -163,7 +163,7 @@ def test_a_rate_over_everyone_below_the_baseline_says_nothing_of_the_new_path(ju
     judgement = judge_rate([1, 0] * 48, [400] * 96, bar=0.01, scope=Scope.EVERYONE, baseline=0.003, share=0.01)
     assert judgement.verdict is Verdict.PASS
     assert judgement.new_path_limit is None
-    assert "below the plan's baseline of 0.3%: nothing can be said of the new path alone" in judgement.message
+    assert "below the plan's baseline of 0.3%: this says nothing about the new code itself" in judgement.message
 
 
 def test_a_floor_fails_when_the_rate_sinks(judge_rate: JudgeRate) -> None:
@@ -233,7 +233,9 @@ def test_a_rate_over_everyone_says_between_which_rates_the_new_paths_own_lies(ju
     low, high = exact.new_path_interval
     assert low == pytest.approx((exact.interval[0] - 0.75 * 0.01) / 0.25)
     assert high == exact.new_path_limit == pytest.approx((exact.interval[1] - 0.75 * 0.01) / 0.25)
-    assert "with the flag at 25% the new path alone may fail between 1.1% and 4.1%" in exact.message
+    assert (
+        "with the flag at 25% the new code could be failing between 1.1% and 4.1% of its own requests" in exact.message
+    )
     measured = judge_rate(*stage, **everyone, share=0.25, week=(1000, 100_000))
     assert measured.new_path_interval is not None
     assert measured.new_path_interval[0] < low

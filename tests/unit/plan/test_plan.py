@@ -162,6 +162,17 @@ def test_what_has_no_keys_is_told_in_the_words_of_a_person(document: object) -> 
     assert problems_of(document)["plan"] == "this isn't a mapping of keys to values"
 
 
+def test_a_key_is_asked_for_by_example_and_a_misspelled_one_by_the_right_spelling(document: Make) -> None:
+    said = document(flag="letters", stages=["5%"])
+    del said["rollout"], said["flags"]
+    with pytest.raises(ValidationError) as caught:
+        Plan.model_validate(said)
+    told = {problem.where: (problem.message, problem.fix) for problem in found_in(caught.value)}
+    assert told["rollout"][0] == "missing required key 'rollout', for example rollout: my-rollout"
+    assert told["flag"] == ("unknown key 'flag'; did you mean 'flags'?", "Fix its spelling, or remove it")
+    assert told["stages.0"][1] == "Write a percentage and a hold, such as {percent: 5%, hold: 1d}"
+
+
 def test_names_of_another_form_are_told_in_words_and_not_by_a_pattern(document: Make) -> None:
     problems = problems_of(document(rollout="Letters_New", flags=["new source"]))
     assert problems["rollout"].startswith("'Letters_New' is not made of 2 to 63 lower-case letters")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rampart.evidence.series import Series
@@ -16,7 +18,7 @@ from rampart.plan.model import Plan
 from rampart.rollout.event import EventKind
 from rampart.rollout.freeze import Freeze
 from rampart.rollout.state import Status
-from rampart_cli.report.charts import draw_criterion
+from rampart_cli.report.charts import draw_criterion, free_height
 from rampart_cli.report.history import gather
 from rampart_cli.report.page import render
 
@@ -83,6 +85,22 @@ def test_one_is_one_and_a_flag_that_was_not_moved_went_nowhere() -> None:
     assert "<small>1 event</small>" in page
     assert "letters_new_source has not been moved yet: it is at 0%, and the rollout is live." in page
     assert "went 0%" not in page
+
+
+def test_every_act_of_a_person_counts_as_a_decision_by_people(story: Story) -> None:
+    history = gather(story.records, story.records.states["letters"])
+    by_people = [event for event in history.acts if event.by not in {"rampart", "datadog"}]
+    assert {event.kind for event in by_people} >= {EventKind.DECIDED, EventKind.RESUMED}
+    assert f"<strong>{len(by_people)}</strong> <span>decisions by people</span>" in render(history)
+
+
+@given(st.floats(0, 100), st.integers(1, 25))
+def test_a_mark_never_leaves_the_picture_however_many_there_are(height: float, many: int) -> None:
+    taken: list[float] = []
+    for _ in range(many):
+        taken.append(free_height(height, taken))
+    assert all(0 <= y <= 108 for y in taken)
+    assert all(abs(a - b) >= 9 for a, b in combinations(taken[:8], 2)), "the first ones have room of their own"
 
 
 def test_a_window_is_told_as_people_say_it(page: str) -> None:

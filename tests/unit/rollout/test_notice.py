@@ -110,7 +110,7 @@ def test_a_question_without_proof_asks_for_an_override() -> None:
 def test_a_question_about_the_end_says_so(world: World) -> None:
     notices.climb(world, 2)
     world.asked()
-    notices.told_by_the_machine(world, EventKind.ASKED, "Approve finishing?")
+    notices.told_by_the_machine(world, EventKind.ASKED, "Waiting for approval to finish at 100%. Gate g")
     event, state, gate = world.store.told[-1], world.state, world.store.gates[ROLLOUT]
     subject = notice_of("id", event, state, gate, world.clock.now()).subject
     assert subject == "APPROVE? Letters from the new source finishing at 100%"

@@ -127,6 +127,14 @@ def test_a_flag_that_another_live_rollout_holds_is_refused_and_stays_its_own(wor
     assert world.percent == 25
 
 
+def test_a_flag_that_a_rolled_back_rollout_holds_is_not_said_to_be_a_live_ones(live: World) -> None:
+    live.roll_back()
+    outcome = live.prepare(PLAN | {"rollout": "letters-2"}, "other").to_wire()
+    assert outcome["cause"] == (
+        f"[FlagClaimed] flags: {FLAG}: the flag belongs to the rollout 'letters'. Complete or abandon 'letters' first."
+    )
+
+
 @pytest.mark.parametrize(
     ("reason", "error"),
     [

@@ -336,6 +336,16 @@ def test_a_rollback_that_is_not_done_is_told_again_every_five_minutes_with_the_r
     assert situation_of(live.state, None, live.clock.now()).why == "Blank letters. Flipper answered 401."
 
 
+def test_the_first_notice_of_a_rollback_that_is_not_done_says_why(live: World) -> None:
+    """A person who is paged needs to know at once whether to fix a secret or to set the flag by hand."""
+    live.flags.failure = FlagStoreError("Flipper answered 401")
+    with UNDONE:
+        live.roll_back(reason="blank letters")
+    told = "rolling back from 25%: blank letters (not yet confirmed at 0%: letters_api; Flipper answered 401; "
+    assert live.store.told[-1].message == f"{told}Rampart keeps trying)"
+    assert situation_of(live.state, None, live.clock.now()).why == "Blank letters. Flipper answered 401."
+
+
 def test_what_keeps_a_rollback_is_on_record_within_a_minute(live: World) -> None:
     live.flags.failure = FlagStoreError("Flipper answered 401")
     with UNDONE:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from rampart.errors import FlagStoreError
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
@@ -134,7 +135,7 @@ TABLE: list[tuple[Given, Phase, str, str, str, tuple[Act, ...], Urgency]] = [
         Phase.UNJUDGED,
         "Holding at 1%: the evidence can't be read",
         "download error rate could not be measured",
-        "It continues by itself when evaluations are back.",
+        "It continues by itself when evaluations are back; alerts still roll it back meanwhile.",
         ROLL_BACK,
         Urgency.NONE,
     ),
@@ -310,6 +311,18 @@ def test_an_override_is_told_as_one(world: World) -> None:
     world.measure(Verdict.INCONCLUSIVE)
     world.approved(DecisionKind.OVERRIDE)
     assert situation(world).headline == "ann overrode the evidence: advancing to 100%"
+
+
+def test_why_a_flag_cannot_be_read_is_said_once_it_lasts(world: World) -> None:
+    world.climb(0)
+    world.flags.failure = FlagStoreError("Flipper answered 401: fix the credentials in its secret")
+    for _ in range(5):
+        world.wait(minutes=1)
+        world.tick()
+    assert situation(world).why == (
+        "Rampart can't read letters_api, so it can't confirm 1%. "
+        "Flipper answered 401: fix the credentials in its secret."
+    )
 
 
 def test_a_flag_that_is_raised_again_keeps_the_reason_of_its_rollback(world: World) -> None:

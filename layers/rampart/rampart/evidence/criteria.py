@@ -48,7 +48,7 @@ class RateCriterion:
     bar: float
     side: Side
     clump: float = DEFAULT_CLUMP
-    """Requests that one cause can spoil."""
+    """Errors come in groups of up to this many, since one cause can fail several requests."""
     clump_source: str = "default"
     scope: Scope = Scope.COHORT
     baseline: float | None = None
@@ -101,7 +101,7 @@ class CompareCriterion:
     floor: float | None = None
     """The own path's rate below which no ratio matters."""
     clump: float = DEFAULT_CLUMP
-    """Requests that one cause can spoil."""
+    """Errors come in groups of up to this many, since one cause can fail several requests."""
     clump_source: str = "default"
     baseline: float | None = None
     """The control's rate, as the plan has it."""

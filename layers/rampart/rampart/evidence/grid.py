@@ -24,7 +24,7 @@ million independent witnesses. Ten keeps slow wandering by a tenth from failing 
 """
 
 DEFAULT_CLUMP = 3.0
-"""Requests that one cause can spoil, where neither the plan nor history says."""
+"""In groups of up to how many errors come, where neither the plan nor history says."""
 
 LARGEST_EXPONENT = 700.0
 """Evidence beyond e^700 is cut off there, just inside a float; thresholds lie far below."""

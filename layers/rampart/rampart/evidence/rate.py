@@ -167,14 +167,17 @@ def _of_new_path(
         baseline = percent(criterion.baseline, near=criterion.bar)
         return None, (
             f"; over everyone's requests, which are below the plan's baseline of {baseline}: "
-            "nothing can be said of the new path alone"
+            "this says nothing about the new code itself"
         )
     best, worst = (percent(each, near=criterion.bar) for each in found)
     flag_at = percentage(share * 100)
-    told = f"; over everyone's requests, so with the flag at {flag_at} the new path alone may"
+    told = f"; over everyone's requests, so with the flag at {flag_at} the new code"
+    of = "of its own requests"
     if criterion.fails_high:
-        return found, f"{told} fail up to {worst}" if found[0] <= 0 else f"{told} fail between {best} and {worst}"
-    return found, f"{told} reach only {best}" if found[1] >= 1 else f"{told} reach between {best} and {worst}"
+        many = f"as many as {worst}" if found[0] <= 0 else f"between {best} and {worst}"
+        return found, f"{told} could be failing {many} {of}"
+    few = f"in as few as {best}" if found[1] >= 1 else f"in between {best} and {worst}"
+    return found, f"{told} could be succeeding {few} {of}"
 
 
 def _baseline_limits(criterion: RateCriterion) -> tuple[float, float]:

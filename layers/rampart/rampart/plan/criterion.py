@@ -75,7 +75,7 @@ class TestedSpec(_CriterionSpec):
     """What the kinds that are judged statistically have in common."""
 
     clump: float | None = Field(
-        None, ge=1, le=1000, description="requests that one cause can spoil; measured if absent"
+        None, ge=1, le=1000, description="errors come in groups of up to this many; measured if absent"
     )
     clump_source: str | None = Field(None, description="where the clump comes from; filled in at the start")
     history: RateHistory | None = Field(None, description="what the week before showed; filled in at the start")

@@ -35,14 +35,17 @@ class Drift(Model):
     """Who is let in by name, or is not any more, where that is what differs."""
     since: datetime | None = None
     """When it was first noticed; None where the first version stored it."""
+    why: str = ""
+    """Why it cannot be read, in the flag store's words."""
 
     def is_known(self, known: Drift | None) -> bool:
         """Whether people were told about this drift, whenever that was."""
-        return known is not None and known.changed(since=self.since) == self
+        return known is not None and known.changed(since=self.since, why=self.why) == self
 
     def __str__(self) -> str:
         if self.side is DriftSide.UNREAD:
-            return f"Flipper isn't answering: {self.flag} can't be read"
+            why = f" ({self.why})" if self.why else ""
+            return f"Flipper isn't answering: {self.flag} can't be read{why}"
         if self.member is not None:
             what = "is let in" if self.side is DriftSide.ABOVE else "isn't let in any more"
             return f"{self.flag} was changed outside Rampart: {self.member} {what}"

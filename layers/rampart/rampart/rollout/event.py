@@ -37,7 +37,7 @@ class EventKind(StrEnum):
     ROLLING_BACK = "rolling_back"
     """A rollback was asked for and the flag is not yet confirmed at 0%."""
     ROLLED_BACK = "rolled_back"
-    """The flag was read at 0%."""
+    """The flag is at 0% (verified)."""
     UNRECORDED = "lowered_without_record"
     """Flags that no rollout holds were set to 0% while the records could not be read."""
     TAKEN_DOWN_AGAIN = "taken_down_again"

@@ -121,7 +121,7 @@ def lower_one(flags: FlagCloser, name: str, tries: int = USUAL_TRIES, openings: 
             reading = look(flags, name)
         if not is_up(reading, openings):
             return reading
-    raise FlagUnconfirmedError(f"{name} was set to 0% but reads {reads(reading, openings)}; Rampart keeps trying")
+    raise FlagUnconfirmedError(f"{name} was set to 0% but reads {reads(reading, openings)}")
 
 
 def close_openings(flags: FlagCloser, reading: FlagReading, openings: Sequence[Opening]) -> bool:

@@ -83,7 +83,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No attempt may begin; nothing was claimed and no flag was touched."""
+    """No attempt may begin; no flag was changed, and none is held."""
 
     problems: tuple[Finding, ...]
     """Everything that was found, at least one."""

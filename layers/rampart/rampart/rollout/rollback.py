@@ -246,7 +246,7 @@ class Rollback:
     def _finish(self, rollout: str, request: RollbackRequest, lowered: Lowered) -> tuple[str, ...]:
         """Record it and end the wait; what is not done."""
         try:
-            state, undone = self._record(rollout, request, replace(lowered, undone=()))
+            state, undone = self._record(rollout, request, lowered)
         except StoreError as error:
             return (f"the record of {rollout} cannot be written: {error}",)
         if state is None:
@@ -303,4 +303,4 @@ class Rollback:
         readings = tuple(each for each in found if not isinstance(each, FlagStoreError))
         if len(readings) == len(found) and not any(is_up(reading, state.openings) for reading in readings):
             return replace(lowered, readings=readings)
-        return self._lower(state.plan.flags, state.openings, lowered)
+        return self._lower(state.plan.flags, state.openings, replace(lowered, undone=()))

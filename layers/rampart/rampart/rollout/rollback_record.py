@@ -23,6 +23,7 @@ class Lowered:
     over: frozenset[float] = frozenset()
     """The percentages that were there before: what caches may show for a while yet."""
     undone: tuple[str, ...] = ()
+    """Why one is not, in words."""
 
 
 def recorded(
@@ -84,14 +85,16 @@ def halted(
         drift=None if done else before.drift,  # the flag is where Rampart left it
         halted_at=before.halted_at or now,
         halted_by=(before.halted_by or request) if done and again else request,  # what began it stays the reason
-        undone=None if done else before.undone,
+        undone=None if done else "; ".join(lowered.undone) or before.undone,
         reminded_at=None if done else before.reminded_at,
         watch_until=now + before.plan.watch,
         watched=True,
     )
     kind = (EventKind.TAKEN_DOWN_AGAIN if again else EventKind.ROLLED_BACK) if done else EventKind.ROLLING_BACK
     unconfirmed = [flag for flag in before.plan.flags if flag in lowered.up]
-    message = _pending(before, request, unconfirmed) if not done else _done(before, request, readings or ())
+    message = (
+        _pending(before, request, unconfirmed, lowered.undone) if not done else _done(before, request, readings or ())
+    )
     return after, [_event(after, request, now, kind, request.reason if again and done else message)]
 
 
@@ -100,10 +103,10 @@ def _event(state: RolloutState, request: RollbackRequest, now: datetime, kind: E
     return state.event(now, kind, message, by=request.by, **details)
 
 
-def _pending(before: RolloutState, request: RollbackRequest, up: Sequence[str]) -> str:
-    """That a rollback was asked for and is not done: which flags are not confirmed, or that an advance is in flight."""
-    why = f"not yet confirmed at 0%: {', '.join(up)}" if up else "an advance is in flight"
-    return f"rolling back from {before.reach}: {request.reason} ({why}; Rampart keeps trying)"
+def _pending(before: RolloutState, request: RollbackRequest, up: Sequence[str], errors: Sequence[str]) -> str:
+    """That a rollback was asked for and is not done: which flags are not confirmed and why, or an advance in flight."""
+    why = [f"not yet confirmed at 0%: {', '.join(up)}", *errors] if up else ["an advance is in flight"]
+    return f"rolling back from {before.reach}: {request.reason} ({'; '.join(why)}; Rampart keeps trying)"
 
 
 def _done(before: RolloutState, request: RollbackRequest, readings: Sequence[FlagReading]) -> str:

@@ -75,11 +75,13 @@ def sight_of(state: RolloutState, flags: FlagStore, now: datetime) -> Sight:
     """Where the flags are not at the record; what cannot be read leaves what was known, unless another is above."""
     found = look_at_all(flags, state.plan.flags)
     strayed = astray(state, found, now)
-    unread = next((n for n, each in zip(state.plan.flags, found, strict=True) if isinstance(each, FlagStoreError)), "")
-    if not unread:
+    pairs = zip(state.plan.flags, found, strict=True)
+    unread = next(((flag, str(each)) for flag, each in pairs if isinstance(each, FlagStoreError)), None)
+    if unread is None:
         return Sight(strayed, None)
     since = state.unread_since or now
-    lost = Drift(side=DriftSide.UNREAD, flag=unread, reads=None, record=state.percent, since=since)
+    flag, why = unread
+    lost = Drift(side=DriftSide.UNREAD, flag=flag, reads=None, record=state.percent, since=since, why=why)
     is_above = strayed is not None and strayed.side is DriftSide.ABOVE
     is_told = now - since >= _UNREAD_IS_TOLD_AFTER
     return Sight(strayed if is_above else state.drift or strayed or (lost if is_told else None), since)

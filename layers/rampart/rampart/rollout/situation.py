@@ -144,12 +144,14 @@ def _live(state: RolloutState, standing: Standing, gate: Gate | None, now: datet
 
 
 def _unread(here: str, since: datetime, drift: Drift | None) -> Situation:
-    which = f" {drift.flag}" if drift is not None and drift.side is DriftSide.UNREAD else " a flag"
+    lost = drift if drift is not None and drift.side is DriftSide.UNREAD else None
+    which = lost.flag if lost else "a flag"
+    said = f" {lost.why}." if lost and lost.why else ""
     return Situation(
         Phase.UNREAD,
         f"Holding at {here}: Flipper isn't answering",
         since,
-        why=f"Rampart can't read{which}, so it can't confirm {here}.",
+        why=f"Rampart can't read {which}, so it can't confirm {here}.{said}",
         next="It continues by itself when Flipper answers. To be safe, set the flag to 0% in Flipper by hand.",
         urgency=Urgency.PAGE,
     )
@@ -224,7 +226,7 @@ def _baking(state: RolloutState, standing: Standing, now: datetime) -> Situation
             f"Holding at {here}: the evidence can't be read",
             state.latest.at,
             why,
-            "It continues by itself when evaluations are back.",
+            "It continues by itself when evaluations are back; alerts still roll it back meanwhile.",
         )
     if state.effective_verdict is Verdict.FAIL:
         why = _evidence(state, Verdict.FAIL)

@@ -42,7 +42,7 @@ class Status(StrEnum):
     HALTED = "halted"
     """A rollback was asked for; the flag is not yet confirmed at 0%, or an advance is still in flight."""
     ROLLED_BACK = "rolled_back"
-    """The flag was read at 0%; a person may resume or abandon."""
+    """The flag is at 0% (verified); a person may resume or abandon."""
     COMPLETED = "completed"
     """The last stage is done; the flags are free."""
     ABANDONED = "abandoned"
