@@ -117,7 +117,7 @@ def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:
     """The criteria of the plan, and what else was judged: its monitors."""
     messages, waived = state.evidence_in_words, state.waived
-    verdicts = state.verdicts | (state.latest.told if state.latest else {})
+    verdicts = {**state.verdicts, **state.tried_out}
     return [
         {
             "name": name,
@@ -125,6 +125,7 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
             "message": messages.get(name)
             or (reported_at_approval(spec.at_most) if isinstance(spec, ReportedSpec) else "not judged yet"),
             "waived": name in waived,
+            "tried_out": name in state.tried_out,
             "week_before": week_in_words(spec) if isinstance(spec, RateSpec | CompareSpec) else None,
         }
         for name, spec in state.plan.criteria.items()

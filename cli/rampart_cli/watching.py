@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.text import Text
 
+from rampart.evidence.judgement import Kind
 from rampart.rollout.commands import commands_for
 from rampart.rollout.situation import Situation, situation_of
 from rampart.rollout.waiver import WAIVED
 from rampart.words import clock_time, length, percentage, second
 from rampart_cli.console import URGENCY_STYLES, VERDICT_STYLES, clean, table, verdict_text, words
+from rampart_cli.report.cells import number
 from rampart_cli.view import status_view
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ def chart(judgement: Mapping[str, Any]) -> Text:
 
 def _criteria(seen: Seen) -> Iterator[RenderableType]:
     state = seen.state
-    verdicts = state.verdicts | dict.fromkeys(state.waived, WAIVED)
+    verdicts = {**state.verdicts, **dict.fromkeys(state.waived, WAIVED), **state.tried_out}
     rows = [
         (words(name, "bold"), verdict_text(verdict), chart(seen.judgements.get(name, {})), _numbers(seen, name))
         for name, verdict in verdicts.items()
@@ -122,14 +124,19 @@ def _criteria(seen: Seen) -> Iterator[RenderableType]:
     if state.latest is None:
         yield words("nothing was judged yet", "dim")
         return
-    yield table(("criterion", "verdict", "", ""), rows)
+    yield table(("criterion", "verdict", "0 to twice the bar", "now, and bar"), rows)
     yield words(f"judged {length(seen.now - state.latest.at)} ago", "dim")
 
 
 def _numbers(seen: Seen, name: str) -> str:
-    """What decides, short; the whole sentence stands in `explain`."""
-    needed = seen.judgements.get(name, {}).get("requests_needed")
-    return f"{needed:,.0f} more requests decide" if needed else ""
+    """The value and what it is held to, and how many requests are missing; the whole sentence stands in `explain`."""
+    judgement = seen.judgements.get(name, {})
+    value, needed = judgement.get("value"), judgement.get("requests_needed")
+    has_number = value is not None and judgement.get("kind") != Kind.MONITOR
+    told = [f"{number(judgement, value)} / {number(judgement, judgement['bar'])}"] if has_number else []
+    told += [f"{needed:,.0f} requests to go"] if needed else []
+    told += ["only tried out"] if name in seen.state.tried_out else []
+    return "\n".join(told)
 
 
 def _one_line_each(rows: list[tuple[str, str]]) -> RenderableType:

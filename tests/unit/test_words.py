@@ -104,6 +104,23 @@ def test_a_moment_is_as_fine_as_its_place_wants_it() -> None:
     assert words.weekday_and_second(HALF_PAST_NINE, UTC) == "Mon 2026-03-02 09:30:15 UTC"
 
 
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ("quiet since 2026-03-02 03:30 UTC", "quiet since 2026-03-01 22:30 EST"),
+        ("frozen at 2026-07-02 09:30:15 UTC: why", "frozen at 2026-07-02 05:30:15 EDT: why"),
+        ("2026-03-02 09:30 UTC to 2026-03-02 10:30 UTC", "2026-03-02 04:30 EST to 2026-03-02 05:30 EST"),
+        ("the plan's zone is UTC", "the plan's zone is UTC"),
+        ("2026-03-02 09:30 EST", "2026-03-02 09:30 EST"),
+        ("9999-99-99 99:99 UTC", "9999-99-99 99:99 UTC"),
+        ("0001-01-01 00:00 UTC", "0001-01-01 00:00 UTC"),
+    ],
+)
+def test_the_moments_of_a_text_are_told_in_a_zone(text: str, there: str) -> None:
+    assert words.in_zone(text, NEW_YORK) == there
+    assert words.in_zone(text, UTC) == text
+
+
 def test_a_moment_is_told_in_the_zone_of_who_reads_it() -> None:
     late = datetime(2026, 7, 1, 2, tzinfo=UTC)
     assert words.day(late, NEW_YORK) == "2026-06-30"

@@ -80,6 +80,9 @@ def _look(stack: Stack, rollouts: Sequence[str] | None, frozen: Freeze | None) -
     ]
 
 
+_TRIED_OUT = "only tried out (on_fail: tell): it decides nothing"
+
+
 def _render(seen: Sequence[_Seen]) -> RenderableType:
     if not seen:
         return words("No rollout is live or waits for a person. Finished ones: rampart list --all", "dim")
@@ -94,7 +97,7 @@ def _panel(seen: _Seen) -> Panel:
         (
             words(c["name"], "bold"),
             verdict_text("waived" if c["waived"] else c["verdict"] or "-"),
-            "\n".join(filter(None, (c["message"], c.get("week_before")))),
+            "\n".join(filter(None, (c["message"], _TRIED_OUT if c.get("tried_out") else "", c.get("week_before")))),
         )
         for c in view["criteria"]
     ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import tzinfo
 from enum import StrEnum
 from typing import Any
+
+from rampart.words import in_zone
 
 
 class Severity(StrEnum):
@@ -55,6 +58,10 @@ class Finding:
     def code(self) -> str:
         """The code of its kind."""
         return self.kind.code
+
+    def in_zone(self, zone: tzinfo) -> Finding:
+        """The finding with its moments in a zone."""
+        return replace(self, message=in_zone(self.message, zone), fix=in_zone(self.fix, zone))
 
     def to_wire(self) -> dict[str, Any]:
         """The finding in the published form; what isn't known is left out."""

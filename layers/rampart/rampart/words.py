@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -119,6 +120,22 @@ def weekday_and_minute(at: datetime, zone: tzinfo) -> str:
 def clock_time(at: datetime, zone: tzinfo) -> str:
     """The time of day, for a screen that is looked at now: `09:30:00 EST`."""
     return f"{at.astimezone(zone):%H:%M:%S %Z}"
+
+
+_UTC_MOMENT = re.compile(r"\b(2\d{3}-\d\d-\d\d \d\d:\d\d)(:\d\d)? UTC\b")
+
+
+def in_zone(text: str, zone: tzinfo) -> str:
+    """A text with its moments in a zone: what knows no plan, such as evidence, tells them in UTC."""
+
+    def there(found: re.Match[str]) -> str:
+        try:
+            at = datetime.fromisoformat(f"{found[1]}{found[2] or ''}").replace(tzinfo=UTC)
+            return second(at, zone) if found[2] else moment(at, zone)
+        except ValueError:  # a person's note, or an alert's title, that only looks like a time
+            return found[0]
+
+    return _UTC_MOMENT.sub(there, text)
 
 
 def day(at: datetime, zone: tzinfo = UTC) -> str:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
+from rampart.evidence.verdict import Verdict
 from rampart.rollout.event import EventKind
 from rampart.rollout.state import Status
 from rampart.words import plain
@@ -112,3 +113,21 @@ def test_what_has_no_numbers_has_no_chart() -> None:
 
 def test_a_rolled_back_rollout_has_an_empty_bar() -> None:
     assert bar_of_stages(live(percent=0.0)).plain == "[□□□] stage 0 of 3"
+
+
+def test_each_criterion_shows_its_number_next_to_its_bar_and_what_is_only_tried_out() -> None:
+    state = live()
+    assert state.latest is not None
+    told = state.latest.changed(told={"a stricter bar": Verdict.INCONCLUSIVE})
+    judged = {
+        "download error rate": {"kind": "rate", "value": 0.05, "bar": 0.08, "interval": (0.03, 0.07)},
+        "a stricter bar": {"kind": "rate", "value": 0.05, "bar": 0.06, "requests_needed": 1234.4},
+    }
+    seen = Seen(live(latest=told), None, (), judged, NOON)
+    out = io.StringIO()
+    Console(file=out, width=80, highlight=False).print(screen(seen))
+    shown = out.getvalue()
+    assert "5% / 8%" in shown
+    assert "5% / 6%" in shown
+    assert "1,234 requests to go" in shown
+    assert "only tried out" in shown

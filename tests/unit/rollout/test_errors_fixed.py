@@ -43,7 +43,7 @@ def start(world: World, errors: Script, **changes: object) -> dict[str, object]:
 def test_errors_that_stopped_in_mid_week_refuse_the_start_and_say_the_way_out(world: World, baseline: str) -> None:
     outcome = start(world, scattered(0.003, until=72), baseline=baseline)
     assert errors_of(outcome) == {"ErrorsStopped": f"criteria.{ERRORS}.errors"}
-    assert "had no errors since 2026-03-07 14:00 UTC: errors stopped: 0 where about" in str(outcome["cause"])
+    assert "had no errors since 2026-03-07 09:00 EST: errors stopped: 0 where about" in str(outcome["cause"])
     assert "if what failed was fixed, set the baseline to what it is now" in str(outcome["cause"])
 
 

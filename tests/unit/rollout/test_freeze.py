@@ -31,7 +31,7 @@ def test_nothing_starts_while_everything_is_frozen(world: World) -> None:
     freeze(world)
     outcome = world.start()
     assert errors_of(outcome) == {"Frozen": "stack"}
-    assert "ada froze every rollout at 2026-03-10 14:00:00 UTC: an incident in payments" in outcome["cause"]
+    assert "ada froze every rollout at 2026-03-10 10:00:00 EDT: an incident in payments" in outcome["cause"]
     world.store.frozen = None
     assert_ready(world.start())
 
@@ -40,7 +40,7 @@ def test_nothing_starts_while_a_change_calendar_is_closed(world: World) -> None:
     world.calendars.closure = CLOSED
     outcome = world.start()
     assert errors_of(outcome) == {"ChangesClosed": "stack"}
-    assert "changes is closed until 2026-03-10 19:00 UTC" in outcome["cause"]
+    assert "changes is closed until 2026-03-10 15:00 EDT" in outcome["cause"]
 
 
 def test_nothing_starts_while_no_one_knows_whether_they_are_closed(world: World) -> None:

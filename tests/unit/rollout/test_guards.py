@@ -18,7 +18,7 @@ CANNOT_SPEAK: dict[str, tuple[dict[str, Any], str, str]] = {
     "MonitorMuted": ({"muted": (MonitorSilence("env:prod"),)}, "it is muted (env:prod)", "Unmute it"),
     "MonitorInDowntime": (
         {"downtimes": (MonitorSilence("*", START - HOUR, START + 9 * HOUR),)},
-        "it is in a downtime (all groups until 2026-03-10 23:00 UTC)",
+        "it is in a downtime (all groups until 2026-03-10 19:00 EDT)",
         "End the downtime",
     ),
     "MonitorIsDraft": ({"is_draft": True}, "it is a draft, which notifies no one", "Publish it"),
@@ -29,7 +29,7 @@ CANNOT_SPEAK: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "MonitorHasNoData": (
         {"state": "No Data", "since": START - 25 * HOUR, "notify_no_data": True},
-        "it has had no data since 2026-03-09 13:00 UTC, longer than 1 day",
+        "it has had no data since 2026-03-09 09:00 EDT, longer than 1 day",
         "Correct its query, or start what sends its data",
     ),
     "MonitorNotJudging": (

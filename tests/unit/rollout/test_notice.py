@@ -99,7 +99,7 @@ def test_a_criterion_that_is_only_told_has_its_own_verdict_in_a_question(world: 
     notices.told_by_the_machine(world, EventKind.ASKED, "Approve?")
     event, state, gate = world.store.told[-1], world.state, world.store.gates[ROLLOUT]
     text = notice_of("id", event, state, gate, world.clock.now()).text
-    assert "- pass: a stricter bar" in text
+    assert "- pass, only tried out: a stricter bar" in text
 
 
 def test_a_question_without_proof_asks_for_an_override() -> None:
@@ -128,3 +128,26 @@ def test_the_console_is_that_of_the_partition(execution: str, host: str) -> None
     link = console_link(execution)
     assert link.startswith(host)
     assert link.endswith(execution)
+
+
+@pytest.mark.parametrize(("verdict", "told"), [(Verdict.FAIL, "fail"), (Verdict.NO_DATA, "no data")])
+def test_a_question_does_not_call_all_well_what_is_only_tried_out_and_is_not(
+    world: World, verdict: Verdict, told: str
+) -> None:
+    tried = {"a stricter bar": {**PLAN["criteria"][ERRORS], "on_fail": "tell"}}
+    world.measure(verdict, "a stricter bar")
+    world.start(criteria=PLAN["criteria"] | tried)
+    world.advance()
+    world.asked()
+    event, state, gate = world.store.told[-1], world.state, world.store.gates[ROLLOUT]
+    text = notice_of("id", event, state, gate, world.clock.now()).text
+    assert f"All criteria that decide pass. Only tried out: a stricter bar ({told})." in text
+    assert f"- {told}, only tried out: a stricter bar" in text
+
+
+def test_moments_of_evidence_are_in_the_plans_zone_too(world: World) -> None:
+    world.start()
+    state = world.state
+    assert state.event(world.clock.now(), EventKind.DRIFTED, "no data since 2026-03-10 13:00 UTC").message == (
+        "no data since 2026-03-10 09:00 EDT"
+    )

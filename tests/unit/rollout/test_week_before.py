@@ -106,7 +106,7 @@ def test_one_bad_hour_neither_refuses_the_start_nor_blinds_the_rule(world: World
     assert spec.history is not None
     assert (spec.history.hours, spec.history.requests) == (167, 167 * HOURLY)
     assert [hour.errors for hour in spec.history.left_out] == [2000]
-    assert f"{ERRORS}: left out of the week before, and of its clump: 2026-03-09 08:00 UTC" in started(world).message
+    assert f"{ERRORS}: left out of the week before, and of its clump: 2026-03-09 04:00 EDT" in started(world).message
 
 
 def test_what_the_week_shows_survives_storing(world: World) -> None:

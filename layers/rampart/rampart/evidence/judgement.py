@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import tzinfo
 from enum import StrEnum
 from typing import Any
 
 from rampart.evidence.verdict import Verdict
+from rampart.words import in_zone
 
 
 class Kind(StrEnum):
@@ -76,6 +78,10 @@ class Judgement:
     """The same, and the best: from the share, and from a baseline that is only as sure as its week. Never judged."""
     share_seen: float | None = None
     """Where both paths are counted at the same time: the new path's share of them, a fraction."""
+
+    def in_zone(self, zone: tzinfo) -> Judgement:
+        """The judgement with the moments of its message in a zone."""
+        return replace(self, message=in_zone(self.message, zone))
 
     def to_dict(self) -> dict[str, Any]:
         """The judgement as plain JSON values."""

@@ -327,11 +327,12 @@ def judge_all(
 
     `earlier` spares a replay, for each criterion, what it worked out for an earlier look.
     """
-    return [
+    judged = (
         judge(criterion, measured=measured_for(name, answers), window=window, share=share, earlier=earlier.get(name))
         for name, criterion in criteria_of(plan).items()
         if not isinstance(criterion, ReportedCriterion) and _is_judged(plan.criteria[name], share)
-    ]
+    )
+    return [each.in_zone(plan.zone) for each in judged]
 
 
 def _is_judged(spec: CriterionSpec, share: float) -> bool:

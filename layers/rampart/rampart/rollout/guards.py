@@ -48,9 +48,10 @@ def judge_monitors(source: MonitorSource, plan: Plan, now: datetime, *, since: d
         readings = source.read_monitors(plan.monitors)
     except MonitorsUnreadableError as error:
         return [unreadable_monitor(monitor, str(error)) for monitor in plan.monitors]
-    return [
+    judged = (
         judge_monitor(readings[monitor], now=now, webhook=plan.webhook, data_since=since) for monitor in plan.monitors
-    ]
+    )
+    return [each.in_zone(plan.zone) for each in judged]
 
 
 def monitor_problems(plan: Plan, reading: MonitorReading, now: datetime) -> Iterator[Finding]:

@@ -214,8 +214,9 @@ def _facts(event: Event, state: RolloutState | None, gate: Gate | None, found: S
 
 def verdict_of(name: str, state: RolloutState) -> str:
     """A criterion's newest verdict as people are told about it."""
-    told = state.latest.told if state.latest else {}
-    return "waived" if name in state.waived else in_words({**told, **state.verdicts}.get(name, "no_data"))
+    if name in state.tried_out:
+        return f"{in_words(state.tried_out[name])}, only tried out"
+    return "waived" if name in state.waived else in_words(state.verdicts.get(name, "no_data"))
 
 
 def _footer(event_id: str, event: Event, state: RolloutState | None) -> Iterator[str]:

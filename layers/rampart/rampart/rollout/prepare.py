@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -101,6 +101,10 @@ class Refused:
         }
 
 
+def _refused(plan: Plan, problems: Iterable[Finding]) -> Refused:
+    return Refused(tuple(problem.in_zone(plan.zone) for problem in problems))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare:
     """The use case with its ports."""
@@ -157,7 +161,7 @@ class Prepare:
         weeks = weeks_of(pinned, history)
         problems += week_problems(pinned, weeks)
         if problems:
-            return Refused(tuple(problems))
+            return _refused(plan, problems)
         state = RolloutState(
             rollout=plan.rollout,
             status=Status.LIVE,
@@ -204,7 +208,7 @@ class Prepare:
             *self._monitor_problems(plan, now),
         ]
         if problems:
-            return Refused(tuple(problems))
+            return _refused(plan, problems)
         after = before.moved(
             now,
             status=Status.LIVE,

@@ -18,7 +18,7 @@ from rampart.rollout.permission import advances_alone, is_fresh, is_hold_over
 from rampart.rollout.remains import CLEANUP_STEPS
 from rampart.rollout.state import Intent, RolloutState, Standing, Status
 from rampart.rollout.waiver import LETS_ON
-from rampart.words import in_words, length, percentage, weekday_and_minute
+from rampart.words import in_words, in_zone, length, percentage, weekday_and_minute
 
 
 class Phase(StrEnum):
@@ -107,16 +107,20 @@ _MAY_ADVANCE = frozenset({Phase.HOLDING, Phase.CALENDAR_CLOSED, Phase.READY, Pha
 
 def _stopped(state: RolloutState, now: datetime, frozen: Freeze | None) -> Situation | None:
     """A freeze, or a change calendar, that lets nothing advance."""
-    here = state.reach
+    here, zone = state.reach, state.plan.zone
     if frozen is not None:
         next_step = "Nothing advances until someone runs `rampart thaw`; rollbacks go on."
         return Situation(
-            Phase.STOPPED, f"Holding at {here}: every rollout is frozen", frozen.at, f"{frozen}.", next_step
+            Phase.STOPPED,
+            f"Holding at {here}: every rollout is frozen",
+            frozen.at,
+            in_zone(f"{frozen}.", zone),
+            next_step,
         )
     if state.stop is None or now >= state.stop.until:
         return None
-    again = weekday_and_minute(state.stop.until, state.plan.zone)
-    why, next_step = f"{state.stop.why}.", f"It is asked again {again}; rollbacks go on."
+    again = weekday_and_minute(state.stop.until, zone)
+    why, next_step = in_zone(f"{state.stop.why}.", zone), f"It is asked again {again}; rollbacks go on."
     return Situation(
         Phase.STOPPED, f"Holding at {here}: changes are closed", state.updated, why, next_step, state.stop.until
     )
@@ -196,12 +200,20 @@ def asked_about(
         Phase.ASKING,
         _question(state),
         opened,
-        why="All criteria pass." if verdict is Verdict.PASS else _evidence(state, verdict),
+        why=_all_pass(state) if verdict is Verdict.PASS else _evidence(state, verdict),
         next=("Approve, or roll back." if passes else "Override with a note, wait, or roll back.") + expires,
         until=lapses,
         acts=(Act.APPROVE if passes else Act.OVERRIDE,),
         urgency=Urgency.ACT,
     )
+
+
+def _all_pass(state: RolloutState) -> str:
+    """That everything passes; what is only tried out, and does not, takes nothing from it and is named."""
+    others = [
+        f"{name} ({in_words(verdict)})" for name, verdict in state.tried_out.items() if verdict is not Verdict.PASS
+    ]
+    return f"All criteria that decide pass. Only tried out: {', '.join(others)}." if others else "All criteria pass."
 
 
 def _blind(state: RolloutState, here: str, gate: Gate) -> Situation:

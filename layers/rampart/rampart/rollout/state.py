@@ -19,7 +19,7 @@ from rampart.rollout.gate import OpenGate
 from rampart.rollout.remains import Remains
 from rampart.rollout.request import RollbackRequest
 from rampart.rollout.waiver import WAIVED, Override, Shown, Waived
-from rampart.words import percentage
+from rampart.words import in_zone, percentage
 
 SCHEMA_VERSION = 1
 """Version of the stored items; a reader of a later one must understand the earlier ones."""
@@ -277,6 +277,11 @@ class RolloutState(Model):
         return frozenset(name for name in self.verdicts if self.waiver(name) is not None)
 
     @property
+    def tried_out(self) -> dict[str, Verdict]:
+        """What the newest evaluation says of the criteria that are only tried out: they decide nothing."""
+        return self.latest.told if self.latest else {}
+
+    @property
     def effective_verdict(self) -> Verdict | Waived:
         """The newest evaluation's verdict without what an override covers: never `pass` where it covers any.
 
@@ -326,7 +331,7 @@ class RolloutState(Model):
             stage=self.stage,
             percent=self.percent,
             by=by,
-            message=message,
+            message=in_zone(message, self.plan.zone),
             details={name: value for name, value in details.items() if value is not None},
         )
 
