@@ -203,6 +203,7 @@ def _canvas(history: RolloutHistory, size: Size, *, height: float) -> tuple[Figu
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(COLORS["grid"])
     axes.tick_params(colors=COLORS["muted"], length=0, labelsize=9)
+    axes.tick_params(axis="x", pad=7)  # below the lowest percentage, also where a day begins right there
     return figure, axes
 
 
