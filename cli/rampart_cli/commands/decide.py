@@ -185,14 +185,14 @@ def resume(
     state = stack.state(rollout)
     index = stage_index(stage, state.plan.stages)
     decision = Decision(rollout=rollout, kind=DecisionKind.RESUME, by=who_decides(stack, by), note=note, stage=index)
-    done = decide(stack, decision)
+    done = decide(stack, decision, as_json=as_json)
     execution = str((done.output or {}).get("execution", ""))
     label = state.plan.stages[index].label
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn, "execution": execution}
     told = words(f"A new attempt of {rollout} was requested at {label}. Check status: rampart status {rollout}")
     if wait and execution:
         say(f"A new attempt of {rollout} was requested; waiting until the flag is at {label} …", as_json=as_json)
-        resumed = wait_for_first_stage(stack, rollout, execution, timeout)
+        resumed = wait_for_first_stage(stack, rollout, execution, timeout, as_json=as_json)
         shown |= {"attempt": resumed.attempt, "percent": resumed.percent}
         told = words(f"Attempt {resumed.attempt}: {_went_on(resumed)}", "green")
     show(shown, told, as_json=as_json)
@@ -214,6 +214,9 @@ def abandon(
     _confirm(f"End {rollout} for good and set its flags to 0%?", fix="Pass --yes to confirm.", yes=yes, as_json=as_json)
     decision = Decision(rollout=rollout, kind=DecisionKind.ABANDON, by=who_decides(stack, by), note=note)
     told = f"{rollout} is abandoned: its flags are at 0%; another rollout may use them"
+    say(
+        f"End of {rollout} requested; waiting for Flipper to confirm 0%. Ctrl-C is safe: it continues.", as_json=as_json
+    )
     _tell(stack, decision, told, as_json=as_json)
 
 
@@ -243,7 +246,7 @@ def _answer(stack: Stack, said: Decision, pairs: list[str] | None, terms: _Terms
         _confirm(f"{said.kind.value.capitalize()}?", fix=named, yes=terms.yes, as_json=terms.as_json)
     decision = replace(said, by=who_decides(stack, said.by), gate=gate_id, reported=reported)
     try:
-        done = decide(stack, decision)
+        done = decide(stack, decision, as_json=terms.as_json)
     except RefusedError as refused:
         missing = [name for name in state.reported_criteria if name not in reported]
         if said.kind is DecisionKind.APPROVE and refused.name == "NotPassing" and missing:
@@ -260,7 +263,7 @@ def _answer(stack: Stack, said: Decision, pairs: list[str] | None, terms: _Terms
     told = words(f"{recorded}. Check status: rampart status {said.rollout}")
     if terms.limit is not None:
         say(f"{recorded}; waiting until the flag is at the next stage …", as_json=terms.as_json)
-        after = wait_for_advance(stack, state, gate_id, terms.limit)
+        after = wait_for_advance(stack, state, gate_id, terms.limit, as_json=terms.as_json)
         shown |= {"status": after.status.value, "stage": after.stage, "percent": after.percent}
         told = words(_went_on(after), "green")
     show(shown, told, as_json=terms.as_json)
@@ -334,7 +337,7 @@ def _needs_note(note: str) -> None:
 
 
 def _tell(stack: Stack, decision: Decision, told: str, *, as_json: bool) -> None:
-    done = decide(stack, decision)
+    done = decide(stack, decision, as_json=as_json)
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn}
     parts = [words(told, "green")]
     if left := left_open(done):

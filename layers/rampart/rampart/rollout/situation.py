@@ -89,8 +89,8 @@ def situation_of(state: RolloutState, gate: Gate | None, now: datetime, frozen: 
     if state.status is not Status.LIVE:
         return _OVER[state.status](state)
     if state.intent is not None:
-        headline = _moving(state, state.intent)
-        return Situation(Phase.ADVANCING, headline, state.intent.at, acts=(Act.ROLL_BACK,))
+        headline, why = _moving(state, state.intent), "Flipper isn't answering." if state.unread_since else ""
+        return Situation(Phase.ADVANCING, headline, state.intent.at, why, acts=(Act.ROLL_BACK,))
     if state.standing is None:
         first = state.plan.stages[state.target].label
         headline = f"Starting: {_flags(state)} is about to be set to {first}"
