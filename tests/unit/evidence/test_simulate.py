@@ -68,10 +68,10 @@ def test_each_stage_gets_one_sentence_and_the_table_is_for_those_who_ask(plan: P
     lines = [line for line in " ".join(simulate(plan).stdout.split()).split("- ") if " hold" not in line]
     canary, last = (line.partition(". ")[0] for line in lines[:2])
     assert canary == (
-        "Canary (1%), for 4d: a healthy flag passes in 0% of cases, and is rolled back by mistake in < 6%; a bad one is "
-        "rolled back this often: index error rate: 20% at 2x (after 46.4 hours), 100% at 5x (after 29.3 hours)"
+        "Canary (1%), for 4d: a healthy flag passes in 0% of cases, and is rolled back by mistake in < 6%; a bad one "
+        "is rolled back this often: index error rate: 20% at 2x (after 46.4 hours), 100% at 5x (after 29.3 hours)"
     )
-    assert last.startswith("100%, for 1d: a healthy flag passes in > 99% of cases")
+    assert last.startswith("100%, for 1d: a healthy flag passes in 100% of cases")
     assert "100% at 5x (after " in last
     assert "falsely rolled back" not in simulate(plan).stdout
     assert "falsely rolled back" in simulate(plan, "--table").stdout
