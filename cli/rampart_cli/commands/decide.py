@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
-from rampart.rollout.waiver import LETS_ON, WAIVED
-from rampart.words import in_words, weekday_and_second
+from rampart.rollout.waiver import WAIVED
+from rampart.words import weekday_and_second
 from rampart_cli.advancing import wait_for_advance
 from rampart_cli.by_hand import by_hand_otherwise
 from rampart_cli.completion import complete_gate, complete_stage
@@ -254,8 +253,9 @@ def _answer(stack: Stack, said: Decision, pairs: list[str] | None, terms: _Terms
             refused.fix = f"Say what people report: {options}"
         raise
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn}
-    recorded = f"Recorded: {decision.by} {_said(said.kind, gate)}"
-    if (done.output or {}).get("approvals") == 1:  # of two
+    output = done.output or {}
+    recorded = f"Recorded: {output.get('said') or f'{decision.by} answers ({said.kind.value})'}"
+    if output.get("approvals") == 1:  # of two
         again = shlex.join(["rampart", "approve", said.rollout, "--gate", gate_id])
         first = words(f"{recorded}, as the first of two. Another person must approve too: {again}")
         show(shown | {"approvals": 1, "of": 2}, first, as_json=terms.as_json)
@@ -274,18 +274,6 @@ def _went_on(state: RolloutState) -> str:
     if state.status is Status.COMPLETED:
         return f"{state.rollout} is complete: {flags} stays {state.at}."
     return f"{flags} is {state.at} (verified)."
-
-
-def _said(kind: DecisionKind, gate: Gate | None) -> str:
-    """What an answer is, in the record's words: without a fail there is nothing to override, only no proof."""
-    if kind is DecisionKind.APPROVE:
-        return "approves"
-    verdict = gate.question.verdict if gate and gate.question else Verdict.FAIL
-    if verdict is Verdict.FAIL:
-        return "overrides a failing verdict"
-    if verdict in LETS_ON:
-        return "overrides what people reported"
-    return f"approves without proof ({in_words(verdict)})"
 
 
 def _open_question(stack: Stack, state: RolloutState, gate: Gate | None) -> Gate:
