@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.drift import Drift, DriftSide
-from rampart.rollout.freeze import Freeze
+from rampart.rollout.freeze import UNTIL_THAWED, Freeze
 from rampart.rollout.gate import DecisionKind, Gate, GateKind, Question
 from rampart.rollout.permission import advances_alone, is_fresh, is_hold_over
 from rampart.rollout.remains import CLEANUP_STEPS
@@ -109,10 +109,8 @@ def _stopped(state: RolloutState, now: datetime, frozen: Freeze | None) -> Situa
     """A freeze, or a change calendar, that lets nothing advance."""
     here = state.reach
     if frozen is not None:
-        next_step = "Nothing advances until someone runs `rampart thaw`; rollbacks go on."
-        return Situation(
-            Phase.STOPPED, f"Holding at {here}: every rollout is frozen", frozen.at, f"{frozen}.", next_step
-        )
+        headline = f"Holding at {here}: every rollout is frozen"
+        return Situation(Phase.STOPPED, headline, frozen.at, f"{frozen}.", UNTIL_THAWED)
     if state.stop is None or now >= state.stop.until:
         return None
     again = weekday_and_minute(state.stop.until, state.plan.zone)
