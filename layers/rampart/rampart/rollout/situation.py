@@ -126,7 +126,7 @@ def _stopped(state: RolloutState, now: datetime, frozen: Freeze | None) -> Situa
 def _live(state: RolloutState, standing: Standing, gate: Gate | None, now: datetime) -> Situation:
     here = state.reach
     if state.unread_since is not None:
-        return _unread(here, state.unread_since, state.drift)
+        return _unread(state, here, state.unread_since)
     if state.drift is not None:
         return _drifted(state.drift, here, standing)
     if gate is not None and state.gate is not None and gate.id == state.gate.id:
@@ -141,15 +141,18 @@ def _live(state: RolloutState, standing: Standing, gate: Gate | None, now: datet
     return _baking(state, standing, now)
 
 
-def _unread(here: str, since: datetime, drift: Drift | None) -> Situation:
+def _unread(state: RolloutState, here: str, since: datetime) -> Situation:
+    drift = state.drift
     lost = drift if drift is not None and drift.side is DriftSide.UNREAD else None
+    reads = state.percent if lost or drift is None or drift.reads is None else drift.reads
+    at = f", at {weekday_and_minute(state.read_at, state.plan.zone)}" if state.read_at else ""
     which = lost.flag if lost else "a flag"
     said = f" {lost.why}." if lost and lost.why else ""
     return Situation(
         Phase.UNREAD,
         f"Holding at {here}: Flipper isn't answering",
         since,
-        why=f"Rampart can't read {which}, so it can't confirm {here}.{said}",
+        why=f"Rampart can't read {which}, so it can't confirm {here}. It last read {percentage(reads)}{at}.{said}",
         next="It continues by itself when Flipper answers. To be safe, set the flag to 0% in Flipper by hand.",
         urgency=Urgency.PAGE,
     )
