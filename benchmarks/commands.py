@@ -1,14 +1,15 @@
 """How long people wait for a command: `make bench-commands`.
 
 Each command runs as a person runs it, in a process of its own: five times after one that warms caches up, of which the
-fastest counts, since whatever else the machine does only adds. What reads a rollout reads one of 1,500 looks from a
-local AWS on this machine; a real one adds its round trips. Seconds depend on the machine, and so the last column says
-how many times a bare Python takes.
+fastest counts. What reads a rollout reads one of 1,500 looks from a local AWS on this machine; a real one adds its
+round trips. The clock depends on the machine and on what else runs there; the processor's seconds hardly on the latter,
+and the last column, how many times those of a bare Python they are, on neither.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -100,25 +101,32 @@ def _steady(each: float) -> Callable[[int, int, int], Measured]:
     return lambda start, end, bucket: Series(tuple((at, each) for at in range(start, end, bucket)))
 
 
-def seconds(command: Sequence[str | Path], environment: Mapping[str, str]) -> float:
-    """How long a command takes: its fastest run. Raises CalledProcessError where it fails."""
-    taken = []
+def seconds(command: Sequence[str | Path], environment: Mapping[str, str]) -> tuple[float, float]:
+    """How long a command takes at best, on the clock and on the processor; raises CalledProcessError if it fails."""
+    clock, processor = [], []
     for _ in range(RUNS + 1):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), _used()
         subprocess.run(command, env=environment, capture_output=True, check=True)
-        taken.append(time.perf_counter() - began)
-    return min(taken[1:])
+        clock.append(time.perf_counter() - began)
+        processor.append(_used() - used)
+    return min(clock[1:]), min(processor[1:])
 
 
-def measured(environment: Mapping[str, str], folder: str) -> Iterator[tuple[str, str, str]]:
+def _used() -> float:
+    """Processor seconds of the processes that this one started and that ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measured(environment: Mapping[str, str], folder: str) -> Iterator[tuple[str, str, str, str]]:
     """A row for each command."""
-    bare = seconds([sys.executable, "-c", "pass"], environment)
-    yield "`python -c pass`", f"{bare:.2f}", "1"
+    clock, bare = seconds([sys.executable, "-c", "pass"], environment)
+    yield "`python -c pass`", f"{clock:.2f}", f"{bare:.2f}", "1"
     rampart = Path(sys.executable).with_name("rampart")
     for line in (*ALONE, *READS):
-        found = seconds([rampart, *line.format(folder=folder).split()], environment)
+        clock, processor = seconds([rampart, *line.format(folder=folder).split()], environment)
         shown = line.replace(f"{_EVENTS}/", "").replace("{folder}/", "")
-        yield f"`rampart {shown}`", f"{found:.2f}", f"{found / bare:.0f}"
+        yield f"`rampart {shown}`", f"{clock:.2f}", f"{processor:.2f}", f"{processor / bare:.0f}"
 
 
 def main() -> None:
@@ -129,7 +137,7 @@ def main() -> None:
         record_looks(DynamoRolloutStore(_TABLE, aws.client("dynamodb")), int(sys.argv[1]) if sys.argv[1:] else LOOKS)
         # Bytecode is what an installed command has.
         environment = {name: value for name, value in aws.environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        table(("command", "seconds", "times a bare Python"), measured(environment, folder))
+        table(("command", "seconds", "of the processor", "times a bare Python"), measured(environment, folder))
 
 
 if __name__ == "__main__":

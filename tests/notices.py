@@ -234,7 +234,7 @@ def taken_down_again(world: World) -> None:
 def blind(world: World) -> None:
     climb(world, 1)
     gate = world.open_gate(GateKind.BLIND)
-    message = rollout_says("AwaitSight", {"attempt": world.state.attempt, "gate": {"id": gate}})
+    message = rollout_says("AwaitSight", {"gate": {"id": gate}})
     told_by_the_machine(world, EventKind.BLIND, message)
 
 

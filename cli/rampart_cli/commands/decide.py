@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.question import bound_of
 from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
 from rampart.rollout.waiver import WAIVED
@@ -33,7 +34,6 @@ from rampart_cli.options import (
     Wait,
 )
 from rampart_cli.starting import wait_for_first_stage
-from rampart_cli.view import bound_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

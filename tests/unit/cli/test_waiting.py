@@ -46,7 +46,8 @@ def test_a_rollback_says_why_it_is_not_done_since_when_and_what_a_person_can_do(
         [
             (
                 "After 5 s: ROLLING BACK 1% → 0%: not verified yet, since 12:00:00 EST. Blank pages (Ada). "
-                f"{REFUSED}. Rampart keeps trying. If this lasts, set letters_new_source to 0% in Flipper by hand."
+                f"{REFUSED}. Rampart keeps trying. Until then users are exposed: set letters_new_source to 0% in "
+                "Flipper by hand."
             )
         ],
     )
@@ -111,7 +112,7 @@ def test_an_approval_says_where_the_advance_is(terminal: Terminal) -> None:
     )
     told = said(terminal.run("approve", "letters", "--gate", gate.id, "--by", "Ada", "--timeout", "20")[2])
     assert told[0].startswith("After 5 s: Setting letters_new_source to 25%")
-    assert "Flipper isn't answering" in told[0]
+    assert "The flag can't be read now." in told[0]
 
 
 def test_someone_whom_aws_must_know_first_is_told_what_takes_so_long(terminal: Terminal) -> None:

@@ -89,7 +89,7 @@ def situation_of(state: RolloutState, gate: Gate | None, now: datetime, frozen: 
     if state.status is not Status.LIVE:
         return _OVER[state.status](state)
     if state.intent is not None:
-        headline, why = _moving(state, state.intent), "Flipper isn't answering." if state.unread_since else ""
+        headline, why = _moving(state, state.intent), "The flag can't be read now." if state.unread_since else ""
         return Situation(Phase.ADVANCING, headline, state.intent.at, why, acts=(Act.ROLL_BACK,))
     if state.standing is None:
         first = state.plan.stages[state.target].label
@@ -133,7 +133,8 @@ def _live(state: RolloutState, standing: Standing, gate: Gate | None, now: datet
         if gate.answer is not None:
             by = "approved" if gate.answer.decision is DecisionKind.APPROVE else "overrode the evidence"
             headline = f"{gate.answer.by} {by}: {goes_on(state)}"
-            return Situation(Phase.APPROVED, headline, gate.answer.at)
+            next_step = "Everything is checked once more; then it goes on within a minute, or you are told why not."
+            return Situation(Phase.APPROVED, headline, gate.answer.at, next=next_step)
         if gate.kind is GateKind.APPROVAL:
             return asked_about(state, gate.question, gate.opened, gate.lapses, now)
         if gate.kind is GateKind.BLIND and not (state.latest and state.latest.asked and state.latest.at >= gate.opened):
@@ -150,10 +151,10 @@ def _unread(state: RolloutState, here: str, since: datetime) -> Situation:
     said = f" {lost.why}." if lost and lost.why else ""
     return Situation(
         Phase.UNREAD,
-        f"Holding at {here}: Flipper isn't answering",
+        f"Holding at {here}: the flag can't be read",
         since,
         why=f"Rampart can't read {which}, so it can't confirm {here}. It last read {percentage(reads)}{at}.{said}",
-        next="It continues by itself when Flipper answers. To be safe, set the flag to 0% in Flipper by hand.",
+        next="It continues by itself once the flag can be read. To be safe, set it to 0% in Flipper by hand.",
         urgency=Urgency.PAGE,
     )
 
@@ -257,7 +258,7 @@ def _rolling_back(state: RolloutState) -> Situation:
         f"ROLLING BACK {reached(state)} → 0%: not verified yet",
         state.halted_at or state.updated,
         why=f"{_cause(state)} {state.undone}.".strip() if state.undone else _cause(state),
-        next=f"Rampart keeps trying. If this lasts, set {_flags(state)} to 0% in Flipper by hand.",
+        next=f"Rampart keeps trying. Until then users are exposed: set {_flags(state)} to 0% in Flipper by hand.",
         acts=(Act.ROLL_BACK,),
         urgency=Urgency.PAGE,
     )
