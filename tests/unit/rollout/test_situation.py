@@ -161,7 +161,7 @@ TABLE: list[tuple[Given, Phase, str, str, str, tuple[Act, ...], Urgency]] = [
         flipper_fails,
         Phase.UNREAD,
         "Holding at 1%: the flag can't be read",
-        "Rampart can't read a flag, so it can't confirm 1%. It last read 1%, at Tue 2026-03-10 10:00 EDT.",
+        "Rampart can't read a flag, so it can't confirm 1%. It last read 1%, at Tue 2026-03-10 10:10 EDT.",
         "It continues by itself once the flag can be read. To be safe, set it to 0% in Flipper by hand.",
         ROLL_BACK,
         Urgency.PAGE,
