@@ -201,7 +201,7 @@ _TOO_EARLY = "before the first requests of their stage could be judged"
 
 
 def looks_in_words(evaluations: Iterable[Evaluation]) -> str:
-    """How many looks ended how, in order of time; without data is no fault before a stage's first judged requests."""
+    """How many looks ended how, in order of time; without data isn't a fault before a stage's first judged requests."""
     counted: Counter[str] = Counter()
     judged: set[tuple[int, int]] = set()
     for each in evaluations:

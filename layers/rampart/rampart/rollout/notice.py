@@ -123,7 +123,7 @@ def _subject(event: Event, state: RolloutState | None, found: Situation | None) 
         case EventKind.DRIFTED if state is not None and state.drift is None and state.unread_since is None:
             return f"Back at {at}: {title}"
         case EventKind.DRIFTED if state is not None and state.unread_since is not None:
-            return f"FLAG CAN'T BE READ at {at}: {title}"
+            return f"CAN'T READ THE FLAG, held at {at}: {title}"
         case EventKind.CLEANUP:
             return f"{'Cleaned up' if state and state.remains and state.remains.gone else 'To clean up'}: {title}"
         case EventKind.DECIDED:
