@@ -8,7 +8,7 @@ from rampart.rollout.event import EventKind
 from rampart.rollout.state import Status
 from rampart.words import duration, status_in_words
 from rampart_cli.failures import RefusedError, UnreachableError
-from rampart_cli.waiting import Wait
+from rampart_cli.waiting import ToldWait
 
 if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
@@ -23,7 +23,7 @@ def wait_for_advance(
     Raises RefusedError when it was held or the attempt is over, UnreachableError after `limit` seconds.
     """
     status = f"Check status: rampart status {before.rollout}"
-    wait = Wait(stack=stack, rollout=before.rollout, execution=before.execution, as_json=as_json)
+    wait = ToldWait(stack=stack, rollout=before.rollout, execution=before.execution, as_json=as_json)
     for _ in wait.looks(limit):
         state = stack.state(before.rollout)
         if state.passed_gate == gate and state.attempt == before.attempt and state.status in _WENT_ON:

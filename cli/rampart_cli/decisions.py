@@ -11,7 +11,7 @@ from rampart.rollout.gate import DecisionKind
 from rampart.words import listed
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.machines import Execution, wait_for_end
-from rampart_cli.waiting import Wait
+from rampart_cli.waiting import ToldWait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ def decide(stack: Stack, decision: Decision, *, as_json: bool = False) -> Execut
     name = f"{decision.kind.value}-{decision.rollout}"[:47] + f"-{uuid4().hex}"
     arn = stack.machines.start(stack.decision_machine, name, decision.to_input())
     lowers = decision.kind in (DecisionKind.ROLL_BACK, DecisionKind.ABANDON)
-    wait = Wait(stack=stack, rollout=decision.rollout, execution=arn, lowers=lowers, as_json=as_json)
+    wait = ToldWait(stack=stack, rollout=decision.rollout, execution=arn, lowers=lowers, as_json=as_json)
     execution = wait_for_end(stack.machines, arn, wait.looks(_LONGEST_DECISION), _LONGEST_DECISION)
     if not execution.succeeded:
         raise RefusedError(

@@ -9,7 +9,7 @@ from rampart.rollout.state import DOWN, Status
 from rampart.words import counted, day, duration, status_in_words
 from rampart_cli.failures import RefusedError, UnreachableError
 from rampart_cli.machines import AlreadyStartedError, Execution
-from rampart_cli.waiting import Wait
+from rampart_cli.waiting import ToldWait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def wait_for_first_stage(
     Raises RefusedError with every problem when the start is refused or the attempt ends before, UnreachableError when
     it takes longer than `limit` seconds.
     """
-    wait = Wait(stack=stack, rollout=rollout, execution=execution, as_json=as_json)
+    wait = ToldWait(stack=stack, rollout=rollout, execution=execution, as_json=as_json)
     for _ in wait.looks(limit):
         seen = stack.machines.describe(execution)
         state = stack.records.state(rollout)

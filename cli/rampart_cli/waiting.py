@@ -29,7 +29,7 @@ _DOING = dict.fromkeys(("ReadCaller", "KnowCaller", "WaitForCaller"), _UNPROVEN)
 
 
 @dataclass(slots=True, kw_only=True)
-class Wait:
+class ToldWait:
     """A wait for what an execution does to a rollout; machines are told nothing."""
 
     stack: Stack

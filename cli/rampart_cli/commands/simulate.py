@@ -37,24 +37,26 @@ from rampart_cli.traffic import expected_traffic
 _Pair = tuple[StageTraffic, RateCriterion | CompareCriterion]
 
 
+Traffic = Annotated[
+    str | None,
+    typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour; default: the plan's."),
+]
+Runs = Annotated[
+    int | None,
+    typer.Option("--runs", min=10, metavar="N", help="Simulated stages for each number; 400, or fewer if many."),
+]
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw the chances as .svg or .png.")]
+WithTable = Annotated[bool, typer.Option("--table", help="Also show the numbers behind the sentences, as a table.")]
+
+
 def plan_simulate(
     plan_file: PlanFile,
     *,
-    traffic: Annotated[
-        str | None,
-        typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour; default: the plan's."),
-    ] = None,
-    runs: Annotated[
-        int | None,
-        typer.Option("--runs", min=10, metavar="N", help="Simulated stages for each number; 400, or fewer if many."),
-    ] = None,
+    traffic: Traffic = None,
+    runs: Runs = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same numbers.")] = 1,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Draw the chances as .svg or .png.")
-    ] = None,
-    with_table: Annotated[
-        bool, typer.Option("--table", help="Also show the numbers behind the sentences, as a table.")
-    ] = False,
+    plot: Plot = None,
+    with_table: WithTable = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what each stage can decide within its hold, for a healthy flag and for one at 2 and 5 times the bar."""

@@ -29,12 +29,12 @@ class Sight:
     """When the flags were last read, as far as the record tells, where one cannot be."""
 
     @property
-    def found(self) -> _Found:
+    def found(self) -> _SightOnRecord:
         """What the record keeps of it."""
         return {"drift": self.drift, "unread_since": self.unread_since, "read_at": self.read_at}
 
 
-class _Found(TypedDict):
+class _SightOnRecord(TypedDict):
     drift: Drift | None
     unread_since: datetime | None
     read_at: datetime | None
