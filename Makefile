@@ -11,7 +11,7 @@ AWS_BIN := .venv-aws/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev docs site pictures local-tools lock fix lint types check audit unit test demo bench bench-decisions build check-deploy review deploy destroy adopt sbom release clean
+.PHONY: help dev docs site pictures local-tools lock fix lint types check audit unit test demo bench bench-decisions bench-caches bench-commands build check-deploy review deploy destroy adopt sbom release clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,13 +103,16 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadgroup
 demo: dev local-tools ## Run the demo on this machine (KEEP=1 leaves the stack up)
 	@$(BIN)/python -m local.demo $(if $(KEEP),--keep)
 
-bench: bench-decisions bench-caches ## Run every measurement
+bench: bench-decisions bench-caches bench-commands ## Run every measurement
 
 bench-decisions: dev ## Measure how often the rules decide correctly, and how soon; DATA=FOLDER adds real counts
 	@$(BIN)/python -m benchmarks.decisions $(if $(DATA),--data $(DATA))
 
 bench-caches: dev ## Measure how advances and rollbacks end when Flipper caches for a minute
 	@$(BIN)/python -m benchmarks.caches
+
+bench-commands: dev local-tools ## Measure how long people wait for each command
+	@$(BIN)/python -m benchmarks.commands
 
 # ── Lambda ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -179,6 +180,7 @@ def summary(demo: Demo, failures: list[str], checks: Mapping[str, bool]) -> dict
         "percentages": path,
         "evaluations": len(evaluations),
         "verdicts": {v.value: sum(e.verdict is v for e in evaluations) for v in Verdict},
+        "looks": looks_in_words(evaluations),
         "rollback": {"reason": rollback.details.get("reason"), "by": rollback.by},
         "webhook_to_zero_seconds": round(down - arrived, 3),
         "rollout_seconds": round((demo.events[-1].at - demo.events[0].at).total_seconds(), 1),
@@ -186,6 +188,29 @@ def summary(demo: Demo, failures: list[str], checks: Mapping[str, bool]) -> dict
         "failures": failures[:5],
         "ok": all(checks.values()),
     }
+
+
+_LOOKS = {
+    Verdict.PASS: "passed",
+    Verdict.FAIL: "failed",
+    Verdict.INCONCLUSIVE: "undecided",
+    Verdict.NO_DATA: "without data",
+    Verdict.ERROR: "couldn't be judged",
+}
+_TOO_EARLY = "before the first requests of their stage could be judged"
+
+
+def looks_in_words(evaluations: Iterable[Evaluation]) -> str:
+    """How many looks ended how, in order of time; without data isn't a fault before a stage's first judged requests."""
+    counted: Counter[str] = Counter()
+    judged: set[tuple[int, int]] = set()
+    for each in evaluations:
+        stage = each.attempt, each.stage
+        is_early = each.verdict is Verdict.NO_DATA and stage not in judged
+        counted[_TOO_EARLY if is_early else _LOOKS[each.verdict]] += 1
+        if each.verdict is not Verdict.NO_DATA:
+            judged.add(stage)
+    return ", ".join(f"{counted[told]} {told}" for told in (*_LOOKS.values(), _TOO_EARLY) if counted[told])
 
 
 def _compared(evaluations: Sequence[Evaluation]) -> bool:
@@ -226,9 +251,7 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
         highlight=False,
     )
     console.print("webhook to 0%    ", f"{result['webhook_to_zero_seconds']:.2f} s, flag written and read back")
-    told = {"pass": "passed", "fail": "failed", "no_data": "while the first requests came in"}
-    verdicts = ", ".join(f"{n} {told.get(name, name)}" for name, n in result["verdicts"].items() if n)
-    console.print("evaluations      ", f"{result['evaluations']}: {verdicts}")
+    console.print("evaluations      ", f"{result['evaluations']}: {result['looks']}")
     for name, ok in result["checks"].items():
         if not ok:
             console.print("[bold red]check failed:[/]    ", name)

@@ -13,10 +13,11 @@ from rampart.rollout.digest import Digest
 from rampart.rollout.event import Event, EventKind
 from rampart.rollout.flag import FlagReading
 from rampart.rollout.freeze import Freeze
-from rampart.rollout.gate import GateKind
+from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.notice import Notice, notice_of
 from rampart.rollout.request import Cause
 from rampart.words import timestamp
+from tests.machine_words import decision_says, rollout_says
 from tests.unit.rollout.world import COMPLAINTS, ERRORS, EXECUTION, FLAG, PLAN, World
 
 PAGE = Path(__file__).parents[1] / "docs" / "notices.md"
@@ -78,7 +79,7 @@ def climb(world: World, stage: int) -> None:
 
 
 def told_by_the_machine(world: World, kind: EventKind, message: str, by: str = "rampart", **details: str) -> None:
-    """What the state machines write themselves."""
+    """An event that a state machine writes itself, with the message of its definition."""
     world.store.told.append(world.state.event(world.clock.now(), kind, message, by=by, **details))
 
 
@@ -117,23 +118,44 @@ def tried_out(world: World) -> None:
     world.tick()
 
 
+def ask(world: World) -> str:
+    """Wait until the machine asks people, as it does; the gate's id."""
+    wanted = world.bake()
+    gate = world.ask(wanted)
+    message = rollout_says("AwaitApproval", {"now": wanted["now"], "gate": {"id": gate}})
+    told_by_the_machine(world, EventKind.ASKED, message)
+    return gate
+
+
+def answer(world: World, gate: str, decision: DecisionKind, **reported: float) -> None:
+    """Let a person answer, whom the machine then names."""
+    world.answer(gate, decision, **reported)
+    answered = world.store.gates[world.state.rollout]
+    assert answered.answer is not None
+    said = answered.answer.model_dump(mode="json")
+    by = answered.answer.by
+    told_by_the_machine(world, EventKind.DECIDED, decision_says(answered, said), by=by, decision=decision)
+
+
 def asked(world: World) -> None:
     climb(world, 1)
-    gate = world.asked()
-    told_by_the_machine(world, EventKind.ASKED, f"Waiting for approval: 25% → 100%. Gate {gate}")
+    ask(world)
 
 
 def asked_without_proof(world: World) -> None:
     climb(world, 1)
     world.measure(Verdict.INCONCLUSIVE)
-    gate = world.asked()
-    told_by_the_machine(world, EventKind.ASKED, f"Waiting for approval: 25% → 100%. Gate {gate}")
+    ask(world)
 
 
-def decided(world: World) -> None:
+def approved(world: World) -> None:
     climb(world, 1)
-    world.approved(complaints=0)
-    told_by_the_machine(world, EventKind.DECIDED, "Ann approves: all quiet", by="Ann", decision="approve")
+    answer(world, ask(world), DecisionKind.APPROVE, complaints=0)
+
+
+def overridden(world: World) -> None:
+    climb(world, 1)
+    answer(world, ask(world), DecisionKind.OVERRIDE, complaints=3)
 
 
 def held(world: World) -> None:
@@ -211,8 +233,9 @@ def taken_down_again(world: World) -> None:
 
 def blind(world: World) -> None:
     climb(world, 1)
-    world.open_gate(GateKind.BLIND)
-    told_by_the_machine(world, EventKind.BLIND, "attempt 1 cannot be judged: evaluations stopped")
+    gate = world.open_gate(GateKind.BLIND)
+    message = rollout_says("AwaitSight", {"gate": {"id": gate}})
+    told_by_the_machine(world, EventKind.BLIND, message)
 
 
 def sighted(world: World) -> None:
@@ -247,15 +270,13 @@ def abandoned(world: World) -> None:
 
 
 def frozen(world: World) -> None:
-    freeze = Freeze(by="Ann", note="an incident elsewhere", at=world.clock.now())
-    world.store.told.append(freeze.event(EventKind.FROZEN, freeze.at, freeze.by, str(freeze)))
+    world.store.told.append(Freeze(by="Ann", note="an incident elsewhere", at=world.clock.now()).begun)
 
 
 def thawed(world: World) -> None:
-    frozen(world)
-    now = world.clock.now()
-    freeze = Freeze(by="Ann", note="an incident elsewhere", at=now)
-    world.store.told.append(freeze.event(EventKind.THAWED, now, "Ann", "Ann lets rollouts advance again"))
+    freeze = Freeze(by="Ann", note="an incident elsewhere", at=world.clock.now())
+    world.wait(hours=2)
+    world.store.told.append(freeze.ended("Ben", world.clock.now(), "the incident is over"))
 
 
 def digest(world: World) -> None:
@@ -272,7 +293,8 @@ STORIES: tuple[tuple[Callable[[World], None], EventKind], ...] = (
     (tried_out, EventKind.TRIED_OUT),
     (asked, EventKind.ASKED),
     (asked_without_proof, EventKind.ASKED),
-    (decided, EventKind.DECIDED),
+    (approved, EventKind.DECIDED),
+    (overridden, EventKind.DECIDED),
     (held, EventKind.HELD),
     (drifted, EventKind.DRIFTED),
     (unread, EventKind.DRIFTED),

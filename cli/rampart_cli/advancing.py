@@ -8,19 +8,23 @@ from rampart.rollout.event import EventKind
 from rampart.rollout.state import Status
 from rampart.words import duration, status_in_words
 from rampart_cli.failures import RefusedError, UnreachableError
+from rampart_cli.waiting import ToldWait
 
 if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
 
-def wait_for_advance(stack: Stack, before: RolloutState, gate: str, limit: float) -> RolloutState:
+def wait_for_advance(
+    stack: Stack, before: RolloutState, gate: str, limit: float, *, as_json: bool = False
+) -> RolloutState:
     """Wait until the answer of a gate moved the rollout; the record after that.
 
     Raises RefusedError when it was held or the attempt is over, UnreachableError after `limit` seconds.
     """
     status = f"Check status: rampart status {before.rollout}"
-    for _ in stack.patience.looks(limit):
+    wait = ToldWait(stack=stack, rollout=before.rollout, execution=before.execution, as_json=as_json)
+    for _ in wait.looks(limit):
         state = stack.state(before.rollout)
         if state.passed_gate == gate and state.attempt == before.attempt and state.status in _WENT_ON:
             return state

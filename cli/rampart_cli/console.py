@@ -17,7 +17,7 @@ from rampart.words import in_words
 from rampart_cli.findings import rendered_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rampart_cli.failures import CommandError
 
@@ -72,13 +72,16 @@ def say(text: str, *, as_json: bool) -> None:
 
 
 @contextmanager
-def working(told: str, *, as_json: bool) -> Iterator[None]:
-    """Show that something takes a while, for as long as it does; only where someone looks on."""
+def working(told: str, *, as_json: bool) -> Iterator[Callable[[str], None]]:
+    """Show that something takes a while, for as long as it does; only where someone looks on.
+
+    Gives what changes the text.
+    """
     if as_json or not sys.stderr.isatty():
-        yield
+        yield lambda _: None
         return
-    with stderr().status(words(told, "dim")):
-        yield
+    with stderr().status(words(told, "dim")) as shown:
+        yield lambda text: shown.update(words(text, "dim"))
 
 
 def show_error(error: CommandError, *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from rampart.rollout.gate import DecisionKind
 from rampart.words import listed
 from rampart_cli.failures import InputError, RefusedError
 from rampart_cli.machines import Execution, wait_for_end
+from rampart_cli.waiting import ToldWait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,12 +46,14 @@ class Decision:
         return {name: value for name, value in said.items() if value is not None}
 
 
-def decide(stack: Stack, decision: Decision) -> Execution:
+def decide(stack: Stack, decision: Decision, *, as_json: bool = False) -> Execution:
     """Start the decision and wait for its end; raises RefusedError with the machine's own words when it is refused."""
     # A name of its own for each decision: a repeated one asks the record again, which knows what was answered.
     name = f"{decision.kind.value}-{decision.rollout}"[:47] + f"-{uuid4().hex}"
     arn = stack.machines.start(stack.decision_machine, name, decision.to_input())
-    execution = wait_for_end(stack.machines, arn, stack.patience, _LONGEST_DECISION)
+    lowers = decision.kind in (DecisionKind.ROLL_BACK, DecisionKind.ABANDON)
+    wait = ToldWait(stack=stack, rollout=decision.rollout, execution=arn, lowers=lowers, as_json=as_json)
+    execution = wait_for_end(stack.machines, arn, wait.looks(_LONGEST_DECISION), _LONGEST_DECISION)
     if not execution.succeeded:
         raise RefusedError(
             execution.cause or f"the decision ended as {execution.status}",

@@ -14,7 +14,7 @@ from rampart.words import duration
 from rampart_cli.failures import RefusedError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -23,6 +23,8 @@ LONGEST_INPUT = 262_144
 
 _PREPARE = "Prepare"
 """The state whose output lists why a start was refused."""
+_NEWEST = 100
+"""Events of a history: more than a task with all its retries leaves."""
 
 
 class AlreadyStartedError(RefusedError):
@@ -49,6 +51,14 @@ class Execution:
         return self.status == "SUCCEEDED"
 
 
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What an execution is at: the state that it entered last, and how that failed if it is tried again."""
+
+    state: str = ""
+    failure: str = ""
+
+
 class Machines(Protocol):
     def start(self, machine: str, name: str, document: Mapping[str, Any]) -> str:
         """Start an execution and give its ARN; the same start again is the same execution.
@@ -62,6 +72,9 @@ class Machines(Protocol):
 
     def refusals(self, arn: str) -> list[Finding]:
         """Why a start was refused: empty where it does not say."""
+
+    def doing(self, arn: str) -> Doing:
+        """What it is at now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,17 @@ class StepFunctionsMachines:
                     return [Finding.from_wire(each) for each in prepared.get("problems", [])]
         return []
 
+    def doing(self, arn: str) -> Doing:
+        """What it is at now, from the newest events of its history."""
+        failure = ""
+        newest = self.client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=_NEWEST)["events"]
+        for event in newest:
+            if "stateEnteredEventDetails" in event:
+                return Doing(event["stateEnteredEventDetails"]["name"], failure)
+            failed = event.get("taskFailedEventDetails") or event.get("taskTimedOutEventDetails")
+            failure = failure or (_told_of(failed.get("error", ""), failed.get("cause", "")) if failed else "")
+        return Doing(failure=failure)
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -114,9 +138,18 @@ class Patience:
             yield
 
 
-def wait_for_end(machines: Machines, arn: str, patience: Patience, limit: float) -> Execution:
-    """Wait until an execution is over; raises UnreachableError when it takes longer than `limit` seconds."""
-    for _ in patience.looks(limit):
+def _told_of(error: str, cause: str) -> str:
+    """A failed task in words: of a function, whose cause is JSON, the message of its error."""
+    try:
+        message = json.loads(cause)["errorMessage"]
+    except (ValueError, TypeError, KeyError):
+        message = cause or error
+    return str(message)
+
+
+def wait_for_end(machines: Machines, arn: str, looks: Iterable[None], limit: float) -> Execution:
+    """Wait until an execution is over; raises UnreachableError when it isn't after all looks, in `limit` seconds."""
+    for _ in looks:
         execution = machines.describe(arn)
         if execution.is_over:
             return execution

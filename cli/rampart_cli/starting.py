@@ -9,6 +9,7 @@ from rampart.rollout.state import DOWN, Status
 from rampart.words import counted, day, duration, status_in_words
 from rampart_cli.failures import RefusedError, UnreachableError
 from rampart_cli.machines import AlreadyStartedError, Execution
+from rampart_cli.waiting import ToldWait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,13 +66,16 @@ def _stands(stack: Stack, earlier: Execution, plan: Plan) -> bool:
     )
 
 
-def wait_for_first_stage(stack: Stack, rollout: str, execution: str, limit: float) -> RolloutState:
+def wait_for_first_stage(
+    stack: Stack, rollout: str, execution: str, limit: float, *, as_json: bool = False
+) -> RolloutState:
     """Wait until the attempt's flag was read at its first stage.
 
     Raises RefusedError with every problem when the start is refused or the attempt ends before, UnreachableError when
     it takes longer than `limit` seconds.
     """
-    for _ in stack.patience.looks(limit):
+    wait = ToldWait(stack=stack, rollout=rollout, execution=execution, as_json=as_json)
+    for _ in wait.looks(limit):
         seen = stack.machines.describe(execution)
         state = stack.records.state(rollout)
         if state is not None and state.execution == execution and state.stage is not None:

@@ -8,10 +8,11 @@ from rampart.evidence.window import Window
 from rampart.plan.criterion import CompareSpec, RateSpec, ReportedSpec
 from rampart.rollout.commands import answer_with, commands_for
 from rampart.rollout.gate import GateKind
+from rampart.rollout.question import reported_at_approval
 from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
 from rampart.rollout.week import week_in_words
-from rampart.words import percentage, plain, timestamp
+from rampart.words import percentage, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,16 +135,6 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
         for name, verdict in verdicts.items()
         if name not in state.plan.criteria
     ]
-
-
-def reported_at_approval(at_most: float) -> str:
-    """What a criterion asks for that only people can report."""
-    return f"reported at approval; {bound_of(at_most)}"
-
-
-def bound_of(at_most: float) -> str:
-    """Within what a reported number passes."""
-    return f"must be {'0' if at_most == 0 else f'at most {plain(at_most)}'}"
 
 
 def _next(state: RolloutState) -> str:

@@ -14,7 +14,7 @@ from rampart.evidence.judgement import Kind
 from rampart.rollout.commands import commands_for
 from rampart.rollout.situation import Situation, situation_of
 from rampart.rollout.waiver import WAIVED
-from rampart.words import clock_time, length, percentage, second
+from rampart.words import clock_time, in_words, length, percentage, second
 from rampart_cli.console import URGENCY_STYLES, VERDICT_STYLES, clean, table, verdict_text, words
 from rampart_cli.report.cells import number
 from rampart_cli.view import status_view
@@ -151,7 +151,7 @@ def lines_since(before: Seen | None, seen: Seen) -> Iterator[str]:
     known = 0 if before is None else len(before.events)
     zone = seen.state.plan.zone
     for event in seen.events[known:]:
-        yield f"{second(event.at, zone)}  {event.kind}  {clean(event.message)}"
+        yield f"{second(event.at, zone)}  {in_words(event.kind)}  {clean(event.message)}"
     if before is None or _still(before) != _still(seen):
         yield f"{second(seen.now, zone)}  {clean(seen.situation.headline)}"
 

@@ -213,10 +213,37 @@ def test_without_data_an_override_with_a_note_is_taken(decisions: Decisions) -> 
 
 
 @pytest.mark.parametrize(
+    ("verdict", "reported", "told"),
+    [
+        ("pass", {"complaints": 3}, "overrides complaints = 3 (limit 2)"),
+        ("pass", {"complaints": 3, "calls": 0.5}, "overrides calls = 0.5 (limit 0), complaints = 3 (limit 2)"),
+        ("pass", {"complaints": "how many?"}, "overrides complaints not reported (limit 2)"),
+        ("pass", {"complaints": 0}, "overrides, although everything passes"),
+        ("waived", {}, "overrides complaints not reported (limit 2)"),
+        ("no_data", {"complaints": 0}, "approves without proof (download error rate: no data)"),
+        ("fail", {"complaints": 0}, "overrides a failing verdict (download error rate)"),
+        (
+            "fail",
+            {"complaints": 7},
+            "overrides a failing verdict (download error rate), with complaints = 7 (limit 2)",
+        ),
+    ],
+)
+def test_an_override_tells_what_it_stands_against_with_numbers(
+    decisions: Decisions, verdict: str, reported: dict[str, Any], told: str
+) -> None:
+    bars = {"calls": 0, "complaints": 2} if "calls" in reported else {"complaints": 2}
+    unmet = [] if verdict in ("pass", "waived") else ["download error rate"]
+    question = {"evaluation": "e-1", "verdict": verdict, "unmet": unmet, "reported": bars}
+    rollout = decisions.gate(verdict=verdict, question=json.dumps(question))
+    decisions.decide(rollout, decision="override", by="Pat", note="seen by hand", reported=reported)
+    assert decisions.told(rollout)[0] == f"Pat {told}: seen by hand"
+
+
+@pytest.mark.parametrize(
     ("verdict", "decision", "told"),
     [
         ("pass", "approve", "approves"),
-        ("pass", "override", "overrides the reported numbers"),
         ("waived", "approve", "approves, with criteria waived earlier"),
         ("inconclusive", "override", "approves without proof (inconclusive)"),
         ("fail", "override", "overrides a failing verdict"),
@@ -321,6 +348,7 @@ def test_the_first_of_two_approvals_is_kept_and_nothing_goes_on(decisions: Decis
     rollout = decisions.gate(record=TWO)
     ended = decisions.end(rollout, person="robin")
     assert json.loads(ended["output"])["approvals"] == 1
+    assert json.loads(ended["output"])["said"] == "Robin Vale approves"
     assert not decisions.is_answered(rollout)
     message, details = decisions.told(rollout)
     assert message == "Robin Vale approves, as the first of two: looks good"

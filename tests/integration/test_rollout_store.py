@@ -349,7 +349,7 @@ def test_events_of_one_millisecond_are_all_kept_in_order(store: Store, live: Liv
 
 def frozen_at(at: datetime = NOW) -> tuple[Freeze, Event]:
     freeze = Freeze(by="ada", note="an incident", at=at)
-    return freeze, freeze.event(EventKind.FROZEN, at, "ada", str(freeze))
+    return freeze, freeze.begun
 
 
 def test_a_freeze_stands_until_it_is_lifted(store: Store) -> None:
@@ -357,7 +357,7 @@ def test_a_freeze_stands_until_it_is_lifted(store: Store) -> None:
     freeze, told = frozen_at()
     store.put_freeze(freeze, told)
     assert store.freeze() == freeze
-    store.lift_freeze(freeze, freeze.event(EventKind.THAWED, NOW + timedelta(seconds=1), "ben", "over"))
+    store.lift_freeze(freeze, freeze.ended("ben", NOW + timedelta(seconds=1), "over"))
     assert store.freeze() is None
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rampart.evidence.verdict import Verdict
 from rampart.rollout.gate import DecisionKind, GateKind
+from rampart.rollout.question import bound_of
 from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
-from rampart.rollout.waiver import LETS_ON, WAIVED
-from rampart.words import in_words, weekday_and_second
+from rampart.rollout.waiver import WAIVED
+from rampart.words import weekday_and_second
 from rampart_cli.advancing import wait_for_advance
 from rampart_cli.by_hand import by_hand_otherwise
 from rampart_cli.completion import complete_gate, complete_stage
@@ -34,7 +34,6 @@ from rampart_cli.options import (
     Wait,
 )
 from rampart_cli.starting import wait_for_first_stage
-from rampart_cli.view import bound_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,14 +184,14 @@ def resume(
     state = stack.state(rollout)
     index = stage_index(stage, state.plan.stages)
     decision = Decision(rollout=rollout, kind=DecisionKind.RESUME, by=who_decides(stack, by), note=note, stage=index)
-    done = decide(stack, decision)
+    done = decide(stack, decision, as_json=as_json)
     execution = str((done.output or {}).get("execution", ""))
     label = state.plan.stages[index].label
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn, "execution": execution}
     told = words(f"A new attempt of {rollout} was requested at {label}. Check status: rampart status {rollout}")
     if wait and execution:
         say(f"A new attempt of {rollout} was requested; waiting until the flag is at {label} …", as_json=as_json)
-        resumed = wait_for_first_stage(stack, rollout, execution, timeout)
+        resumed = wait_for_first_stage(stack, rollout, execution, timeout, as_json=as_json)
         shown |= {"attempt": resumed.attempt, "percent": resumed.percent}
         told = words(f"Attempt {resumed.attempt}: {_went_on(resumed)}", "green")
     show(shown, told, as_json=as_json)
@@ -214,6 +213,9 @@ def abandon(
     _confirm(f"End {rollout} for good and set its flags to 0%?", fix="Pass --yes to confirm.", yes=yes, as_json=as_json)
     decision = Decision(rollout=rollout, kind=DecisionKind.ABANDON, by=who_decides(stack, by), note=note)
     told = f"{rollout} is abandoned: its flags are at 0%; another rollout may use them"
+    say(
+        f"End of {rollout} requested; waiting for Flipper to confirm 0%. Ctrl-C is safe: it continues.", as_json=as_json
+    )
     _tell(stack, decision, told, as_json=as_json)
 
 
@@ -243,7 +245,7 @@ def _answer(stack: Stack, said: Decision, pairs: list[str] | None, terms: _Terms
         _confirm(f"{said.kind.value.capitalize()}?", fix=named, yes=terms.yes, as_json=terms.as_json)
     decision = replace(said, by=who_decides(stack, said.by), gate=gate_id, reported=reported)
     try:
-        done = decide(stack, decision)
+        done = decide(stack, decision, as_json=terms.as_json)
     except RefusedError as refused:
         missing = [name for name in state.reported_criteria if name not in reported]
         if said.kind is DecisionKind.APPROVE and refused.name == "NotPassing" and missing:
@@ -251,8 +253,9 @@ def _answer(stack: Stack, said: Decision, pairs: list[str] | None, terms: _Terms
             refused.fix = f"Say what people report: {options}"
         raise
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn}
-    recorded = f"Recorded: {decision.by} {_said(said.kind, gate)}"
-    if (done.output or {}).get("approvals") == 1:  # of two
+    output = done.output or {}
+    recorded = f"Recorded: {output.get('said') or f'{decision.by} answers ({said.kind.value})'}"
+    if output.get("approvals") == 1:  # of two
         again = shlex.join(["rampart", "approve", said.rollout, "--gate", gate_id])
         first = words(f"{recorded}, as the first of two. Another person must approve too: {again}")
         show(shown | {"approvals": 1, "of": 2}, first, as_json=terms.as_json)
@@ -260,7 +263,7 @@ def _answer(stack: Stack, said: Decision, pairs: list[str] | None, terms: _Terms
     told = words(f"{recorded}. Check status: rampart status {said.rollout}")
     if terms.limit is not None:
         say(f"{recorded}; waiting until the flag is at the next stage …", as_json=terms.as_json)
-        after = wait_for_advance(stack, state, gate_id, terms.limit)
+        after = wait_for_advance(stack, state, gate_id, terms.limit, as_json=terms.as_json)
         shown |= {"status": after.status.value, "stage": after.stage, "percent": after.percent}
         told = words(_went_on(after), "green")
     show(shown, told, as_json=terms.as_json)
@@ -271,18 +274,6 @@ def _went_on(state: RolloutState) -> str:
     if state.status is Status.COMPLETED:
         return f"{state.rollout} is complete: {flags} stays {state.at}."
     return f"{flags} is {state.at} (verified)."
-
-
-def _said(kind: DecisionKind, gate: Gate | None) -> str:
-    """What an answer is, in the record's words: without a fail there is nothing to override, only no proof."""
-    if kind is DecisionKind.APPROVE:
-        return "approves"
-    verdict = gate.question.verdict if gate and gate.question else Verdict.FAIL
-    if verdict is Verdict.FAIL:
-        return "overrides a failing verdict"
-    if verdict in LETS_ON:
-        return "overrides what people reported"
-    return f"approves without proof ({in_words(verdict)})"
 
 
 def _open_question(stack: Stack, state: RolloutState, gate: Gate | None) -> Gate:
@@ -334,7 +325,7 @@ def _needs_note(note: str) -> None:
 
 
 def _tell(stack: Stack, decision: Decision, told: str, *, as_json: bool) -> None:
-    done = decide(stack, decision)
+    done = decide(stack, decision, as_json=as_json)
     shown = {**decision.to_input(), "accepted": True, "decision_execution": done.arn}
     parts = [words(told, "green")]
     if left := left_open(done):

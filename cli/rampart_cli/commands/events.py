@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rampart.words import weekday_and_second
+from rampart.words import in_words, weekday_and_second
 from rampart_cli.console import show, table
 from rampart_cli.options import DEFAULT_STACK, AsJson, Last, RolloutName, StackName
 from rampart_cli.people import who, with_people
@@ -30,7 +30,7 @@ def events(
     found = dict(list(stack.records.events(rollout).items())[-(last or 0) :])
     found = with_people(stack.records, found)
     rows = [
-        (weekday_and_second(e.at, zone), str(e.attempt), at_percent(e), e.kind, who(e), e.message)
+        (weekday_and_second(e.at, zone), str(e.attempt), at_percent(e), in_words(e.kind), who(e), e.message)
         for e in found.values()
     ]
     show(

@@ -8,12 +8,13 @@ import typer
 from rich.text import Text
 
 from rampart.rollout.commands import commands_for
+from rampart.rollout.question import reported_at_approval
 from rampart.rollout.situation import situation_of
 from rampart.rollout.waiver import WAIVED
 from rampart.words import length, second, weekday_and_second
 from rampart_cli.console import URGENCY_STYLES, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, RolloutName, StackName
-from rampart_cli.view import reported_at_approval, situation_view
+from rampart_cli.view import situation_view
 
 if TYPE_CHECKING:
     from datetime import datetime

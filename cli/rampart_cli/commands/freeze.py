@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rampart.errors import ConflictError
-from rampart.rollout.event import EventKind
-from rampart.rollout.freeze import Freeze
+from rampart.rollout.freeze import UNTIL_THAWED, Freeze
 from rampart.words import timestamp
 from rampart_cli.console import show, words
 from rampart_cli.decisions import who_decides
@@ -35,14 +34,14 @@ def freeze(
     now = _now()
     wanted = Freeze(by=who_decides(stack, by), note=note.strip(), at=now)
     try:
-        stack.records.put_freeze(wanted, wanted.event(EventKind.FROZEN, now, wanted.by, str(wanted)))
+        stack.records.put_freeze(wanted, wanted.begun)
     except ConflictError:
         stands = stack.records.freeze()
         if stands is None:
             raise
         _tell(stands, f"It is frozen already: {stands}", as_json=as_json)
         return
-    _tell(wanted, f"{wanted}. Nothing advances; rollbacks go on. To end it: rampart thaw", as_json=as_json)
+    _tell(wanted, f"{wanted}. {UNTIL_THAWED}", as_json=as_json)
 
 
 def thaw(
@@ -59,15 +58,14 @@ def thaw(
     if stands is None:
         _tell(None, "Nothing is frozen", as_json=as_json)
         return
-    who = who_decides(stack, by)
-    told = f"{who} lets rollouts advance again" + (f": {note.strip()}" if note.strip() else "") + f"; before, {stands}"
+    ended = stands.ended(who_decides(stack, by), _now(), note.strip())
     try:
-        stack.records.lift_freeze(stands, stands.event(EventKind.THAWED, _now(), who, told))
+        stack.records.lift_freeze(stands, ended)
     except ConflictError as error:
         raise RefusedError(
             "someone else froze or thawed the stack at the same moment", fix="See how it stands: rampart status"
         ) from error
-    _tell(None, told, as_json=as_json)
+    _tell(None, f"{ended.message}.", as_json=as_json)
 
 
 def _tell(stands: Freeze | None, told: str, *, as_json: bool) -> None:

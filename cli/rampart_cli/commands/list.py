@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rampart.rollout.remains import CLEANUP_STEPS
-from rampart.rollout.situation import Urgency, situation_of
 from rampart.rollout.state import Status
 from rampart.words import length, timestamp
-from rampart_cli.console import URGENCY_STYLES, show, table, words
+from rampart_cli.console import show, table, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
+from rampart_cli.overview import in_order, one_line_each
 from rampart_cli.view import situation_view
 from rampart_cli.whole_stack import about
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
-
-    from rich.console import RenderableType
 
     from rampart.rollout.situation import Situation
     from rampart.rollout.state import RolloutState
@@ -44,12 +41,10 @@ def list_rollouts(
     if finished:
         _show_finished(stack, as_json=as_json)
         return
-    now, frozen = stack.now(), stack.records.freeze()
-    states = [*stack.open_rollouts(), *(stack.finished_rollouts() if everything else ())]
-    found = [(state, situation_of(state, stack.records.gate(state.rollout), now, frozen)) for state in states]
-    found.sort(key=lambda each: (_FIRST[each[1].urgency], each[0].rollout))
+    frozen = stack.records.freeze()
+    found = in_order(stack, [*stack.open_rollouts(), *(stack.finished_rollouts() if everything else ())], frozen)
     none = "No rollout is live or waits for a person." + ("" if everything else " Finished ones: rampart list --all")
-    told = _table(found, now) if found else words(none, "dim")
+    told = one_line_each(found, stack.now()) if found else words(none, "dim")
     show([_document(*each) for each in found], *about(stack, frozen, as_json=as_json), told, as_json=as_json)
 
 
@@ -64,20 +59,6 @@ def _document(state: RolloutState, situation: Situation) -> dict[str, Any]:
         "stages": len(state.plan.stages),
         "situation": situation_view(situation),
     }
-
-
-def _table(found: Sequence[tuple[RolloutState, Situation]], now: datetime) -> RenderableType:
-    rows = [
-        (
-            words(state.rollout, "bold"),
-            state.reach,
-            _stage(state),
-            words(situation.headline, URGENCY_STYLES[situation.urgency]),
-            length(now - situation.since),
-        )
-        for state, situation in found
-    ]
-    return table(("rollout", "at", "stage", "", "for"), rows)
 
 
 def _show_finished(stack: Stack, *, as_json: bool) -> None:
@@ -116,10 +97,3 @@ def _show_finished(stack: Stack, *, as_json: bool) -> None:
 
 def _since(state: RolloutState) -> datetime:
     return state.remains.since if state.remains else state.updated
-
-
-_FIRST = {Urgency.PAGE: 0, Urgency.ACT: 1, Urgency.NONE: 2}
-
-
-def _stage(state: RolloutState) -> str:
-    return "-" if state.stage is None else f"{state.stage + 1}/{len(state.plan.stages)}"

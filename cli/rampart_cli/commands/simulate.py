@@ -16,6 +16,7 @@ from rampart.evidence.criteria import CompareCriterion, RateCriterion
 from rampart.evidence.power import StageTraffic
 from rampart.plan.model import Plan
 from rampart.plan.power import stage_traffic
+from rampart.plan.stage import Stage
 from rampart.words import chance, count, plain, rough_duration, rough_percent
 from rampart_cli.console import say, show, table, words, working
 from rampart_cli.failures import InputError
@@ -36,21 +37,26 @@ from rampart_cli.traffic import expected_traffic
 _Pair = tuple[StageTraffic, RateCriterion | CompareCriterion]
 
 
+Traffic = Annotated[
+    str | None,
+    typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour; default: the plan's."),
+]
+Runs = Annotated[
+    int | None,
+    typer.Option("--runs", min=10, metavar="N", help="Simulated stages for each number; 400, or fewer if many."),
+]
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw the chances as .svg or .png.")]
+WithTable = Annotated[bool, typer.Option("--table", help="Also show the numbers behind the sentences, as a table.")]
+
+
 def plan_simulate(
     plan_file: PlanFile,
     *,
-    traffic: Annotated[
-        str | None,
-        typer.Option("--traffic", metavar="REQUESTS", help="Requests at 100%, such as 400/hour; default: the plan's."),
-    ] = None,
-    runs: Annotated[
-        int | None,
-        typer.Option("--runs", min=10, metavar="N", help="Simulated stages for each number; 400, or fewer if many."),
-    ] = None,
+    traffic: Traffic = None,
+    runs: Runs = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same numbers.")] = 1,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Draw the chances as .svg or .png.")
-    ] = None,
+    plot: Plot = None,
+    with_table: WithTable = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what each stage can decide within its hold, for a healthy flag and for one at 2 and 5 times the bar."""
@@ -64,8 +70,7 @@ def plan_simulate(
     plan = plan.changed(traffic=requests_per_hour)
     pairs = _pairs(plan, rates, comparisons)
     runs = runs or _affordable_runs(len(pairs))
-    with working("Simulating each stage …", as_json=as_json):
-        outlooks = _simulate(pairs, runs, seed, as_json=as_json)
+    outlooks = _simulate(pairs, runs, seed, as_json=as_json)
     false, guarantee = _false_rollbacks_of(plan, rates, outlooks)
     told = written.placed(warnings(plan))
     if plot is not None:
@@ -81,7 +86,8 @@ def plan_simulate(
             "false_rollback_guarantee": guarantee,
             "warnings": [each.to_wire() for each in told],
         },
-        *(_shown(outlooks, false, guarantee, runs) if outlooks else [words(_NOTHING)]),
+        *(_shown(plan, outlooks, runs, with_table=with_table) if outlooks else [words(_NOTHING)]),
+        *([Text(), words(_false_rollbacks(false, guarantee, runs))] if outlooks else []),
         Text(),
         *rendered_all(told, written.source),
         as_json=as_json,
@@ -111,7 +117,11 @@ def _simulate(pairs: Sequence[_Pair], runs: int, seed: int, *, as_json: bool) ->
     if len(pairs) > _FEW_PAIRS:
         say(f"simulating {count(len(pairs))} stages and rates, {runs} times each …", as_json=as_json)
     seeds = Random(seed)  # noqa: S311 - a simulation that must be repeatable, no secret
-    found = (_outlook(criterion, stage, runs, seeds.getrandbits(32)) for stage, criterion in pairs)
+    found = []
+    with working("Simulating …", as_json=as_json) as tell:
+        for stage, criterion in pairs:
+            tell(f"Simulating {criterion.name} at {stage.name} …")
+            found.append(_outlook(criterion, stage, runs, seeds.getrandbits(32)))
     return [each for each in found if each is not None]
 
 
@@ -133,15 +143,44 @@ def _draw(plot: Path, plan: Plan, outlooks: Sequence[Outlook]) -> None:
     draw_power(plot, plan.title or plan.rollout, outlooks)
 
 
-def _shown(outlooks: Sequence[Outlook], false: float, guarantee: float | None, runs: int) -> list[RenderableType]:
-    rows = [_row(each, runs) for each in outlooks]
-    return [
-        table(_COLUMNS, rows),
-        Text(),
-        words(_LEGEND, "dim"),
-        Text(),
-        words(_false_rollbacks(false, guarantee, runs)),
+def _shown(plan: Plan, outlooks: Sequence[Outlook], runs: int, *, with_table: bool) -> list[RenderableType]:
+    said = [
+        _sentence(plan, stage, [each for each in outlooks if each.stage == stage.label], runs) for stage in plan.shares
     ]
+    parts: list[RenderableType] = [words(_ENDS), *(words(f"- {each}") for each in said if each)]
+    if with_table:
+        parts += [Text(), table(_COLUMNS, [_row(each, runs) for each in outlooks]), Text(), words(_LEGEND, "dim")]
+    return parts
+
+
+_ENDS = (
+    "A stage passes only at the end of its hold; a rollback can come at any time before. What becomes of a healthy "
+    "flag, and of one whose own requests fail at 2 and at 5 times a bar:"
+)
+
+
+def _sentence(plan: Plan, stage: Stage, outlooks: Sequence[Outlook], runs: int) -> str:
+    """What a stage can decide, in one sentence; nothing where it has no criterion that is judged statistically."""
+    if not outlooks:
+        return ""
+    false = any_of(each.false_rollback_chance for each in outlooks if plan.criteria[each.criterion].binds)
+    passes = min(each.pass_chance for each in outlooks)
+    caught = "; ".join(f"{each.criterion}: {_caught(each)}" for each in outlooks)
+    return (
+        f"{stage.label}, for {stage.hold}: a healthy flag passes in {chance(passes)} of cases, and is rolled back by "
+        f"mistake in {_simulated(false, runs)}; a bad one is rolled back this often: {caught}."
+    )
+
+
+def _caught(each: Outlook) -> str:
+    """How often each fault is rolled back, and how soon."""
+    return ", ".join(
+        f"{chance(fault.rollback_chance)} at {plain(fault.multiple)}x{_soon(fault)}" for fault in each.faults
+    )
+
+
+def _soon(fault: FaultOutlook) -> str:
+    return "" if fault.rollback_seconds is None else f" (after {rough_duration(fault.rollback_seconds)})"
 
 
 _LEGEND = (

@@ -52,7 +52,7 @@ def start(
     told = words(f"{asked}; it starts once every check passes. Check status: rampart status {plan.rollout}")
     if wait:
         say(f"{asked}; waiting until the flag is at the first stage …", as_json=as_json)
-        state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout)
+        state = wait_for_first_stage(stack, plan.rollout, begun.execution, timeout, as_json=as_json)
         shown |= {"stage": state.stage, "percent": state.percent, "attempt": state.attempt}
         told = words(f"{', '.join(plan.flags)} is {state.at} (verified)", "green")
     show(shown, told, as_json=as_json)

@@ -16,11 +16,12 @@ from rampart.words import status_in_words, weekday_and_second
 from rampart_cli.completion import complete_rollout
 from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
+from rampart_cli.overview import in_order, one_line_each
 from rampart_cli.view import at_percent, status_view
 from rampart_cli.whole_stack import about
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from rich.console import RenderableType
@@ -35,7 +36,7 @@ Rollouts = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="ROLLOUT",
-        help="Rollouts by name; if none is given, all that are live or wait for a person.",
+        help="Rollouts by name; if none is given, a line for each that is live or waits for a person.",
         autocompletion=complete_rollout,
     ),
 ]
@@ -51,7 +52,13 @@ def status(
     """Show stage, percentage, verdicts, and what a rollout waits for, with the exact command that answers."""
     stack: Stack = ctx.obj(stack_name)
     frozen = stack.records.freeze()
-    seen = _look(stack, rollouts, frozen)
+    states = [stack.state(name) for name in rollouts] if rollouts else stack.open_rollouts()
+    if len(states) > 1 and not rollouts and not as_json:
+        lines = one_line_each(in_order(stack, states, frozen), stack.now())
+        details = words("Details, and the command that answers: rampart status ROLLOUT", "dim")
+        show(None, *about(stack, frozen, as_json=False), lines, Text(), details, as_json=False)
+        return
+    seen = _look(stack, states, frozen)
     show([each.view for each in seen], *about(stack, frozen, as_json=as_json), _render(seen), as_json=as_json)
 
 
@@ -66,8 +73,7 @@ class _Seen:
         self.view: dict[str, Any] = status_view(state, gate, events, now, frozen)
 
 
-def _look(stack: Stack, rollouts: Sequence[str] | None, frozen: Freeze | None) -> list[_Seen]:
-    states = map(stack.state, rollouts) if rollouts else stack.open_rollouts()
+def _look(stack: Stack, states: Iterable[RolloutState], frozen: Freeze | None) -> list[_Seen]:
     return [
         _Seen(
             state,

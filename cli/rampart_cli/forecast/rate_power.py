@@ -9,6 +9,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import add, mul
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -174,27 +175,29 @@ class _AlikeBuckets:
     def rolled_back_after(self, buckets: int, chance: Random) -> int | None:
         """Go from one bucket with errors to the next; only there can a stage fail."""
         draw, log, mean, rule = chance.random, math.log, self._mean, self._rule
+        numbers, above_zero, stretches = self._numbers, self._above_zero, self._stretches
+        failing, alarm = rule.failing, rule.alarm
         errors, weighed_errors, weighed_requests = 0, 0.0, 0.0
-        bets = [0.0] * len(rule.failing)
+        bets: Iterable[float] = (0.0,) * len(failing)
         position, suspicious = 0, 0.0
         while True:
-            gap = min(int(-log(1 - draw()) / mean), buckets - position)
+            gap = int(-log(1 - draw()) / mean)
             position += gap + 1
             if position > buckets:
                 return None
-            number = bisect_left(self._numbers, draw() * self._above_zero) + 1 if self._numbers else self._many(chance)
-            light_errors, light_requests, grows, opened = self._stretches.get((gap, number)) or self._walk(gap, number)
-            bets = [bet * growth + new for bet, growth, new in zip(bets, grows, opened, strict=True)]
+            number = bisect_left(numbers, draw() * above_zero) + 1 if numbers else self._many(chance)
+            light_errors, light_requests, grows, opened = stretches.get((gap, number)) or self._walk(gap, number)
+            bets = tuple(map(add, map(mul, bets, grows), opened))
             errors += number
             weighed_errors += light_errors
             weighed_requests += light_requests
             if errors < LEAST_ERRORS:
                 continue
             if weighed_errors >= suspicious:
-                if evidence(weighed_errors, weighed_requests, rule.failing) * rule.alpha_fail >= 1:
+                if evidence(weighed_errors, weighed_requests, failing) * rule.alpha_fail >= 1:
                     return position
                 suspicious = self._suspicious(weighed_requests)
-            if sum(bets) >= rule.alarm:
+            if sum(bets) >= alarm:
                 return position
 
     def _many(self, chance: Random) -> int:

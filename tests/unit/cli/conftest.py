@@ -31,7 +31,7 @@ from rampart_cli.doctor.installation import (
 )
 from rampart_cli.doctor.subscribers import TOPICS, Subscriber
 from rampart_cli.failures import CommandError
-from rampart_cli.machines import AlreadyStartedError, Execution, Patience
+from rampart_cli.machines import AlreadyStartedError, Doing, Execution, Patience
 from rampart_cli.main import main
 from rampart_cli.stack import Stack
 from tests.doubles import MemoryRolloutStore
@@ -111,6 +111,7 @@ class FakeMachines:
     problems: list[Finding] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
     """Names that executions had that are over."""
+    at: Doing = field(default_factory=Doing)
 
     def start(self, machine: str, name: str, document: Mapping[str, Any]) -> str:
         if name in self.taken:
@@ -126,6 +127,9 @@ class FakeMachines:
 
     def refusals(self, arn: str) -> list[Finding]:
         return self.problems
+
+    def doing(self, arn: str) -> Doing:
+        return self.at
 
     @property
     def input(self) -> Mapping[str, Any]:

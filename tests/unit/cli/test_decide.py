@@ -190,7 +190,7 @@ def test_an_advance_that_takes_longer_is_told_as_going_on(waiting: Terminal) -> 
 def test_a_script_may_leave_before_the_advance(waiting: Terminal) -> None:
     waiting.time.each = lambda: None
     code, out, _ = waiting.run("approve", "letters", "--gate", "a1-s0-1a2b", "--by", "Ada", "--detach")
-    assert (code, out) == (0, "Recorded: Ada approves. Check status: rampart status letters\n")
+    assert (code, out) == (0, "Recorded: Ada answers (approve). Check status: rampart status letters\n")
 
 
 def test_a_rollback_in_a_hurry_needs_no_note(terminal: Terminal) -> None:
@@ -324,23 +324,13 @@ def test_an_inconclusive_gate_shows_the_command_that_overrides(terminal: Termina
     )
 
 
-@pytest.mark.parametrize(
-    ("verdict", "said"),
-    [
-        (Verdict.INCONCLUSIVE, "Ada approves without proof (inconclusive)"),
-        (Verdict.NO_DATA, "Ada approves without proof (no data)"),
-        (Verdict.FAIL, "Ada overrides a failing verdict"),
-        (Verdict.PASS, "Ada overrides what people reported"),
-    ],
-)
-def test_an_undecided_stage_is_approved_and_only_a_fail_is_overridden(
-    terminal: Terminal, verdict: Verdict, said: str
-) -> None:
-    state, gate = asked(verdict)
-    terminal.records.states["letters"], terminal.records.gates["letters"] = state, gate
-    terminal.decisions_end()
-    _, out, _ = terminal.run("override", "letters", "--gate", gate.id, "--note", "known", "--by", "Ada", "--detach")
-    assert said in out
+def test_an_answer_is_told_in_the_words_of_the_record(waiting: Terminal) -> None:
+    """The state machine finds them, with the numbers, and the record and the notice have the same."""
+    waiting.decisions_end(output={"said": "Ada overrides complaints = 3 (limit 0)"})
+    arguments = ("override", "letters", "--gate", "a1-s0-1a2b", "--note", "known", "--by", "Ada", "--detach")
+    assert waiting.run(*arguments)[1].startswith("Recorded: Ada overrides complaints = 3 (limit 0). Check status:")
+    waiting.decisions_end(output={})  # a machine that was deployed earlier
+    assert waiting.run(*arguments)[1].startswith("Recorded: Ada answers (override). Check status:")
 
 
 @pytest.mark.parametrize(("command", "more"), [("rollback", ()), ("abandon", ("--yes",))])

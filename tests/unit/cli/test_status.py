@@ -31,6 +31,23 @@ def test_status_without_a_name_shows_every_watched_rollout(terminal: Terminal) -
     assert terminal.run_json("status", "old")[1][0]["rollout"] == "old"
 
 
+def test_of_several_rollouts_a_bare_status_shows_one_line_each(terminal: Terminal) -> None:
+    """What a person looks for is which one; machines still get all of it."""
+    state, gate = asked()
+    terminal.records.states |= {"calm": live(rollout="calm", hold_ends=NOON + timedelta(hours=1)), "letters": state}
+    terminal.records.gates["letters"] = gate
+    _, out, _ = terminal.run("status")
+    first, second = (line for line in out.splitlines() if "%" in line)
+    assert first.startswith("letters")
+    assert "Waiting for approval: 1% → 25%" in first
+    assert second.startswith("calm")
+    assert "Holding at 1% until" in second
+    assert "rampart status ROLLOUT" in out
+    assert "download error rate" not in out
+    assert "download error rate" in terminal.run("status", "letters", "calm")[1], "named ones are shown in full"
+    assert all(each["criteria"] for each in terminal.run_json("status")[1])
+
+
 def test_status_shows_stage_verdicts_gate_and_the_exact_answer(terminal: Terminal) -> None:
     state, gate = asked()
     terminal.records.states["letters"], terminal.records.gates["letters"] = state, gate

@@ -67,7 +67,7 @@ def test_watching_without_a_terminal_writes_a_line_for_each_change_and_ends_with
     assert [line.partition("  ")[2] for line in out.splitlines()] == [
         "started  it starts",
         "Holding at 1% until Wed 2026-03-04 13:00 EST (1 h left)",
-        "rolled_back  letters_new_source is at 0% (verified)",
+        "rolled back  letters_new_source is at 0% (verified)",
         "Rolled back 1% → 0%",
     ]
 

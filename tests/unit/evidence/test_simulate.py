@@ -1,8 +1,10 @@
-"""`rampart plan simulate`: numbers for machines, a table for people, a picture."""
+"""`rampart plan simulate`: numbers for machines, a sentence for each stage for people, a picture."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,31 @@ def test_people_are_told_the_chance_of_a_false_rollback(plan: Path) -> None:
     told = " ".join(simulate(plan).stdout.split())
     assert "A false rollback somewhere in the rollout: < 6% for a healthy flag; never more than 12%" in told
     assert "cannot be proven there to be below 1%" in told
+
+
+def test_each_stage_gets_one_sentence_and_the_table_is_for_those_who_ask(plan: Path) -> None:
+    lines = [line for line in " ".join(simulate(plan).stdout.split()).split("- ") if " hold" not in line]
+    canary, last = (line.partition(". ")[0] for line in lines[:2])
+    assert canary == (
+        "Canary (1%), for 4d: a healthy flag passes in 0% of cases, and is rolled back by mistake in < 6%; a bad one "
+        "is rolled back this often: index error rate: 20% at 2x (after 46.4 hours), 100% at 5x (after 29.3 hours)"
+    )
+    assert last.startswith("100%, for 1d: a healthy flag passes in 100% of cases")
+    assert "100% at 5x (after " in last
+    assert "falsely rolled back" not in simulate(plan).stdout
+    assert "falsely rolled back" in simulate(plan, "--table").stdout
+
+
+def test_a_person_sees_what_is_simulated_now(plan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def working(text: str, *, as_json: bool) -> Iterator[Callable[[str], None]]:
+        yield told.append
+
+    monkeypatch.setattr("rampart_cli.commands.simulate.working", working)
+    simulate(plan)
+    assert told == ["Simulating index error rate at Canary (1%) …", "Simulating index error rate at 100% …"]
 
 
 def test_the_chances_can_be_drawn(plan: Path, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_an_opening_that_lands_after_the_rollback_is_closed(world: World) -> Non
     world.deliver()
     assert members(world) == set()
     assert world.told[-1] is EventKind.TAKEN_DOWN_AGAIN
-    assert "it reads 0% and lets in group staff" in world.store.told[-1].message
+    assert "it read 0% and lets in group staff" in world.store.told[-1].message
 
 
 def test_an_advance_that_is_given_up_closes_what_it_opened(world: World) -> None:

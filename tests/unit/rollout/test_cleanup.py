@@ -49,7 +49,7 @@ def test_its_owners_hear_once_a_month_what_waits_and_what_to_do(finished: World)
     for _ in range(65):
         look(finished)
         finished.wait(days=1)
-    assert messages(finished) == [f"{FLAG} has been 100% since 2026-03-10 and is still there"] * 2
+    assert messages(finished) == [f"{FLAG} has read 100% since 2026-03-10 and is still there"] * 2
 
 
 def test_it_ends_by_itself_once_the_flag_is_gone(finished: World) -> None:

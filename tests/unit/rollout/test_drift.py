@@ -121,7 +121,7 @@ def test_a_flag_that_stays_out_of_sight_is_told_once_and_its_return_too(baking: 
     baking.tick()
     drifts = [event.message for event in baking.store.told if event.kind is EventKind.DRIFTED]
     assert drifts == [
-        "Flipper isn't answering: letters_api can't be read (down)",
+        "letters_api can't be read, so Rampart can't confirm 25% (down)",
         "letters_api is back at 25%",
     ]
     assert baking.queue.called == []

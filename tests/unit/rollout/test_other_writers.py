@@ -47,7 +47,7 @@ def test_whoever_finds_a_rolled_back_flag_raised_lowers_it_and_tells_once(
     assert live.percent == 0
     live.deliver()
     assert live.told == [EventKind.ROLLED_BACK, EventKind.TAKEN_DOWN_AGAIN]
-    assert live.store.told[-1].message == "another writer raised a rolled-back flag: it reads 60%"
+    assert live.store.told[-1].message == f"someone raised {FLAG} outside Rampart after its rollback: it read 60%"
 
 
 def test_a_raised_flag_that_ignores_the_write_is_rolling_back_again(

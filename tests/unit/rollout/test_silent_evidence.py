@@ -74,7 +74,7 @@ def test_errors_that_stop_hold_the_stage_and_are_told_once(
     silent = verdicts.index(Verdict.NO_DATA, 12)
     assert 72 <= silent <= 96, "within two hours of the renaming"
     assert set(verdicts[silent:]) == {Verdict.NO_DATA}
-    told = [event.message for event in world.store.told if event.message.startswith("no_data")]
+    told = [event.message for event in world.store.told if event.message.startswith("no data")]
     assert len(told) == 2, "at the first look of all, and once since"
     assert "errors stopped: 0 where about" in told[1]
     assert (world.percent, world.state.stage, world.causes) == (25, 0, [])

@@ -160,9 +160,9 @@ TABLE: list[tuple[Given, Phase, str, str, str, tuple[Act, ...], Urgency]] = [
     (
         flipper_fails,
         Phase.UNREAD,
-        "Holding at 1%: Flipper isn't answering",
-        "Rampart can't read a flag, so it can't confirm 1%.",
-        "It continues by itself when Flipper answers. To be safe, set the flag to 0% in Flipper by hand.",
+        "Holding at 1%: the flag can't be read",
+        "Rampart can't read a flag, so it can't confirm 1%. It last read 1%, at Tue 2026-03-10 10:10 EDT.",
+        "It continues by itself once the flag can be read. To be safe, set it to 0% in Flipper by hand.",
         ROLL_BACK,
         Urgency.PAGE,
     ),
@@ -198,7 +198,7 @@ TABLE: list[tuple[Given, Phase, str, str, str, tuple[Act, ...], Urgency]] = [
         Phase.ROLLING_BACK,
         "ROLLING BACK 25% → 0%: not verified yet",
         "",
-        "Rampart keeps trying. If this lasts, set letters_api to 0% in Flipper by hand.",
+        "Rampart keeps trying. Until then users are exposed: set letters_api to 0% in Flipper by hand.",
         ROLL_BACK,
         Urgency.PAGE,
     ),
@@ -320,9 +320,38 @@ def test_why_a_flag_cannot_be_read_is_said_once_it_lasts(world: World) -> None:
         world.wait(minutes=1)
         world.tick()
     assert situation(world).why == (
-        "Rampart can't read letters_api, so it can't confirm 1%. "
+        "Rampart can't read letters_api, so it can't confirm 1%. It last read 1%, at Tue 2026-03-10 10:00 EDT. "
         "Flipper answered 401: fix the credentials in its secret."
     )
+
+
+def test_what_a_flag_last_read_is_told_as_long_as_it_cannot_be_read(world: World) -> None:
+    """Looks at the evidence go on meanwhile, and write the record: they read no flag, so the time stays."""
+    world.climb(0)
+    world.wait(minutes=5)
+    world.tick()
+    world.flags.failure = FlagStoreError("down")
+    world.wait(minutes=1)
+    epoch = world.state.epoch
+    world.tick()
+    assert world.state.epoch == epoch + 1, "the write that says since when it can't be read, and no other"
+    for _ in range(12):
+        assert "It last read 1%, at Tue 2026-03-10 10:05 EDT." in situation(world).why
+        world.wait(minutes=1)
+        world.tick()
+    world.flags.failure = None
+    world.tick()
+    assert world.state.read_at is None
+
+
+def test_a_flag_that_was_elsewhere_when_it_was_last_read_is_told_so(world: World) -> None:
+    world.climb(1)
+    world.flags.put(FlagReading(FLAG, percent=10))
+    world.tick()
+    world.flags.failure = FlagStoreError("down")
+    world.wait(minutes=1)
+    world.tick()
+    assert "can't confirm 25%. It last read 10%, at" in situation(world).why
 
 
 def test_a_flag_that_is_raised_again_keeps_the_reason_of_its_rollback(world: World) -> None:

@@ -282,6 +282,7 @@ def _advanced(state: RolloutState, intent: Intent, now: datetime) -> tuple[Rollo
         drift=None,
         stop=None,
         unread_since=None,
+        read_at=None,
         opened=state.openings,
         passed_gate=intent.gate,
         own_write=state.written(now),

@@ -60,4 +60,4 @@ def still_open(readings: Iterable[FlagReading], openings: Iterable[Opening]) -> 
 def raised_again(up: Sequence[FlagReading], openings: Iterable[Opening]) -> str:
     """Why a rolled-back flag is taken down again, in words; what is highest of it, where several are up."""
     highest = max(up, key=lambda reading: reading.exposure)
-    return f"another writer raised a rolled-back flag: it reads {reads(highest, openings)}"
+    return f"someone raised {highest.flag} outside Rampart after its rollback: it read {reads(highest, openings)}"

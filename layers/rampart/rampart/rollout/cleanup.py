@@ -66,7 +66,7 @@ def looked_after(
         return _told(state, known.changed(told=now), now, message)
     if now - (known.told or known.since) < TOLD_EVERY:
         return state.moved(now, remains=known), []
-    message = f"{_flags(state)} has been {found} since {day(known.since, state.plan.zone)} and is still there"
+    message = f"{_flags(state)} has read {found} since {day(known.since, state.plan.zone)} and is still there"
     return _told(state, known.changed(told=now), now, message)
 
 

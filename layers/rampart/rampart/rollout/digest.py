@@ -44,6 +44,7 @@ def digest_of(found: Sequence[Open], frozen: Freeze | None, now: datetime) -> Ev
     lines = [f"{summary}.", *([f"{frozen}."] if frozen else [])]
     for state, situation in sorted(found, key=_place):
         lines.append(f"- {state.plan.title or state.rollout} ({state.rollout}): {situation.headline}. {situation.next}")
+    lines.append("Commands that answer: rampart status ROLLOUT")
     return Event(
         at=now,
         kind=EventKind.DIGEST,

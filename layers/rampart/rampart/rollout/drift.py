@@ -45,7 +45,7 @@ class Drift(Model):
     def __str__(self) -> str:
         if self.side is DriftSide.UNREAD:
             why = f" ({self.why})" if self.why else ""
-            return f"Flipper isn't answering: {self.flag} can't be read{why}"
+            return f"{self.flag} can't be read, so Rampart can't confirm {percentage(self.record)}{why}"
         if self.member is not None:
             what = "is let in" if self.side is DriftSide.ABOVE else "isn't let in any more"
             return f"{self.flag} was changed outside Rampart: {self.member} {what}"

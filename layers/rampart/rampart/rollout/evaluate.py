@@ -147,7 +147,7 @@ class Evaluate:
             state = self._judge(state, state.standing, sight, told, now)
             verdict = state.latest.verdict if state.latest else None
         elif told or sight.unread_since != state.unread_since:
-            after = state.moved(now, drift=drift, unread_since=sight.unread_since)
+            after = state.moved(now, **sight.found)
             self.store.commit(state, after, events=told)
             state = after
         if failing := _fails_hard(state):  # at each tick, for the call may have been lost
@@ -196,9 +196,7 @@ class Evaluate:
             told={j.name: j.verdict for j in judgements if j not in binding},
             asked=_was_asked(_binding_answers(state.plan, answers), monitors),
         )
-        after = state.moved(
-            now, standing=standing.changed(latest=latest), drift=sight.drift, unread_since=sight.unread_since
-        )
+        after = state.moved(now, standing=standing.changed(latest=latest), **sight.found)
         events = list(told)
         if (news := news_of(state, after)) is not None:
             events.append(after.event(now, EventKind.VERDICT_CHANGED, news, evaluation=latest.id))

@@ -63,7 +63,7 @@ def news_of(before: RolloutState, after: RolloutState) -> str | None:
     said = {name: WAIVED if name in waived else each for name, each in new.verdicts.items()}
     telling = turned | {name for name, each in said.items() if each == verdict}
     told = "; ".join(message for name, message in after.evidence_in_words.items() if name in telling)
-    return told if verdict == WAIVED else f"{verdict}: {told}"
+    return told if verdict == WAIVED else f"{in_words(verdict)}: {told}"
 
 
 def tried_out(before: RolloutState, after: RolloutState) -> str | None:
@@ -79,4 +79,4 @@ def tried_out(before: RolloutState, after: RolloutState) -> str | None:
     if not turned or new is None:
         return None
     said = "; ".join(f"{in_words(told[name])}: {new.messages.get(name, name)}" for name in turned)
-    return f"only tried out (on_fail: tell), so nothing moves: {said}"
+    return f"{said}. It is only tried out (on_fail: tell), so nothing moves"

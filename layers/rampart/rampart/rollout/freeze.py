@@ -22,6 +22,9 @@ _UNREADABLE_FOR = timedelta(minutes=15)
 """When calendars that could not be asked are asked again."""
 
 
+UNTIL_THAWED = "Nothing advances until someone runs `rampart thaw`; rollbacks go on."
+
+
 class Freeze(Model):
     """Who stopped every advance, when, and why."""
 
@@ -32,9 +35,18 @@ class Freeze(Model):
     def __str__(self) -> str:
         return f"{self.by} froze every rollout at {second(self.at)}: {self.note}"
 
-    def event(self, kind: EventKind, now: datetime, by: str, message: str) -> Event:
+    @property
+    def begun(self) -> Event:
         """What people and systems are told about it."""
-        return Event(at=now, kind=kind, rollout=EVERY_ROLLOUT, attempt=0, by=by, message=message)
+        return self._event(EventKind.FROZEN, self.at, self.by, f"{self}")
+
+    def ended(self, by: str, now: datetime, note: str = "") -> Event:
+        """What they are told about its end."""
+        why = f": {note}" if note else ""
+        return self._event(EventKind.THAWED, now, by, f"{by} lets rollouts advance again{why}. Before that, {self}")
+
+    def _event(self, kind: EventKind, at: datetime, by: str, message: str) -> Event:
+        return Event(at=at, kind=kind, rollout=EVERY_ROLLOUT, attempt=0, by=by, message=message)
 
 
 @dataclass(frozen=True, slots=True)

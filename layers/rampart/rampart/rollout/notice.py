@@ -9,7 +9,9 @@ from enum import StrEnum
 
 from rampart.rollout.commands import buttons_for, commands_for
 from rampart.rollout.event import Event, EventKind
-from rampart.rollout.gate import Gate
+from rampart.rollout.freeze import UNTIL_THAWED
+from rampart.rollout.gate import DecisionKind, Gate
+from rampart.rollout.question import reported_at_approval
 from rampart.rollout.situation import Act, Phase, Situation, Urgency, situation_of
 from rampart.rollout.state import RolloutState
 from rampart.words import in_words, percentage, second
@@ -54,7 +56,11 @@ def notice_of(
     known = {event.rollout, event.by, *(state.plan.flags if state else ())}
     lines = [_sentence(event.message, known)]
     if event.kind is EventKind.REFUSED:
-        lines += ["", "Nothing changed. Fix that, then start it again."]
+        again = "resume ROLLOUT --stage STAGE --note WHY" if _is_resume(event) else "start PLAN.yaml"
+        again = again.replace("ROLLOUT", event.rollout)
+        lines += ["", f"Nothing changed. Fix that, then try again: rampart {again}"]
+    if event.kind is EventKind.FROZEN:
+        lines += [UNTIL_THAWED]
     steps = _next_steps(state, gate, found)
     level, facts = _level(event, found), _facts(event, state, gate, found)
     lines += _present(state, found, steps)
@@ -106,7 +112,7 @@ def _subject(event: Event, state: RolloutState | None, found: Situation | None) 
             asks = "OVERRIDE?" if found is not None and Act.OVERRIDE in found.acts else "APPROVE?"
             return f"{asks} {title} {_step(event, state)}"
         case EventKind.REFUSED:
-            return f"{'NOT RESUMED' if event.message.startswith('resume') else 'NOT STARTED'}: {title}"
+            return f"{'NOT RESUMED' if _is_resume(event) else 'NOT STARTED'}: {title}"
         case EventKind.ROLLED_BACK:
             return f"ROLLED BACK {was} → 0%: {title}" if was and was != "0%" else f"ROLLED BACK to 0%: {title}"
         case EventKind.ROLLING_BACK:
@@ -117,13 +123,20 @@ def _subject(event: Event, state: RolloutState | None, found: Situation | None) 
         case EventKind.DRIFTED if state is not None and state.drift is None and state.unread_since is None:
             return f"Back at {at}: {title}"
         case EventKind.DRIFTED if state is not None and state.unread_since is not None:
-            return f"FLIPPER ISN'T ANSWERING at {at}: {title}"
+            return f"CAN'T READ THE FLAG, held at {at}: {title}"
         case EventKind.CLEANUP:
             return f"{'Cleaned up' if state and state.remains and state.remains.gone else 'To clean up'}: {title}"
         case EventKind.DECIDED:
-            return f"{event.by} decided ({in_words(str(event.details.get('decision', '')))}): {title}"
+            did = "Overridden" if said.get("decision") == DecisionKind.OVERRIDE else "Approved"
+            first = " (first of two)" if said.get("first") else ""
+            return f"{did} by {event.by}{first}: {title} {_step(event, state)}"
     form = _SUBJECTS.get(event.kind) if at else None
     return f"{form.format(at=at) if form else in_words(event.kind).capitalize()}: {title}"
+
+
+def _is_resume(event: Event) -> bool:
+    """Whether it was a resume that was refused."""
+    return event.message.startswith("resume")
 
 
 def _at(event: Event, state: RolloutState | None) -> str:
@@ -175,8 +188,10 @@ def _present(state: RolloutState | None, found: Situation | None, steps: tuple[s
     yield from ("", f"Now: {found.headline}.")
     yield from (text for text in (found.why, found.next) if text)
     more = {n: said for n, said in state.evidence_in_words.items() if said not in found.why}
-    if found.phase is Phase.ASKING and more:
-        yield from ("", *(f"- {verdict_of(name, state)}: {said}" for name, said in more.items()))
+    if found.phase is Phase.ASKING:
+        asked = [f"- {name}: {reported_at_approval(bar)}" for name, bar in state.reported_criteria.items()]
+        asked = [*(f"- {verdict_of(name, state)}: {said}" for name, said in more.items()), *asked]
+        yield from ("", *asked) if asked else ()
     if steps:
         yield from ("", *steps)
     yield from ("", f"Console: {console_link(state.execution)}")

@@ -225,6 +225,7 @@ class Prepare:
             drift=None,
             stop=None,
             unread_since=None,
+            read_at=None,
             halted_at=None,
             halted_by=None,
             undone=None,

@@ -12,12 +12,22 @@ from rampart.rollout.permission import advances_alone, is_hold_over
 from rampart.rollout.situation import Situation, asked_about
 from rampart.rollout.state import RolloutState
 from rampart.rollout.waiver import LETS_ON
-from rampart.words import timestamp
+from rampart.words import plain, timestamp
 
 ADVANCE: Final[dict[str, Any]] = {"outcome": "advance"}
 """What a bake gate is answered with where no one must be asked."""
 SIGHTED: Final[dict[str, Any]] = {"outcome": "sighted"}
 """What a blind gate is answered with when evaluations are back."""
+
+
+def bound_of(at_most: float) -> str:
+    """Within what a reported number passes."""
+    return f"must be {'0' if at_most == 0 else f'at most {plain(at_most)}'}"
+
+
+def reported_at_approval(at_most: float) -> str:
+    """What a criterion asks for that only people can report."""
+    return f"reported at approval; {bound_of(at_most)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,8 @@ class Restore:
 
     def _record(self, state: RolloutState, over: tuple[float, ...]) -> None:
         now = self.clock.now()
-        message = f"lowered to {percentage(state.percent)} again: another writer had raised it"
+        was = f"from {percentage(max(over))} " if max(over) > state.percent else ""  # or someone was let in by name
+        message = f"lowered {was}to {percentage(state.percent)} again: someone raised it outside Rampart"
         try:
             after = state.moved(now, drift=None, own_write=state.written(now, *over))
             self.store.commit(state, after, events=[state.event(now, EventKind.RESTORED, message)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from rampart.errors import FlagStoreError
 from rampart.rollout.audience import wanted_at
@@ -24,6 +25,19 @@ class Sight:
 
     drift: Drift | None
     unread_since: datetime | None
+    read_at: datetime | None = None
+    """When the flags were last read, as far as the record tells, where one cannot be."""
+
+    @property
+    def found(self) -> _SightOnRecord:
+        """What the record keeps of it."""
+        return {"drift": self.drift, "unread_since": self.unread_since, "read_at": self.read_at}
+
+
+class _SightOnRecord(TypedDict):
+    drift: Drift | None
+    unread_since: datetime | None
+    read_at: datetime | None
 
 
 def is_echo(reading: FlagReading, state: RolloutState, now: datetime) -> bool:
@@ -84,4 +98,12 @@ def sight_of(state: RolloutState, flags: FlagStore, now: datetime) -> Sight:
     lost = Drift(side=DriftSide.UNREAD, flag=flag, reads=None, record=state.percent, since=since, why=why)
     is_above = strayed is not None and strayed.side is DriftSide.ABOVE
     is_told = now - since >= _UNREAD_IS_TOLD_AFTER
-    return Sight(strayed if is_above else state.drift or strayed or (lost if is_told else None), since)
+    read_at = state.read_at if state.unread_since else _last_read(state)
+    return Sight(strayed if is_above else state.drift or strayed or (lost if is_told else None), since, read_at)
+
+
+def _last_read(state: RolloutState) -> datetime | None:
+    """When the flags were last read, by what is on record anyway: at the stage's newest look, or when it began."""
+    if state.latest is not None:
+        return state.latest.at
+    return state.standing.started if state.standing is not None else None

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.drift import Drift, DriftSide
-from rampart.rollout.freeze import Freeze
+from rampart.rollout.freeze import UNTIL_THAWED, Freeze
 from rampart.rollout.gate import DecisionKind, Gate, GateKind, Question
 from rampart.rollout.permission import advances_alone, is_fresh, is_hold_over
 from rampart.rollout.remains import CLEANUP_STEPS
@@ -89,8 +89,8 @@ def situation_of(state: RolloutState, gate: Gate | None, now: datetime, frozen: 
     if state.status is not Status.LIVE:
         return _OVER[state.status](state)
     if state.intent is not None:
-        headline = _moving(state, state.intent)
-        return Situation(Phase.ADVANCING, headline, state.intent.at, acts=(Act.ROLL_BACK,))
+        headline, why = _moving(state, state.intent), "The flag can't be read now." if state.unread_since else ""
+        return Situation(Phase.ADVANCING, headline, state.intent.at, why, acts=(Act.ROLL_BACK,))
     if state.standing is None:
         first = state.plan.stages[state.target].label
         headline = f"Starting: {_flags(state)} is about to be set to {first}"
@@ -109,14 +109,8 @@ def _stopped(state: RolloutState, now: datetime, frozen: Freeze | None) -> Situa
     """A freeze, or a change calendar, that lets nothing advance."""
     here, zone = state.reach, state.plan.zone
     if frozen is not None:
-        next_step = "Nothing advances until someone runs `rampart thaw`; rollbacks go on."
-        return Situation(
-            Phase.STOPPED,
-            f"Holding at {here}: every rollout is frozen",
-            frozen.at,
-            in_zone(f"{frozen}.", zone),
-            next_step,
-        )
+        headline = f"Holding at {here}: every rollout is frozen"
+        return Situation(Phase.STOPPED, headline, frozen.at, in_zone(f"{frozen}.", zone), UNTIL_THAWED)
     if state.stop is None or now >= state.stop.until:
         return None
     again = weekday_and_minute(state.stop.until, zone)
@@ -132,14 +126,15 @@ def _stopped(state: RolloutState, now: datetime, frozen: Freeze | None) -> Situa
 def _live(state: RolloutState, standing: Standing, gate: Gate | None, now: datetime) -> Situation:
     here = state.reach
     if state.unread_since is not None:
-        return _unread(here, state.unread_since, state.drift)
+        return _unread(state, here, state.unread_since)
     if state.drift is not None:
         return _drifted(state.drift, here, standing)
     if gate is not None and state.gate is not None and gate.id == state.gate.id:
         if gate.answer is not None:
             by = "approved" if gate.answer.decision is DecisionKind.APPROVE else "overrode the evidence"
             headline = f"{gate.answer.by} {by}: {goes_on(state)}"
-            return Situation(Phase.APPROVED, headline, gate.answer.at)
+            next_step = "Everything is checked once more; then it goes on within a minute, or you are told why not."
+            return Situation(Phase.APPROVED, headline, gate.answer.at, next=next_step)
         if gate.kind is GateKind.APPROVAL:
             return asked_about(state, gate.question, gate.opened, gate.lapses, now)
         if gate.kind is GateKind.BLIND and not (state.latest and state.latest.asked and state.latest.at >= gate.opened):
@@ -147,16 +142,19 @@ def _live(state: RolloutState, standing: Standing, gate: Gate | None, now: datet
     return _baking(state, standing, now)
 
 
-def _unread(here: str, since: datetime, drift: Drift | None) -> Situation:
+def _unread(state: RolloutState, here: str, since: datetime) -> Situation:
+    drift = state.drift
     lost = drift if drift is not None and drift.side is DriftSide.UNREAD else None
+    reads = state.percent if lost or drift is None or drift.reads is None else drift.reads
+    at = f", at {weekday_and_minute(state.read_at, state.plan.zone)}" if state.read_at else ""
     which = lost.flag if lost else "a flag"
     said = f" {lost.why}." if lost and lost.why else ""
     return Situation(
         Phase.UNREAD,
-        f"Holding at {here}: Flipper isn't answering",
+        f"Holding at {here}: the flag can't be read",
         since,
-        why=f"Rampart can't read {which}, so it can't confirm {here}.{said}",
-        next="It continues by itself when Flipper answers. To be safe, set the flag to 0% in Flipper by hand.",
+        why=f"Rampart can't read {which}, so it can't confirm {here}. It last read {percentage(reads)}{at}.{said}",
+        next="It continues by itself once the flag can be read. To be safe, set it to 0% in Flipper by hand.",
         urgency=Urgency.PAGE,
     )
 
@@ -268,7 +266,7 @@ def _rolling_back(state: RolloutState) -> Situation:
         f"ROLLING BACK {reached(state)} → 0%: not verified yet",
         state.halted_at or state.updated,
         why=f"{_cause(state)} {state.undone}.".strip() if state.undone else _cause(state),
-        next=f"Rampart keeps trying. If this lasts, set {_flags(state)} to 0% in Flipper by hand.",
+        next=f"Rampart keeps trying. Until then users are exposed: set {_flags(state)} to 0% in Flipper by hand.",
         acts=(Act.ROLL_BACK,),
         urgency=Urgency.PAGE,
     )

@@ -128,6 +128,7 @@ class Changes(TypedDict, total=False):
     own_write: OwnWrite | None
     opened: tuple[Opening, ...]
     unread_since: datetime | None
+    read_at: datetime | None
     halted_at: datetime | None
     halted_by: RollbackRequest | None
     undone: str | None
@@ -170,6 +171,8 @@ class RolloutState(Model):
     """Whom this attempt lets in by name, or may: what a rollback closes again, and nothing else."""
     unread_since: datetime | None = None
     """Since when a flag of the live rollout cannot be read; nothing is asked meanwhile."""
+    read_at: datetime | None = None
+    """When its flags were last read before that, at the latest look; None while they can be."""
     halted_at: datetime | None = None
     halted_by: RollbackRequest | None = None
     """What was asked first: whichever run finishes the rollback reports that, and it stays the reason."""
