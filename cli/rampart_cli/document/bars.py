@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -37,6 +39,8 @@ _WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|wee
 _ONE_MORE = pattern("one more")
 _ZERO = pattern("zero of something")
 _RELATIVE = pattern("relative")
+_ANY_RATE = re.compile(r"\b(?:the|our|overall|rate|ratio|percentage)\b\s?")
+"""Words of a name without which the same is measured."""
 _SHORT_TIMES = frozenset({"second", "seconds", "sec", "secs", "s", "min", "m", "minute"})
 _LASTS = pattern("how long it lasts")
 _OF_WHAT = re.compile(
@@ -146,6 +150,27 @@ class Criterion:
     def key(self) -> tuple[str, str | None, float | None, str | None]:
         """What two statements of the same criterion share."""
         return plain_name(self.name), self.op, self.value, self.unit
+
+    @property
+    def has_unit(self) -> bool:
+        """Whether the number is neither a percentage nor a count, but so many seconds or megabytes."""
+        return self.kind is CriterionKind.NUMERIC and self.unit is None and bool(self.measure)
+
+    def repeats(self, other: Criterion) -> bool:
+        """Whether the number is that of another bar on the same side: `< 2%` and, to roll back, `> 2%`."""
+        is_bar = None not in {self.op, other.op, self.value}
+        return is_bar and self.value == other.value and (self.op in _MUCH) == (other.op in _MUCH)
+
+
+def by_measure(criteria: Iterable[Criterion]) -> list[list[Criterion]]:
+    """The criteria of one measure together, such as `5xx rate` and `5xx`, both in percent; each bar once."""
+    keys: dict[str, tuple[str, str | None]] = {}
+    found: dict[tuple[str, str | None], list[Criterion]] = defaultdict(list)
+    for criterion in criteria:
+        name = plain_name(criterion.name)
+        same = found[keys.setdefault(name, (_ANY_RATE.sub("", name).strip() or name, criterion.unit))]
+        same += [] if any(map(criterion.repeats, same)) else [criterion]
+    return list(found.values())
 
 
 def read_part(text: str, line: int) -> list[Criterion]:

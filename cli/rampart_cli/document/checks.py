@@ -8,19 +8,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from rampart.evidence.dilution import diluted
 from rampart.finding import Finding
 from rampart_cli.document.amounts import FULL, StageKind, increment_in, range_in, steps_of
-from rampart_cli.document.bars import Criterion, CriterionKind
+from rampart_cli.document.bars import Criterion, CriterionKind, by_measure
 from rampart_cli.document.date_checks import check_dates
 from rampart_cli.document.diagnostics import Code, Say, diagnose
 from rampart_cli.document.flags import check_flags, check_spelling
 from rampart_cli.document.labels import Asks, placeholder_in
 from rampart_cli.document.lexicon import pattern, plain_name, words
 from rampart_cli.document.page import Page
-from rampart_cli.document.plan import PageStage, PlanDocument
+from rampart_cli.document.plan import PageStage, PlanDocument, hold_of
 from rampart_cli.document.sections import SectionKind, after_stage_name
 from rampart_cli.document.stage_details import Details
 
@@ -41,7 +41,17 @@ MOST_LINES = 10
 def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) -> list[Finding]:
     """Everything that is to be said about one plan; `today` tells results written before the launch."""
     say = partial(diagnose, page)
-    checks = (_missing, check_flags, check_spelling, check_criteria, check_phases, _stages, check_dilution, _whole)
+    checks = (
+        _missing,
+        check_flags,
+        check_spelling,
+        check_criteria,
+        check_phases,
+        _stages,
+        check_dilution,
+        _whole,
+        _unread,
+    )
     found = [finding for check in checks for finding in check(plan, say)]
     found += [*_users(plan, details, say), *_placeholders(plan, details, say)]
     return found + check_dates(plan, details, say, today)
@@ -63,6 +73,16 @@ def _whole(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         yield say(Code.STAGES_DISAGREE, aside[0].line, "", message)
 
 
+def _unread(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    """Bars of lines that nothing was taken from, and percentages of planned lines that no stage was made of."""
+    for line in plan.unused:
+        if "bar" in line.holds:
+            yield say(Code.UNREAD_BAR, line.line, "", f"no criterion was taken from {line.text[:120]!r}")
+    for line, shares in plan.unread_shares.items():
+        named = ", ".join(f"{share:g}%" for share in shares)
+        yield say(Code.UNREAD_PERCENTAGE, line, "", f"no stage was taken from {named} on this line")
+
+
 def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     line = plan.title.line
     watched = any(s.asks is Asks.WATCHERS and s.value for s in plan.statements)
@@ -71,7 +91,7 @@ def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         (plan.owner, Code.MISSING_OWNER,
          "the page names who watches the dashboards, but no owner" if watched else "the page names no owner"),
         (plan.timezone, Code.MISSING_TIMEZONE, "the page names no time zone"),
-        (plan.rollback, Code.MISSING_ROLLBACK, "the page has no filled-in section on going back"),
+        (plan.rollback, Code.MISSING_ROLLBACK, "the page has no rollback section, or only an empty one"),
         (plan.window, Code.MISSING_WINDOW, "the page states neither an evaluation window nor a minimum sample"),
         (plan.dashboard, Code.MISSING_DASHBOARD, "the page links no dashboard"),
         (plan.monitor, Code.MISSING_MONITOR, "the page names no monitor"),
@@ -103,6 +123,10 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     if numbered and all((stage.percent or 0) < 100 for stage in numbered) and not plan.stages[-1].stated:
         message = f"the last stage is {numbered[-1].percent:g}%: the page never says when everyone is reached"
         yield say(Code.NO_FULL_STAGE, numbered[-1].line, "", message)
+    following = zip_longest(plan.stages, plan.stages[1:])
+    if unheld := [stage for stage, after in following if hold_of(stage, after)[0] is None]:
+        named = ", ".join(f"{s.label} (line {s.line})" for s in unheld[:MOST_LINES])
+        yield say(Code.MISSING_HOLD, unheld[0].line, "", f"the page does not say how long these are held: {named}")
     yield from _letters(plan, say)
     yield from _increments(plan, say)
 
@@ -204,10 +228,10 @@ def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             yield say(Code.MISSING_OPERATOR, c.line, c.written, message)
         if (lacks := _NO_BAR.get(c.kind)) is not None:
             yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} {lacks}")
-    by_name: dict[str, list[Criterion]] = defaultdict(list)
-    for c in plan.distinct_criteria:
-        by_name[plain_name(c.name)].append(c)
-    for first, *others in by_name.values():
+        if c.has_unit:
+            message = f"{c.name!r} is {c.value:g} {c.measure} here; in the plan it is a number in its metric's own unit"
+            yield say(Code.BAR_IN_UNIT, c.line, c.written, message)
+    for first, *others in by_measure(plan.distinct_criteria):
         for c in others:
             if c.line != first.line and c.value is not None and first.value is not None:
                 here, there = f"{c.op or ''} {c.value:g} here", f"{first.op or ''} {first.value:g} at line {first.line}"

@@ -104,6 +104,26 @@ class Code:
         why="What has no number can neither pass nor fail.",
         fix="Give each criterion a bar, such as `error rate: < 1%`.",
     )
+    MISSING_HOLD = _error(
+        "A stage does not say how long it is held.",
+        why="A stage that ends at once gathers no evidence.",
+        fix="Write it next to the percentage: `25% of users for 2 business days`.",
+    )
+    BAR_IN_UNIT = _warning(
+        "A bar has a unit, and a plan's bar has none.",
+        why="3 s is `below: 3` if the metric counts seconds and `below: 3000` if it counts milliseconds.",
+        fix="Look up the metric's unit, and write the bar in it.",
+    )
+    UNREAD_BAR = _warning(
+        "A line holds a bar, and no criterion was taken from it.",
+        why="A bar that isn't in the plan stops nothing.",
+        fix="If it is a criterion, put it under a heading such as `Success criteria`, or add it to the draft.",
+    )
+    UNREAD_PERCENTAGE = _note(
+        "A line names a percentage, and no stage was taken from it.",
+        why="It may be a stage that was overlooked.",
+        fix="If it is a stage, write it on a line of its own: `25% of users`.",
+    )
     MISSING_OPERATOR = _error(
         "A criterion's number has no direction.",
         why="It is not said on which side of the number is good.",
@@ -125,9 +145,9 @@ class Code:
         fix="List it in every phase, or say why it ends.",
     )
     CONTRADICTORY_CRITERION = _warning(
-        "Two phases give one criterion different bars.",
-        why="One criterion has one bar for a whole rollout.",
-        fix="Keep one bar, or give the two criteria two names.",
+        "One criterion is given different bars.",
+        why="One criterion has one bar for a whole rollout; with the looser one, the rollout goes on for too long.",
+        fix="Keep one bar, the stricter if unsure, or give the two criteria two names.",
     )
     CONTRADICTORY_PERCENT = _error(
         "A stage is given two percentages.",

@@ -79,6 +79,19 @@ class PageStage:
         return {"percent": self.percent if not doubted else None, **told, **doubted}
 
 
+def hold_of(stage: PageStage, after: PageStage | None) -> tuple[str | None, str]:
+    """How long a stage is held as a plan writes it, None where no one says, and what says so; `after` comes next."""
+    if stage.hold is not None:
+        told = f"line {stage.hold_line}: {stage.hold.text}"
+        return stage.hold.hold, told if stage.hold.hold else f"{told}; write it in days or weeks"
+    is_sure = after is not None and stage.end is None and not (stage.dates.is_week or after.dates.is_week)
+    end = after.start if is_sure and after else stage.end
+    if stage.start is None or end is None or end <= stage.start:
+        return None, "the page does not say how long, such as 4d or 1 business day"
+    starts = f", when {after.label} starts" if is_sure and after else ""
+    return f"{(end - stage.start).days}d", f"line {stage.dates_line}: {stage.start} to {end}{starts}"
+
+
 class Said(NamedTuple):
     """A short fact and the line that says it."""
 
@@ -131,6 +144,8 @@ class PlanDocument:
     """Why the shares of this plan may have been misread, each as a sentence; a doubtful share is written as a gap."""
     unused: list[UnusedLine] = field(default_factory=list)
     """Planned lines from which no value was taken."""
+    unread_shares: dict[int, list[float]] = field(default_factory=dict)
+    """The percentages of planned lines, by line, that no stage and no bar was made of."""
     of_interest: int = 0
     """Planned lines that hold a share, a bar, a day or a flag, used or not."""
     business_days: Said | None = None

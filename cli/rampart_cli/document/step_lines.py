@@ -12,6 +12,7 @@ from rampart_cli.document.dates import Dates, date_said, leading_date, read_date
 from rampart_cli.document.labels import Asks
 from rampart_cli.document.lexicon import pattern, words
 from rampart_cli.document.plan import PageStage
+from rampart_cli.document.schedules import ROLLS, after_moment, scheduled_steps
 from rampart_cli.document.sections import SectionKind, stage_name
 from rampart_cli.document.statements import Statement
 from rampart_cli.document.steps import (
@@ -27,10 +28,8 @@ from rampart_cli.document.steps import (
     without_bars,
 )
 
-_ROLLS = pattern("a rollout")
 _NO_STEP = frozenset(Asks) - {Asks.OTHER, Asks.PERCENT, Asks.DATES, Asks.STEPS}
 _OF_PEOPLE = re.compile(r"\s{0,2}of\s(?:(?:all|the|our)\s){0,2}[a-z]{3,20}", re.IGNORECASE)
-_NEAR = 40
 _SHORT = 160
 """Characters of a line that names whom a step reaches, and nothing else."""
 _AROUND = re.compile(r"^\W+|\([^()]{0,60}\)|\W+$|,?\s(?:on|from|starting)\s*$")
@@ -43,8 +42,10 @@ def read_steps(statements: Iterable[Statement]) -> list[PageStage]:
     found: list[PageStage] = []
     before: PageStage | None = None
     rising = rising_lists(statements)
+    scheduled = scheduled_steps(filter(_may_step, statements))
     for statement in statements:
-        steps = _steps_of(statement, is_told=id(statement) in rising) or _goes_on(statement, before)
+        if (steps := scheduled.get(id(statement))) is None:
+            steps = _steps_of(statement, is_told=id(statement) in rising) or _goes_on(statement, before)
         # 0% reaches no one: without a day it is only where the rollout starts from.
         steps = [step for step in steps if step.percent != 0 or step.dates.said]
         found += steps
@@ -69,7 +70,7 @@ def rising_lists(statements: Iterable[Statement]) -> set[int]:
 
 def _share_of(text: str) -> list[float]:
     """The share that a line goes to, or that its name has: `Canary: 10%`."""
-    rest = leading_date(text)[1]
+    rest = after_moment(text)[1]
     return list(steps_in(rest)) or (percents_in(rest) if names_step(rest) else [])
 
 
@@ -90,22 +91,27 @@ def _goes_on(statement: Statement, before: PageStage | None) -> list[PageStage]:
     return [step_from(statement, percents[0], statement.text, dates)] if goes_on else []
 
 
+def _may_step(statement: Statement) -> bool:
+    """Whether a line isn't about another environment, and its label doesn't ask for something else."""
+    is_label = statement.asks is Asks.PERCENT and statement.section.kind is not SectionKind.TIMELINE
+    is_other = statement.asks in _NO_STEP or (is_label and statement.line.kind is not LineKind.ROW)
+    is_front = statement.line.kind is LineKind.FRONT
+    return not (is_front or is_other or words("not production").search(statement.text))
+
+
 def _steps_of(statement: Statement, *, is_told: bool) -> list[PageStage]:
-    is_elsewhere = words("not production").search(statement.text)
-    if is_elsewhere or statement.line.kind is LineKind.FRONT or statement.asks in _NO_STEP:
+    if not _may_step(statement):
         return []
     if statement.line.kind is LineKind.ROW:
         return row_steps(statement)
-    if statement.asks is Asks.PERCENT and statement.section.kind is not SectionKind.TIMELINE:
-        return []
     if "%" not in statement.text:
         return _without_percent(statement)
-    if dated := _dated(statement):
-        return dated
-    dates, rest = leading_date(statement.text)
+    dates, rest = after_moment(statement.text)
     if not (percents := list(steps_in(rest)) or (_share_of(rest) if is_told else [])):
         return []
-    dates = _date_in(statement.text)
+    if not dates.said:  # where other shares stand in the line, so may their days
+        is_one = len(PERCENT.findall(without_bars(rest))) == 1
+        dates = _date_in(statement.text if is_one else next((c for c in clauses(rest) if steps_in(c)), rest))
     if not (dates.said or is_told or _is_about_rollout(statement)):
         return []
     if len(percents) == 1:
@@ -129,40 +135,17 @@ def _parts(clause: str, steps: int) -> list[str]:
 def _without_percent(statement: Statement) -> list[PageStage]:
     """A line that says whom a step reaches without a percentage: `3/1/2027: internal staff`, `Stage C: everyone`."""
     name = stage_name(statement.text)
-    dates, rest = leading_date(statement.text)
+    dates, rest = after_moment(statement.text)
+    is_timed = rest != statement.text
     if not dates.said:
-        dates, rest = read_dates(statement.text[:_SHORT]), name.rest if name else statement.text
+        dates, rest = read_dates(statement.text[:_SHORT]), name.rest if name else rest
     whom = " ".join(_AROUND.sub(" ", rest.replace(dates.text or "\n", " ", 1)).split())
-    if len(statement.text) > _SHORT or not (name or (dates.said and _is_about_rollout(statement))):
+    if len(statement.text) > _SHORT or not (name or ((dates.said or is_timed) and _is_about_rollout(statement))):
         return []
     step = step_from(statement, float(FULL) if reaches_all(whom) else None, statement.text, dates)
     if names_only_audience(whom):
         step.kind, step.name = StageKind.AUDIENCE, whom
     return [step] if step.kind is not StageKind.UNKNOWN else []
-
-
-def _dated(statement: Statement) -> list[PageStage]:
-    """Several steps of one sentence, each with its day: "to 10% on 8/4, then to 50% on 8/6"."""
-    text = without_bars(statement.text)
-    found = list(PERCENT.finditer(text))
-    if len(found) < 2:
-        return []
-    cuts = [0, *(end for percent in found for end in (percent.start(), percent.end())), len(text)]
-    between = [text[start:end] for start, end in zip(cuts[::2], cuts[1::2], strict=True)]
-    before, after = ([date_said(part) for part in parts] for parts in (between[:-1], between[1:]))
-    ahead = [_day_ahead(part) for part in between[:-1]]
-    days = next((days for days in (after, before, ahead) if all(day.said for day in days)), None)
-    is_step = days is ahead or steps_in(statement.text) or steps_in(statement.value)
-    if days is None or not is_step:
-        return []
-    steps = [step_from(statement, float(p[1]), p[0], day) for p, day in zip(found, days, strict=True)]
-    return [step for step in steps if (step.percent or 0) <= FULL]
-
-
-def _day_ahead(text: str) -> Dates:
-    """The day right before a share: `3/1/2027 (10%`."""
-    dates = read_dates(text[-_NEAR:])
-    return dates if dates.said and text.rstrip(" (:=\u2013\u2014-→").endswith(dates.text) else Dates()
 
 
 def _date_in(text: str) -> Dates:
@@ -187,5 +170,5 @@ def _is_about_rollout(statement: Statement) -> bool:
         # Prose may tell of anything, unless it moves the flag below a stage's heading or names all steps in a row.
         in_stage = statement.stage_section is not None and goes_to(statement.text)
         in_row = is_series(statement.text) or moves_on(statement.text)
-        return in_stage or (in_row and any(map(_ROLLS.search, above)))
-    return statement.section.kind is SectionKind.STAGE or any(map(_ROLLS.search, above))
+        return in_stage or (in_row and any(map(ROLLS.search, above)))
+    return statement.section.kind is SectionKind.STAGE or any(map(ROLLS.search, above))

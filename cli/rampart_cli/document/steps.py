@@ -72,7 +72,7 @@ _MOST_COUNTED = 4
 """Characters of a stage's letter or number: `VIII`."""
 _HELD = re.compile(
     r"\((?:for\s)?\d{1,3}\s?(?:business |working )?(?:minutes?|hours?|days?|weeks?)\)"
-    r"|%[^.;%]{0,40}\bfor (?:another )?(?:\d{1,3}|one|two|three|four|five)\s(?:business )?(?:minute|hour|day|week)s?\b"
+    r"|%[^.;%]{0,40}\bfor (?:another )?(?:\d{1,3}|an?|one|two|three|four|five)\s(?:business )?(?:hour|day|week)s?\b"
     r"|\b(?:hold|wait|bake|soak|stay)s?\b[^.;%]{0,30}?\b\d{1,3}\s?(?:business |working )?(?:minute|hour|day|week)s?\b",
     re.IGNORECASE,
 )
@@ -163,9 +163,17 @@ def _steps_of(clause: str) -> list[float]:
     return []
 
 
-def step_from(statement: Statement, percent: float | None, text: str, dates: Dates) -> PageStage:
+def is_talk(text: str) -> bool:
+    """Whether a text tells of shares that were or might be, and moves no flag."""
+    return bool(_TALK.search(text))
+
+
+def step_from(
+    statement: Statement, percent: float | None, text: str, dates: Dates, *, is_apart: bool = False
+) -> PageStage:
+    """The stage that a text states; `is_apart` where the rest of its line is about other stages."""
     letter = stage_name(text)
-    told = statement.text if statement.text.count("%") == 1 else text
+    told = statement.text if statement.text.count("%") == 1 and not is_apart else text
     held = _HELD.search(told) if statement.line.kind is not LineKind.ROW else None
     length = amounts.length_in(held[0]) if held else None
     return PageStage(
