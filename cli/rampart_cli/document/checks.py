@@ -29,7 +29,6 @@ _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019
 _TOO_DIFFERENT = 3.0
 """Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
 _NOT_GIVEN = "{!r} stands for an answer that is not given yet"
-_REPORTED = pattern("reported by people")
 _NO_BAR = {
     CriterionKind.RELATIVE: "is compared with something that has no number",
     CriterionKind.NAMED: "is only a name: no bar is given",
@@ -216,7 +215,7 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Fi
 
 def is_reported_by_people(criterion: Criterion) -> bool:
     """Whether no metric shows the criterion, so that a person has to say it."""
-    return criterion.kind is CriterionKind.YES_NO or bool(_REPORTED.search(criterion.name))
+    return criterion.kind is CriterionKind.YES_NO or bool(pattern("reported by people").search(criterion.name))
 
 
 def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:

@@ -32,43 +32,35 @@ from rampart_cli.document.sections import SectionKind
 from rampart_cli.document.statements import Statement, has_stage_columns, judged_by
 
 _STOP = part("go back")
-_STOPS_IF = pattern("stops if")
-_STOPS_ON = pattern("stops on")
 _UNSURE = re.compile(r"\b(?:unless|not|never|and)\b|n['\u2019]t\b", re.IGNORECASE)
 _IF = re.compile(r"(?:if|when|whenever|once|as soon as)\b", re.IGNORECASE)
 _ELSE = re.compile(rf"\b(?:otherwise|or else|if not)\b.{{0,40}}\b{_STOP}", re.IGNORECASE)
 _STOP_WORD = re.compile(rf"\b{_STOP}\b", re.IGNORECASE)
 _GO_TOO = re.compile(r"\b(?:success|advance|proceed|continue|go)\b", re.IGNORECASE)
-_TO_STOP = pattern("to stop")
-_TALK = pattern("a hint")
-_GOES_IF = pattern("goes if")
 _BACK_IF = pattern("back if")
 """A sentence that begins with going on, or back, and says on what condition; a tale of the past begins otherwise."""
 _BEFORE_GOING = pattern("before going")
 """`Errors < 0.5% before moving on`."""
-_IF_GOES = pattern("if goes")
 _SENTENCE = re.compile(r"(?<=[\w%)])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bincl)(?<!\bno)\.\s{1,3}(?=[A-Z])")
 _BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
 _COUNTS_ROWS = re.compile(r"#?\s?\d{1,3}[.)]?")
 _ONLY_ZERO = re.compile(r"(?:0|zero|none)\.?", re.IGNORECASE)
 _LONGEST_LIST = 300
 _HAS_DIGIT = re.compile(r"\d")
-_STOP_COLUMN = pattern("column: stops")
 _NOW_COLUMN = pattern("column: today")
 _LIMIT = re.compile(r"(max|min)(?:imum)?\b", re.IGNORECASE)
 _GOES_BACK = "Roll back if"
 _UNIT_COLUMN = re.compile(r"^units?$", re.IGNORECASE)
-_OPERATOR_COLUMN = pattern("column: operator")
 
 
 def is_hint(text: str) -> bool:
     """Whether a line speaks of what a criterion might be, as a template does, and states none."""
-    return bool(_TALK.search(text))
+    return bool(pattern("a hint").search(text))
 
 
 def lists_stops(text: str) -> bool:
     """Whether a heading or a label asks when to go back, not when to go on: `Abort criteria`, `Roll back if`."""
-    return bool(_STOPS_ON.search(text)) or sense_of(text) in {Sense.STOP, Sense.UNSURE}
+    return bool(pattern("stops on").search(text)) or sense_of(text) in {Sense.STOP, Sense.UNSURE}
 
 
 def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
@@ -96,9 +88,9 @@ def conditions_in(text: str, line: int) -> list[Criterion]:
         return []
     found: list[Criterion] = []
     for sentence in _SENTENCE.split(text):
-        if goes := _IF_GOES.match(sentence) or _BEFORE_GOING.match(sentence):
+        if goes := pattern("if goes").match(sentence) or _BEFORE_GOING.match(sentence):
             found += [c for c in read_criteria(goes["bar"], line) if c.measure not in TIMES]
-        elif (goes := _GOES_IF.match(sentence)) or _BACK_IF.match(sentence):
+        elif (goes := pattern("goes if").match(sentence)) or _BACK_IF.match(sentence):
             found += read_criteria(sentence[goes.end() :] if goes else sentence, line)
     return [criterion for criterion in found if criterion.kind is CriterionKind.NUMERIC and criterion.op]
 
@@ -110,14 +102,14 @@ def _read_stop(text: str, line: int, under: str) -> list[Criterion]:
     asked = [told] if lists_stops(told) else []
     if not (_STOP_WORD.search(text) or asked) or _ELSE.search(text):
         return []
-    is_clear = bool(_STOPS_IF.search(text)) or any(not _GO_TOO.search(part) for part in asked)
+    is_clear = bool(pattern("stops if").search(text)) or any(not _GO_TOO.search(part) for part in asked)
     stop = _STOP_WORD.search(text)
     # Of "if errors exceed 2% we pause and look", the condition ends where the stop begins.
     condition = text[: stop.start()] if stop and _IF.match(text) else text
     unsure = not is_clear or bool(_UNSURE.search(condition))
     return [
         replace(c, op=None if unsure or c.op is None else OPPOSITE.get(c.op)) if c.kind is CriterionKind.NUMERIC else c
-        for c in read_part(_TO_STOP.sub("", text, count=1), line)
+        for c in read_part(pattern("to stop").sub("", text, count=1), line)
     ]
 
 
@@ -196,7 +188,7 @@ def criteria_of(statement: Statement) -> list[Criterion]:
         parts = read_criteria(field.value, line.line, under=under)
         parts = [part for part in parts if part.kind is not CriterionKind.NAMED and not is_hint(field.value)]
         return parts or (read_criteria(field.value, line.line) if len(field.value) <= _LONGEST_LIST else [])
-    if _TALK.match(line.text):
+    if pattern("a hint").match(line.text):
         return []
     found = read_criteria(_named_text(statement), line.line, under=under)
     is_at_the_end = any("go live" in section.title.casefold() for section in statement.section.around)
@@ -242,12 +234,12 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     others = [(head, cell) for head, cell in zip(heads[1:], written[1:], strict=False) if cell]
     if all(_NOW_COLUMN.search(head) for head, _ in others):
         return []
-    stops = [each for each in others if _STOP_COLUMN.search(each[0]) or lists_stops(each[0])]
+    stops = [each for each in others if pattern("column: stops").search(each[0]) or lists_stops(each[0])]
     # What is measured today isn't a bar, and where to stop is one only when nothing else is said.
     meant = [each for each in others if not _NOW_COLUMN.search(each[0]) and each not in stops]
     bars = [cell for head, cell in meant if any(word in head.casefold() for word in _BAR_COLUMNS)]
     head = next((head for head, cell in meant if cell in bars or is_bar(cell)), "")
-    ops = [cell for head, cell in meant if _OPERATOR_COLUMN.search(head)]
+    ops = [cell for head, cell in meant if pattern("column: operator").search(head)]
     told = [cell for _, cell in meant if cell not in ops]
     if stops and not bars and not any(map(is_bar, told)):
         head, bar = stops[0]

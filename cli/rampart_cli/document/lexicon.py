@@ -59,6 +59,7 @@ def _filled(text: str) -> str:
     return _PART.sub(lambda found: part(found[1]), text)
 
 
+@cache
 def pattern(name: str) -> re.Pattern[str]:
     """A pattern that finds any of the alternatives listed under a name, in any case."""
     return re.compile(_filled("|".join(_file()["patterns"][name])), re.IGNORECASE)

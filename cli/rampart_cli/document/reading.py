@@ -33,19 +33,19 @@ from rampart_cli.document.steps import goes_to, without_bars
 _ENDS = frozenset({0.0, 100.0})
 
 
-_ROLLS = pattern("the page rolls out")
-_OF_USERS = pattern("shares of users")
-_USERS_COLUMN = pattern("column: reached")
-
-
 def says_of_what(plan: PlanDocument) -> bool:
     """Whether the page says in any way what its shares are of: a flag, users, traffic, or a rollout."""
     titles = (section.title for section in plan.sections if not section.is_decoy)
     planned = [statement for statement in plan.statements if statement.is_plan]
-    if plan.flags or any(_USERS_COLUMN.search(head) for statement in planned for head in statement.line.header):
+    if plan.flags or any(
+        pattern("column: reached").search(head) for statement in planned for head in statement.line.header
+    ):
         return True
     said = chain([plan.title.value], titles, (statement.text for statement in planned))
-    return any(_ROLLS.search(text) or _OF_USERS.search(text) or goes_to(text) for text in said)
+    return any(
+        pattern("the page rolls out").search(text) or pattern("shares of users").search(text) or goes_to(text)
+        for text in said
+    )
 
 
 def doubts_of(plan: PlanDocument) -> list[str]:

@@ -22,21 +22,14 @@ _COMPARES = pattern("column: compared")
 """Heads of columns that aren't steps of one rollout."""
 _MOST_FACTS = 20
 """Rows of a table that tells of stages in columns."""
-_TELLS_STAGE = pattern("column: tells stages")
 _SHARE_ONLY = re.compile(r"~?(\d{1,3}(?:\.\d{1,3})?)\s?%(?:\s(?:of )?(?:users|traffic|requests))?")
-_METRICS = pattern("column: measures")
-_STAGE_COLUMN = pattern("column: stage first")
-_JUDGE_COLUMN = pattern("column: judged by")
-_METRIC_COLUMN = pattern("column: metrics")
 _RESULTS = frozenset({Asks.RESULTS, Asks.ACTUAL})
 _NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)
-_SPEAKS_OF_CRITERIA = pattern("speaks of criteria")
 _SHORT_LABEL = 100
 _SAYS_NOTHING = frozenset(listed("says nothing"))
 _OF_STAGE = frozenset({Asks.PERCENT, Asks.DATES, Asks.USERS, Asks.ACTUAL})
 _STAGE_NAME = re.compile(rf"^{part('stage')}s?( name)?$", re.IGNORECASE)
 _TARGET = re.compile(r"^target$", re.IGNORECASE)
-_BARS = pattern("column: bars")
 
 
 def upright(lines: Iterable[Line]) -> Iterator[Line]:
@@ -54,11 +47,13 @@ def upright(lines: Iterable[Line]) -> Iterator[Line]:
             yield from _turned(header, rows, rows[0]) if _names_stages(header, rows) else rows
             continue
         bars = [row for row in rows if _states_bars(row)]
-        if any(map(_describes, rows)) or (percents_in(" ".join(header)) and not _METRICS.search(header[0])):
+        if any(map(_describes, rows)) or (
+            percents_in(" ".join(header)) and not pattern("column: measures").search(header[0])
+        ):
             yield from _turned(header, [row for row in rows if not _states_bars(row)], rows[0])
             yield from bars
         else:  # a table of nothing but bars is one of criteria, as is one whose head says so
-            yield from rows if bars or _METRICS.search(header[0]) else _turned(header, rows, rows[0])
+            yield from rows if bars or pattern("column: measures").search(header[0]) else _turned(header, rows, rows[0])
 
 
 @lru_cache(maxsize=4096)
@@ -70,23 +65,25 @@ def has_stage_columns(header: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=4096)
 def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
     """The columns of a table of stages that say what each is judged by; none of a table of criteria."""
-    if not any(map(_STAGE_COLUMN.search, header)) or any(map(_METRIC_COLUMN.search, header)):
+    if not any(map(pattern("column: stage first").search, header)) or any(
+        map(pattern("column: metrics").search, header)
+    ):
         return ()
     if has_stage_columns(header):  # where such a table stands upright, its rows are criteria
         return ()
-    return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
+    return tuple(index for index, head in enumerate(header) if pattern("column: judged by").search(head))
 
 
 @lru_cache(maxsize=4096)
 def has_bars(header: tuple[str, ...]) -> bool:
     """Whether a table's head is that of a table of criteria; next to a stage's name, a target is whom it reaches."""
     shown = [head for head in header if not _TARGET.search(head)] if _STAGE_NAME.search(header[0]) else header
-    return has_stage_columns(header) or any(map(_BARS.search, shown))
+    return has_stage_columns(header) or any(map(pattern("column: bars").search, shown))
 
 
 def _rising_column(header: tuple[str, ...], rows: Sequence[Line]) -> int | None:
     """The column of nothing but shares that rise furthest, next to names of stages or days; None without one."""
-    if not any(map(_TELLS_STAGE.search, header)):
+    if not any(map(pattern("column: tells stages").search, header)):
         return None
     found: list[tuple[float, int]] = []
     for column, head in enumerate(header):
@@ -234,7 +231,7 @@ def _over_list(line: Line, following: Line | None) -> Field | None:
     asks = (
         _NAMES_CRITERIA.fullmatch(line.text)
         or (is_short and ends_open(line.text))
-        or (line.has_items and _SPEAKS_OF_CRITERIA.fullmatch(line.text))
+        or (line.has_items and pattern("speaks of criteria").fullmatch(line.text))
     )
     leads = line.kind is LineKind.TEXT and following is not None and following.kind is LineKind.ITEM
     is_above = (line.has_items or leads) and asks and what_is_asked(line.text) is Asks.CRITERIA

@@ -33,7 +33,6 @@ _OF_PEOPLE = re.compile(r"\s{0,2}of\s(?:(?:all|the|our)\s){0,2}[a-z]{3,20}", re.
 _SHORT = 160
 """Characters of a line that names whom a step reaches, and nothing else."""
 _AROUND = re.compile(r"^\W+|\([^()]{0,60}\)|\W+$|,?\s(?:on|from|starting)\s*$")
-_OF_FLAG = pattern("of a flag")
 
 
 def read_steps(statements: Iterable[Statement]) -> list[PageStage]:
@@ -161,7 +160,9 @@ def _date_in(text: str) -> Dates:
 
 def _is_about_rollout(statement: Statement) -> bool:
     """Whether a line without a day is a step all the same: by where it stands, or by how it begins."""
-    moves_flag = statement.line.kind is LineKind.ITEM and goes_to(statement.text) and _OF_FLAG.search(statement.text)
+    moves_flag = (
+        statement.line.kind is LineKind.ITEM and goes_to(statement.text) and pattern("of a flag").search(statement.text)
+    )
     is_step = statement.section.kind is SectionKind.TIMELINE or statement.line.checked is not None
     if is_step or moves_flag or stage_name(statement.text) or moves_to_all(statement.text):
         return True

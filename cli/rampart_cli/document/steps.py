@@ -21,7 +21,6 @@ _N = part("share")
 REACHED = part("reached")
 """Whom or what a flag reaches: 10% of these is a stage, 90% of stories is none."""
 _TELL = part("is told")
-_LEADS = pattern("leads")
 _IS = re.compile(
     rf"^{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
     rf"|of\s(?:[\w/-]+\s){{0,3}}?{REACHED}(?!\s{_TELL})"
@@ -43,10 +42,7 @@ _NAMED = re.compile(rf"[\w ]{{2,30}}\s?[:(\u2013\u2014-]\s?{_N}{_SOME}?\)?\s?(?:
 _OF_SOME = re.compile(rf"{_N}{_SOME}\.?")
 """`10% of writes`: in a list that amounts.rises to everyone, whatever there is all of."""
 _FROM = re.compile(rf"^((?:increase|move|raise|bump|go|advance)\b[^%]{{0,40}}?)\bfrom {_N} (?=to {_N}$)", re.IGNORECASE)
-_CONDITION = pattern("condition")
-_TALK = pattern("only talk")
 _ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
-_SERIES = pattern("series")
 _LEAD_IN = re.compile(
     rf"^(?:[^%:]{{0,60}}\b{part('stage')}s\s?:"
     r"|(?:the |our )?(?:stages|steps|phases|ramp|ramp-up|schedule|rollout(?: stages)?|percentages|increments|plan)"
@@ -54,20 +50,13 @@ _LEAD_IN = re.compile(
     r"(?:go(?:es)?|ramps?(?: up)?|rolls?(?: it)? out|moves?|steps?|proceeds?)(?: from| to| through| up| in)*)\s*$",
     re.IGNORECASE,
 )
-_BAR = pattern("a bar")
 _CLAUSE = re.compile(r"[;.](?=\s|$)|,\s(?=(?:and\s)?then\s[a-z]+\s)", re.IGNORECASE)
 _JOINTS = re.compile(r"\b(?:then|and|to|of users|users)\b|[-\u2013\u2014→>=,/|\s]", re.IGNORECASE)
-_STAGE_COLUMN = pattern("column: stage")
 _PERCENT_COLUMN = re.compile(r"%|percent", re.IGNORECASE)
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
-_WHOM_COLUMN = pattern("column: whom")
-_SHARE_COLUMN = pattern("column: share")
 _TARGET = re.compile(r"^target$", re.IGNORECASE)
 _COUNTS_COLUMN = re.compile(rf"^{part('stage')}\b", re.IGNORECASE)
-_DATE_COLUMN = pattern("column: day")
-_END_COLUMN = pattern("column: last day")
 _ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
-_NAME_COLUMN = pattern("column: name")
 _MOST_COUNTED = 4
 """Characters of a stage's letter or number: `VIII`."""
 _HELD = re.compile(
@@ -77,19 +66,17 @@ _HELD = re.compile(
     re.IGNORECASE,
 )
 """How long a step is held, on its own line."""
-_USERS_COLUMN = pattern("column: users")
-_HOLD_COLUMN = pattern("column: hold")
 
 
 def without_bars(text: str) -> str:
     """The text with its arrows as `→`, and without bars such as `< 5%`."""
-    return _BAR.sub(" ", _ARROW.sub("→", text))
+    return pattern("a bar").sub(" ", _ARROW.sub("→", text))
 
 
 def is_series(text: str) -> bool:
     """Whether a line names all steps in a row: `1% → 10% → 100%`, `Stages: 5%, 25% and 100%`."""
     shown = without_bars(text)
-    series = _SERIES.search(shown) if "%" in text else None
+    series = pattern("series").search(shown) if "%" in text else None
     return series is not None and (bool(_LEAD_IN.match(shown[: series.start()])) or _climbs(series[0], shown))
 
 
@@ -120,7 +107,7 @@ def moves_to_all(text: str) -> bool:
 def names_step(text: str) -> bool:
     """Whether a line gives a name and a percentage: `Small: 10%, 4/8/2027`; what it means its neighbors tell."""
     shown = without_bars(text)
-    return bool(_NAMED.match(shown) or _OF_SOME.fullmatch(shown)) and not _TALK.search(shown)
+    return bool(_NAMED.match(shown) or _OF_SOME.fullmatch(shown)) and not pattern("only talk").search(shown)
 
 
 def goes_to(text: str) -> bool:
@@ -143,21 +130,21 @@ def _steps_of(clause: str) -> list[float]:
     if "%" not in clause:
         return []
     # "increase from 5% to 50%" is one step, where "5% to 50%" is what a whole phase goes through.
-    clause = _CONDITION.sub("", _FROM.sub(r"\1", without_bars(clause).strip()))
+    clause = pattern("condition").sub("", _FROM.sub(r"\1", without_bars(clause).strip()))
     percents = amounts.percents_in(clause)
-    if _TALK.search(clause) or (len(percents) == 2 and amounts.range_in(clause)):
+    if pattern("only talk").search(clause) or (len(percents) == 2 and amounts.range_in(clause)):
         return []
     if not _JOINTS.sub("", amounts.PERCENT.sub("", clause)):
         return percents  # 1% → 25% → 100%
     if bracketed := _IN_BRACKETS.search(clause):
         return amounts.percents_in(bracketed["series"])
-    if (series := _SERIES.search(clause)) and (
+    if (series := pattern("series").search(clause)) and (
         _LEAD_IN.match(clause[: series.start()])
         or (series.start() == 0 and ("→" in series[0] or " then " in series[0]))
         or _climbs(series[0], clause)
     ):
         return amounts.percents_in(series[0])
-    for step in (_LEADS, _IS, _COUNTS, _ROUTES, _GOES):
+    for step in (pattern("leads"), _IS, _COUNTS, _ROUTES, _GOES):
         if found := step.search(clause):
             return amounts.percents_in(found[0])[-1:]
     return []
@@ -165,7 +152,7 @@ def _steps_of(clause: str) -> list[float]:
 
 def is_talk(text: str) -> bool:
     """Whether a text tells of shares that were or might be, and moves no flag."""
-    return bool(_TALK.search(text))
+    return bool(pattern("only talk").search(text))
 
 
 def step_from(
@@ -199,14 +186,14 @@ def row_steps(statement: Statement) -> list[PageStage]:
     judges = {statement.line.header[index] for index in judged}
     planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head) and head not in judges}
     if (said := next(_shares(statement.line, planned), None)) is None:
-        return _audience_row(statement, planned) if any(map(_STAGE_COLUMN.search, planned)) else []
+        return _audience_row(statement, planned) if any(map(pattern("column: stage").search, planned)) else []
     cell, percents = said
     step = step_from(statement, percents[-1], cell, _dates_of(planned))
-    title = next(iter(_cells(planned, _NAME_COLUMN)), "")
+    title = next(iter(_cells(planned, pattern("column: name"))), "")
     step.letter = step.letter or _counted(planned)
     step.name = title if len(title) > 2 and not amounts.percents_in(title) else step.name
     step.users = _users_of(planned)
-    if length := amounts.length_in(next(iter(_cells(planned, _HOLD_COLUMN)), "")):
+    if length := amounts.length_in(next(iter(_cells(planned, pattern("column: hold"))), "")):
         step.hold, step.hold_line = length, statement.number
     return [step]
 
@@ -216,20 +203,22 @@ def _shares(line: Line, planned: dict[str, str]) -> Iterator[tuple[str, list[flo
     if line.shares_in is not None:
         yield from ((cell, said) for cell in line.cells[line.shares_in :][:1] if (said := amounts.percents_in(cell)))
     for head, cell in planned.items():
-        if _STAGE_COLUMN.search(head) and (said := _percents(head, cell)):
+        if pattern("column: stage").search(head) and (said := _percents(head, cell)):
             yield cell, said
-    if _NAME_COLUMN.search(line.header[0]):
+    if pattern("column: name").search(line.header[0]):
         # Next to a stage's name, a target that is a percentage and nothing else is the stage's.
         targets = (
             cell for head, cell in planned.items() if _TARGET.search(head) and amounts.PERCENT.fullmatch(answer(cell))
         )
         yield from ((cell, amounts.percents_in(cell)) for cell in targets)
-    if any(_COUNTS_COLUMN.search(head) or _DATE_COLUMN.search(head) for head in planned):
+    if any(_COUNTS_COLUMN.search(head) or pattern("column: day").search(head) for head in planned):
         yield from (
-            (cell, said) for cell in _cells(planned, _WHOM_COLUMN) if (said := amounts.percents_in(cell) or _all(cell))
+            (cell, said)
+            for cell in _cells(planned, pattern("column: whom"))
+            if (said := amounts.percents_in(cell) or _all(cell))
         )
-    yield from ((cell, said) for cell in _cells(planned, _SHARE_COLUMN) if (said := _all(cell)))
-    if any(map(_DATE_COLUMN.search, planned)):
+    yield from ((cell, said) for cell in _cells(planned, pattern("column: share")) if (said := _all(cell)))
+    if any(map(pattern("column: day").search, planned)):
         # Whatever the column is called, "increase to 10%" next to a day is a step.
         yield from ((cell, moves) for cell in planned.values() if goes_to(cell) and (moves := list(steps_in(cell))))
 
@@ -256,7 +245,9 @@ def _percents(head: str, cell: str) -> list[float]:
 
 
 def _dates_of(row: dict[str, str]) -> Dates:
-    written, ends = (list(map(read_dates, _cells(row, column))) for column in (_DATE_COLUMN, _END_COLUMN))
+    written, ends = (
+        list(map(read_dates, _cells(row, column))) for column in (pattern("column: day"), pattern("column: last day"))
+    )
     if written and ends and written[0].start and not written[0].end and ends[0].start and not ends[0].end:
         return between(written[0], ends[0])
     return next((dates for dates in written if dates.said), date_said(" | ".join(row.values())))
@@ -278,6 +269,8 @@ def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
 def _users_of(row: dict[str, str]) -> tuple[int, ...] | None:
     """The users of a row: what a column of users counts, else what stands next to its percentage."""
     columns = {head: cell for head, cell in row.items() if not _PERCENT_COLUMN.search(head)}
-    if counted := [cell for cell in _cells(columns, _USERS_COLUMN) if cell and not amounts.percents_in(cell)]:
+    if counted := [
+        cell for cell in _cells(columns, pattern("column: users")) if cell and not amounts.percents_in(cell)
+    ]:
         return next((users for cell in counted if (users := users_in(cell))), None)
     return next((users for cell in row.values() if (users := users_beside(cell))), None)
