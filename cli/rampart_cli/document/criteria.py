@@ -7,24 +7,9 @@ from collections import defaultdict
 from dataclasses import replace
 from itertools import takewhile
 
+from rampart_cli.document import bars
 from rampart_cli.document.amounts import length_in
-from rampart_cli.document.bars import (
-    BAR,
-    OPPOSITE,
-    OR_LESS,
-    OR_MORE,
-    TIMES,
-    Criterion,
-    CriterionKind,
-    Sense,
-    asks_outright,
-    is_bar,
-    is_bar_only,
-    is_turned,
-    or_less,
-    read_part,
-    sense_of,
-)
+from rampart_cli.document.bars import Criterion, CriterionKind, Sense, is_bar, is_bar_only, read_part, sense_of
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.labels import Asks, answer, placeholder_in, what_is_asked
 from rampart_cli.document.lexicon import part, pattern
@@ -75,9 +60,9 @@ def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
     # Where nothing around says what is asked, a bar for more errors or less success has no sense that is certain.
     is_certain = any(sense_of(part) is not Sense.NONE for part in under.split("; "))
     found: list[Criterion] = []
-    for said in _parts(OR_MORE.sub(r">= \1\2", OR_LESS.sub(or_less, shown))):
+    for said in _parts(bars.OR_MORE.sub(r">= \1\2", bars.OR_LESS.sub(bars.or_less, shown))):
         asked = read_part(said, line)
-        asked = asked if is_certain else [replace(c, op=None) if is_turned(c.name, c.op) else c for c in asked]
+        asked = asked if is_certain else [replace(c, op=None) if bars.is_turned(c.name, c.op) else c for c in asked]
         found += _read_stop(said, line, under) or asked
     return [replace(criterion, text=shown) for criterion in found if criterion.name]
 
@@ -89,7 +74,7 @@ def conditions_in(text: str, line: int) -> list[Criterion]:
     found: list[Criterion] = []
     for sentence in _SENTENCE.split(text):
         if goes := pattern("if goes").match(sentence) or _BEFORE_GOING.match(sentence):
-            found += [c for c in read_criteria(goes["bar"], line) if c.measure not in TIMES]
+            found += [c for c in read_criteria(goes["bar"], line) if c.measure not in bars.TIMES]
         elif (goes := pattern("goes if").match(sentence)) or _BACK_IF.match(sentence):
             found += read_criteria(sentence[goes.end() :] if goes else sentence, line)
     return [criterion for criterion in found if criterion.kind is CriterionKind.NUMERIC and criterion.op]
@@ -108,7 +93,9 @@ def _read_stop(text: str, line: int, under: str) -> list[Criterion]:
     condition = text[: stop.start()] if stop and _IF.match(text) else text
     unsure = not is_clear or bool(_UNSURE.search(condition))
     return [
-        replace(c, op=None if unsure or c.op is None else OPPOSITE.get(c.op)) if c.kind is CriterionKind.NUMERIC else c
+        replace(c, op=None if unsure or c.op is None else bars.OPPOSITE.get(c.op))
+        if c.kind is CriterionKind.NUMERIC
+        else c
         for c in read_part(pattern("to stop").sub("", text, count=1), line)
     ]
 
@@ -117,7 +104,7 @@ def _parts(text: str) -> list[str]:
     # A semicolon separates; commas and "and" do so only before another bar, which the search for bars sees to.
     # Of several sentences those are meant that state a bar: the others tell of it.
     sentences = [part for part in _SENTENCE.split(text) if part.strip()]
-    stated = [part for part in sentences if BAR.search(part)] if len(sentences) > 1 else []
+    stated = [part for part in sentences if bars.BAR.search(part)] if len(sentences) > 1 else []
     return [part.strip() for sentence in stated or [text] for part in sentence.split(";") if part.strip()]
 
 
@@ -144,7 +131,7 @@ def criteria_in(statements: list[Statement]) -> list[Criterion]:
         if above is not None and (whole := _with_line_above(above, statement, found)):
             stated = whole
             found = [c for c in found if c.line != above.number]
-        is_asked = any(asks_outright(section.title) for section in statement.section.around)
+        is_asked = any(bars.asks_outright(section.title) for section in statement.section.around)
         is_list = is_asked or statement.asked_by is not None or statement.line.kind is LineKind.ROW
         (found if is_list else maybe[id(statement.section)]).extend(stated)
         above = statement
@@ -237,11 +224,11 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     stops = [each for each in others if pattern("column: stops").search(each[0]) or lists_stops(each[0])]
     # What is measured today isn't a bar, and where to stop is one only when nothing else is said.
     meant = [each for each in others if not _NOW_COLUMN.search(each[0]) and each not in stops]
-    bars = [cell for head, cell in meant if any(word in head.casefold() for word in _BAR_COLUMNS)]
-    head = next((head for head, cell in meant if cell in bars or is_bar(cell)), "")
+    goals = [cell for head, cell in meant if any(word in head.casefold() for word in _BAR_COLUMNS)]
+    head = next((head for head, cell in meant if cell in goals or is_bar(cell)), "")
     ops = [cell for head, cell in meant if pattern("column: operator").search(head)]
     told = [cell for _, cell in meant if cell not in ops]
-    if stops and not bars and not any(map(is_bar, told)):
+    if stops and not goals and not any(map(is_bar, told)):
         head, bar = stops[0]
         return read_criteria(f"{cells[0]}: {bar}", statement.number, under=head if lists_stops(head) else _GOES_BACK)
     # `Max` over `2%` is `<= 2%`.
@@ -249,7 +236,7 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     shown = ", ".join(f"{'<=' if limit[1].casefold() == 'max' else '>='} {cell}" for limit, cell in limits if limit)
     if shown:
         return read_criteria(f"{cells[0]}: {shown}", statement.number)
-    bar = next(iter(bars or [cell for cell in told if is_bar(cell)] or told or ops), "")
+    bar = next(iter(goals or [cell for cell in told if is_bar(cell)] or told or ops), "")
     if ops and not is_bar(bar):
         bar = f"{ops[0]} {bar}"
     if units := [cell for head, cell in others if _UNIT_COLUMN.search(head) and cell[:1] not in {"", *bar[-1:]}]:
@@ -260,11 +247,11 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
 
 
 def _criteria_by_stage(statement: Statement) -> list[Criterion]:
-    """The bars of a row that has one for each stage; a name alone when it has none."""
-    name, *bars = statement.line.cells
+    """The goals of a row that has one for each stage; a name alone when it has none."""
+    name, *goals = statement.line.cells
     if _NOW_COLUMN.search(name):
         return []
     under = f"{statement.section.title}; {statement.line.header[0]}"
-    found = [c for bar in filter(answer, bars) for c in read_criteria(f"{name}: {bar}", statement.number, under=under)]
+    found = [c for bar in filter(answer, goals) for c in read_criteria(f"{name}: {bar}", statement.number, under=under)]
     stated = [c for c in found if c.kind is not CriterionKind.NAMED]
     return stated or read_criteria(name, statement.number)

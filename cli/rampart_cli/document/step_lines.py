@@ -15,18 +15,7 @@ from rampart_cli.document.plan import PageStage
 from rampart_cli.document.schedules import ROLLS, after_moment, scheduled_steps
 from rampart_cli.document.sections import SectionKind, stage_name
 from rampart_cli.document.statements import Statement
-from rampart_cli.document.steps import (
-    clauses,
-    goes_to,
-    is_series,
-    moves_on,
-    moves_to_all,
-    names_step,
-    row_steps,
-    step_from,
-    steps_in,
-    without_bars,
-)
+from rampart_cli.document.steps import clauses, goes_to, names_step, row_steps, step_from, steps_in, without_bars
 
 _NO_STEP = frozenset(Asks) - {Asks.OTHER, Asks.PERCENT, Asks.DATES, Asks.STEPS}
 _OF_PEOPLE = re.compile(r"\s{0,2}of\s(?:(?:all|the|our)\s){0,2}[a-z]{3,20}", re.IGNORECASE)
@@ -160,16 +149,16 @@ def _date_in(text: str) -> Dates:
 
 def _is_about_rollout(statement: Statement) -> bool:
     """Whether a line without a day is a step all the same: by where it stands, or by how it begins."""
-    moves_flag = (
-        statement.line.kind is LineKind.ITEM and goes_to(statement.text) and pattern("of a flag").search(statement.text)
-    )
+    moves_flag = goes_to(statement.text) and pattern("of a flag").search(statement.text)
     is_step = statement.section.kind is SectionKind.TIMELINE or statement.line.checked is not None
-    if is_step or moves_flag or stage_name(statement.text) or moves_to_all(statement.text):
+    is_step = is_step or (statement.line.kind is LineKind.ITEM and bool(moves_flag))
+    steps = steps_in(statement.text)
+    climbs = len(steps) > 1 and rises(steps)
+    if is_step or stage_name(statement.text) or (climbs and steps[-1] == FULL):
         return True
     above = [item.text for item in statement.line.ancestors] + [statement.section.title]
     if statement.line.kind is LineKind.TEXT and not PERCENT.match(statement.text):
         # Prose may tell of anything, unless it moves the flag below a stage's heading or names all steps in a row.
         in_stage = statement.stage_section is not None and goes_to(statement.text)
-        in_row = is_series(statement.text) or moves_on(statement.text)
-        return in_stage or (in_row and any(map(ROLLS.search, above)))
+        return in_stage or (climbs and any(map(ROLLS.search, above)))
     return statement.section.kind is SectionKind.STAGE or any(map(ROLLS.search, above))

@@ -73,37 +73,6 @@ def without_bars(text: str) -> str:
     return pattern("a bar").sub(" ", _ARROW.sub("→", text))
 
 
-def is_series(text: str) -> bool:
-    """Whether a line names all steps in a row: `1% → 10% → 100%`, `Stages: 5%, 25% and 100%`."""
-    shown = without_bars(text)
-    series = pattern("series").search(shown) if "%" in text else None
-    return series is not None and (bool(_LEAD_IN.match(shown[: series.start()])) or _climbs(series[0], shown))
-
-
-def _climbs(series: str, sentence: str) -> bool:
-    """Whether arrows, or a sentence that moves the flag, lead from step to step up to everyone."""
-    shares = amounts.percents_in(series)
-    is_told = "→" in series or " then " in series or bool(_GOES.search(sentence))
-    return is_told and shares[-1:] == [amounts.FULL] and amounts.rises(shares)
-
-
-def moves_on(text: str) -> bool:
-    """Whether a paragraph moves the flag several times, each time further: "we turn it on for 5% … then go to 50%"."""
-    moves = [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
-    return len(moves) > 1 and amounts.rises(moves)
-
-
-def moves_to_all(text: str) -> bool:
-    """Whether it does so up to everyone: then it is a rollout, wherever it stands."""
-    steps = steps_in(text)
-    return (
-        steps[-1:] == (amounts.FULL,)
-        and amounts.rises(steps)
-        and len(steps) > 1
-        and (moves_on(text) or is_series(text))
-    )
-
-
 def names_step(text: str) -> bool:
     """Whether a line gives a name and a percentage: `Small: 10%, 4/8/2027`; what it means its neighbors tell."""
     shown = without_bars(text)
@@ -138,12 +107,12 @@ def _steps_of(clause: str) -> list[float]:
         return percents  # 1% → 25% → 100%
     if bracketed := _IN_BRACKETS.search(clause):
         return amounts.percents_in(bracketed["series"])
-    if (series := pattern("series").search(clause)) and (
-        _LEAD_IN.match(clause[: series.start()])
-        or (series.start() == 0 and ("→" in series[0] or " then " in series[0]))
-        or _climbs(series[0], clause)
-    ):
-        return amounts.percents_in(series[0])
+    if series := pattern("series").search(clause):
+        shares, is_row = amounts.percents_in(series[0]), "→" in series[0] or " then " in series[0]
+        is_full = shares[-1:] == [amounts.FULL] and amounts.rises(shares)
+        is_told = (is_row and (is_full or not series.start())) or (is_full and _GOES.search(clause))
+        if is_told or _LEAD_IN.match(clause[: series.start()]):
+            return shares
     for step in (pattern("leads"), _IS, _COUNTS, _ROUTES, _GOES):
         if found := step.search(clause):
             return amounts.percents_in(found[0])[-1:]
