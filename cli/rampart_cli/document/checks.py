@@ -74,9 +74,9 @@ def _whole(plan: PlanDocument, say: Say) -> Iterator[Finding]:
 
 def _unread(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """Bars of lines that nothing was taken from, and percentages of planned lines that no stage was made of."""
-    for line in plan.unused:
-        if "bar" in line.holds:
-            yield say(Code.UNREAD_BAR, line.line, "", f"no criterion was taken from {line.text[:120]!r}")
+    for unused in plan.unused:
+        if "bar" in unused.holds:
+            yield say(Code.UNREAD_BAR, unused.line, "", f"no criterion was taken from {unused.text[:120]!r}")
     for line, shares in plan.unread_shares.items():
         named = ", ".join(f"{share:g}%" for share in shares)
         yield say(Code.UNREAD_PERCENTAGE, line, "", f"no stage was taken from {named} on this line")

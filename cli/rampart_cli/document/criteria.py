@@ -22,10 +22,6 @@ _IF = re.compile(r"(?:if|when|whenever|once|as soon as)\b", re.IGNORECASE)
 _ELSE = re.compile(rf"\b(?:otherwise|or else|if not)\b.{{0,40}}\b{_STOP}", re.IGNORECASE)
 _STOP_WORD = re.compile(rf"\b{_STOP}\b", re.IGNORECASE)
 _GO_TOO = re.compile(r"\b(?:success|advance|proceed|continue|go)\b", re.IGNORECASE)
-_BACK_IF = pattern("back if")
-"""A sentence that begins with going on, or back, and says on what condition; a tale of the past begins otherwise."""
-_BEFORE_GOING = pattern("before going")
-"""`Errors < 0.5% before moving on`."""
 _SENTENCE = re.compile(r"(?<=[\w%)])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bincl)(?<!\bno)\.\s{1,3}(?=[A-Z])")
 _BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
 _COUNTS_ROWS = re.compile(r"#?\s?\d{1,3}[.)]?")
@@ -73,9 +69,9 @@ def conditions_in(text: str, line: int) -> list[Criterion]:
         return []
     found: list[Criterion] = []
     for sentence in _SENTENCE.split(text):
-        if goes := pattern("if goes").match(sentence) or _BEFORE_GOING.match(sentence):
+        if goes := pattern("if goes").match(sentence) or pattern("before going").match(sentence):
             found += [c for c in read_criteria(goes["bar"], line) if c.measure not in bars.TIMES]
-        elif (goes := pattern("goes if").match(sentence)) or _BACK_IF.match(sentence):
+        elif (goes := pattern("goes if").match(sentence)) or pattern("back if").match(sentence):
             found += read_criteria(sentence[goes.end() :] if goes else sentence, line)
     return [criterion for criterion in found if criterion.kind is CriterionKind.NUMERIC and criterion.op]
 

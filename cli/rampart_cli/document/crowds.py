@@ -15,14 +15,10 @@ _USERS = re.compile(_NUMBER + _NO_USERS, re.IGNORECASE)
 _LIST = re.compile(r"\d+(?:,\d+)+")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _RANGE = re.compile(r"\d\s?k?\s{0,3}(?:-|\u2013|\u2014|\bto\b)\s{0,3}~?\d", re.IGNORECASE)
-_NO_PEOPLE = pattern("no people")
-"""Numbers that stand for a day, a time, a ticket, a version or a place in a list."""
 _BESIDE = re.compile(
     r"(?:%|percent)[^(%]{0,40}\(([^()]{1,80})\)|(?:%|percent)\s{0,3}(?:=|~|,|or about|or)\s{0,3}([^%]{1,60})$"
 )
 _COUNTED = re.compile(rf"{_NUMBER}\s(?:[a-z]+\s)?{_PEOPLE}", re.IGNORECASE)
-_BEHIND = pattern("behind")
-"""`50% - 75,000 users`, `10% of users, roughly 15 thousand people`."""
 _PART = re.compile(r";|,(?!\d{3}(?!\d))|\band\b|\s(?:-|\u2013|to)\s", re.IGNORECASE)
 
 
@@ -34,7 +30,7 @@ def users_in(text: str) -> tuple[int, ...] | None:
     """The numbers of users in a text that is meant to hold them; None when there is none, or only a rate."""
     if stated := pattern("stated users").search(text[:300]):
         return (_whole(stated),)
-    shown = pattern("out of all").sub(" ", PERCENT.sub(" ", _NO_PEOPLE.sub(" ", text[:300])))
+    shown = pattern("out of all").sub(" ", PERCENT.sub(" ", pattern("no people").sub(" ", text[:300])))
     shown = _LIST.sub(lambda found: found[0] if _GROUPED.fullmatch(found[0]) else found[0].replace(",", ", "), shown)
     if pattern("a rate of people").search(shown):
         return None
@@ -55,14 +51,18 @@ def users_beside(text: str) -> tuple[int, ...] | None:
         return (_whole(said),)
     nearby = _BESIDE.search(text[:300])
     found = _only_people(nearby[1] or nearby[2]) if nearby else None
-    if found is None and (behind := _BEHIND.search(text[:300])) and not pattern("a rate of people").search(text[:300]):
+    if (
+        found is None
+        and (behind := pattern("behind").search(text[:300]))
+        and not pattern("a rate of people").search(text[:300])
+    ):
         return (_whole(behind),)
     return found
 
 
 def people_in(text: str) -> tuple[int, ...] | None:
     """The numbers that are followed by the people whom they count: `500 users`; None without one."""
-    return tuple(map(_whole, _COUNTED.finditer(_NO_PEOPLE.sub(" ", text[:300])))) or None
+    return tuple(map(_whole, _COUNTED.finditer(pattern("no people").sub(" ", text[:300])))) or None
 
 
 def _only_people(text: str) -> tuple[int, ...] | None:

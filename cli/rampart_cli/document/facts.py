@@ -38,8 +38,6 @@ _TIMES_ARE = re.compile(
 _ASKED = frozenset({Asks.OWNER, Asks.ROLLBACK, Asks.WINDOW, Asks.DASHBOARD, Asks.MONITOR, Asks.TIMEZONE})
 """What a label asks for and a plan holds, by the same name."""
 _SIGN = re.compile(r"[<>≤≥]\s{0,2}[\d.]")
-_HOLDS = pattern("what is held")
-"""What a number of minutes or hours is about when it isn't a window: a stage that is held, a person who answers."""
 _MONITOR_PATH = re.compile(r"/monitors/(?:manage/)?(\d{1,15})(?:/|$)")
 _BUSINESS = re.compile(r"\b(?:business|working) days?\b", re.IGNORECASE)
 
@@ -93,7 +91,9 @@ def _take(plan: PlanDocument, statement: Statement, field: Field | None) -> None
 def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
     """What a sentence says besides: a time zone, a window, a monitor, business days; each by its name in a plan."""
     # Minutes are those of a measurement, or of a stage that is held, or of an answer.
-    is_measured = _SIGN.search(text) or (pattern("what is measured").search(text) and not _HOLDS.search(text))
+    is_measured = _SIGN.search(text) or (
+        pattern("what is measured").search(text) and not pattern("what is held").search(text)
+    )
     window = pattern("a window").search(text) if is_measured else None
     monitor, business, owned = (
         pattern("a monitor").search(text),

@@ -88,7 +88,7 @@ def hold_of(stage: PageStage, after: PageStage | None) -> tuple[str | None, str]
     end = after.start if is_sure and after else stage.end
     if stage.start is None or end is None or end <= stage.start:
         return None, "the page does not say how long, such as 4d or 1 business day"
-    starts = f", when {after.label} starts" if is_sure and after else ""
+    starts = ", when the next stage starts" if is_sure else ""
     return f"{(end - stage.start).days}d", f"line {stage.dates_line}: {stage.start} to {end}{starts}"
 
 

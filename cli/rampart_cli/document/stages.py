@@ -20,14 +20,10 @@ from rampart_cli.document.step_lines import read_steps, rising_lists
 from rampart_cli.document.steps import step_from, steps_in
 
 _CONTAINERS = frozenset({"phase", "step", "day", "week"})
-_WORK = pattern("work")
-"""What a phase of a project does that moves no flag."""
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 _JOINT = re.compile(r"\s{0,3}(?:→|-{1,2}>|=>|>|,(?=\s)|\b(?:and|then)\b)\s{0,3}")
 _BARE_SERIES = re.compile(rf"{_BARE.pattern}(?:{_JOINT.pattern}{_BARE.pattern}){{1,20}}")
 _PERCENTAGE = re.compile(r"%|percent", re.IGNORECASE)
-_HEADED_HOLD = pattern("headed hold")
-"""`5% for 1 day`."""
 _REST = re.compile(r"^[\s:\u2013\u2014.-]+|[\s:\u2013\u2014.-]+$")
 
 
@@ -175,7 +171,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> PageS
         stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
     if len(frame.steps) == 1:
         stage.dates, stage.dates_line = frame.steps[0].dates, frame.steps[0].dates_line
-    if (held := _HEADED_HOLD.search(frame.says)) and (length := amounts.length_in(frame.says[held.end() :])):
+    if (held := pattern("headed hold").search(frame.says)) and (length := amounts.length_in(frame.says[held.end() :])):
         stage.hold, stage.hold_line = length, frame.section.line
     for label in labels:
         stage.users, stage.users_line = users_beside(answer(label.value)), label.number
@@ -210,8 +206,8 @@ def _without_percent(frame: _Frame, mere: frozenset[str]) -> list[PageStage]:
     if amounts.reaches_all(says):
         stage.percent, stage.kind = 100.0, StageKind.ACTORS
         return [stage]
-    is_named = amounts.names_audience(says) and not _WORK.search(says)
-    is_work = bool(_WORK.match(says)) or (frame.word == "step" and not frame.own)
+    is_named = amounts.names_audience(says) and not pattern("work").search(says)
+    is_work = bool(pattern("work").match(says)) or (frame.word == "step" and not frame.own)
     if (frame.word in mere and not is_named) or (frame.word in _CONTAINERS and is_work):
         return []
     spoken = [frame.section.title, *(label.value for label in frame.labels)]

@@ -16,10 +16,6 @@ from rampart_cli.document.labels import Asks, Field, ends_open, read_field, what
 from rampart_cli.document.lexicon import listed, part, pattern, words
 from rampart_cli.document.sections import Section, SectionKind, stage_name
 
-_SHARES = pattern("row: shares")
-"""What names a row of the shares that the stages reach."""
-_COMPARES = pattern("column: compared")
-"""Heads of columns that aren't steps of one rollout."""
 _MOST_FACTS = 20
 """Rows of a table that tells of stages in columns."""
 _SHARE_ONLY = re.compile(r"~?(\d{1,3}(?:\.\d{1,3})?)\s?%(?:\s(?:of )?(?:users|traffic|requests))?")
@@ -97,7 +93,7 @@ def _rising_column(header: tuple[str, ...], rows: Sequence[Line]) -> int | None:
 
 def _names_stages(header: tuple[str, ...], rows: Sequence[Line]) -> bool:
     """Whether columns with names of their own are stages: each has a larger share than the last, to 100%, and a day."""
-    if len(header) < 3 or header[0] or len(rows) > _MOST_FACTS or any(map(_COMPARES.search, header)):
+    if len(header) < 3 or header[0] or len(rows) > _MOST_FACTS or any(map(pattern("column: compared").search, header)):
         return False
     shares = [[percents_in(cell) for cell in row.cells[1:]] for row in rows if _describes_shares(row)]
     single = [[share for (share,) in row] for row in shares if all(len(said) == 1 for said in row)]
@@ -112,7 +108,9 @@ def _describes(row: Line) -> bool:
 
 
 def _describes_shares(row: Line) -> bool:
-    return bool(_SHARES.search(row.cells[0])) and all(percents_in(cell) and not is_bar(cell) for cell in row.cells[1:])
+    return bool(pattern("row: shares").search(row.cells[0])) and all(
+        percents_in(cell) and not is_bar(cell) for cell in row.cells[1:]
+    )
 
 
 def _states_bars(row: Line) -> bool:

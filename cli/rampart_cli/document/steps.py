@@ -33,10 +33,6 @@ _IS = re.compile(
 _COUNTS = re.compile(rf"^~?\d[\d,.]{{0,9}}\s?k?\s(?:\w+\s)?{REACHED}\s{{0,2}}[(=,]\s?{_N}", re.IGNORECASE)
 """`500 users (1%)`."""
 _GOES = pattern("goes")
-_ROUTES = pattern("routes")
-"""`Send 15% of orders through the new form`."""
-_IN_BRACKETS = pattern("in brackets")
-"""`the crew steps it up (5%, 20%, 100%)`."""
 _SOME = part("of some")
 _NAMED = re.compile(rf"[\w ]{{2,30}}\s?[:(\u2013\u2014-]\s?{_N}{_SOME}?\)?\s?(?:$|[,:(\u2013\u2014-])")
 _OF_SOME = re.compile(rf"{_N}{_SOME}\.?")
@@ -59,13 +55,6 @@ _COUNTS_COLUMN = re.compile(rf"^{part('stage')}\b", re.IGNORECASE)
 _ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
 _MOST_COUNTED = 4
 """Characters of a stage's letter or number: `VIII`."""
-_HELD = re.compile(
-    r"\((?:for\s)?\d{1,3}\s?(?:business |working )?(?:minutes?|hours?|days?|weeks?)\)"
-    r"|%[^.;%]{0,40}\bfor (?:another )?(?:\d{1,3}|an?|one|two|three|four|five)\s(?:business )?(?:hour|day|week)s?\b"
-    r"|\b(?:hold|wait|bake|soak|stay)s?\b[^.;%]{0,30}?\b\d{1,3}\s?(?:business |working )?(?:minute|hour|day|week)s?\b",
-    re.IGNORECASE,
-)
-"""How long a step is held, on its own line."""
 
 
 def without_bars(text: str) -> str:
@@ -81,7 +70,7 @@ def names_step(text: str) -> bool:
 
 def goes_to(text: str) -> bool:
     """Whether a sentence moves the flag: "we increase to 10% of users"."""
-    return bool(_GOES.search(text) or _ROUTES.search(text))
+    return bool(_GOES.search(text) or pattern("routes").search(text))
 
 
 @lru_cache(maxsize=4096)
@@ -105,7 +94,7 @@ def _steps_of(clause: str) -> list[float]:
         return []
     if not _JOINTS.sub("", amounts.PERCENT.sub("", clause)):
         return percents  # 1% → 25% → 100%
-    if bracketed := _IN_BRACKETS.search(clause):
+    if bracketed := pattern("in brackets").search(clause):
         return amounts.percents_in(bracketed["series"])
     if series := pattern("series").search(clause):
         shares, is_row = amounts.percents_in(series[0]), "→" in series[0] or " then " in series[0]
@@ -113,7 +102,7 @@ def _steps_of(clause: str) -> list[float]:
         is_told = (is_row and (is_full or not series.start())) or (is_full and _GOES.search(clause))
         if is_told or _LEAD_IN.match(clause[: series.start()]):
             return shares
-    for step in (pattern("leads"), _IS, _COUNTS, _ROUTES, _GOES):
+    for step in (pattern("leads"), _IS, _COUNTS, pattern("routes"), _GOES):
         if found := step.search(clause):
             return amounts.percents_in(found[0])[-1:]
     return []
@@ -130,7 +119,7 @@ def step_from(
     """The stage that a text states; `is_apart` where the rest of its line is about other stages."""
     letter = stage_name(text)
     told = statement.text if statement.text.count("%") == 1 and not is_apart else text
-    held = _HELD.search(told) if statement.line.kind is not LineKind.ROW else None
+    held = pattern("held").search(told) if statement.line.kind is not LineKind.ROW else None
     length = amounts.length_in(held[0]) if held else None
     return PageStage(
         percent,
