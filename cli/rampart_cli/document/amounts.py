@@ -107,11 +107,6 @@ def names_only_audience(text: str) -> bool:
     return bool(pattern("chosen").fullmatch(text))
 
 
-def names_audience(text: str) -> bool:
-    """Whether chosen people are named rather than a percentage."""
-    return bool(pattern("an audience").search(text))
-
-
 class Length(NamedTuple):
     """How long a stage is held, as the page writes it and as a plan writes it; None where it cannot be said."""
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from rampart_cli.document.labels import Asks, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import NUMBER_WORDS, listed, operators, part, pattern, plain_name, words
+from rampart_cli.document.lexicon import NUMBER_WORDS, listed, operators, part, pattern, plain_name, says, words
 
 OPS = operators()
 NUMBER = part("number")
@@ -169,10 +169,10 @@ def by_measure(criteria: Iterable[Criterion]) -> list[list[Criterion]]:
 
 def read_part(text: str, line: int) -> list[Criterion]:
     # "< 1% (last month 0.7%)": what a bracket behind a bar tells isn't part of it.
-    if (told := _REMARK.search(text)) and (pattern("relative").search(told[0]) or _PAST.search(told[0])):
+    if (told := _REMARK.search(text)) and (says("relative", told[0]) or _PAST.search(told[0])):
         bar = text[: told.start()]
-        text = bar if is_bar(bar) and not pattern("relative").search(bar) else text
-    if pattern("relative").search(text):
+        text = bar if is_bar(bar) and not says("relative", bar) else text
+    if says("relative", text):
         before, colon, _ = text.partition(":")
         return [Criterion(_name(before if colon and len(before) > 2 else text), CriterionKind.RELATIVE, line)]
     if both := BETWEEN.search(text):

@@ -18,7 +18,7 @@ from rampart_cli.document.date_checks import check_dates
 from rampart_cli.document.diagnostics import Code, Say, diagnose
 from rampart_cli.document.flags import check_flags, check_spelling
 from rampart_cli.document.labels import Asks, placeholder_in
-from rampart_cli.document.lexicon import pattern, plain_name, words
+from rampart_cli.document.lexicon import plain_name, says, words
 from rampart_cli.document.page import Page
 from rampart_cli.document.plan import PageStage, PlanDocument, hold_of
 from rampart_cli.document.sections import SectionKind, after_stage_name
@@ -215,7 +215,7 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Fi
 
 def is_reported_by_people(criterion: Criterion) -> bool:
     """Whether no metric shows the criterion, so that a person has to say it."""
-    return criterion.kind is CriterionKind.YES_NO or bool(pattern("reported by people").search(criterion.name))
+    return criterion.kind is CriterionKind.YES_NO or says("reported by people", criterion.name)
 
 
 def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:

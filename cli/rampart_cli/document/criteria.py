@@ -12,7 +12,7 @@ from rampart_cli.document.amounts import length_in
 from rampart_cli.document.bars import Criterion, CriterionKind, Sense, is_bar, is_bar_only, read_part, sense_of
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.labels import Asks, answer, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import part, pattern
+from rampart_cli.document.lexicon import part, pattern, says
 from rampart_cli.document.sections import SectionKind
 from rampart_cli.document.statements import Statement, has_stage_columns, judged_by
 
@@ -34,14 +34,9 @@ _GOES_BACK = "Roll back if"
 _UNIT_COLUMN = re.compile(r"^units?$", re.IGNORECASE)
 
 
-def is_hint(text: str) -> bool:
-    """Whether a line speaks of what a criterion might be, as a template does, and states none."""
-    return bool(pattern("a hint").search(text))
-
-
 def lists_stops(text: str) -> bool:
     """Whether a heading or a label asks when to go back, not when to go on: `Abort criteria`, `Roll back if`."""
-    return bool(pattern("stops on").search(text)) or sense_of(text) in {Sense.STOP, Sense.UNSURE}
+    return says("stops on", text) or sense_of(text) in {Sense.STOP, Sense.UNSURE}
 
 
 def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
@@ -65,7 +60,7 @@ def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
 
 def conditions_in(text: str, line: int) -> list[Criterion]:
     """The bars of sentences that say when to go on or back, wherever they stand: `Advance only when errors < 1%`."""
-    if not is_bar(text) or is_hint(text):
+    if not is_bar(text) or says("a hint", text):
         return []
     found: list[Criterion] = []
     for sentence in _SENTENCE.split(text):
@@ -83,17 +78,13 @@ def _read_stop(text: str, line: int, under: str) -> list[Criterion]:
     asked = [told] if lists_stops(told) else []
     if not (_STOP_WORD.search(text) or asked) or _ELSE.search(text):
         return []
-    is_clear = bool(pattern("stops if").search(text)) or any(not _GO_TOO.search(part) for part in asked)
+    is_clear = says("stops if", text) or any(not _GO_TOO.search(part) for part in asked)
     stop = _STOP_WORD.search(text)
     # Of "if errors exceed 2% we pause and look", the condition ends where the stop begins.
     condition = text[: stop.start()] if stop and _IF.match(text) else text
     unsure = not is_clear or bool(_UNSURE.search(condition))
-    return [
-        replace(c, op=None if unsure or c.op is None else bars.OPPOSITE.get(c.op))
-        if c.kind is CriterionKind.NUMERIC
-        else c
-        for c in read_part(pattern("to stop").sub("", text, count=1), line)
-    ]
+    found = read_part(pattern("to stop").sub("", text, count=1), line)
+    return [replace(c, op=None if unsure else bars.OPPOSITE.get(c.op or "")) for c in found]
 
 
 def _parts(text: str) -> list[str]:
@@ -169,7 +160,7 @@ def criteria_of(statement: Statement) -> list[Criterion]:
     if statement.asks is Asks.CRITERIA and field is not None:
         under = f"{under}; {field.label}"
         parts = read_criteria(field.value, line.line, under=under)
-        parts = [part for part in parts if part.kind is not CriterionKind.NAMED and not is_hint(field.value)]
+        parts = [part for part in parts if part.kind is not CriterionKind.NAMED and not says("a hint", field.value)]
         return parts or (read_criteria(field.value, line.line) if len(field.value) <= _LONGEST_LIST else [])
     if pattern("a hint").match(line.text):
         return []
@@ -178,7 +169,7 @@ def criteria_of(statement: Statement) -> list[Criterion]:
     if line.kind is LineKind.ITEM and not is_at_the_end:
         return found
     # A line of prose among the criteria, or of what is looked at once all is done, is one only when it states a bar.
-    is_meant = not is_hint(line.text)
+    is_meant = not says("a hint", line.text)
     numeric = [c for c in found if is_meant and c.kind is CriterionKind.NUMERIC]
     return [c for c in numeric if c.op or field or lists_stops(line.text)]
 
@@ -217,12 +208,12 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     others = [(head, cell) for head, cell in zip(heads[1:], written[1:], strict=False) if cell]
     if all(_NOW_COLUMN.search(head) for head, _ in others):
         return []
-    stops = [each for each in others if pattern("column: stops").search(each[0]) or lists_stops(each[0])]
+    stops = [each for each in others if says("column: stops", each[0]) or lists_stops(each[0])]
     # What is measured today isn't a bar, and where to stop is one only when nothing else is said.
     meant = [each for each in others if not _NOW_COLUMN.search(each[0]) and each not in stops]
     goals = [cell for head, cell in meant if any(word in head.casefold() for word in _BAR_COLUMNS)]
     head = next((head for head, cell in meant if cell in goals or is_bar(cell)), "")
-    ops = [cell for head, cell in meant if pattern("column: operator").search(head)]
+    ops = [cell for head, cell in meant if says("column: operator", head)]
     told = [cell for _, cell in meant if cell not in ops]
     if stops and not goals and not any(map(is_bar, told)):
         head, bar = stops[0]
@@ -243,7 +234,7 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
 
 
 def _criteria_by_stage(statement: Statement) -> list[Criterion]:
-    """The goals of a row that has one for each stage; a name alone when it has none."""
+    """The bars of a row that has one for each stage; a name alone when it has none."""
     name, *goals = statement.line.cells
     if _NOW_COLUMN.search(name):
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rampart_cli.document.amounts import PERCENT
-from rampart_cli.document.lexicon import part, pattern
+from rampart_cli.document.lexicon import part, pattern, says
 
 _NUMBER = part("number of people")
 _NO_USERS = part("not counted")
@@ -32,7 +32,7 @@ def users_in(text: str) -> tuple[int, ...] | None:
         return (_whole(stated),)
     shown = pattern("out of all").sub(" ", PERCENT.sub(" ", pattern("no people").sub(" ", text[:300])))
     shown = _LIST.sub(lambda found: found[0] if _GROUPED.fullmatch(found[0]) else found[0].replace(",", ", "), shown)
-    if pattern("a rate of people").search(shown):
+    if says("a rate of people", shown):
         return None
     return tuple(map(_whole, _USERS.finditer(shown))) or None
 
@@ -51,13 +51,8 @@ def users_beside(text: str) -> tuple[int, ...] | None:
         return (_whole(said),)
     nearby = _BESIDE.search(text[:300])
     found = _only_people(nearby[1] or nearby[2]) if nearby else None
-    if (
-        found is None
-        and (behind := pattern("behind").search(text[:300]))
-        and not pattern("a rate of people").search(text[:300])
-    ):
-        return (_whole(behind),)
-    return found
+    behind = pattern("behind").search(text[:300]) if found is None else None
+    return (_whole(behind),) if behind and not says("a rate of people", text[:300]) else found
 
 
 def people_in(text: str) -> tuple[int, ...] | None:
@@ -67,7 +62,7 @@ def people_in(text: str) -> tuple[int, ...] | None:
 
 def _only_people(text: str) -> tuple[int, ...] | None:
     shown = pattern("out of all").sub(" ", text)
-    if pattern("a rate of people").search(shown):
+    if says("a rate of people", shown):
         return None
     numbers: list[int] = []
     for piece in _PART.split(shown):

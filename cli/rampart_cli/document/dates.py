@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rampart_cli.document.labels import placeholder_in
-from rampart_cli.document.lexicon import listed, pattern
+from rampart_cli.document.lexicon import listed, pattern, says
 
 _MONTHS = {name[:size]: n for n, name in enumerate(listed("months"), start=1) for size in (3, len(name))} | {"sept": 9}
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
@@ -147,7 +147,7 @@ def date_said(text: str) -> Dates:
     """A date inside a sentence, believed only after `on`, `from`, `week of` and the like."""
     for token in _tokens(text):
         start = token.start()
-        if token.lastgroup in _ATOMS and pattern("before a day").search(text[max(0, start - 20) : start]):
+        if token.lastgroup in _ATOMS and says("before a day", text[max(0, start - 20) : start]):
             is_week = text[max(0, start - 8) : start].casefold() == "week of "
             return read_dates(text[start - 8 if is_week else start :])
     return NOTHING

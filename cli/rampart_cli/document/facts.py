@@ -9,7 +9,7 @@ from functools import lru_cache
 from rampart_cli.document.flags import ADDRESS, fields_of, flags_in, path_of
 from rampart_cli.document.inline import Link
 from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.lexicon import pattern, says
 from rampart_cli.document.plan import PlanDocument, Said
 from rampart_cli.document.sections import Section, SectionKind
 from rampart_cli.document.statements import Statement
@@ -91,21 +91,15 @@ def _take(plan: PlanDocument, statement: Statement, field: Field | None) -> None
 def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
     """What a sentence says besides: a time zone, a window, a monitor, business days; each by its name in a plan."""
     # Minutes are those of a measurement, or of a stage that is held, or of an answer.
-    is_measured = _SIGN.search(text) or (
-        pattern("what is measured").search(text) and not pattern("what is held").search(text)
-    )
+    is_measured = _SIGN.search(text) or (says("what is measured", text) and not says("what is held", text))
     window = pattern("a window").search(text) if is_measured else None
-    monitor, business, owned = (
-        pattern("a monitor").search(text),
-        _BUSINESS.search(text),
-        pattern("owned by").search(text),
-    )
+    monitor, owned = pattern("a monitor").search(text), pattern("owned by").search(text)
     found = {
         "timezone": _zone(text, ""),
         "owner": owned and answer(owned[1]),
         "window": window and window[0],
         "monitor": monitor and monitor[0],
-        "business_days": business and text,
+        "business_days": _BUSINESS.search(text) and text,
     }
     return tuple((fact, said) for fact, said in found.items() if said)
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from rampart_cli.document.lexicon import ordered, pattern
+from rampart_cli.document.lexicon import ordered, pattern, says
 
 _CLOCK_OR_ADDRESS = re.compile(r"\d:\d|.?://")
 _LABEL_LENGTH = 300
@@ -74,7 +74,7 @@ def read_field(text: str) -> Field | None:
 def _dashed(text: str) -> Field | None:
     """`Owner - Ann Lee`: a dash after words that ask for something, and for nothing else."""
     label, dash, _ = text[:_LABEL_LENGTH].partition(next((d for d in _DASHES if d in text), "\n"))
-    asks = what_is_asked(label.strip()) if dash and pattern("plain label").search(label) else Asks.OTHER
+    asks = what_is_asked(label.strip()) if dash and says("plain label", label) else Asks.OTHER
     return Field(label.strip(), text[len(label) + len(dash) :].strip(), asks) if asks in _DASHED else None
 
 

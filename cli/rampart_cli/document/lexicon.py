@@ -65,6 +65,11 @@ def pattern(name: str) -> re.Pattern[str]:
     return re.compile(_filled("|".join(_file()["patterns"][name])), re.IGNORECASE)
 
 
+def says(kind: str, text: str) -> bool:
+    """Whether a text holds any of the alternatives listed under a name."""
+    return bool(pattern(kind).search(text))
+
+
 def operators() -> dict[str, str]:
     """The signs of the operators, each with the pattern of what is written for it."""
     return {sign: _filled("|".join(written)) for sign, written in _file()["operators"].items()}

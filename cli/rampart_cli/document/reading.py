@@ -20,7 +20,7 @@ from rampart_cli.document.diagnostics import Code, diagnose
 from rampart_cli.document.facts import gather_facts
 from rampart_cli.document.flags import flags_spoken_of
 from rampart_cli.document.labels import Asks, answer, placeholder_in
-from rampart_cli.document.lexicon import NO_WORDS, TeamWords, foreign_language, pattern
+from rampart_cli.document.lexicon import NO_WORDS, TeamWords, foreign_language, says
 from rampart_cli.document.lines import read_lines
 from rampart_cli.document.page import Page, UnreadablePageError
 from rampart_cli.document.plan import PlanDocument, Said, UnusedLine
@@ -37,15 +37,10 @@ def says_of_what(plan: PlanDocument) -> bool:
     """Whether the page says in any way what its shares are of: a flag, users, traffic, or a rollout."""
     titles = (section.title for section in plan.sections if not section.is_decoy)
     planned = [statement for statement in plan.statements if statement.is_plan]
-    if plan.flags or any(
-        pattern("column: reached").search(head) for statement in planned for head in statement.line.header
-    ):
+    if plan.flags or any(says("column: reached", head) for statement in planned for head in statement.line.header):
         return True
     said = chain([plan.title.value], titles, (statement.text for statement in planned))
-    return any(
-        pattern("the page rolls out").search(text) or pattern("shares of users").search(text) or goes_to(text)
-        for text in said
-    )
+    return any(says("the page rolls out", text) or says("shares of users", text) or goes_to(text) for text in said)
 
 
 def doubts_of(plan: PlanDocument) -> list[str]:

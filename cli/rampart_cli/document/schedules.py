@@ -10,10 +10,10 @@ from itertools import accumulate
 from rampart_cli.document.amounts import FULL, PERCENT, rises, without_asides
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.dates import Dates, leading_date, read_dates
-from rampart_cli.document.lexicon import part, pattern, words
+from rampart_cli.document.lexicon import part, pattern, says, words
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.statements import Statement
-from rampart_cli.document.steps import goes_to, is_talk, step_from, steps_in, without_bars
+from rampart_cli.document.steps import goes_to, step_from, steps_in, without_bars
 
 ROLLS = pattern("a rollout")
 _MOMENT = pattern("a moment")
@@ -89,7 +89,7 @@ def _shown(text: str) -> str:
 def _is_of_users(sentence: str) -> bool:
     """Whether no share of a sentence is one of another thing, such as `5% of tickets`, or was or might be."""
     others = (share for share in PERCENT.finditer(sentence) if not _TO.search(sentence[: share.start()]))
-    return not (is_talk(sentence) or any(_OF_OTHER.match(sentence, share.end()) for share in others))
+    return not (says("only talk", sentence) or any(_OF_OTHER.match(sentence, share.end()) for share in others))
 
 
 def _sides(gap: str, *, is_ahead: bool) -> tuple[str, str]:

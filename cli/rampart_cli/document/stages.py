@@ -11,7 +11,7 @@ from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.crowds import people_in, users_beside
 from rampart_cli.document.dates import date_said
 from rampart_cli.document.labels import Asks, answer
-from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.lexicon import pattern, says
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.sections import Section, SectionKind, after_stage_name, stage_name
 from rampart_cli.document.skeleton import Skeleton, added_up, skeleton_of
@@ -201,16 +201,16 @@ def _from_label(label: Statement) -> PageStage:
 
 def _without_percent(frame: _Frame, mere: frozenset[str]) -> list[PageStage]:
     """Everyone, an audience, or a stage that does not say how many; a phase may be a mere heading over stages."""
-    says = _REST.sub("", frame.says)
+    rest = _REST.sub("", frame.says)
     stage = PageStage(None, StageKind.UNKNOWN, frame.section.line, frame.name, frame.letter, section=frame.section)
-    if amounts.reaches_all(says):
+    if amounts.reaches_all(rest):
         stage.percent, stage.kind = 100.0, StageKind.ACTORS
         return [stage]
-    is_named = amounts.names_audience(says) and not pattern("work").search(says)
-    is_work = bool(pattern("work").match(says)) or (frame.word == "step" and not frame.own)
+    is_named = says("an audience", rest) and not says("work", rest)
+    is_work = bool(pattern("work").match(rest)) or (frame.word == "step" and not frame.own)
     if (frame.word in mere and not is_named) or (frame.word in _CONTAINERS and is_work):
         return []
     spoken = [frame.section.title, *(label.value for label in frame.labels)]
-    stage.kind = StageKind.AUDIENCE if any(map(amounts.names_audience, spoken)) else StageKind.UNKNOWN
+    stage.kind = StageKind.AUDIENCE if any(says("an audience", text) for text in spoken) else StageKind.UNKNOWN
     stage.users = people_in(frame.says)
     return [stage]

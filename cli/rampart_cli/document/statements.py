@@ -13,7 +13,7 @@ from rampart_cli.document.bars import is_bar, is_bar_only
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.dates import is_day
 from rampart_cli.document.labels import Asks, Field, ends_open, read_field, what_is_asked
-from rampart_cli.document.lexicon import listed, part, pattern, words
+from rampart_cli.document.lexicon import listed, part, pattern, says, words
 from rampart_cli.document.sections import Section, SectionKind, stage_name
 
 _MOST_FACTS = 20
@@ -43,13 +43,11 @@ def upright(lines: Iterable[Line]) -> Iterator[Line]:
             yield from _turned(header, rows, rows[0]) if _names_stages(header, rows) else rows
             continue
         bars = [row for row in rows if _states_bars(row)]
-        if any(map(_describes, rows)) or (
-            percents_in(" ".join(header)) and not pattern("column: measures").search(header[0])
-        ):
+        if any(map(_describes, rows)) or (percents_in(" ".join(header)) and not says("column: measures", header[0])):
             yield from _turned(header, [row for row in rows if not _states_bars(row)], rows[0])
             yield from bars
         else:  # a table of nothing but bars is one of criteria, as is one whose head says so
-            yield from rows if bars or pattern("column: measures").search(header[0]) else _turned(header, rows, rows[0])
+            yield from rows if bars or says("column: measures", header[0]) else _turned(header, rows, rows[0])
 
 
 @lru_cache(maxsize=4096)
@@ -67,7 +65,7 @@ def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
         return ()
     if has_stage_columns(header):  # where such a table stands upright, its rows are criteria
         return ()
-    return tuple(index for index, head in enumerate(header) if pattern("column: judged by").search(head))
+    return tuple(index for index, head in enumerate(header) if says("column: judged by", head))
 
 
 @lru_cache(maxsize=4096)
@@ -108,9 +106,7 @@ def _describes(row: Line) -> bool:
 
 
 def _describes_shares(row: Line) -> bool:
-    return bool(pattern("row: shares").search(row.cells[0])) and all(
-        percents_in(cell) and not is_bar(cell) for cell in row.cells[1:]
-    )
+    return says("row: shares", row.cells[0]) and all(percents_in(cell) and not is_bar(cell) for cell in row.cells[1:])
 
 
 def _states_bars(row: Line) -> bool:

@@ -10,7 +10,7 @@ from rampart_cli.document.amounts import FULL, PERCENT, StageKind, names_only_au
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.dates import Dates, date_said, leading_date, read_dates
 from rampart_cli.document.labels import Asks
-from rampart_cli.document.lexicon import pattern, words
+from rampart_cli.document.lexicon import says, words
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.schedules import ROLLS, after_moment, scheduled_steps
 from rampart_cli.document.sections import SectionKind, stage_name
@@ -149,7 +149,7 @@ def _date_in(text: str) -> Dates:
 
 def _is_about_rollout(statement: Statement) -> bool:
     """Whether a line without a day is a step all the same: by where it stands, or by how it begins."""
-    moves_flag = goes_to(statement.text) and pattern("of a flag").search(statement.text)
+    moves_flag = goes_to(statement.text) and says("of a flag", statement.text)
     is_step = statement.section.kind is SectionKind.TIMELINE or statement.line.checked is not None
     is_step = is_step or (statement.line.kind is LineKind.ITEM and bool(moves_flag))
     steps = steps_in(statement.text)

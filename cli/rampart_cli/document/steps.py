@@ -12,7 +12,7 @@ from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.crowds import users_beside, users_in
 from rampart_cli.document.dates import Dates, between, date_said, read_dates
 from rampart_cli.document.labels import answer
-from rampart_cli.document.lexicon import part, pattern
+from rampart_cli.document.lexicon import part, pattern, says
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.sections import stage_name
 from rampart_cli.document.statements import Statement, has_bars, judged_by
@@ -65,12 +65,12 @@ def without_bars(text: str) -> str:
 def names_step(text: str) -> bool:
     """Whether a line gives a name and a percentage: `Small: 10%, 4/8/2027`; what it means its neighbors tell."""
     shown = without_bars(text)
-    return bool(_NAMED.match(shown) or _OF_SOME.fullmatch(shown)) and not pattern("only talk").search(shown)
+    return bool(_NAMED.match(shown) or _OF_SOME.fullmatch(shown)) and not says("only talk", shown)
 
 
 def goes_to(text: str) -> bool:
     """Whether a sentence moves the flag: "we increase to 10% of users"."""
-    return bool(_GOES.search(text) or pattern("routes").search(text))
+    return bool(_GOES.search(text) or says("routes", text))
 
 
 @lru_cache(maxsize=4096)
@@ -90,7 +90,7 @@ def _steps_of(clause: str) -> list[float]:
     # "increase from 5% to 50%" is one step, where "5% to 50%" is what a whole phase goes through.
     clause = pattern("condition").sub("", _FROM.sub(r"\1", without_bars(clause).strip()))
     percents = amounts.percents_in(clause)
-    if pattern("only talk").search(clause) or (len(percents) == 2 and amounts.range_in(clause)):
+    if says("only talk", clause) or (len(percents) == 2 and amounts.range_in(clause)):
         return []
     if not _JOINTS.sub("", amounts.PERCENT.sub("", clause)):
         return percents  # 1% → 25% → 100%
@@ -106,11 +106,6 @@ def _steps_of(clause: str) -> list[float]:
         if found := step.search(clause):
             return amounts.percents_in(found[0])[-1:]
     return []
-
-
-def is_talk(text: str) -> bool:
-    """Whether a text tells of shares that were or might be, and moves no flag."""
-    return bool(pattern("only talk").search(text))
 
 
 def step_from(
@@ -161,15 +156,15 @@ def _shares(line: Line, planned: dict[str, str]) -> Iterator[tuple[str, list[flo
     if line.shares_in is not None:
         yield from ((cell, said) for cell in line.cells[line.shares_in :][:1] if (said := amounts.percents_in(cell)))
     for head, cell in planned.items():
-        if pattern("column: stage").search(head) and (said := _percents(head, cell)):
+        if says("column: stage", head) and (said := _percents(head, cell)):
             yield cell, said
-    if pattern("column: name").search(line.header[0]):
+    if says("column: name", line.header[0]):
         # Next to a stage's name, a target that is a percentage and nothing else is the stage's.
         targets = (
             cell for head, cell in planned.items() if _TARGET.search(head) and amounts.PERCENT.fullmatch(answer(cell))
         )
         yield from ((cell, amounts.percents_in(cell)) for cell in targets)
-    if any(_COUNTS_COLUMN.search(head) or pattern("column: day").search(head) for head in planned):
+    if any(_COUNTS_COLUMN.search(head) or says("column: day", head) for head in planned):
         yield from (
             (cell, said)
             for cell in _cells(planned, pattern("column: whom"))
@@ -216,10 +211,11 @@ def _cells(row: dict[str, str], column: re.Pattern[str]) -> list[str]:
 
 
 def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
-    if not any(map(amounts.names_audience, row.values())):
+    whom = next((cell for cell in row.values() if says("an audience", cell)), None)
+    if whom is None:
         return []
     step = step_from(statement, None, statement.text, _dates_of(row))
-    step.kind, step.name = StageKind.AUDIENCE, next(filter(amounts.names_audience, row.values()), None)
+    step.kind, step.name = StageKind.AUDIENCE, whom
     step.users = _users_of(row)
     return [step]
 
