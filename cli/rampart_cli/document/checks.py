@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
@@ -12,8 +12,9 @@ from itertools import pairwise, zip_longest
 
 from rampart.evidence.dilution import diluted
 from rampart.finding import Finding
-from rampart_cli.document.amounts import FULL, StageKind, increment_in, range_in, steps_of
+from rampart_cli.document.amounts import FULL, StageKind, increment_in, percents_in, range_in, steps_of
 from rampart_cli.document.bars import Criterion, CriterionKind, by_measure
+from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.date_checks import check_dates
 from rampart_cli.document.diagnostics import Code, Say, diagnose
 from rampart_cli.document.flags import check_flags, check_spelling
@@ -23,6 +24,7 @@ from rampart_cli.document.page import Page
 from rampart_cli.document.plan import PageStage, PlanDocument, hold_of
 from rampart_cli.document.sections import SectionKind, after_stage_name
 from rampart_cli.document.stage_details import Details
+from rampart_cli.document.steps import without_bars
 
 _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019]t\b", re.IGNORECASE)
@@ -40,18 +42,8 @@ MOST_LINES = 10
 def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) -> list[Finding]:
     """Everything that is to be said about one plan; `today` tells results written before the launch."""
     say = partial(diagnose, page)
-    checks = (
-        _missing,
-        check_flags,
-        check_spelling,
-        check_criteria,
-        check_phases,
-        _stages,
-        check_dilution,
-        _whole,
-        _unread,
-    )
-    found = [finding for check in checks for finding in check(plan, say)]
+    checks = (_missing, check_flags, check_spelling, check_criteria, check_phases, _stages, check_dilution, _whole)
+    found = [finding for check in (*checks, _unread) for finding in check(plan, say)]
     found += [*_users(plan, details, say), *_placeholders(plan, details, say)]
     return found + check_dates(plan, details, say, today)
 
@@ -74,12 +66,20 @@ def _whole(plan: PlanDocument, say: Say) -> Iterator[Finding]:
 
 def _unread(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """Bars of lines that nothing was taken from, and percentages of planned lines that no stage was made of."""
+    stating = [s for stage in plan.stages for s in stage.stated_by if s.line.kind is not LineKind.ROW]
+    known = {percent for stage in plan.stages for percent in (stage.percent, *(told for told, _ in stage.stated))}
+    lines = {statement.number: (statement.text, known) for statement in stating}
     for unused in plan.unused:
         if "bar" in unused.holds:
             yield say(Code.UNREAD_BAR, unused.line, "", f"no criterion was taken from {unused.text[:120]!r}")
-    for line, shares in plan.unread_shares.items():
-        named = ", ".join(f"{share:g}%" for share in shares)
-        yield say(Code.UNREAD_PERCENTAGE, line, "", f"no stage was taken from {named} on this line")
+        elif "share" in unused.holds:
+            lines[unused.line] = (unused.text, set())
+    stages = Counter(statement.number for statement in stating)
+    for line, (text, read) in lines.items():
+        shares = [share for share in percents_in(without_bars(text)) if share]
+        left = [f"{share:g}%" for share in shares if share not in read]
+        if left and len(shares) > stages[line]:
+            yield say(Code.UNREAD_PERCENTAGE, line, left[0], f"not read as stages: {', '.join(left)}")
 
 
 def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:

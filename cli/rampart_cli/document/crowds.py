@@ -14,7 +14,8 @@ _PEOPLE = part("people")
 _USERS = re.compile(_NUMBER + _NO_USERS, re.IGNORECASE)
 _LIST = re.compile(r"\d+(?:,\d+)+")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
-_RANGE = re.compile(r"\d\s?k?\s{0,3}(?:-|\u2013|\u2014|\bto\b)\s{0,3}~?\d", re.IGNORECASE)
+ENDS = re.compile(r"\d\s?k?\s{0,3}(?:-|\u2013|\u2014|\bto\b)\s{0,3}~?\d", re.IGNORECASE)
+"""The two ends of one estimate, `1,000 - 10,000`, and no list."""
 _BESIDE = re.compile(
     r"(?:%|percent)[^(%]{0,40}\(([^()]{1,80})\)|(?:%|percent)\s{0,3}(?:=|~|,|or about|or)\s{0,3}([^%]{1,60})$"
 )
@@ -35,11 +36,6 @@ def users_in(text: str) -> tuple[int, ...] | None:
     if says("a rate of people", shown):
         return None
     return tuple(map(_whole, _USERS.finditer(shown))) or None
-
-
-def is_range(text: str) -> bool:
-    """Whether the numbers are the two ends of one estimate, `1,000 - 10,000`, and no list."""
-    return bool(_RANGE.search(text))
 
 
 def users_beside(text: str) -> tuple[int, ...] | None:

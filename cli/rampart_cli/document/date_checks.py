@@ -124,10 +124,8 @@ def _following(calendar: DateRange, whole: list[int], plan: PlanDocument) -> lis
     """The stages that a range without stages of its own speaks of: those up to the next such range."""
     later = bisect(whole, calendar.line)
     first = bisect(plan.stages, calendar.line, key=lambda stage: stage.line)
-    past = (
-        bisect_left(plan.stages, whole[later], key=lambda stage: stage.line) if later < len(whole) else len(plan.stages)
-    )
-    return plan.stages[first:past]
+    until = whole[later] if later < len(whole) else plan.stages[-1].line + 1
+    return plan.stages[first : bisect_left(plan.stages, until, key=lambda stage: stage.line)]
 
 
 def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Finding]:

@@ -13,7 +13,6 @@ _CLOCK_OR_ADDRESS = re.compile(r"\d:\d|.?://")
 _LABEL_LENGTH = 300
 _PERCENTAGE = re.compile(r"~?\d{1,3}(?:\.\d{1,3})?\s?%")
 _DAY = re.compile(r"\d[/-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d", re.IGNORECASE)
-_QUESTION = re.compile(r"^(how|what|who|when|which|was|were|any|if yes|types of|links? to|do|does|is|are)\b")
 _DASHES = (" \u2013 ", " \u2014 ", " - ")
 _BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
 _UNANSWERED = _BLANKS - {"n/a"}
@@ -88,11 +87,6 @@ def what_is_asked(label: str) -> Asks:
 def ends_open(text: str) -> bool:
     """Whether a sentence ends where a condition is to follow: `We revert if`."""
     return text.rstrip(" :").casefold().endswith((" if", " when", " whenever", " once", " while"))
-
-
-def is_question(text: str) -> bool:
-    """Whether the words are one of the template's questions."""
-    return bool(_QUESTION.match(text.casefold()))
 
 
 def _cut(text: str) -> int | None:

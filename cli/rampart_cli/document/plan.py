@@ -13,7 +13,8 @@ from rampart_cli.document.amounts import Length, StageKind
 from rampart_cli.document.bars import Criterion
 from rampart_cli.document.dates import NOTHING, Dates
 from rampart_cli.document.inline import Link
-from rampart_cli.document.labels import Asks, answer, is_question, placeholder_in
+from rampart_cli.document.labels import Asks, answer, placeholder_in
+from rampart_cli.document.lexicon import says
 from rampart_cli.document.sections import Section, SectionKind
 from rampart_cli.document.statements import Statement
 
@@ -144,8 +145,6 @@ class PlanDocument:
     """Why the shares of this plan may have been misread, each as a sentence; a doubtful share is written as a gap."""
     unused: list[UnusedLine] = field(default_factory=list)
     """Planned lines from which no value was taken."""
-    unread_shares: dict[int, list[float]] = field(default_factory=dict)
-    """The percentages of planned lines, by line, that no stage and no bar was made of."""
     of_interest: int = 0
     """Planned lines that hold a share, a bar, a day or a flag, used or not."""
     business_days: Said | None = None
@@ -215,5 +214,5 @@ def is_measured(statement: Statement, criteria: set[str]) -> bool:
     field = statement.field
     value = field.value if field is not None else statement.text
     is_asked = statement.text in criteria or statement.asks not in {None, *_MEASURED}
-    is_open = is_asked or (field is None and is_question(value))
+    is_open = is_asked or (field is None and says("a question", value))
     return not is_open and bool(answer(value)) and placeholder_in(value) is None

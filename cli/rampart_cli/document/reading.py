@@ -28,7 +28,7 @@ from rampart_cli.document.sections import Section, SectionKind, build_tree, plan
 from rampart_cli.document.stage_details import Details, give_details
 from rampart_cli.document.stages import read_stages
 from rampart_cli.document.statements import Statement, statements_of, upright
-from rampart_cli.document.steps import goes_to, without_bars
+from rampart_cli.document.steps import goes_to
 
 _ENDS = frozenset({0.0, 100.0})
 
@@ -77,12 +77,6 @@ def take_stock(plan: PlanDocument, details: Details) -> None:
     for section in plan.sections:
         if section.heading and not section.is_decoy and percents_in(section.title):
             held.setdefault(section.line, UnusedLine(section.line, section.title, ("share",)))
-    read = {percent for stage in plan.stages for percent in (stage.percent, *(told for told, _ in stage.stated))}
-    sources = {id(said) for stage in plan.stages for said in stage.stated_by}
-    for s in plan.statements:
-        left = read if id(s) in sources else set() if s.number in held.keys() - used and not is_bar(s.text) else None
-        shares = [p for p in percents_in(without_bars(s.text)) if p and left is not None and p not in left]
-        plan.unread_shares |= {s.number: shares} if shares else {}
     plan.of_interest = len(held)
     plan.unused = [held[line] for line in sorted(held.keys() - used)]
 
@@ -208,7 +202,10 @@ def _title(roots: list[Section], statements: list[Statement]) -> Said:
 def _no_plan(plan: PlanDocument) -> str | None:
     """Why a page isn't a plan; None when it is one."""
     if not plan.stages:
-        return "no stage of a rollout is stated on this page: no percentage of users that a flag is taken to"
+        told = [(s.number, percents_in(s.text)) for s in plan.statements if s.is_plan]
+        lines = [f"line {line} ({', '.join(f'{share:g}%' for share in said)})" for line, said in told if said]
+        named = f"; not read as stages: {', '.join(lines[:3])}" if lines else ""
+        return f"no stage of a rollout is stated on this page: no percentage of users that a flag is taken to{named}"
     is_stated = any((stage.letter and stage.percent is not None) or stage.dates.said for stage in plan.stages)
     if not (is_stated or "plan" in plan.title.value.casefold() or says_of_what(plan)):
         return (

@@ -59,11 +59,9 @@ def has_stage_columns(header: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=4096)
 def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
     """The columns of a table of stages that say what each is judged by; none of a table of criteria."""
-    if not any(map(pattern("column: stage first").search, header)) or any(
-        map(pattern("column: metrics").search, header)
-    ):
-        return ()
-    if has_stage_columns(header):  # where such a table stands upright, its rows are criteria
+    # Where a table with a column for each stage stands upright, its rows are criteria.
+    is_staged = any(map(pattern("column: stage first").search, header)) and not has_stage_columns(header)
+    if not is_staged or any(map(pattern("column: metrics").search, header)):
         return ()
     return tuple(index for index, head in enumerate(header) if says("column: judged by", head))
 
@@ -95,9 +93,8 @@ def _names_stages(header: tuple[str, ...], rows: Sequence[Line]) -> bool:
         return False
     shares = [[percents_in(cell) for cell in row.cells[1:]] for row in rows if _describes_shares(row)]
     single = [[share for (share,) in row] for row in shares if all(len(said) == 1 for said in row)]
-    return any(row[-1] == FULL and rises(row) for row in single) and any(
-        all(is_day(cell) for cell in row.cells[1:]) for row in rows
-    )
+    is_dated = any(all(map(is_day, row.cells[1:])) for row in rows)
+    return is_dated and any(row[-1] == FULL and rises(row) for row in single)
 
 
 def _describes(row: Line) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 
 from rampart_cli.document.amounts import FULL, PERCENT, StageKind, names_only_audience, percents_in, reaches_all, rises
 from rampart_cli.document.blocks import LineKind
@@ -104,20 +105,11 @@ def _steps_of(statement: Statement, *, is_told: bool) -> list[PageStage]:
         return []
     if len(percents) == 1:
         return [step_from(statement, percents[0], rest, dates)]
-    return [
-        step_from(statement, percent, part, _date_in(part) if len(found) == 1 else Dates())
-        for clause in clauses(rest)
-        for found in [steps_in(clause)]
-        for percent, part in zip(found, _parts(clause, len(found)), strict=True)
-    ]
-
-
-def _parts(clause: str, steps: int) -> list[str]:
-    """What is said of each step of a clause: all of it of its only one, else what stands from its share to the next."""
-    starts = [share.start() for share in PERCENT.finditer(clause)]
-    if steps < 2 or len(starts) != steps:
-        return [clause] * steps
-    return [clause[start:end] for start, end in zip(starts, [*starts[1:], len(clause)], strict=True)]
+    starts = [share.start() for share in PERCENT.finditer(rest)]
+    told = [rest[start:end] for start, end in pairwise([*starts, len(rest)])]
+    if len(told) != len(percents):  # which of its words are about which step isn't certain
+        told = [f"{percent:g}%" for percent in percents]
+    return [step_from(statement, percent, part, Dates()) for percent, part in zip(percents, told, strict=True)]
 
 
 def _without_percent(statement: Statement) -> list[PageStage]:

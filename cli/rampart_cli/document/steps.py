@@ -160,10 +160,8 @@ def _shares(line: Line, planned: dict[str, str]) -> Iterator[tuple[str, list[flo
             yield cell, said
     if says("column: name", line.header[0]):
         # Next to a stage's name, a target that is a percentage and nothing else is the stage's.
-        targets = (
-            cell for head, cell in planned.items() if _TARGET.search(head) and amounts.PERCENT.fullmatch(answer(cell))
-        )
-        yield from ((cell, amounts.percents_in(cell)) for cell in targets)
+        targets = map(answer, _cells(planned, _TARGET))
+        yield from ((cell, amounts.percents_in(cell)) for cell in targets if amounts.PERCENT.fullmatch(cell))
     if any(_COUNTS_COLUMN.search(head) or says("column: day", head) for head in planned):
         yield from (
             (cell, said)
@@ -198,9 +196,8 @@ def _percents(head: str, cell: str) -> list[float]:
 
 
 def _dates_of(row: dict[str, str]) -> Dates:
-    written, ends = (
-        list(map(read_dates, _cells(row, column))) for column in (pattern("column: day"), pattern("column: last day"))
-    )
+    written = [read_dates(cell) for cell in _cells(row, pattern("column: day"))]
+    ends = [read_dates(cell) for cell in _cells(row, pattern("column: last day"))]
     if written and ends and written[0].start and not written[0].end and ends[0].start and not ends[0].end:
         return between(written[0], ends[0])
     return next((dates for dates in written if dates.said), date_said(" | ".join(row.values())))
@@ -223,8 +220,7 @@ def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
 def _users_of(row: dict[str, str]) -> tuple[int, ...] | None:
     """The users of a row: what a column of users counts, else what stands next to its percentage."""
     columns = {head: cell for head, cell in row.items() if not _PERCENT_COLUMN.search(head)}
-    if counted := [
-        cell for cell in _cells(columns, pattern("column: users")) if cell and not amounts.percents_in(cell)
-    ]:
+    stated = _cells(columns, pattern("column: users"))
+    if counted := [cell for cell in stated if cell and not amounts.percents_in(cell)]:
         return next((users for cell in counted if (users := users_in(cell))), None)
     return next((users for cell in row.values() if (users := users_beside(cell))), None)
