@@ -30,10 +30,10 @@ _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.
 _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019]t\b", re.IGNORECASE)
 _TOO_DIFFERENT = 3.0
 """Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
-_NOT_GIVEN = "{!r} stands for an answer that is not given yet"
+_NOT_GIVEN = "{!r} is a placeholder, and the answer is missing"
 _NO_BAR = {
-    CriterionKind.RELATIVE: "is compared with something that has no number",
-    CriterionKind.NAMED: "is only a name: no bar is given",
+    CriterionKind.RELATIVE: "is compared with something, and no number is given",
+    CriterionKind.NAMED: "has no bar",
 }
 MOST_LINES = 10
 """Lines that one message names."""
@@ -76,7 +76,7 @@ def _unread(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             lines[unused.line] = (unused.text, set())
     stages = Counter(statement.number for statement in stating)
     for line, (text, read) in lines.items():
-        shares = [share for share in percents_in(without_bars(text)) if share]
+        shares = [share for share in percents_in(without_bars(text)) if share and share != increment_in(text)]
         left = [f"{share:g}%" for share in shares if share not in read]
         if left and len(shares) > stages[line]:
             yield say(Code.UNREAD_PERCENTAGE, line, left[0], f"not read as stages: {', '.join(left)}")
@@ -125,7 +125,7 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     following = zip_longest(plan.stages, plan.stages[1:])
     if unheld := [stage for stage, after in following if hold_of(stage, after)[0] is None]:
         named = ", ".join(f"{s.label} (line {s.line})" for s in unheld[:MOST_LINES])
-        yield say(Code.MISSING_HOLD, unheld[0].line, "", f"the page does not say how long these are held: {named}")
+        yield say(Code.MISSING_HOLD, unheld[0].line, "", f"the page does not say how long to hold {named}")
     yield from _letters(plan, say)
     yield from _increments(plan, say)
 
@@ -135,7 +135,7 @@ def _time_gate(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     planned = (s for s in plan.statements if s.is_plan and not _DENIES.search(s.text))
     gate = next(((s.number, found[0]) for s in planned if (found := _TIME_GATE.search(s.text))), None)
     if gate is not None and all(stage.kind is not StageKind.TIME for stage in plan.stages):
-        message = "the page speaks of a percentage of time, and its stages do not say that theirs are of users"
+        message = "the page mentions a percentage of time, and its stages do not say that theirs are of users"
         yield say(Code.PERCENTAGE_OF_TIME, *gate, message)
 
 
@@ -156,7 +156,7 @@ def _increments(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         expected = steps_of(limits, increment)
         for stage in steps[section.line]:
             if expected and stage.percent not in expected:
-                message = f"{stage.percent:g}% isn't a step of increments of {increment:g}% (line {statement.number})"
+                message = f"{stage.percent:g}% doesn't fit increments of {increment:g}% (line {statement.number})"
                 yield say(Code.CONTRADICTORY_PERCENT, stage.line, f"{stage.percent:g}%", message)
 
 
@@ -221,20 +221,21 @@ def is_reported_by_people(criterion: Criterion) -> bool:
 def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for c in plan.distinct_criteria:
         if is_reported_by_people(c):
-            yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured")
+            yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"no metric shows {c.name!r}")
         if c.kind is CriterionKind.NUMERIC and c.op is None:
-            message = f"{c.name!r} has the number {c.value:g} and no operator"
+            message = f"{c.name!r} has the number {c.value:g} but no operator"
             yield say(Code.MISSING_OPERATOR, c.line, c.written, message)
         if (lacks := _NO_BAR.get(c.kind)) is not None:
             yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} {lacks}")
         if c.has_unit:
-            message = f"{c.name!r} is {c.value:g} {c.measure} here; in the plan it is a number in its metric's own unit"
+            message = f"{c.name!r} is given {c.value:g} {c.measure}; in the plan, write the number in the metric's unit"
             yield say(Code.BAR_IN_UNIT, c.line, c.written, message)
     for first, *others in by_measure(plan.distinct_criteria):
         for c in others:
             if c.line != first.line and c.value is not None and first.value is not None:
                 here, there = f"{c.op or ''} {c.value:g} here", f"{first.op or ''} {first.value:g} at line {first.line}"
-                yield say(Code.CONTRADICTORY_CRITERION, c.line, c.name, f"{c.name!r} is {here} and {there}")
+                also = "" if first.name == c.name else f"{first.name!r} "
+                yield say(Code.CONTRADICTORY_CRITERION, c.line, c.name, f"{c.name!r} is {here} and {also}{there}")
 
 
 def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -254,8 +255,8 @@ def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             if lacking and here not in said:
                 said.add(here)
                 named = ", ".join(map(repr, list(lacking)[:MOST_LINES]))
-                looked = f"which {titles[there]!r} does at line {next(iter(lacking.values()))}"
-                message = f"{titles[here]!r} does not look at {named}, {looked}"
+                listed_at = f"{titles[there]!r} does, at line {next(iter(lacking.values()))}"
+                message = f"{titles[here]!r} does not list {named}; {listed_at}"
                 yield say(Code.CRITERION_MISSING_IN_PHASE, here, "", message)
 
 

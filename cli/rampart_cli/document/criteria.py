@@ -73,7 +73,7 @@ def conditions_in(text: str, line: int) -> list[Criterion]:
 
 def _read_stop(text: str, line: int, under: str) -> list[Criterion]:
     """The criteria of a condition on which the rollout goes back: what must hold is its opposite."""
-    # What stands nearest tells: a list of goals within a section on going back is one of goals.
+    # What stands nearest tells: a list of goals within a rollback section is one of goals.
     told = next((part for part in reversed(under.split("; ")) if lists_stops(part) or sense_of(part) is Sense.GO), "")
     asked = [told] if lists_stops(told) else []
     if not (_STOP_WORD.search(text) or asked) or _ELSE.search(text):

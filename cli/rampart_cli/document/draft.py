@@ -71,7 +71,7 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
     else:
         yield "# GAP: the page does not say on which days an advance may happen; without `calendar`, on any day"
     if plan.window is None:
-        yield "# GAP: the page states no evaluation window and no minimum sample; the rule's own are used"
+        yield "# GAP: the page states no evaluation window and no minimum sample; Rampart uses its own"
     else:
         yield f"# line {plan.window.line} states a window: {_comment(plan.window.value)}"
     yield _monitors(plan)
@@ -245,7 +245,7 @@ def _bar(same: list[Criterion], kind: str) -> Entry:
     key = "at_most" if kind in {"count", "reported", "compare"} else "below"
     if len(same) > 1:
         lines = ", ".join(str(other.line) for other in same)
-        return Entry(key, None, f"the page gives several bars (lines {lines}), and a criterion has one")
+        return Entry(key, None, f"the page gives several bars (lines {lines}); keep one, the stricter if unsure")
     if kind == "compare":
         asked = "how many times the old path's rate may it be, such as 1.5x?"
         return Entry(key, None, f"{asked} line {criterion.line} says: {criterion.text}")

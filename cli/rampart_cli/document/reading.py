@@ -102,6 +102,8 @@ def _used(plan: PlanDocument, details: Details) -> Iterator[int]:
     facts = (plan.title, plan.owner, plan.timezone, plan.rollback, plan.window, plan.business_days)
     said: list[Any] = [*plan.criteria, *plan.flags, *details.calendars, *details.crowds, *filter(None, facts)]
     yield from (each.line for each in said)
+    above = {criterion.line + 1: criterion.text for criterion in plan.criteria}  # a bar may go on over two lines
+    yield from (s.number for s in plan.statements if s.text in above.get(s.number, ""))
     days = {day for stage in plan.stages for day in (stage.start, stage.end) if day}
     dated = [s for s in plan.statements if s.asks is Asks.DATES]
     yield from (s.number for s in dated if read_dates(s.value).start in days)

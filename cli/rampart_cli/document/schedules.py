@@ -57,7 +57,8 @@ def scheduled_steps(statements: Iterable[Statement]) -> dict[int, list[PageStage
 
 
 def _steps_of(lines: list[Statement]) -> list[PageStage]:
-    texts = [_shown(line.text) for line in lines]
+    shown = (without_bars(without_asides(line.text)) for line in lines)
+    texts = [_PART_OF_ALL.sub(lambda found: _PARTS_OF_ALL[found[0].casefold()], text) for text in shown]
     text = _SENTENCE.sub(lambda said: said[0] if _is_of_users(said[0]) else " " * len(said[0]), " ".join(texts))
     found = list(_REACHES.finditer(text))
     shares = [float(each[1] or FULL) for each in found]
@@ -80,10 +81,6 @@ def _steps_of(lines: list[Statement]) -> list[PageStage]:
     told = [each[0] + gap for each, gap in zip(found, between[1:], strict=True)]
     days = [read_dates(one or other) if not (one and other) else Dates() for one, other in moments]
     return [step_from(*each, is_apart=True) for each in zip(sources, shares, told, days, strict=True)]
-
-
-def _shown(text: str) -> str:
-    return _PART_OF_ALL.sub(lambda found: _PARTS_OF_ALL[found[0].casefold()], without_bars(without_asides(text)))
 
 
 def _is_of_users(sentence: str) -> bool:

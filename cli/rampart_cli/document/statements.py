@@ -91,7 +91,7 @@ def _names_stages(header: tuple[str, ...], rows: Sequence[Line]) -> bool:
     """Whether columns with names of their own are stages: each has a larger share than the last, to 100%, and a day."""
     if len(header) < 3 or header[0] or len(rows) > _MOST_FACTS or any(map(pattern("column: compared").search, header)):
         return False
-    shares = [[percents_in(cell) for cell in row.cells[1:]] for row in rows if _describes_shares(row)]
+    shares = [[percents_in(cell) for cell in row.cells[1:]] for row in rows if _describes(row)]
     single = [[share for (share,) in row] for row in shares if all(len(said) == 1 for said in row)]
     is_dated = any(all(map(is_day, row.cells[1:])) for row in rows)
     return is_dated and any(row[-1] == FULL and rises(row) for row in single)
@@ -99,11 +99,8 @@ def _names_stages(header: tuple[str, ...], rows: Sequence[Line]) -> bool:
 
 def _describes(row: Line) -> bool:
     """Whether a row says of each stage whom it reaches, when, or by what it is judged."""
-    return what_is_asked(row.cells[0]) in {Asks.DATES, Asks.USERS, Asks.CRITERIA} or _describes_shares(row)
-
-
-def _describes_shares(row: Line) -> bool:
-    return says("row: shares", row.cells[0]) and all(percents_in(cell) and not is_bar(cell) for cell in row.cells[1:])
+    is_share = says("row: shares", row.cells[0]) and all(percents_in(c) and not is_bar(c) for c in row.cells[1:])
+    return is_share or what_is_asked(row.cells[0]) in {Asks.DATES, Asks.USERS, Asks.CRITERIA}
 
 
 def _states_bars(row: Line) -> bool:
