@@ -163,7 +163,7 @@ def by_measure(criteria: Iterable[Criterion]) -> list[list[Criterion]]:
     for criterion in criteria:
         name = plain_name(criterion.name)
         same = found[keys.setdefault(name, (_ANY_RATE.sub("", name).strip() or name, criterion.unit))]
-        same += [] if any(map(criterion.repeats, same)) else [criterion]
+        same += [] if any(map(criterion.repeats, same[:9])) else [criterion]
     return list(found.values())
 
 

@@ -24,7 +24,6 @@ from rampart_cli.document.page import Page
 from rampart_cli.document.plan import PageStage, PlanDocument, hold_of
 from rampart_cli.document.sections import SectionKind, after_stage_name
 from rampart_cli.document.stage_details import Details
-from rampart_cli.document.steps import without_bars
 
 _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019]t\b", re.IGNORECASE)
@@ -69,6 +68,10 @@ def _unread(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     stating = [s for stage in plan.stages for s in stage.stated_by if s.line.kind is not LineKind.ROW]
     known = {percent for stage in plan.stages for percent in (stage.percent, *(told for told, _ in stage.stated))}
     lines = {statement.number: (statement.text, known) for statement in stating}
+    barred: dict[int, set[float | None]] = defaultdict(set)
+    for criterion in (c for c in plan.criteria if c.value is not None):
+        barred[criterion.line].add(criterion.value)
+        lines[criterion.line] = (criterion.text, barred[criterion.line] | known)
     for unused in plan.unused:
         if "bar" in unused.holds:
             yield say(Code.UNREAD_BAR, unused.line, "", f"no criterion was taken from {unused.text[:120]!r}")
@@ -76,10 +79,10 @@ def _unread(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             lines[unused.line] = (unused.text, set())
     stages = Counter(statement.number for statement in stating)
     for line, (text, read) in lines.items():
-        shares = [share for share in percents_in(without_bars(text)) if share and share != increment_in(text)]
+        shares = [share for share in percents_in(text) if share and share != increment_in(text)]
         left = [f"{share:g}%" for share in shares if share not in read]
-        if left and len(shares) > stages[line]:
-            yield say(Code.UNREAD_PERCENTAGE, line, left[0], f"not read as stages: {', '.join(left)}")
+        if left and (len(shares) > 1 or not stages[line]):
+            yield say(Code.UNREAD_PERCENTAGE, line, left[0], f"nothing was read from {', '.join(left)}")
 
 
 def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:

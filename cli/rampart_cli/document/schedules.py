@@ -28,6 +28,8 @@ _OF_OTHER = re.compile(rf"\sof\s(?!(?:[\w/-]+\s){{0,3}}?{part('reached')}(?!\s{p
 _TO = re.compile(r"(?:\b(?:to|at|for|with|by|then|and)|[,;:.→(])\s{0,2}~?$", re.IGNORECASE)
 _HARD = re.compile(r"[;.](?=\s)|\b(?:then|and)\b", re.IGNORECASE)
 _SOFT = re.compile(rf",(?=\s(?!20\d\d|{part('month')}\s\d))", re.IGNORECASE)
+_MOST_LINES = 10
+"""Lines of a paragraph that are read together."""
 _SENTENCE = re.compile(r"(?:[^;.]|[.](?!\s|$))+")
 _PARTS_OF_ALL = {"half": "50%", "a quarter": "25%"}
 _PART_OF_ALL = re.compile(rf"\b(?:half|a quarter)(?=\s(?:{_MOMENT.pattern}))", re.IGNORECASE)
@@ -44,8 +46,9 @@ def scheduled_steps(statements: Iterable[Statement]) -> dict[int, list[PageStage
     paragraphs: list[list[Statement]] = []
     for statement in (s for s in statements if s.line.kind in {LineKind.ITEM, LineKind.TEXT}):
         before = paragraphs[-1][-1] if paragraphs else None
-        is_next = before is not None and statement.number == before.number + 1 and statement.field is None
-        if is_next and before and statement.line.kind is LineKind.TEXT and statement.section is before.section:
+        is_next = before is not None and statement.number == before.number + 1 and len(paragraphs[-1]) < _MOST_LINES
+        is_open = statement.field is None and statement.line.kind is LineKind.TEXT
+        if is_next and is_open and before and statement.section is before.section:
             paragraphs[-1].append(statement)
         else:
             paragraphs.append([statement])
@@ -85,7 +88,8 @@ def _steps_of(lines: list[Statement]) -> list[PageStage]:
 
 def _is_of_users(sentence: str) -> bool:
     """Whether no share of a sentence is one of another thing, such as `5% of tickets`, or was or might be."""
-    others = (share for share in PERCENT.finditer(sentence) if not _TO.search(sentence[: share.start()]))
+    leads = ((share, sentence[max(0, share.start() - 9) : share.start()]) for share in PERCENT.finditer(sentence))
+    others = (share for share, lead in leads if not _TO.search(lead))
     return not (says("only talk", sentence) or any(_OF_OTHER.match(sentence, share.end()) for share in others))
 
 

@@ -29,17 +29,13 @@ def read_steps(statements: Iterable[Statement]) -> list[PageStage]:
     """The steps that lines, not headings or labels, state."""
     statements = list(statements)
     found: list[PageStage] = []
-    before: PageStage | None = None
     rising = rising_lists(statements)
     scheduled = scheduled_steps(filter(_may_step, statements))
     for statement in statements:
         if (steps := scheduled.get(id(statement))) is None:
-            steps = _steps_of(statement, is_told=id(statement) in rising) or _goes_on(statement, before)
+            steps = _steps_of(statement, is_told=id(statement) in rising)
         # 0% reaches no one: without a day it is only where the rollout starts from.
-        steps = [step for step in steps if step.percent != 0 or step.dates.said]
-        found += steps
-        if statement.line.kind is LineKind.ITEM and (steps or _stands_beside(statement, before)):
-            before = steps[0] if len(steps) == 1 else None
+        found += [step for step in steps if step.percent != 0 or step.dates.said]
     return found
 
 
@@ -60,24 +56,7 @@ def rising_lists(statements: Iterable[Statement]) -> set[int]:
 def _share_of(text: str) -> list[float]:
     """The share that a line goes to, or that its name has: `Canary: 10%`."""
     rest = after_moment(text)[1]
-    return list(steps_in(rest)) or (percents_in(rest) if names_step(rest) else [])
-
-
-def _stands_beside(statement: Statement, before: PageStage | None) -> bool:
-    """Whether a line is an item of the same list as an earlier step."""
-    source = before.source if before else None
-    return source is not None and (source.section, source.line.parent) == (statement.section, statement.line.parent)
-
-
-def _goes_on(statement: Statement, before: PageStage | None) -> list[PageStage]:
-    """An item with a name of its own, a later day and a higher percentage than the step before it in the same list."""
-    if before is None or statement.line.kind is not LineKind.ITEM or not _stands_beside(statement, before):
-        return []
-    dates, percents = read_dates(statement.text), percents_in(statement.text)
-    is_named = len(percents) == 1 and names_step(statement.text) and statement.asks not in _NO_STEP
-    is_later = dates.start is not None and before.start is not None and dates.start >= before.start
-    goes_on = is_named and is_later and percents[0] > (before.percent or 0)
-    return [step_from(statement, percents[0], statement.text, dates)] if goes_on else []
+    return list(steps_in(rest)) or (percents_in(rest) if names_step(rest) else [float(FULL)] * reaches_all(rest))
 
 
 def _may_step(statement: Statement) -> bool:
@@ -94,7 +73,7 @@ def _steps_of(statement: Statement, *, is_told: bool) -> list[PageStage]:
     if statement.line.kind is LineKind.ROW:
         return row_steps(statement)
     if "%" not in statement.text:
-        return _without_percent(statement)
+        return _without_percent(statement, is_told=is_told)
     dates, rest = after_moment(statement.text)
     if not (percents := list(steps_in(rest)) or (_share_of(rest) if is_told else [])):
         return []
@@ -112,7 +91,7 @@ def _steps_of(statement: Statement, *, is_told: bool) -> list[PageStage]:
     return [step_from(statement, percent, part, Dates()) for percent, part in zip(percents, told, strict=True)]
 
 
-def _without_percent(statement: Statement) -> list[PageStage]:
+def _without_percent(statement: Statement, *, is_told: bool) -> list[PageStage]:
     """A line that says whom a step reaches without a percentage: `3/1/2027: internal staff`, `Stage C: everyone`."""
     name = stage_name(statement.text)
     dates, rest = after_moment(statement.text)
@@ -120,7 +99,8 @@ def _without_percent(statement: Statement) -> list[PageStage]:
     if not dates.said:
         dates, rest = read_dates(statement.text[:_SHORT]), name.rest if name else rest
     whom = " ".join(_AROUND.sub(" ", rest.replace(dates.text or "\n", " ", 1)).split())
-    if len(statement.text) > _SHORT or not (name or ((dates.said or is_timed) and _is_about_rollout(statement))):
+    is_step = name or ((dates.said or is_timed) and (is_told or _is_about_rollout(statement)))
+    if len(statement.text) > _SHORT or not is_step:
         return []
     step = step_from(statement, float(FULL) if reaches_all(whom) else None, statement.text, dates)
     if names_only_audience(whom):

@@ -22,7 +22,7 @@ REACHED = part("reached")
 """Whom or what a flag reaches: 10% of these is a stage, 90% of stories is none."""
 _TELL = part("is told")
 _IS = re.compile(
-    rf"^{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
+    rf"^(?:at\s)?{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
     rf"|of\s(?:[\w/-]+\s){{0,3}}?{REACHED}(?!\s{_TELL})"
     r"|of\s(?:our\s|the\s)?[a-z]+\swill\s(?:see|get|have|receive|be)\b"
     r"|(?:on|by|for|to|at|after|in|rollout|users|traffic|veterans|everyone|starting|canary|then|and)\b"
