@@ -146,6 +146,12 @@ class Criterion:
         return plain_name(self.name), self.op, self.value, self.unit
 
     @property
+    def bar(self) -> str:
+        """The bar in a message: `<= 2 s`, `< 5%`."""
+        unit = "%" if self.unit == "percent" else f" {self.measure}" if self.measure else ""
+        return f"{self.op or ''} {self.value or 0:g}{unit}".strip()
+
+    @property
     def has_unit(self) -> bool:
         """Whether the number is neither a percentage nor a count, but so many seconds or megabytes."""
         return self.kind is CriterionKind.NUMERIC and self.unit is None and bool(self.measure)

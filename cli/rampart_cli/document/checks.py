@@ -231,14 +231,13 @@ def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         if (lacks := _NO_BAR.get(c.kind)) is not None:
             yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} {lacks}")
         if c.has_unit:
-            message = f"{c.name!r} is given {c.value:g} {c.measure}; in the plan, write the number in the metric's unit"
+            message = f"{c.name!r} is {c.bar}; in the plan, write the number in the metric's unit"
             yield say(Code.BAR_IN_UNIT, c.line, c.written, message)
     for first, *others in by_measure(plan.distinct_criteria):
         for c in others:
             if c.line != first.line and c.value is not None and first.value is not None:
-                here, there = f"{c.op or ''} {c.value:g} here", f"{first.op or ''} {first.value:g} at line {first.line}"
-                also = "" if first.name == c.name else f"{first.name!r} "
-                yield say(Code.CONTRADICTORY_CRITERION, c.line, c.name, f"{c.name!r} is {here} and {also}{there}")
+                message = f"{c.name!r} is {c.bar} here, and {first.name!r} is {first.bar} at line {first.line}"
+                yield say(Code.CONTRADICTORY_CRITERION, c.line, c.name, message)
 
 
 def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -280,7 +279,7 @@ def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             shows = f"a total failure at {max(blind):g}% shows {seen[max(blind)]:g}%"
             message = (
                 f"{criterion.name!r} cannot fire at {where}: if its metric counts everyone's requests, "
-                f"{shows}, and the bar is {criterion.op} {criterion.value:g}%"
+                f"{shows}, and the bar is {criterion.bar}"
             )
             yield say(Code.BAR_CANNOT_FIRE, criterion.line, criterion.written, message)
 

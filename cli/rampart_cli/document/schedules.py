@@ -22,7 +22,8 @@ _LEADS = re.compile(
     rf"\W{{0,3}}(?:on\s|by\s)?(?:{_MOMENT.pattern})(?:\s?[:,\u2013\u2014-]\s|\s(?=~?\d|every))", re.IGNORECASE
 )
 _REACHES = re.compile(
-    rf"{PERCENT.pattern}(?:[\s(,=]{{1,3}}everyone\b)?|{part('everyone')}(?:[\s(,=]{{1,3}}100\s?%)?", re.IGNORECASE
+    rf"{PERCENT.pattern}(?:(?<=100%)[\s(,=]{{1,3}}everyone\b)?|{part('everyone')}(?:[\s(,=]{{1,3}}100\s?%)?",
+    re.IGNORECASE,
 )
 _OF_OTHER = re.compile(rf"\sof\s(?!(?:[\w/-]+\s){{0,3}}?{part('reached')}(?!\s{part('is told')}))", re.IGNORECASE)
 _TO = re.compile(r"(?:\b(?:to|at|for|with|by|then|and)|[,;:.→(])\s{0,2}~?$", re.IGNORECASE)
