@@ -199,6 +199,8 @@ def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterio
             name = found[-1].name
         if unit in TIMES and _HELD.match(said.lstrip()):
             continue  # how long a stage is held is nothing that is measured
+        if unit == "in" and text[bar.end() :].lstrip()[:1].isdigit():
+            continue  # `under 1 in 200`
         if found and unit in TIMES | _SHORT_TIMES and pattern("how long it lasts").fullmatch(said):
             last = bar.end()
             continue  # how long the bar before it holds is its window

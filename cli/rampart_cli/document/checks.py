@@ -24,6 +24,7 @@ from rampart_cli.document.page import Page
 from rampart_cli.document.plan import PageStage, PlanDocument, hold_of
 from rampart_cli.document.sections import SectionKind, after_stage_name
 from rampart_cli.document.stage_details import Details
+from rampart_cli.document.steps import ARROW
 
 _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019]t\b", re.IGNORECASE)
@@ -81,7 +82,9 @@ def _unread(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for line, (text, read) in lines.items():
         shares = [share for share in percents_in(text) if share and share != increment_in(text)]
         left = [f"{share:g}%" for share in shares if share not in read]
-        if left and (len(shares) > 1 or not stages[line]):
+        if stages[line] == 1 and line not in barred and says("a bar", ARROW.sub("→", text)):
+            yield say(Code.UNREAD_BAR, line, "", f"no criterion was taken from {text[:120]!r}")
+        elif left and (len(shares) > 1 or not stages[line]):
             yield say(Code.UNREAD_PERCENTAGE, line, left[0], f"nothing was read from {', '.join(left)}")
 
 

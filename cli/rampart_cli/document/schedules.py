@@ -77,13 +77,14 @@ def _steps_of(lines: list[Statement]) -> list[PageStage]:
     timed = list(map(any, moments))
     is_full = shares[-1] == FULL and sum(timed) > (not goes_to(text))
     is_told = all(time or _TO.search(gap) for time, gap in zip(timed, between, strict=False))
-    is_rollout = steps_in(text) or (is_full and _rolls_out(lines[0], between[0]))
+    days = [read_dates(one or other) if not (one and other) else Dates() for one, other in moments]
+    is_dated = all(day.said for day in days)
+    is_rollout = steps_in(text) or (is_full and _rolls_out(lines[0], between[0], is_dated=is_dated))
     if not (is_told and is_rollout and (is_full or all(timed))):
         return []
     starts = list(accumulate(len(each) + 1 for each in texts))
     sources = [lines[bisect(starts, each.start())] for each in found]
     told = [each[0] + gap for each, gap in zip(found, between[1:], strict=True)]
-    days = [read_dates(one or other) if not (one and other) else Dates() for one, other in moments]
     return [step_from(*each, is_apart=True) for each in zip(sources, shares, told, days, strict=True)]
 
 
@@ -108,7 +109,7 @@ def _moment_in(text: str) -> str:
     return text[found[0].start() : found[-1].end()] if found else ""
 
 
-def _rolls_out(statement: Statement, lead: str) -> bool:
-    """Whether shares without a verb are those of a rollout, by the heading above and by what leads to them."""
+def _rolls_out(statement: Statement, lead: str, *, is_dated: bool) -> bool:
+    """Whether shares without a verb are those of a rollout, by days or the heading above, and by what leads to them."""
     above = [item.text for item in statement.line.ancestors] + [statement.section.title]
-    return any(map(ROLLS.search, above)) and not words("no share").search(_MOMENT.sub(" ", lead))
+    return (is_dated or any(map(ROLLS.search, above))) and not words("no share").search(_MOMENT.sub(" ", lead))

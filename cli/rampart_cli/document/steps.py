@@ -38,7 +38,7 @@ _NAMED = re.compile(rf"[\w ]{{2,30}}\s?[:(\u2013\u2014-]\s?{_N}{_SOME}?\)?\s?(?:
 _OF_SOME = re.compile(rf"{_N}{_SOME}\.?")
 """`10% of writes`: in a list that amounts.rises to everyone, whatever there is all of."""
 _FROM = re.compile(rf"^((?:increase|move|raise|bump|go|advance)\b[^%]{{0,40}}?)\bfrom {_N} (?=to {_N}$)", re.IGNORECASE)
-_ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
+ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
 _LEAD_IN = re.compile(
     rf"^(?:[^%:]{{0,60}}\b{part('stage')}s\s?:"
     r"|(?:the |our )?(?:stages|steps|phases|ramp|ramp-up|schedule|rollout(?: stages)?|percentages|increments|plan)"
@@ -59,7 +59,7 @@ _MOST_COUNTED = 4
 
 def without_bars(text: str) -> str:
     """The text with its arrows as `→`, and without bars such as `< 5%`."""
-    return pattern("a bar").sub(" ", _ARROW.sub("→", text))
+    return pattern("a bar").sub(" ", ARROW.sub("→", text))
 
 
 def names_step(text: str) -> bool:

@@ -24,6 +24,12 @@ PAGE = "# Appointments rollout\n\nFlag: `appointments_v2`\n\n## Rollout\n\n{}\n"
             "5@11 50@18 100@25",
         ),
         ("5% on 1/11/2027, 25% on 1/13/2027, 100%, everyone, on 1/20/2027.", "5@11 25@13 100@20"),
+        ("5% Monday, 20% Tuesday, 50% Thursday. Everyone else the Monday after.", "5 20 50 100"),
+        ("1/11/2027: 5%. 1/13/2027: 25%. 1/20/2027: everybody.", "5@11 25@13 100@20"),
+        (
+            "We'd like to be at 10% by 1/15/2027, at 50% next week, and fully rolled out by 1/29/2027.",
+            "10@15 50 100@29",
+        ),
         ("10%, on 1/11/2027, then 50%, on 1/14/2027, and everyone on 1/20/2027.", "10@11 50@14 100@20"),
         (
             "1/11/2027 we open it up to 5%. On Thursday it goes to 25%. Full rollout the following Monday.",
@@ -50,6 +56,7 @@ def test_a_schedule_is_read_with_the_days_that_are_written(said: str, stages: st
         "Adoption: 5% by Jan 11, 25% by Feb 1, 100% by end of March.",
         "We expect 5% of tickets on Monday, 25% on Tuesday, 100% by Friday.",
         "The old system lost 5% on Monday, 10% on Tuesday.",
+        "It is 5% at first and doubles every Monday until 80%, then 100%.",
     ],
 )
 def test_shares_of_other_things_are_no_schedule_and_are_named(said: str, reading: Read) -> None:
@@ -66,6 +73,13 @@ def test_percentages_that_no_stage_was_made_of_are_named_with_their_line(reading
 
     said = [(d.line, d.message) for d in found.diagnostics if d.kind is Code.UNREAD_PERCENTAGE]
     assert said == [(7, "nothing was read from 80%"), (9, "nothing was read from 35%")]
+
+
+def test_a_bar_on_a_stages_own_line_that_is_not_read_is_named(reading: Read) -> None:
+    found = reading(PAGE.format("1. Mon: 1%\n2. Tue: if < 0.5% errors, 10%\n3. Wed: everyone"))
+
+    said = [(d.line, d.message) for d in found.diagnostics if d.kind is Code.UNREAD_BAR]
+    assert said == [(8, "no criterion was taken from 'Tue: if < 0.5% errors, 10%'")]
 
 
 def test_stages_without_a_hold_are_named_once_and_days_that_follow_are_a_hold(reading: Read) -> None:
