@@ -5,31 +5,27 @@
 
 from __future__ import annotations
 
-from rampart.finding import Finding, Severity
+from rampart.finding import Severity
 from rampart_cli.document.bindings import Bindings, BindingsError
 from rampart_cli.document.diagnostics import Code
 from rampart_cli.document.draft import draft
-from rampart_cli.document.outline import Box, PlanOutline, StageOutline, outline, outline_of
-from rampart_cli.document.page import MAX_BYTES, Page, Span, UnreadablePageError
-from rampart_cli.document.plan import PageStage, PlanDocument
+from rampart_cli.document.outline import PlanOutline, StageOutline, outline, outline_of
+from rampart_cli.document.page import MAX_BYTES, Page, Span
+from rampart_cli.document.plan import PlanDocument
 from rampart_cli.document.reading import Reading, read
 
 __all__ = [
     "MAX_BYTES",
     "Bindings",
     "BindingsError",
-    "Box",
     "Code",
-    "Finding",
     "Page",
-    "PageStage",
     "PlanDocument",
     "PlanOutline",
     "Reading",
     "Severity",
     "Span",
     "StageOutline",
-    "UnreadablePageError",
     "draft",
     "outline",
     "outline_of",

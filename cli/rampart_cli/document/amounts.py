@@ -18,13 +18,9 @@ FULL = 100
 _RANGE = re.compile(
     r"(?<![\d.,/])(\d{1,3}(?:\.\d{1,3})?)\s?%?\s{0,2}(?:-|\u2013|\u2014|to|through)\s{0,2}(\d{1,3}(?:\.\d{1,3})?)\s?%"
 )
-_INCREMENT = pattern("an increment")
-_OF_TIME = pattern("of time")
-_AUDIENCE = pattern("an audience")
 _PEOPLE = part("anyone reached")
 _BEFORE = part("enabled for")
 _ALL = re.compile(rf"{_BEFORE}(?:every(?:one|body)|all(?: the| our| of our| remaining)? {_PEOPLE})", re.IGNORECASE)
-_CHOSEN = pattern("chosen")
 _MOST_STEPS = 100
 """Steps that increments may make; no one raises a flag more often."""
 _SPELT = {
@@ -40,9 +36,6 @@ _WRITTEN_OUT = re.compile(
     rf"|\b(?P<part>half|a quarter)(?=\sof\s(?:the\s|our\s|all\s)?{part('people')})",
     re.IGNORECASE,
 )
-_PROGRESS = pattern("how far it is")
-_ASIDE = pattern("not meant")
-_LENGTH = pattern("a length of time")
 _UNITS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}
 
 
@@ -65,7 +58,7 @@ def with_signs(text: str) -> str:
 
 def without_asides(text: str) -> str:
     """The text without what it says is not meant: `(was 5%)`, `not 60%`."""
-    return _ASIDE.sub(" ", _PROGRESS.sub(" ", text)) if "%" in text else text
+    return pattern("not meant").sub(" ", pattern("how far it is").sub(" ", text)) if "%" in text else text
 
 
 def percents_in(text: str) -> list[float]:
@@ -86,7 +79,7 @@ def range_in(text: str) -> tuple[float, float] | None:
 
 def increment_in(text: str) -> float | None:
     """The step of a phase that says so: "increments of 25%"."""
-    found = _INCREMENT.search(text)
+    found = pattern("an increment").search(text)
     return float(found[1] or found[2]) if found else None
 
 
@@ -101,7 +94,7 @@ def steps_of(limits: tuple[float, float], increment: float) -> list[float]:
 
 def share_kind(*texts: str) -> StageKind:
     """Whether a percentage is one of time or of requests, where a text says so, and not of users."""
-    return StageKind.TIME if any(map(_OF_TIME.search, texts)) else StageKind.ACTORS
+    return StageKind.TIME if any(map(pattern("of time").search, texts)) else StageKind.ACTORS
 
 
 def reaches_all(text: str) -> bool:
@@ -111,12 +104,7 @@ def reaches_all(text: str) -> bool:
 
 def names_only_audience(text: str) -> bool:
     """Whether a text names chosen people, and nothing else: "internal staff only", not "staff meeting"."""
-    return bool(_CHOSEN.fullmatch(text))
-
-
-def names_audience(text: str) -> bool:
-    """Whether chosen people are named rather than a percentage."""
-    return bool(_AUDIENCE.search(text))
+    return bool(pattern("chosen").fullmatch(text))
 
 
 class Length(NamedTuple):
@@ -128,7 +116,7 @@ class Length(NamedTuple):
 
 def length_in(text: str) -> Length | None:
     """The first length of time; of `2-3 business days` the longer one is held."""
-    found = _LENGTH.search(text[:300])
+    found = pattern("a length of time").search(text[:300])
     if found is None:
         return None
     number = float(found[2] or {"a": 1, "an": 1, **NUMBER_WORDS}.get(found[1].lower(), found[1]))

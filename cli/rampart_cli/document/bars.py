@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
 from rampart_cli.document.labels import Asks, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import NUMBER_WORDS, listed, operators, part, pattern, plain_name, words
+from rampart_cli.document.lexicon import NUMBER_WORDS, listed, operators, part, pattern, plain_name, says, words
 
 OPS = operators()
 NUMBER = part("number")
@@ -29,16 +31,13 @@ _ONLY_PERCENT = re.compile(rf"~?(?:{NUMBER})\s?(?:%|percent)", re.IGNORECASE)
 TRAILING = pattern("trailing")
 LEADING = pattern("leading")
 OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
-_MUST = pattern("must be")
 _LONGEST_TITLE = 120
 _MUCH = frozenset({">", ">="})
 _LITTLE = frozenset({"<", "<="})
 _WINDOW = re.compile(r"over\s{1,3}\d{1,4}\s?-?(?:minutes?|mins?|hours?|days?|weeks?)", re.IGNORECASE)
-_ONE_MORE = pattern("one more")
-_ZERO = pattern("zero of something")
-_RELATIVE = pattern("relative")
+_ANY_RATE = re.compile(r"\b(?:the|our|overall|rate|ratio|percentage)\b\s?")
+"""Words of a name without which the same is measured."""
 _SHORT_TIMES = frozenset({"second", "seconds", "sec", "secs", "s", "min", "m", "minute"})
-_LASTS = pattern("how long it lasts")
 _OF_WHAT = re.compile(
     r"\s(?:for|on)\s(?!\d|an?\b|the last\b|(?:one|two|three|five|ten|several|at)\b)[#/`\w][^:;,.%<>()\d]{1,60}$"
 )
@@ -53,7 +52,6 @@ _YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|can|could|has|have|will|w
 _NO_COUNT = frozenset(listed("no count"))
 _CHOICE_ONLY = re.compile(r"\s*(?:y/n|(?:yes|no)\b.{0,20})", re.IGNORECASE)
 _EDGE = " :,;-\u2013\u2014→=.*_"
-_TAIL = pattern("behind a name")
 _PAST = re.compile(r"\b(?:was|were|had|saw|been|measured|actual(?:ly)?|reached)\b", re.IGNORECASE)
 _REMARK = re.compile(r"\s\([^()]{1,200}\)\.?$")
 _CHOICE = re.compile(r"\?:?\s{1,3}yes\s?(?:/|\||or)\s?no$", re.IGNORECASE)
@@ -71,7 +69,7 @@ def is_bar(text: str) -> bool:
 
 def is_bar_only(text: str) -> bool:
     """Whether a text is a bar without the name of what it is for: `< 1%`, `99.9%`, `2% or less`."""
-    shown = _MUST.sub("", OR_LESS.sub(or_less, text).strip(), count=1)
+    shown = pattern("must be").sub("", OR_LESS.sub(or_less, text).strip(), count=1)
     return bool(BAR.fullmatch(shown) or _ONLY_PERCENT.fullmatch(shown))
 
 
@@ -147,13 +145,40 @@ class Criterion:
         """What two statements of the same criterion share."""
         return plain_name(self.name), self.op, self.value, self.unit
 
+    @property
+    def bar(self) -> str:
+        """The bar in a message: `<= 2 s`, `< 5%`."""
+        unit = "%" if self.unit == "percent" else f" {self.measure}" if self.measure else ""
+        return f"{self.op or ''} {self.value or 0:g}{unit}".strip()
+
+    @property
+    def has_unit(self) -> bool:
+        """Whether the number is neither a percentage nor a count, but so many seconds or megabytes."""
+        return self.kind is CriterionKind.NUMERIC and self.unit is None and bool(self.measure)
+
+    def repeats(self, other: Criterion) -> bool:
+        """Whether the number is that of another bar on the same side: `< 2%` and, to roll back, `> 2%`."""
+        is_bar = None not in {self.op, other.op, self.value}
+        return is_bar and self.value == other.value and (self.op in _MUCH) == (other.op in _MUCH)
+
+
+def by_measure(criteria: Iterable[Criterion]) -> list[list[Criterion]]:
+    """The criteria of one measure together, such as `5xx rate` and `5xx`, both in percent; each bar once."""
+    keys: dict[str, tuple[str, str | None]] = {}
+    found: dict[tuple[str, str | None], list[Criterion]] = defaultdict(list)
+    for criterion in criteria:
+        name = plain_name(criterion.name)
+        same = found[keys.setdefault(name, (_ANY_RATE.sub("", name).strip() or name, criterion.unit))]
+        same += [] if any(map(criterion.repeats, same[:9])) else [criterion]
+    return list(found.values())
+
 
 def read_part(text: str, line: int) -> list[Criterion]:
     # "< 1% (last month 0.7%)": what a bracket behind a bar tells isn't part of it.
-    if (told := _REMARK.search(text)) and (_RELATIVE.search(told[0]) or _PAST.search(told[0])):
+    if (told := _REMARK.search(text)) and (says("relative", told[0]) or _PAST.search(told[0])):
         bar = text[: told.start()]
-        text = bar if is_bar(bar) and not _RELATIVE.search(bar) else text
-    if _RELATIVE.search(text):
+        text = bar if is_bar(bar) and not says("relative", bar) else text
+    if says("relative", text):
         before, colon, _ = text.partition(":")
         return [Criterion(_name(before if colon and len(before) > 2 else text), CriterionKind.RELATIVE, line)]
     if both := BETWEEN.search(text):
@@ -174,7 +199,9 @@ def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterio
             name = found[-1].name
         if unit in TIMES and _HELD.match(said.lstrip()):
             continue  # how long a stage is held is nothing that is measured
-        if found and unit in TIMES | _SHORT_TIMES and _LASTS.fullmatch(said):
+        if unit == "in" and text[bar.end() :].lstrip()[:1].isdigit():
+            continue  # `under 1 in 200`
+        if found and unit in TIMES | _SHORT_TIMES and pattern("how long it lasts").fullmatch(said):
             last = bar.end()
             continue  # how long the bar before it holds is its window
         if bar["op1"] and found and unit in _SAMPLES:
@@ -189,7 +216,7 @@ def _read_bars(text: str, bars: list[re.Match[str]], line: int) -> list[Criterio
             name = f"{name}{of[0]}"
         found.append(_numeric(name, op, bar["number"], bar["sign"] or bar["unit"], line, bar["thousands"]))
         last = bar.end()
-    more = _ONE_MORE.fullmatch(text[last:])
+    more = pattern("one more").fullmatch(text[last:])
     if more and what_is_asked(more["more"].partition(":")[0]) not in {Asks.ACTUAL, Asks.RESULTS}:
         found.append(_read_bare(more["more"], line))
     return found
@@ -204,7 +231,7 @@ def _read_bare(text: str, line: int) -> Criterion:
         # Zero needs no operator: there is nothing below it.
         op = "==" if number_of(only["number"]) == 0 else None
         return _numeric(_name(name), op, only["number"], only["sign"] or only["unit"], line, only["thousands"])
-    if zero := _ZERO.match((value if colon else text).strip()):
+    if zero := pattern("zero of something").match((value if colon else text).strip()):
         return _numeric(_name(name) if colon else _name(zero["name"]), "==", "0", None, line)
     if share := TRAILING.fullmatch(text) or LEADING.fullmatch(text):
         return _numeric(_name(share["name"]), None, share["number"], "%", line)
@@ -222,7 +249,7 @@ def _numeric(name: str, op: str | None, number: str, unit: str | None, line: int
 
 def _name(text: str) -> str:
     name = _CODE_LABEL.sub("", _WE.sub("", " ".join(text.split()).strip(_EDGE)))
-    name = _HEAD.sub("", _TAIL.sub("", name.partition("?")[0] if _CHOICE.search(name) else name))
+    name = _HEAD.sub("", pattern("behind a name").sub("", name.partition("?")[0] if _CHOICE.search(name) else name))
     if name.count("(") > name.count(")"):
         name = name[: name.rindex("(")]  # "Error rate (target: < 1%)"
     elif name.count("(") < name.count(")"):

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from rampart.evidence.dilution import diluted
 from rampart.finding import Finding
-from rampart_cli.document.amounts import FULL, StageKind, increment_in, range_in, steps_of
-from rampart_cli.document.bars import Criterion, CriterionKind
+from rampart_cli.document.amounts import FULL, StageKind, increment_in, percents_in, range_in, steps_of
+from rampart_cli.document.bars import Criterion, CriterionKind, by_measure
+from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.date_checks import check_dates
 from rampart_cli.document.diagnostics import Code, Say, diagnose
 from rampart_cli.document.flags import check_flags, check_spelling
 from rampart_cli.document.labels import Asks, placeholder_in
-from rampart_cli.document.lexicon import pattern, plain_name, words
+from rampart_cli.document.lexicon import plain_name, says, words
 from rampart_cli.document.page import Page
-from rampart_cli.document.plan import PageStage, PlanDocument
+from rampart_cli.document.plan import PageStage, PlanDocument, hold_of
 from rampart_cli.document.sections import SectionKind, after_stage_name
 from rampart_cli.document.stage_details import Details
+from rampart_cli.document.steps import ARROW
 
 _TIME_GATE = re.compile(r"\bpercent(?:age)?[ _-]of[ _-](?:the[ _-])?time\b", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:no|not|never|instead|rather|off|without)\b|n['\u2019]t\b", re.IGNORECASE)
 _TOO_DIFFERENT = 3.0
 """Users for a percent may differ between stages by this factor before it is said: estimates are rough."""
-_NOT_GIVEN = "{!r} stands for an answer that is not given yet"
-_REPORTED = pattern("reported by people")
+_NOT_GIVEN = "{!r} is a placeholder, and the answer is missing"
 _NO_BAR = {
-    CriterionKind.RELATIVE: "is compared with something that has no number",
-    CriterionKind.NAMED: "is only a name: no bar is given",
+    CriterionKind.RELATIVE: "is compared with something, and no number is given",
+    CriterionKind.NAMED: "has no bar",
 }
 MOST_LINES = 10
 """Lines that one message names."""
@@ -42,7 +43,7 @@ def check_plan(plan: PlanDocument, details: Details, page: Page, today: date) ->
     """Everything that is to be said about one plan; `today` tells results written before the launch."""
     say = partial(diagnose, page)
     checks = (_missing, check_flags, check_spelling, check_criteria, check_phases, _stages, check_dilution, _whole)
-    found = [finding for check in checks for finding in check(plan, say)]
+    found = [finding for check in (*checks, _unread) for finding in check(plan, say)]
     found += [*_users(plan, details, say), *_placeholders(plan, details, say)]
     return found + check_dates(plan, details, say, today)
 
@@ -63,6 +64,30 @@ def _whole(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         yield say(Code.STAGES_DISAGREE, aside[0].line, "", message)
 
 
+def _unread(plan: PlanDocument, say: Say) -> Iterator[Finding]:
+    """Bars of lines that nothing was taken from, and percentages of planned lines that no stage was made of."""
+    stating = [s for stage in plan.stages for s in stage.stated_by if s.line.kind is not LineKind.ROW]
+    known = {percent for stage in plan.stages for percent in (stage.percent, *(told for told, _ in stage.stated))}
+    lines = {statement.number: (statement.text, known) for statement in stating}
+    barred: dict[int, set[float | None]] = defaultdict(set)
+    for criterion in (c for c in plan.criteria if c.value is not None):
+        barred[criterion.line].add(criterion.value)
+        lines[criterion.line] = (criterion.text, barred[criterion.line] | known)
+    for unused in plan.unused:
+        if "bar" in unused.holds:
+            yield say(Code.UNREAD_BAR, unused.line, "", f"no criterion was taken from {unused.text[:120]!r}")
+        elif "share" in unused.holds:
+            lines[unused.line] = (unused.text, set())
+    stages = Counter(statement.number for statement in stating)
+    for line, (text, read) in lines.items():
+        shares = [share for share in percents_in(text) if share and share != increment_in(text)]
+        left = [f"{share:g}%" for share in shares if share not in read]
+        if stages[line] == 1 and line not in barred and says("a bar", ARROW.sub("→", text)):
+            yield say(Code.UNREAD_BAR, line, "", f"no criterion was taken from {text[:120]!r}")
+        elif left and (len(shares) > 1 or not stages[line]):
+            yield say(Code.UNREAD_PERCENTAGE, line, left[0], f"nothing was read from {', '.join(left)}")
+
+
 def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     line = plan.title.line
     watched = any(s.asks is Asks.WATCHERS and s.value for s in plan.statements)
@@ -71,7 +96,7 @@ def _missing(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         (plan.owner, Code.MISSING_OWNER,
          "the page names who watches the dashboards, but no owner" if watched else "the page names no owner"),
         (plan.timezone, Code.MISSING_TIMEZONE, "the page names no time zone"),
-        (plan.rollback, Code.MISSING_ROLLBACK, "the page has no filled-in section on going back"),
+        (plan.rollback, Code.MISSING_ROLLBACK, "the page has no rollback section, or only an empty one"),
         (plan.window, Code.MISSING_WINDOW, "the page states neither an evaluation window nor a minimum sample"),
         (plan.dashboard, Code.MISSING_DASHBOARD, "the page links no dashboard"),
         (plan.monitor, Code.MISSING_MONITOR, "the page names no monitor"),
@@ -103,6 +128,10 @@ def _stages(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     if numbered and all((stage.percent or 0) < 100 for stage in numbered) and not plan.stages[-1].stated:
         message = f"the last stage is {numbered[-1].percent:g}%: the page never says when everyone is reached"
         yield say(Code.NO_FULL_STAGE, numbered[-1].line, "", message)
+    following = zip_longest(plan.stages, plan.stages[1:])
+    if unheld := [stage for stage, after in following if hold_of(stage, after)[0] is None]:
+        named = ", ".join(f"{s.label} (line {s.line})" for s in unheld[:MOST_LINES])
+        yield say(Code.MISSING_HOLD, unheld[0].line, "", f"the page does not say how long to hold {named}")
     yield from _letters(plan, say)
     yield from _increments(plan, say)
 
@@ -112,7 +141,7 @@ def _time_gate(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     planned = (s for s in plan.statements if s.is_plan and not _DENIES.search(s.text))
     gate = next(((s.number, found[0]) for s in planned if (found := _TIME_GATE.search(s.text))), None)
     if gate is not None and all(stage.kind is not StageKind.TIME for stage in plan.stages):
-        message = "the page speaks of a percentage of time, and its stages do not say that theirs are of users"
+        message = "the page mentions a percentage of time, and its stages do not say that theirs are of users"
         yield say(Code.PERCENTAGE_OF_TIME, *gate, message)
 
 
@@ -133,7 +162,7 @@ def _increments(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         expected = steps_of(limits, increment)
         for stage in steps[section.line]:
             if expected and stage.percent not in expected:
-                message = f"{stage.percent:g}% isn't a step of increments of {increment:g}% (line {statement.number})"
+                message = f"{stage.percent:g}% doesn't fit increments of {increment:g}% (line {statement.number})"
                 yield say(Code.CONTRADICTORY_PERCENT, stage.line, f"{stage.percent:g}%", message)
 
 
@@ -192,26 +221,26 @@ def _placeholders(plan: PlanDocument, details: Details, say: Say) -> Iterator[Fi
 
 def is_reported_by_people(criterion: Criterion) -> bool:
     """Whether no metric shows the criterion, so that a person has to say it."""
-    return criterion.kind is CriterionKind.YES_NO or bool(_REPORTED.search(criterion.name))
+    return criterion.kind is CriterionKind.YES_NO or says("reported by people", criterion.name)
 
 
 def check_criteria(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     for c in plan.distinct_criteria:
         if is_reported_by_people(c):
-            yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"{c.name!r} cannot be measured")
+            yield say(Code.UNMEASURABLE_CRITERION, c.line, c.name, f"no metric shows {c.name!r}")
         if c.kind is CriterionKind.NUMERIC and c.op is None:
-            message = f"{c.name!r} has the number {c.value:g} and no operator"
+            message = f"{c.name!r} has the number {c.value:g} but no operator"
             yield say(Code.MISSING_OPERATOR, c.line, c.written, message)
         if (lacks := _NO_BAR.get(c.kind)) is not None:
             yield say(Code.MISSING_THRESHOLD, c.line, c.name, f"{c.name!r} {lacks}")
-    by_name: dict[str, list[Criterion]] = defaultdict(list)
-    for c in plan.distinct_criteria:
-        by_name[plain_name(c.name)].append(c)
-    for first, *others in by_name.values():
+        if c.has_unit:
+            message = f"{c.name!r} is {c.bar}; in the plan, write the number in the metric's unit"
+            yield say(Code.BAR_IN_UNIT, c.line, c.written, message)
+    for first, *others in by_measure(plan.distinct_criteria):
         for c in others:
             if c.line != first.line and c.value is not None and first.value is not None:
-                here, there = f"{c.op or ''} {c.value:g} here", f"{first.op or ''} {first.value:g} at line {first.line}"
-                yield say(Code.CONTRADICTORY_CRITERION, c.line, c.name, f"{c.name!r} is {here} and {there}")
+                message = f"{c.name!r} is {c.bar} here, and {first.name!r} is {first.bar} at line {first.line}"
+                yield say(Code.CONTRADICTORY_CRITERION, c.line, c.name, message)
 
 
 def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -231,8 +260,8 @@ def check_phases(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             if lacking and here not in said:
                 said.add(here)
                 named = ", ".join(map(repr, list(lacking)[:MOST_LINES]))
-                looked = f"which {titles[there]!r} does at line {next(iter(lacking.values()))}"
-                message = f"{titles[here]!r} does not look at {named}, {looked}"
+                listed_at = f"{titles[there]!r} does, at line {next(iter(lacking.values()))}"
+                message = f"{titles[here]!r} does not list {named}; {listed_at}"
                 yield say(Code.CRITERION_MISSING_IN_PHASE, here, "", message)
 
 
@@ -253,7 +282,7 @@ def check_dilution(plan: PlanDocument, say: Say) -> Iterator[Finding]:
             shows = f"a total failure at {max(blind):g}% shows {seen[max(blind)]:g}%"
             message = (
                 f"{criterion.name!r} cannot fire at {where}: if its metric counts everyone's requests, "
-                f"{shows}, and the bar is {criterion.op} {criterion.value:g}%"
+                f"{shows}, and the bar is {criterion.bar}"
             )
             yield say(Code.BAR_CANNOT_FIRE, criterion.line, criterion.written, message)
 

@@ -7,68 +7,36 @@ from collections import defaultdict
 from dataclasses import replace
 from itertools import takewhile
 
+from rampart_cli.document import bars
 from rampart_cli.document.amounts import length_in
-from rampart_cli.document.bars import (
-    BAR,
-    OPPOSITE,
-    OR_LESS,
-    OR_MORE,
-    TIMES,
-    Criterion,
-    CriterionKind,
-    Sense,
-    asks_outright,
-    is_bar,
-    is_bar_only,
-    is_turned,
-    or_less,
-    read_part,
-    sense_of,
-)
+from rampart_cli.document.bars import Criterion, CriterionKind, Sense, is_bar, is_bar_only, read_part, sense_of
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.labels import Asks, answer, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import part, pattern
+from rampart_cli.document.lexicon import part, pattern, says
 from rampart_cli.document.sections import SectionKind
 from rampart_cli.document.statements import Statement, has_stage_columns, judged_by
 
 _STOP = part("go back")
-_STOPS_IF = pattern("stops if")
-_STOPS_ON = pattern("stops on")
 _UNSURE = re.compile(r"\b(?:unless|not|never|and)\b|n['\u2019]t\b", re.IGNORECASE)
 _IF = re.compile(r"(?:if|when|whenever|once|as soon as)\b", re.IGNORECASE)
 _ELSE = re.compile(rf"\b(?:otherwise|or else|if not)\b.{{0,40}}\b{_STOP}", re.IGNORECASE)
 _STOP_WORD = re.compile(rf"\b{_STOP}\b", re.IGNORECASE)
 _GO_TOO = re.compile(r"\b(?:success|advance|proceed|continue|go)\b", re.IGNORECASE)
-_TO_STOP = pattern("to stop")
-_TALK = pattern("a hint")
-_GOES_IF = pattern("goes if")
-_BACK_IF = pattern("back if")
-"""A sentence that begins with going on, or back, and says on what condition; a tale of the past begins otherwise."""
-_BEFORE_GOING = pattern("before going")
-"""`Errors < 0.5% before moving on`."""
-_IF_GOES = pattern("if goes")
 _SENTENCE = re.compile(r"(?<=[\w%)])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bincl)(?<!\bno)\.\s{1,3}(?=[A-Z])")
 _BAR_COLUMNS = ("threshold", "target", "bar", "limit", "success", "goal", "criteri", "value")
 _COUNTS_ROWS = re.compile(r"#?\s?\d{1,3}[.)]?")
 _ONLY_ZERO = re.compile(r"(?:0|zero|none)\.?", re.IGNORECASE)
 _LONGEST_LIST = 300
 _HAS_DIGIT = re.compile(r"\d")
-_STOP_COLUMN = pattern("column: stops")
 _NOW_COLUMN = pattern("column: today")
 _LIMIT = re.compile(r"(max|min)(?:imum)?\b", re.IGNORECASE)
 _GOES_BACK = "Roll back if"
 _UNIT_COLUMN = re.compile(r"^units?$", re.IGNORECASE)
-_OPERATOR_COLUMN = pattern("column: operator")
-
-
-def is_hint(text: str) -> bool:
-    """Whether a line speaks of what a criterion might be, as a template does, and states none."""
-    return bool(_TALK.search(text))
 
 
 def lists_stops(text: str) -> bool:
     """Whether a heading or a label asks when to go back, not when to go on: `Abort criteria`, `Roll back if`."""
-    return bool(_STOPS_ON.search(text)) or sense_of(text) in {Sense.STOP, Sense.UNSURE}
+    return says("stops on", text) or sense_of(text) in {Sense.STOP, Sense.UNSURE}
 
 
 def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
@@ -83,49 +51,47 @@ def read_criteria(text: str, line: int, *, under: str = "") -> list[Criterion]:
     # Where nothing around says what is asked, a bar for more errors or less success has no sense that is certain.
     is_certain = any(sense_of(part) is not Sense.NONE for part in under.split("; "))
     found: list[Criterion] = []
-    for said in _parts(OR_MORE.sub(r">= \1\2", OR_LESS.sub(or_less, shown))):
+    for said in _parts(bars.OR_MORE.sub(r">= \1\2", bars.OR_LESS.sub(bars.or_less, shown))):
         asked = read_part(said, line)
-        asked = asked if is_certain else [replace(c, op=None) if is_turned(c.name, c.op) else c for c in asked]
+        asked = asked if is_certain else [replace(c, op=None) if bars.is_turned(c.name, c.op) else c for c in asked]
         found += _read_stop(said, line, under) or asked
     return [replace(criterion, text=shown) for criterion in found if criterion.name]
 
 
 def conditions_in(text: str, line: int) -> list[Criterion]:
     """The bars of sentences that say when to go on or back, wherever they stand: `Advance only when errors < 1%`."""
-    if not is_bar(text) or is_hint(text):
+    if not is_bar(text) or says("a hint", text):
         return []
     found: list[Criterion] = []
     for sentence in _SENTENCE.split(text):
-        if goes := _IF_GOES.match(sentence) or _BEFORE_GOING.match(sentence):
-            found += [c for c in read_criteria(goes["bar"], line) if c.measure not in TIMES]
-        elif (goes := _GOES_IF.match(sentence)) or _BACK_IF.match(sentence):
+        if goes := pattern("if goes").match(sentence) or pattern("before going").match(sentence):
+            found += [c for c in read_criteria(goes["bar"], line) if c.measure not in bars.TIMES]
+        elif (goes := pattern("goes if").match(sentence)) or pattern("back if").match(sentence):
             found += read_criteria(sentence[goes.end() :] if goes else sentence, line)
     return [criterion for criterion in found if criterion.kind is CriterionKind.NUMERIC and criterion.op]
 
 
 def _read_stop(text: str, line: int, under: str) -> list[Criterion]:
     """The criteria of a condition on which the rollout goes back: what must hold is its opposite."""
-    # What stands nearest tells: a list of goals within a section on going back is one of goals.
+    # What stands nearest tells: a list of goals within a rollback section is one of goals.
     told = next((part for part in reversed(under.split("; ")) if lists_stops(part) or sense_of(part) is Sense.GO), "")
     asked = [told] if lists_stops(told) else []
     if not (_STOP_WORD.search(text) or asked) or _ELSE.search(text):
         return []
-    is_clear = bool(_STOPS_IF.search(text)) or any(not _GO_TOO.search(part) for part in asked)
+    is_clear = says("stops if", text) or any(not _GO_TOO.search(part) for part in asked)
     stop = _STOP_WORD.search(text)
     # Of "if errors exceed 2% we pause and look", the condition ends where the stop begins.
     condition = text[: stop.start()] if stop and _IF.match(text) else text
     unsure = not is_clear or bool(_UNSURE.search(condition))
-    return [
-        replace(c, op=None if unsure or c.op is None else OPPOSITE.get(c.op)) if c.kind is CriterionKind.NUMERIC else c
-        for c in read_part(_TO_STOP.sub("", text, count=1), line)
-    ]
+    found = read_part(pattern("to stop").sub("", text, count=1), line)
+    return [replace(c, op=None if unsure else bars.OPPOSITE.get(c.op or "")) for c in found]
 
 
 def _parts(text: str) -> list[str]:
     # A semicolon separates; commas and "and" do so only before another bar, which the search for bars sees to.
     # Of several sentences those are meant that state a bar: the others tell of it.
     sentences = [part for part in _SENTENCE.split(text) if part.strip()]
-    stated = [part for part in sentences if BAR.search(part)] if len(sentences) > 1 else []
+    stated = [part for part in sentences if bars.BAR.search(part)] if len(sentences) > 1 else []
     return [part.strip() for sentence in stated or [text] for part in sentence.split(";") if part.strip()]
 
 
@@ -152,7 +118,7 @@ def criteria_in(statements: list[Statement]) -> list[Criterion]:
         if above is not None and (whole := _with_line_above(above, statement, found)):
             stated = whole
             found = [c for c in found if c.line != above.number]
-        is_asked = any(asks_outright(section.title) for section in statement.section.around)
+        is_asked = any(bars.asks_outright(section.title) for section in statement.section.around)
         is_list = is_asked or statement.asked_by is not None or statement.line.kind is LineKind.ROW
         (found if is_list else maybe[id(statement.section)]).extend(stated)
         above = statement
@@ -194,16 +160,16 @@ def criteria_of(statement: Statement) -> list[Criterion]:
     if statement.asks is Asks.CRITERIA and field is not None:
         under = f"{under}; {field.label}"
         parts = read_criteria(field.value, line.line, under=under)
-        parts = [part for part in parts if part.kind is not CriterionKind.NAMED and not is_hint(field.value)]
+        parts = [part for part in parts if part.kind is not CriterionKind.NAMED and not says("a hint", field.value)]
         return parts or (read_criteria(field.value, line.line) if len(field.value) <= _LONGEST_LIST else [])
-    if _TALK.match(line.text):
+    if pattern("a hint").match(line.text):
         return []
     found = read_criteria(_named_text(statement), line.line, under=under)
     is_at_the_end = any("go live" in section.title.casefold() for section in statement.section.around)
     if line.kind is LineKind.ITEM and not is_at_the_end:
         return found
     # A line of prose among the criteria, or of what is looked at once all is done, is one only when it states a bar.
-    is_meant = not is_hint(line.text)
+    is_meant = not says("a hint", line.text)
     numeric = [c for c in found if is_meant and c.kind is CriterionKind.NUMERIC]
     return [c for c in numeric if c.op or field or lists_stops(line.text)]
 
@@ -242,14 +208,14 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     others = [(head, cell) for head, cell in zip(heads[1:], written[1:], strict=False) if cell]
     if all(_NOW_COLUMN.search(head) for head, _ in others):
         return []
-    stops = [each for each in others if _STOP_COLUMN.search(each[0]) or lists_stops(each[0])]
+    stops = [each for each in others if says("column: stops", each[0]) or lists_stops(each[0])]
     # What is measured today isn't a bar, and where to stop is one only when nothing else is said.
     meant = [each for each in others if not _NOW_COLUMN.search(each[0]) and each not in stops]
-    bars = [cell for head, cell in meant if any(word in head.casefold() for word in _BAR_COLUMNS)]
-    head = next((head for head, cell in meant if cell in bars or is_bar(cell)), "")
-    ops = [cell for head, cell in meant if _OPERATOR_COLUMN.search(head)]
+    goals = [cell for head, cell in meant if any(word in head.casefold() for word in _BAR_COLUMNS)]
+    head = next((head for head, cell in meant if cell in goals or is_bar(cell)), "")
+    ops = [cell for head, cell in meant if says("column: operator", head)]
     told = [cell for _, cell in meant if cell not in ops]
-    if stops and not bars and not any(map(is_bar, told)):
+    if stops and not goals and not any(map(is_bar, told)):
         head, bar = stops[0]
         return read_criteria(f"{cells[0]}: {bar}", statement.number, under=head if lists_stops(head) else _GOES_BACK)
     # `Max` over `2%` is `<= 2%`.
@@ -257,7 +223,7 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
     shown = ", ".join(f"{'<=' if limit[1].casefold() == 'max' else '>='} {cell}" for limit, cell in limits if limit)
     if shown:
         return read_criteria(f"{cells[0]}: {shown}", statement.number)
-    bar = next(iter(bars or [cell for cell in told if is_bar(cell)] or told or ops), "")
+    bar = next(iter(goals or [cell for cell in told if is_bar(cell)] or told or ops), "")
     if ops and not is_bar(bar):
         bar = f"{ops[0]} {bar}"
     if units := [cell for head, cell in others if _UNIT_COLUMN.search(head) and cell[:1] not in {"", *bar[-1:]}]:
@@ -269,10 +235,10 @@ def _row_criteria(statement: Statement) -> list[Criterion]:
 
 def _criteria_by_stage(statement: Statement) -> list[Criterion]:
     """The bars of a row that has one for each stage; a name alone when it has none."""
-    name, *bars = statement.line.cells
+    name, *goals = statement.line.cells
     if _NOW_COLUMN.search(name):
         return []
     under = f"{statement.section.title}; {statement.line.header[0]}"
-    found = [c for bar in filter(answer, bars) for c in read_criteria(f"{name}: {bar}", statement.number, under=under)]
+    found = [c for bar in filter(answer, goals) for c in read_criteria(f"{name}: {bar}", statement.number, under=under)]
     stated = [c for c in found if c.kind is not CriterionKind.NAMED]
     return stated or read_criteria(name, statement.number)

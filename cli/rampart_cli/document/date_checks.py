@@ -27,7 +27,7 @@ _MOST_RANGES = 20
 _YEAR = re.compile(r"(?<![\d,.#])20[2-4]\d(?![\d,%])")
 _PROBLEMS = {
     DateProblem.NO_YEAR: (Code.MISSING_YEAR, "{} has no year"),
-    DateProblem.MALFORMED: (Code.MALFORMED_DATE, "{} isn't a date that can be read in one way"),
+    DateProblem.MALFORMED: (Code.MALFORMED_DATE, "{} can't be read as a certain date"),
     DateProblem.REVERSED: (Code.DATE_RANGE_REVERSED, "{} ends before it begins"),
 }
 _NEAR_HOLIDAYS = (
@@ -124,10 +124,8 @@ def _following(calendar: DateRange, whole: list[int], plan: PlanDocument) -> lis
     """The stages that a range without stages of its own speaks of: those up to the next such range."""
     later = bisect(whole, calendar.line)
     first = bisect(plan.stages, calendar.line, key=lambda stage: stage.line)
-    past = (
-        bisect_left(plan.stages, whole[later], key=lambda stage: stage.line) if later < len(whole) else len(plan.stages)
-    )
-    return plan.stages[first:past]
+    until = whole[later] if later < len(whole) else plan.stages[-1].line + 1
+    return plan.stages[first : bisect_left(plan.stages, until, key=lambda stage: stage.line)]
 
 
 def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Finding]:
@@ -139,7 +137,7 @@ def _dependencies(plan: PlanDocument, say: Say) -> Iterator[Finding]:
         if last is not None and dates.start is not None and dates.start > last:
             continue  # no one waits for what comes after the last step
         if entry.number not in steps and "%" not in rest:
-            message = "this entry of the timeline moves no flag: it is something that the rollout waits for"
+            message = "this timeline entry moves no flag; the rollout only waits for it"
             yield say(Code.DEPENDENCY_IN_TIMELINE, entry.number, dates.text, message)
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rampart_cli.document.labels import placeholder_in
-from rampart_cli.document.lexicon import listed, pattern
+from rampart_cli.document.lexicon import listed, pattern, says
 
 _MONTHS = {name[:size]: n for n, name in enumerate(listed("months"), start=1) for size in (3, len(name))} | {"sept": 9}
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
@@ -37,10 +37,6 @@ _TURN = 6
 _WEEK = re.compile(r"\bweek (of|beginning|starting)\s{1,3}$", re.IGNORECASE)
 _BETWEEN = re.compile(r"\bbetween\s{1,3}$", re.IGNORECASE)
 _ATOMS = frozenset({"iso", "us", "dash", "month", "european", "days"})
-_BEGINS = pattern("before a leading day")
-_CLOCK = pattern("clock")
-_CLOCK_ONLY = pattern("clock only")
-_BEFORE_DATE = pattern("before a day")
 
 
 class DateProblem(StrEnum):
@@ -130,20 +126,20 @@ def _is_year_of(token: re.Match[str], day: re.Match[str]) -> bool:
 def leading_date(text: str) -> tuple[Dates, str]:
     """A date that a line begins with, and what follows it; nothing and the whole text when it begins otherwise."""
     tokens = _tokens(text[:80])
-    plain = _BEGINS.match(text)
+    plain = pattern("before a leading day").match(text)
     at = plain.end() if plain else 0
     if not tokens or tokens[0].lastgroup not in _ATOMS or tokens[0].start() > at:
         return NOTHING, text
     found = read_dates(text[:80])
     after = text.find(found.text) + len(found.text)
     rest = text[after:].lstrip(" -\u2013\u2014:.)|,")
-    return found, _CLOCK.sub("", rest).lstrip(" -\u2013\u2014:.)|")
+    return found, pattern("clock").sub("", rest).lstrip(" -\u2013\u2014:.)|")
 
 
 def is_day(text: str) -> bool:
     """Whether a line holds a day or a range, perhaps with a time of day, and nothing else."""
     dates, rest = leading_date(text[:80])
-    return dates.said and len(text) <= 80 and bool(_CLOCK_ONLY.fullmatch(rest))
+    return dates.said and len(text) <= 80 and bool(pattern("clock only").fullmatch(rest))
 
 
 @lru_cache(maxsize=4096)
@@ -151,7 +147,7 @@ def date_said(text: str) -> Dates:
     """A date inside a sentence, believed only after `on`, `from`, `week of` and the like."""
     for token in _tokens(text):
         start = token.start()
-        if token.lastgroup in _ATOMS and _BEFORE_DATE.search(text[max(0, start - 20) : start]):
+        if token.lastgroup in _ATOMS and says("before a day", text[max(0, start - 20) : start]):
             is_week = text[max(0, start - 8) : start].casefold() == "week of "
             return read_dates(text[start - 8 if is_week else start :])
     return NOTHING

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from rampart.evidence.compare import PARTS
 from rampart_cli.document.amounts import StageKind
-from rampart_cli.document.bars import Criterion, CriterionKind
+from rampart_cli.document.bars import Criterion, CriterionKind, by_measure
 from rampart_cli.document.bindings import Binding, Bindings
 from rampart_cli.document.checks import is_reported_by_people
 from rampart_cli.document.facts import monitors_of
 from rampart_cli.document.flags import MOST_FLAGS, almost_same
-from rampart_cli.document.lexicon import plain_name
-from rampart_cli.document.plan import PageStage, PlanDocument, Said
+from rampart_cli.document.plan import PageStage, PlanDocument, Said, hold_of
 
 GAP = "!gap"
 _MOST = 30
@@ -71,15 +71,16 @@ def _document(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
     else:
         yield "# GAP: the page does not say on which days an advance may happen; without `calendar`, on any day"
     if plan.window is None:
-        yield "# GAP: the page states no evaluation window and no minimum sample; the rule's own are used"
+        yield "# GAP: the page states no evaluation window and no minimum sample; Rampart uses its own"
     else:
         yield f"# line {plan.window.line} states a window: {_comment(plan.window.value)}"
     yield _monitors(plan)
     yield from _criteria(plan, bindings)
     yield "stages:"
     leads = True
-    for stage in plan.stages:
-        lines = _stage(stage, doubtful=bool(plan.doubts), leads=leads)
+    for stage, after in zip_longest(plan.stages, plan.stages[1:]):
+        hold, told = hold_of(stage, after)
+        lines = (*_stage(stage, doubtful=bool(plan.doubts), leads=leads), _entry("hold", hold, told, told))
         yield from (("    " if index else "  - ") + line for index, line in enumerate(lines))
         leads = leads and stage.kind is StageKind.AUDIENCE
 
@@ -119,7 +120,7 @@ def _monitors(plan: PlanDocument) -> str:
         return f"monitors: [{numbers}]  # line {lines}"
     if plan.monitor:
         return f"# line {plan.monitor.line} names {_comment(plan.monitor.value)}; write its number: `monitors: [12345]`"
-    return "# GAP: the page names no monitor; while one of `monitors: [12345]` alerts, no rollout starts"
+    return "# GAP: the page names no monitor; add `monitors: [12345]` so that a rollout can't start during an alert"
 
 
 def _criteria(plan: PlanDocument, bindings: Bindings) -> Iterator[str]:
@@ -155,18 +156,6 @@ def _stage(stage: PageStage, *, doubtful: bool, leads: bool) -> Iterator[str]:
         )
     if stage.users and len(stage.users) == 1:
         yield _entry("users", stage.users[0], f"line {stage.users_line or stage.line}")
-    yield _hold(stage)
-
-
-def _hold(stage: PageStage) -> str:
-    if stage.hold is not None and stage.hold.hold is not None:
-        return _entry("hold", stage.hold.hold, f"line {stage.hold_line}: {stage.hold.text}")
-    if stage.hold is not None:
-        return _entry("hold", None, None, f"line {stage.hold_line} says {stage.hold.text}; write it in days or weeks")
-    if stage.start and stage.end and stage.end > stage.start:
-        days = f"{(stage.end - stage.start).days}d"
-        return _entry("hold", days, f"line {stage.dates_line}: {stage.start} to {stage.end}")
-    return _entry("hold", None, None, "the page does not say how long, such as 4d or 1 business day")
 
 
 def _entry(key: str, value: Value | None, note: str | None, gap: str = "") -> str:
@@ -206,11 +195,8 @@ class Entry(NamedTuple):
 
 
 def criterion_entries(criteria: Sequence[Criterion], bindings: Bindings) -> list[tuple[str, list[Entry]]]:
-    """The keys of each criterion, once for each name."""
-    by_name: dict[str, list[Criterion]] = {}
-    for criterion in criteria:
-        by_name.setdefault(plain_name(criterion.name), []).append(criterion)
-    return [(same[0].name, _entries(same, bindings.find(same[0].name))) for same in by_name.values()]
+    """The keys of each criterion, once for each measure."""
+    return [(same[0].name, _entries(same, bindings.find(same[0].name))) for same in by_measure(criteria)]
 
 
 def _entries(same: list[Criterion], binding: Binding | None) -> list[Entry]:
@@ -259,7 +245,7 @@ def _bar(same: list[Criterion], kind: str) -> Entry:
     key = "at_most" if kind in {"count", "reported", "compare"} else "below"
     if len(same) > 1:
         lines = ", ".join(str(other.line) for other in same)
-        return Entry(key, None, f"the page gives several bars (lines {lines}), and a criterion has one")
+        return Entry(key, None, f"the page gives several bars (lines {lines}); keep one, the stricter if unsure")
     if kind == "compare":
         asked = "how many times the old path's rate may it be, such as 1.5x?"
         return Entry(key, None, f"{asked} line {criterion.line} says: {criterion.text}")
@@ -275,6 +261,7 @@ def _bar(same: list[Criterion], kind: str) -> Entry:
 def _sided(criterion: Criterion, kind: str) -> Entry:
     said, value = f"line {criterion.line}: {criterion.text}", criterion.value or 0.0
     key = "above" if criterion.op in {">", ">="} else "below"
+    said += f"; write it in the metric's unit, the page says {criterion.measure}" if criterion.has_unit else ""
     if criterion.op == "==" or (kind == "rate" and not 0 < value < 100):
         return Entry(key, None, f"{said}; a rate's bar lies between 0% and 100%")
     return Entry(key, f"{value:g}%" if kind == "rate" else value, said)

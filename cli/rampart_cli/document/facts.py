@@ -9,7 +9,7 @@ from functools import lru_cache
 from rampart_cli.document.flags import ADDRESS, fields_of, flags_in, path_of
 from rampart_cli.document.inline import Link
 from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, what_is_asked
-from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.lexicon import pattern, says
 from rampart_cli.document.plan import PlanDocument, Said
 from rampart_cli.document.sections import Section, SectionKind
 from rampart_cli.document.statements import Statement
@@ -35,16 +35,10 @@ _TIMES_ARE = re.compile(
     r"(?i:\b(?:times?|hours|dates|days|timeline)(?:\s(?:are|is|shown|given|stated|written|in|below|here|all)){0,5}[\s:(,]{1,3})"
     r"([ECMP][SD]?T|UTC|GMT|Eastern|Central|Mountain|Pacific)(?![\w/-]|\s[A-Za-z])"
 )
-_OWNED = pattern("owned by")
-_WINDOW = pattern("a window")
 _ASKED = frozenset({Asks.OWNER, Asks.ROLLBACK, Asks.WINDOW, Asks.DASHBOARD, Asks.MONITOR, Asks.TIMEZONE})
 """What a label asks for and a plan holds, by the same name."""
 _SIGN = re.compile(r"[<>≤≥]\s{0,2}[\d.]")
-_MEASURES = pattern("what is measured")
-_HOLDS = pattern("what is held")
-"""What a number of minutes or hours is about when it isn't a window: a stage that is held, a person who answers."""
 _MONITOR_PATH = re.compile(r"/monitors/(?:manage/)?(\d{1,15})(?:/|$)")
-_MONITOR_NAME = pattern("a monitor")
 _BUSINESS = re.compile(r"\b(?:business|working) days?\b", re.IGNORECASE)
 
 
@@ -97,15 +91,15 @@ def _take(plan: PlanDocument, statement: Statement, field: Field | None) -> None
 def _in_passing(text: str) -> tuple[tuple[str, str], ...]:
     """What a sentence says besides: a time zone, a window, a monitor, business days; each by its name in a plan."""
     # Minutes are those of a measurement, or of a stage that is held, or of an answer.
-    is_measured = _SIGN.search(text) or (_MEASURES.search(text) and not _HOLDS.search(text))
-    window = _WINDOW.search(text) if is_measured else None
-    monitor, business, owned = _MONITOR_NAME.search(text), _BUSINESS.search(text), _OWNED.search(text)
+    is_measured = _SIGN.search(text) or (says("what is measured", text) and not says("what is held", text))
+    window = pattern("a window").search(text) if is_measured else None
+    monitor, owned = pattern("a monitor").search(text), pattern("owned by").search(text)
     found = {
         "timezone": _zone(text, ""),
         "owner": owned and answer(owned[1]),
         "window": window and window[0],
         "monitor": monitor and monitor[0],
-        "business_days": business and text,
+        "business_days": _BUSINESS.search(text) and text,
     }
     return tuple((fact, said) for fact, said in found.items() if said)
 

@@ -12,7 +12,7 @@ from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.diagnostics import Code, Say
 from rampart_cli.document.inline import Link
 from rampart_cli.document.labels import Asks, Field, answer, placeholder_in, read_field, what_is_asked
-from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.lexicon import says
 from rampart_cli.document.plan import FlagName, PlanDocument
 from rampart_cli.document.statements import Statement
 
@@ -31,7 +31,6 @@ _OTHER_ENVIRONMENT = re.compile(
     r"(?:^|[.-])(?:staging|stage|stg|dev|development|sandbox|test|qa|review|localhost)(?:[.-]|$)"
 )
 _FLAG_LIKE = re.compile(r"(?<![\w./-])[a-z][a-z0-9]{0,40}(?:[_-][a-z0-9]{1,40}){1,20}(?![\w/-]|\.\w)", re.IGNORECASE)
-_SWITCHES = pattern("switches")
 _PARTS = r"[a-z0-9]{1,40}"
 _CALLED = re.compile(
     rf"\b(?i:flag|toggle)\s([a-z]{_PARTS}(?:[-_.]{_PARTS}){{1,20}})(?=\s(?:at|to|for|on|is|goes)\b)"
@@ -42,7 +41,6 @@ _CALLED = re.compile(
 """`the flag pier-fees at 10%`, `pier_fees is enabled for 5%`."""
 _FACTS = frozenset({Asks.OWNER, Asks.TIMEZONE, Asks.FLAG, Asks.DASHBOARD, Asks.MONITOR})
 _CODE_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{2,199}")
-_FLAG_COLUMN = pattern("column: flag")
 _FLAG_TITLE = re.compile(r"\b(feature )?(flag|toggle|flipper)s?( names?| details?)?$", re.IGNORECASE)
 _SPEAKS_OF_FLAG = re.compile(r"\b(flag|toggle|flipper)s?\b", re.IGNORECASE)
 
@@ -116,7 +114,7 @@ def _names_in(words: str, codes: list[str]) -> list[str]:
 def _named(statement: Statement, *, is_listed: bool) -> list[str]:
     line, is_flags = statement.line, bool(_FLAG_TITLE.search(statement.section.title))
     if line.kind is LineKind.ROW and not any(field.asks is Asks.FLAG for field in fields_of(statement)):
-        columns = [cell for head, cell in zip(line.header, line.cells, strict=False) if _FLAG_COLUMN.search(head)]
+        columns = [cell for head, cell in zip(line.header, line.cells, strict=False) if says("column: flag", head)]
         is_about = any(map(_SPEAKS_OF_FLAG.search, line.header)) or is_flags
         return [name for cell in columns[:1] if is_about and (name := _only_name(cell))]
     if values := [field.value for field in fields_of(statement) if field.asks is Asks.FLAG]:
@@ -187,7 +185,7 @@ def check_spelling(plan: PlanDocument, say: Say) -> Iterator[Finding]:
     """Words that are almost a flag of the plan, where the page speaks of switching one."""
     known = {flag.name for flag in plan.flags}
     for statement in plan.statements:
-        if statement.line.quoted or not _SWITCHES.search(statement.text):
+        if statement.line.quoted or not says("switches", statement.text):
             continue
         for word in dict.fromkeys([*statement.line.codes, *_FLAG_LIKE.findall(ADDRESS.sub(" ", statement.text))]):
             if word in known or not _FLAG_LIKE.fullmatch(word):

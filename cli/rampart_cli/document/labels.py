@@ -7,20 +7,16 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from rampart_cli.document.lexicon import ordered, pattern
+from rampart_cli.document.lexicon import ordered, pattern, says
 
-_PLACEHOLDER = pattern("a placeholder")
 _CLOCK_OR_ADDRESS = re.compile(r"\d:\d|.?://")
 _LABEL_LENGTH = 300
 _PERCENTAGE = re.compile(r"~?\d{1,3}(?:\.\d{1,3})?\s?%")
 _DAY = re.compile(r"\d[/-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d", re.IGNORECASE)
-_QUESTION = re.compile(r"^(how|what|who|when|which|was|were|any|if yes|types of|links? to|do|does|is|are)\b")
 _DASHES = (" \u2013 ", " \u2014 ", " - ")
-_PLAIN_LABEL = pattern("plain label")
 _BLANKS = frozenset({"x", "xx", "-", "\u2013", "\u2014", "?", "...", "…", "n/a", "[]", "none yet", "pending", "yes/no"})
 _UNANSWERED = _BLANKS - {"n/a"}
 _BRACKETED = re.compile(r"\[[^\[\]]{0,400}\]")
-_HINT = pattern("a template hint")
 
 
 class Asks(StrEnum):
@@ -77,7 +73,7 @@ def read_field(text: str) -> Field | None:
 def _dashed(text: str) -> Field | None:
     """`Owner - Ann Lee`: a dash after words that ask for something, and for nothing else."""
     label, dash, _ = text[:_LABEL_LENGTH].partition(next((d for d in _DASHES if d in text), "\n"))
-    asks = what_is_asked(label.strip()) if dash and _PLAIN_LABEL.search(label) else Asks.OTHER
+    asks = what_is_asked(label.strip()) if dash and says("plain label", label) else Asks.OTHER
     return Field(label.strip(), text[len(label) + len(dash) :].strip(), asks) if asks in _DASHED else None
 
 
@@ -91,11 +87,6 @@ def what_is_asked(label: str) -> Asks:
 def ends_open(text: str) -> bool:
     """Whether a sentence ends where a condition is to follow: `We revert if`."""
     return text.rstrip(" :").casefold().endswith((" if", " when", " whenever", " once", " while"))
-
-
-def is_question(text: str) -> bool:
-    """Whether the words are one of the template's questions."""
-    return bool(_QUESTION.match(text.casefold()))
 
 
 def _cut(text: str) -> int | None:
@@ -118,15 +109,15 @@ def placeholder_in(text: str) -> str | None:
     """The first thing in `text` that stands for an answer no one gave yet, as written."""
     if text.strip().casefold() in _UNANSWERED or (text.strip() and not text.strip(" ?")):
         return text.strip() or None
-    found = _PLACEHOLDER.search(text)
+    found = pattern("a placeholder").search(text)
     return found[0] if found else None
 
 
 @lru_cache(maxsize=4096)
 def answer(text: str) -> str:
     """What a person wrote, without the template's hints and placeholders; empty when nothing is left."""
-    shown = _HINT.sub(" ", _BRACKETED.sub(" ", text))
-    if placeholder_in(shown) and _PLACEHOLDER.sub(" ", shown).strip(" .,:;*_/%-") == "":
+    shown = pattern("a template hint").sub(" ", _BRACKETED.sub(" ", text))
+    if placeholder_in(shown) and pattern("a placeholder").sub(" ", shown).strip(" .,:;*_/%-") == "":
         return ""
     shown = " ".join(shown.split())
     return "" if shown.casefold() in _BLANKS or not shown.strip("%.,;:*_? ") else shown

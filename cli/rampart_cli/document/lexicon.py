@@ -59,9 +59,15 @@ def _filled(text: str) -> str:
     return _PART.sub(lambda found: part(found[1]), text)
 
 
+@cache
 def pattern(name: str) -> re.Pattern[str]:
     """A pattern that finds any of the alternatives listed under a name, in any case."""
     return re.compile(_filled("|".join(_file()["patterns"][name])), re.IGNORECASE)
+
+
+def says(kind: str, text: str) -> bool:
+    """Whether a text holds any of the alternatives listed under a name."""
+    return bool(pattern(kind).search(text))
 
 
 def operators() -> dict[str, str]:

@@ -188,9 +188,8 @@ class _Walk:
         if not (front or is_list or "tasklist" in token.info):
             return
         for number, text in enumerate(texts, start=first + 1):
-            line = (
-                Line(LineKind.FRONT, number, text) if front else Line(LineKind.ITEM, number, _ITEM_MARK.sub("", text))
-            )
+            shown = text if front else _ITEM_MARK.sub("", text)
+            line = Line(LineKind.FRONT if front else LineKind.ITEM, number, shown)
             if not front and (mark := _HEADING_MARK.match(text)):
                 line.kind, line.level, line.text = LineKind.HEADING, STRONG_LEVEL, text[mark.end() :]
             self._add(line if front else _boxed(line))

@@ -13,7 +13,8 @@ from rampart_cli.document.amounts import Length, StageKind
 from rampart_cli.document.bars import Criterion
 from rampart_cli.document.dates import NOTHING, Dates
 from rampart_cli.document.inline import Link
-from rampart_cli.document.labels import Asks, answer, is_question, placeholder_in
+from rampart_cli.document.labels import Asks, answer, placeholder_in
+from rampart_cli.document.lexicon import says
 from rampart_cli.document.sections import Section, SectionKind
 from rampart_cli.document.statements import Statement
 
@@ -77,6 +78,19 @@ class PageStage:
         start, end = (day.isoformat() if day else None for day in (self.start, self.end))
         told = {"kind": self.kind.value, "users": users, "start": start, "end": end, "line": self.line}
         return {"percent": self.percent if not doubted else None, **told, **doubted}
+
+
+def hold_of(stage: PageStage, after: PageStage | None) -> tuple[str | None, str]:
+    """How long a stage is held as a plan writes it, None where no one says, and what says so; `after` comes next."""
+    if stage.hold is not None:
+        told = f"line {stage.hold_line}: {stage.hold.text}"
+        return stage.hold.hold, told if stage.hold.hold else f"{told}; write it in days or weeks"
+    is_sure = after is not None and stage.end is None and not (stage.dates.is_week or after.dates.is_week)
+    end = after.start if is_sure and after else stage.end
+    if stage.start is None or end is None or end <= stage.start:
+        return None, "the page does not say how long, such as 4d or 1 business day"
+    starts = ", when the next stage starts" if is_sure else ""
+    return f"{(end - stage.start).days}d", f"line {stage.dates_line}: {stage.start} to {end}{starts}"
 
 
 class Said(NamedTuple):
@@ -200,5 +214,5 @@ def is_measured(statement: Statement, criteria: set[str]) -> bool:
     field = statement.field
     value = field.value if field is not None else statement.text
     is_asked = statement.text in criteria or statement.asks not in {None, *_MEASURED}
-    is_open = is_asked or (field is None and is_question(value))
+    is_open = is_asked or (field is None and says("a question", value))
     return not is_open and bool(answer(value)) and placeholder_in(value) is None

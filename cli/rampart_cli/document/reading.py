@@ -20,7 +20,7 @@ from rampart_cli.document.diagnostics import Code, diagnose
 from rampart_cli.document.facts import gather_facts
 from rampart_cli.document.flags import flags_spoken_of
 from rampart_cli.document.labels import Asks, answer, placeholder_in
-from rampart_cli.document.lexicon import NO_WORDS, TeamWords, foreign_language, pattern
+from rampart_cli.document.lexicon import NO_WORDS, TeamWords, foreign_language, says
 from rampart_cli.document.lines import read_lines
 from rampart_cli.document.page import Page, UnreadablePageError
 from rampart_cli.document.plan import PlanDocument, Said, UnusedLine
@@ -33,19 +33,14 @@ from rampart_cli.document.steps import goes_to
 _ENDS = frozenset({0.0, 100.0})
 
 
-_ROLLS = pattern("the page rolls out")
-_OF_USERS = pattern("shares of users")
-_USERS_COLUMN = pattern("column: reached")
-
-
 def says_of_what(plan: PlanDocument) -> bool:
     """Whether the page says in any way what its shares are of: a flag, users, traffic, or a rollout."""
     titles = (section.title for section in plan.sections if not section.is_decoy)
     planned = [statement for statement in plan.statements if statement.is_plan]
-    if plan.flags or any(_USERS_COLUMN.search(head) for statement in planned for head in statement.line.header):
+    if plan.flags or any(says("column: reached", head) for statement in planned for head in statement.line.header):
         return True
     said = chain([plan.title.value], titles, (statement.text for statement in planned))
-    return any(_ROLLS.search(text) or _OF_USERS.search(text) or goes_to(text) for text in said)
+    return any(says("the page rolls out", text) or says("shares of users", text) or goes_to(text) for text in said)
 
 
 def doubts_of(plan: PlanDocument) -> list[str]:
@@ -107,6 +102,8 @@ def _used(plan: PlanDocument, details: Details) -> Iterator[int]:
     facts = (plan.title, plan.owner, plan.timezone, plan.rollback, plan.window, plan.business_days)
     said: list[Any] = [*plan.criteria, *plan.flags, *details.calendars, *details.crowds, *filter(None, facts)]
     yield from (each.line for each in said)
+    above = {criterion.line + 1: criterion.text for criterion in plan.criteria}  # a bar may go on over two lines
+    yield from (s.number for s in plan.statements if s.text in above.get(s.number, ""))
     days = {day for stage in plan.stages for day in (stage.start, stage.end) if day}
     dated = [s for s in plan.statements if s.asks is Asks.DATES]
     yield from (s.number for s in dated if read_dates(s.value).start in days)
@@ -207,7 +204,10 @@ def _title(roots: list[Section], statements: list[Statement]) -> Said:
 def _no_plan(plan: PlanDocument) -> str | None:
     """Why a page isn't a plan; None when it is one."""
     if not plan.stages:
-        return "no stage of a rollout is stated on this page: no percentage of users that a flag is taken to"
+        told = [(s.number, percents_in(s.text)) for s in plan.statements if s.is_plan]
+        lines = [f"line {line} ({', '.join(f'{share:g}%' for share in said)})" for line, said in told if said]
+        named = f"; not read as stages: {', '.join(lines[:3])}" if lines else ""
+        return f"no stage of a rollout is stated on this page: no percentage of users that a flag is taken to{named}"
     is_stated = any((stage.letter and stage.percent is not None) or stage.dates.said for stage in plan.stages)
     if not (is_stated or "plan" in plan.title.value.casefold() or says_of_what(plan)):
         return (

@@ -255,10 +255,8 @@ def _free_title(root: Section) -> None:
 
 def _titles(root: Section, percents: Callable[[Section], list[float]]) -> list[Section]:
     for parent in root.walk():
-        candidates = [child for child in parent.children if child.kind not in _NO_TITLE]
-        candidates = [
-            c for c in candidates if c.level == 1 or _PLAN_TITLE.search(c.title) or _holds_rollout(c, percents)
-        ]
+        may = [child for child in parent.children if child.kind not in _NO_TITLE]
+        candidates = [c for c in may if c.level == 1 or _PLAN_TITLE.search(c.title) or _holds_rollout(c, percents)]
         if not 2 <= len(candidates) <= _MOST_PLANS:
             continue
         told = [(child, found) for child in candidates if (found := percents(child))]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rampart_cli.document.amounts import Length, increment_in, length_in, percents_in
 from rampart_cli.document.blocks import LineKind
-from rampart_cli.document.crowds import is_range, users_in
+from rampart_cli.document.crowds import ENDS, users_in
 from rampart_cli.document.dates import NOTHING, DateProblem, Dates, between, is_day, leading_date, read_dates
 from rampart_cli.document.labels import Asks, answer
 from rampart_cli.document.plan import PageStage
@@ -162,7 +162,7 @@ def _count(statement: Statement, reached: tuple[PageStage, ...], stages: Sequenc
     if len(reached) == 1:
         reached[0].users, reached[0].users_line = numbers, statement.number
         return
-    if not reached and len(numbers) > 1 and not is_range(value):
+    if not reached and len(numbers) > 1 and not ENDS.search(value):
         # A list of numbers is that of the stages within its section.
         inside = set(map(id, statement.section.walk()))
         reached = tuple(stage for stage in stages if id(stage.section) in inside)

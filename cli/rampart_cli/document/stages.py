@@ -11,7 +11,7 @@ from rampart_cli.document.amounts import StageKind
 from rampart_cli.document.crowds import people_in, users_beside
 from rampart_cli.document.dates import date_said
 from rampart_cli.document.labels import Asks, answer
-from rampart_cli.document.lexicon import pattern
+from rampart_cli.document.lexicon import pattern, says
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.sections import Section, SectionKind, after_stage_name, stage_name
 from rampart_cli.document.skeleton import Skeleton, added_up, skeleton_of
@@ -20,14 +20,10 @@ from rampart_cli.document.step_lines import read_steps, rising_lists
 from rampart_cli.document.steps import step_from, steps_in
 
 _CONTAINERS = frozenset({"phase", "step", "day", "week"})
-_WORK = pattern("work")
-"""What a phase of a project does that moves no flag."""
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 _JOINT = re.compile(r"\s{0,3}(?:→|-{1,2}>|=>|>|,(?=\s)|\b(?:and|then)\b)\s{0,3}")
 _BARE_SERIES = re.compile(rf"{_BARE.pattern}(?:{_JOINT.pattern}{_BARE.pattern}){{1,20}}")
 _PERCENTAGE = re.compile(r"%|percent", re.IGNORECASE)
-_HEADED_HOLD = pattern("headed hold")
-"""`5% for 1 day`."""
 _REST = re.compile(r"^[\s:\u2013\u2014.-]+|[\s:\u2013\u2014.-]+$")
 
 
@@ -175,7 +171,7 @@ def _of_one(frame: _Frame, labels: list[Statement], stated: set[float]) -> PageS
         stage.percent, stage.kind, stage.stated = None, StageKind.UNKNOWN, tuple(said)
     if len(frame.steps) == 1:
         stage.dates, stage.dates_line = frame.steps[0].dates, frame.steps[0].dates_line
-    if (held := _HEADED_HOLD.search(frame.says)) and (length := amounts.length_in(frame.says[held.end() :])):
+    if (held := pattern("headed hold").search(frame.says)) and (length := amounts.length_in(frame.says[held.end() :])):
         stage.hold, stage.hold_line = length, frame.section.line
     for label in labels:
         stage.users, stage.users_line = users_beside(answer(label.value)), label.number
@@ -205,16 +201,16 @@ def _from_label(label: Statement) -> PageStage:
 
 def _without_percent(frame: _Frame, mere: frozenset[str]) -> list[PageStage]:
     """Everyone, an audience, or a stage that does not say how many; a phase may be a mere heading over stages."""
-    says = _REST.sub("", frame.says)
+    rest = _REST.sub("", frame.says)
     stage = PageStage(None, StageKind.UNKNOWN, frame.section.line, frame.name, frame.letter, section=frame.section)
-    if amounts.reaches_all(says):
+    if amounts.reaches_all(rest):
         stage.percent, stage.kind = 100.0, StageKind.ACTORS
         return [stage]
-    is_named = amounts.names_audience(says) and not _WORK.search(says)
-    is_work = bool(_WORK.match(says)) or (frame.word == "step" and not frame.own)
+    is_named = says("an audience", rest) and not says("work", rest)
+    is_work = bool(pattern("work").match(rest)) or (frame.word == "step" and not frame.own)
     if (frame.word in mere and not is_named) or (frame.word in _CONTAINERS and is_work):
         return []
     spoken = [frame.section.title, *(label.value for label in frame.labels)]
-    stage.kind = StageKind.AUDIENCE if any(map(amounts.names_audience, spoken)) else StageKind.UNKNOWN
+    stage.kind = StageKind.AUDIENCE if any(says("an audience", text) for text in spoken) else StageKind.UNKNOWN
     stage.users = people_in(frame.says)
     return [stage]

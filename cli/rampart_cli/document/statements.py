@@ -13,30 +13,19 @@ from rampart_cli.document.bars import is_bar, is_bar_only
 from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.dates import is_day
 from rampart_cli.document.labels import Asks, Field, ends_open, read_field, what_is_asked
-from rampart_cli.document.lexicon import listed, part, pattern, words
+from rampart_cli.document.lexicon import listed, part, pattern, says, words
 from rampart_cli.document.sections import Section, SectionKind, stage_name
 
-_SHARES = pattern("row: shares")
-"""What names a row of the shares that the stages reach."""
-_COMPARES = pattern("column: compared")
-"""Heads of columns that aren't steps of one rollout."""
 _MOST_FACTS = 20
 """Rows of a table that tells of stages in columns."""
-_TELLS_STAGE = pattern("column: tells stages")
 _SHARE_ONLY = re.compile(r"~?(\d{1,3}(?:\.\d{1,3})?)\s?%(?:\s(?:of )?(?:users|traffic|requests))?")
-_METRICS = pattern("column: measures")
-_STAGE_COLUMN = pattern("column: stage first")
-_JUDGE_COLUMN = pattern("column: judged by")
-_METRIC_COLUMN = pattern("column: metrics")
 _RESULTS = frozenset({Asks.RESULTS, Asks.ACTUAL})
 _NAMES_CRITERIA = re.compile(r"(?:\w+ ){0,3}(?:criteri(?:a|on)|metrics|kpis?|guardrails?)", re.IGNORECASE)
-_SPEAKS_OF_CRITERIA = pattern("speaks of criteria")
 _SHORT_LABEL = 100
 _SAYS_NOTHING = frozenset(listed("says nothing"))
 _OF_STAGE = frozenset({Asks.PERCENT, Asks.DATES, Asks.USERS, Asks.ACTUAL})
 _STAGE_NAME = re.compile(rf"^{part('stage')}s?( name)?$", re.IGNORECASE)
 _TARGET = re.compile(r"^target$", re.IGNORECASE)
-_BARS = pattern("column: bars")
 
 
 def upright(lines: Iterable[Line]) -> Iterator[Line]:
@@ -54,11 +43,11 @@ def upright(lines: Iterable[Line]) -> Iterator[Line]:
             yield from _turned(header, rows, rows[0]) if _names_stages(header, rows) else rows
             continue
         bars = [row for row in rows if _states_bars(row)]
-        if any(map(_describes, rows)) or (percents_in(" ".join(header)) and not _METRICS.search(header[0])):
+        if any(map(_describes, rows)) or (percents_in(" ".join(header)) and not says("column: measures", header[0])):
             yield from _turned(header, [row for row in rows if not _states_bars(row)], rows[0])
             yield from bars
         else:  # a table of nothing but bars is one of criteria, as is one whose head says so
-            yield from rows if bars or _METRICS.search(header[0]) else _turned(header, rows, rows[0])
+            yield from rows if bars or says("column: measures", header[0]) else _turned(header, rows, rows[0])
 
 
 @lru_cache(maxsize=4096)
@@ -70,23 +59,23 @@ def has_stage_columns(header: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=4096)
 def judged_by(header: tuple[str, ...]) -> tuple[int, ...]:
     """The columns of a table of stages that say what each is judged by; none of a table of criteria."""
-    if not any(map(_STAGE_COLUMN.search, header)) or any(map(_METRIC_COLUMN.search, header)):
+    # Where a table with a column for each stage stands upright, its rows are criteria.
+    is_staged = any(map(pattern("column: stage first").search, header)) and not has_stage_columns(header)
+    if not is_staged or any(map(pattern("column: metrics").search, header)):
         return ()
-    if has_stage_columns(header):  # where such a table stands upright, its rows are criteria
-        return ()
-    return tuple(index for index, head in enumerate(header) if _JUDGE_COLUMN.search(head))
+    return tuple(index for index, head in enumerate(header) if says("column: judged by", head))
 
 
 @lru_cache(maxsize=4096)
 def has_bars(header: tuple[str, ...]) -> bool:
     """Whether a table's head is that of a table of criteria; next to a stage's name, a target is whom it reaches."""
     shown = [head for head in header if not _TARGET.search(head)] if _STAGE_NAME.search(header[0]) else header
-    return has_stage_columns(header) or any(map(_BARS.search, shown))
+    return has_stage_columns(header) or any(map(pattern("column: bars").search, shown))
 
 
 def _rising_column(header: tuple[str, ...], rows: Sequence[Line]) -> int | None:
     """The column of nothing but shares that rise furthest, next to names of stages or days; None without one."""
-    if not any(map(_TELLS_STAGE.search, header)):
+    if not any(map(pattern("column: tells stages").search, header)):
         return None
     found: list[tuple[float, int]] = []
     for column, head in enumerate(header):
@@ -100,22 +89,18 @@ def _rising_column(header: tuple[str, ...], rows: Sequence[Line]) -> int | None:
 
 def _names_stages(header: tuple[str, ...], rows: Sequence[Line]) -> bool:
     """Whether columns with names of their own are stages: each has a larger share than the last, to 100%, and a day."""
-    if len(header) < 3 or header[0] or len(rows) > _MOST_FACTS or any(map(_COMPARES.search, header)):
+    if len(header) < 3 or header[0] or len(rows) > _MOST_FACTS or any(map(pattern("column: compared").search, header)):
         return False
-    shares = [[percents_in(cell) for cell in row.cells[1:]] for row in rows if _describes_shares(row)]
+    shares = [[percents_in(cell) for cell in row.cells[1:]] for row in rows if _describes(row)]
     single = [[share for (share,) in row] for row in shares if all(len(said) == 1 for said in row)]
-    return any(row[-1] == FULL and rises(row) for row in single) and any(
-        all(is_day(cell) for cell in row.cells[1:]) for row in rows
-    )
+    is_dated = any(all(map(is_day, row.cells[1:])) for row in rows)
+    return is_dated and any(row[-1] == FULL and rises(row) for row in single)
 
 
 def _describes(row: Line) -> bool:
     """Whether a row says of each stage whom it reaches, when, or by what it is judged."""
-    return what_is_asked(row.cells[0]) in {Asks.DATES, Asks.USERS, Asks.CRITERIA} or _describes_shares(row)
-
-
-def _describes_shares(row: Line) -> bool:
-    return bool(_SHARES.search(row.cells[0])) and all(percents_in(cell) and not is_bar(cell) for cell in row.cells[1:])
+    is_share = says("row: shares", row.cells[0]) and all(percents_in(c) and not is_bar(c) for c in row.cells[1:])
+    return is_share or what_is_asked(row.cells[0]) in {Asks.DATES, Asks.USERS, Asks.CRITERIA}
 
 
 def _states_bars(row: Line) -> bool:
@@ -234,7 +219,7 @@ def _over_list(line: Line, following: Line | None) -> Field | None:
     asks = (
         _NAMES_CRITERIA.fullmatch(line.text)
         or (is_short and ends_open(line.text))
-        or (line.has_items and _SPEAKS_OF_CRITERIA.fullmatch(line.text))
+        or (line.has_items and pattern("speaks of criteria").fullmatch(line.text))
     )
     leads = line.kind is LineKind.TEXT and following is not None and following.kind is LineKind.ITEM
     is_above = (line.has_items or leads) and asks and what_is_asked(line.text) is Asks.CRITERIA

@@ -5,51 +5,37 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 
 from rampart_cli.document.amounts import FULL, PERCENT, StageKind, names_only_audience, percents_in, reaches_all, rises
 from rampart_cli.document.blocks import LineKind
 from rampart_cli.document.dates import Dates, date_said, leading_date, read_dates
 from rampart_cli.document.labels import Asks
-from rampart_cli.document.lexicon import pattern, words
+from rampart_cli.document.lexicon import says, words
 from rampart_cli.document.plan import PageStage
+from rampart_cli.document.schedules import ROLLS, after_moment, scheduled_steps
 from rampart_cli.document.sections import SectionKind, stage_name
 from rampart_cli.document.statements import Statement
-from rampart_cli.document.steps import (
-    clauses,
-    goes_to,
-    is_series,
-    moves_on,
-    moves_to_all,
-    names_step,
-    row_steps,
-    step_from,
-    steps_in,
-    without_bars,
-)
+from rampart_cli.document.steps import clauses, goes_to, names_step, row_steps, step_from, steps_in, without_bars
 
-_ROLLS = pattern("a rollout")
 _NO_STEP = frozenset(Asks) - {Asks.OTHER, Asks.PERCENT, Asks.DATES, Asks.STEPS}
 _OF_PEOPLE = re.compile(r"\s{0,2}of\s(?:(?:all|the|our)\s){0,2}[a-z]{3,20}", re.IGNORECASE)
-_NEAR = 40
 _SHORT = 160
 """Characters of a line that names whom a step reaches, and nothing else."""
 _AROUND = re.compile(r"^\W+|\([^()]{0,60}\)|\W+$|,?\s(?:on|from|starting)\s*$")
-_OF_FLAG = pattern("of a flag")
 
 
 def read_steps(statements: Iterable[Statement]) -> list[PageStage]:
     """The steps that lines, not headings or labels, state."""
     statements = list(statements)
     found: list[PageStage] = []
-    before: PageStage | None = None
     rising = rising_lists(statements)
+    scheduled = scheduled_steps(filter(_may_step, statements))
     for statement in statements:
-        steps = _steps_of(statement, is_told=id(statement) in rising) or _goes_on(statement, before)
+        if (steps := scheduled.get(id(statement))) is None:
+            steps = _steps_of(statement, is_told=id(statement) in rising)
         # 0% reaches no one: without a day it is only where the rollout starts from.
-        steps = [step for step in steps if step.percent != 0 or step.dates.said]
-        found += steps
-        if statement.line.kind is LineKind.ITEM and (steps or _stands_beside(statement, before)):
-            before = steps[0] if len(steps) == 1 else None
+        found += [step for step in steps if step.percent != 0 or step.dates.said]
     return found
 
 
@@ -69,100 +55,57 @@ def rising_lists(statements: Iterable[Statement]) -> set[int]:
 
 def _share_of(text: str) -> list[float]:
     """The share that a line goes to, or that its name has: `Canary: 10%`."""
-    rest = leading_date(text)[1]
-    return list(steps_in(rest)) or (percents_in(rest) if names_step(rest) else [])
+    rest = after_moment(text)[1]
+    return list(steps_in(rest)) or (percents_in(rest) if names_step(rest) else [float(FULL)] * reaches_all(rest))
 
 
-def _stands_beside(statement: Statement, before: PageStage | None) -> bool:
-    """Whether a line is an item of the same list as an earlier step."""
-    source = before.source if before else None
-    return source is not None and (source.section, source.line.parent) == (statement.section, statement.line.parent)
-
-
-def _goes_on(statement: Statement, before: PageStage | None) -> list[PageStage]:
-    """An item with a name of its own, a later day and a higher percentage than the step before it in the same list."""
-    if before is None or statement.line.kind is not LineKind.ITEM or not _stands_beside(statement, before):
-        return []
-    dates, percents = read_dates(statement.text), percents_in(statement.text)
-    is_named = len(percents) == 1 and names_step(statement.text) and statement.asks not in _NO_STEP
-    is_later = dates.start is not None and before.start is not None and dates.start >= before.start
-    goes_on = is_named and is_later and percents[0] > (before.percent or 0)
-    return [step_from(statement, percents[0], statement.text, dates)] if goes_on else []
+def _may_step(statement: Statement) -> bool:
+    """Whether a line isn't about another environment, and its label doesn't ask for something else."""
+    is_label = statement.asks is Asks.PERCENT and statement.section.kind is not SectionKind.TIMELINE
+    is_other = statement.asks in _NO_STEP or (is_label and statement.line.kind is not LineKind.ROW)
+    is_front = statement.line.kind is LineKind.FRONT
+    return not (is_front or is_other or words("not production").search(statement.text))
 
 
 def _steps_of(statement: Statement, *, is_told: bool) -> list[PageStage]:
-    is_elsewhere = words("not production").search(statement.text)
-    if is_elsewhere or statement.line.kind is LineKind.FRONT or statement.asks in _NO_STEP:
+    if not _may_step(statement):
         return []
     if statement.line.kind is LineKind.ROW:
         return row_steps(statement)
-    if statement.asks is Asks.PERCENT and statement.section.kind is not SectionKind.TIMELINE:
-        return []
     if "%" not in statement.text:
-        return _without_percent(statement)
-    if dated := _dated(statement):
-        return dated
-    dates, rest = leading_date(statement.text)
+        return _without_percent(statement, is_told=is_told)
+    dates, rest = after_moment(statement.text)
     if not (percents := list(steps_in(rest)) or (_share_of(rest) if is_told else [])):
         return []
-    dates = _date_in(statement.text)
+    if not dates.said:  # where other shares stand in the line, so may their days
+        is_one = len(PERCENT.findall(without_bars(rest))) == 1
+        dates = _date_in(statement.text if is_one else next((c for c in clauses(rest) if steps_in(c)), rest))
     if not (dates.said or is_told or _is_about_rollout(statement)):
         return []
     if len(percents) == 1:
         return [step_from(statement, percents[0], rest, dates)]
-    return [
-        step_from(statement, percent, part, _date_in(part) if len(found) == 1 else Dates())
-        for clause in clauses(rest)
-        for found in [steps_in(clause)]
-        for percent, part in zip(found, _parts(clause, len(found)), strict=True)
-    ]
+    starts = [share.start() for share in PERCENT.finditer(rest)]
+    told = [rest[start:end] for start, end in pairwise([*starts, len(rest)])]
+    if len(told) != len(percents):  # which of its words are about which step isn't certain
+        told = [f"{percent:g}%" for percent in percents]
+    return [step_from(statement, percent, part, Dates()) for percent, part in zip(percents, told, strict=True)]
 
 
-def _parts(clause: str, steps: int) -> list[str]:
-    """What is said of each step of a clause: all of it of its only one, else what stands from its share to the next."""
-    starts = [share.start() for share in PERCENT.finditer(clause)]
-    if steps < 2 or len(starts) != steps:
-        return [clause] * steps
-    return [clause[start:end] for start, end in zip(starts, [*starts[1:], len(clause)], strict=True)]
-
-
-def _without_percent(statement: Statement) -> list[PageStage]:
+def _without_percent(statement: Statement, *, is_told: bool) -> list[PageStage]:
     """A line that says whom a step reaches without a percentage: `3/1/2027: internal staff`, `Stage C: everyone`."""
     name = stage_name(statement.text)
-    dates, rest = leading_date(statement.text)
+    dates, rest = after_moment(statement.text)
+    is_timed = rest != statement.text
     if not dates.said:
-        dates, rest = read_dates(statement.text[:_SHORT]), name.rest if name else statement.text
+        dates, rest = read_dates(statement.text[:_SHORT]), name.rest if name else rest
     whom = " ".join(_AROUND.sub(" ", rest.replace(dates.text or "\n", " ", 1)).split())
-    if len(statement.text) > _SHORT or not (name or (dates.said and _is_about_rollout(statement))):
+    is_step = name or ((dates.said or is_timed) and (is_told or _is_about_rollout(statement)))
+    if len(statement.text) > _SHORT or not is_step:
         return []
     step = step_from(statement, float(FULL) if reaches_all(whom) else None, statement.text, dates)
     if names_only_audience(whom):
         step.kind, step.name = StageKind.AUDIENCE, whom
     return [step] if step.kind is not StageKind.UNKNOWN else []
-
-
-def _dated(statement: Statement) -> list[PageStage]:
-    """Several steps of one sentence, each with its day: "to 10% on 8/4, then to 50% on 8/6"."""
-    text = without_bars(statement.text)
-    found = list(PERCENT.finditer(text))
-    if len(found) < 2:
-        return []
-    cuts = [0, *(end for percent in found for end in (percent.start(), percent.end())), len(text)]
-    between = [text[start:end] for start, end in zip(cuts[::2], cuts[1::2], strict=True)]
-    before, after = ([date_said(part) for part in parts] for parts in (between[:-1], between[1:]))
-    ahead = [_day_ahead(part) for part in between[:-1]]
-    days = next((days for days in (after, before, ahead) if all(day.said for day in days)), None)
-    is_step = days is ahead or steps_in(statement.text) or steps_in(statement.value)
-    if days is None or not is_step:
-        return []
-    steps = [step_from(statement, float(p[1]), p[0], day) for p, day in zip(found, days, strict=True)]
-    return [step for step in steps if (step.percent or 0) <= FULL]
-
-
-def _day_ahead(text: str) -> Dates:
-    """The day right before a share: `3/1/2027 (10%`."""
-    dates = read_dates(text[-_NEAR:])
-    return dates if dates.said and text.rstrip(" (:=\u2013\u2014-→").endswith(dates.text) else Dates()
 
 
 def _date_in(text: str) -> Dates:
@@ -178,14 +121,16 @@ def _date_in(text: str) -> Dates:
 
 def _is_about_rollout(statement: Statement) -> bool:
     """Whether a line without a day is a step all the same: by where it stands, or by how it begins."""
-    moves_flag = statement.line.kind is LineKind.ITEM and goes_to(statement.text) and _OF_FLAG.search(statement.text)
+    moves_flag = goes_to(statement.text) and says("of a flag", statement.text)
     is_step = statement.section.kind is SectionKind.TIMELINE or statement.line.checked is not None
-    if is_step or moves_flag or stage_name(statement.text) or moves_to_all(statement.text):
+    is_step = is_step or (statement.line.kind is LineKind.ITEM and bool(moves_flag))
+    steps = steps_in(statement.text)
+    climbs = len(steps) > 1 and rises(steps)
+    if is_step or stage_name(statement.text) or (climbs and steps[-1] == FULL):
         return True
     above = [item.text for item in statement.line.ancestors] + [statement.section.title]
     if statement.line.kind is LineKind.TEXT and not PERCENT.match(statement.text):
         # Prose may tell of anything, unless it moves the flag below a stage's heading or names all steps in a row.
         in_stage = statement.stage_section is not None and goes_to(statement.text)
-        in_row = is_series(statement.text) or moves_on(statement.text)
-        return in_stage or (in_row and any(map(_ROLLS.search, above)))
-    return statement.section.kind is SectionKind.STAGE or any(map(_ROLLS.search, above))
+        return in_stage or (climbs and any(map(ROLLS.search, above)))
+    return statement.section.kind is SectionKind.STAGE or any(map(ROLLS.search, above))

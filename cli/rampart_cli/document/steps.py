@@ -12,7 +12,7 @@ from rampart_cli.document.blocks import Line, LineKind
 from rampart_cli.document.crowds import users_beside, users_in
 from rampart_cli.document.dates import Dates, between, date_said, read_dates
 from rampart_cli.document.labels import answer
-from rampart_cli.document.lexicon import part, pattern
+from rampart_cli.document.lexicon import part, pattern, says
 from rampart_cli.document.plan import PageStage
 from rampart_cli.document.sections import stage_name
 from rampart_cli.document.statements import Statement, has_bars, judged_by
@@ -21,9 +21,8 @@ _N = part("share")
 REACHED = part("reached")
 """Whom or what a flag reaches: 10% of these is a stage, 90% of stories is none."""
 _TELL = part("is told")
-_LEADS = pattern("leads")
 _IS = re.compile(
-    rf"^{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
+    rf"^(?:at\s)?{_N}\)?\s{{0,3}}(?:$|[-\u2013\u2014:(,;/|=→]"
     rf"|of\s(?:[\w/-]+\s){{0,3}}?{REACHED}(?!\s{_TELL})"
     r"|of\s(?:our\s|the\s)?[a-z]+\swill\s(?:see|get|have|receive|be)\b"
     r"|(?:on|by|for|to|at|after|in|rollout|users|traffic|veterans|everyone|starting|canary|then|and)\b"
@@ -34,19 +33,12 @@ _IS = re.compile(
 _COUNTS = re.compile(rf"^~?\d[\d,.]{{0,9}}\s?k?\s(?:\w+\s)?{REACHED}\s{{0,2}}[(=,]\s?{_N}", re.IGNORECASE)
 """`500 users (1%)`."""
 _GOES = pattern("goes")
-_ROUTES = pattern("routes")
-"""`Send 15% of orders through the new form`."""
-_IN_BRACKETS = pattern("in brackets")
-"""`the crew steps it up (5%, 20%, 100%)`."""
 _SOME = part("of some")
 _NAMED = re.compile(rf"[\w ]{{2,30}}\s?[:(\u2013\u2014-]\s?{_N}{_SOME}?\)?\s?(?:$|[,:(\u2013\u2014-])")
 _OF_SOME = re.compile(rf"{_N}{_SOME}\.?")
 """`10% of writes`: in a list that amounts.rises to everyone, whatever there is all of."""
 _FROM = re.compile(rf"^((?:increase|move|raise|bump|go|advance)\b[^%]{{0,40}}?)\bfrom {_N} (?=to {_N}$)", re.IGNORECASE)
-_CONDITION = pattern("condition")
-_TALK = pattern("only talk")
-_ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
-_SERIES = pattern("series")
+ARROW = re.compile(r"-{1,2}>|=>|\u27f6|\u21d2|>{2}")
 _LEAD_IN = re.compile(
     rf"^(?:[^%:]{{0,60}}\b{part('stage')}s\s?:"
     r"|(?:the |our )?(?:stages|steps|phases|ramp|ramp-up|schedule|rollout(?: stages)?|percentages|increments|plan)"
@@ -54,78 +46,31 @@ _LEAD_IN = re.compile(
     r"(?:go(?:es)?|ramps?(?: up)?|rolls?(?: it)? out|moves?|steps?|proceeds?)(?: from| to| through| up| in)*)\s*$",
     re.IGNORECASE,
 )
-_BAR = pattern("a bar")
 _CLAUSE = re.compile(r"[;.](?=\s|$)|,\s(?=(?:and\s)?then\s[a-z]+\s)", re.IGNORECASE)
 _JOINTS = re.compile(r"\b(?:then|and|to|of users|users)\b|[-\u2013\u2014→>=,/|\s]", re.IGNORECASE)
-_STAGE_COLUMN = pattern("column: stage")
 _PERCENT_COLUMN = re.compile(r"%|percent", re.IGNORECASE)
 _BARE = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
-_WHOM_COLUMN = pattern("column: whom")
-_SHARE_COLUMN = pattern("column: share")
 _TARGET = re.compile(r"^target$", re.IGNORECASE)
 _COUNTS_COLUMN = re.compile(rf"^{part('stage')}\b", re.IGNORECASE)
-_DATE_COLUMN = pattern("column: day")
-_END_COLUMN = pattern("column: last day")
 _ACTUAL = re.compile(r"actual|result", re.IGNORECASE)
-_NAME_COLUMN = pattern("column: name")
 _MOST_COUNTED = 4
 """Characters of a stage's letter or number: `VIII`."""
-_HELD = re.compile(
-    r"\((?:for\s)?\d{1,3}\s?(?:business |working )?(?:minutes?|hours?|days?|weeks?)\)"
-    r"|%[^.;%]{0,40}\bfor (?:another )?(?:\d{1,3}|one|two|three|four|five)\s(?:business )?(?:minute|hour|day|week)s?\b"
-    r"|\b(?:hold|wait|bake|soak|stay)s?\b[^.;%]{0,30}?\b\d{1,3}\s?(?:business |working )?(?:minute|hour|day|week)s?\b",
-    re.IGNORECASE,
-)
-"""How long a step is held, on its own line."""
-_USERS_COLUMN = pattern("column: users")
-_HOLD_COLUMN = pattern("column: hold")
 
 
 def without_bars(text: str) -> str:
     """The text with its arrows as `→`, and without bars such as `< 5%`."""
-    return _BAR.sub(" ", _ARROW.sub("→", text))
-
-
-def is_series(text: str) -> bool:
-    """Whether a line names all steps in a row: `1% → 10% → 100%`, `Stages: 5%, 25% and 100%`."""
-    shown = without_bars(text)
-    series = _SERIES.search(shown) if "%" in text else None
-    return series is not None and (bool(_LEAD_IN.match(shown[: series.start()])) or _climbs(series[0], shown))
-
-
-def _climbs(series: str, sentence: str) -> bool:
-    """Whether arrows, or a sentence that moves the flag, lead from step to step up to everyone."""
-    shares = amounts.percents_in(series)
-    is_told = "→" in series or " then " in series or bool(_GOES.search(sentence))
-    return is_told and shares[-1:] == [amounts.FULL] and amounts.rises(shares)
-
-
-def moves_on(text: str) -> bool:
-    """Whether a paragraph moves the flag several times, each time further: "we turn it on for 5% … then go to 50%"."""
-    moves = [step for clause in clauses(text) if _GOES.search(clause) for step in steps_in(clause)]
-    return len(moves) > 1 and amounts.rises(moves)
-
-
-def moves_to_all(text: str) -> bool:
-    """Whether it does so up to everyone: then it is a rollout, wherever it stands."""
-    steps = steps_in(text)
-    return (
-        steps[-1:] == (amounts.FULL,)
-        and amounts.rises(steps)
-        and len(steps) > 1
-        and (moves_on(text) or is_series(text))
-    )
+    return pattern("a bar").sub(" ", ARROW.sub("→", text))
 
 
 def names_step(text: str) -> bool:
     """Whether a line gives a name and a percentage: `Small: 10%, 4/8/2027`; what it means its neighbors tell."""
     shown = without_bars(text)
-    return bool(_NAMED.match(shown) or _OF_SOME.fullmatch(shown)) and not _TALK.search(shown)
+    return bool(_NAMED.match(shown) or _OF_SOME.fullmatch(shown)) and not says("only talk", shown)
 
 
 def goes_to(text: str) -> bool:
     """Whether a sentence moves the flag: "we increase to 10% of users"."""
-    return bool(_GOES.search(text) or _ROUTES.search(text))
+    return bool(_GOES.search(text) or says("routes", text))
 
 
 @lru_cache(maxsize=4096)
@@ -143,30 +88,33 @@ def _steps_of(clause: str) -> list[float]:
     if "%" not in clause:
         return []
     # "increase from 5% to 50%" is one step, where "5% to 50%" is what a whole phase goes through.
-    clause = _CONDITION.sub("", _FROM.sub(r"\1", without_bars(clause).strip()))
+    clause = pattern("condition").sub("", _FROM.sub(r"\1", without_bars(clause).strip()))
     percents = amounts.percents_in(clause)
-    if _TALK.search(clause) or (len(percents) == 2 and amounts.range_in(clause)):
+    if says("only talk", clause) or (len(percents) == 2 and amounts.range_in(clause)):
         return []
     if not _JOINTS.sub("", amounts.PERCENT.sub("", clause)):
         return percents  # 1% → 25% → 100%
-    if bracketed := _IN_BRACKETS.search(clause):
+    if bracketed := pattern("in brackets").search(clause):
         return amounts.percents_in(bracketed["series"])
-    if (series := _SERIES.search(clause)) and (
-        _LEAD_IN.match(clause[: series.start()])
-        or (series.start() == 0 and ("→" in series[0] or " then " in series[0]))
-        or _climbs(series[0], clause)
-    ):
-        return amounts.percents_in(series[0])
-    for step in (_LEADS, _IS, _COUNTS, _ROUTES, _GOES):
+    if series := pattern("series").search(clause):
+        shares, is_row = amounts.percents_in(series[0]), "→" in series[0] or " then " in series[0]
+        is_full = shares[-1:] == [amounts.FULL] and amounts.rises(shares)
+        is_told = (is_row and (is_full or not series.start())) or (is_full and _GOES.search(clause))
+        if is_told or _LEAD_IN.match(clause[: series.start()]):
+            return shares
+    for step in (pattern("leads"), _IS, _COUNTS, pattern("routes"), _GOES):
         if found := step.search(clause):
             return amounts.percents_in(found[0])[-1:]
     return []
 
 
-def step_from(statement: Statement, percent: float | None, text: str, dates: Dates) -> PageStage:
+def step_from(
+    statement: Statement, percent: float | None, text: str, dates: Dates, *, is_apart: bool = False
+) -> PageStage:
+    """The stage that a text states; `is_apart` where the rest of its line is about other stages."""
     letter = stage_name(text)
-    told = statement.text if statement.text.count("%") == 1 else text
-    held = _HELD.search(told) if statement.line.kind is not LineKind.ROW else None
+    told = statement.text if statement.text.count("%") == 1 and not is_apart else text
+    held = pattern("held").search(told) if statement.line.kind is not LineKind.ROW else None
     length = amounts.length_in(held[0]) if held else None
     return PageStage(
         percent,
@@ -191,14 +139,14 @@ def row_steps(statement: Statement) -> list[PageStage]:
     judges = {statement.line.header[index] for index in judged}
     planned = {head: cell for head, cell in row.items() if not _ACTUAL.search(head) and head not in judges}
     if (said := next(_shares(statement.line, planned), None)) is None:
-        return _audience_row(statement, planned) if any(map(_STAGE_COLUMN.search, planned)) else []
+        return _audience_row(statement, planned) if any(map(pattern("column: stage").search, planned)) else []
     cell, percents = said
     step = step_from(statement, percents[-1], cell, _dates_of(planned))
-    title = next(iter(_cells(planned, _NAME_COLUMN)), "")
+    title = next(iter(_cells(planned, pattern("column: name"))), "")
     step.letter = step.letter or _counted(planned)
     step.name = title if len(title) > 2 and not amounts.percents_in(title) else step.name
     step.users = _users_of(planned)
-    if length := amounts.length_in(next(iter(_cells(planned, _HOLD_COLUMN)), "")):
+    if length := amounts.length_in(next(iter(_cells(planned, pattern("column: hold"))), "")):
         step.hold, step.hold_line = length, statement.number
     return [step]
 
@@ -208,20 +156,20 @@ def _shares(line: Line, planned: dict[str, str]) -> Iterator[tuple[str, list[flo
     if line.shares_in is not None:
         yield from ((cell, said) for cell in line.cells[line.shares_in :][:1] if (said := amounts.percents_in(cell)))
     for head, cell in planned.items():
-        if _STAGE_COLUMN.search(head) and (said := _percents(head, cell)):
+        if says("column: stage", head) and (said := _percents(head, cell)):
             yield cell, said
-    if _NAME_COLUMN.search(line.header[0]):
+    if says("column: name", line.header[0]):
         # Next to a stage's name, a target that is a percentage and nothing else is the stage's.
-        targets = (
-            cell for head, cell in planned.items() if _TARGET.search(head) and amounts.PERCENT.fullmatch(answer(cell))
-        )
-        yield from ((cell, amounts.percents_in(cell)) for cell in targets)
-    if any(_COUNTS_COLUMN.search(head) or _DATE_COLUMN.search(head) for head in planned):
+        targets = map(answer, _cells(planned, _TARGET))
+        yield from ((cell, amounts.percents_in(cell)) for cell in targets if amounts.PERCENT.fullmatch(cell))
+    if any(_COUNTS_COLUMN.search(head) or says("column: day", head) for head in planned):
         yield from (
-            (cell, said) for cell in _cells(planned, _WHOM_COLUMN) if (said := amounts.percents_in(cell) or _all(cell))
+            (cell, said)
+            for cell in _cells(planned, pattern("column: whom"))
+            if (said := amounts.percents_in(cell) or _all(cell))
         )
-    yield from ((cell, said) for cell in _cells(planned, _SHARE_COLUMN) if (said := _all(cell)))
-    if any(map(_DATE_COLUMN.search, planned)):
+    yield from ((cell, said) for cell in _cells(planned, pattern("column: share")) if (said := _all(cell)))
+    if any(map(pattern("column: day").search, planned)):
         # Whatever the column is called, "increase to 10%" next to a day is a step.
         yield from ((cell, moves) for cell in planned.values() if goes_to(cell) and (moves := list(steps_in(cell))))
 
@@ -248,7 +196,8 @@ def _percents(head: str, cell: str) -> list[float]:
 
 
 def _dates_of(row: dict[str, str]) -> Dates:
-    written, ends = (list(map(read_dates, _cells(row, column))) for column in (_DATE_COLUMN, _END_COLUMN))
+    written = [read_dates(cell) for cell in _cells(row, pattern("column: day"))]
+    ends = [read_dates(cell) for cell in _cells(row, pattern("column: last day"))]
     if written and ends and written[0].start and not written[0].end and ends[0].start and not ends[0].end:
         return between(written[0], ends[0])
     return next((dates for dates in written if dates.said), date_said(" | ".join(row.values())))
@@ -259,10 +208,11 @@ def _cells(row: dict[str, str], column: re.Pattern[str]) -> list[str]:
 
 
 def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
-    if not any(map(amounts.names_audience, row.values())):
+    whom = next((cell for cell in row.values() if says("an audience", cell)), None)
+    if whom is None:
         return []
     step = step_from(statement, None, statement.text, _dates_of(row))
-    step.kind, step.name = StageKind.AUDIENCE, next(filter(amounts.names_audience, row.values()), None)
+    step.kind, step.name = StageKind.AUDIENCE, whom
     step.users = _users_of(row)
     return [step]
 
@@ -270,6 +220,7 @@ def _audience_row(statement: Statement, row: dict[str, str]) -> list[PageStage]:
 def _users_of(row: dict[str, str]) -> tuple[int, ...] | None:
     """The users of a row: what a column of users counts, else what stands next to its percentage."""
     columns = {head: cell for head, cell in row.items() if not _PERCENT_COLUMN.search(head)}
-    if counted := [cell for cell in _cells(columns, _USERS_COLUMN) if cell and not amounts.percents_in(cell)]:
+    stated = _cells(columns, pattern("column: users"))
+    if counted := [cell for cell in stated if cell and not amounts.percents_in(cell)]:
         return next((users for cell in counted if (users := users_in(cell))), None)
     return next((users for cell in row.values() if (users := users_beside(cell))), None)

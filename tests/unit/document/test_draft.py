@@ -105,7 +105,7 @@ def test_a_bar_goes_where_a_plan_wants_it(criterion: str, entry: str, reading: R
             "monitors: [12345, 67]  # line 3, 3",
         ),
         ("Monitor: Errors", "# line 3 names Errors; write its number: `monitors: [12345]`"),
-        ("", "# GAP: the page names no monitor; while one of `monitors: [12345]` alerts, no rollout starts"),
+        ("", "# GAP: the page names no monitor; add `monitors: [12345]` so that a rollout can't start during an alert"),
     ],
     ids=["linked", "named", "absent"],
 )

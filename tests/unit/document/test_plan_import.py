@@ -47,7 +47,7 @@ def test_a_finding_shows_the_line_the_place_why_and_how() -> None:
         "   |\n"
         "49 | - [] **2026/03/14** - we increase to 100%; watch for the rest of the week\n"
         "   |        ^^^^^^^^^^\n"
-        "   = why: No one is there to look, and traffic is not that of a working day.\n"
+        "   = why: No one is there to watch, and traffic isn't that of a workday.\n"
         "   = fix: Move it to a business day.\n"
     ) in result.stderr
     assert "\n# Draft of phases-and-timeline.md" in result.stdout
