@@ -267,15 +267,19 @@ class DynamoRolloutStore:
 
     def evaluations(self, rollout: str, *, newest_first: bool = False) -> Iterator[Evaluation]:
         """Every evaluation that is kept, oldest first unless told otherwise, read page by page."""
-        base: tuple[str, items.Attributes | None] = ("", None)
+        whole, kept = "", None  # the one that others build on, and its evidence: read and expanded once for all of them
         for each in self._items_of(rollout, "EVALUATION#", newest_first=newest_first):
-            if "builds_on" in each and each["builds_on"] != base[0]:
-                base = each["builds_on"], self._table.get(items.rollout_key(rollout, each["builds_on"]))
-            if "builds_on" in each and base[1] is None:
+            builds_on = each.get("builds_on")
+            if builds_on is not None and builds_on != whole:
+                found = self._table.get(items.rollout_key(rollout, builds_on))
+                with understanding(f"an evaluation of {rollout}"):
+                    whole, kept = builds_on, items.evaluation_from(found).evidence if found else None
+            if builds_on is not None and kept is None:
                 continue  # what it builds on has expired, and so has this one
             with understanding(f"an evaluation of {rollout}"):
-                evidence = items.evaluation_from(base[1]).evidence if base[1] and "builds_on" in each else None
-                evaluation = items.evaluation_from(each, evidence)
+                evaluation = items.evaluation_from(each, kept if builds_on is not None else None)
+            if builds_on is None:
+                whole, kept = each["sk"], evaluation.evidence
             yield evaluation
 
     def plan_document(self, rollout: str, plan_hash: str) -> str | None:
