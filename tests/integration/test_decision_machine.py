@@ -2,138 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import re
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from local import ministack
-from rampart.adapters import items
-from rampart.rollout.caller import Caller
-from rampart.words import timestamp
-from tests.table import create_table
+from tests.integration.decisions import Decisions, deciding, text
 
 pytestmark = pytest.mark.skipif(not ministack.INTERPRETER.exists(), reason="no .venv-aws: `make local-tools` makes it")
-
-TABLE = "rampart"
-PATIENCE_SECONDS = 180
-_numbers = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """The machine, and the table that its gates are in."""
-
-    machines: Any
-    table: Any
-    arn: str
-
-    def gate(
-        self,
-        *,
-        status: str = "live",
-        waits_at: str | None = None,
-        record: dict[str, Any] | None = None,
-        **changes: Any,
-    ) -> str:
-        """Open a gate of a rollout of its own, which waits there unless it is told to wait elsewhere; its name."""
-        rollout = f"letters-{next(_numbers)}"
-        question = {"evaluation": "e-1", "verdict": "pass", "unmet": [], "reported": {}}
-        gate = {
-            "id": "a1-s0-1",
-            "kind": "approval",
-            "token": "no one waits",
-            "attempt": 1,
-            "stage": 0,
-            "evaluation": "e-1",
-            "verdict": "pass",
-            "question": json.dumps(question),
-            "lapses": text(timedelta(hours=1)),
-        }
-        given = items.rollout_key(rollout, "GATE") | gate | changes
-        item = {name: value for name, value in given.items() if value is not None}
-        self.table.put_item(TableName=TABLE, Item=items.to_item(item))
-        record = {"status": status, "gate": {"id": waits_at or item["id"]}, **(record or {})}
-        self.table.put_item(TableName=TABLE, Item=items.to_item(items.rollout_key(rollout, "STATE") | record))
-        return rollout
-
-    def decide(self, rollout: str, **changes: Any) -> str:
-        """Start it and wait; the error that it ended with, empty where it succeeded."""
-        return str(self.end(rollout, **changes).get("error", ""))
-
-    def end(self, rollout: str, person: str | None = None, **changes: Any) -> dict[str, Any]:
-        """Start it and wait; how it ended. `person` is whom CloudTrail knows by then, "" is a role of many."""
-        said = {"rollout": rollout, "gate": "a1-s0-1", "decision": "approve", "by": "Robin Vale", "note": "looks good"}
-        name = f"decision-{next(_numbers)}"
-        if person is not None:
-            self.knows(self.arn.replace(":stateMachine:", ":execution:") + f":{name}", person)
-        started = self.machines.start_execution(stateMachineArn=self.arn, name=name, input=json.dumps(said | changes))
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            ended: dict[str, Any] = self.machines.describe_execution(executionArn=started["executionArn"])
-            if ended["status"] != "RUNNING":
-                return ended
-            time.sleep(0.05)
-        pytest.fail(f"waited {PATIENCE_SECONDS} s in vain for the decision's end")
-
-    def knows(self, execution: str, person: str) -> None:
-        """CloudTrail's record of who started an execution has come."""
-        caller = Caller(execution=execution, arn="arn:role", person=person or None, at=datetime.now(UTC))
-        attributes = items.caller_attributes(caller, timedelta(days=400))
-        self.table.put_item(TableName=TABLE, Item=items.to_item(attributes))
-
-    def has_events(self, rollout: str) -> bool:
-        """Whether anything was recorded to have happened."""
-        return bool(self._events(rollout))
-
-    def is_answered(self, rollout: str) -> bool:
-        found = self.table.get_item(TableName=TABLE, Key=items.to_item(items.rollout_key(rollout, "GATE")))
-        return "answer" in found["Item"]
-
-    def told(self, rollout: str) -> tuple[str, dict[str, Any]]:
-        """What the record says of the answer, in words and in its details."""
-        [event] = map(items.to_attributes, self._events(rollout))
-        return str(event["message"]), json.loads(event["details"])
-
-    def _events(self, rollout: str) -> list[Any]:
-        found = self.table.query(
-            TableName=TABLE,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :event)",
-            ExpressionAttributeValues=items.to_item({":pk": f"ROLLOUT#{rollout}", ":event": "EVENT#"}),
-        )
-        return list(found["Items"])
-
-
-def text(later: timedelta) -> str:
-    return timestamp(datetime.now(UTC) + later)
 
 
 @pytest.fixture(scope="module")
 def decisions() -> Iterator[Decisions]:
-    with ministack.running() as aws:
-        table, machines = aws.client("dynamodb"), aws.client("stepfunctions")
-        create_table(table, TABLE)
-        names = {
-            "Partition": "aws",
-            "Table": TABLE,
-            "RollbackFunction": "none",
-            "RolloutMachineArn": "none",
-            "MostLooks": "2",
-        }
-        written = (ministack.ROOT / "functions" / "decision.asl.json").read_text()
-        made = machines.create_state_machine(
-            name="decision",
-            definition=re.sub(r"\$\{(\w+)\}", lambda match: names[match[1]], written),
-            roleArn="arn:aws:iam::000000000000:role/decision",
-        )
-        yield Decisions(machines, table, made["stateMachineArn"])
+    with deciding() as made:
+        yield made
 
 
 def test_an_answer_in_time_is_taken_so_that_what_follows_means_something(decisions: Decisions) -> None:
@@ -336,72 +221,3 @@ def test_an_override_may_leave_open_what_it_was_asked(decisions: Decisions, repo
     rollout = decisions.gate(verdict="no_data")
     decisions.decide(rollout, decision="override", note="seen by hand", reported=reported)
     assert decisions.is_answered(rollout)
-
-
-# Who people are, where the plan asks.
-
-TWO = {"plan": json.dumps({"approvals": 2, "not_by": None}), "begun_by": "arn:start"}
-ANOTHER = {"plan": json.dumps({"approvals": 1, "not_by": "starter"}), "begun_by": "arn:start"}
-
-
-def test_the_first_of_two_approvals_is_kept_and_nothing_goes_on(decisions: Decisions) -> None:
-    rollout = decisions.gate(record=TWO)
-    ended = decisions.end(rollout, person="robin")
-    assert json.loads(ended["output"])["approvals"] == 1
-    assert json.loads(ended["output"])["said"] == "Robin Vale approves"
-    assert not decisions.is_answered(rollout)
-    message, details = decisions.told(rollout)
-    assert message == "Robin Vale approves, as the first of two: looks good"
-    assert (details["person"], details["first"]) == ("robin", True)
-
-
-def test_the_second_person_answers_the_gate(decisions: Decisions) -> None:
-    rollout = decisions.gate(record=TWO)
-    decisions.end(rollout, person="robin")
-    decisions.decide(rollout, person="ana", by="Ana")
-    assert decisions.is_answered(rollout)
-
-
-def test_one_person_is_not_two_whatever_they_type(decisions: Decisions) -> None:
-    rollout = decisions.gate(record=TWO)
-    decisions.end(rollout, person="robin")
-    ended = decisions.end(rollout, person="robin", by="Ana")
-    assert ended["error"] == "SamePerson"
-    assert ended["cause"].startswith("robin has approved this already, as Robin Vale.")
-    assert not decisions.is_answered(rollout)
-
-
-@pytest.mark.parametrize("decision", ["approve", "override"])
-@pytest.mark.parametrize("record", [TWO, ANOTHER], ids=["two", "another"])
-def test_someone_whom_aws_does_not_know_is_refused(decisions: Decisions, record: dict[str, Any], decision: str) -> None:
-    rollout = decisions.gate(record=record)
-    assert decisions.decide(rollout, decision=decision) == "NotProven"
-    assert decisions.decide(rollout, decision=decision, person="") == "NotProven"
-    assert not decisions.is_answered(rollout)
-    assert not decisions.has_events(rollout)
-
-
-def test_the_starter_does_not_approve_where_the_plan_says_so(decisions: Decisions) -> None:
-    rollout = decisions.gate(record=ANOTHER | {"begun_by": "arn:start-1"})
-    assert decisions.decide(rollout, person="ana") == "NotProven", "no one knows who started it"
-    decisions.knows("arn:start-1", "robin")
-    assert decisions.decide(rollout, person="robin", by="Ana") == "IsStarter"
-    assert not decisions.is_answered(rollout)
-    decisions.decide(rollout, person="ana")
-    assert decisions.is_answered(rollout)
-
-
-def test_two_people_at_once_are_two(decisions: Decisions) -> None:
-    rollout = decisions.gate(record=TWO)
-    with ThreadPoolExecutor(2) as pool:
-        ends = list(pool.map(lambda person: decisions.end(rollout, person=person), ["robin", "ana"]))
-    assert decisions.is_answered(rollout)
-    assert [end["status"] for end in ends].count("SUCCEEDED") == 1, "the other meets a token that no one waits for"
-
-
-def test_one_person_in_many_executions_at_once_is_one(decisions: Decisions) -> None:
-    rollout = decisions.gate(record=TWO)
-    with ThreadPoolExecutor(4) as pool:
-        ends = list(pool.map(lambda _: decisions.end(rollout, person="robin"), range(4)))
-    assert sorted(end["status"] for end in ends) == ["FAILED"] * 3 + ["SUCCEEDED"]
-    assert not decisions.is_answered(rollout)
