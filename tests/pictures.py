@@ -34,7 +34,7 @@ from rampart.rollout.event import EventKind
 from rampart.rollout.notice import Notice, notice_of
 from rampart.rollout.state import Status
 from rampart_cli.stack import connect
-from rampart_cli.watching import Seen, screen
+from rampart_cli.watching import Screen, Seen
 from tests.graph import graph_of
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +52,7 @@ def picture(name: str, shown: RenderableType, title: str, width: int = 80) -> No
 
 
 def watched(name: str, rollout: str) -> None:
-    picture(name, screen(Seen.of(connect("rampart"), rollout)), f"rampart watch {rollout}")
+    picture(name, Screen(Seen.of(connect("rampart"), rollout)), f"rampart watch {rollout}")
 
 
 def asked(story: Demo) -> Notice:

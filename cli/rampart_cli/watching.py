@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.text import Text
 
 from rampart.evidence.judgement import Kind
+from rampart.evidence.verdict import Verdict
 from rampart.rollout.commands import commands_for
 from rampart.rollout.situation import Situation, situation_of
 from rampart.rollout.waiver import WAIVED
@@ -20,10 +21,10 @@ from rampart_cli.report.cells import number
 from rampart_cli.view import status_view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from rampart.rollout.event import Event
     from rampart.rollout.freeze import Freeze
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from rampart.rollout.state import RolloutState
     from rampart_cli.stack import Stack
 
-_NEWEST = 6
-"""Events that have room."""
 _CELLS = 20
 """Cells of the chart of a rate."""
 
@@ -71,22 +70,39 @@ class Seen:
         return situation_of(self.state, self.gate, self.now, self.frozen)
 
 
-def screen(seen: Seen) -> RenderableType:
-    """The whole screen, the newest first."""
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The whole screen, the newest first; the commands at its end are seen however small the terminal is.
+
+    What does not pass comes before what does, and events have what room is left.
+    """
+
+    seen: Seen
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        def height(*parts: RenderableType) -> int:
+            return len(console.render_lines(Group(*parts), options, pad=False)) if parts else 0
+
+        commands = commands_for(self.seen.state, self.seen.gate, self.seen.situation)
+        head, foot = _head(self.seen), [Text(), *(words(each, "green") for each in commands)] if commands else []
+        room = console.size.height - height(*head, *foot)
+        rows = _rows(self.seen)
+        shown = next((n for n in range(len(rows), 1, -1) if height(*_criteria(self.seen, rows, n)) <= room - 3), 1)
+        criteria = [*_criteria(self.seen, rows, shown)]
+        events = _events(self.seen, max(1, room - height(*criteria) - 1))
+        yield Group(*head, *criteria, *events, *foot)
+
+
+def _head(seen: Seen) -> list[RenderableType]:
     state, found, zone = seen.state, seen.situation, seen.state.plan.zone
     head = f"{state.plan.title or state.rollout}  attempt {state.attempt}  {clock_time(seen.now, zone)}"
-    events = [(clock_time(e.at, zone), e.message) for e in reversed(seen.events[-_NEWEST:])]
-    commands = commands_for(state, seen.gate, found)
-    return Group(
+    return [
         words(head, "dim"),
         Text.assemble(bar_of_stages(state), "  ", (state.reach, "bold")),
         words(found.headline, URGENCY_STYLES[found.urgency]),
         *(words(each) for each in (found.why, found.next) if each),
         Text(),
-        *_criteria(seen),
-        *([Text(), _one_line_each(events)] if events else []),
-        *([Text(), *(words(each, "green") for each in commands)] if commands else []),
-    )
+    ]
 
 
 def bar_of_stages(state: RolloutState) -> Text:
@@ -114,18 +130,31 @@ def chart(judgement: Mapping[str, Any]) -> Text:
     return Text("".join(cells), style=VERDICT_STYLES.get(str(judgement.get("verdict")), ""))
 
 
-def _criteria(seen: Seen) -> Iterator[RenderableType]:
+def _rows(seen: Seen) -> list[tuple[str | Text, ...]]:
+    """A row for each criterion, those that pass last."""
     state = seen.state
     verdicts = {**state.verdicts, **dict.fromkeys(state.waived, WAIVED), **state.tried_out}
-    rows = [
+    return [
         (words(name, "bold"), verdict_text(verdict), chart(seen.judgements.get(name, {})), _numbers(seen, name))
-        for name, verdict in verdicts.items()
+        for name, verdict in sorted(verdicts.items(), key=lambda each: each[1] == Verdict.PASS)
     ]
-    if state.latest is None:
+
+
+def _criteria(seen: Seen, rows: Sequence[tuple[str | Text, ...]], shown: int) -> Iterator[RenderableType]:
+    """As many criteria as have room."""
+    if seen.state.latest is None:
         yield words("nothing was judged yet", "dim")
         return
-    yield table(("criterion", "verdict", "0 to twice the bar", "now, and bar"), rows)
-    yield words(f"judged {length(seen.now - state.latest.at)} ago", "dim")
+    yield table(("criterion", "verdict", "0 to twice the bar", "now / bar"), rows[:shown])
+    more = f"{len(rows) - shown} more: rampart status {seen.state.rollout}; " if shown < len(rows) else ""
+    yield words(f"{more}judged {length(seen.now - seen.state.latest.at)} ago", "dim")
+
+
+def _events(seen: Seen, room: int) -> list[RenderableType]:
+    """The newest events, a line each."""
+    zone = seen.state.plan.zone
+    events = [(clock_time(e.at, zone), e.message) for e in reversed(seen.events[-room:])]
+    return [Text(), _one_line_each(events)] if events else []
 
 
 def _numbers(seen: Seen, name: str) -> str:

@@ -12,7 +12,7 @@ from rampart.rollout.state import CLOSED, Status
 from rampart_cli.console import stdout
 from rampart_cli.failures import ExitCode
 from rampart_cli.options import DEFAULT_STACK, AsJson, RolloutName, StackName
-from rampart_cli.watching import Seen, changes_since, lines_since, screen
+from rampart_cli.watching import Screen, Seen, changes_since, lines_since
 
 if TYPE_CHECKING:
     from rampart_cli.stack import Stack
@@ -25,10 +25,10 @@ def watch(
     stack: Stack = ctx.obj(stack_name)
     seen = Seen.of(stack, rollout)
     if sys.stdout.isatty() and not as_json:
-        with Live(screen(seen), console=stdout(), auto_refresh=False) as live:
+        with Live(Screen(seen), console=stdout(), auto_refresh=False) as live:
             for _ in stack.patience.looks(float("inf")):
                 seen = Seen.of(stack, rollout)
-                live.update(screen(seen), refresh=True)
+                live.update(Screen(seen), refresh=True)
                 if _is_over(seen):
                     break
     else:

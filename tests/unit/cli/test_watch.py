@@ -13,15 +13,19 @@ from rampart.evidence.verdict import Verdict
 from rampart.rollout.event import EventKind
 from rampart.rollout.state import Status
 from rampart.words import plain
-from rampart_cli.watching import Seen, bar_of_stages, chart, screen
+from rampart_cli.watching import Screen, Seen, bar_of_stages, chart
 
 from .conftest import NOON, Terminal, asked, event, live
 
 
-def drawn(terminal: Terminal) -> list[str]:
+def drawn(terminal: Terminal, height: int = 24) -> list[str]:
     """The screen of 80 columns, line by line."""
+    return lines_of(Seen.of(terminal.connect("rampart"), "letters"), height)
+
+
+def lines_of(seen: Seen, height: int = 24) -> list[str]:
     out = io.StringIO()
-    Console(file=out, width=80, highlight=False).print(screen(Seen.of(terminal.connect("rampart"), "letters")))
+    Console(file=out, width=80, height=height, highlight=False).print(Screen(seen))
     return out.getvalue().splitlines()
 
 
@@ -123,11 +127,26 @@ def test_each_criterion_shows_its_number_next_to_its_bar_and_what_is_only_tried_
         "download error rate": {"kind": "rate", "value": 0.05, "bar": 0.08, "interval": (0.03, 0.07)},
         "a stricter bar": {"kind": "rate", "value": 0.05, "bar": 0.06, "requests_needed": 1234.4},
     }
-    seen = Seen(live(latest=told), None, (), judged, NOON)
-    out = io.StringIO()
-    Console(file=out, width=80, highlight=False).print(screen(seen))
-    shown = out.getvalue()
+    shown = "\n".join(lines_of(Seen(live(latest=told), None, (), judged, NOON)))
     assert "5% / 8%" in shown
     assert "5% / 6%" in shown
     assert "1,234 requests to go" in shown
     assert "only tried out" in shown
+
+
+@pytest.mark.parametrize("height", [16, 24, 50])
+@pytest.mark.parametrize("criteria", [1, 4, 30])
+@pytest.mark.parametrize("events", [0, 1, 40])
+def test_whatever_there_is_to_see_the_commands_are_seen_in_any_terminal(
+    criteria: int, events: int, height: int
+) -> None:
+    state, gate = asked()
+    assert state.latest is not None
+    verdicts = {f"criterion {n}": Verdict.PASS for n in range(criteria - 1)} | {"what fails": Verdict.FAIL}
+    told = tuple(event(EventKind.DRIFTED, f"event {n} " + "with many words " * 9) for n in range(events))
+    seen = Seen(live(latest=state.latest.changed(verdicts=verdicts), gate=state.gate), gate, told, {}, NOON)
+    lines = lines_of(seen, height)
+    assert len(lines) <= height
+    assert any(line.startswith("rampart ") for line in lines[-2:])
+    assert any(line.startswith("what fails") for line in lines)
+    assert events == 0 or any(f"event {events - 1} " in line for line in lines)
