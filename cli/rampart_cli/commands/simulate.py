@@ -43,7 +43,7 @@ Traffic = Annotated[
 ]
 Runs = Annotated[
     int | None,
-    typer.Option("--runs", min=10, metavar="N", help="Simulated stages for each number; 400, or fewer if many."),
+    typer.Option("--runs", min=10, metavar="N", help="Simulated stages for each number; 300, or fewer if many."),
 ]
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw the chances as .svg or .png.")]
 WithTable = Annotated[bool, typer.Option("--table", help="Also show the numbers behind the sentences, as a table.")]
@@ -190,7 +190,7 @@ _LEGEND = (
 )
 
 
-_RUNS = 400
+_RUNS = 300
 _FEW_PAIRS = 20
 """Stages and rates that are simulated so often; more share these runs out, so that no one waits for many minutes."""
 _FEWEST_RUNS = 25

@@ -20,7 +20,7 @@ from rampart_cli.forecast.rate_power import FaultOutlook, Outlook
 if TYPE_CHECKING:
     from rampart.evidence.criteria import CompareCriterion
 
-_STEPS = 120
+_STEPS = 80
 _DRAWS = 300
 """Stages that a chance of a pass is counted in."""
 _LONGEST = 256.0

@@ -123,6 +123,6 @@ def test_a_large_plan_is_simulated_less_often_and_says_so(tmp_path: Path) -> Non
     app = typer.Typer()
     app.command()(plan_simulate)
     found = CliRunner().invoke(app, [str(file)])
-    assert "simulating 40 stages and rates, 200 times each" in found.stderr
-    assert json.loads(CliRunner().invoke(app, [str(file), "--json"]).stdout)["runs"] == 200
+    assert "simulating 40 stages and rates, 150 times each" in found.stderr
+    assert json.loads(CliRunner().invoke(app, [str(file), "--json"]).stdout)["runs"] == 150
     assert json.loads(CliRunner().invoke(app, [str(file), "--json", "--runs", "10"]).stdout)["runs"] == 10

@@ -309,7 +309,7 @@ def _with_old(value: object, base: object) -> object:
     if not _is_series(base):
         raise ValueError("what it builds on isn't there")
     first, after = value["old"]
-    points = [list(each) for each in base["points"][first:after]] + value["points"]
+    points = [*base["points"][first:after], *value["points"]]
     return {name: each for name, each in value.items() if name != "old"} | {"points": points}
 
 
