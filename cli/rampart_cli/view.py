@@ -115,6 +115,9 @@ def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
     return {name: judgement.get(name) for name in (*shown, *(n for n in of_both if judgement.get(n) is not None))}
 
 
+TRIED_OUT = "only tried out (on_fail: tell): it decides nothing"
+
+
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:
     """The criteria of the plan, and what else was judged: its monitors."""
     messages, waived = state.evidence_in_words, state.waived

@@ -14,7 +14,6 @@ from rampart.evidence.judgement import Kind
 from rampart.evidence.verdict import Verdict
 from rampart.rollout.commands import commands_for
 from rampart.rollout.situation import Situation, situation_of
-from rampart.rollout.waiver import WAIVED
 from rampart.words import clock_time, in_words, length, percentage, second
 from rampart_cli.console import URGENCY_STYLES, VERDICT_STYLES, clean, table, verdict_text, words
 from rampart_cli.report.cells import number
@@ -133,10 +132,9 @@ def chart(judgement: Mapping[str, Any]) -> Text:
 def _rows(seen: Seen) -> list[tuple[str | Text, ...]]:
     """A row for each criterion, those that pass last."""
     state = seen.state
-    verdicts = {**state.verdicts, **dict.fromkeys(state.waived, WAIVED), **state.tried_out}
     return [
         (words(name, "bold"), verdict_text(verdict), chart(seen.judgements.get(name, {})), _numbers(seen, name))
-        for name, verdict in sorted(verdicts.items(), key=lambda each: each[1] == Verdict.PASS)
+        for name, verdict in sorted(state.verdicts_shown.items(), key=lambda each: each[1] == Verdict.PASS)
     ]
 
 

@@ -13,7 +13,6 @@ from rampart.rollout.gate import DecisionKind, GateKind
 from rampart.rollout.question import bound_of
 from rampart.rollout.situation import situation_of
 from rampart.rollout.state import Status
-from rampart.rollout.waiver import WAIVED
 from rampart.words import weekday_and_second
 from rampart_cli.advancing import wait_for_advance
 from rampart_cli.by_hand import by_hand_otherwise
@@ -294,8 +293,7 @@ def _show_question(stack: Stack, state: RolloutState, gate: Gate) -> None:
     out.print(words(f"{state.rollout}, attempt {state.attempt}. {found.headline}", "bold"))
     if state.latest is not None:
         told = state.evidence_in_words
-        verdicts = state.verdicts | dict.fromkeys(state.waived, WAIVED)
-        rows = [(name, verdict_text(verdict), told.get(name, "")) for name, verdict in verdicts.items()]
+        rows = [(name, verdict_text(verdict), told.get(name, "")) for name, verdict in state.verdicts_shown.items()]
         out.print(table(("criterion", "verdict", ""), rows))
     if found.why:
         out.print(words(found.why))

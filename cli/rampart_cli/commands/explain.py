@@ -10,11 +10,10 @@ from rich.text import Text
 from rampart.rollout.commands import commands_for
 from rampart.rollout.question import reported_at_approval
 from rampart.rollout.situation import situation_of
-from rampart.rollout.waiver import WAIVED
 from rampart.words import length, second, weekday_and_second
 from rampart_cli.console import URGENCY_STYLES, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, RolloutName, StackName
-from rampart_cli.view import situation_view
+from rampart_cli.view import TRIED_OUT, situation_view
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,9 +54,13 @@ def explain(
 
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:
     told = state.evidence_in_words
-    judged = state.verdicts | dict.fromkeys(state.waived, WAIVED)
     measured = [
-        {"name": name, "verdict": str(verdict), "message": told.get(name, "")} for name, verdict in judged.items()
+        {
+            "name": name,
+            "verdict": str(verdict),
+            "message": "\n".join(filter(None, (told.get(name), TRIED_OUT if name in state.tried_out else ""))),
+        }
+        for name, verdict in state.verdicts_shown.items()
     ]
     reported = [
         {"name": name, "verdict": None, "message": reported_at_approval(bar)}

@@ -107,7 +107,7 @@ def _pairs(plan: Plan, rates: Sequence[RateCriterion], comparisons: Sequence[Com
 def _false_rollbacks_of(
     plan: Plan, rates: Sequence[RateCriterion], outlooks: Sequence[Outlook]
 ) -> tuple[float, float | None]:
-    """The chance of a false rollback, and what bounds it; of criteria that are only told, nothing is rolled back."""
+    """The chance of a false rollback, and what bounds it; what is only tried out rolls nothing back."""
     binding = [each for each in outlooks if plan.criteria[each.criterion].binds]
     bound = None if any(map(is_baseline_beyond_bar, rates)) else min(1.0, sum(each.guarantee for each in binding))
     return any_of(each.false_rollback_chance for each in binding), bound

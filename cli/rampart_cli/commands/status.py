@@ -17,7 +17,7 @@ from rampart_cli.completion import complete_rollout
 from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.overview import in_order, one_line_each
-from rampart_cli.view import at_percent, status_view
+from rampart_cli.view import TRIED_OUT, at_percent, status_view
 from rampart_cli.whole_stack import about
 
 if TYPE_CHECKING:
@@ -86,9 +86,6 @@ def _look(stack: Stack, states: Iterable[RolloutState], frozen: Freeze | None) -
     ]
 
 
-_TRIED_OUT = "only tried out (on_fail: tell): it decides nothing"
-
-
 def _render(seen: Sequence[_Seen]) -> RenderableType:
     if not seen:
         return words("No rollout is live or waits for a person. Finished ones: rampart list --all", "dim")
@@ -103,7 +100,7 @@ def _panel(seen: _Seen) -> Panel:
         (
             words(c["name"], "bold"),
             verdict_text("waived" if c["waived"] else c["verdict"] or "-"),
-            "\n".join(filter(None, (c["message"], _TRIED_OUT if c.get("tried_out") else "", c.get("week_before")))),
+            "\n".join(filter(None, (c["message"], TRIED_OUT if c.get("tried_out") else "", c.get("week_before")))),
         )
         for c in view["criteria"]
     ]

@@ -214,3 +214,14 @@ def test_status_shows_what_the_week_before_the_start_was_like(terminal: Terminal
     told = "0.3% in the week before (2,520 of 806,400)"
     assert terminal.run_json("status", "letters")[1][0]["criteria"][0]["week_before"].startswith(told)
     assert told in terminal.run("status")[1]
+
+
+def test_what_is_only_tried_out_is_named_wherever_all_else_is_shown(terminal: Terminal) -> None:
+    state = live()
+    assert state.latest is not None
+    latest = state.latest.changed(verdicts={}, told={"download error rate": Verdict.FAIL})
+    terminal.records.states["letters"] = live(latest=latest)
+    for command in ("status", "explain"):
+        out = " ".join(terminal.run(command, "letters")[1].split())
+        assert "download error rate fail" in out
+        assert "only tried out (on_fail: tell)" in out

@@ -383,7 +383,7 @@ def _binds(plan: Plan, name: str) -> bool:
 
 
 def _binding_answers(plan: Plan, answers: Mapping[str, Measured]) -> list[Measured]:
-    """The answers to what decides: a criterion that is only told makes no one blind."""
+    """The answers to what decides: a criterion that is only tried out makes no one blind."""
     return [answer for key, answer in answers.items() if _binds(plan, key.rpartition("/")[0])]
 
 

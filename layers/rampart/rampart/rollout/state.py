@@ -83,7 +83,7 @@ class Latest(Model):
     fails: dict[str, Shown] = Field(default_factory=dict)
     """How badly each criterion fails that does."""
     told: dict[str, Verdict] = Field(default_factory=dict)
-    """What is said of criteria that are only told: they stand in no verdict, and need no one's permission."""
+    """What is said of criteria that are only tried out: they stand in no verdict, and need no one's permission."""
     asked: bool = True
     """Whether every question to the metric source was answered, however little the answers say."""
 
@@ -283,6 +283,11 @@ class RolloutState(Model):
     def tried_out(self) -> dict[str, Verdict]:
         """What the newest evaluation says of the criteria that are only tried out: they decide nothing."""
         return self.latest.told if self.latest else {}
+
+    @property
+    def verdicts_shown(self) -> dict[str, Verdict | Waived]:
+        """The newest verdict of everything that was judged, as people see it."""
+        return {**self.verdicts, **dict.fromkeys(self.waived, WAIVED), **self.tried_out}
 
     @property
     def effective_verdict(self) -> Verdict | Waived:

@@ -102,7 +102,7 @@ def power_of(pinned: Plan, weeks: Mapping[str, Week]) -> list[PowerLeft]:
 
 def notes(pinned: Plan, weeks: Mapping[str, Week]) -> list[str]:
     """What people should read at the start: surprising rates, hours that were left out, and the power that is left."""
-    said = [f"{name} is only told (on_fail: tell)" for name, spec in pinned.criteria.items() if not spec.binds]
+    said = [f"{name} is only tried out (on_fail: tell)" for name, spec in pinned.criteria.items() if not spec.binds]
     for name, criterion in _in_the_week(pinned).items():
         week, spec = weeks.get(name), pinned.criteria[name]
         if week is None or not isinstance(spec, RateSpec | CompareSpec):

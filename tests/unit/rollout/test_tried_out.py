@@ -23,7 +23,7 @@ CRITERIA = {**PLAN["criteria"], TRIED: STRICT}
 
 @pytest.fixture
 def trying() -> World:
-    """A rollout at 25% half an hour after its advance, with one criterion that is only told."""
+    """A rollout at 25% half an hour after its advance, with one criterion that is only tried out."""
     world = World()
     world.measure(Verdict.PASS, TRIED)
     world.climb(1, criteria=CRITERIA)
@@ -92,7 +92,7 @@ def test_no_one_is_asked_for_a_number_that_decides_nothing() -> None:
 
 def test_a_check_lists_what_is_only_told() -> None:
     plan = Plan.model_validate(PLAN | {"criteria": CRITERIA})
-    assert f"{TRIED} is only told (on_fail: tell)" in notes(plan, {})
+    assert f"{TRIED} is only tried out (on_fail: tell)" in notes(plan, {})
     assert Plan.model_validate(PLAN).digest != plan.digest
 
 
