@@ -115,7 +115,10 @@ def _judgement_view(judgement: Mapping[str, Any]) -> dict[str, Any]:
     return {name: judgement.get(name) for name in (*shown, *(n for n in of_both if judgement.get(n) is not None))}
 
 
-TRIED_OUT = "only tried out (on_fail: tell): it decides nothing"
+def with_note(message: str, *, tried_out: bool) -> str:
+    """What is said of a criterion, and that it decides nothing where it is only tried out."""
+    note = "only tried out (on_fail: tell): it decides nothing" if tried_out else ""
+    return "\n".join(filter(None, (message, note)))
 
 
 def _criteria(state: RolloutState) -> list[dict[str, Any]]:

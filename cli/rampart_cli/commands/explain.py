@@ -13,7 +13,7 @@ from rampart.rollout.situation import situation_of
 from rampart.words import length, second, weekday_and_second
 from rampart_cli.console import URGENCY_STYLES, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, RolloutName, StackName
-from rampart_cli.view import TRIED_OUT, situation_view
+from rampart_cli.view import situation_view, with_note
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,7 +58,7 @@ def _criteria(state: RolloutState) -> list[dict[str, Any]]:
         {
             "name": name,
             "verdict": str(verdict),
-            "message": "\n".join(filter(None, (told.get(name), TRIED_OUT if name in state.tried_out else ""))),
+            "message": with_note(told.get(name, ""), tried_out=name in state.tried_out),
         }
         for name, verdict in state.verdicts_shown.items()
     ]

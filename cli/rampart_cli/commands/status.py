@@ -17,7 +17,7 @@ from rampart_cli.completion import complete_rollout
 from rampart_cli.console import STATUS_STYLES, URGENCY_STYLES, clean, show, table, verdict_text, words
 from rampart_cli.options import DEFAULT_STACK, AsJson, StackName
 from rampart_cli.overview import in_order, one_line_each
-from rampart_cli.view import TRIED_OUT, at_percent, status_view
+from rampart_cli.view import at_percent, status_view, with_note
 from rampart_cli.whole_stack import about
 
 if TYPE_CHECKING:
@@ -100,7 +100,9 @@ def _panel(seen: _Seen) -> Panel:
         (
             words(c["name"], "bold"),
             verdict_text("waived" if c["waived"] else c["verdict"] or "-"),
-            "\n".join(filter(None, (c["message"], TRIED_OUT if c.get("tried_out") else "", c.get("week_before")))),
+            "\n".join(
+                filter(None, (with_note(c["message"], tried_out=c.get("tried_out", False)), c.get("week_before")))
+            ),
         )
         for c in view["criteria"]
     ]

@@ -81,7 +81,8 @@ class Judgement:
 
     def in_zone(self, zone: tzinfo) -> Judgement:
         """The judgement with the moments of its message in a zone."""
-        return replace(self, message=in_zone(self.message, zone))
+        told = in_zone(self.message, zone)
+        return self if told == self.message else replace(self, message=told)  # most name no moment, at each look
 
     def to_dict(self) -> dict[str, Any]:
         """The judgement as plain JSON values."""
